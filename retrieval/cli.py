@@ -1,0 +1,49 @@
+"""The program `whimbrel`: finds its sub-commands in the packages they belong to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import entry_points
+
+# Idle OpenMP threads spin by default and starve each other on a busy machine; this must be set
+# before torch is imported, and only the program's first module is early enough.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import click
+
+COMMANDS = "whimbrel.commands"
+"""The entry-point group in pyproject.toml that names every sub-command."""
+
+
+class Commands(click.Group):
+    """Loads a sub-command only when it is needed: no command waits for another's imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(entry.name for entry in entry_points(group=COMMANDS))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for entry in entry_points(group=COMMANDS, name=cmd_name):
+            command = entry.load()
+            assert isinstance(command, click.Command)
+            return command
+        return None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="whimbrel")
+def whimbrel() -> None:
+    """Answer a team's questions from the team's own documents, with citations."""
+
+
+def main() -> None:
+    """Run the program; an error that was raised on purpose is told in one line."""
+    from retrieval.errors import RetrievalError
+
+    try:
+        whimbrel(prog_name="whimbrel")
+    except RetrievalError as error:
+        click.secho(f"whimbrel: {error}", fg="red", err=True)
+        sys.exit(1)

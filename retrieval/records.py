@@ -1,0 +1,170 @@
+"""The values that travel between modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+PUBLIC = "public"
+"""The audience label of documents that everyone may see."""
+
+Vectors = npt.NDArray[np.float32]
+"""Shape (n, d), each row of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is known of a document besides its text.
+
+    `id` is the document's path below the indexed folder, with `/` separators and the folder's own
+    name in front, so that it stays the same wherever the folder is mounted. `url` is where a person
+    can open the document, if anybody said so. `modified` is ISO 8601 in UTC.
+    """
+
+    id: str
+    title: str
+    path: str
+    language: str
+    sha256: str
+    modified: str
+    url: str | None = None
+    audience: str = PUBLIC
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A run of a document's text under one heading path.
+
+    `start` counts characters from the beginning of the document's text. `page` starts at 1 and is
+    only known for paged formats; `anchor` is the fragment that opens the section in the document.
+    """
+
+    text: str
+    start: int
+    headings: tuple[str, ...] = ()
+    page: int | None = None
+    anchor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as read: its source and its sections in reading order."""
+
+    source: Source
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document small enough to be embedded, found and cited.
+
+    `text` is exactly the document's characters from `start` to `end`. `id` is derived from the
+    document, the offset and the text; `content_hash` from what is embedded alone.
+    """
+
+    id: str
+    source: Source
+    text: str
+    start: int
+    end: int
+    headings: tuple[str, ...] = ()
+    page: int | None = None
+    anchor: str | None = None
+    content_hash: str = ""
+
+    @property
+    def indexed_text(self) -> str:
+        """What is embedded and searched: title, heading path, then the text."""
+        trail = dict.fromkeys((self.source.title, *self.headings))
+        return "\n".join([" > ".join(part for part in trail if part), self.text]).strip()
+
+    @property
+    def link(self) -> str | None:
+        """The address of the very section, if the document has an address."""
+        if self.source.url is None or self.anchor is None:
+            return self.source.url
+        return f"{self.source.url}#{self.anchor}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that search found.
+
+    `score` orders hits of one search. `dense` is the cosine and `lexical` the BM25 score, with
+    their 1-based ranks in their own legs; None where that leg did not return the passage.
+    """
+
+    passage: Passage
+    score: float
+    dense: float | None = None
+    lexical: float | None = None
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    reranker: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a thread, oldest first where there are several."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a generator wrote. `first_token_s` and `total_s` are seconds since the request."""
+
+    text: str
+    tokens: int
+    prompt_tokens: int
+    first_token_s: float
+    total_s: float
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage that supports the answer.
+
+    `number` is what stands in brackets in the answer's text. `quote` is the supporting sentence,
+    word for word from the passage; `support` says how well it does, 0 to 1.
+    """
+
+    number: int
+    passage: Passage
+    quote: str
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The card: what is said to the person who asked, and how it came about.
+
+    An abstention has no citations; `nearest` then names the passages that came closest, if any is
+    near enough to be worth a look. `confidence` is the calibrated probability, 0 to 1, that the
+    documents answer the question. `timings` are seconds by stage.
+    """
+
+    id: str
+    question: str
+    query: str
+    kind: Literal["answer", "abstention"]
+    text: str
+    language: str
+    confidence: float
+    citations: tuple[Citation, ...] = ()
+    nearest: tuple[Passage, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    method: Literal["generated", "extracted", "none"] = "none"
+    prompt_version: str = ""
+    generator: str = ""
+    embedder: str = ""
+    generation: str = ""
+    stopped: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)

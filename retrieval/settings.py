@@ -1,0 +1,95 @@
+"""The settings of `retrieval`, read once from the environment and `whimbrel.toml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from retrieval.errors import SettingsError
+
+CONFIG_FILE = Path("whimbrel.toml")
+
+
+class Settings(BaseSettings):
+    """Every value can be set as `WHIMBREL_<NAME>` or in `whimbrel.toml`; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WHIMBREL_", toml_file=CONFIG_FILE, extra="ignore", frozen=True
+    )
+
+    home: Path = Field(Path(".whimbrel"), description="database, index and unpacked models")
+    embedder: str = Field(
+        "multilingual-e5-small", description="a folder, an embedded model's name or a hub id"
+    )
+    generator: str = Field(
+        "qwen2.5-coder-0.5b-instruct",
+        description="a folder, an embedded model's name, a hub id, or `none` to quote only",
+    )
+    reranker: str | None = Field(None, description="a cross-encoder: a folder or a hub id")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
+    threads: int = Field(0, ge=0, description="CPU threads for the models; 0 takes every core")
+    passage_tokens: int = Field(256, ge=32, description="longest passage, in the embedder's tokens")
+    audiences: dict[str, str] = Field(
+        default_factory=dict, description="path pattern to audience label; the rest is public"
+    )
+    hits: int = Field(8, ge=1, le=100, description="passages that a search returns")
+    prompt_tokens: int = Field(1024, ge=128, description="token budget of a prompt")
+    answer_tokens: int = Field(200, ge=8, description="longest answer, in tokens")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="answer from this confidence on; unset takes the calibrated one"
+    )
+    max_question_chars: int = Field(4_000, ge=1, description="longer questions are refused")
+    max_file_mb: int = Field(64, ge=1, description="larger files are not read")
+    parse_seconds: int = Field(60, ge=1, description="longest time to parse one file")
+    parse_memory_mb: int = Field(2_048, ge=256, description="memory limit to parse one file")
+
+    @property
+    def index_folder(self) -> Path:
+        return self.home / "index"
+
+    @property
+    def models_folder(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "whimbrel.db"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: If a value cannot be used; the message names the setting.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(explain(error)) from error
+
+
+def explain(error: ValidationError, *, prefix: str = "WHIMBREL_") -> str:
+    """One line a person can act on for each setting that pydantic refused."""
+    return "\n".join(
+        f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+        for problem in error.errors()
+    )

@@ -1,0 +1,1 @@
+"""Rated and labelled examples in, a better model out."""
