@@ -10,7 +10,7 @@ CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _CJK_CHARACTER = re.compile(f"[{CJK}]")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HANGUL = re.compile("[\uac00-\ud7af]")
-_LETTER = re.compile(r"[^\W\d_]")
+_LATIN_WORD = re.compile(rf"[^\W\d_{CJK}]+")
 _WORD = re.compile(rf"[^\W_{CJK}]+|[{CJK}]")
 
 # A sentence ends at CJK stops, at . ! ? before white space, or at a line that ends a block.
@@ -32,11 +32,12 @@ _ABBREVIATION = re.compile(
 def language_of(text: str) -> str:
     """The language of a text as a short code: `zh`, `ja`, `ko`, or `en` for everything else.
 
-    A text is CJK when a fifth of its letters are: technical Chinese is full of Latin names.
+    A text is CJK when it has at least one CJK character for every two other words: technical
+    Chinese is full of Latin names.
     """
     sample = text[:4000]
     characters = len(_CJK_CHARACTER.findall(sample))
-    if characters * 5 < len(_LETTER.findall(sample)) or not characters:
+    if characters * 2 < len(_LATIN_WORD.findall(sample)) or not characters:
         return "en"
     if len(_KANA.findall(sample)) * 10 > characters:
         return "ja"
