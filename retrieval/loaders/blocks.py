@@ -1,0 +1,115 @@
+"""What every loader makes: blocks of text, and the sections and documents they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from retrieval.records import PUBLIC, Section
+
+MAX_TITLE_CHARS = 120
+"""Longer titles and headings are cut: both are repeated in front of every passage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A heading (`level` 1 to 6), or a paragraph, table, code block or list item (`level` 0).
+
+    A tight block follows the one before it on the next line, others after an empty line.
+    """
+
+    text: str
+    level: int = 0
+    anchor: str | None = None
+    page: int | None = None
+    is_tight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A document as a loader found it; None is what the file does not say.
+
+    `part` tells the documents of one file apart. `audience` is the file's own word, which no
+    folder rule overrules; `usual_audience` holds where neither file nor folder says anything.
+    """
+
+    sections: tuple[Section, ...]
+    title: str | None = None
+    url: str | None = None
+    audience: str | None = None
+    usual_audience: str = PUBLIC
+    owner: str | None = None
+    language: str | None = None
+    part: str | None = None
+
+
+def one_line(text: str) -> str:
+    """A title or heading on one line, at most `MAX_TITLE_CHARS` long."""
+    line = " ".join(storable(text).split())
+    return line if len(line) <= MAX_TITLE_CHARS else line[: MAX_TITLE_CHARS - 1].rstrip() + "…"
+
+
+def storable(text: str) -> str:
+    """Text without what neither UTF-8 nor a database can hold: half characters and NUL."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def sections_of(blocks: Iterable[Block]) -> tuple[Section, ...]:
+    """The sections under each heading and on each page; their texts, joined, are the document.
+
+    Headings are not part of the text, they are every section's `headings`; only a heading with
+    nothing under it becomes the text of a section, so that it can be found.
+    """
+    return tuple(_place(_runs(blocks)))
+
+
+def title_of(blocks: list[Block]) -> str | None:
+    """The document's own title: a heading that stands above all others, if it comes first."""
+    headings = [block for block in blocks if block.level]
+    if not headings:
+        return None
+    first = headings[0]
+    is_alone = all(block.level > first.level for block in headings[1:])
+    return one_line(first.text) if first.level == 1 or is_alone else None
+
+
+@dataclass(slots=True)
+class _Run:
+    headings: tuple[Block, ...]
+    page: int | None
+    text: str = ""
+
+
+def _runs(blocks: Iterable[Block]) -> list[_Run]:
+    runs = [_Run((), None)]
+    for block in blocks:
+        last = runs[-1]
+        if block.level:
+            above = tuple(h for h in last.headings if h.level < block.level)
+            runs.append(_Run((*above, block), block.page))
+            continue
+        if block.page != last.page:
+            last = _Run(last.headings, block.page)
+            runs.append(last)
+        gap = "" if not last.text else "\n" if block.is_tight else "\n\n"
+        last.text += gap + block.text
+    return runs
+
+
+def _place(runs: list[_Run]) -> Iterable[Section]:
+    start = 0
+    for run, following in zip(runs, [*runs[1:], None], strict=True):
+        text = storable(run.text or _bare_heading(run, following))
+        if not text.strip():
+            continue
+        text += "\n\n"
+        headings = tuple(one_line(heading.text) for heading in run.headings)
+        anchor = run.headings[-1].anchor if run.headings else None
+        yield Section(text, start, headings, run.page, anchor)
+        start += len(text)
+
+
+def _bare_heading(run: _Run, following: _Run | None) -> str:
+    if not run.headings or (following is not None and run.headings[-1] in following.headings):
+        return ""
+    return run.headings[-1].text
