@@ -1,0 +1,181 @@
+"""Splits documents into passages: never across headings, rarely inside a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from retrieval.language import sentence_spans
+from retrieval.records import Document, Passage, Section, Source
+
+SPLITTER_VERSION = 1
+"""Raised whenever the same document would be split in another way: old indexes are then refused."""
+
+Span = tuple[int, int]
+TokenSpans = Callable[[str], list[Span]]
+
+# A block is a fenced code block, whatever empty lines it has, or runs to the next empty line.
+_BLOCK = re.compile(r"```.*?\n```(?=\s*(?:\n|\Z))|\S.*?(?=\n[ \t]*\n|\Z)", re.DOTALL)
+
+
+def split(document: Document, *, token_spans: TokenSpans, max_tokens: int) -> list[Passage]:
+    """The passages of a document in reading order; together they hold all that is not white.
+
+    No passage crosses a section, however small: a heading belongs to exactly what is below it,
+    and a page number is exact. Within a section passages break between blocks (paragraphs,
+    tables, code), where a block is too long between sentences or lines, and where a sentence is
+    too long between tokens.
+
+    Args:
+        document: The document to split.
+        token_spans: Gives the (start, end) character spans of a text's tokens.
+        max_tokens: Most tokens of a passage's `indexed_text`. When title and headings would take
+            more than half of it, outer headings are left out; a title that still does makes
+            the passage longer, for half of `max_tokens` is always left to the text.
+    """
+    return [
+        passage
+        for section in document.sections
+        if section.text.strip()
+        for passage in _Splitter(document.source, section, token_spans, max_tokens).passages()
+    ]
+
+
+class _Splitter:
+    """Splits one section."""
+
+    def __init__(
+        self, source: Source, section: Section, token_spans: TokenSpans, max_tokens: int
+    ) -> None:
+        self._source = source
+        self._token_spans = token_spans
+        self._section, header = self._with_short_trail(section, max_tokens // 2)
+        self._max_tokens = max(max_tokens, header + max_tokens // 2)
+        self._budget = self._max_tokens - header
+
+    def passages(self) -> Iterator[Passage]:
+        text = self._section.text
+        whole = _trim(text, 0, len(text))
+        # Most sections are small; for those one look at the tokens is enough.
+        passage = self._passage(whole)
+        if self._excess(passage) <= 0:
+            yield passage
+        else:
+            yield from self._cut(whole, _Ruler(text, self._token_spans), self._budget)
+
+    def _cut(self, span: Span, ruler: _Ruler, budget: int) -> Iterator[Passage]:
+        for piece in _pack(_atoms(ruler, span, budget), ruler, budget):
+            passage = self._passage(piece)
+            excess = self._excess(passage)
+            # Tokens can fall otherwise once the text stands behind its headings.
+            if excess > 0 and budget > 1 and piece[1] - piece[0] > 1:
+                smaller = max(1, min(budget, ruler.count(*piece)) - excess)
+                yield from self._cut(piece, ruler, smaller)
+            else:
+                yield passage
+
+    def _excess(self, passage: Passage) -> int:
+        return len(self._token_spans(passage.indexed_text)) - self._max_tokens
+
+    def _with_short_trail(self, section: Section, max_tokens: int) -> tuple[Section, int]:
+        while True:
+            trail = Passage("", self._source, "", 0, 0, section.headings).indexed_text
+            tokens = len(self._token_spans(trail))
+            if tokens <= max_tokens or not section.headings:
+                return section, tokens
+            section = replace(section, headings=section.headings[1:])
+
+    def _passage(self, span: Span) -> Passage:
+        section, (start, end) = self._section, span
+        text = section.text[start:end]
+        first = section.start + start
+        passage = Passage(
+            id=_hash(f"{self._source.id}\0{first}\0{text}")[:16],
+            source=self._source,
+            text=text,
+            start=first,
+            end=section.start + end,
+            headings=section.headings,
+            page=section.page,
+            anchor=section.anchor,
+        )
+        return replace(passage, content_hash=_hash(passage.indexed_text)[:32])
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class _Ruler:
+    """Counts the tokens in any stretch of a text that is tokenized once."""
+
+    text: str
+    starts: list[int]
+
+    def __init__(self, text: str, token_spans: TokenSpans) -> None:
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "starts", [start for start, _ in token_spans(text)])
+
+    def count(self, start: int, end: int) -> int:
+        return bisect_left(self.starts, end) - bisect_left(self.starts, start)
+
+    def after(self, start: int, tokens: int) -> int:
+        """Where the text goes on after so many tokens; always beyond `start`."""
+        first = bisect_left(self.starts, start)
+        for cut in self.starts[first + tokens :]:
+            if cut > start:
+                return cut
+        return len(self.text)
+
+
+def _atoms(ruler: _Ruler, span: Span, budget: int) -> Iterator[Span]:
+    """The largest blocks, sentences or runs of tokens that fit."""
+    for block in _blocks(ruler.text, *span):
+        if ruler.count(*block) <= budget:
+            yield block
+            continue
+        for sentence in _sentences(ruler.text, *block):
+            if ruler.count(*sentence) <= budget:
+                yield sentence
+            else:
+                yield from _windows(ruler, sentence, budget)
+
+
+def _blocks(text: str, start: int, end: int) -> Iterator[Span]:
+    for match in _BLOCK.finditer(text, start, end):
+        yield _trim(text, *match.span())
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
+    for first, last in sentence_spans(text[start:end]):
+        yield start + first, start + last
+
+
+def _windows(ruler: _Ruler, span: Span, budget: int) -> Iterator[Span]:
+    start, end = span
+    while start < end:
+        cut = min(end, ruler.after(start, budget))
+        first, last = _trim(ruler.text, start, cut)
+        if first < last:
+            yield first, last
+        start = cut
+
+
+def _pack(spans: Iterable[Span], ruler: _Ruler, budget: int) -> list[Span]:
+    packed: list[Span] = []
+    for start, end in spans:
+        if packed and ruler.count(packed[-1][0], end) <= budget:
+            packed[-1] = packed[-1][0], end
+        else:
+            packed.append((start, end))
+    return packed
+
+
+def _trim(text: str, start: int, end: int) -> Span:
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return start, max(start, start + len(piece.strip()))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
