@@ -1,0 +1,195 @@
+"""The database of the inbox and the conversation log: its connections, transactions and tables."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlite_utils
+from sqlite_utils import Migrations
+
+BUSY_S = 30
+"""How long a writer waits for another one."""
+
+migrations = Migrations("whimbrel")
+
+
+class Database:
+    """One SQLite file. Each thread has its own connection; all of them are closed together."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it holds what people asked
+        with self.transaction() as db:
+            migrations.apply(db)
+
+    @property
+    def connection(self) -> sqlite_utils.Database:
+        """This thread's connection."""
+        if not hasattr(self._local, "db"):
+            self._local.db = self._connect()
+        db: sqlite_utils.Database = self._local.db
+        return db
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite_utils.Database]:
+        """Everything inside is written together or not at all; an open transaction is joined.
+
+        BEGIN IMMEDIATE takes the write lock at once: with a deferred one, two writers that both
+        read first fail with "database is locked" whatever the timeout.
+        """
+        db = self.connection
+        if db.conn.in_transaction:
+            yield db
+            return
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.conn.execute("COMMIT")
+        except BaseException:
+            if db.conn.in_transaction:
+                db.conn.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close every thread's connection. Call it when no thread uses them any more."""
+        while self._connections:
+            self._connections.pop().close()
+        self._local = threading.local()
+
+    def _connect(self) -> sqlite_utils.Database:
+        # Only `close` crosses threads; sqlite3 would otherwise refuse it.
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # an acked question survives a power cut
+        connection.execute("PRAGMA foreign_keys=ON")
+        self._connections.append(connection)
+        return sqlite_utils.Database(connection)
+
+
+@migrations()
+def m001_inbox(db: sqlite_utils.Database) -> None:
+    """What Slack delivered and how far it has got."""
+    inbox = db.table("inbox")
+    inbox.create(
+        {
+            "id": int,
+            "event_id": str,
+            "work_key": str,
+            "kind": str,
+            "team": str,
+            "channel": str,
+            "thread_key": str,
+            "user": str,
+            "payload": str,
+            "state": str,
+            "attempts": int,
+            "forgiven": int,
+            "not_before": float,
+            "owner": str,
+            "lease_until": float,
+            "reply_channel": str,
+            "reply_ts": str,
+            "error": str,
+            "created": float,
+        },
+        pk="id",
+        not_null={"event_id", "kind", "thread_key", "payload", "state", "attempts", "created"},
+        defaults={"attempts": 0, "forgiven": 0, "not_before": 0, "lease_until": 0},
+    )
+    inbox.create_index(["event_id"], unique=True)
+    inbox.create_index(["work_key"], unique=True)
+    inbox.create_index(["state", "kind"])
+    inbox.create_index(["thread_key", "state"])
+
+
+@migrations()
+def m002_turns(db: sqlite_utils.Database) -> None:
+    """Questions with their answers, the passages found, and the messages that show them."""
+    db.table("turns").create(
+        {
+            "id": str,
+            "event_id": str,
+            "team": str,
+            "channel": str,
+            "thread_ts": str,
+            "asker": str,
+            "audience": str,
+            "language": str,
+            "question": str,
+            "query": str,
+            "kind": str,
+            "answer": str,
+            "confidence": float,
+            "method": str,
+            "citations": str,
+            "prompt_version": str,
+            "generator": str,
+            "embedder": str,
+            "generation": str,
+            "timings": str,
+            "reply_ts": str,
+            "created": str,
+        },
+        pk="id",
+    )
+    db.table("turns").create_index(["event_id"], unique=True)
+    db.table("turns").create_index(["channel", "thread_ts"])
+    db.table("hits").create(
+        {
+            "turn_id": str,
+            "position": int,
+            "passage_id": str,
+            "document_id": str,
+            "content_hash": str,
+            "score": float,
+            "dense": float,
+            "dense_rank": int,
+            "lexical": float,
+            "lexical_rank": int,
+            "reranker": float,
+            "shown": int,
+        },
+        pk=("turn_id", "position"),
+        foreign_keys=[("turn_id", "turns", "id")],
+    )
+    db.table("replies").create(
+        {"channel": str, "ts": str, "turn_id": str},
+        pk=("channel", "ts"),
+        foreign_keys=[("turn_id", "turns", "id")],
+    )
+
+
+@migrations()
+def m003_votes(db: sqlite_utils.Database) -> None:
+    """Each person's current vote on a turn, and every change of it."""
+    db.table("votes").create(
+        {"turn_id": str, "voter": str, "value": int, "source": str, "at": str},
+        pk=("turn_id", "voter"),
+        foreign_keys=[("turn_id", "turns", "id")],
+    )
+    db.table("vote_events").create(
+        {
+            "id": int,
+            "event_id": str,
+            "turn_id": str,
+            "voter": str,
+            "value": int,
+            "is_withdrawn": int,
+            "source": str,
+            "at": str,
+            "generator": str,
+            "embedder": str,
+            "generation": str,
+        },
+        pk="id",
+        foreign_keys=[("turn_id", "turns", "id")],
+    )

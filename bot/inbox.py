@@ -1,0 +1,207 @@
+"""The inbox: what Slack delivered, kept until it is done. A leased queue in SQLite."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.database import Database
+
+Kind = Literal["question", "refusal", "command", "reindex", "vote"]
+
+LEASE_S = 30.0
+"""A job whose worker has not been heard of for so long is given to another one."""
+
+
+class LeaseLostError(Exception):
+    """The job was given to another worker; what this one did must not be stored."""
+
+
+class BrokenOffError(Exception):
+    """The process is ending; the job is given back as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One thing that Slack wants done, as the inbox stores it before the ack.
+
+    `event_id` is Slack's and stays unique for ever. `work_key` names the message where one
+    message can arrive as several events. Deliveries of one `thread_key` are done in order.
+    """
+
+    event_id: str
+    kind: Kind
+    team: str
+    channel: str
+    user: str
+    thread_key: str
+    payload: Mapping[str, Any]
+    work_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A delivery that a worker holds.
+
+    `attempts` counts every time it was claimed, this one too; `faults` leaves out those that are
+    not the job's own fault. `created` is in Unix seconds.
+    """
+
+    id: int
+    event_id: str
+    kind: Kind
+    team: str
+    channel: str
+    user: str
+    payload: Mapping[str, Any]
+    attempts: int
+    faults: int
+    owner: str
+    created: float
+
+    @property
+    def error_id(self) -> str:
+        """A short id that a person can read to an admin; the same for every attempt."""
+        return hashlib.sha256(self.event_id.encode()).hexdigest()[:8]
+
+
+class Inbox:
+    """Stores deliveries once and hands each to one worker at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease_s: float = LEASE_S,
+        max_waiting: int = 200,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.database = database
+        self.lease_s = lease_s
+        self._max_waiting = max_waiting
+        self._clock = clock
+
+    def accept(self, delivery: Delivery) -> bool:
+        """Store a delivery; False if it or its message is already here.
+
+        Where too many questions wait, a new one is stored as a refusal, so that the person
+        who asked is told.
+        """
+        with self.database.transaction() as db:
+            kind, thread_key = delivery.kind, delivery.thread_key
+            if kind == "question" and self.waiting("question") >= self._max_waiting:
+                kind, thread_key = "refusal", delivery.event_id
+            cursor = db.conn.execute(
+                "INSERT INTO inbox (event_id, work_key, kind, team, channel, thread_key, user,"
+                " payload, state, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'todo', ?)"
+                " ON CONFLICT DO NOTHING",
+                (
+                    delivery.event_id,
+                    delivery.work_key,
+                    kind,
+                    delivery.team,
+                    delivery.channel,
+                    thread_key,
+                    delivery.user,
+                    json.dumps(dict(delivery.payload), ensure_ascii=False),
+                    self._clock(),
+                ),
+            )
+            return cursor.rowcount == 1
+
+    def claim(self, owner: str, kinds: Sequence[Kind]) -> Job | None:
+        """Lease the oldest job of these kinds that is due and first in its thread.
+
+        An expired lease makes a job due again. The attempt is counted here, so that a question
+        that kills the process counts too.
+        """
+        now = self._clock()
+        with self.database.transaction() as db:
+            rows = db.conn.execute(
+                "UPDATE inbox SET state = 'doing', attempts = attempts + 1, owner = ?,"
+                " lease_until = ? WHERE id = (SELECT id FROM inbox AS job"
+                " WHERE kind IN (SELECT value FROM json_each(?))"
+                " AND (state = 'todo' AND not_before <= ? OR state = 'doing' AND lease_until <= ?)"
+                " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier"
+                "  WHERE earlier.thread_key = job.thread_key AND earlier.id < job.id"
+                "  AND earlier.state IN ('todo', 'doing'))"
+                " ORDER BY id LIMIT 1)"
+                " RETURNING id, event_id, kind, team, channel, user, payload, attempts,"
+                " attempts - forgiven, owner, created",
+                (owner, now + self.lease_s, json.dumps(list(kinds)), now, now),
+            ).fetchall()
+        return _job(rows[0]) if rows else None
+
+    def heartbeat(self, job: Job) -> None:
+        """Extend the lease."""
+        self._change(job, "lease_until = ?", self._clock() + self.lease_s)
+
+    def set_reply(self, job: Job, channel: str, ts: str) -> None:
+        """Remember the message that shows this job's progress, before the work begins."""
+        self._change(job, "reply_channel = ?, reply_ts = ?", channel, ts)
+
+    def reply(self, job: Job) -> tuple[str, str] | None:
+        """Channel and ts of the message that shows this job's progress, if it is known."""
+        row = self.database.connection.conn.execute(
+            "SELECT reply_channel, reply_ts FROM inbox WHERE id = ?", (job.id,)
+        ).fetchone()
+        return None if row[1] is None else (row[0], row[1])
+
+    def finish(self, job: Job) -> None:
+        """Done. What was asked stays only in the log, in the transaction of the caller."""
+        self._change(job, "state = 'done', payload = '{}'")
+
+    def retry(self, job: Job, *, delay_s: float, is_fault: bool = True) -> None:
+        """Give the job back, to be claimed after `delay_s`."""
+        self._change(
+            job,
+            "state = 'todo', not_before = ?, forgiven = forgiven + ?",
+            self._clock() + delay_s,
+            int(not is_fault),
+        )
+
+    def bury(self, job: Job, error: str) -> None:
+        """Give the job up; `error` is what an admin will want to know."""
+        self._change(job, "state = 'dead', error = ?", error)
+
+    def release(self, owner: str) -> int:
+        """Give back at once everything that this worker holds; how many jobs that were."""
+        with self.database.transaction() as db:
+            return db.conn.execute(
+                "UPDATE inbox SET state = 'todo', forgiven = forgiven + 1"
+                " WHERE state = 'doing' AND owner = ?",
+                (owner,),
+            ).rowcount
+
+    def waiting(self, kind: Kind) -> int:
+        """How many jobs of this kind nobody has begun."""
+        row = self.database.connection.conn.execute(
+            "SELECT count(*) FROM inbox WHERE state = 'todo' AND kind = ?", (kind,)
+        ).fetchone()
+        return int(row[0])
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are by state."""
+        rows = self.database.connection.conn.execute(
+            "SELECT state, count(*) FROM inbox GROUP BY state"
+        )
+        return dict(rows.fetchall())
+
+    def _change(self, job: Job, assignments: str, *values: object) -> None:
+        with self.database.transaction() as db:
+            cursor = db.conn.execute(
+                f"UPDATE inbox SET {assignments}"  # noqa: S608 - written in this module
+                " WHERE id = ? AND owner = ? AND state = 'doing'",
+                (*values, job.id, job.owner),
+            )
+            if cursor.rowcount != 1:
+                raise LeaseLostError(f"job {job.id} is no longer held by {job.owner}")
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    id_, event_id, kind, team, channel, user, payload, *rest = row
+    return Job(id_, event_id, kind, team, channel, user, json.loads(payload), *rest)
