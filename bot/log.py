@@ -1,0 +1,193 @@
+"""The conversation log: every turn, what it was made of, and what people thought of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from bot.database import Database
+from retrieval.records import Answer, Citation, Message
+
+Value = Literal[-1, 1]
+"""A rating: bad or good."""
+
+VoteSource = Literal["button", "reaction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer, with where and for whom it was said.
+
+    `messages` are the timestamps of the messages that show the answer; none for an ephemeral one.
+    `created` is ISO 8601 in UTC.
+    """
+
+    answer: Answer
+    event_id: str
+    team: str
+    channel: str
+    thread_ts: str | None
+    asker: str
+    audience: frozenset[str]
+    messages: tuple[str, ...]
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one person says of one turn, or takes back if `is_withdrawn`. `at` is ISO 8601, UTC."""
+
+    turn_id: str
+    voter: str
+    value: Value
+    source: VoteSource
+    event_id: str
+    at: str
+    is_withdrawn: bool = False
+
+
+class ConversationLog:
+    """Turns and ratings. Writes join the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, turn: Turn) -> None:
+        """Write a turn, its hits and the messages that show it."""
+        answer = turn.answer
+        with self._database.transaction() as db:
+            db.table("turns").insert(_turn_row(turn))
+            db.table("hits").insert_all(_hit_rows(answer))
+            db.table("replies").insert_all(
+                {"channel": turn.channel, "ts": ts, "turn_id": answer.id} for ts in turn.messages
+            )
+
+    def history(
+        self,
+        channel: str,
+        thread_ts: str | None,
+        *,
+        audience: frozenset[str],
+        max_turns: int = 6,
+    ) -> tuple[Message, ...]:
+        """The latest turns of a thread, oldest first, that this audience may read."""
+        rows = self._database.connection.query(
+            "SELECT question, answer, audience FROM turns"
+            " WHERE channel = ? AND thread_ts = ? ORDER BY rowid DESC LIMIT ?",
+            (channel, thread_ts, max_turns),
+        )
+        allowed = [row for row in rows if audience.issuperset(json.loads(row["audience"]))]
+        return tuple(
+            message
+            for row in reversed(allowed)
+            for message in (Message("user", row["question"]), Message("assistant", row["answer"]))
+        )
+
+    def turn_shown_in(self, channel: str, ts: str) -> str | None:
+        """The id of the turn that a message shows; None if it shows none."""
+        row = self._database.connection.conn.execute(
+            "SELECT turn_id FROM replies WHERE channel = ? AND ts = ?", (channel, ts)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def vote(self, vote: Vote) -> bool:
+        """Make this the person's current vote on the turn; True if that changed anything.
+
+        Only the current vote, and only from the same source, can be taken back. Every change is
+        kept in `vote_events` with the models and the index that had answered.
+        """
+        with self._database.transaction() as db:
+            turn = db.conn.execute(
+                "SELECT generator, embedder, generation FROM turns WHERE id = ?", (vote.turn_id,)
+            ).fetchone()
+            if turn is None or not self._changes(vote):
+                return False
+            row = asdict(vote)
+            ids = dict(zip(("generator", "embedder", "generation"), turn, strict=True))
+            db.table("vote_events").insert(row | ids)
+            if vote.is_withdrawn:
+                db.table("votes").delete((vote.turn_id, vote.voter))
+            else:
+                current = {key: row[key] for key in ("turn_id", "voter", "value", "source", "at")}
+                db.table("votes").upsert(current, pk=("turn_id", "voter"))
+            return True
+
+    def score(self, turn_id: str) -> int:
+        """The sum of the current votes on a turn."""
+        row = self._database.connection.conn.execute(
+            "SELECT coalesce(sum(value), 0) FROM votes WHERE turn_id = ?", (turn_id,)
+        ).fetchone()
+        return int(row[0])
+
+    def count(self) -> int:
+        """How many turns there are."""
+        return int(self._database.connection.table("turns").count)
+
+    def _changes(self, vote: Vote) -> bool:
+        current = self._database.connection.conn.execute(
+            "SELECT value, source FROM votes WHERE turn_id = ? AND voter = ?",
+            (vote.turn_id, vote.voter),
+        ).fetchone()
+        if vote.is_withdrawn:
+            return bool(current == (vote.value, vote.source))
+        return current is None or bool(current[0] != vote.value)
+
+
+def _turn_row(turn: Turn) -> dict[str, object]:
+    answer = turn.answer
+    return {
+        "id": answer.id,
+        "event_id": turn.event_id,
+        "team": turn.team,
+        "channel": turn.channel,
+        "thread_ts": turn.thread_ts,
+        "asker": turn.asker,
+        "audience": json.dumps(sorted(turn.audience)),
+        "language": answer.language,
+        "question": answer.question,
+        "query": answer.query,
+        "kind": answer.kind,
+        "answer": answer.text,
+        "confidence": answer.confidence,
+        "method": answer.method,
+        "citations": json.dumps([_citation(c) for c in answer.citations], ensure_ascii=False),
+        "prompt_version": answer.prompt_version,
+        "generator": answer.generator,
+        "embedder": answer.embedder,
+        "generation": answer.generation,
+        "timings": json.dumps(dict(answer.timings)),
+        "reply_ts": next(iter(turn.messages), None),
+        "created": turn.created,
+    }
+
+
+def _citation(citation: Citation) -> dict[str, object]:
+    return {
+        "number": citation.number,
+        "passage_id": citation.passage.id,
+        "document_id": citation.passage.source.id,
+        "quote": citation.quote,
+        "support": citation.support,
+    }
+
+
+def _hit_rows(answer: Answer) -> Iterable[dict[str, object]]:
+    shown = {citation.passage.id for citation in answer.citations}
+    shown.update(passage.id for passage in answer.nearest)
+    for position, hit in enumerate(answer.hits, start=1):
+        yield {
+            "turn_id": answer.id,
+            "position": position,
+            "passage_id": hit.passage.id,
+            "document_id": hit.passage.source.id,
+            "content_hash": hit.passage.content_hash,
+            "score": hit.score,
+            "dense": hit.dense,
+            "dense_rank": hit.dense_rank,
+            "lexical": hit.lexical,
+            "lexical_rank": hit.lexical_rank,
+            "reranker": hit.reranker,
+            "shown": int(hit.passage.id in shown),
+        }
