@@ -1,0 +1,112 @@
+"""The settings of `bot`, read once from the environment and `[slack]` in `whimbrel.toml`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings.sources import ConfigFileSourceType
+
+from retrieval.errors import SettingsError
+from retrieval.settings import CONFIG_FILE, explain
+
+APPS_PAGE = "https://api.slack.com/apps"
+
+
+class SlackSettings(BaseSettings):
+    """Every value can be set as `SLACK_<NAME>` or in `[slack]`; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SLACK_", toml_file=CONFIG_FILE, extra="ignore", frozen=True
+    )
+
+    bot_token: SecretStr | None = Field(default=None, description="starts with xoxb-")
+    app_token: SecretStr | None = Field(
+        default=None, description="starts with xapp-; for Socket Mode"
+    )
+    signing_secret: SecretStr | None = Field(default=None, description="for HTTP mode")
+    api_url: str = Field(default="https://slack.com/api/", description="base of the Web API")
+    workers: int = Field(default=8, ge=1, le=64, description="questions answered at the same time")
+    max_waiting: int = Field(
+        default=200, ge=1, description="more waiting questions are turned away"
+    )
+    health_host: str = Field(default="127.0.0.1", description="where the health port listens")
+    health_port: int = Field(
+        default=8080, ge=0, le=65_535, description="health port in Socket Mode; 0: none"
+    )
+    admins: tuple[str, ...] = Field(
+        default=(), description="ids of people who may use /whimbrel reindex"
+    )
+    channel_audiences: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="private channel id to the labels it may read"
+    )
+    user_audiences: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="person id to the labels readable in private with the bot"
+    )
+
+    @property
+    def mode(self) -> Literal["socket", "http"]:
+        return "socket" if self.app_token else "http"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - and this one
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _SlackTable(settings_cls)
+
+
+class _SlackTable(TomlConfigSettingsSource):
+    """Only the table [slack]; unlike `toml_table_header`, a file without it is fine."""
+
+    def _read_files(
+        self, files: ConfigFileSourceType | None, deep_merge: bool = False
+    ) -> dict[str, Any]:
+        table: dict[str, Any] = super()._read_files(files, deep_merge).get("slack", {})
+        return table
+
+
+def load_slack_settings() -> SlackSettings:
+    """Read the settings and check that the bot can log in with them.
+
+    Raises:
+        SettingsError: If a token is missing or cannot be one, or a value cannot be used; the
+            message names the setting and where to find it.
+    """
+    try:
+        settings = SlackSettings()
+    except ValidationError as error:
+        raise SettingsError(explain(error, prefix="SLACK_")) from error
+    _check_token(
+        settings.bot_token, "SLACK_BOT_TOKEN", "xoxb-", "OAuth & Permissions > Bot User OAuth Token"
+    )
+    if settings.signing_secret is None or settings.app_token is not None:
+        _check_token(
+            settings.app_token,
+            "SLACK_APP_TOKEN",
+            "xapp-",
+            "Basic Information > App-Level Tokens, with the scope connections:write "
+            "(or set SLACK_SIGNING_SECRET for HTTP mode)",
+        )
+    return settings
+
+
+def _check_token(token: SecretStr | None, name: str, prefix: str, page: str) -> None:
+    value = token.get_secret_value() if token else ""
+    if not value:
+        raise SettingsError(f"{name} is not set; copy it from {APPS_PAGE} > your app > {page}")
+    if not value.startswith(prefix):
+        raise SettingsError(
+            f"{name} does not start with {prefix}; copy it again from "
+            f"{APPS_PAGE} > your app > {page}"
+        )
