@@ -1,0 +1,142 @@
+"""What an answer looks like in Slack: pure functions from an `Answer` to messages of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    Block,
+    ContextActionsBlock,
+    ContextBlock,
+    FeedbackButtonObject,
+    FeedbackButtonsElement,
+    MarkdownBlock,
+    MarkdownTextObject,
+    SectionBlock,
+)
+
+from bot.intake import BAD, FEEDBACK_ACTION, GOOD
+from bot.strings import Strings, strings_for
+from retrieval.records import Answer, Passage
+
+MARKDOWN_CHARS = 8_000
+"""Of 12,000 that Slack takes; defanging may lengthen a text, and the sources come on top."""
+FALLBACK_CHARS = 700
+"""Escaping makes up to five characters of one, and an edit's `text` may have 4,000."""
+LABEL_CHARS = 150
+CONTEXT_ELEMENTS = 10
+MAX_SOURCES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One Slack message: its blocks, and the text that notifications and screen readers use."""
+
+    text: str
+    blocks: tuple[Block, ...]
+
+    def block_dicts(self) -> list[dict[str, Any]]:
+        """The blocks as Slack's API takes them; raises where they break a rule of Slack's."""
+        return [block.to_dict() for block in self.blocks]
+
+
+def answer_cards(answer: Answer) -> tuple[Card, ...]:
+    """An answer or an abstention as messages within Slack's limits, nearly always one."""
+    strings = strings_for(answer.language)
+    pieces = split_markdown(answer.text)
+    cards = [Card(fallback(piece), (MarkdownBlock(text=piece),)) for piece in pieces]
+    tail = (*_sources(answer, strings), _feedback(answer, strings))
+    cards[-1] = Card(cards[-1].text, cards[-1].blocks + tail)
+    return tuple(cards)
+
+
+def notice(text: str) -> Card:
+    """A message in the bot's own words, in Slack's mrkdwn."""
+    return Card(text, (SectionBlock(text=MarkdownTextObject(text=text)),))
+
+
+def escape(text: str) -> str:
+    """Text that mrkdwn shows as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def fallback(text: str) -> str:
+    """The beginning of a text on one line, fit for `text`."""
+    line = " ".join(text.split())
+    return escape(line if len(line) <= FALLBACK_CHARS else line[: FALLBACK_CHARS - 1] + "…")
+
+
+def split_markdown(text: str, *, max_chars: int = MARKDOWN_CHARS) -> list[str]:
+    """Cut Markdown into pieces, at paragraphs, lines or words; code stays in its fences."""
+    pieces: list[str] = []
+    rest = text.strip() or "…"
+    while len(rest) > max_chars:
+        cut = _cut(rest, max_chars - 8)  # room for two fences
+        piece, rest = rest[:cut].rstrip(), rest[cut:].lstrip("\n ")
+        if piece.count("```") % 2:
+            piece, rest = f"{piece}\n```", f"```\n{rest}"
+        pieces.append(piece)
+    return [*pieces, rest]
+
+
+def _cut(text: str, limit: int) -> int:
+    for mark in ("\n\n", "\n", " ", "。"):
+        cut = text.rfind(mark, limit // 2, limit)
+        if cut > 0:
+            return cut + len(mark)
+    return limit
+
+
+def _sources(answer: Answer, strings: Strings) -> Iterator[Block]:
+    if answer.citations:
+        title = strings.sources
+        lines = [f"*{c.number}*  {_link(c.passage, strings)}" for c in answer.citations]
+        hint = strings.extracted if answer.method == "extracted" else strings.generated
+        lines = [*lines[:MAX_SOURCES], hint.format(confidence=answer.confidence)]
+    else:
+        title = strings.nearest
+        lines = [_link(passage, strings) for passage in answer.nearest[:MAX_SOURCES]]
+    if not lines:
+        return
+    lines.insert(0, f"*{title}*")
+    for start in range(0, len(lines), CONTEXT_ELEMENTS):
+        group = lines[start : start + CONTEXT_ELEMENTS]
+        yield ContextBlock(elements=[MarkdownTextObject(text=line) for line in group])
+
+
+def _link(passage: Passage, strings: Strings) -> str:
+    trail = dict.fromkeys(part for part in (passage.source.title, *passage.headings) if part)
+    label = escape(_shorten(" > ".join(trail) or passage.source.path))
+    url = passage.link
+    if url and url.startswith(("https://", "http://")):
+        where = f"<{_address(url)}|{label.replace('|', '¦')}>"
+    else:
+        where = f"{label} (`{escape(_shorten(passage.source.path)).replace('`', '')}`)"
+    page = strings.page.format(page=passage.page)
+    return where if passage.page is None else f"{where}, {page}"
+
+
+def _address(url: str) -> str:
+    for character, code in (("&", "&amp;"), ("|", "%7C"), ("<", "%3C"), (">", "%3E"), (" ", "%20")):
+        url = url.replace(character, code)
+    return url
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= LABEL_CHARS else f"{text[: LABEL_CHARS - 1]}…"
+
+
+def _feedback(answer: Answer, strings: Strings) -> Block:
+    return ContextActionsBlock(
+        elements=[
+            FeedbackButtonsElement(
+                action_id=FEEDBACK_ACTION,
+                positive_button=FeedbackButtonObject(
+                    text=strings.good, value=f"{GOOD}:{answer.id}"
+                ),
+                negative_button=FeedbackButtonObject(text=strings.bad, value=f"{BAD}:{answer.id}"),
+            )
+        ]
+    )
