@@ -1,0 +1,60 @@
+"""Who will be able to read a reply, and so which documents it may be made of."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.intake import Question
+from bot.settings import SlackSettings
+from retrieval.records import PUBLIC
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_S = 300.0
+"""A private channel can be made public or shared; it is asked about again after this time."""
+
+
+class Audiences:
+    """The labels that settings grant to private channels and, in private, to people."""
+
+    def __init__(
+        self,
+        settings: SlackSettings,
+        client: AsyncWebClient,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._clock = clock
+        self._private: dict[str, tuple[bool, float]] = {}
+
+    async def of(self, question: Question, *, channel: str, user: str) -> frozenset[str]:
+        """The labels that everyone who can read the reply may read."""
+        if question.is_shared:
+            return frozenset({PUBLIC})
+        if question.response_url is not None or question.channel_type == "im":
+            return frozenset({PUBLIC, *self._settings.user_audiences.get(user, ())})
+        granted = self._settings.channel_audiences.get(channel, ())
+        if granted and await self._is_private(channel):
+            return frozenset({PUBLIC, *granted})
+        return frozenset({PUBLIC})
+
+    async def _is_private(self, channel: str) -> bool:
+        is_private, until = self._private.get(channel, (False, 0.0))
+        if self._clock() < until:
+            return is_private
+        try:
+            info = (await self._client.conversations_info(channel=channel))["channel"]
+        except SlackApiError as error:
+            logger.warning("channel=%s taken for public: %s", channel, error.response["error"])
+            return False
+        shared = info.get("is_ext_shared") or info.get("is_pending_ext_shared")
+        is_private = bool(info.get("is_private")) and not shared
+        self._private[channel] = (is_private, self._clock() + REMEMBERED_S)
+        return is_private
