@@ -1,0 +1,210 @@
+"""Answers the questions of the inbox, and says so when one cannot be taken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Protocol
+
+from bot.audience import Audiences
+from bot.cards import Card, answer_cards, escape, notice
+from bot.inbox import BrokenOffError, Inbox, Job
+from bot.intake import Question, plain
+from bot.log import ConversationLog, Turn
+from bot.outbox import Outbox
+from bot.strings import strings_for
+from retrieval.errors import IndexNotFoundError, QuestionError
+from retrieval.language import language_of, words
+from retrieval.records import Answer, Message
+
+logger = logging.getLogger(__name__)
+
+
+class Answerer(Protocol):
+    """What the bot needs of `retrieval`. It is called from several threads at once."""
+
+    def answer(
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        audience: frozenset[str] = ...,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """Answer or abstain.
+
+        Raises:
+            QuestionError: If it cannot be asked like this; the message is for the person.
+            RetrievalError: If the documents cannot be searched.
+        """
+
+
+class Reply:
+    """The message or messages in Slack that one job ends in, however often it is begun."""
+
+    def __init__(self, inbox: Inbox, outbox: Outbox, job: Job, question: Question) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._job = job
+        self._question = question
+
+    async def begin(self, card: Card) -> None:
+        """Show that the job has begun, unless an earlier attempt has shown it."""
+        if self._question.response_url is None and not await self._sent():
+            await self.show((card,))
+
+    async def show(self, cards: Sequence[Card]) -> tuple[str, ...]:
+        """Show the cards in place of what was there; the timestamps of lasting messages."""
+        job, question = self._job, self._question
+        if question.response_url is not None:
+            await self._outbox.respond(question.response_url, job.user, cards)
+            return ()
+        sent = await self._sent()
+        for part, card in enumerate(cards):
+            ts = sent.get(part)
+            if ts is not None and await self._outbox.edit(job.channel, ts, card):
+                continue
+            channel, sent[part] = await self._outbox.post(
+                job.channel, card, thread_ts=question.thread_ts, event_id=job.event_id, part=part
+            )
+            if part == 0:
+                await asyncio.to_thread(self._inbox.set_reply, job, channel, sent[part])
+        return tuple(sent[part] for part in range(len(cards)))
+
+    async def _sent(self) -> dict[int, str]:
+        known = await asyncio.to_thread(self._inbox.reply, self._job)
+        parts: dict[int, str] = {}
+        if self._job.attempts > 1 and self._question.thread_ts and self._question.ts:
+            # An earlier attempt may have posted and not lived to write it down.
+            parts = await self._outbox.sent(
+                self._job.channel,
+                self._question.thread_ts,
+                event_id=self._job.event_id,
+                since=self._question.ts,
+            )
+        return parts | ({} if known is None else {0: known[1]})
+
+
+class QuestionHandler:
+    """Turns a question into an answer, an abstention or a clear message, and logs the turn."""
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        inbox: Inbox,
+        log: ConversationLog,
+        outbox: Outbox,
+        audiences: Audiences,
+        *,
+        bot_user: str,
+        threads: Executor,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._answerer = answerer
+        self._inbox = inbox
+        self._log = log
+        self._outbox = outbox
+        self._audiences = audiences
+        self._bot_user = bot_user
+        self._threads = threads
+        self._stop = stop
+        self._clock = clock
+
+    async def handle(self, job: Job) -> None:
+        question, text = self._read(job)
+        strings = strings_for(language_of(text))
+        reply = Reply(self._inbox, self._outbox, job, question)
+        if not words(text):
+            await reply.show((notice(strings.empty),))
+            await asyncio.to_thread(self._inbox.finish, job)
+            return
+        await reply.begin(notice(strings.looking))
+        try:
+            answer, audience = await self._answer(job, question, text)
+        except QuestionError as error:
+            await reply.show((notice(escape(str(error))),))
+            await asyncio.to_thread(self._inbox.finish, job)
+            return
+        await asyncio.to_thread(self._inbox.heartbeat, job)  # still ours?
+        messages = await reply.show(answer_cards(answer))
+        turn = Turn(
+            answer=answer,
+            event_id=job.event_id,
+            team=job.team,
+            channel=job.channel,
+            thread_ts=question.thread_ts,
+            asker=job.user,
+            audience=audience,
+            messages=messages,
+            created=datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
+        )
+        await asyncio.to_thread(self._finish, job, turn)
+        logger.info(
+            "answered turn=%s kind=%s confidence=%.2f seconds=%.1f",
+            answer.id,
+            answer.kind,
+            answer.confidence,
+            self._clock() - job.created,
+        )
+
+    async def apologise(self, job: Job, error: Exception) -> None:
+        question, text = self._read(job)
+        strings = strings_for(language_of(text))
+        words_ = strings.no_index if isinstance(error, IndexNotFoundError) else strings.failed
+        reply = Reply(self._inbox, self._outbox, job, question)
+        await reply.show((notice(words_.format(error_id=job.error_id)),))
+
+    def _read(self, job: Job) -> tuple[Question, str]:
+        question = Question(**job.payload)
+        return question, plain(question.text, bot_user=self._bot_user)
+
+    async def _answer(
+        self, job: Job, question: Question, text: str
+    ) -> tuple[Answer, frozenset[str]]:
+        audience = await self._audiences.of(question, channel=job.channel, user=job.user)
+        history = await asyncio.to_thread(
+            self._log.history, job.channel, question.thread_ts, audience=audience
+        )
+        answer = await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            partial(
+                self._answerer.answer,
+                text,
+                history=history,
+                audience=audience,
+                should_stop=self._stop.is_set,
+            ),
+        )
+        if answer.stopped and self._stop.is_set():
+            raise BrokenOffError(f"job {job.id} was broken off by the shutdown")
+        return answer, audience
+
+    def _finish(self, job: Job, turn: Turn) -> None:
+        with self._inbox.database.transaction():
+            self._log.add(turn)
+            self._inbox.finish(job)
+
+
+class RefusalHandler:
+    """Tells people whose question came when too many were waiting."""
+
+    def __init__(self, inbox: Inbox, outbox: Outbox) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+
+    async def handle(self, job: Job) -> None:
+        question = Question(**job.payload)
+        strings = strings_for(language_of(question.text))
+        await Reply(self._inbox, self._outbox, job, question).show((notice(strings.busy),))
+        await asyncio.to_thread(self._inbox.finish, job)
+
+    async def apologise(self, _job: Job, _error: Exception) -> None:
+        """Nothing to add: the refusal was the message."""
