@@ -1,0 +1,84 @@
+"""The bot's sub-commands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+# Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
+if TYPE_CHECKING:
+    from retrieval.embedding import Embedder
+
+    from bot.admin import Progress, Reindexer
+    from bot.settings import SlackSettings
+    from retrieval.answering import Answerer
+    from retrieval.indexing import IndexReport
+    from retrieval.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+MAX_FAILURES = 10
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True, help="Port for Slack in HTTP mode.")
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address for HTTP mode.")  # noqa: S104 - Slack must reach it; deliveries are signed
+def serve(port: int, host: str) -> None:
+    """Answer questions in Slack until stopped.
+
+    Needs SLACK_BOT_TOKEN and, for Socket Mode, SLACK_APP_TOKEN; or SLACK_SIGNING_SECRET for HTTP.
+    """
+    from bot.settings import load_slack_settings
+    from retrieval.settings import load_settings
+
+    slack, settings = load_slack_settings(), load_settings()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for library in ("slack_sdk", "slack_bolt", "aiohttp"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    asyncio.run(_serve(slack, settings, host=host, port=port))
+
+
+def make_reindexer(settings: Settings, embedder: Embedder) -> Reindexer:
+    """What `/whimbrel reindex` runs: it brings the folders of the last `whimbrel index` in."""
+    from retrieval.indexing import update_index
+
+    def reindex(*, full: bool, on_progress: Progress) -> str:
+        return summary(update_index((), settings, embedder, full=full, on_progress=on_progress))
+
+    return reindex
+
+
+def summary(report: IndexReport) -> str:
+    """An index report in a few sentences."""
+    failures = "".join(f"\nNot read: {f.id} ({f.reason})" for f in report.failures[:MAX_FAILURES])
+    rest = len(report.failures) - MAX_FAILURES
+    more = f"\nand {rest} more" if rest > 0 else ""
+    return (
+        f"{report.added} added, {report.changed} changed, {report.removed} removed, "
+        f"{report.unchanged} unchanged; {report.passages} passages, {report.seconds:.0f} s."
+        f"{failures}{more}"
+    )
+
+
+async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
+    from bot.app import Bot
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    answerer = await asyncio.to_thread(_load, settings)
+    reindexer = make_reindexer(settings, answerer.library.embedder)
+    async with Bot(slack, settings.database, answerer, reindexer, host=host, port=port):
+        await stopped.wait()
+        logger.info("stopping")
+
+
+def _load(settings: Settings) -> Answerer:
+    from retrieval.answering import load_answerer
+
+    return load_answerer(settings, on_progress=logger.info)
