@@ -1,0 +1,90 @@
+"""A bot, a Slack on localhost and the two transports between them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.app import Bot
+from bot.questions import Answerer
+from bot.settings import SlackSettings
+from tests.fakes import FolderReindexer, SentenceAnswerer
+from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, SlackServer
+
+
+class House:
+    """Starts bots on one database and one Slack; closes them all in the end."""
+
+    def __init__(self, slack: SlackServer, folder: Path, stack: AsyncExitStack) -> None:
+        self.slack = slack
+        self.folder = folder
+        self.transport = "socket"
+        self._stack = stack
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "whimbrel.db"
+
+    def settings(self, **values: Any) -> SlackSettings:
+        is_socket = self.transport == "socket"
+        defaults: dict[str, Any] = {
+            "bot_token": SecretStr(BOT_TOKEN),
+            "app_token": SecretStr(APP_TOKEN) if is_socket else None,
+            "signing_secret": None if is_socket else SecretStr(SECRET),
+            "api_url": self.slack.api_url,
+            "health_port": 0,
+        }
+        return SlackSettings(**defaults | values)
+
+    def bot(
+        self,
+        answerer: Answerer | None = None,
+        *,
+        settings: SlackSettings | None = None,
+        **values: Any,
+    ) -> Bot:
+        """A bot that is not started yet."""
+        defaults: dict[str, Any] = {
+            "host": "127.0.0.1",
+            "port": 0,
+            "grace_s": 5.0,
+            "retry_s": 0.0,
+            "tick_s": 0.01,
+        }
+        return Bot(
+            settings or self.settings(),
+            self.database,
+            answerer or SentenceAnswerer(),
+            FolderReindexer(self.folder),
+            **defaults | values,
+        )
+
+    async def start(self, answerer: Answerer | None = None, **values: Any) -> Bot:
+        """A bot that serves until the test ends."""
+        bot = await self._stack.enter_async_context(self.bot(answerer, **values))
+        if self.transport == "http":
+            self.slack.app_url = f"http://127.0.0.1:{bot.port}/slack/events"
+        return bot
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with SlackServer() as slack, AsyncExitStack() as stack:
+        yield House(slack, tmp_path, stack)
+
+
+@pytest.fixture(params=["socket", "http"])
+def each_transport(request: pytest.FixtureRequest, house: House) -> House:
+    house.transport = request.param
+    return house
+
+
+@pytest.fixture
+def http(house: House) -> House:
+    house.transport = "http"
+    return house

@@ -1,0 +1,127 @@
+"""Small stand-ins that do real work: an answerer over a handful of sentences, a reindexer."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from retrieval.errors import QuestionError
+from retrieval.language import language_of, words
+from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source
+
+HANDBOOK = {
+    "Leave": ("Every employee has 30 days of paid leave a year.", PUBLIC),
+    "Printer": ("The printer on floor 2 is called Heron.", PUBLIC),
+    "Salaries": ("The salary band of engineers is E4.", "hr"),
+    "年假": ("每位员工每年有三十天带薪年假。", PUBLIC),
+}
+_COMMON = frozenset(words("the a an of is on how many what which who do i have does every"))
+
+
+def passage(title: str, text: str, *, audience: str = PUBLIC) -> Passage:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    source = Source(
+        id=f"handbook/{title}.md",
+        title=title,
+        path=f"handbook/{title}.md",
+        language=language_of(text),
+        sha256=digest,
+        modified="2026-01-01T00:00:00+00:00",
+        url=f"https://docs.example/{title}",
+        audience=audience,
+    )
+    return Passage(digest[:12], source, text, 0, len(text), ("Rules",), 3, content_hash=digest)
+
+
+class SentenceAnswerer:
+    """Answers with the sentence that shares most words with the question, or abstains.
+
+    `asked` keeps what it was called with.
+    """
+
+    def __init__(self) -> None:
+        self.passages = [passage(t, text, audience=a) for t, (text, a) in HANDBOOK.items()]
+        self.asked: list[tuple[str, tuple[Message, ...], frozenset[str]]] = []
+
+    def answer(
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        audience: frozenset[str] = frozenset({PUBLIC}),
+        on_text: Callable[[str], None] | None = None,  # noqa: ARG002 - part of the interface
+        should_stop: Callable[[], bool] | None = None,  # noqa: ARG002 - part of the interface
+    ) -> Answer:
+        self.asked.append((question, tuple(history), audience))
+        if len(question) > 4_000:
+            raise QuestionError(f"The question has {len(question)} characters; 4000 are allowed.")
+        query = " ".join([*(m.text for m in history if m.role == "user"), question])
+        asked = set(words(query)) - _COMMON
+        readable = [p for p in self.passages if p.source.audience in audience]
+        hits = sorted(
+            (Hit(p, float(len(asked & set(words(p.text))))) for p in readable),
+            key=lambda hit: -hit.score,
+        )
+        return self._card(question, query, tuple(hits))
+
+    def _card(self, question: str, query: str, hits: tuple[Hit, ...]) -> Answer:
+        best = hits[0]
+        is_found = best.score >= 1
+        text = f"{best.passage.text} [1]" if is_found else "I did not find that."
+        return Answer(
+            id=uuid.uuid4().hex[:12],
+            question=question,
+            query=query,
+            kind="answer" if is_found else "abstention",
+            text=text,
+            language=language_of(question),
+            confidence=best.score / (best.score + 1),
+            citations=(Citation(1, best.passage, best.passage.text, 1.0),) if is_found else (),
+            hits=hits,
+            method="extracted" if is_found else "none",
+            prompt_version="p1",
+            generator="sentences",
+            embedder="words",
+            generation="g1",
+            timings={"total": 0.001},
+        )
+
+
+class GatedAnswerer(SentenceAnswerer):
+    """Waits at a gate before it answers, as a slow model would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+
+    def answer(
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        audience: frozenset[str] = frozenset({PUBLIC}),
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        is_stopped = False
+        while not is_stopped and not self.gate.wait(0.01):
+            is_stopped = should_stop is not None and should_stop()
+        answer = super().answer(question, history=history, audience=audience, on_text=on_text)
+        return replace(answer, stopped=is_stopped)
+
+
+class FolderReindexer:
+    """Counts the files of a folder, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, *, full: bool, on_progress: Callable[[str, int, int], None]) -> str:
+        files = sorted(self._folder.iterdir())
+        for done, _ in enumerate(files, start=1):
+            on_progress("reading", done, len(files))
+        return f"{len(files)} files, {'all' if full else 'changed ones'} read."
