@@ -41,3 +41,7 @@ class QuestionError(RetrievalError):
 
 class DataError(RetrievalError):
     """An evaluation folder is not in the documented format."""
+
+
+class BusyError(RetrievalError):
+    """Another process is building what was asked for."""

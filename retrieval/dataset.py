@@ -1,0 +1,136 @@
+"""Reads an evaluation folder: passages, questions, and what people judged of them.
+
+BEIR's shape, plain or gzipped: `corpus.jsonl` {_id, title, text[, lang, url]}, `queries.jsonl`
+{_id, text[, lang]}, `qrels.tsv` (query-id, corpus-id, score under a header line; `qrels/test.tsv`
+will do) and, where there are answers, `answers.jsonl` {_id, question, answers[], unanswerable[,
+doc_ids[]]}.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from retrieval.errors import DataError
+from retrieval.language import language_of
+from retrieval.records import Passage, Source
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to search with."""
+
+    id: str
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceAnswer:
+    """What people would answer to a question; no `answers` if it is unanswerable.
+
+    `passages` are the ids of the passages that hold the answer, where they are known.
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    is_unanswerable: bool
+    passages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An evaluation folder. `qrels` maps a query's id to the grades of its relevant passages.
+
+    A query without qrels has no answer among the passages. `cross_qrels` judges the same queries
+    against passages in the other language, where the folder does.
+    """
+
+    name: str
+    passages: tuple[Passage, ...]
+    queries: tuple[Query, ...]
+    qrels: Mapping[str, Mapping[str, int]]
+    cross_qrels: Mapping[str, Mapping[str, int]]
+    answers: tuple[ReferenceAnswer, ...]
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read an evaluation folder.
+
+    Raises:
+        DataError: If a file is missing or a line is not in the documented format.
+    """
+    return Dataset(
+        name=folder.resolve().name,
+        passages=tuple(_read(folder, "corpus.jsonl", _passage)),
+        queries=tuple(_read(folder, "queries.jsonl", _query)),
+        qrels=_read_qrels(folder, "qrels.tsv", "qrels/test.tsv"),
+        cross_qrels=_read_qrels(folder, "qrels_cross.tsv", is_optional=True),
+        answers=tuple(_read(folder, "answers.jsonl", _answer, is_optional=True)),
+    )
+
+
+def _read(
+    folder: Path, name: str, make: Callable[[dict[str, Any]], T], *, is_optional: bool = False
+) -> Iterator[T]:
+    for where, line in _lines(folder, (name,), is_optional=is_optional):
+        try:
+            yield make(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{where}: {type(error).__name__} {error}") from error
+
+
+def _read_qrels(folder: Path, *names: str, is_optional: bool = False) -> dict[str, dict[str, int]]:
+    qrels: dict[str, dict[str, int]] = {}
+    for where, line in list(_lines(folder, names, is_optional=is_optional))[1:]:
+        try:
+            query, passage, grade = line.split("\t")
+            if int(grade) > 0:
+                qrels.setdefault(query, {})[passage] = int(grade)
+        except ValueError as error:
+            raise DataError(f"{where}: wanted query-id, corpus-id and score in columns") from error
+    return qrels
+
+
+def _lines(folder: Path, names: Sequence[str], *, is_optional: bool) -> Iterator[tuple[str, str]]:
+    """The lines of the first of the files that exists, plain or gzipped, and where each is."""
+    for path in (folder / f"{name}{ending}" for name in names for ending in ("", ".gz")):
+        if path.is_file():
+            opened = gzip.open if path.suffix == ".gz" else open
+            with opened(path, "rt", encoding="utf-8") as file:
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield f"{path}:{number}", line.rstrip("\r\n")
+            return
+    if not is_optional:
+        raise DataError(f"{folder} has no {names[0]}, plain or gzipped")
+
+
+def _passage(row: dict[str, Any]) -> Passage:
+    title, text = row.get("title") or "", row["text"]
+    language = row.get("lang") or language_of(f"{title}\n{text}")
+    digest = hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
+    source = Source(row["_id"], title, row["_id"], language, digest, "", url=row.get("url"))
+    return Passage(row["_id"], source, text, 0, len(text), content_hash=digest)
+
+
+def _query(row: dict[str, Any]) -> Query:
+    return Query(row["_id"], row["text"], row.get("lang") or language_of(row["text"]))
+
+
+def _answer(row: dict[str, Any]) -> ReferenceAnswer:
+    return ReferenceAnswer(
+        id=row["_id"],
+        question=row["question"],
+        answers=tuple(row["answers"]),
+        is_unanswerable=bool(row["unanswerable"]),
+        passages=tuple(row.get("doc_ids") or ()),
+    )

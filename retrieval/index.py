@@ -1,0 +1,307 @@
+"""A generation of the index: what it is made of, how it is written, checked and loaded.
+
+```text
+index/current                  the name of the generation that is served
+index/20260131T120000000000-1a2b3c/
+    manifest.json              what it was built from, and the sha256 of every other file
+    manifest.sha256            for `sha256sum -c`
+    documents.jsonl            one source a line
+    passages.jsonl             one passage a line, in the order of the rows of vectors.npy
+    failures.jsonl             files that could not be read, with the reason
+    vectors.npy                what the embedder made of the passages
+    dense.faiss, lexical/      built from the above, kept to load faster
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TYPE_CHECKING
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from retrieval.dense import DenseIndex
+from retrieval.documents import Failure
+from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
+from retrieval.lexical import LexicalIndex
+from retrieval.passages import SPLITTER_VERSION
+from retrieval.records import Passage, Source, Vectors
+from retrieval.registry import checksums, kept, new_folder, point, served, sha256
+
+if TYPE_CHECKING:
+    from retrieval.embedding import Embedder
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+MEND = "run `whimbrel index --full`"
+PROBES = (
+    "How many days of paid leave do I have each year?",
+    "Where do I report a security incident?",
+    "我每年有多少天年假？",
+    "出差的费用怎么报销？",
+)
+"""Embedded into every generation: an embedder that embeds them otherwise is another embedder."""
+
+SAME = 0.999
+"""The least cosine of a probe embedded twice by the same model, on any machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides the passages and vectors of a file besides its bytes."""
+
+    embedder: str
+    revision: str
+    splitter: int
+    passage_tokens: int
+    audiences: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation is. `files` maps each file's path to the sha256 of its bytes."""
+
+    schema: int
+    name: str
+    created: str
+    recipe: Recipe
+    roots: tuple[str, ...]
+    dimension: int
+    documents: int
+    passages: int
+    probes: tuple[tuple[float, ...], ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Index:
+    """A generation in memory. Row i of `vectors` belongs to `passages[i]`."""
+
+    manifest: Manifest
+    passages: tuple[Passage, ...]
+    vectors: Vectors
+    dense: DenseIndex
+    lexical: LexicalIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an index is made of. Row i of `vectors` belongs to `passages[i]`."""
+
+    sources: Sequence[Source]
+    passages: Sequence[Passage]
+    failures: Sequence[Failure]
+    vectors: Vectors
+
+    def is_same(self, other: Content) -> bool:
+        """Whether both have the same documents, passages and failures."""
+        mine = (self.sources, self.passages, self.failures)
+        return mine == (other.sources, other.passages, other.failures)
+
+
+EMPTY = Content([], [], [], np.empty((0, 0), dtype=np.float32))
+
+_MANIFESTS = TypeAdapter(Manifest)
+_SOURCES = TypeAdapter(Source)
+_PASSAGES = TypeAdapter(Passage)
+_FAILURES = TypeAdapter(Failure)
+
+
+def write_generation(
+    folder: Path, content: Content, *, recipe: Recipe, roots: Sequence[str], embedder: Embedder
+) -> Manifest:
+    """Write a generation into `folder`, flushed to the disk, without publishing it."""
+    with new_folder(folder) as beside:
+        _write_content(beside, content)
+        manifest = Manifest(
+            schema=SCHEMA,
+            name=beside.name[1:],
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            recipe=recipe,
+            roots=tuple(roots),
+            dimension=embedder.dimension,
+            documents=len(content.sources),
+            passages=len(content.passages),
+            probes=tuple(tuple(map(float, row)) for row in _probe(embedder)),
+            files=checksums(beside),
+        )
+        _write_manifest(beside, manifest)
+    return manifest
+
+
+def rollback(folder: Path) -> str:
+    """Serve the other generation that was kept, and return its name.
+
+    Raises:
+        IndexNotFoundError: If no other generation was kept.
+        IndexCorruptError: If the other generation is not what was written.
+    """
+    other = kept(folder)
+    if other is None:
+        raise IndexNotFoundError(f"{folder} keeps no other generation to roll back to")
+    verify(other)
+    point(folder, other.name)
+    return other.name
+
+
+def current(folder: Path) -> Path:
+    """The folder of the generation that is served.
+
+    Raises:
+        IndexNotFoundError: If nothing has been published.
+    """
+    generation = served(folder)
+    if generation is None:
+        raise IndexNotFoundError(f"no index in {folder}; run `whimbrel index FOLDER`")
+    return generation
+
+
+def verify(generation: Path) -> Manifest:
+    """The manifest of a generation, after every byte of the generation has been checked.
+
+    Raises:
+        IndexCorruptError: If a file is missing or is not what was written.
+    """
+    manifest = read_manifest(generation)
+    for name, digest in manifest.files.items():
+        path = generation / name
+        if not path.is_file() or sha256(path) != digest:
+            raise IndexCorruptError(f"{path} is not what was written; {MEND}")
+    return manifest
+
+
+def read_manifest(generation: Path) -> Manifest:
+    """The manifest of a generation.
+
+    Raises:
+        IndexCorruptError: If it is missing or is not what was written.
+    """
+    path = generation / MANIFEST
+    try:
+        body = path.read_bytes()
+        digest = (generation / SEAL).read_text(encoding="ascii").split()[0]
+    except (OSError, ValueError, IndexError) as error:
+        raise IndexCorruptError(f"{path} cannot be read ({error}); {MEND}") from error
+    if hashlib.sha256(body).hexdigest() != digest:
+        raise IndexCorruptError(f"{path} is not what was written; {MEND}")
+    return _MANIFESTS.validate_json(body)
+
+
+def load_index(folder: Path, embedder: Embedder) -> Index:
+    """The generation that is served, checked against its manifest and against the embedder.
+
+    Raises:
+        IndexNotFoundError: If nothing has been published.
+        IndexCorruptError: If a file is missing or is not what was written.
+        IndexMismatchError: If it was built with another embedder or splitter version.
+    """
+    while True:
+        generation = current(folder)
+        try:
+            manifest = verify(generation)
+            check_match(manifest, embedder)
+            return _read_index(generation, manifest)
+        except (IndexCorruptError, FileNotFoundError):
+            # Two builds while we read have deleted what we read; then the pointer has moved.
+            if current(folder) == generation:
+                raise
+
+
+def check_match(manifest: Manifest, embedder: Embedder) -> None:
+    """Refuse an index that this embedder or this version's splitter did not make."""
+    recipe = manifest.recipe
+    found = (recipe.embedder, recipe.revision, manifest.dimension, recipe.splitter)
+    wanted = (embedder.id, embedder.revision, embedder.dimension, SPLITTER_VERSION)
+    if found != wanted:
+        raise IndexMismatchError(
+            f"the index was built with {_names(found)}, but {_names(wanted)} is configured; {MEND}"
+        )
+    if not is_same_embedder(manifest, embedder):
+        raise IndexMismatchError(
+            f"the embedder calls itself {_names(found)} as the index wants, but embeds otherwise;"
+            f" {MEND}"
+        )
+
+
+def is_same_embedder(manifest: Manifest, embedder: Embedder) -> bool:
+    """Whether vectors of this embedder can be compared to those of the generation."""
+    recipe = manifest.recipe
+    named = (recipe.embedder, recipe.revision, manifest.dimension)
+    if named != (embedder.id, embedder.revision, embedder.dimension):
+        return False
+    cosines = (_probe(embedder) * np.asarray(manifest.probes)).sum(axis=1)
+    return bool(cosines.min() >= SAME)
+
+
+def read_content(generation: Path) -> Content:
+    """What a generation is made of; call `verify` first."""
+    sources = [_SOURCES.validate_python(row) for row in _read_rows(generation / "documents.jsonl")]
+    by_id = {source.id: source for source in sources}
+    rows = _read_rows(generation / "passages.jsonl")
+    return Content(
+        sources=sources,
+        passages=[
+            _PASSAGES.validate_python({**row, "source": by_id[row["source"]]}) for row in rows
+        ],
+        failures=[
+            _FAILURES.validate_python(row) for row in _read_rows(generation / "failures.jsonl")
+        ],
+        vectors=np.load(generation / "vectors.npy", allow_pickle=False),
+    )
+
+
+def _probe(embedder: Embedder) -> Vectors:
+    return embedder.embed_passages(PROBES)
+
+
+def _names(found: tuple[str, str, int, int]) -> str:
+    embedder, revision, dimension, splitter = found
+    return f"{embedder} {revision} ({dimension} dimensions) and splitter {splitter}"
+
+
+def _read_index(generation: Path, manifest: Manifest) -> Index:
+    content = read_content(generation)
+    return Index(
+        manifest=manifest,
+        passages=tuple(content.passages),
+        vectors=content.vectors,
+        dense=DenseIndex.load(generation / "dense.faiss"),
+        lexical=LexicalIndex.load(generation / "lexical", len(content.passages)),
+    )
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    body = json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode()
+    (folder / MANIFEST).write_bytes(body)
+    digest = hashlib.sha256(body).hexdigest()
+    (folder / SEAL).write_text(f"{digest}  {MANIFEST}\n", encoding="ascii")
+
+
+def _write_content(folder: Path, content: Content) -> None:
+    _write_rows(folder / "documents.jsonl", map(asdict, content.sources))
+    _write_rows(
+        folder / "passages.jsonl",
+        ({**asdict(passage), "source": passage.source.id} for passage in content.passages),
+    )
+    _write_rows(folder / "failures.jsonl", map(_FAILURES.dump_python, content.failures))
+    np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
+    DenseIndex.build(content.vectors).save(folder / "dense.faiss")
+    texts = [passage.indexed_text for passage in content.passages]
+    LexicalIndex.build(texts).save(folder / "lexical")
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="\n") as file:
+        yield from map(json.loads, file)

@@ -1,0 +1,114 @@
+"""Immutable folders, made beside each other and published by one rename of a pointer.
+
+Nothing here knows what the folders hold. A folder appears whole or not at all, whenever the power
+fails; its name is never used again; readers follow the pointer and are never shown a mixture.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from retrieval.errors import BusyError
+
+POINTER = "current"
+LOCK = "lock"
+
+
+@contextmanager
+def building(home: Path) -> Iterator[None]:
+    """Hold the right to change `home`; it is given back when the process ends, however it ends.
+
+    Raises:
+        BusyError: If another process or thread holds it.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"{home} is being built already; try again when that is done") from None
+        yield
+
+
+@contextmanager
+def new_folder(home: Path) -> Iterator[Path]:
+    """A folder to fill; on leaving, it is flushed to the disk and takes its place in `home`.
+
+    The name that it is filled under is the later name with a dot in front. If filling fails, it is
+    removed.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    beside = home / f".{stamp}-{secrets.token_hex(3)}"
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        for path in (*sorted(beside.rglob("*")), beside):
+            _sync(path)
+        beside.rename(home / beside.name[1:])
+        _sync(home)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def served(home: Path) -> Path | None:
+    """The folder that the pointer names; None if nothing was published."""
+    try:
+        return home / (home / POINTER).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
+def publish(home: Path, name: str) -> None:
+    """Point at the folder `name`, keep the one served so far, and delete all the others."""
+    previous = served(home)
+    point(home, name)
+    for path in home.iterdir():
+        if path.is_dir() and path.name != name and path != previous:
+            shutil.rmtree(path)
+
+
+def point(home: Path, name: str) -> None:
+    """Serve the folder `name` from now on and delete nothing."""
+    beside = home / f".{POINTER}"
+    beside.write_text(name + "\n", encoding="utf-8")
+    _sync(beside)
+    beside.replace(home / POINTER)
+    _sync(home)
+
+
+def kept(home: Path) -> Path | None:
+    """The newest folder that is not served and could be; None if there is none."""
+    folders = [path for path in home.glob("[!.]*") if path.is_dir() and path != served(home)]
+    return max(folders, default=None)
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """The sha256 of every file below a folder, by its path with `/` separators."""
+    return {
+        path.relative_to(folder).as_posix(): sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,25 @@
+"""Scores a question against each passage together, with a cross-encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from retrieval.records import Passage
+
+
+class Reranker:
+    """A cross-encoder of sentence-transformers, from a folder or a hub id."""
+
+    def __init__(self, name: str, *, device: str | None = None) -> None:
+        from sentence_transformers import CrossEncoder
+
+        self.id = name
+        self._model: Any = CrossEncoder(name, device=device)
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:
+        """One score for each passage, higher where it suits the query better."""
+        if not passages:
+            return []
+        pairs = [(query, passage.indexed_text) for passage in passages]
+        return [float(score) for score in self._model.predict(pairs, show_progress_bar=False)]
