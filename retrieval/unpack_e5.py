@@ -137,6 +137,10 @@ def write_weights(pack: Pack, folder: Path) -> None:
     # Half precision keeps ten bits of each weight; the pack itself keeps four.
     weights = {transformers_name(name): np.ascontiguousarray(tensor, np.float16)
                for name, tensor in pack.tensors.items()}  # fmt: skip
+    # Mean pooling never asks the pooler, but without one in the file transformers makes one up.
+    hidden = pack.sizes["hidden"]
+    weights["pooler.dense.weight"] = np.zeros((hidden, hidden), np.float16)
+    weights["pooler.dense.bias"] = np.zeros(hidden, np.float16)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -112,13 +112,15 @@ def read(data: memoryview) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ValueError(f"starts with {bytes(data[:4])!r}; wanted b'GGUF'")
     reader.position = 8
     tensor_count, fact_count = reader.number("Q"), reader.number("Q")
-    facts = {reader.text(): reader.value(reader.number("I")) for _ in range(fact_count)}
+    facts: dict[str, Any] = {
+        reader.text(): reader.value(reader.number("I")) for _ in range(fact_count)
+    }
     heads = [tensor_head(reader) for _ in range(tensor_count)]
     alignment = facts.get("general.alignment", 32)
     start = -(-reader.position // alignment) * alignment
     tensors = {}
     for name, shape, kind, offset in heads:
-        block, block_bytes = cast("tuple[int, int]", GGML_QUANT_SIZES[GGMLQuantizationType(kind)])
+        block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
         row_bytes = shape[-1] // block * block_bytes
         size = prod(shape[:-1]) * row_bytes
         raw = np.frombuffer(data, np.uint8, size, start + offset).reshape(-1, row_bytes)

@@ -1,0 +1,72 @@
+"""Choose where models run, in which precision, and on how many threads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+CORE_LISTS = "/sys/devices/system/cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """`name` as torch takes it; `dtype` of the weights; `threads` for work on the processor."""
+
+    name: str
+    dtype: torch.dtype
+    threads: int
+
+
+def choose_device(settings: Settings) -> Device:
+    """The device that the settings ask for; `auto` takes the fastest one present."""
+    import torch
+
+    threads = settings.threads or physical_cores()
+    name = settings.device
+    if name == "auto":
+        is_mac = torch.backends.mps.is_available()
+        name = "cuda" if torch.cuda.is_available() else "mps" if is_mac else "cpu"
+    if name == "cuda":
+        return Device(name, torch.bfloat16, threads)
+    if name == "mps":
+        return Device(name, torch.float16, threads)
+    return Device(name, torch.bfloat16 if has_fast_bfloat16() else torch.float32, threads)
+
+
+def use_threads(device: Device) -> None:
+    """Let torch use the device's threads, in this process, from now on."""
+    import torch
+
+    torch.set_num_threads(device.threads)
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware; elsewhere float32 is faster."""
+    import torch
+
+    # Torch only knows these by private names, and not in every version.
+    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in names)
+
+
+def physical_cores() -> int:
+    """Cores this process may use, hyper-threads of one core counted once."""
+    try:
+        allowed = os.sched_getaffinity(0)
+    except AttributeError:  # macOS and Windows do not say
+        return os.cpu_count() or 1
+    siblings = {_siblings(cpu) for cpu in allowed}
+    return max(1, len(siblings))
+
+
+def _siblings(cpu: int) -> str:
+    """The hyper-threads that share a core with this one, as Linux writes them."""
+    path = Path(f"{CORE_LISTS}/cpu{cpu}/topology/thread_siblings_list")
+    return path.read_text().strip() if path.exists() else str(cpu)
