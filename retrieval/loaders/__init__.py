@@ -12,7 +12,7 @@ from retrieval.loaders.markup import load_html, load_markdown
 from retrieval.loaders.office import load_office
 from retrieval.loaders.pdf import load_pdf
 from retrieval.loaders.slack_export import load_slack_day
-from retrieval.loaders.text import load_text
+from retrieval.loaders.text import load_csv, load_text
 
 MAX_CHARS = 20_000_000
 """Longer documents are refused: their passages would fill the memory of the process that asked."""
@@ -27,8 +27,10 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".xhtml": load_html,
     ".pdf": load_pdf,
     ".eml": load_mail,
+    ".csv": load_csv,
+    ".tsv": load_csv,
 }
-_OFFICE = frozenset((".docx", ".pptx", ".xlsx", ".epub", ".csv", ".tsv"))
+_OFFICE = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
 
 SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
 """What can be read; `.json` only as a day of a Slack export."""

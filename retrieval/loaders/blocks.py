@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from retrieval.records import PUBLIC, Section
 
 MAX_TITLE_CHARS = 120
 """Longer titles and headings are cut: both are repeated in front of every passage."""
+
+
+MAX_DRAWN_ROWS = 8
+"""Longer tables name their columns in every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,25 @@ class Loaded:
     owner: str | None = None
     language: str | None = None
     part: str | None = None
+
+
+def table_text(rows: Sequence[Sequence[str]], *, has_header: bool) -> str:
+    """A table as a line for each row that holds anything.
+
+    A short table is drawn with bars. The rows of a long one, which will be read apart from its
+    header, name their columns: `Item: Pen | Price: 3`.
+    """
+    flat = [[" ".join(cell.split()) for cell in row] for row in rows]
+    flat = [row for row in flat if any(row)]
+    if has_header and len(flat) > MAX_DRAWN_ROWS:
+        return "\n".join(_labelled(flat[0], row) for row in flat[1:])
+    return "\n".join(f"| {' | '.join(row)} |" for row in flat)
+
+
+def _labelled(header: Sequence[str], row: Sequence[str]) -> str:
+    cells = zip_longest(header, row[: len(header)], fillvalue="")
+    named = [f"{name}: {cell}" if name else cell for name, cell in cells if cell]
+    return " | ".join([*named, *filter(None, row[len(header) :])])
 
 
 def one_line(text: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from retrieval.loaders.blocks import Block, Loaded, one_line, sections_of, title_of
+from retrieval.loaders.blocks import Block, Loaded, one_line, sections_of, table_text, title_of
 from retrieval.loaders.text import decode, front_matter
 from retrieval.records import Section
 
@@ -28,8 +28,8 @@ _INLINE = frozenset((
 # fmt: on
 # fmt: off
 _SKIPPED = frozenset((
-    "-comment", "script", "style", "noscript", "template", "nav", "aside", "footer", "form", "button",
-    "select", "input", "textarea", "svg", "math", "iframe", "object", "canvas", "audio",
+    "-comment", "script", "style", "noscript", "template", "nav", "aside", "footer", "form",
+    "button", "select", "input", "textarea", "svg", "math", "iframe", "object", "canvas", "audio",
     "video", "img", "head",
 ))
 # fmt: on
@@ -61,7 +61,11 @@ def load_html(data: bytes) -> list[Loaded]:
     url = canonical.attributes.get("href") if canonical else None
     named = tree.css_first("title")
     blocks = blocks_of_html(html)
-    title = title_of(blocks) or (one_line(named.text()) if named else None) or None
+    above_all = title_of(blocks)
+    page_title = one_line(named.text()) if named else None
+    # A lone lower heading is a title only where nothing else is.
+    has_top = any(block.level == 1 for block in blocks)
+    title = (above_all if has_top else page_title) or page_title or above_all
     return [Loaded(sections_of(blocks), title=title, url=url)]
 
 
@@ -165,7 +169,7 @@ class _Walk:
         elif tag == "pre":
             self.add(f"```\n{node.text().strip(chr(10))}\n```")
         elif tag == "table" and not node.css_first("h1, h2, h3, h4, h5, h6, pre, table table"):
-            self.add("\n".join(filter(None, map(_row, node.css("tr")))))
+            self.add(_table(node))
         elif tag in ("ul", "ol"):
             self.depth += 1
             self.visit(node)
@@ -225,6 +229,7 @@ def _enclosing_anchor(heading: LexborNode) -> str | None:
     return parent.attributes.get("id")
 
 
-def _row(row: LexborNode) -> str:
-    cells = [" ".join(cell.text(separator=" ").split()) for cell in row.css("th, td")]
-    return f"| {' | '.join(cells)} |" if any(cells) else ""
+def _table(table: LexborNode) -> str:
+    rows = [[cell.text(separator=" ") for cell in row.css("th, td")] for row in table.css("tr")]
+    has_header = table.css_first("tr th") is not None and not table.css("tr td + th")
+    return table_text(rows, has_header=has_header)

@@ -1,4 +1,4 @@
-"""Reads Word, PowerPoint, Excel, CSV and EPUB files through kreuzberg."""
+"""Reads Word, PowerPoint, Excel and EPUB files through kreuzberg."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, cast
 from retrieval.errors import UnreadableError
 from retrieval.loaders.blocks import Loaded, one_line, sections_of, title_of
 from retrieval.loaders.markup import PAGE, blocks_of_html
-from retrieval.loaders.text import decode
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 512 * 2**20
@@ -24,8 +23,6 @@ _MIME = {
     ".pptx": f"{_OPEN_XML}presentationml.presentation",
     ".xlsx": f"{_OPEN_XML}spreadsheetml.sheet",
     ".epub": "application/epub+zip",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
 }
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _MARKER = "@@page-{page_num}@@"
@@ -38,10 +35,7 @@ def load_office(data: bytes, suffix: str) -> list[Loaded]:
     Raises:
         UnreadableError: If the file is damaged, protected, or unpacks to too much.
     """
-    if suffix in (".csv", ".tsv"):
-        data = decode(data).encode()
-    else:
-        check_archive(data)
+    check_archive(data)
     html, title = _extract(data, suffix)
     blocks = blocks_of_html(_MARKED.sub(rf'<hr {PAGE}="\1">', html))
     # A book's first heading is its first chapter; an office file's recorded title is often its

@@ -1,28 +1,42 @@
-"""Reads plain text: its encoding, its wrapped lines, and the front matter of Markdown."""
+"""Reads plain text and CSV: encodings, wrapped lines, and the front matter of Markdown."""
 
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 import re
 from itertools import pairwise
 from typing import Any
 
 from retrieval.errors import UnreadableError
 from retrieval.language import CJK
-from retrieval.loaders.blocks import Block, Loaded, sections_of
+from retrieval.loaders.blocks import Block, Loaded, sections_of, table_text
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_MATTER_KEYS = ("title", "url", "audience", "owner", "language")
-_MAX_LINE = 120
+_MIN_LINE, _MAX_LINE = 40, 120
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*?(?=\S|[ \t])")
 _STARTS_ITEM = re.compile(r"\s|[-*•–>|#]|\(?\w{1,3}[.)]\s|[A-Z][\w-]*: ")
 _PAIRED = re.compile(rb"[\x81-\xfe][\xa1-\xfe]")
-_CJK_EDGE = re.compile(f"[{CJK}，。、；：]$")
+_STOP = re.compile(r"[.!?:;。！？：；]\s*$")
+_WIDE = re.compile(f"[{CJK}，、“”（）]")
 
 
 def load_text(data: bytes) -> list[Loaded]:
     """One document without headings; lines that were wrapped to a width are joined again."""
     return [Loaded(sections_of([Block(unwrap(decode(data)).strip("\n"))]))]
+
+
+def load_csv(data: bytes) -> list[Loaded]:
+    """One document: a table whose first row names the columns."""
+    text = decode(data).strip("\n")
+    delimiter = max(",;\t|", key=text.partition("\n")[0].count)
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error as error:
+        raise UnreadableError(f"is not a table ({error})") from error
+    return [Loaded(sections_of([Block(table_text(rows, has_header=True))]))]
 
 
 def decode(data: bytes) -> str:
@@ -67,20 +81,25 @@ def unwrap(text: str) -> str:
 
 def _unwrap_paragraph(text: str) -> str:
     lines = text.split("\n")
-    width = max(map(len, lines))
-    if width > _MAX_LINE:
+    width = max(map(_width, lines))
+    if not _MIN_LINE <= width <= _MAX_LINE:
         return text
     joined = lines[0].rstrip()
     for before, line in pairwise(lines):
-        is_wrapped = len(before) > 0.7 * width and not _STARTS_ITEM.match(line)
+        ends = _STOP.search(before) or _STARTS_ITEM.match(line)
+        is_wrapped = not ends and _width(before) > 0.7 * width
         joined = _join(joined, line.rstrip()) if is_wrapped else f"{joined}\n{line.rstrip()}"
     return joined
+
+
+def _width(line: str) -> int:
+    return len(line) + len(_WIDE.findall(line))
 
 
 def _join(left: str, right: str) -> str:
     if re.search(r"[a-zäöüß]-$", left) and right[:1].islower():
         return left[:-1] + right
-    return left + right if _CJK_EDGE.search(left) else f"{left} {right}"
+    return left + right if _WIDE.match(left[-1:]) else f"{left} {right}"
 
 
 def front_matter(text: str) -> tuple[dict[str, str], str]:

@@ -1,0 +1,166 @@
+"""Small files of every format, written by hand so that tests see what is in them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+
+import pypdf
+
+_OFFICE = "http://schemas.openxmlformats.org"
+_RELATIONS = f"{_OFFICE}/officeDocument/2006/relationships"
+_TYPES = (
+    f'<Types xmlns="{_OFFICE}/package/2006/content-types">'
+    '<Default Extension="rels" ContentType='
+    '"application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/></Types>'
+)
+_PAGE = "/MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
+
+
+def archive(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in files.items():
+            file.writestr(name, text)
+    return buffer.getvalue()
+
+
+def docx(paragraphs: Sequence[tuple[str | None, str]]) -> bytes:
+    """A Word file of (style or None, text) paragraphs."""
+    body = "".join(
+        f'<w:p><w:pPr><w:pStyle w:val="{style or "Normal"}"/></w:pPr>'
+        f"<w:r><w:t>{text}</w:t></w:r></w:p>"
+        for style, text in paragraphs
+    )
+    main = f'<w:document xmlns:w="{_OFFICE}/wordprocessingml/2006/main"><w:body>{body}</w:body>'
+    return _office("word/document.xml", f"{main}</w:document>")
+
+
+def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
+    """A presentation of (title, text) slides."""
+    namespaces = (
+        f'xmlns:a="{_OFFICE}/drawingml/2006/main" xmlns:r="{_RELATIONS}" '
+        f'xmlns:p="{_OFFICE}/presentationml/2006/main"'
+    )
+    shape = (
+        '<p:sp><p:nvSpPr><p:cNvPr id="{id}" name="s"/><p:cNvSpPr/><p:nvPr><p:ph {kind}/></p:nvPr>'
+        "</p:nvSpPr><p:spPr/><p:txBody><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+    )
+    numbers = range(1, len(slides) + 1)
+    listed = "".join(f'<p:sldId id="{255 + n}" r:id="r{n}"/>' for n in numbers)
+    files = {
+        "ppt/_rels/presentation.xml.rels": _relations(
+            [(f"r{n}", "slide", f"slides/slide{n}.xml") for n in numbers]
+        )
+    }
+    for number, (title, text) in enumerate(slides, 1):
+        shapes = shape.format(id=2, kind='type="title"', text=title)
+        shapes += shape.format(id=3, kind='idx="1"', text=text)
+        files[f"ppt/slides/slide{number}.xml"] = (
+            f"<p:sld {namespaces}><p:cSld><p:spTree>{shapes}</p:spTree></p:cSld></p:sld>"
+        )
+    main = f"<p:presentation {namespaces}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>"
+    return _office("ppt/presentation.xml", main, files)
+
+
+def xlsx(sheet: str, rows: Sequence[Sequence[str]]) -> bytes:
+    """A workbook of one sheet."""
+    namespace = f'xmlns="{_OFFICE}/spreadsheetml/2006/main" xmlns:r="{_RELATIONS}"'
+    cells = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
+    files = {
+        "xl/_rels/workbook.xml.rels": _relations([("r1", "worksheet", "worksheets/sheet1.xml")]),
+        "xl/worksheets/sheet1.xml": (
+            f"<worksheet {namespace}><sheetData>{cells}</sheetData></worksheet>"
+        ),
+    }
+    sheets = f'<sheets><sheet name="{sheet}" sheetId="1" r:id="r1"/></sheets>'
+    return _office("xl/workbook.xml", f"<workbook {namespace}>{sheets}</workbook>", files)
+
+
+def epub(title: str, chapter: str) -> bytes:
+    """A book of one XHTML chapter."""
+    return archive(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": (
+                '<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+                '<rootfiles><rootfile full-path="book.opf" '
+                'media-type="application/oebps-package+xml"/></rootfiles></container>'
+            ),
+            "book.opf": (
+                '<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="i">'
+                '<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
+                f'<dc:title>{title}</dc:title><dc:identifier id="i">i</dc:identifier></metadata>'
+                '<manifest><item id="c" href="c.xhtml" media-type="application/xhtml+xml"/>'
+                '</manifest><spine><itemref idref="c"/></spine></package>'
+            ),
+            "c.xhtml": f'<html xmlns="http://www.w3.org/1999/xhtml"><body>{chapter}</body></html>',
+        }
+    )
+
+
+def pdf(pages: Sequence[Sequence[str]]) -> bytes:
+    """A PDF of pages of lines, in Latin letters."""
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for n, lines in enumerate(pages):
+        shown = " T* ".join(f"({line}) Tj" for line in lines)
+        stream = f"BT /F1 11 Tf 14 TL 72 760 Td {shown} ET"
+        objects += [
+            f"<< /Type /Page /Parent 2 0 R {_PAGE} /Contents {5 + 2 * n} 0 R >>",
+            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        ]
+    return numbered(objects)
+
+
+def encrypted(data: bytes, password: str) -> bytes:
+    """A PDF that only opens with the password."""
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(data))
+    writer.encrypt(password, algorithm="RC4-128")
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def _cell(text: str) -> str:
+    return f'<c t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def numbered(objects: Sequence[str]) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalog."""
+    out = "%PDF-1.4\n"
+    offsets = []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n"
+    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    return (
+        f"{out}xref\n0 {size}\n0000000000 65535 f \n{table}"
+        f"trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF\n"
+    ).encode("latin-1")
+
+
+def _office(main: str, xml: str, files: dict[str, str] | None = None) -> bytes:
+    return archive(
+        {
+            "[Content_Types].xml": _TYPES,
+            "_rels/.rels": _relations([("r1", "officeDocument", main)]),
+            main: xml,
+            **(files or {}),
+        }
+    )
+
+
+def _relations(rows: Sequence[tuple[str, str, str]]) -> str:
+    listed = "".join(
+        f'<Relationship Id="{id_}" Type="{_RELATIONS}/{kind}" Target="{target}"/>'
+        for id_, kind, target in rows
+    )
+    return f'<Relationships xmlns="{_OFFICE}/package/2006/relationships">{listed}</Relationships>'
