@@ -193,7 +193,7 @@ def _code(text: str, keeps: _Keeps) -> str:
     end = 0
     for match in _ADDRESS_IN_CODE.finditer(text):
         url = _kept(match.group(), keeps)
-        if url:
+        if url and not _lengthens(text[match.end() : match.end() + 1]):
             parts += [_ACTIVE_IN_CODE.sub(_broken, text[end : match.start()]), url]
             end = match.start() + len(url)
     return "".join([*parts, _ACTIVE_IN_CODE.sub(_broken, text[end:])])
@@ -374,9 +374,7 @@ def _address(match: re.Match[str], keeps: _Keeps) -> str:
     url = _kept(found, keeps)
     following = match.string[match.end() : match.end() + 1]
     if url:
-        # Hosts and paths may be written in any script: what follows must not lengthen them.
-        is_longer = following in "<‹＠。．｡" or (following > "\x7f" and following.isalnum())
-        gap = " " if following and is_longer else ""
+        gap = " " if _lengthens(following) else ""
         return url + gap + found[len(url) :]
     url = _trimmed(found)
     mail = _MAILTO.fullmatch(url)
@@ -384,6 +382,13 @@ def _address(match: re.Match[str], keeps: _Keeps) -> str:
     if mail and not _ACTIVE.search(mail["mail"]) and before not in {"@", "/", "\\", "<"}:
         return mail["mail"] + found[len(url) :]
     return REMOVED + found[len(url) :]
+
+
+def _lengthens(following: str) -> bool:
+    """Whether a reader of addresses may take the character behind one for a part of it."""
+    # Hosts and paths may be written in any script.
+    in_script = following > "\x7f" and following.isalnum()
+    return in_script or (following != "" and following in "<‹＠。．｡")
 
 
 def _host(found: str) -> str:
