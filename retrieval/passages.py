@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from retrieval.language import sentence_spans
@@ -17,6 +17,8 @@ SPLITTER_VERSION = 1
 Span = tuple[int, int]
 TokenSpans = Callable[[str], list[Span]]
 
+_SEAM_TOKENS = 8
+
 # A block is a fenced code block, whatever empty lines it has, or runs to the next empty line.
 _BLOCK = re.compile(r"```.*?\n```(?=\s*(?:\n|\Z))|\S.*?(?=\n[ \t]*\n|\Z)", re.DOTALL)
 
@@ -27,7 +29,7 @@ def split(document: Document, *, token_spans: TokenSpans, max_tokens: int) -> li
     No passage crosses a section, however small: a heading belongs to exactly what is below it,
     and a page number is exact. Within a section passages break between blocks (paragraphs,
     tables, code), where a block is too long between sentences or lines, and where a sentence is
-    too long between tokens.
+    too long between tokens. The passages of a section are about equally long.
 
     Args:
         document: The document to split.
@@ -58,26 +60,24 @@ class _Splitter:
 
     def passages(self) -> Iterator[Passage]:
         text = self._section.text
-        whole = _trim(text, 0, len(text))
-        # Most sections are small; for those one look at the tokens is enough.
-        passage = self._passage(whole)
-        if self._excess(passage) <= 0:
-            yield passage
-        else:
-            yield from self._cut(whole, _Ruler(text, self._token_spans), self._budget)
+        ruler = _Ruler(text, self._token_spans)
+        yield from self._cut(_trim(text, 0, len(text)), ruler, self._budget)
 
     def _cut(self, span: Span, ruler: _Ruler, budget: int) -> Iterator[Passage]:
-        for piece in _pack(_atoms(ruler, span, budget), ruler, budget):
+        for piece in _even(list(_atoms(ruler, span, budget)), ruler, budget):
             passage = self._passage(piece)
-            excess = self._excess(passage)
-            # Tokens can fall otherwise once the text stands behind its headings.
+            tokens = ruler.count(*piece)
+            excess = self._excess(passage, tokens)
             if excess > 0 and budget > 1 and piece[1] - piece[0] > 1:
-                smaller = max(1, min(budget, ruler.count(*piece)) - excess)
-                yield from self._cut(piece, ruler, smaller)
+                yield from self._cut(piece, ruler, max(1, min(budget, tokens) - excess))
             else:
                 yield passage
 
-    def _excess(self, passage: Passage) -> int:
+    def _excess(self, passage: Passage, tokens: int) -> int:
+        # The tokens of headings and text add up, but for a few where a cut or a seam makes others;
+        # so only what comes near the limit must be tokenized a second time.
+        if tokens + _SEAM_TOKENS <= self._budget:
+            return 0
         return len(self._token_spans(passage.indexed_text)) - self._max_tokens
 
     def _with_short_trail(self, section: Section, max_tokens: int) -> tuple[Section, int]:
@@ -159,6 +159,23 @@ def _windows(ruler: _Ruler, span: Span, budget: int) -> Iterator[Span]:
         if first < last:
             yield first, last
         start = cut
+
+
+def _even(spans: Sequence[Span], ruler: _Ruler, budget: int) -> list[Span]:
+    """As few passages as the budget allows, the longest of them as short as it can be.
+
+    Filling one after the other would leave a last passage of a few words.
+    """
+    packed = _pack(spans, ruler, budget)
+    low, high = 1, budget if len(packed) > 1 else 1
+    while low < high:
+        middle = (low + high) // 2
+        tighter = _pack(spans, ruler, middle)
+        if len(tighter) > len(packed):
+            low = middle + 1
+        else:
+            packed, high = tighter, middle
+    return packed
 
 
 def _pack(spans: Iterable[Span], ruler: _Ruler, budget: int) -> list[Span]:

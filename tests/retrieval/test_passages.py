@@ -71,8 +71,8 @@ def test_a_passage_never_crosses_a_heading() -> None:
 def test_paragraphs_are_kept_whole_where_they_fit() -> None:
     text = "aaa bbb ccc ddd\n\neee fff ggg hhh\n\niii jjj"
     assert pieces(text, max_tokens=11) == [
-        "aaa bbb ccc ddd\n\neee fff ggg hhh",
-        "iii jjj",
+        "aaa bbb ccc ddd",
+        "eee fff ggg hhh\n\niii jjj",
     ]
 
 
@@ -82,6 +82,11 @@ def test_a_long_paragraph_breaks_between_chinese_sentences() -> None:
         "员工每年有二十五天年假。",
         "病假不算在内。请提前申请。",
     ]
+
+
+def test_the_passages_of_a_section_are_about_equally_long() -> None:
+    text = "\n\n".join(["aaa bbb ccc ddd"] * 7)
+    assert [len(piece.split()) for piece in pieces(text, max_tokens=26)] == [16, 12]
 
 
 def test_a_table_that_fits_is_not_broken() -> None:
