@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -21,13 +22,14 @@ from bot.intake import BAD, FEEDBACK_ACTION, GOOD
 from bot.strings import Strings, strings_for
 from retrieval.records import Answer, Passage
 
-MARKDOWN_CHARS = 8_000
-"""Of 12,000 that Slack takes; defanging may lengthen a text, and the sources come on top."""
+MARKDOWN_CHARS = 7_000
+"""Slack takes 12,000, and about 13,200 for all blocks; defanging may lengthen a text by half."""
+SOURCES_CHARS = 3_000
 FALLBACK_CHARS = 700
 """Escaping makes up to five characters of one, and an edit's `text` may have 4,000."""
 LABEL_CHARS = 150
+ADDRESS_CHARS = 1_000
 CONTEXT_ELEMENTS = 10
-MAX_SOURCES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,10 @@ def _sources(answer: Answer, strings: Strings) -> Iterator[Block]:
         title = strings.sources
         lines = [f"*{c.number}*  {_link(c.passage, strings)}" for c in answer.citations]
         hint = strings.extracted if answer.method == "extracted" else strings.generated
-        lines = [*lines[:MAX_SOURCES], hint.format(confidence=answer.confidence)]
+        lines = [*_fitting(lines), hint.format(confidence=answer.confidence)]
     else:
         title = strings.nearest
-        lines = [_link(passage, strings) for passage in answer.nearest[:MAX_SOURCES]]
+        lines = _fitting([_link(passage, strings) for passage in answer.nearest])
     if not lines:
         return
     lines.insert(0, f"*{title}*")
@@ -106,11 +108,20 @@ def _sources(answer: Answer, strings: Strings) -> Iterator[Block]:
         yield ContextBlock(elements=[MarkdownTextObject(text=line) for line in group])
 
 
+def _fitting(lines: list[str]) -> list[str]:
+    """The lines from the first on that fit together."""
+    return [
+        line
+        for line, end in zip(lines, accumulate(map(len, lines)), strict=True)
+        if end <= SOURCES_CHARS
+    ]
+
+
 def _link(passage: Passage, strings: Strings) -> str:
     trail = dict.fromkeys(part for part in (passage.source.title, *passage.headings) if part)
     label = escape(_shorten(" > ".join(trail) or passage.source.path))
     url = passage.link
-    if url and url.startswith(("https://", "http://")):
+    if url and url.startswith(("https://", "http://")) and len(url) <= ADDRESS_CHARS:
         where = f"<{_address(url)}|{label.replace('|', '¦')}>"
     else:
         where = f"{label} (`{escape(_shorten(passage.source.path)).replace('`', '')}`)"

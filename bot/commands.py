@@ -11,11 +11,10 @@ import click
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from retrieval.embedding import Embedder
-
     from bot.admin import Progress, Reindexer
     from bot.settings import SlackSettings
     from retrieval.answering import Answerer
+    from retrieval.embedding import Embedder
     from retrieval.indexing import IndexReport
     from retrieval.settings import Settings
 

@@ -21,7 +21,8 @@ GOOD, BAD = "good", "bad"
 Body = Mapping[str, Any]
 
 _REACTIONS: dict[str, Value] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
-_EMOJI = re.compile(r":[a-z0-9_+'-]+(?:::skin-tone-\d)?:")
+# Not after a letter or digit: 10:30:15 is a time.
+_EMOJI = re.compile(r"(?<![A-Za-z0-9:]):[a-z0-9_+'-]+(?:::skin-tone-\d)?:(?![A-Za-z0-9])")
 _MARKUP = re.compile(r"<([^<>|]+)(?:\|([^<>]*))?>")
 
 

@@ -66,7 +66,8 @@ class Worker:
         self._retry_s = retry_s
         self._poll_s = poll_s
         self._clock = clock
-        self._wake = asyncio.Event()
+        self.next_change = asyncio.Event()
+        """Set, and then replaced, when a job was accepted or has ended."""
         self._is_stopping = False
         self._lanes: list[asyncio.Task[None]] = []
         self._doing: set[asyncio.Task[None]] = set()
@@ -77,8 +78,8 @@ class Worker:
 
     def wake(self) -> None:
         """There may be something to claim; do not wait for the next poll."""
-        self._wake.set()
-        self._wake = asyncio.Event()
+        self.next_change.set()
+        self.next_change = asyncio.Event()
 
     @property
     def is_running(self) -> bool:
@@ -111,7 +112,7 @@ class Worker:
 
     async def _next(self, kinds: Sequence[Kind]) -> Job | None:
         while not self._is_stopping:
-            wake = self._wake  # taken before looking, so that nothing slips between
+            change = self.next_change  # taken before looking, so that nothing slips between
             try:
                 job = await asyncio.to_thread(self._inbox.claim, self.owner, kinds)
             except sqlite3.Error:
@@ -120,7 +121,7 @@ class Worker:
             if job is not None:
                 return job
             try:
-                await asyncio.wait_for(wake.wait(), self._poll_s)
+                await asyncio.wait_for(change.wait(), self._poll_s)
             except TimeoutError:
                 continue
         return None

@@ -188,7 +188,7 @@ class SlackServer:
         await self.until(lambda: bool(self._sockets))
         await self._sockets[-1].send_json(envelope)
         try:
-            return Delivered(200, (await asyncio.wait_for(ack, 3)).get("payload", {}))
+            return Delivered(200, (await asyncio.wait_for(ack, 1.5)).get("payload", {}))
         except TimeoutError:
             return Delivered(0, {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,11 +11,22 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot.admin import Reindexer
 from bot.app import Bot
 from bot.questions import Answerer
 from bot.settings import SlackSettings
 from tests.fakes import FolderReindexer, SentenceAnswerer
-from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, SlackServer
+from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
+
+
+async def settled(bot: Bot, *, done: int = 1, dead: int = 0) -> None:
+    """Wait until no job is left and so many have ended."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            change = bot.worker.next_change
+            if bot.inbox.counts() == {k: n for k, n in (("done", done), ("dead", dead)) if n}:
+                return
+            await change.wait()
 
 
 class House:
@@ -25,10 +37,6 @@ class House:
         self.folder = folder
         self.transport = "socket"
         self._stack = stack
-
-    @property
-    def database(self) -> Path:
-        return self.folder / "whimbrel.db"
 
     def settings(self, **values: Any) -> SlackSettings:
         is_socket = self.transport == "socket"
@@ -46,30 +54,34 @@ class House:
         answerer: Answerer | None = None,
         *,
         settings: SlackSettings | None = None,
-        **values: Any,
+        reindexer: Reindexer | None = None,
+        grace_s: float = 5.0,
     ) -> Bot:
         """A bot that is not started yet."""
-        defaults: dict[str, Any] = {
-            "host": "127.0.0.1",
-            "port": 0,
-            "grace_s": 5.0,
-            "retry_s": 0.0,
-            "tick_s": 0.01,
-        }
         return Bot(
             settings or self.settings(),
-            self.database,
+            self.folder / "whimbrel.db",
             answerer or SentenceAnswerer(),
-            FolderReindexer(self.folder),
-            **defaults | values,
+            reindexer or FolderReindexer(self.folder),
+            host="127.0.0.1",
+            port=0,
+            grace_s=grace_s,
+            retry_s=0.0,
+            tick_s=0.01,
         )
 
-    async def start(self, answerer: Answerer | None = None, **values: Any) -> Bot:
-        """A bot that serves until the test ends."""
-        bot = await self._stack.enter_async_context(self.bot(answerer, **values))
+    async def enter(self, bot: Bot) -> Bot:
+        """Let a bot serve until the test ends."""
+        await self._stack.enter_async_context(bot)
         if self.transport == "http":
             self.slack.app_url = f"http://127.0.0.1:{bot.port}/slack/events"
         return bot
+
+    async def start(
+        self, answerer: Answerer | None = None, *, settings: SlackSettings | None = None
+    ) -> Bot:
+        """A bot that serves until the test ends."""
+        return await self.enter(self.bot(answerer, settings=settings))
 
 
 @pytest.fixture

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.database import Database
+from bot.inbox import Delivery, Inbox, Job, Kind, LeaseLostError
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, clock: Clock) -> Iterator[Inbox]:
+    database = Database(tmp_path / "inbox.db")
+    yield Inbox(database, lease_s=30, max_waiting=3, clock=clock)
+    database.close()
+
+
+def delivery(event_id: str, *, thread: str = "", work_key: str | None = None) -> Delivery:
+    return Delivery(event_id, "question", "T1", "C1", "U1", thread or event_id, {"n": 1}, work_key)
+
+
+def claim(inbox: Inbox, owner: str = "w1", kind: Kind = "question") -> Job:
+    job = inbox.claim(owner, (kind,))
+    assert job is not None
+    return job
+
+
+def test_an_event_is_stored_once_and_for_ever(inbox: Inbox) -> None:
+    assert inbox.accept(delivery("Ev1"))
+    inbox.finish(claim(inbox))
+    assert not inbox.accept(delivery("Ev1"))
+    assert inbox.claim("w1", ("question",)) is None
+
+
+def test_two_events_about_one_message_are_one_job(inbox: Inbox) -> None:
+    assert inbox.accept(delivery("Ev1", work_key="T1:C1:1.0"))
+    assert not inbox.accept(delivery("Ev2", work_key="T1:C1:1.0"))
+
+
+def test_a_thread_keeps_its_order_while_another_thread_goes_on(inbox: Inbox) -> None:
+    for event_id, thread in (("Ev1", "a"), ("Ev2", "a"), ("Ev3", "b")):
+        inbox.accept(delivery(event_id, thread=thread))
+    first, other = claim(inbox), claim(inbox)
+    assert (first.event_id, other.event_id) == ("Ev1", "Ev3")
+    assert inbox.claim("w1", ("question",)) is None
+    inbox.finish(first)
+    assert claim(inbox).event_id == "Ev2"
+
+
+def test_a_job_waiting_to_be_tried_again_holds_its_thread(inbox: Inbox, clock: Clock) -> None:
+    inbox.accept(delivery("Ev1", thread="a"))
+    inbox.accept(delivery("Ev2", thread="a"))
+    inbox.retry(claim(inbox), delay_s=5)
+    assert inbox.claim("w1", ("question",)) is None
+    clock.now += 5
+    assert claim(inbox).event_id == "Ev1"
+
+
+def test_an_expired_lease_goes_to_another_worker(inbox: Inbox, clock: Clock) -> None:
+    inbox.accept(delivery("Ev1"))
+    lost = claim(inbox, "w1")
+    inbox.set_reply(lost, "C1", "9.9")
+    assert inbox.claim("w2", ("question",)) is None
+    clock.now += 30
+    job = claim(inbox, "w2")
+    assert (job.attempts, job.faults, inbox.reply(job)) == (2, 2, ("C1", "9.9"))
+    with pytest.raises(LeaseLostError):
+        inbox.finish(lost)
+
+
+def test_a_heartbeat_keeps_the_lease(inbox: Inbox, clock: Clock) -> None:
+    inbox.accept(delivery("Ev1"))
+    job = claim(inbox)
+    clock.now += 29
+    inbox.heartbeat(job)
+    clock.now += 29
+    assert inbox.claim("w2", ("question",)) is None
+
+
+def test_released_jobs_are_due_at_once_and_it_is_not_held_against_them(inbox: Inbox) -> None:
+    inbox.accept(delivery("Ev1"))
+    claim(inbox, "w1")
+    assert inbox.release("w1") == 1
+    job = claim(inbox, "w2")
+    assert (job.attempts, job.faults) == (2, 1)
+
+
+def test_too_many_waiting_questions_turn_the_next_into_a_refusal(inbox: Inbox) -> None:
+    for n in range(4):
+        assert inbox.accept(delivery(f"Ev{n}", thread="a"))
+    assert inbox.waiting("question") == 3
+    assert claim(inbox, kind="refusal").event_id == "Ev3"
+
+
+def test_a_finished_job_keeps_nothing_of_what_was_asked(inbox: Inbox) -> None:
+    inbox.accept(delivery("Ev1"))
+    inbox.finish(claim(inbox))
+    row = inbox.database.connection.conn.execute("SELECT payload FROM inbox").fetchone()
+    assert row == ("{}",)
+
+
+def test_a_transaction_that_fails_leaves_the_job_as_it_was(inbox: Inbox) -> None:
+    inbox.accept(delivery("Ev1"))
+    job = claim(inbox)
+
+    def finish_and_fail() -> None:
+        with inbox.database.transaction():
+            inbox.finish(job)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        finish_and_fail()
+    assert inbox.counts() == {"doing": 1}
+
+
+WORK = """
+import sys
+from pathlib import Path
+from bot.database import Database
+from bot.inbox import Inbox
+database = Database(Path(sys.argv[1]))
+inbox = Inbox(database, lease_s=0.05)
+print("ready", flush=True)
+while inbox.counts().keys() - {"done"}:
+    job = inbox.claim(sys.argv[2], ("question",))
+    if job is None:
+        continue
+    with database.transaction() as db:
+        db.conn.execute("INSERT INTO effects VALUES (?, ?)", (job.event_id, job.payload["thread"]))
+        inbox.finish(job)
+    print("done", flush=True)
+"""
+
+
+def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
+    database = Database(tmp_path / "inbox.db")
+    database.connection.conn.execute("CREATE TABLE effects (event_id TEXT, thread TEXT)")
+    inbox = Inbox(database)
+    events = [(f"Ev{n:03}", f"thread{n % 7}") for n in range(120)]
+    for event_id, thread in events:
+        payload = {"thread": thread}
+        inbox.accept(Delivery(event_id, "question", "T", "C", "U", thread, payload))
+    for kill in range(6):
+        with _worker(database.path, f"w{kill}") as worker:
+            for _ in range(2 + 3 * kill):
+                assert worker.stdout is not None
+                worker.stdout.readline()
+            worker.send_signal(signal.SIGKILL)
+    with _worker(database.path, "last") as worker:
+        assert worker.wait(timeout=60) == 0
+    done = database.connection.conn.execute("SELECT event_id, thread FROM effects").fetchall()
+    database.close()
+    assert Counter(done) == Counter(events)
+    assert all(
+        [e for e, t in done if t == thread] == [e for e, t in events if t == thread]
+        for thread in {t for _, t in events}
+    )
+
+
+def _worker(database: Path, name: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", WORK, str(database), name], stdout=subprocess.PIPE, text=True
+    )

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.inbox import Delivery
+from bot.intake import Question, Rating, plain, read
+from tests.slack_server import (
+    BOT_USER,
+    direct_message,
+    event,
+    mention,
+    reaction,
+    slash,
+)
+
+ANSWER = {"ts": "5.5", "user": BOT_USER}
+
+
+def taken(payload: dict[str, Any], event_id: str = "Ev1") -> Delivery | None:
+    return read(event(payload, event_id), bot_user=BOT_USER)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"bot_id": "BOTHER"},
+        {"user": BOT_USER},
+        {"user": "USLACKBOT"},
+        {"subtype": "message_changed"},
+        {"subtype": "message_deleted"},
+        {"subtype": "channel_join"},
+    ],
+)
+def test_messages_that_are_no_questions_are_left_alone(more: dict[str, Any]) -> None:
+    assert taken(direct_message("hello", ts="1.0") | more) is None
+
+
+def test_a_message_with_a_file_is_a_question() -> None:
+    assert taken(direct_message("what is this?", ts="1.0", subtype="file_share")) is not None
+
+
+def test_a_channel_message_is_a_question_only_if_it_mentions_us() -> None:
+    chat = {**mention("leave?", ts="1.0"), "type": "message", "channel_type": "channel"}
+    assert taken(chat) is not None
+    assert taken(chat | {"text": "leave?"}) is None
+
+
+def test_a_mention_and_the_message_it_is_in_are_the_same_work() -> None:
+    asked = mention("leave?", ts="1.0")
+    both = (
+        taken(asked, "Ev1"),
+        taken({**asked, "type": "message", "channel_type": "channel"}, "Ev2"),
+    )
+    assert both[0] is not None
+    assert both[1] is not None
+    assert both[0].work_key == both[1].work_key == "T1:C1:1.0"
+
+
+def test_a_mention_edited_in_later_is_the_same_work_as_the_message() -> None:
+    edited = taken(mention("leave?", ts="1.0", edited={"user": "U1", "ts": "2.0"}))
+    assert edited is not None
+    assert edited.work_key == "T1:C1:1.0"
+
+
+def test_a_reply_in_a_thread_belongs_to_the_thread() -> None:
+    followed = taken(mention("and part-time?", ts="2.0", thread_ts="1.0"))
+    assert followed is not None
+    assert followed.thread_key == "T1:C1:1.0"
+    assert Question(**followed.payload).thread_ts == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("+1", 1), ("thumbsup", 1), ("+1::skin-tone-3", 1), ("-1", -1), ("thumbsdown", -1)],
+)
+def test_thumbs_are_ratings_whatever_their_skin_tone(name: str, value: int) -> None:
+    rated = taken(reaction(name, ANSWER, channel="C1"))
+    assert rated is not None
+    assert Rating(**rated.payload).value == value
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        reaction("eyes", ANSWER, channel="C1"),
+        reaction("+1", {"ts": "5.5", "user": "U2"}, channel="C1"),
+        reaction("+1", ANSWER, channel="C1", user=BOT_USER),
+    ],
+)
+def test_other_reactions_are_left_alone(payload: dict[str, Any]) -> None:
+    assert taken(payload) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "kind"),
+    [
+        ("/ask", "how many days?", "question"),
+        ("/whimbrel", "reindex", "reindex"),
+        ("/whimbrel", "Reindex full", "reindex"),
+        ("/whimbrel", "status", "command"),
+        ("/whimbrel", "", "command"),
+    ],
+)
+def test_commands_are_sorted_by_what_they_take(command: str, text: str, kind: str) -> None:
+    given = read(slash(command, text, trigger_id="1", url="https://x"), bot_user=BOT_USER)
+    assert given is not None
+    assert given.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"<@{BOT_USER}> how many &lt;days&gt; &amp; nights?", "how many <days> & nights?"),
+        (f"<@{BOT_USER}|whimbrel>   hello :wave::skin-tone-2:", "hello"),
+        (
+            "see <https://a.example/x|the page> and <https://b.example>",
+            "see the page and https://b.example",
+        ),
+        ("ask <@U2|ann> in <#C3|general> <!here>", "ask @ann in #general here"),
+        (f"<@{BOT_USER}>  ", ""),
+        ("at 10:30:15 today", "at 10:30:15 today"),
+    ],
+)
+def test_slack_markup_becomes_plain_words(text: str, words: str) -> None:
+    assert plain(text, bot_user=BOT_USER) == words

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.settings import load_slack_settings
+from retrieval.errors import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("BOT_TOKEN", "APP_TOKEN", "SIGNING_SECRET", "WORKERS", "ADMINS"):
+        monkeypatch.delenv(f"SLACK_{name}", raising=False)
+
+
+def test_a_missing_bot_token_is_named_with_the_place_to_find_it() -> None:
+    with pytest.raises(SettingsError, match=r"SLACK_BOT_TOKEN is not set.*OAuth & Permissions"):
+        load_slack_settings()
+
+
+def test_a_token_of_the_wrong_kind_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xapp-secret")
+    with pytest.raises(SettingsError, match="does not start with xoxb-") as raised:
+        load_slack_settings()
+    assert "xapp-secret" not in str(raised.value)
+
+
+def test_one_of_the_two_ways_to_be_reached_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    with pytest.raises(SettingsError, match=r"SLACK_APP_TOKEN is not set.*SLACK_SIGNING_SECRET"):
+        load_slack_settings()
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    assert load_slack_settings().mode == "http"
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    assert load_slack_settings().mode == "socket"
+
+
+def test_the_table_slack_of_the_file_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "whimbrel.toml").write_text(
+        'hits = 3\n[slack]\nbot_token = "xoxb-1"\nsigning_secret = "s"\nworkers = 2\n'
+        'admins = ["U1"]\n[slack.channel_audiences]\nC1 = ["hr"]\n'
+    )
+    monkeypatch.setenv("SLACK_WORKERS", "3")
+    settings = load_slack_settings()
+    assert (settings.workers, settings.admins) == (3, ("U1",))
+    assert settings.channel_audiences == {"C1": ("hr",)}
+
+
+def test_a_file_without_the_table_is_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "whimbrel.toml").write_text("hits = 3\n")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    assert load_slack_settings().workers == 8
+
+
+def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_WORKERS", "0")
+    with pytest.raises(SettingsError, match="SLACK_WORKERS"):
+        load_slack_settings()
+
+
+def test_no_token_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-secret")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-secret")
+    assert "secret" not in repr(load_slack_settings()).replace("signing_secret", "")
