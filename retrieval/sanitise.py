@@ -70,11 +70,12 @@ menu meta meter nav noframes noscript object ol optgroup option output param pic
 progress rp rt ruby samp script section select slot small source span strike strong style sub
 summary sup svg table tbody td template textarea tfoot th thead title tr track tt ul var video wbr
 xml xmp"""
-# Unknown names without attributes, as in List<int>, are no tags.
+# Unknown names without attributes, as in List<int>, are no tags. What was a bracket ends a tag
+# as the bracket did, or a second look would see more.
 _TAG = rf"""<(?=
     /?(?:{"|".join(_ELEMENTS.split())})(?![\w.:-])
-  | /?[abipqsu](?:\s[^<>]*)?/?>
-  | [a-z][\w:-]*+[\s/][^<>]*=
+  | /?[abipqsu](?:\s[^<>‹]*)?/?>
+  | [a-z][\w:-]*+[\s/][^<>‹]*=
 )"""
 
 _FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII
@@ -95,7 +96,7 @@ _ACTIVE_IN_CODE = re.compile(
 
 # Words that no later text can change, up to the white space behind the last of them.
 _SETTLED = re.compile(
-    r"""(?:(?:[^\s`\[\]<&\x1b\x9b] | (?:\[\d+\])++(?![(\[:]) | (?<!`)`[^`]++`(?!`))*+\s++)++""",
+    r"""(?:(?:[^\s`\[\]<&\x1b\x9b] | (?:\[\d+\])++(?![(\[:]) | (?<!`)`[^`\x1b\x9b]++`(?!`))*+\s++)++""",
     re.VERBOSE,
 )
 _NO_FENCE = re.compile(rf"{_BLOCK_MARKS}[^`\s>]\S*\s")

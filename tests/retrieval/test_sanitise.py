@@ -240,8 +240,16 @@ def test_tags_do_nothing_and_keep_their_text() -> None:
     assert "<" not in clean(hostile)
 
 
+def test_a_mention_behind_an_open_angle_makes_no_tag_of_it() -> None:
+    assert clean(clean("<b <!channel>")) == clean("<b <!channel>") == "<b ‹!channel>"
+
+
 def test_colours_and_characters_that_cannot_be_seen_are_gone() -> None:
     assert clean("\x1b[31mred\x1b[0m \u202eabc\u2066 a\u200bb\x07 \U000e0041") == "red abc ab "
+
+
+def test_escape_sequences_are_gone_from_code_too() -> None:
+    assert clean("run `\x1b[31mls` now") == clean("run `\x1b[31mls` now\n")[:-1] == "run `ls` now"
 
 
 def test_a_stream_lets_settled_words_out_before_the_line_ends() -> None:
