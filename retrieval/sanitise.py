@@ -60,7 +60,7 @@ _ADDRESS = r"""(?:
   | (?<![a-z0-9+.:/\\-])//(?=[a-z0-9-]+\.[a-z])
 )[a-z0-9._~:/?\#@!$&'()*+,;=%\\-]*+"""
 _MENTION = r"(?<![a-z0-9])@(?=(?:channel|here|everyone)(?![a-z0-9]))"
-_CONTROL = r"<(?=[!@\#?]|[a-z][a-z0-9+.-]*+:)"
+_CONTROL = r"<(?=[!@\#?]|//|www\.|[a-z][a-z0-9+.-]*+:)"
 
 _ELEMENTS = """abbr address applet area article aside audio base basefont bdi bdo big blockquote
 body br button canvas caption center cite code col colgroup datalist dd del details dfn dialog dir
@@ -96,7 +96,10 @@ _ACTIVE_IN_CODE = re.compile(
 
 # Words that no later text can change, up to the white space behind the last of them.
 _SETTLED = re.compile(
-    r"""(?:(?:[^\s`\[\]<&\x1b\x9b] | (?:\[\d+\])++(?![(\[:]) | (?<!`)`[^`\x1b\x9b]++`(?!`))*+\s++)++""",
+    r"""(?:(?:[^\s`\[\]<&\x1b\x9b]
+           | (?:\[\d+\])++(?![(\[:])
+           | (?<!`)`[^`\x1b\x9b]++`(?!`)
+        )*+\s++)++""",
     re.VERBOSE,
 )
 _NO_FENCE = re.compile(rf"{_BLOCK_MARKS}[^`\s>]\S*\s")
