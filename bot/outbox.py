@@ -17,7 +17,7 @@ METADATA = "whimbrel_reply"
 """The metadata type that names the delivery a message replies to."""
 
 _NO_PREVIEWS: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
-_MENTION = re.compile(r"<(?=[!@#])|(?<=@)(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
+_MENTION = re.compile(r"<(?=[!@#])|(?<=@)(?=here|channel|everyone|group)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
 # Slack's own troubles pass; anything else it says would be said again.
 _PASSING = {
