@@ -16,9 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from retrieval.errors import UnreadableError
+from retrieval.errors import RetrievalError, UnreadableError
 from retrieval.loaders.blocks import Loaded
 from retrieval.records import Section
+
+_MODULE = "retrieval.sandbox"
+# Every malloc arena reserves 64 MB of the address space that the memory limit counts.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1"}
 
 
 class Sandbox:
@@ -55,10 +59,11 @@ class Sandbox:
 
         Raises:
             UnreadableError: If the file cannot be read within the limits.
+            RetrievalError: If no child starts, whatever the file.
         """
         child = self._child or self._start()
         reply, is_late = self._ask(child, str(path.absolute()))
-        if not reply:
+        if is_late or not reply:
             self.close()
             raise UnreadableError(self._why_died(child.returncode, is_late=is_late))
         answer = json.loads(reply)
@@ -70,17 +75,18 @@ class Sandbox:
         paths = os.pathsep.join(path for path in sys.path if path)
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             # -P: the working folder may be somebody's documents, and must not be imported from.
-            [sys.executable, "-P", "-m", __spec__.name, str(self._timeout_s), str(self._memory_mb)],
+            [sys.executable, "-P", "-m", _MODULE, str(self._timeout_s), str(self._memory_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="ascii",
             start_new_session=True,
-            # Every malloc arena reserves 64 MB of the address space that the limit counts.
-            env={"PYTHONPATH": paths, "MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1"},
+            env={**_ENVIRONMENT, "PYTHONPATH": paths},
         )
-        _stream(self._child.stdout).readline()
+        if not _stream(self._child.stdout).readline():
+            self.close()
+            raise RetrievalError(f"cannot start the parser: `python -m {_MODULE}` says why")
         return self._child
 
     def _ask(self, child: subprocess.Popen[str], request: str) -> tuple[str, bool]:
@@ -94,11 +100,13 @@ class Sandbox:
         timer.start()
         try:
             print(json.dumps(request), file=_stream(child.stdin), flush=True)
-            return _stream(child.stdout).readline(), is_late.is_set()
+            reply = _stream(child.stdout).readline()
         except BrokenPipeError:
-            return "", is_late.is_set()
+            reply = ""
         finally:
             timer.cancel()
+            timer.join()
+        return reply, is_late.is_set()
 
     def _why_died(self, returncode: int, *, is_late: bool) -> str:
         if is_late or returncode == -signal.SIGXCPU:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from retrieval.errors import UnreadableError
+from retrieval.errors import RetrievalError, UnreadableError
 from retrieval.sandbox import Sandbox
 
 
@@ -74,6 +76,17 @@ def test_a_file_that_has_gone_is_named_not_raised_as_a_crash(
 ) -> None:
     with pytest.raises(UnreadableError, match="FileNotFoundError"):
         sandbox.load(tmp_path / "gone.md")
+
+
+def test_a_child_that_cannot_start_is_no_fault_of_the_file(
+    good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with (
+        pytest.raises(RetrievalError, match="cannot start the parser"),
+        Sandbox(timeout_s=30, memory_mb=256) as sandbox,
+    ):
+        sandbox.load(good)
 
 
 def test_modules_in_the_working_folder_are_not_imported(
