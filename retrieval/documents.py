@@ -17,7 +17,7 @@ from typing import Self
 from retrieval.errors import UnreadableError
 from retrieval.language import language_of
 from retrieval.loaders import SUFFIXES
-from retrieval.loaders.blocks import Loaded, one_line
+from retrieval.loaders.blocks import Loaded, one_line, storable
 from retrieval.loaders.slack_export import is_slack_day
 from retrieval.records import PUBLIC, Document, Section, Source
 from retrieval.sandbox import Sandbox
@@ -58,8 +58,8 @@ def find_files(folders: Sequence[Path]) -> list[File]:
 
     Left out are hidden files and folders, links that lead out of the folder, and the pictures,
     styles and data that come along with documents (`IGNORED`). Files of other unknown types
-    are listed: reading one gives a `Failure`. Folders of one name are told apart by as many of
-    their parents' names as it takes.
+    and folders that may not be opened are listed: reading one gives a `Failure`. Folders of
+    one name are told apart by as many of their parents' names as it takes.
 
     Raises:
         UnreadableError: If a folder does not exist.
@@ -84,12 +84,14 @@ def _distinct_names(roots: Sequence[Path]) -> list[str]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
+    closed: list[Path] = []
+    for folder, folders, names in os.walk(root, onerror=lambda e: closed.append(Path(e.filename))):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)
             if not name.startswith(".") and _is_wanted(path) and _is_inside(path, root):
                 yield path
+    yield from closed
 
 
 def _is_wanted(path: Path) -> bool:
@@ -104,7 +106,7 @@ def _file(path: Path, name: str) -> File:
     status = path.stat()
     modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
     # macOS stores names decomposed; undecodable bytes cannot be stored as text.
-    id_ = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
+    id_ = unicodedata.normalize("NFC", storable(name))
     return File(path, id_, status.st_size, modified)
 
 
@@ -139,6 +141,8 @@ class Reader:
 
     def _check(self, file: File) -> None:
         suffix = file.path.suffix.lower()
+        if file.path.is_dir():
+            raise UnreadableError("is a folder that may not be opened")
         if suffix not in SUFFIXES:
             raise UnreadableError(f"is of a type that is not read ({suffix or 'no suffix'})")
         if file.size == 0:
@@ -151,7 +155,7 @@ class Reader:
         source = Source(
             id=id_,
             title=one_line(loaded.title or "") or _readable_name(file.path),
-            path=str(file.path),
+            path=storable(str(file.path)),
             language=loaded.language or language_of(_text(loaded.sections)),
             sha256=sha256,
             modified=file.modified,

@@ -59,14 +59,8 @@ def load_html(data: bytes) -> list[Loaded]:
     tree = LexborHTMLParser(html)
     canonical = tree.css_first("link[rel=canonical]")
     url = canonical.attributes.get("href") if canonical else None
-    named = tree.css_first("title")
     blocks = blocks_of_html(html)
-    above_all = title_of(blocks)
-    page_title = one_line(named.text()) if named else None
-    # A lone lower heading is a title only where nothing else is.
-    has_top = any(block.level == 1 for block in blocks)
-    title = (above_all if has_top else page_title) or page_title or above_all
-    return [Loaded(sections_of(blocks), title=title, url=url)]
+    return [Loaded(sections_of(blocks), title=_html_title(tree, blocks), url=url)]
 
 
 def sections_of_markdown(markdown: str) -> tuple[Section, ...]:
@@ -86,6 +80,14 @@ def blocks_of_html(html: str, *, slugs: bool = False) -> list[Block]:
         walk.visit(_main_part(tree.body))
         walk.flush()
     return walk.blocks
+
+
+def _html_title(tree: LexborHTMLParser, blocks: list[Block]) -> str | None:
+    element = tree.css_first("title")
+    named = one_line(element.text()) if element else None
+    has_top = any(block.level == 1 for block in blocks)
+    # A lower heading, though it stands alone, is only a part of what the page is called.
+    return title_of(blocks) or named if has_top else named or title_of(blocks)
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 
 from retrieval.errors import UnreadableError
 from retrieval.language import CJK
-from retrieval.loaders.blocks import Block, Loaded, sections_of, table_text
+from retrieval.loaders.blocks import Block, Loaded, sections_of, storable, table_text
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_MATTER_KEYS = ("title", "url", "audience", "owner", "language")
@@ -132,4 +132,5 @@ def _known(values: dict[Any, Any]) -> dict[str, str]:
     for key, value in known.items():
         if isinstance(value, (dict, list)):
             raise UnreadableError(f"has front matter whose {key} is not a single value")
-    return {key: str(value).strip() for key, value in known.items() if str(value).strip()}
+    texts = {key: storable(str(value)).strip() for key, value in known.items()}
+    return {key: text for key, text in texts.items() if text}

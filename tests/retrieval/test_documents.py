@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,13 @@ def test_a_file_that_cannot_be_read_is_a_failure_with_its_reason(
     reader: Reader, docs: Path, name: str, data: bytes, reason: str
 ) -> None:
     assert outcome(reader, docs / name, data) == Failure(f"docs/{name}", reason)
+
+
+def test_a_folder_that_may_not_be_opened_is_a_failure(reader: Reader, docs: Path) -> None:
+    (docs / "hr" / "x.md").touch()
+    (file,) = find_files([docs])
+    closed = reader.read(replace(file, path=docs / "hr", id="docs/hr"))
+    assert closed == Failure("docs/hr", "is a folder that may not be opened")
 
 
 def test_the_documents_of_a_slack_export_have_their_own_ids(reader: Reader, docs: Path) -> None:
