@@ -277,7 +277,7 @@ class _Links:
             elif mark == "<":
                 position = self._angle(text, match.start(), ends)
             elif match.start() in ends:
-                self.add(ends[match.start()], is_final=True)
+                self.add(ends[match.start()], is_final=ends[match.start()] != "")
             else:
                 if mark != ">":
                     self._openers.append(len(self._pieces))
@@ -291,7 +291,7 @@ class _Links:
         for text, is_final in [*self._pieces, ("", True)]:
             if not is_final:
                 pending.append(text)
-            elif text or pending:
+            else:
                 parts.append(_inert("".join(pending), self._keeps))
                 parts.append(text)
                 pending.clear()

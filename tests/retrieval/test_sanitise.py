@@ -258,8 +258,12 @@ def test_tags_do_nothing_and_keep_their_text() -> None:
     assert "<" not in clean(hostile)
 
 
-def test_a_mention_behind_an_open_angle_makes_no_tag_of_it() -> None:
-    assert clean(clean("<b <!channel>")) == clean("<b <!channel>") == "<b ‹!channel>"
+@pytest.mark.parametrize(
+    "text",
+    ["<b <!channel>", "&lt;//<b>", f"<{ALLOWED[0]}|[javascript:>[", "``[`](u)", "[a][(u)](v)"],
+)
+def test_what_becomes_neighbours_makes_no_new_mark(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
 
 
 def test_colours_and_characters_that_cannot_be_seen_are_gone() -> None:
