@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from retrieval.records import PUBLIC, Section
@@ -101,7 +101,7 @@ def title_of(blocks: list[Block]) -> str | None:
 class _Run:
     headings: tuple[Block, ...]
     page: int | None
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
 
 
 def _runs(blocks: Iterable[Block]) -> list[_Run]:
@@ -115,15 +115,15 @@ def _runs(blocks: Iterable[Block]) -> list[_Run]:
         if block.page != last.page:
             last = _Run(last.headings, block.page)
             runs.append(last)
-        gap = "" if not last.text else "\n" if block.is_tight else "\n\n"
-        last.text += gap + block.text
+        gap = "" if not last.pieces else "\n" if block.is_tight else "\n\n"
+        last.pieces.append(gap + block.text)
     return runs
 
 
 def _place(runs: list[_Run]) -> Iterable[Section]:
     start = 0
     for run, following in zip(runs, [*runs[1:], None], strict=True):
-        text = storable(run.text or _bare_heading(run, following))
+        text = storable("".join(run.pieces) or _bare_heading(run, following))
         if not text.strip():
             continue
         text += "\n\n"

@@ -173,16 +173,22 @@ class _Walk:
         elif tag == "table" and not node.css_first("h1, h2, h3, h4, h5, h6, pre, table table"):
             self.add(_table(node))
         elif tag in ("ul", "ol"):
-            self.depth += 1
-            self.visit(node)
-            self.depth -= 1
-        elif tag == "li":
-            self.bullet = "  " * (self.depth - 1) + _bullet(node)
-            self.visit(node)
+            self.enter_list(node, tag)
         elif tag == "hr" and (node.attributes.get(PAGE) or "").isdigit():
             self.page = int(node.attributes[PAGE] or 0)
         else:
             self.visit(node)
+
+    def enter_list(self, node: LexborNode, tag: str) -> None:
+        indent = "  " * self.depth
+        self.depth += 1
+        number = 0
+        for item in node.iter():
+            number += item.tag == "li"
+            self.bullet = indent + (f"{number}. " if tag == "ol" else "- ")
+            self.enter(item)
+        self.bullet = ""
+        self.depth -= 1
 
     def flush(self) -> None:
         text = "".join(self.pieces)
@@ -206,14 +212,6 @@ class _Walk:
         slug = "".join(kept).strip().replace(" ", "-")
         self.used[slug] += 1
         return slug if self.used[slug] == 1 else f"{slug}-{self.used[slug] - 1}"
-
-
-def _bullet(item: LexborNode) -> str:
-    parent = item.parent
-    if parent is None or parent.tag != "ol":
-        return "- "
-    items = [child for child in parent.iter() if child.tag == "li"]
-    return f"{items.index(item) + 1}. "
 
 
 def _anchor(heading: LexborNode) -> str | None:
