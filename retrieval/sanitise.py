@@ -81,7 +81,8 @@ _TAG = rf"""<(?=
 _FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII
 _ACTIVE = re.compile(
     rf"""(?P<address>{_ADDRESS}) | (?P<at>{_MENTION}) | (?P<angle>{_CONTROL}|{_TAG})
-       | (?P<bracket>\](?=\(|:\s*+[a-z][a-z0-9+.-]*+:[^\s/]) | (?<!\d)\](?=\[) | \](?=\[(?!\d)))
+       | (?P<bracket>\](?=\(|:\s*+[a-z][a-z0-9+.-]*+:[^\s/])
+           | (?<!\[\d)(?<!\[\d\d)(?<!\[\d\d\d)\](?=\[) | \](?=\[(?!\d)))
        | (?<![\w@./+-])(?P<host>[a-z0-9-][a-z0-9.-]*+)(?=[/?\#]\S)""",
     _FLAGS,
 )

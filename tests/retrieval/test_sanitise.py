@@ -260,7 +260,14 @@ def test_tags_do_nothing_and_keep_their_text() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["<b <!channel>", "&lt;//<b>", f"<{ALLOWED[0]}|[javascript:>[", "``[`](u)", "[a][(u)](v)"],
+    [
+        "<b <!channel>",
+        "&lt;//<b>",
+        f"<{ALLOWED[0]}|[javascript:>[",
+        "``[`](u)",
+        "[a][(u)](v)",
+        "http://1][2]",
+    ],
 )
 def test_what_becomes_neighbours_makes_no_new_mark(text: str) -> None:
     assert clean(clean(text)) == clean(text)
