@@ -1,20 +1,68 @@
-"""Joins the ranked lists of the two legs of a search into one."""
+"""Joins what the dense and the lexical leg say of a passage into one score.
+
+Plain reciprocal rank fusion asks both legs alike. It loses to the better leg wherever the other
+is much worse: an English embedder in Chinese, or BM25 on questions in other words than the text.
+Here ranks give way to two numbers that mean the same for every query and corpus:
+
+- dense: by how many standard deviations the cosine lies above the query's cosines with the
+  passages of the passage's language. Passages of each language are measured among themselves
+  because multilingual embedders put the question's language before its meaning.
+- lexical: the share of the best BM25 score of this query.
+
+The fused score is c² · dense + 1.5 · lexical, where c is the embedder's competence in the
+languages of query and passage, which `competence.py` measures when the index is built.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import numpy as np
+import numpy.typing as npt
 
-SMOOTHING = 60
-"""The k of reciprocal rank fusion (Cormack et al. 2009)."""
+Floats = npt.NDArray[np.float32]
+Groups = npt.NDArray[np.intp]
+
+LEXICAL_WEIGHT = 1.5
+"""Any weight from 1 to 3 beats both legs on every set we tried: nothing here is tuned closely."""
+
+FOREIGN = 0.25
+"""Standard deviations a passage needs to be ahead if it is not in the language of the query."""
+
+PRIOR = 10
+"""Passages' worth of trust in the whole corpus where a language has few passages of its own."""
 
 
-def reciprocal_rank(
-    legs: Sequence[Sequence[int]], *, smoothing: int = SMOOTHING
-) -> dict[int, float]:
-    """The fused score of each row: the sum of 1 / (smoothing + rank) over its legs."""
-    scores: dict[int, float] = defaultdict(float)
-    for rows in legs:
-        for rank, row in enumerate(rows, start=1):
-            scores[row] += 1 / (smoothing + rank)
-    return dict(scores)
+def standardise(cosines: Floats, groups: Groups, sample: Floats, sample_groups: Groups) -> Floats:
+    """How many standard deviations each cosine lies above the sample's cosines of its group.
+
+    Args:
+        cosines: Of the query with some passages.
+        groups: The passages' groups, numbered from 0.
+        sample: Of the query with passages that stand for the corpus; not empty.
+        sample_groups: The sample's groups.
+    """
+    mean, variance = sample.mean(), sample.var()
+    count = max(groups.max(initial=0), sample_groups.max()) + 1
+    n = np.bincount(sample_groups, minlength=count) + PRIOR
+    sums = np.bincount(sample_groups, sample, minlength=count) + PRIOR * mean
+    means = sums / n
+    squares = np.bincount(sample_groups, (sample - means[sample_groups]) ** 2, minlength=count)
+    deviations = np.sqrt((squares + PRIOR * variance) / n) + np.finfo(np.float32).eps
+    standardised: Floats = ((cosines - means[groups]) / deviations[groups]).astype(np.float32)
+    return standardised
+
+
+def fuse(
+    dense: Floats, lexical: Floats, *, competence: Floats, is_foreign: npt.NDArray[np.bool_]
+) -> Floats:
+    """The fused score of each passage; only their order means anything.
+
+    Args:
+        dense: The standardised cosines.
+        lexical: The BM25 scores, 0 where no term occurs; the best of all must be among them.
+        competence: The embedder's competence for each passage and this query, 0 to 1.
+        is_foreign: Whether the passage is in another language than the query.
+    """
+    best = lexical.max(initial=0)
+    share = lexical / best if best > 0 else lexical
+    fused: Floats = competence**2 * (dense - FOREIGN * is_foreign) + LEXICAL_WEIGHT * share
+    return fused

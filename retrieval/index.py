@@ -18,14 +18,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from retrieval.competence import competences
 from retrieval.dense import DenseIndex
 from retrieval.documents import Failure
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
@@ -66,7 +67,11 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation is. `files` maps each file's path to the sha256 of its bytes."""
+    """What a generation is.
+
+    `competences` is how well the embedder knows each language, 0 to 1; `files` maps each file's
+    path to the sha256 of its bytes.
+    """
 
     schema: int
     name: str
@@ -76,8 +81,9 @@ class Manifest:
     dimension: int
     documents: int
     passages: int
+    competences: Mapping[str, float]
     probes: tuple[tuple[float, ...], ...]
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,7 @@ def write_generation(
             dimension=embedder.dimension,
             documents=len(content.sources),
             passages=len(content.passages),
+            competences=competences(content.passages, content.vectors, embedder),
             probes=tuple(tuple(map(float, row)) for row in _probe(embedder)),
             files=checksums(beside),
         )

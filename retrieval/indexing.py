@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -180,13 +180,16 @@ class _Update:
         """The vectors of the passages, each text embedded once and never again."""
         texts = {passage.content_hash: passage.indexed_text for passage in passages}
         known = _vectors(self.known) if self._is_embedder_known else {}
-        new = [content_hash for content_hash in texts if content_hash not in known]
-        if new:
-            vectors = self._embedder.embed_passages(
-                [texts[content_hash] for content_hash in new],
-                on_batch=lambda done: self._on_progress("embedding", done, len(new)),
-            )
-            known |= zip(new, vectors, strict=True)
+        new = [hash_ for hash_ in texts if hash_ not in known]
+        done = 0
+
+        def on_batch(count: int) -> None:
+            nonlocal done
+            done += count
+            self._on_progress("embedding", done, len(new))
+
+        vectors = self._embedder.embed_passages([texts[hash_] for hash_ in new], on_batch=on_batch)
+        known |= zip(new, vectors, strict=True)
         rows = [known[passage.content_hash] for passage in passages]
         return np.array(rows, np.float32).reshape(-1, self._embedder.dimension), len(new)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,9 @@ import numpy.typing as npt
 import Stemmer
 
 from retrieval.language import CJK
+
+# bm25s sets its own logger to DEBUG when it is imported.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 Scores = npt.NDArray[np.float32]
 """Shape (n,): one score for each passage of the index, 0 where no term of the query occurs."""

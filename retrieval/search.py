@@ -1,37 +1,51 @@
-"""A query in, hits out: both legs search what the audience may see, and their lists are fused."""
+"""A query in, hits out: both legs search what the audience may see, then they are fused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.dense import Allowed
-from retrieval.fusion import reciprocal_rank
+from retrieval.fusion import Floats, fuse, standardise
 from retrieval.index import Index
-from retrieval.records import PUBLIC, Hit
+from retrieval.language import language_of
+from retrieval.records import PUBLIC, Hit, Vectors
 from retrieval.reranking import Reranker
 
 if TYPE_CHECKING:
     from retrieval.embedding import Embedder
 
 DEPTH = 100
-"""How many passages each leg hands to the fusion."""
+"""How many passages each leg hands to the fusion, the dense leg for each language."""
 
 RERANKED = 32
 """How many of the fused passages a reranker reads, at least."""
 
+SAMPLE = 2_000
+"""How many passages stand for all when a cosine is compared to the query's others."""
+
 EVERYONE = frozenset({PUBLIC})
 
-Leg = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
-"""The rows that one leg found, best first, and their scores."""
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """What the legs say of the rows that either of them found; the arrays have one length."""
+
+    rows: Rows
+    cosines: Floats
+    standardised: Floats
+    bm25: Floats
+    scores: Floats
 
 
 class Searcher:
-    """Searches one generation of an index. Safe to use from several threads."""
+    """Searches one generation of an index. Threads may share one."""
 
     def __init__(
         self, index: Index, embedder: Embedder, *, reranker: Reranker | None = None
@@ -39,7 +53,13 @@ class Searcher:
         self.index = index
         self._embedder = embedder
         self._reranker = reranker
-        self._labels = np.array([passage.source.audience for passage in index.passages], dtype=str)
+        sources = [passage.source for passage in index.passages]
+        self._labels, self._label_of = np.unique(
+            np.array([source.audience for source in sources], dtype=str), return_inverse=True
+        )
+        self._languages, self._language_of = np.unique(
+            np.array([source.language for source in sources], dtype=str), return_inverse=True
+        )
 
     def search(self, query: str, *, k: int = 8, audience: frozenset[str] = EVERYONE) -> list[Hit]:
         """The passages that suit the query best, best first; at most `k`.
@@ -47,45 +67,64 @@ class Searcher:
         Args:
             query: What to search, in any language.
             k: How many hits at most.
-            audience: The labels of those who will read the reply. Passages with another label do
-                not take part in the search at all.
+            audience: The labels of what those who will read the reply may see. Passages with
+                another label do not take part in the search at all.
         """
-        allowed: Allowed = np.isin(self._labels, list(audience))
-        dense = self._dense(query, allowed)
-        lexical = self._lexical(query, allowed)
-        hits = self._fuse(dense, lexical)
+        allowed = np.isin(self._labels, list(audience))[self._label_of]
+        if not allowed.any():
+            return []
+        candidates = self._candidates(query, allowed, max(k, DEPTH))
+        hits = self._hits(candidates, max(k, DEPTH))
         if self._reranker is None:
             return hits[:k]
         return rerank(self._reranker, query, hits[: max(k, RERANKED)])[:k]
 
-    def _dense(self, query: str, allowed: Allowed) -> Leg:
-        return self.index.dense.nearest(self._embedder.embed_query(query), DEPTH, allowed)
+    def _candidates(self, query: str, allowed: Allowed, depth: int) -> _Candidates:
+        vector = self._embedder.embed_query(query)
+        bm25 = np.where(allowed, self.index.lexical.scores(query), np.float32(0))
+        rows = np.union1d(self._nearest(vector, allowed, depth), _best(bm25, depth))
+        groups = self._language_of[rows]
+        cosines = self.index.vectors[rows] @ vector[0]
+        sample = _spread(np.flatnonzero(allowed))
+        standardised = standardise(
+            cosines, groups, self.index.vectors[sample] @ vector[0], self._language_of[sample]
+        )
+        language = language_of(query)
+        known = self.index.manifest.competences
+        competence = [min(known.get(each, 1), known.get(language, 1)) for each in self._languages]
+        scores = fuse(
+            standardised,
+            bm25[rows],
+            competence=np.array(competence, dtype=np.float32)[groups],
+            is_foreign=(self._languages != language)[groups],
+        )
+        return _Candidates(rows, cosines, standardised, bm25[rows], scores)
 
-    def _lexical(self, query: str, allowed: Allowed) -> Leg:
-        scores = np.where(allowed, self.index.lexical.scores(query), 0)
-        rows = np.flatnonzero(scores)
-        rows = rows[np.argsort(-scores[rows], kind="stable")[:DEPTH]]
-        return rows, scores[rows]
+    def _nearest(self, vector: Vectors, allowed: Allowed, depth: int) -> Rows:
+        """The nearest rows of each language, in no order."""
+        present = np.unique(self._language_of[allowed])
+        return np.concatenate(
+            [
+                self.index.dense.nearest(vector, depth, allowed & (self._language_of == each))[0]
+                for each in present
+            ]
+        )
 
-    def _fuse(self, dense: Leg, lexical: Leg) -> list[Hit]:
-        fused = reciprocal_rank([dense[0].tolist(), lexical[0].tolist()])
-        cosines = dict(zip(dense[0].tolist(), enumerate(dense[1].tolist(), 1), strict=True))
-        bm25 = dict(zip(lexical[0].tolist(), enumerate(lexical[1].tolist(), 1), strict=True))
-        hits = []
-        for row in sorted(fused, key=lambda row: (-fused[row], row)):
-            dense_rank, cosine = cosines.get(row, (None, None))
-            lexical_rank, score = bm25.get(row, (None, None))
-            hits.append(
-                Hit(
-                    self.index.passages[row],
-                    fused[row],
-                    dense=cosine,
-                    lexical=score,
-                    dense_rank=dense_rank,
-                    lexical_rank=lexical_rank,
-                )
+    def _hits(self, found: _Candidates, depth: int) -> list[Hit]:
+        dense_ranks = _ranks(found.standardised, depth)
+        lexical_ranks = _ranks(np.where(found.bm25 > 0, found.bm25, -np.inf), depth)
+        order = np.lexsort((found.rows, -found.scores))
+        return [
+            Hit(
+                passage=self.index.passages[found.rows[i]],
+                score=float(found.scores[i]),
+                dense=float(found.cosines[i]) if i in dense_ranks else None,
+                lexical=float(found.bm25[i]) if i in lexical_ranks else None,
+                dense_rank=dense_ranks.get(i),
+                lexical_rank=lexical_ranks.get(i),
             )
-        return hits
+            for i in order.tolist()
+        ]
 
 
 def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:
@@ -95,3 +134,22 @@ def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:
         replace(hit, score=score, reranker=score) for hit, score in zip(hits, scores, strict=True)
     ]
     return sorted(reranked, key=lambda hit: -hit.score)
+
+
+def _best(scores: Floats, depth: int) -> Rows:
+    """The rows of the best scores above 0, in no order."""
+    rows = np.flatnonzero(scores)
+    if rows.size > depth:
+        rows = rows[np.argpartition(-scores[rows], depth)[:depth]]
+    return rows
+
+
+def _ranks(scores: Floats, depth: int) -> dict[int, int]:
+    """The 1-based rank of the first so many positions whose score is finite."""
+    order = np.argsort(-scores, kind="stable")[:depth].tolist()
+    return {i: rank for rank, i in enumerate(order, start=1) if np.isfinite(scores[i])}
+
+
+def _spread(rows: Rows) -> Rows:
+    """At most `SAMPLE` of the rows, evenly spread over them."""
+    return rows[:: -(-rows.size // SAMPLE)]
