@@ -21,10 +21,14 @@ COMMANDS = "whimbrel.commands"
 class Commands(click.Group):
     """Loads a sub-command only when it is needed: no command waits for another's imports."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return sorted(entry.name for entry in entry_points(group=COMMANDS))
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
         for entry in entry_points(group=COMMANDS, name=cmd_name):
             command = entry.load()
             assert isinstance(command, click.Command)

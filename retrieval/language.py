@@ -61,7 +61,9 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     for match in _SENTENCE.finditer(text):
         end = match.end()
         piece = text[start:end]
-        ends = piece.endswith("\n") or end >= len(text) or _ends_sentence(piece, text[end : end + 1])
+        ends = (
+            piece.endswith("\n") or end >= len(text) or _ends_sentence(piece, text[end : end + 1])
+        )
         if not ends:
             continue
         stripped = piece.strip()

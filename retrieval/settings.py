@@ -44,7 +44,10 @@ class Settings(BaseSettings):
     prompt_tokens: int = Field(1024, ge=128, description="token budget of a prompt")
     answer_tokens: int = Field(200, ge=8, description="longest answer, in tokens")
     threshold: float | None = Field(
-        None, ge=0, le=1, description="answer from this confidence on; unset takes the calibrated one"
+        None,
+        ge=0,
+        le=1,
+        description="answer from this confidence on; unset takes the calibrated one",
     )
     max_question_chars: int = Field(4_000, ge=1, description="longer questions are refused")
     max_file_mb: int = Field(64, ge=1, description="larger files are not read")
@@ -69,8 +72,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 

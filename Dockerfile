@@ -1,0 +1,34 @@
+# docker build -t whimbrel .
+#
+# TORCH_INDEX_URL chooses the build of torch: give it the address of one of PyTorch's wheel indexes
+# (its "Get started" page lists them: CPU, or a CUDA version). Without it pip takes the default
+# build of the platform, which on x86-64 carries CUDA: it runs on a CPU as well, but is larger.
+FROM python:3.11-slim AS build
+ARG TORCH_INDEX_URL=
+WORKDIR /src
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --upgrade pip
+# torch first, in a layer of its own: it is the bulk of the image and changes least.
+RUN /venv/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} \
+    'torch>=2.6,<2.14'
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY bot bot
+COPY retrieval retrieval
+COPY training training
+RUN /venv/bin/pip install --no-cache-dir '.[embedded]'
+
+FROM python:3.11-slim
+RUN useradd --create-home --uid 10001 whimbrel && install -d -o whimbrel /data
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:$PATH \
+    WHIMBREL_HOME=/data \
+    OMP_WAIT_POLICY=PASSIVE \
+    GOMP_SPINCOUNT=0 \
+    PYTHONUNBUFFERED=1
+USER whimbrel
+WORKDIR /data
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/livez', timeout=4)"]
+ENTRYPOINT ["whimbrel"]
+CMD ["serve"]

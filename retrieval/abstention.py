@@ -1,0 +1,114 @@
+"""How sure it is that the documents hold the answer, from how the hits stand out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from statistics import fmean
+
+from pydantic import TypeAdapter
+
+from retrieval.errors import SettingsError
+from retrieval.lexical import terms
+from retrieval.records import Hit
+
+BACKGROUND_HITS = 50
+"""The judge needs this many hits: the best are compared with the rest, mostly chance neighbours."""
+
+_BEST_HITS = 10
+_LEAST_BAND = 0.01
+"""Cosines of nothing but copies leave no band to measure in."""
+
+JUDGE_FILE = "judge.json"
+
+
+def features(query: str, hits: Sequence[Hit]) -> dict[str, float]:
+    """What is seen of a search's hits, best first; all 0 where nothing was found.
+
+    - `gap`: how far the highest cosine stands above the mean cosine of ranks 11 to 50, as a share
+      of the way from there to 1. Every embedder's cosines live in a band of their own; this
+      share means nearly the same for each.
+    - `margin`: the same above the second highest cosine.
+    - `covered`: the share of the query's terms that the best three hits contain.
+    - `lexical_gap`: how far the highest BM25 score stands above the mean of its ranks 11 to 50,
+      as a share of itself.
+    - `agreed`: 1 where both legs have the same best passage.
+    """
+    dense = sorted((hit.dense for hit in hits if hit.dense is not None), reverse=True)
+    lexical = sorted((hit.lexical for hit in hits if hit.lexical is not None), reverse=True)
+    asked = set(terms(query))
+    found = {term for hit in hits[:3] for term in terms(hit.passage.indexed_text)}
+    background = _background(dense)
+    above_chance = max(1 - background, _LEAST_BAND)
+    return {
+        "gap": (dense[0] - background) / above_chance if dense else 0.0,
+        "margin": (dense[0] - dense[1]) / above_chance if len(dense) > 1 else 0.0,
+        "covered": len(asked & found) / len(asked) if asked else 0.0,
+        "lexical_gap": 1 - _background(lexical) / lexical[0] if lexical else 0.0,
+        "agreed": float(any(hit.dense_rank == 1 and hit.lexical_rank == 1 for hit in hits)),
+    }
+
+
+def _background(scores: Sequence[float]) -> float:
+    """The mean score of what is there by chance; of the last, where there are few."""
+    return fmean(scores[_BEST_HITS:] or scores[-1:] or [0.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A logistic model of "these hits hold the answer" over `features`.
+
+    `weights` belong to features as they are, not standardised. `threshold` is the probability from
+    which an answer is given. `embedder` says for whose cosines it was calibrated and `data` on
+    what.
+    """
+
+    weights: Mapping[str, float]
+    bias: float
+    threshold: float
+    embedder: str
+    data: str
+
+    def confidence(self, query: str, hits: Sequence[Hit]) -> float:
+        """The probability, 0 to 1, that the hits hold the answer; 0 without any hit."""
+        return self.probability(features(query, hits)) if hits else 0.0
+
+    def probability(self, seen: Mapping[str, float]) -> float:
+        """The probability, 0 to 1, for features that were taken before."""
+        logit = self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+    def with_threshold(self, threshold: float) -> Judge:
+        return replace(self, threshold=threshold)
+
+    def save(self, path: Path) -> None:
+        """Write the judge as JSON, appearing whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        beside.replace(path)
+
+
+def load_judge(models_folder: Path, embedder: str) -> Judge:
+    """The judge that was calibrated here, else the one that comes with the package.
+
+    Raises:
+        SettingsError: If the one calibrated here belongs to another embedder.
+    """
+    own = models_folder / JUDGE_FILE
+    if not own.is_file():
+        return _JUDGES.validate_json(files("retrieval").joinpath(JUDGE_FILE).read_bytes())
+    judge = _JUDGES.validate_json(own.read_bytes())
+    if judge.embedder != embedder:
+        raise SettingsError(
+            f"{own} was calibrated for {judge.embedder}, but {embedder} is configured; run "
+            "`whimbrel calibrate FOLDER` again or delete the file"
+        )
+    return judge
+
+
+_JUDGES = TypeAdapter(Judge)

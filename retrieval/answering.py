@@ -1,0 +1,260 @@
+"""A question and its thread in, an `Answer` out: search, judge, generate or quote, cite, clean."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from retrieval.abstention import BACKGROUND_HITS, Judge, load_judge
+from retrieval.citations import CheckedStream, Citer
+from retrieval.embedding import Embedder
+from retrieval.extraction import extract
+from retrieval.generator import Generator, load_generator
+from retrieval.language import language_of
+from retrieval.library import Library
+from retrieval.phrases import phrase
+from retrieval.prompt import PROMPT_VERSION, Prompt, build_prompt
+from retrieval.questions import clean, standalone
+from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message, Passage
+from retrieval.sanitise import sanitise
+from retrieval.settings import Settings
+
+MIN_WRITER_PARAMETERS = 300_000_000
+"""Smaller generators copy poorly and invent freely: below this the documents are quoted."""
+
+_NEAREST = 3
+_NEAR_SHARE = 0.5
+"""An abstention names the nearest passages from this share of the threshold on."""
+
+_DECLINED = re.compile(
+    r"\b(?:not|n't|no)\b[^.]*\b(?:mention|specif|provid|contain|includ|state|information|answer)"
+    r"|没有(?:提到|提及|提供|说明|相关)|未(?:提及|提到|提供|说明)|无法(?:确定|回答|得知)",
+    re.IGNORECASE,
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be said: text whose every sentence has a citation."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    method: Literal["generated", "extracted"]
+    stopped: bool = False
+
+
+@dataclass
+class Stopwatch:
+    """Seconds by stage, in order."""
+
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[name] = round(time.perf_counter() - began, 4)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question on its way to an answer."""
+
+    question: str
+    query: str
+    language: str
+    hits: tuple[Hit, ...]
+    watch: Stopwatch
+    on_text: Callable[[str], None] | None
+    should_stop: Callable[[], bool] | None
+
+
+class Answerer:
+    """Answers questions from the current index generation. Safe to call from many threads."""
+
+    def __init__(
+        self,
+        library: Library,
+        judge: Judge,
+        settings: Settings,
+        generator: Generator | None = None,
+    ) -> None:
+        self.library = library
+        self._judge = judge
+        self._settings = settings
+        self._generator = generator
+        self._writes = generator is not None and generator.parameters >= MIN_WRITER_PARAMETERS
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which an answer is given."""
+        chosen = self._settings.threshold
+        return self._judge.threshold if chosen is None else chosen
+
+    def answer(
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        audience: frozenset[str] = frozenset({PUBLIC}),
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """Answer a question from the documents that the audience may see, or abstain.
+
+        Args:
+            question: As the person wrote it.
+            history: The thread's earlier messages, oldest first.
+            audience: Labels of the documents that everybody who will read the reply may see.
+            on_text: Called with each sentence once it is checked against its passage; what is
+                not checked yet is never shown.
+            should_stop: Polled while generating; what was written until then is kept.
+
+        Raises:
+            QuestionError: If there is nothing to search for.
+            IndexNotFoundError: If no index was built yet.
+        """
+        watch = Stopwatch()
+        with watch.stage("total"):
+            question = clean(question, max_chars=self._settings.max_question_chars)
+            query = standalone(question, history)
+            searcher = self.library.searcher()
+            with watch.stage("search"):
+                wide = searcher.search(query, k=BACKGROUND_HITS, audience=audience)
+            confidence = self._judge.confidence(query, wide)
+            request = Request(
+                question,
+                query,
+                language_of(question),
+                tuple(wide[: self._settings.hits]),
+                watch,
+                on_text,
+                should_stop,
+            )
+            draft = self._draft(request) if confidence >= self.threshold else None
+        return self._card(request, draft, confidence, searcher.index.manifest.name)
+
+    def _draft(self, request: Request) -> Draft | None:
+        """What the generator wrote, else what the documents say word for word; None to abstain."""
+        if self._generator is None or not self._writes:
+            return self._quote(request)
+        prompt = self._prompt(self._generator, request)
+        stream = CheckedStream(Citer(request.query, prompt.passages))
+        completion = self._write(self._generator, prompt, stream, request)
+        if stream.text or completion.stopped:
+            citations = stream.citer.citations
+            return Draft(stream.text, citations, "generated", completion.stopped)
+        return None if declines(completion.text) else self._quote(request)
+
+    def _prompt(self, generator: Generator, request: Request) -> Prompt:
+        return build_prompt(
+            request.question,
+            request.hits,
+            language=request.language,
+            count_tokens=generator.count_tokens,
+            max_tokens=self._settings.prompt_tokens,
+            earlier=request.query.removesuffix(request.question).strip(),
+        )
+
+    def _write(
+        self, generator: Generator, prompt: Prompt, stream: CheckedStream, request: Request
+    ) -> Completion:
+        def show(checked: str) -> None:
+            if checked and request.on_text is not None:
+                request.on_text(sanitise(checked, allowed_urls=addresses(stream.citer.citations)))
+
+        with request.watch.stage("generate"):
+            completion = generator.generate(
+                generator.render([("system", prompt.system), ("user", prompt.user)]),
+                max_tokens=self._settings.answer_tokens,
+                on_text=lambda piece: show(stream.feed(piece)),
+                should_stop=request.should_stop,
+            )
+        show(stream.close())
+        request.watch.timings["first_token"] = round(completion.first_token_s, 4)
+        return completion
+
+    def _quote(self, request: Request) -> Draft | None:
+        with request.watch.stage("extract"):
+            citation = extract(request.query, request.hits, self.library.embedder)
+        if citation is None:
+            return None
+        draft = Draft(f"{citation.quote} [1]", (citation,), "extracted")
+        if request.on_text is not None:
+            request.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
+        return draft
+
+    def _card(
+        self, request: Request, draft: Draft | None, confidence: float, generation: str
+    ) -> Answer:
+        common = Answer(
+            id=uuid.uuid4().hex[:12],
+            question=request.question,
+            query=request.query,
+            kind="abstention",
+            text=phrase("not_found", request.language),
+            language=request.language,
+            confidence=round(confidence, 4),
+            nearest=self._nearest(request.hits, confidence),
+            hits=request.hits,
+            prompt_version=PROMPT_VERSION,
+            generator=self._generator.id if self._generator else "none",
+            embedder=self.library.embedder.id,
+            generation=generation,
+            timings=request.watch.timings,
+        )
+        if draft is None:
+            return common
+        return replace(
+            common,
+            kind="answer",
+            text=sanitise(draft.text, allowed_urls=addresses(draft.citations)),
+            citations=draft.citations,
+            nearest=(),
+            method=draft.method,
+            stopped=draft.stopped,
+        )
+
+    def _nearest(self, hits: Sequence[Hit], confidence: float) -> tuple[Passage, ...]:
+        """One passage each of the nearest documents, if they are near enough to be worth a look."""
+        if confidence < self.threshold * _NEAR_SHARE:
+            return ()
+        by_document: dict[str, Passage] = {}
+        for hit in hits:
+            by_document.setdefault(hit.passage.source.id, hit.passage)
+        return tuple(by_document.values())[:_NEAREST]
+
+
+def addresses(citations: Sequence[Citation]) -> set[str]:
+    """The only addresses that an answer may contain: those of the documents it cites."""
+    cited = [citation.passage for citation in citations]
+    return {url for passage in cited for url in (passage.link, passage.source.url) if url}
+
+
+def declines(text: str) -> bool:
+    """Whether a model says, in English or Chinese, that the passages do not hold the answer."""
+    return bool(_DECLINED.search(text))
+
+
+def load_answerer(
+    settings: Settings, *, library: Library | None = None, on_progress: Progress | None = None
+) -> Answerer:
+    """Load the configured models and open the index folder, unless a library is given.
+
+    The generator `none` is not loaded: then the documents are only quoted.
+    """
+    library = library or Library(settings, Embedder.load(settings, on_progress=on_progress))
+    generator = (
+        None if settings.generator == "none" else load_generator(settings, on_progress=on_progress)
+    )
+    judge = load_judge(settings.models_folder, library.embedder.id)
+    return Answerer(library, judge, settings, generator)

@@ -1,0 +1,224 @@
+"""The sub-commands of `whimbrel` about documents, searching and answering."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from retrieval.errors import QuestionError
+
+# Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
+if TYPE_CHECKING:
+    from retrieval.answering import Answerer
+    from retrieval.indexing import IndexReport
+    from retrieval.records import Answer, Message
+
+CHECKS = "whimbrel.checks"
+"""The entry-point group whose members look for what is missing."""
+
+_FAILURES_SHOWN = 20
+
+audience_option = click.option(
+    "--audience",
+    "labels",
+    multiple=True,
+    metavar="LABEL",
+    help="Also search documents with this audience label; may be repeated.",
+)
+
+
+@click.command()
+@click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--full", is_flag=True, help="Read and embed everything again.")
+def index(folders: tuple[Path, ...], full: bool) -> None:
+    """Read the documents in FOLDERS and build the search index.
+
+    Without FOLDERS, the folders of the last time are read again. Only what changed is embedded;
+    deleted and renamed files vanish from the index.
+    """
+    from retrieval.embedding import Embedder
+    from retrieval.indexing import update_index
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    embedder = Embedder.load(settings, on_progress=_say)
+    with progress_bar() as on_progress:
+        report = update_index(folders, settings, embedder, full=full, on_progress=on_progress)
+    click.echo(summary(report))
+
+
+@click.command()
+@click.argument("query")
+@click.option("-k", "count", default=5, show_default=True, help="How many hits.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per hit and line.")
+@audience_option
+def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> None:
+    """Show what is found for QUERY, with scores and where each passage comes from."""
+    from retrieval.card import hit_json, render_hit
+    from retrieval.embedding import Embedder
+    from retrieval.library import Library
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    searcher = Library(settings, Embedder.load(settings, on_progress=_say)).searcher()
+    hits = searcher.search(query, k=count, audience=_audience(labels))
+    for number, hit in enumerate(hits, start=1):
+        click.echo(hit_json(hit) if as_json else render_hit(number, hit))
+    if not hits and not as_json:
+        click.echo("Nothing found.")
+
+
+@click.command()
+@click.argument("question")
+@click.option("--json", "as_json", is_flag=True, help="The whole answer as one JSON object.")
+@audience_option
+def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
+    """Answer QUESTION from the indexed documents, with citations."""
+    from retrieval.answering import load_answerer
+    from retrieval.card import card_json, render_card
+    from retrieval.settings import load_settings
+
+    answerer = load_answerer(load_settings(), on_progress=_say)
+    answer = answerer.answer(question, audience=_audience(labels))
+    click.echo(card_json(answer) if as_json else render_card(answer))
+
+
+@click.command()
+@audience_option
+def chat(labels: tuple[str, ...]) -> None:
+    """Ask one question after the other; follow-ups may point back. An empty line ends it."""
+    from retrieval.answering import load_answerer
+    from retrieval.records import Message
+    from retrieval.settings import load_settings
+
+    answerer = load_answerer(load_settings(), on_progress=_say)
+    audience = _audience(labels)
+    thread: list[Message] = []
+    while question := click.prompt("", prompt_suffix="› ", default="", show_default=False).strip():
+        try:
+            answer = _converse(answerer, question, thread, audience)
+        except QuestionError as error:
+            click.echo(f"{error}\n")
+            continue
+        thread += [Message("user", question), Message("assistant", answer.text)]
+
+
+def _converse(
+    answerer: Answerer, question: str, thread: list[Message], audience: frozenset[str]
+) -> Answer:
+    """Show the checked sentences as they come, then the rest of the card."""
+    from retrieval.card import render_card
+
+    shown: list[str] = []
+
+    def show(text: str) -> None:
+        shown.append(text)
+        click.echo(text, nl=False)
+
+    answer = answerer.answer(question, history=thread, audience=audience, on_text=show)
+    card = render_card(answer)
+    click.echo((card.removeprefix(answer.text) if shown else card) + "\n")
+    return answer
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--answers", is_flag=True, help="Also answer the questions: seconds for each.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many questions, evenly spread.")
+def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
+    """Measure search, and with --answers answering, on the judged questions in FOLDER.
+
+    FOLDER holds `corpus.jsonl`, `queries.jsonl` and `qrels.tsv` in BEIR's format, plain or
+    gzipped, and for --answers `answers.jsonl`: one object a line with _id, question, answers,
+    unanswerable and doc_ids. The table is printed, and saved with every ranking and answer.
+    """
+    from retrieval.answering import load_answerer
+    from retrieval.dataset import read_dataset
+    from retrieval.embedding import Embedder
+    from retrieval.evaluation import build_library, rank, reply, spread, summarise
+    from retrieval.report import save, table
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    dataset = read_dataset(folder)
+    embedder = Embedder.load(settings, on_progress=_say)
+    with progress_bar() as on_progress:
+        library = build_library(dataset, settings, embedder, on_progress)
+        rankings = rank(spread(dataset.queries, limit), library, on_progress)
+        replies = []
+        if answers:
+            answerer = load_answerer(settings, library=library, on_progress=_say)
+            replies = reply(spread(dataset.answers, limit), answerer.answer, on_progress)
+    rows = summarise(dataset, rankings, replies)
+    click.echo(table(rows))
+    target = save(library.folder.parent, rows, rankings, replies)
+    click.echo(f"every ranking and answer: {target}")
+
+
+@click.command()
+def doctor() -> None:
+    """Look for what is missing, and say how to mend it. Exit status 1 if something is."""
+    marks = {"ok": click.style("✓", fg="green"), "warning": click.style("!", fg="yellow")}
+    missing = click.style("✗", fg="red")
+    is_well = True
+    for entry in sorted(entry_points(group=CHECKS), key=lambda entry: entry.value, reverse=True):
+        for finding in entry.load()():
+            click.echo(f"{marks.get(finding.state, missing)} {finding.name}: {finding.found}")
+            if finding.state != "ok":
+                click.echo(f"    → {finding.mend}")
+            is_well = is_well and finding.state != "missing"
+    sys.exit(0 if is_well else 1)
+
+
+def _audience(labels: tuple[str, ...]) -> frozenset[str]:
+    from retrieval.records import PUBLIC
+
+    return frozenset({PUBLIC, *labels})
+
+
+def _say(line: str) -> None:
+    """Progress goes to standard error: standard output is for results."""
+    click.secho(line, dim=True, err=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage on a terminal; a line for each stage elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+        tasks: dict[str, object] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield update
+
+
+def summary(report: IndexReport) -> str:
+    """What an update of the index did, in a few lines; files that could not be read by name."""
+    counts = ("added", "changed", "removed", "unchanged")
+    lines = [
+        f"{report.passages} passages, {report.embedded} of them new, in {report.seconds:.1f} s",
+        "documents: " + ", ".join(f"{getattr(report, name)} {name}" for name in counts),
+    ]
+    if report.failures:
+        lines.append(f"{len(report.failures)} files could not be read:")
+        lines += [
+            f"  {failure.id}: {failure.reason}" for failure in report.failures[:_FAILURES_SHOWN]
+        ]
+        if len(report.failures) > _FAILURES_SHOWN:
+            lines.append(
+                f"  … and {len(report.failures) - _FAILURES_SHOWN} more, in failures.jsonl"
+            )
+    return "\n".join(lines)

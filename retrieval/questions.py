@@ -1,0 +1,81 @@
+"""What a person asked, made fit for searching: checked, cleaned and made to stand by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from retrieval.errors import QuestionError
+from retrieval.language import language_of, words
+from retrieval.records import Message
+
+_SPACE = re.compile(r"\s+")
+_EMOJI_NAME = re.compile(r":[a-z0-9_+'-]+:")
+
+# Words that point back at what was said before, and openings that continue it.
+_POINTER = re.compile(
+    r"\b(it|its|that|those|these|this|they|them|their|there|he|she|him|her|one|ones|same|"
+    r"else|instead|otherwise|then|former|latter)\b|它|他们|她们|这个|那个|这些|那些|这样|那样|其中|上述|前者|后者",
+    re.IGNORECASE,
+)
+_CONTINUATION = re.compile(
+    r"^\s*(and|but|or|so|also|what about|how about|what if|who else|which ones?)\b"
+    r"|^\s*why( not)?\s*[?？]"
+    r"|^\s*(那么?|还有|另外|但是?|如果|为什么\s*[?？])|呢\s*[?？]?\s*$",
+    re.IGNORECASE,
+)
+_SHORT_WORDS = 3
+_REMEMBERED_QUESTIONS = 2
+
+
+def clean(question: str, *, max_chars: int) -> str:
+    """The question with white space folded and emoji names removed.
+
+    Raises:
+        QuestionError: If nothing is left that could be searched, or if it is longer than
+            `max_chars`; the message is fit for the person who asked, in their language.
+    """
+    folded = _SPACE.sub(" ", _EMOJI_NAME.sub(" ", question)).strip()
+    if len(folded) > max_chars:
+        raise QuestionError(_too_long(folded, max_chars))
+    if not words(folded):
+        raise QuestionError(
+            "I could not find a question in that. Ask me something in a sentence, for example: "
+            "How many days of leave do I have? · 没有看到问题，请用一句话提问。"
+        )
+    return folded
+
+
+def _too_long(question: str, max_chars: int) -> str:
+    if language_of(question) == "zh":
+        return f"问题太长（{len(question):,} 个字符，上限 {max_chars:,}），请缩短后再问。"
+    return (
+        f"That question is too long ({len(question):,} characters; I read up to {max_chars:,}). "
+        "Please ask it in fewer words."
+    )
+
+
+def depends_on_thread(question: str) -> bool:
+    """Whether a question cannot be understood without what was said before it."""
+    return (
+        bool(_CONTINUATION.search(question) or _POINTER.search(question))
+        or len(words(question)) <= _SHORT_WORDS
+    )
+
+
+def standalone(question: str, history: Sequence[Message]) -> str:
+    """The question as one that can be searched without its thread.
+
+    A question that points back is joined to the questions before it, up to and including the first
+    that stands by itself. Joining was chosen over letting a small model rewrite: it never loses a
+    word of what was asked.
+    """
+    if not depends_on_thread(question):
+        return question
+    parts = [question]
+    earlier = [message.text for message in history if message.role == "user"]
+    for previous in reversed(earlier[-_REMEMBERED_QUESTIONS:]):
+        parts.insert(0, _SPACE.sub(" ", previous).strip())
+        if not depends_on_thread(previous):
+            break
+    return " ".join(parts)

@@ -1,0 +1,144 @@
+"""Fits the judge, which says how sure it is that the documents hold the answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.abstention import BACKGROUND_HITS, Judge, features
+from retrieval.dataset import Dataset
+from retrieval.errors import DataError
+from retrieval.library import Library
+from retrieval.metrics import auroc
+
+MIN_OF_EACH = 20
+"""Fewer answerable or unanswerable questions than this give no curve worth trusting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What search shows for one question, and whether the documents hold the answer."""
+
+    id: str
+    data: str
+    seen: Mapping[str, float]
+    is_answerable: bool
+
+    @property
+    def is_held_out(self) -> bool:
+        """Half of the questions, by their id, are never fitted on: they only measure."""
+        return is_held_out(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How well a judge separates held-out questions of one data set."""
+
+    data: str
+    answerable: int
+    unanswerable: int
+    auroc: float
+    false_answers: float
+    false_abstentions: float
+
+
+def is_held_out(id: str) -> bool:  # noqa: A002 (the records' own name)
+    """Whether a question belongs to the half that is never fitted on."""
+    return hashlib.sha256(id.encode()).digest()[0] % 2 == 1
+
+
+def examples(dataset: Dataset, library: Library) -> list[Example]:
+    """One example for each question of a data set that says what is unanswerable.
+
+    Raises:
+        DataError: If the data set has no answers to say so.
+    """
+    if not dataset.answers:
+        raise DataError(f"{dataset.name} has no answers.jsonl, which says what is unanswerable")
+    searcher = library.searcher()
+    return [
+        Example(
+            reference.id,
+            dataset.name,
+            features(
+                reference.question, searcher.search(reference.question, k=BACKGROUND_HITS)
+            ),
+            not reference.is_unanswerable,
+        )
+        for reference in dataset.answers
+    ]
+
+
+def fit(rows: Sequence[Example], *, embedder: str, data: str) -> Judge:
+    """A logistic model of answerability, every data set and both classes weighing the same.
+
+    The threshold is the probability that maximises the share of answerable questions answered
+    minus the share of unanswerable ones answered (Youden 1950).
+
+    Raises:
+        DataError: If there are too few questions of either kind.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    answerable = sum(row.is_answerable for row in rows)
+    if min(answerable, len(rows) - answerable) < MIN_OF_EACH:
+        raise DataError(
+            f"found {answerable} answerable and {len(rows) - answerable} unanswerable questions "
+            f"to fit on; at least {MIN_OF_EACH} of each are needed"
+        )
+    names = list(rows[0].seen)
+    inputs = np.array([[row.seen[name] for name in names] for row in rows])
+    labels = np.array([row.is_answerable for row in rows])
+    scaler = StandardScaler().fit(inputs)
+    model = LogisticRegression().fit(scaler.transform(inputs), labels, sample_weight=_weights(rows))
+    weights = model.coef_[0] / scaler.scale_
+    bias = float(model.intercept_[0] - weights @ scaler.mean_)
+    judge = Judge(
+        {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)},
+        round(bias, 6),
+        0.5,
+        embedder,
+        data,
+    )
+    return judge.with_threshold(_youden(judge, rows))
+
+
+def measure(judge: Judge, rows: Sequence[Example]) -> list[Measured]:
+    """One line for each data set among the rows."""
+    return [
+        _measure(judge, data, [row for row in rows if row.data == data])
+        for data in dict.fromkeys(row.data for row in rows)
+    ]
+
+
+def _measure(judge: Judge, data: str, rows: Sequence[Example]) -> Measured:
+    able = [judge.probability(row.seen) for row in rows if row.is_answerable]
+    unable = [judge.probability(row.seen) for row in rows if not row.is_answerable]
+    return Measured(
+        data,
+        len(able),
+        len(unable),
+        auroc(able, unable),
+        float(np.mean([p >= judge.threshold for p in unable])),
+        float(np.mean([p < judge.threshold for p in able])),
+    )
+
+
+def _weights(rows: Sequence[Example]) -> npt.NDArray[np.float64]:
+    groups = [(row.data, row.is_answerable) for row in rows]
+    counts = {group: groups.count(group) for group in set(groups)}
+    return np.array([len(rows) / (len(counts) * counts[group]) for group in groups])
+
+
+def _youden(judge: Judge, rows: Sequence[Example]) -> float:
+    probabilities = np.array([judge.probability(row.seen) for row in rows])
+    signs = np.where([row.is_answerable for row in rows], 1.0, -1.0) * _weights(rows)
+    order = np.argsort(-probabilities)
+    best = int(np.argmax(np.cumsum(signs[order])))
+    following = probabilities[order[min(best + 1, len(order) - 1)]]
+    return round(float(probabilities[order[best]] + following) / 2, 4)
