@@ -8,13 +8,12 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from retrieval.abstention import BACKGROUND_HITS, Judge, load_judge
 from retrieval.citations import CheckedStream, Citer
 from retrieval.embedding import Embedder
 from retrieval.extraction import extract
-from retrieval.generator import Generator, load_generator
 from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.phrases import phrase
@@ -23,6 +22,9 @@ from retrieval.questions import clean, standalone
 from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message, Passage
 from retrieval.sanitise import sanitise
 from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.generator import Generator
 
 MIN_WRITER_PARAMETERS = 300_000_000
 """Smaller generators copy poorly and invent freely: below this the documents are quoted."""
@@ -252,6 +254,8 @@ def load_answerer(
 
     The generator `none` is not loaded: then the documents are only quoted.
     """
+    from retrieval.generator import load_generator
+
     library = library or Library(settings, Embedder.load(settings, on_progress=on_progress))
     generator = (
         None if settings.generator == "none" else load_generator(settings, on_progress=on_progress)

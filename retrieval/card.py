@@ -28,7 +28,9 @@ def render_card(answer: Answer) -> str:
 
 def place(passage: Passage, language: str) -> str:
     """Where a passage stands: title, headings, page, and its address or path."""
-    trail = " › ".join(dict.fromkeys(part for part in (passage.source.title, *passage.headings) if part))
+    trail = " › ".join(
+        dict.fromkeys(part for part in (passage.source.title, *passage.headings) if part)
+    )
     page = f", {phrase('page', language).format(passage.page)}" if passage.page else ""
     return f"{trail}{page} ({passage.link or passage.source.id})"
 

@@ -32,4 +32,6 @@ def extract(query: str, hits: Sequence[Hit], embedder: Embedder) -> Citation | N
 
 def _in_place(window: Window) -> str:
     passage = window.passage
-    return "\n".join(filter(None, [" > ".join((passage.source.title, *passage.headings)), window.quote]))
+    return "\n".join(
+        filter(None, [" > ".join((passage.source.title, *passage.headings)), window.quote])
+    )

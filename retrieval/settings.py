@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     max_question_chars: int = Field(4_000, ge=1, description="longer questions are refused")
     max_file_mb: int = Field(64, ge=1, description="larger files are not read")
     parse_seconds: int = Field(60, ge=1, description="longest time to parse one file")
-    parse_memory_mb: int = Field(2_048, ge=256, description="memory limit to parse one file")
+    parse_memory_mb: int = Field(2_048, ge=512, description="memory limit to parse one file")
 
     @property
     def index_folder(self) -> Path:

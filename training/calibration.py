@@ -64,9 +64,7 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
         Example(
             reference.id,
             dataset.name,
-            features(
-                reference.question, searcher.search(reference.question, k=BACKGROUND_HITS)
-            ),
+            features(reference.question, searcher.search(reference.question, k=BACKGROUND_HITS)),
             not reference.is_unanswerable,
         )
         for reference in dataset.answers

@@ -31,7 +31,9 @@ def calibrate(folders: tuple[Path, ...], output: Path | None) -> None:
     from training.calibration import examples, fit, measure
 
     settings = load_settings()
-    embedder = Embedder.load(settings, on_progress=lambda line: click.secho(line, dim=True, err=True))
+    embedder = Embedder.load(
+        settings, on_progress=lambda line: click.secho(line, dim=True, err=True)
+    )
     rows = []
     with progress_bar() as on_progress:
         for folder in folders:

@@ -64,6 +64,8 @@ def test_a_stream_shows_the_same_however_it_is_cut(size: int) -> None:
     stream = CheckedStream(Citer("leave?", [LEAVE]))
     pieces = [text[i : i + size] for i in range(0, len(text), size)]
     shown = "".join([*map(stream.feed, pieces), stream.close()])
-    assert shown == stream.text == (
-        "You have 27 days of paid leave a year. [1] Leave is requested in the crew portal. [1]"
+    assert (
+        shown
+        == stream.text
+        == ("You have 27 days of paid leave a year. [1] Leave is requested in the crew portal. [1]")
     )
