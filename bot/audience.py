@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.intake import Question
+from bot.outbox import reason
 from bot.settings import SlackSettings
 from retrieval.records import PUBLIC
 
@@ -52,7 +53,7 @@ class Audiences:
         try:
             info = (await self._client.conversations_info(channel=channel))["channel"]
         except SlackApiError as error:
-            logger.warning("channel=%s taken for public: %s", channel, error.response["error"])
+            logger.warning("channel=%s taken for public: %s", channel, reason(error))
             return False
         shared = info.get("is_ext_shared") or info.get("is_pending_ext_shared")
         is_private = bool(info.get("is_private")) and not shared

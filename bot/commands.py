@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -64,17 +63,12 @@ def summary(report: IndexReport) -> str:
 
 
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
-    from bot.app import Bot
+    from bot.service import Bot, run_until_stopped
 
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
     answerer = await asyncio.to_thread(_load, settings)
     reindexer = make_reindexer(settings, answerer.library.embedder)
-    async with Bot(slack, settings.database, answerer, reindexer, host=host, port=port):
-        await stopped.wait()
-        logger.info("stopping")
+    bot = Bot(slack, settings.database, answerer, reindexer, host=host, port=port)
+    await run_until_stopped(bot)
 
 
 def _load(settings: Settings) -> Answerer:

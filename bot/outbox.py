@@ -21,6 +21,7 @@ _MENTION = re.compile(r"<(?=[!@#])|(?<=@)(?=here|channel|everyone|group)", re.IG
 _WORD_JOINER = "\u2060"
 # Slack's own troubles pass; anything else it says would be said again.
 _PASSING = {
+    "",  # what answered was not Slack's API
     "ratelimited",
     "internal_error",
     "fatal_error",
@@ -31,6 +32,12 @@ _PASSING = {
 
 class SlackUnreachableError(Exception):
     """Slack did not answer, or said that it cannot now; later it may."""
+
+
+def reason(error: SlackApiError) -> str:
+    """Slack's name for what is wrong; empty if what answered was not Slack's API."""
+    data = getattr(error.response, "data", None)
+    return str(data.get("error", "")) if isinstance(data, dict) else ""
 
 
 def defang(value: Any) -> Any:  # noqa: ANN401 - JSON in, the same JSON out
@@ -75,7 +82,7 @@ class Outbox:
         try:
             await _reached(self._client.chat_update(channel=channel, ts=ts, **_content(card)))
         except SlackApiError as error:
-            if error.response["error"] == "message_not_found":
+            if reason(error) == "message_not_found":
                 return False
             raise
         return True
@@ -95,7 +102,7 @@ class Outbox:
                 )
             )
         except SlackApiError as error:
-            if error.response["error"] in ("missing_scope", "thread_not_found", "not_in_channel"):
+            if reason(error) in ("missing_scope", "thread_not_found", "not_in_channel"):
                 return {}
             raise
         found: dict[int, str] = {}
@@ -140,9 +147,7 @@ async def _reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are 
     try:
         return await call
     except SlackApiError as error:
-        response = error.response
-        status = getattr(response, "status_code", getattr(response, "status", 200))
-        if status >= 500 or status == 429 or response.get("error") in _PASSING:
+        if reason(error) in _PASSING:
             raise SlackUnreachableError(str(error)) from error
         raise
     except (aiohttp.ClientError, TimeoutError) as error:

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from bot.admin import Reindexer
-from bot.app import Bot
 from bot.questions import Answerer
+from bot.service import Bot
 from bot.settings import SlackSettings
 from tests.fakes import FolderReindexer, SentenceAnswerer
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.admin import Progress
-from bot.app import Bot
+from bot.service import Bot
 from retrieval.errors import UnreadableError
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.app import Bot
+from bot.service import Bot
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
 from tests.slack_server import direct_message, event, mention, slash

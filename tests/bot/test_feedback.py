@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.app import Bot
+from bot.service import Bot
 from tests.bot.conftest import House, settled
 from tests.slack_server import BOT_USER, click, event, mention, reaction
 

@@ -1,0 +1,235 @@
+"""The bot as a whole: opened and closed as one, from the database to the door to Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from pydantic import SecretStr
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+    AsyncServerErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.admin import CommandHandler, People, Reindexer, ReindexHandler
+from bot.app import build_app
+from bot.audience import Audiences
+from bot.database import Database
+from bot.feedback import RatingHandler
+from bot.inbox import Inbox
+from bot.log import ConversationLog
+from bot.outbox import Outbox, reason
+from bot.questions import Answerer, QuestionHandler, RefusalHandler
+from bot.settings import SlackSettings
+from bot.web import health_routes, listen, slack_route
+from bot.worker import Lane, Worker
+from retrieval.errors import SettingsError
+
+logger = logging.getLogger(__name__)
+
+REQUEST_S = 30
+GRACE_S = 20.0
+"""How long answers in progress may take to end once the bot is told to stop."""
+
+
+class Bot:
+    """Serves one workspace from `async with` to its end.
+
+    Entering it raises SettingsError if Slack cannot be reached or refuses a token.
+    """
+
+    def __init__(
+        self,
+        settings: SlackSettings,
+        database: Path,
+        answerer: Answerer,
+        reindexer: Reindexer,
+        *,
+        host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
+        port: int = 3000,
+        grace_s: float = GRACE_S,
+        retry_s: float = 2.0,
+        tick_s: float = 3.0,
+    ) -> None:
+        self.settings = settings
+        self.port = port
+        self._database_path = database
+        self._answerer = answerer
+        self._reindexer = reindexer
+        self._host = host
+        self._grace_s = grace_s
+        self._retry_s = retry_s
+        self._tick_s = tick_s
+        self._socket: AsyncSocketModeHandler | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def is_ready(self) -> bool:
+        """Whether Slack reaches us, jobs are claimed and the database can be read."""
+        if self._socket is not None and not await self._socket.client.is_connected():
+            return False
+        await asyncio.to_thread(self.inbox.waiting, "question")
+        return self.worker.is_running
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        self._database = Database(self._database_path)
+        stack.callback(self._database.close)
+        self.log = ConversationLog(self._database)
+        self.inbox = Inbox(self._database, max_waiting=self.settings.max_waiting)
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
+        )
+        # An edit can be repeated; a post whose answer got lost may have been made.
+        client = self._client(session, _again_if_throttled() + _again_if_broken())
+        poster = self._client(session, _again_if_throttled())
+        bot_user = await _log_in(client)
+        self._start_worker(stack, bot_user, client, Outbox(client, poster))
+        app = build_app(
+            self.inbox,
+            client,
+            bot_user=bot_user,
+            signing_secret=_secret(self.settings.signing_secret),
+            on_accepted=self.worker.wake,
+        )
+        await self._open_door(stack, app)
+
+    def _client(
+        self, session: aiohttp.ClientSession, handlers: list[AsyncRetryHandler]
+    ) -> AsyncWebClient:
+        return AsyncWebClient(
+            token=_secret(self.settings.bot_token),
+            base_url=self.settings.api_url.rstrip("/") + "/",
+            timeout=REQUEST_S,
+            session=session,
+            retry_handlers=handlers,
+        )
+
+    def _start_worker(
+        self, stack: AsyncExitStack, bot_user: str, client: AsyncWebClient, outbox: Outbox
+    ) -> None:
+        stop = threading.Event()
+        threads = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="answer")
+        people = People(self.settings, client)
+        self.worker = Worker(
+            self.inbox,
+            {
+                "question": QuestionHandler(
+                    self._answerer,
+                    self.inbox,
+                    self.log,
+                    outbox,
+                    Audiences(self.settings, client),
+                    bot_user=bot_user,
+                    threads=threads,
+                    stop=stop,
+                ),
+                "refusal": RefusalHandler(self.inbox, outbox),
+                "command": CommandHandler(self.inbox, self.log, outbox, people),
+                "reindex": ReindexHandler(
+                    self._reindexer, self.inbox, outbox, people, stop=stop, tick_s=self._tick_s
+                ),
+                "vote": RatingHandler(self.inbox, self.log),
+            },
+            retry_s=self._retry_s,
+        )
+
+        async def end() -> None:
+            await self.worker.stop(grace_s=self._grace_s, on_grace_over=stop.set)
+            await asyncio.to_thread(threads.shutdown)
+
+        stack.push_async_callback(end)
+        self.worker.start(
+            (
+                Lane(("question",), self.settings.workers),
+                Lane(("reindex",), 1),
+                Lane(("refusal", "command", "vote"), 4),
+            )
+        )
+
+    async def _open_door(self, stack: AsyncExitStack, app: AsyncApp) -> None:
+        routes = health_routes(self.is_ready)
+        if self.settings.app_token is not None:
+            self._socket = await _connect(app, _secret(self.settings.app_token))
+            stack.push_async_callback(self._socket.client.close)
+            host, port = self.settings.health_host, self.settings.health_port
+        else:
+            routes.append(slack_route(app))
+            host, port = self._host, self.port
+        if port or self._socket is None:
+            runner, self.port = await listen(routes, host, port)
+            stack.push_async_callback(runner.cleanup)
+        logger.info("serving mode=%s port=%d", self.settings.mode, self.port)
+
+
+async def _log_in(client: AsyncWebClient) -> str:
+    try:
+        return str((await client.auth_test())["user_id"])
+    except SlackApiError as error:
+        raise SettingsError(f"SLACK_BOT_TOKEN: Slack says {reason(error)}") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise SettingsError(f"cannot reach Slack at {client.base_url}: {error}") from error
+
+
+async def _connect(app: AsyncApp, token: str) -> AsyncSocketModeHandler:
+    handler = AsyncSocketModeHandler(app, token)
+    try:
+        # The client itself would log a wrong token for ever.
+        handler.client.wss_uri = await handler.client.issue_new_wss_url()
+        await handler.client.connect()  # type: ignore[no-untyped-call]
+    except SlackApiError as error:
+        await handler.client.close()  # type: ignore[no-untyped-call]
+        raise SettingsError(f"SLACK_APP_TOKEN: Slack says {reason(error)}") from error
+    return handler
+
+
+def _again_if_throttled() -> list[AsyncRetryHandler]:
+    return [AsyncRateLimitErrorRetryHandler(max_retry_count=5)]
+
+
+def _again_if_broken() -> list[AsyncRetryHandler]:
+    return [
+        AsyncConnectionErrorRetryHandler(max_retry_count=3),
+        AsyncServerErrorRetryHandler(max_retry_count=3),
+    ]
+
+
+async def run_until_stopped(bot: Bot) -> None:
+    """Serve until the process is told to end; then let answers in progress be finished."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    async with bot:
+        await stopped.wait()
+        logger.info("stopping")
+
+
+def _secret(setting: SecretStr | None) -> str:
+    return setting.get_secret_value() if setting else ""
