@@ -192,7 +192,7 @@ async def _log_in(client: AsyncWebClient) -> str:
     try:
         return str((await client.auth_test())["user_id"])
     except SlackApiError as error:
-        raise SettingsError(f"SLACK_BOT_TOKEN: Slack says {reason(error)}") from error
+        raise SettingsError(f"SLACK_BOT_TOKEN: Slack says {reason(error) or error}") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise SettingsError(f"cannot reach Slack at {client.base_url}: {error}") from error
 
@@ -205,7 +205,7 @@ async def _connect(app: AsyncApp, token: str) -> AsyncSocketModeHandler:
         await handler.client.connect()  # type: ignore[no-untyped-call]
     except SlackApiError as error:
         await handler.client.close()  # type: ignore[no-untyped-call]
-        raise SettingsError(f"SLACK_APP_TOKEN: Slack says {reason(error)}") from error
+        raise SettingsError(f"SLACK_APP_TOKEN: Slack says {reason(error) or error}") from error
     return handler
 
 
