@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp import web
 from pydantic import SecretStr
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -174,18 +175,17 @@ class Bot:
         )
 
     async def _open_door(self, stack: AsyncExitStack, app: AsyncApp) -> None:
-        routes = health_routes(self.is_ready)
+        health = health_routes(self.is_ready)
+        if self.settings.health_port:
+            host, port = self.settings.health_host, self.settings.health_port
+            await _listen(stack, health, host, port, setting="SLACK_HEALTH_PORT (0: none)")
         if self.settings.app_token is not None:
             self._socket = await _connect(app, _secret(self.settings.app_token))
             stack.push_async_callback(self._socket.client.close)
-            host, port = self.settings.health_host, self.settings.health_port
         else:
-            routes.append(slack_route(app))
-            host, port = self._host, self.port
-        if port or self._socket is None:
-            runner, self.port = await listen(routes, host, port)
-            stack.push_async_callback(runner.cleanup)
-        logger.info("serving mode=%s port=%d", self.settings.mode, self.port)
+            routes = [slack_route(app), *health]
+            self.port = await _listen(stack, routes, self._host, self.port, setting="--port")
+        logger.info("serving mode=%s", self.settings.mode)
 
 
 async def _log_in(client: AsyncWebClient) -> str:
@@ -207,6 +207,17 @@ async def _connect(app: AsyncApp, token: str) -> AsyncSocketModeHandler:
         await handler.client.close()  # type: ignore[no-untyped-call]
         raise SettingsError(f"SLACK_APP_TOKEN: Slack says {reason(error) or error}") from error
     return handler
+
+
+async def _listen(
+    stack: AsyncExitStack, routes: list[web.RouteDef], host: str, port: int, *, setting: str
+) -> int:
+    try:
+        runner, port = await listen(routes, host, port)
+    except OSError as error:
+        raise SettingsError(f"{setting}: {error}") from error
+    stack.push_async_callback(runner.cleanup)
+    return port
 
 
 def _again_if_throttled() -> list[AsyncRetryHandler]:

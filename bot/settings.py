@@ -38,7 +38,7 @@ class SlackSettings(BaseSettings):
     )
     health_host: str = Field(default="127.0.0.1", description="where the health port listens")
     health_port: int = Field(
-        default=8080, ge=0, le=65_535, description="health port in Socket Mode; 0: none"
+        default=8080, ge=0, le=65_535, description="port of /livez and /readyz; 0: none"
     )
     admins: tuple[str, ...] = Field(
         default=(), description="ids of people who may use /whimbrel reindex"

@@ -60,10 +60,18 @@ async def read_request(request: web.Request) -> AsyncBoltRequest:
 
 
 async def listen(routes: list[web.RouteDef], host: str, port: int) -> tuple[web.AppRunner, int]:
-    """Serve the routes; the runner to clean up, and the port (chosen by the system if 0)."""
+    """Serve the routes; the runner to clean up, and the port (chosen by the system if 0).
+
+    Raises:
+        OSError: If the address is taken or not ours.
+    """
     app = web.Application()
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError:
+        await runner.cleanup()
+        raise
     return runner, int(runner.addresses[0][1])

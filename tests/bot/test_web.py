@@ -5,7 +5,9 @@ import socket
 import time
 
 import aiohttp
+import pytest
 
+from retrieval.errors import SettingsError
 from tests.bot.conftest import House
 from tests.slack_server import SECRET, event, mention, signature
 
@@ -61,9 +63,16 @@ async def test_a_serving_bot_is_alive_and_ready(http: House) -> None:
 async def test_in_socket_mode_only_the_health_port_listens(house: House) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    bot = await house.start(settings=house.settings(health_port=port))
+    await house.start(settings=house.settings(health_port=port))
     paths = ("/livez", "/readyz", "/slack/events")
-    assert [await get(bot.port, path) for path in paths] == [200, 200, 404]
+    assert [await get(port, path) for path in paths] == [200, 200, 404]
+
+
+async def test_a_port_that_is_taken_is_named(house: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = house.settings(health_port=taken.getsockname()[1])
+        with pytest.raises(SettingsError, match="SLACK_HEALTH_PORT"):
+            await house.start(settings=settings)
 
 
 async def test_a_bot_whose_socket_is_gone_is_not_ready(house: House) -> None:
