@@ -45,3 +45,11 @@ class DataError(RetrievalError):
 
 class BusyError(RetrievalError):
     """Another process is building what was asked for."""
+
+
+class GeneratorError(RetrievalError):
+    """The generator cannot do what was asked, or its model failed."""
+
+
+class PromptTooLongError(GeneratorError):
+    """The prompt and the answer do not fit what the model can take."""

@@ -118,7 +118,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a generator wrote. `first_token_s` and `total_s` are seconds since the request."""
+    """What a generator wrote.
+
+    `first_token_s` and `total_s` are seconds since the request. `mean_logprob` is the mean natural
+    log-probability of its tokens, 0 for no tokens.
+    """
 
     text: str
     tokens: int
@@ -126,6 +130,7 @@ class Completion:
     first_token_s: float
     total_s: float
     stopped: bool = False
+    mean_logprob: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,73 @@
+"""Linear layers in 8-bit integers, for processors."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+ZERO = 128
+"""What 0 becomes among unsigned bytes: VNNI and AMX multiply unsigned by signed ones."""
+
+
+class Int8Linear(nn.Module):
+    """A linear layer with one scale an output channel and, found anew each call, one a token.
+
+    Scales a token keep what one scale a tensor loses: a single loud token would silence the rest.
+    Takes and gives float32, shape (..., in) to (..., out).
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        scales = (linear.weight.abs().amax(dim=1).float() / 127).clamp_min(1e-8)
+        weight = (linear.weight / scales[:, None]).round().to(torch.int8)
+        self.scales = nn.Buffer(scales)
+        self.zeros = nn.Buffer(torch.zeros(len(scales), dtype=torch.int32))
+        self.bias = None if linear.bias is None else nn.Buffer(linear.bias.detach().float())
+        self.out_features = linear.out_features
+        self._packed = torch.ops.onednn.qlinear_prepack(weight, None)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        scales = rows.abs().amax(dim=1, keepdim=True).div_(127).clamp_min_(1e-8)
+        # Adding a half before the cut to whole numbers rounds.
+        levels = (rows / scales).add_(ZERO + 0.5).to(torch.uint8)
+        outputs: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
+            levels, 1.0, ZERO, self._packed, self.scales, self.zeros,
+            None, 1.0, 0, torch.float32, "none", [], "",
+        )  # fmt: skip
+        outputs.mul_(scales)
+        if self.bias is not None:
+            outputs.add_(self.bias)
+        return outputs.view(*inputs.shape[:-1], self.out_features)
+
+
+class FloatEmbedding(nn.Module):
+    """An embedding that stays as small as it was stored and gives float32."""
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        self.weight = embedding.weight
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return nn.functional.embedding(ids, self.weight).float()
+
+
+def is_supported() -> bool:
+    """Whether this processor and this torch have fast 8-bit integer products."""
+    names = ("_is_vnni_supported", "_is_avx512_vnni_supported", "_is_amx_tile_supported")
+    has_instructions = any(getattr(torch.cpu, name, lambda: False)() for name in names)
+    return has_instructions and hasattr(torch.ops.onednn, "qlinear_prepack")
+
+
+def quantise(model: nn.Module) -> None:
+    """Replace every linear layer and embedding in place; what is left becomes float32."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.Linear:
+                setattr(parent, name, Int8Linear(child))
+            elif type(child) is nn.Embedding:
+                setattr(parent, name, FloatEmbedding(child))
+    for module in model.modules():
+        if not isinstance(module, FloatEmbedding):
+            for parameter in module.parameters(recurse=False):
+                parameter.data = parameter.data.float()

@@ -1,0 +1,97 @@
+"""Keys and values of several texts that are generated together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+ROOM = 128
+"""Columns that a buffer grows by, so that a step writes in place instead of copying it all."""
+
+
+class RowLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has no types
+    """One layer's keys and values, shape (rows, heads, columns, width), with room for more."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.columns = 0
+        self.past_keys = self.past_values = torch.empty(0, dtype=dtype)
+
+    def allocate(self, like: torch.Tensor, rows: int, columns: int) -> None:
+        """Empty buffers for `rows` texts, with the heads, width and device of `like`."""
+        shape = (rows, like.shape[1], columns + ROOM, like.shape[3])
+        self.past_keys = torch.zeros(shape, dtype=self.past_keys.dtype, device=like.device)
+        self.past_values = torch.zeros_like(self.past_keys)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append the new columns; gives views of all there are."""
+        start, end = self.columns, self.columns + key_states.shape[2]
+        if start == 0:
+            self.allocate(key_states, key_states.shape[0], end)
+        elif end > self.past_keys.shape[2]:
+            keys, values = self.past_keys, self.past_values
+            self.allocate(keys, keys.shape[0], end)
+            self.past_keys[:, :, :start] = keys[:, :, :start]
+            self.past_values[:, :, :start] = values[:, :, :start]
+        self.past_keys[:, :, start:end] = key_states
+        self.past_values[:, :, start:end] = value_states
+        self.columns = end
+        return self.past_keys[:, :, :end], self.past_values[:, :, :end]
+
+    def get_seq_length(self) -> int:
+        return self.columns
+
+
+class RowCache(Cache):
+    """The cache of one batch. Rows end in the same column; shorter ones are padded on the left.
+
+    `lengths` holds the tokens of each row. Every layer keeps all its columns, so that a model's
+    own mask decides what a sliding window hides.
+    """
+
+    def __init__(self, layers: int, dtype: torch.dtype, lengths: Sequence[int] = (0,)) -> None:
+        self.row_layers = [RowLayer(dtype) for _ in range(layers)]
+        super().__init__(layers=list(self.row_layers))
+        self.dtype = dtype
+        self.lengths = list(lengths)
+
+    def grow(self, tokens: int) -> None:
+        """Count the tokens that a forward pass has added to every row."""
+        self.lengths = [length + tokens for length in self.lengths]
+
+    def mask(self, device: str) -> torch.Tensor | None:
+        """Which columns hold tokens, with one more for the token to come; None if all do."""
+        longest = max(self.lengths)
+        if min(self.lengths) == longest:
+            return None
+        pads = torch.tensor([[longest - length] for length in self.lengths])
+        return (torch.arange(longest + 1) >= pads).long().to(device)
+
+    def beginning(self, tokens: int) -> RowCache:
+        """A copy of the first `tokens` of the only row."""
+        copy = RowCache(len(self.row_layers), self.dtype, [tokens])
+        for old, new in zip(self.row_layers, copy.row_layers, strict=True):
+            new.update(old.past_keys[:, :, :tokens], old.past_values[:, :, :tokens])
+        return copy
+
+
+def stack(rows: Sequence[tuple[RowCache, int]]) -> RowCache:
+    """One cache of the given rows of others, in that order."""
+    first = rows[0][0]
+    lengths = [cache.lengths[row] for cache, row in rows]
+    columns = max(lengths)
+    stacked = RowCache(len(first.row_layers), first.dtype, lengths)
+    for number, layer in enumerate(stacked.row_layers):
+        layer.allocate(first.row_layers[number].past_keys, len(rows), columns)
+        layer.columns = columns
+        for target, ((cache, row), length) in enumerate(zip(rows, lengths, strict=True)):
+            source = cache.row_layers[number]
+            old = slice(source.columns - length, source.columns)
+            new = slice(columns - length, columns)
+            layer.past_keys[target, :, new] = source.past_keys[row, :, old]
+            layer.past_values[target, :, new] = source.past_values[row, :, old]
+    return stacked
