@@ -193,10 +193,10 @@ def read_manifest(generation: Path) -> Manifest:
     path = generation / MANIFEST
     try:
         body = path.read_bytes()
-        digest = (generation / SEAL).read_text(encoding="ascii").split()[0]
-    except (OSError, ValueError, IndexError) as error:
+        seal = (generation / SEAL).read_bytes()
+    except OSError as error:
         raise IndexCorruptError(f"{path} cannot be read ({error}); {MEND}") from error
-    if hashlib.sha256(body).hexdigest() != digest:
+    if seal != _seal(body):
         raise IndexCorruptError(f"{path} is not what was written; {MEND}")
     return _MANIFESTS.validate_json(body)
 
@@ -287,8 +287,11 @@ def _read_index(generation: Path, manifest: Manifest) -> Index:
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     body = json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode()
     (folder / MANIFEST).write_bytes(body)
-    digest = hashlib.sha256(body).hexdigest()
-    (folder / SEAL).write_text(f"{digest}  {MANIFEST}\n", encoding="ascii")
+    (folder / SEAL).write_bytes(_seal(body))
+
+
+def _seal(body: bytes) -> bytes:
+    return f"{hashlib.sha256(body).hexdigest()}  {MANIFEST}\n".encode()
 
 
 def _write_content(folder: Path, content: Content) -> None:

@@ -51,7 +51,7 @@ class Searcher:
         self, index: Index, embedder: Embedder, *, reranker: Reranker | None = None
     ) -> None:
         self.index = index
-        self._embedder = embedder
+        self.embedder = embedder
         self._reranker = reranker
         sources = [passage.source for passage in index.passages]
         self._labels, self._label_of = np.unique(
@@ -80,7 +80,7 @@ class Searcher:
         return rerank(self._reranker, query, hits[: max(k, RERANKED)])[:k]
 
     def _candidates(self, query: str, allowed: Allowed, depth: int) -> _Candidates:
-        vector = self._embedder.embed_query(query)
+        vector = self.embedder.embed_query(query)
         bm25 = np.where(allowed, self.index.lexical.scores(query), np.float32(0))
         rows = np.union1d(self._nearest(vector, allowed, depth), _best(bm25, depth))
         groups = self._language_of[rows]

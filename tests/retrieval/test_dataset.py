@@ -1,0 +1,78 @@
+"""Tests of reading evaluation folders."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from retrieval.dataset import read_dataset
+from retrieval.errors import DataError
+
+FILES = {
+    "corpus.jsonl": '{"_id": "p1", "title": "Leave", "text": "Thirty days."}\n'
+    '{"_id": "p2", "title": "", "text": "病假需要证明", "url": "https://x.example/2"}\n',
+    "queries.jsonl": '{"_id": "q1", "text": "How many days?"}\n{"_id": "q2", "text": "为什么？"}\n',
+    "qrels.tsv": "query-id\tcorpus-id\tscore\nq1\tp1\t2\nq1\tp2\t0\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_folder_gives_passages_queries_and_grades(folder: Path) -> None:
+    dataset = read_dataset(folder)
+    assert [passage.indexed_text for passage in dataset.passages] == [
+        "Leave\nThirty days.",
+        "病假需要证明",
+    ]
+    assert [(query.id, query.language) for query in dataset.queries] == [("q1", "en"), ("q2", "zh")]
+    assert dataset.qrels == {"q1": {"p1": 2}}
+    assert (dataset.cross_qrels, dataset.answers) == ({}, ())
+
+
+def test_gzipped_files_read_the_same(folder: Path) -> None:
+    plain = read_dataset(folder)
+    for name, text in FILES.items():
+        (folder / name).unlink()
+        (folder / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+    assert read_dataset(folder) == plain
+
+
+def test_qrels_may_lie_where_beir_puts_them(folder: Path) -> None:
+    (folder / "qrels").mkdir()
+    (folder / "qrels.tsv").rename(folder / "qrels" / "test.tsv")
+    assert read_dataset(folder).qrels == {"q1": {"p1": 2}}
+
+
+def test_answers_say_which_questions_have_none(folder: Path) -> None:
+    (folder / "answers.jsonl").write_text(
+        '{"_id": "q1", "question": "?", "answers": ["30"], "unanswerable": false, '
+        '"doc_ids": ["p1"]}\n'
+        '{"_id": "q2", "question": "?", "answers": [], "unanswerable": true}\n'
+    )
+    first, second = read_dataset(folder).answers
+    assert (first.answers, first.passages, first.is_unanswerable) == (("30",), ("p1",), False)
+    assert (second.answers, second.is_unanswerable) == ((), True)
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / "queries.jsonl").unlink()
+    with pytest.raises(DataError, match=r"has no queries\.jsonl"):
+        read_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("corpus.jsonl", '{"_id": "p3"}'), ("queries.jsonl", "{"), ("qrels.tsv", "q1 p1 1")],
+)
+def test_a_bad_line_is_named_with_its_number(folder: Path, name: str, line: str) -> None:
+    with (folder / name).open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    with pytest.raises(DataError, match=rf"{name}:\d+"):
+        read_dataset(folder)
