@@ -233,7 +233,8 @@ def load_model(path: Path, device: Device, kind: Literal["causal", "seq2seq"]) -
 
     loader = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
     model: PreTrainedModel = loader.from_pretrained(path, dtype=device.dtype)
-    model.requires_grad_(requires_grad=False).to(torch.device(device.name))
+    model.requires_grad_(requires_grad=False)
+    torch.nn.Module.to(model, device.name)
     model.train(mode=False)
     return model
 

@@ -1,0 +1,95 @@
+"""Models of a few thousand weights, made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
+END_ID = len(BYTES)
+
+CHAT = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def byte_tokenizer(*, chat_template: str | None = None) -> PreTrainedTokenizerFast:
+    """One token a byte, so that a Chinese character is three."""
+    tokenizer = Tokenizer(models.BPE({piece: n for n, piece in enumerate(BYTES)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, eos_token="<end>"
+    )
+    fast.chat_template = chat_template
+    return fast
+
+
+def tiny_qwen(*, seed: int = 1) -> Qwen2ForCausalLM:
+    torch.manual_seed(seed)
+    config = Qwen2Config(
+        vocab_size=END_ID + 1,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        eos_token_id=END_ID,
+        initializer_range=0.2,
+        tie_word_embeddings=True,
+    )
+    return Qwen2ForCausalLM(config)
+
+
+def tiny_llama() -> LlamaForCausalLM:
+    torch.manual_seed(2)
+    config = LlamaConfig(
+        vocab_size=END_ID + 1,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=512,
+        eos_token_id=END_ID,
+        initializer_range=0.2,
+    )
+    return LlamaForCausalLM(config)
+
+
+def save_causal(folder: Path, *, chat_template: str | None = CHAT) -> Path:
+    tiny_qwen().save_pretrained(folder)
+    byte_tokenizer(chat_template=chat_template).save_pretrained(folder)
+    return folder
+
+
+def save_seq2seq(folder: Path) -> Path:
+    torch.manual_seed(3)
+    config = T5Config(
+        vocab_size=END_ID + 1,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        eos_token_id=END_ID,
+        pad_token_id=0,
+    )
+    model = T5ForConditionalGeneration(config)
+    model.generation_config.decoder_start_token_id = 0
+    model.save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    return folder
