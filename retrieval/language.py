@@ -16,8 +16,8 @@ _WORD = re.compile(rf"[^\W_{CJK}]+|[{CJK}]")
 # A sentence ends at CJK stops, at . ! ? before white space, or at a line that ends a block.
 _SENTENCE = re.compile(
     r"""[^\n。！？!?.；]*(?:
-        [。！？；]+[”’」』）"]* |
-        [.!?]+["'”’)\]]*(?=\s|$) |
+        [。！？；]+[”’」』）"*_]* |
+        [.!?]+["'”’)\]*_]*(?=\s|$) |
         [.!?] |
         \n+ |
         $)""",
@@ -27,6 +27,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|no|nr|dr|mr|mrs|ms|prof|st|approx|fig|inc|ltd|u\.s)|\b[A-Z])\.\s*$",
     re.IGNORECASE,
 )
+_LIST_NUMBER = re.compile(r"\s*(?:\d+|[a-zA-Z])\.\s*")
 
 
 def language_of(text: str) -> str:
@@ -75,9 +76,11 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _ends_sentence(piece: str, following: str) -> bool:
-    if piece.rstrip("”’」』）\"')]")[-1:] in "。！？；":
+    if piece.rstrip("”’」』）\"')]*_")[-1:] in "。！？；":
         return bool(piece.strip())
-    return (not following or following.isspace()) and not _ABBREVIATION.search(piece)
+    if _LIST_NUMBER.fullmatch(piece) or _ABBREVIATION.search(piece):
+        return False
+    return not following or following.isspace()
 
 
 def sentences(text: str) -> list[str]:
