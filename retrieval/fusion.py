@@ -9,7 +9,7 @@ Here ranks give way to two numbers that mean the same for every query and corpus
   because multilingual embedders put the question's language before its meaning.
 - lexical: the share of the best BM25 score of this query.
 
-The fused score is c² · dense + 1.5 · lexical, where c is the embedder's competence in the
+The fused score is c³ · dense + 1.5 · lexical, where c is the embedder's competence in the
 languages of query and passage, which `competence.py` measures when the index is built.
 """
 
@@ -64,5 +64,5 @@ def fuse(
     """
     best = lexical.max(initial=0)
     share = lexical / best if best > 0 else lexical
-    fused: Floats = competence**2 * (dense - FOREIGN * is_foreign) + LEXICAL_WEIGHT * share
+    fused: Floats = competence**3 * (dense - FOREIGN * is_foreign) + LEXICAL_WEIGHT * share
     return fused

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 from retrieval.competence import competences
@@ -22,11 +24,13 @@ class EnglishEmbedder(WordEmbedder):
 
     def _embed(self, text: str) -> Vectors:
         is_known = language_of(text) == "en"
-        return super()._embed(text if is_known else str(len(text) % 7))
+        return super()._embed(text if is_known else "某")
 
 
 def corpus() -> list[Passage]:
-    texts = [ENGLISH.format(name) for name in NAMES] + [CHINESE.format(name) for name in NAMES_ZH]
+    english = [ENGLISH.format(" ".join(pair)) for pair in combinations(NAMES, 2)]
+    chinese = [CHINESE.format("".join(pair)) for pair in combinations(NAMES_ZH, 2)]
+    texts = english + chinese
     spans = WordEmbedder().token_spans
     documents = [document_from_text(str(n), "", text) for n, text in enumerate(texts)]
     return [each for one in documents for each in split(one, token_spans=spans, max_tokens=99)]

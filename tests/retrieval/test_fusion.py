@@ -53,7 +53,7 @@ def test_a_foreign_passage_must_be_clearly_ahead() -> None:
 def test_the_scale_of_an_embedders_cosines_does_not_matter(
     percents: list[int], factor: float, shift: float
 ) -> None:
-    values = floats(*percents) / 100
+    values = floats(*(percent / 100 for percent in percents))
     groups = np.zeros(len(values), dtype=np.intp)
     plain = standardise(values, groups, values, groups)
     scaled = values * np.float32(factor) + np.float32(shift)
