@@ -21,10 +21,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from retrieval.competence import competences
 from retrieval.dense import DenseIndex
@@ -38,7 +38,7 @@ from retrieval.registry import checksums, kept, new_folder, point, served, sha25
 if TYPE_CHECKING:
     from retrieval.embedding import Embedder
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 MEND = "run `whimbrel index --full`"
@@ -73,7 +73,7 @@ class Manifest:
     path to the sha256 of its bytes.
     """
 
-    schema: int
+    schema: Literal[1]
     name: str
     created: str
     recipe: Recipe
@@ -121,9 +121,18 @@ _FAILURES = TypeAdapter(Failure)
 
 
 def write_generation(
-    folder: Path, content: Content, *, recipe: Recipe, roots: Sequence[str], embedder: Embedder
+    folder: Path,
+    content: Content,
+    *,
+    recipe: Recipe,
+    roots: Sequence[str],
+    embedder: Embedder,
+    known_competences: Mapping[str, float] | None = None,
 ) -> Manifest:
-    """Write a generation into `folder`, flushed to the disk, without publishing it."""
+    """Write a generation into `folder`, flushed to the disk, without publishing it.
+
+    The embedder's competences are measured, which takes seconds, unless they are `known`.
+    """
     with new_folder(folder) as beside:
         _write_content(beside, content)
         manifest = Manifest(
@@ -135,7 +144,8 @@ def write_generation(
             dimension=embedder.dimension,
             documents=len(content.sources),
             passages=len(content.passages),
-            competences=competences(content.passages, content.vectors, embedder),
+            competences=known_competences
+            or competences(content.passages, content.vectors, embedder),
             probes=tuple(tuple(map(float, row)) for row in _probe(embedder)),
             files=checksums(beside),
         )
@@ -189,6 +199,7 @@ def read_manifest(generation: Path) -> Manifest:
 
     Raises:
         IndexCorruptError: If it is missing or is not what was written.
+        IndexMismatchError: If another version of Whimbrel wrote it.
     """
     path = generation / MANIFEST
     try:
@@ -198,7 +209,10 @@ def read_manifest(generation: Path) -> Manifest:
         raise IndexCorruptError(f"{path} cannot be read ({error}); {MEND}") from error
     if seal != _seal(body):
         raise IndexCorruptError(f"{path} is not what was written; {MEND}")
-    return _MANIFESTS.validate_json(body)
+    try:
+        return _MANIFESTS.validate_json(body)
+    except ValidationError as error:
+        raise IndexMismatchError(f"{path} is of another version of Whimbrel; {MEND}") from error
 
 
 def load_index(folder: Path, embedder: Embedder) -> Index:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -137,11 +138,25 @@ class _Update:
             return old.name
         self._on_progress("writing", 0, 1)
         manifest = write_generation(
-            self._home, content, recipe=self._recipe, roots=roots, embedder=self._embedder
+            self._home,
+            content,
+            recipe=self._recipe,
+            roots=roots,
+            embedder=self._embedder,
+            known_competences=self._competences(content),
         )
         publish(self._home, manifest.name)
         self._on_progress("writing", 1, 1)
         return manifest.name
+
+    def _competences(self, content: Content) -> Mapping[str, float] | None:
+        """What was measured last time, if most of what it was measured on is still there."""
+        if self._manifest is None or not self._is_embedder_known:
+            return None
+        before = Counter(passage.source.language for passage in self.known.passages)
+        now = Counter(passage.source.language for passage in content.passages)
+        is_alike = all(abs(now[each] - before[each]) < now[each] / 4 for each in now)
+        return self._manifest.competences if is_alike else None
 
     @property
     def _is_recipe_known(self) -> bool:

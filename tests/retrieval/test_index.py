@@ -23,7 +23,7 @@ from retrieval.index import (
 )
 from retrieval.passages import SPLITTER_VERSION, split
 from retrieval.records import Passage
-from retrieval.registry import publish
+from retrieval.registry import publish, sha256
 from tests.retrieval.word_embedder import WordEmbedder
 
 TEXTS = {"Leave": "Thirty days of leave.", "病假": "病假需要医生证明。", "Printer": "It is Heron."}
@@ -89,6 +89,15 @@ def test_damage_to_any_file_is_noticed(tmp_path: Path, damage: Callable[[Path], 
             load_index(tmp_path, WordEmbedder())
         path.write_bytes(before)
     load_index(tmp_path, WordEmbedder())
+
+
+def test_an_index_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / build(tmp_path, TEXTS).name / "manifest.json"
+    body = path.read_bytes().replace(b'"schema": 1', b'"schema": 0')
+    path.write_bytes(body)
+    path.with_suffix(".sha256").write_text(f"{sha256(path)}  {path.name}\n")
+    with pytest.raises(IndexMismatchError, match="another version"):
+        load_index(tmp_path, WordEmbedder())
 
 
 def test_another_embedder_is_refused(tmp_path: Path) -> None:

@@ -88,6 +88,21 @@ def test_another_embedder_embeds_everything_again(docs: Path, settings: Settings
     assert update_index([], settings, WordEmbedder(revision="2")).embedded == 2
 
 
+def test_a_small_change_embeds_no_more_than_itself_and_the_probes(
+    docs: Path, settings: Settings
+) -> None:
+    for n in range(8):
+        (docs / f"{n}.md").write_text(
+            f"# Note {n}\n\nThe first fact of note {n}. And the second.\n"
+        )
+    update_index([docs], settings, WordEmbedder())
+    (docs / "leave.md").write_text(LEAVE.replace("thirty", "forty"))
+    embedder = WordEmbedder()
+    update_index([docs], settings, embedder)
+    assert sum("forty" in text for text in embedder.texts) == 1
+    assert not any("Note" in text for text in embedder.texts)
+
+
 def test_a_full_run_trusts_nothing(docs: Path, settings: Settings) -> None:
     update_index([docs], settings, WordEmbedder())
     assert update_index([], settings, WordEmbedder(), full=True).embedded == 2
