@@ -9,6 +9,24 @@ ZERO = 128
 """What 0 becomes among unsigned bytes: VNNI and AMX multiply unsigned by signed ones."""
 
 
+class Levels:
+    """Inputs in bytes. Remembers the last: the query, key and value layers all read the same."""
+
+    def __init__(self) -> None:
+        self._inputs: torch.Tensor | None = None
+        self._result: tuple[torch.Tensor, torch.Tensor] = (torch.empty(0), torch.empty(0))
+
+    def of(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows of `inputs` in bytes, shape (rows, width), and their scales, (rows, 1)."""
+        if inputs is not self._inputs:
+            rows = inputs.reshape(-1, inputs.shape[-1])
+            scales = rows.abs().amax(dim=1, keepdim=True).div_(127).clamp_min_(1e-8)
+            # Adding a half before the cut to whole numbers rounds.
+            levels = (rows * scales.reciprocal()).add_(ZERO + 0.5).to(torch.uint8)
+            self._inputs, self._result = inputs, (levels, scales)
+        return self._result
+
+
 class Int8Linear(nn.Module):
     """A linear layer with one scale an output channel and, found anew each call, one a token.
 
@@ -16,8 +34,9 @@ class Int8Linear(nn.Module):
     Takes and gives float32, shape (..., in) to (..., out).
     """
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, levels: Levels | None = None) -> None:
         super().__init__()
+        self._levels = levels or Levels()
         scales = (linear.weight.abs().amax(dim=1).float() / 127).clamp_min(1e-8)
         weight = (linear.weight / scales[:, None]).round().to(torch.int8)
         self.scales = nn.Buffer(scales)
@@ -27,10 +46,7 @@ class Int8Linear(nn.Module):
         self._packed = torch.ops.onednn.qlinear_prepack(weight, None)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        rows = inputs.reshape(-1, inputs.shape[-1])
-        scales = rows.abs().amax(dim=1, keepdim=True).div_(127).clamp_min_(1e-8)
-        # Adding a half before the cut to whole numbers rounds.
-        levels = (rows / scales).add_(ZERO + 0.5).to(torch.uint8)
+        levels, scales = self._levels.of(inputs)
         outputs: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
             levels, 1.0, ZERO, self._packed, self.scales, self.zeros,
             None, 1.0, 0, torch.float32, "none", [], "",
@@ -61,10 +77,11 @@ def is_supported() -> bool:
 
 def quantise(model: nn.Module) -> None:
     """Replace every linear layer and embedding in place; what is left becomes float32."""
+    levels = Levels()
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear:
-                setattr(parent, name, Int8Linear(child))
+                setattr(parent, name, Int8Linear(child, levels))
             elif type(child) is nn.Embedding:
                 setattr(parent, name, FloatEmbedding(child))
     for module in model.modules():
