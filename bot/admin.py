@@ -61,9 +61,9 @@ class CommandHandler:
         _, strings = await self._people.look_up(job.user)
         text = strings.help
         if command.text.lower() == "status":
-            text = await asyncio.to_thread(self._status, strings)
+            text = await self._inbox.database.run(self._status, strings)
         await self._outbox.respond(command.response_url, job.user, (notice(text),))
-        await asyncio.to_thread(self._inbox.finish, job)
+        await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         card = notice(strings_for("en").failed.format(error_id=job.error_id))
@@ -111,27 +111,27 @@ class ReindexHandler:
         else:
             refusal = notice(strings.not_admin)
             await self._outbox.respond(command.response_url, job.user, (refusal,))
-        await asyncio.to_thread(self._inbox.finish, job)
+        await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, error: Exception) -> None:
         # What retrieval raises on purpose is written to be read; the rest is for the log.
         reason = escape(str(error)) if isinstance(error, RetrievalError) else ""
         words = strings_for("en").reindex_failed.format(reason=reason, error_id=job.error_id)
-        reply = await asyncio.to_thread(self._inbox.reply, job)
+        reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is None or not await self._outbox.edit(*reply, notice(words)):
             await self._outbox.respond(
                 Command(**job.payload).response_url, job.user, [notice(words)]
             )
 
     async def _message(self, job: Job, command: Command, strings: Strings) -> tuple[str, str]:
-        reply = await asyncio.to_thread(self._inbox.reply, job)
+        reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is not None:
             return reply
         begun = notice(strings.reindex_begun)
         await self._outbox.respond(command.response_url, job.user, (begun,))
         # A person's id opens the direct messages with them.
         reply = await self._outbox.post(job.user, begun, thread_ts=None, event_id=job.event_id)
-        await asyncio.to_thread(self._inbox.set_reply, job, *reply)
+        await self._inbox.database.run(self._inbox.set_reply, job, *reply)
         return reply
 
     async def _reindex(self, command: Command, strings: Strings, channel: str, ts: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.inbox import Inbox
 from bot.intake import ASK, read
@@ -23,8 +21,8 @@ Next = Callable[[], Awaitable[None]]
 
 def build_app(
     inbox: Inbox,
-    client: AsyncWebClient,
     *,
+    token: str,
     bot_user: str,
     signing_secret: str,
     on_accepted: Callable[[], None],
@@ -36,12 +34,12 @@ def build_app(
             await next_()
             return None
         delivery = read(body, bot_user=bot_user)
-        if delivery is not None and await asyncio.to_thread(inbox.accept, delivery):
+        if delivery is not None and await inbox.database.run(inbox.accept, delivery):
             on_accepted()
         return _ack(body)
 
     app = AsyncApp(
-        client=client,
+        token=token,
         signing_secret=signing_secret,
         # Bolt acks before it runs listeners, so a listener would be too late to keep anything.
         # Before authorization, because that asks Slack, and answers 200 when Slack is down.

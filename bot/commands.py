@@ -34,9 +34,9 @@ def serve(port: int, host: str) -> None:
     from retrieval.settings import load_settings
 
     slack, settings = load_slack_settings(), load_settings()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for library in ("slack_sdk", "slack_bolt", "aiohttp"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for package in ("bot", "retrieval"):  # of the libraries only what is wrong
+        logging.getLogger(package).setLevel(logging.INFO)
     asyncio.run(_serve(slack, settings, host=host, port=port))
 
 

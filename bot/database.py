@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import sqlite_utils
 from sqlite_utils import Migrations
 
 BUSY_S = 30
 """How long a writer waits for another one."""
+
+THREADS = 4
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 migrations = Migrations("whimbrel")
 
@@ -24,6 +33,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)  # it holds what people asked
         with self.transaction() as db:
@@ -57,8 +67,20 @@ class Database:
                 db.conn.execute("ROLLBACK")
             raise
 
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function returns; it uses the database on a thread of ours, not on the loop.
+
+        Once begun it is carried through, even if nobody waits for it any more.
+        """
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
     def close(self) -> None:
-        """Close every thread's connection. Call it when no thread uses them any more."""
+        """Wait for what `run` has begun, then close every thread's connection.
+
+        SQLite crashes the process when a connection is closed under a running statement.
+        """
+        self._threads.shutdown()
         while self._connections:
             self._connections.pop().close()
         self._local = threading.local()

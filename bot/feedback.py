@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -26,7 +25,7 @@ class RatingHandler:
         self._clock = clock
 
     async def handle(self, job: Job) -> None:
-        await asyncio.to_thread(self._write, job)
+        await self._inbox.database.run(self._write, job)
 
     async def apologise(self, _job: Job, _error: Exception) -> None:
         """A lost vote is for the log only; nobody waits for an answer to it."""

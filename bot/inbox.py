@@ -195,8 +195,10 @@ class Inbox:
         with self.database.transaction() as db:
             cursor = db.conn.execute(
                 f"UPDATE inbox SET {assignments}"  # noqa: S608 - written in this module
-                " WHERE id = ? AND owner = ? AND state = 'doing'",
-                (*values, job.id, job.owner),
+                # The owner alone is not enough: a worker that was asleep for longer than its
+                # lease may have claimed the same job again.
+                " WHERE id = ? AND owner = ? AND attempts = ? AND state = 'doing'",
+                (*values, job.id, job.owner, job.attempts),
             )
             if cursor.rowcount != 1:
                 raise LeaseLostError(f"job {job.id} is no longer held by {job.owner}")

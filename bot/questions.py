@@ -75,11 +75,11 @@ class Reply:
                 job.channel, card, thread_ts=question.thread_ts, event_id=job.event_id, part=part
             )
             if part == 0:
-                await asyncio.to_thread(self._inbox.set_reply, job, channel, sent[part])
+                await self._inbox.database.run(self._inbox.set_reply, job, channel, sent[part])
         return tuple(sent[part] for part in range(len(cards)))
 
     async def _sent(self) -> dict[int, str]:
-        known = await asyncio.to_thread(self._inbox.reply, self._job)
+        known = await self._inbox.database.run(self._inbox.reply, self._job)
         parts: dict[int, str] = {}
         if self._job.attempts > 1 and self._question.thread_ts and self._question.ts:
             # An earlier attempt may have posted and not lived to write it down.
@@ -124,16 +124,16 @@ class QuestionHandler:
         reply = Reply(self._inbox, self._outbox, job, question)
         if not words(text):
             await reply.show((notice(strings.empty),))
-            await asyncio.to_thread(self._inbox.finish, job)
+            await self._inbox.database.run(self._inbox.finish, job)
             return
         await reply.begin(notice(strings.looking))
         try:
             answer, audience = await self._answer(job, question, text)
         except QuestionError as error:
             await reply.show((notice(escape(str(error))),))
-            await asyncio.to_thread(self._inbox.finish, job)
+            await self._inbox.database.run(self._inbox.finish, job)
             return
-        await asyncio.to_thread(self._inbox.heartbeat, job)  # still ours?
+        await self._inbox.database.run(self._inbox.heartbeat, job)  # still ours?
         messages = await reply.show(answer_cards(answer))
         turn = Turn(
             answer=answer,
@@ -146,7 +146,7 @@ class QuestionHandler:
             messages=messages,
             created=datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
         )
-        await asyncio.to_thread(self._finish, job, turn)
+        await self._inbox.database.run(self._finish, job, turn)
         logger.info(
             "answered turn=%s kind=%s confidence=%.2f seconds=%.1f",
             answer.id,
@@ -170,7 +170,7 @@ class QuestionHandler:
         self, job: Job, question: Question, text: str
     ) -> tuple[Answer, frozenset[str]]:
         audience = await self._audiences.of(question, channel=job.channel, user=job.user)
-        history = await asyncio.to_thread(
+        history = await self._inbox.database.run(
             self._log.history, job.channel, question.thread_ts, audience=audience
         )
         answer = await asyncio.get_running_loop().run_in_executor(
@@ -204,7 +204,7 @@ class RefusalHandler:
         question = Question(**job.payload)
         strings = strings_for(language_of(question.text))
         await Reply(self._inbox, self._outbox, job, question).show((notice(strings.busy),))
-        await asyncio.to_thread(self._inbox.finish, job)
+        await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, _job: Job, _error: Exception) -> None:
         """Nothing to add: the refusal was the message."""

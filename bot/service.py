@@ -96,7 +96,7 @@ class Bot:
         """Whether Slack reaches us, jobs are claimed and the database can be read."""
         if self._socket is not None and not await self._socket.client.is_connected():
             return False
-        await asyncio.to_thread(self.inbox.waiting, "question")
+        await self._database.run(self.inbox.waiting, "question")
         return self.worker.is_running
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -114,12 +114,12 @@ class Bot:
         self._start_worker(stack, bot_user, client, Outbox(client, poster))
         app = build_app(
             self.inbox,
-            client,
+            token=_secret(self.settings.bot_token),
             bot_user=bot_user,
             signing_secret=_secret(self.settings.signing_secret),
             on_accepted=self.worker.wake,
         )
-        await self._open_door(stack, app)
+        await self._open_door(stack, app, client)
 
     def _client(
         self, session: aiohttp.ClientSession, handlers: list[AsyncRetryHandler]
@@ -174,13 +174,15 @@ class Bot:
             )
         )
 
-    async def _open_door(self, stack: AsyncExitStack, app: AsyncApp) -> None:
+    async def _open_door(
+        self, stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient
+    ) -> None:
         health = health_routes(self.is_ready)
         if self.settings.health_port:
             host, port = self.settings.health_host, self.settings.health_port
             await _listen(stack, health, host, port, setting="SLACK_HEALTH_PORT (0: none)")
         if self.settings.app_token is not None:
-            self._socket = await _connect(app, _secret(self.settings.app_token))
+            self._socket = await _connect(app, client, _secret(self.settings.app_token))
             stack.push_async_callback(self._socket.client.close)
         else:
             routes = [slack_route(app), *health]
@@ -197,8 +199,8 @@ async def _log_in(client: AsyncWebClient) -> str:
         raise SettingsError(f"cannot reach Slack at {client.base_url}: {error}") from error
 
 
-async def _connect(app: AsyncApp, token: str) -> AsyncSocketModeHandler:
-    handler = AsyncSocketModeHandler(app, token)
+async def _connect(app: AsyncApp, client: AsyncWebClient, token: str) -> AsyncSocketModeHandler:
+    handler = AsyncSocketModeHandler(app, token, web_client=client)
     try:
         # The client itself would log a wrong token for ever.
         handler.client.wss_uri = await handler.client.issue_new_wss_url()

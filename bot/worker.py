@@ -95,7 +95,7 @@ class Worker:
         for task in self._doing:
             task.cancel()
         await asyncio.gather(*self._doing, *self._lanes, return_exceptions=True)
-        released = await asyncio.to_thread(self._inbox.release, self.owner)
+        released = await self._inbox.database.run(self._inbox.release, self.owner)
         if released:
             logger.info("released jobs=%d", released)
 
@@ -114,7 +114,7 @@ class Worker:
         while not self._is_stopping:
             change = self.next_change  # taken before looking, so that nothing slips between
             try:
-                job = await asyncio.to_thread(self._inbox.claim, self.owner, kinds)
+                job = await self._inbox.database.run(self._inbox.claim, self.owner, kinds)
             except sqlite3.Error:
                 logger.exception("cannot claim")
                 job = None
@@ -145,7 +145,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._inbox.lease_s / 3)
             try:
-                await asyncio.to_thread(self._inbox.heartbeat, job)
+                await self._inbox.database.run(self._inbox.heartbeat, job)
             except LeaseLostError:
                 return
             except sqlite3.Error:
@@ -168,7 +168,7 @@ class Worker:
                 await self._give_up(job, error)
                 return
             logger.exception("trying again job=%d kind=%s", job.id, job.kind)
-            await asyncio.to_thread(self._inbox.retry, job, delay_s=self._retry_s)
+            await self._inbox.database.run(self._inbox.retry, job, delay_s=self._retry_s)
 
     async def _postpone(self, job: Job, error: Exception) -> None:
         if self._clock() - job.created > PATIENCE_S:
@@ -176,7 +176,7 @@ class Worker:
             return
         logger.warning("slack unreachable job=%d: %s", job.id, error)
         delay_s = self._retry_s * min(2 ** (job.attempts - 1), 30)
-        await asyncio.to_thread(self._inbox.retry, job, delay_s=delay_s, is_fault=False)
+        await self._inbox.database.run(self._inbox.retry, job, delay_s=delay_s, is_fault=False)
 
     async def _give_up(self, job: Job, error: Exception) -> None:
         logger.error("failed id=%s job=%d kind=%s", job.error_id, job.id, job.kind, exc_info=error)
@@ -191,4 +191,4 @@ class Worker:
 
     async def _bury(self, job: Job, error: Exception) -> None:
         reason = f"{job.error_id} {type(error).__name__}: {error}"
-        await asyncio.to_thread(self._inbox.bury, job, reason)
+        await self._inbox.database.run(self._inbox.bury, job, reason)

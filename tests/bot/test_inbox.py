@@ -85,6 +85,18 @@ def test_an_expired_lease_goes_to_another_worker(inbox: Inbox, clock: Clock) -> 
         inbox.finish(lost)
 
 
+def test_a_job_claimed_anew_is_lost_to_its_first_claim_even_of_the_same_worker(
+    inbox: Inbox, clock: Clock
+) -> None:
+    inbox.accept(delivery("Ev1"))
+    first = claim(inbox, "w1")
+    clock.now += 30
+    second = claim(inbox, "w1")
+    with pytest.raises(LeaseLostError):
+        inbox.heartbeat(first)
+    inbox.finish(second)
+
+
 def test_a_heartbeat_keeps_the_lease(inbox: Inbox, clock: Clock) -> None:
     inbox.accept(delivery("Ev1"))
     job = claim(inbox)

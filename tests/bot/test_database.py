@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+from bot.database import Database
+
+
+async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db")
+    database.connection.conn.execute("CREATE TABLE rows (n INTEGER)")
+    begun, gate = threading.Event(), threading.Event()
+
+    def write() -> None:
+        begun.set()
+        gate.wait(10)
+        with database.transaction() as db:
+            db.conn.execute("INSERT INTO rows VALUES (1)")
+
+    writing = asyncio.create_task(database.run(write))
+    await asyncio.to_thread(begun.wait, 10)
+    writing.cancel()
+    closing = asyncio.create_task(asyncio.to_thread(database.close))
+    gate.set()
+    await closing
+    reader = sqlite3.connect(database.path)
+    assert reader.execute("SELECT n FROM rows").fetchall() == [(1,)]
+    reader.close()
+
+
+def test_writers_on_many_threads_wait_for_each_other(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db")
+    database.connection.conn.execute("CREATE TABLE rows (n INTEGER)")
+    database.connection.conn.execute("INSERT INTO rows VALUES (0)")
+
+    def count() -> None:
+        for _ in range(25):
+            with database.transaction() as db:
+                (n,) = db.conn.execute("SELECT n FROM rows").fetchone()
+                db.conn.execute("UPDATE rows SET n = ?", (n + 1,))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert database.connection.conn.execute("SELECT n FROM rows").fetchone() == (100,)
+    database.close()
+
+
+def test_what_people_asked_is_readable_for_the_owner_alone(tmp_path: Path) -> None:
+    database = Database(tmp_path / "deep" / "a.db")
+    assert stat.S_IMODE(database.path.stat().st_mode) == 0o600
+    database.close()
+
+
+def test_every_commit_reaches_the_disk(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db")
+    connection = database.connection.conn
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    database.close()
