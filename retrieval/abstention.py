@@ -26,36 +26,35 @@ _LEAST_BAND = 0.01
 JUDGE_FILE = "judge.json"
 
 
-def features(query: str, hits: Sequence[Hit]) -> dict[str, float]:
+def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, float]:
     """What is seen of a search's hits, best first; all 0 where nothing was found.
+
+    `chance` is the cosine of ranks 11 to 50 in an ordinary corpus; it stands in for them in one
+    that is too small to have them.
 
     - `gap`: how far the highest cosine stands above the mean cosine of ranks 11 to 50, as a share
       of the way from there to 1. Every embedder's cosines live in a band of their own; this
       share means nearly the same for each.
-    - `margin`: the same above the second highest cosine.
     - `covered`: the share of the query's terms that the best three hits contain.
-    - `lexical_gap`: how far the highest BM25 score stands above the mean of its ranks 11 to 50,
-      as a share of itself.
     - `agreed`: 1 where both legs have the same best passage.
     """
     dense = sorted((hit.dense for hit in hits if hit.dense is not None), reverse=True)
-    lexical = sorted((hit.lexical for hit in hits if hit.lexical is not None), reverse=True)
     asked = set(terms(query))
     found = {term for hit in hits[:3] for term in terms(hit.passage.indexed_text)}
-    background = _background(dense)
+    background = background_of(dense, chance=chance)
     above_chance = max(1 - background, _LEAST_BAND)
     return {
         "gap": (dense[0] - background) / above_chance if dense else 0.0,
-        "margin": (dense[0] - dense[1]) / above_chance if len(dense) > 1 else 0.0,
         "covered": len(asked & found) / len(asked) if asked else 0.0,
-        "lexical_gap": 1 - _background(lexical) / lexical[0] if lexical else 0.0,
         "agreed": float(any(hit.dense_rank == 1 and hit.lexical_rank == 1 for hit in hits)),
     }
 
 
-def _background(scores: Sequence[float]) -> float:
-    """The mean score of what is there by chance; of the last, where there are few."""
-    return fmean(scores[_BEST_HITS:] or scores[-1:] or [0.0])
+def background_of(cosines: Sequence[float], *, chance: float) -> float:
+    """The mean cosine of ranks 11 to 50, each missing one counted as `chance`."""
+    ranks = BACKGROUND_HITS - _BEST_HITS
+    known = cosines[_BEST_HITS:BACKGROUND_HITS]
+    return fmean([*known, *[chance] * (ranks - len(known))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +62,22 @@ class Judge:
     """A logistic model of "these hits hold the answer" over `features`.
 
     `weights` belong to features as they are, not standardised. `threshold` is the probability from
-    which an answer is given. `embedder` says for whose cosines it was calibrated and `data` on
-    what.
+    which an answer is given. `chance` belongs to `features`. `embedder` says for whose cosines it
+    was calibrated and `data` on what.
     """
 
     weights: Mapping[str, float]
     bias: float
     threshold: float
+    chance: float
     embedder: str
     data: str
 
     def confidence(self, query: str, hits: Sequence[Hit]) -> float:
         """The probability, 0 to 1, that the hits hold the answer; 0 without any hit."""
-        return self.probability(features(query, hits)) if hits else 0.0
-
-    def probability(self, seen: Mapping[str, float]) -> float:
-        """The probability, 0 to 1, for features that were taken before."""
+        if not hits:
+            return 0.0
+        seen = features(query, hits, chance=self.chance)
         logit = self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 

@@ -93,7 +93,7 @@ class Answerer:
         self.library = library
         self._judge = judge
         self._settings = settings
-        self._generator = generator
+        self.generator = generator
         self._writes = generator is not None and generator.parameters >= MIN_WRITER_PARAMETERS
 
     @property
@@ -147,11 +147,11 @@ class Answerer:
 
     def _draft(self, request: Request) -> Draft | None:
         """What the generator wrote, else what the documents say word for word; None to abstain."""
-        if self._generator is None or not self._writes:
+        if self.generator is None or not self._writes:
             return self._quote(request)
-        prompt = self._prompt(self._generator, request)
+        prompt = self._prompt(self.generator, request)
         stream = CheckedStream(Citer(request.query, prompt.passages))
-        completion = self._write(self._generator, prompt, stream, request)
+        completion = self._write(self.generator, prompt, stream, request)
         if stream.text or completion.stopped:
             citations = stream.citer.citations
             return Draft(stream.text, citations, "generated", completion.stopped)
@@ -209,7 +209,7 @@ class Answerer:
             nearest=self._nearest(request.hits, confidence),
             hits=request.hits,
             prompt_version=PROMPT_VERSION,
-            generator=self._generator.id if self._generator else "none",
+            generator=self.generator.id if self.generator else "none",
             embedder=self.library.embedder.id,
             generation=generation,
             timings=request.watch.timings,
@@ -254,11 +254,11 @@ def load_answerer(
 
     The generator `none` is not loaded: then the documents are only quoted.
     """
-    from retrieval.generator import load_generator
-
     library = library or Library(settings, Embedder.load(settings, on_progress=on_progress))
-    generator = (
-        None if settings.generator == "none" else load_generator(settings, on_progress=on_progress)
-    )
+    generator = None
+    if settings.generator != "none":
+        from retrieval.generator import load_generator
+
+        generator = load_generator(settings, on_progress=on_progress)
     judge = load_judge(settings.models_folder, library.embedder.id)
     return Answerer(library, judge, settings, generator)

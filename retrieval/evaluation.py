@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from retrieval.dataset import Dataset, Query, ReferenceAnswer
 from retrieval.language import language_of
 from retrieval.metrics import auroc, ndcg, recall, reciprocal_rank, token_f1
-from retrieval.records import Answer, Document, Section
+from retrieval.records import Answer, Document, Passage, Section, Vectors
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,10 +116,7 @@ def build_library(
             for document in documents
             for passage in split(document, token_spans=embedder.token_spans, max_tokens=most)
         ]
-        vectors = embedder.embed_passages(
-            [passage.indexed_text for passage in passages],
-            on_batch=lambda done: on_progress("embedding", done, len(passages)),
-        )
+        vectors = _embed(passages, embedder, on_progress)
         sources = [document.source for document in documents]
         content = Content(sources, passages, (), vectors)
         manifest = write_generation(
@@ -127,6 +124,17 @@ def build_library(
         )
         publish(own.index_folder, manifest.name)
     return Library(own, embedder)
+
+
+def _embed(passages: Sequence[Passage], embedder: Embedder, on_progress: Progress) -> Vectors:
+    done = 0
+
+    def count(batch: int) -> None:
+        nonlocal done
+        done += batch
+        on_progress("embedding", done, len(passages))
+
+    return embedder.embed_passages([p.indexed_text for p in passages], on_batch=count)
 
 
 def spread(items: Sequence[T], limit: int | None) -> Sequence[T]:
@@ -194,7 +202,7 @@ def _without_markers(answer: Answer) -> str:
 
 def summarise(dataset: Dataset, rankings: Sequence[Ranking], replies: Sequence[Reply]) -> list[Row]:
     """A row for each language that questions were asked in."""
-    languages = sorted({ranking.language for ranking in rankings})
+    languages = sorted({each.language for each in (*rankings, *replies)})
     return [
         _row(
             dataset,

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.abstention import BACKGROUND_HITS, Judge, features
+from retrieval.abstention import BACKGROUND_HITS, Judge, background_of, features
 from retrieval.dataset import Dataset
 from retrieval.errors import DataError
 from retrieval.library import Library
 from retrieval.metrics import auroc
+from retrieval.records import Hit
 
 MIN_OF_EACH = 20
 """Fewer answerable or unanswerable questions than this give no curve worth trusting."""
 
+MAX_FALSE_ABSTENTIONS = 0.2
+"""People forgive a bot that is silent on one answerable question in five, hardly on more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What search shows for one question, and whether the documents hold the answer."""
+    """What search finds for one question, and whether the documents hold the answer."""
 
     id: str
     data: str
-    seen: Mapping[str, float]
+    question: str
+    hits: tuple[Hit, ...]
     is_answerable: bool
 
     @property
@@ -64,7 +69,8 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
         Example(
             reference.id,
             dataset.name,
-            features(reference.question, searcher.search(reference.question, k=BACKGROUND_HITS)),
+            reference.question,
+            tuple(searcher.search(reference.question, k=BACKGROUND_HITS)),
             not reference.is_unanswerable,
         )
         for reference in dataset.answers
@@ -74,8 +80,8 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
 def fit(rows: Sequence[Example], *, embedder: str, data: str) -> Judge:
     """A logistic model of answerability, every data set and both classes weighing the same.
 
-    The threshold is the probability that maximises the share of answerable questions answered
-    minus the share of unanswerable ones answered (Youden 1950).
+    The threshold is the probability below which `MAX_FALSE_ABSTENTIONS` of the answerable
+    questions lie.
 
     Raises:
         DataError: If there are too few questions of either kind.
@@ -89,8 +95,10 @@ def fit(rows: Sequence[Example], *, embedder: str, data: str) -> Judge:
             f"found {answerable} answerable and {len(rows) - answerable} unanswerable questions "
             f"to fit on; at least {MIN_OF_EACH} of each are needed"
         )
-    names = list(rows[0].seen)
-    inputs = np.array([[row.seen[name] for name in names] for row in rows])
+    chance = _chance(rows)
+    seen = [features(row.question, row.hits, chance=chance) for row in rows]
+    names = list(seen[0])
+    inputs = np.array([[each[name] for name in names] for each in seen])
     labels = np.array([row.is_answerable for row in rows])
     scaler = StandardScaler().fit(inputs)
     model = LogisticRegression().fit(scaler.transform(inputs), labels, sample_weight=_weights(rows))
@@ -100,10 +108,11 @@ def fit(rows: Sequence[Example], *, embedder: str, data: str) -> Judge:
         {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)},
         round(bias, 6),
         0.5,
+        chance,
         embedder,
         data,
     )
-    return judge.with_threshold(_youden(judge, rows))
+    return judge.with_threshold(_threshold(judge, rows))
 
 
 def measure(judge: Judge, rows: Sequence[Example]) -> list[Measured]:
@@ -115,8 +124,8 @@ def measure(judge: Judge, rows: Sequence[Example]) -> list[Measured]:
 
 
 def _measure(judge: Judge, data: str, rows: Sequence[Example]) -> Measured:
-    able = [judge.probability(row.seen) for row in rows if row.is_answerable]
-    unable = [judge.probability(row.seen) for row in rows if not row.is_answerable]
+    able = [judge.confidence(row.question, row.hits) for row in rows if row.is_answerable]
+    unable = [judge.confidence(row.question, row.hits) for row in rows if not row.is_answerable]
     return Measured(
         data,
         len(able),
@@ -127,16 +136,26 @@ def _measure(judge: Judge, data: str, rows: Sequence[Example]) -> Measured:
     )
 
 
+def _chance(rows: Sequence[Example]) -> float:
+    """The mean cosine of ranks 11 to 50 over all searches that reach so far."""
+    dense = [
+        sorted((h.dense for h in row.hits if h.dense is not None), reverse=True) for row in rows
+    ]
+    deep = [each for each in dense if len(each) >= BACKGROUND_HITS // 2]
+    return round(float(np.mean([background_of(each, chance=each[-1]) for each in deep])), 4)
+
+
 def _weights(rows: Sequence[Example]) -> npt.NDArray[np.float64]:
     groups = [(row.data, row.is_answerable) for row in rows]
     counts = {group: groups.count(group) for group in set(groups)}
     return np.array([len(rows) / (len(counts) * counts[group]) for group in groups])
 
 
-def _youden(judge: Judge, rows: Sequence[Example]) -> float:
-    probabilities = np.array([judge.probability(row.seen) for row in rows])
-    signs = np.where([row.is_answerable for row in rows], 1.0, -1.0) * _weights(rows)
-    order = np.argsort(-probabilities)
-    best = int(np.argmax(np.cumsum(signs[order])))
-    following = probabilities[order[min(best + 1, len(order) - 1)]]
-    return round(float(probabilities[order[best]] + following) / 2, 4)
+def _threshold(judge: Judge, rows: Sequence[Example]) -> float:
+    """The confidence that all but a share of the answerable questions reach, data sets equal."""
+    answerable = [row for row in rows if row.is_answerable]
+    confidences = np.array([judge.confidence(row.question, row.hits) for row in answerable])
+    order = np.argsort(confidences)
+    shares = np.cumsum(_weights(answerable)[order]) / len(answerable)
+    first = int(np.searchsorted(shares, MAX_FALSE_ABSTENTIONS))
+    return round(float(confidences[order[first]]), 4)

@@ -32,17 +32,19 @@ def test_no_hits_means_no_confidence() -> None:
 
 
 def test_features_of_hits_that_only_one_leg_found_are_finite() -> None:
-    seen = features("ferry?", [Hit(SAID, 0.1, lexical=3.0, lexical_rank=1)])
+    seen = features("ferry?", [Hit(SAID, 0.1, lexical=3.0, lexical_rank=1)], chance=0.8)
     assert all(abs(value) < 10 for value in seen.values())
 
 
 def test_a_judge_that_was_calibrated_here_is_preferred(tmp_path: Path) -> None:
-    mine = Judge({"gap": 2.0}, -1.0, 0.7, "some-embedder@1", "our questions")
+    mine = Judge({"gap": 2.0}, -1.0, 0.7, 0.8, "some-embedder@1", "our questions")
     mine.save(tmp_path / "judge.json")
     assert load_judge(tmp_path, "some-embedder@1") == mine
 
 
 def test_a_judge_of_another_embedder_is_refused(tmp_path: Path) -> None:
-    Judge({"gap": 2.0}, -1.0, 0.7, "some-embedder@1", "our questions").save(tmp_path / "judge.json")
+    Judge({"gap": 2.0}, -1.0, 0.7, 0.8, "some-embedder@1", "our questions").save(
+        tmp_path / "judge.json"
+    )
     with pytest.raises(SettingsError, match="whimbrel calibrate"):
         load_judge(tmp_path, "another@2")
