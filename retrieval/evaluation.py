@@ -202,7 +202,7 @@ def _without_markers(answer: Answer) -> str:
 
 def summarise(dataset: Dataset, rankings: Sequence[Ranking], replies: Sequence[Reply]) -> list[Row]:
     """A row for each language that questions were asked in."""
-    languages = sorted({each.language for each in (*rankings, *replies)})
+    languages = sorted({*(r.language for r in rankings), *(r.language for r in replies)})
     return [
         _row(
             dataset,

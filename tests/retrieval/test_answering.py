@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -27,9 +28,10 @@ NEVER = Judge({"gap": 0.0}, -4.0, 0.5, 0.1, "words", "")
 class Writer:
     """A generator that writes what it is told to, in small pieces."""
 
-    id, kind, context_tokens, parameters = "writer@1", "causal", 4096, 500_000_000
+    kind: Literal["causal", "seq2seq"] = "causal"
 
     def __init__(self, text: str) -> None:
+        self.id, self.context_tokens, self.parameters = "writer@1", 4096, 500_000_000
         self.text = text
         self.prompts: list[str] = []
 

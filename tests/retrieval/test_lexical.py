@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from retrieval.lexical import LexicalIndex, terms
 
-TEXTS = ["Employees get thirty days of paid leave", "Report incidents at once", "员工每年有十五天年假"]
+TEXTS = [
+    "Employees get thirty days of paid leave",
+    "Report incidents at once",
+    "员工每年有十五天年假",
+]
 ANY_TEXT = st.text(st.sampled_from("ab Ñ１年假期，."), max_size=12)
 
 

@@ -66,7 +66,7 @@ def test_exact_match_wants_all_words_in_order() -> None:
 
 
 @given(CONFIDENCES, CONFIDENCES)
-def test_auroc_is_the_share_of_pairs_in_the_right_order(good: list[float], bad: list[float]) -> None:
+def test_auroc_is_the_share_of_pairs_in_order(good: list[float], bad: list[float]) -> None:
     pairs = [(a > b) + (a == b) / 2 for a in good for b in bad]
     assert auroc(good, bad) == pytest.approx(sum(pairs) / len(pairs))
 
