@@ -16,7 +16,7 @@ from retrieval.errors import GeneratorError
 from retrieval.row_cache import RowCache, stack
 from retrieval.writing import Token
 
-CHUNK = 128
+CHUNK = 256
 """Prompt tokens that pass through the model at once: what one layer makes of them fits a cache."""
 SHARED = 16
 """Shorter common beginnings are not worth copying."""

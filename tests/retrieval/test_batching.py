@@ -11,7 +11,7 @@ from retrieval.batching import Batcher, Request
 from retrieval.errors import GeneratorError
 from tests.retrieval.tiny_models import END_ID, tiny_llama, tiny_qwen
 
-PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)), [4, 8, 15, 16, 23, 42]]
+PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]
 
 
 @pytest.fixture(scope="module", params=[tiny_qwen, tiny_llama])
