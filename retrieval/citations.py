@@ -16,6 +16,15 @@ SUPPORT_THRESHOLD = 0.6
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _MARKER = re.compile(r"\s*[\[【]\d+(?:\s*[,，、]\s*\d+)*[\]】]")
+# "Based on the passages, …": true of every sentence that is said, so nobody needs to read it.
+_PREAMBLE = re.compile(
+    r"^(?:based on|according to|as (?:stated|mentioned) in) (?:the |this )?(?:information in the |"
+    r"information provided in the |provided |given )?(?:passages?|documents?|text|information|"
+    r"context)(?: provided| above| \d+)?\s*,\s*"
+    r"|^(?:根据|按照|依据)(?:以上|上述|所给|提供的|给出的)?(?:段落|文档|文件|信息|资料|内容)+\d*"
+    r"(?:的内容|的信息|中的信息|内容|所述)?[，,]\s*",
+    re.IGNORECASE,
+)
 _CJK_END = re.compile(f"[{CJK}。！？；：，、）」』”]\\Z")
 _WINDOW_SENTENCES = 2
 
@@ -79,9 +88,10 @@ class Citer:
         """The sentence with its citation's number, or None if it should not be said.
 
         Unsupported and repeated sentences are not said, nor those that would need more than
-        `MAX_CITATIONS` passages. Markers that the model wrote itself are removed.
+        `MAX_CITATIONS` passages. Markers that the model wrote itself are removed, and so are
+        openings such as "Based on the passage,".
         """
-        sentence = _MARKER.sub("", sentence).strip()
+        sentence = _capitalise(_PREAMBLE.sub("", _MARKER.sub("", sentence).strip()))
         if not sentence or sentence in self._said:
             return None
         window, support = self._best(sentence)
@@ -110,6 +120,10 @@ class Citer:
             if support > best_support:
                 best, best_support = window, support
         return best, best_support
+
+
+def _capitalise(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 class CheckedStream:

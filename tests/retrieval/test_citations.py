@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.citations import MAX_CITATIONS, CheckedStream, Citer
+from retrieval.records import Passage
 from tests.retrieval.passages_by_hand import passage
 
 LEAVE = passage(
@@ -36,6 +38,22 @@ def test_a_number_that_no_passage_contains_is_not_said() -> None:
 def test_markers_of_the_model_are_replaced_by_checked_ones() -> None:
     citer = Citer("error 809?", [LEAVE, VPN])
     assert citer.add("Switch the client to TCP mode [7].") == "Switch the client to TCP mode. [1]"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Based on the passage, leave is requested in the crew portal.", LEAVE),
+        ("According to the information provided, leave is requested in the crew portal.", LEAVE),
+        ("根据段落的内容，报销申请须在三十天内提交。", ZH),
+    ],
+)
+def test_openings_that_say_nothing_are_left_out(written: str, said: Passage) -> None:
+    citer = Citer("", [LEAVE, ZH])
+    sentence = citer.add(written)
+    assert sentence is not None
+    assert sentence.startswith(("Leave is", "报销申请"))
+    assert [c.passage for c in citer.citations] == [said]
 
 
 def test_a_repeated_sentence_is_said_once() -> None:
