@@ -1,4 +1,4 @@
-"""The README against the code. `python -m tests.test_readme` brings its generated parts up to date."""
+"""The README against the code; `python -m tests.test_readme` rewrites its generated parts."""
 
 from __future__ import annotations
 
