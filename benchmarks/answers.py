@@ -2,8 +2,8 @@
 
     python -m benchmarks.answers FOLDER... [--generator NAME]... [--questions N]
 
-A FOLDER is in the format that `retrieval/dataset.py` describes, with answers.jsonl; the head of
-`benchmarks/retrieval.py` says where the public can get some. Only questions of the half that
+A FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with answers.jsonl; the
+head of `benchmarks/retrieval.py` says where the public can get some. Only questions of the half that
 `whimbrel calibrate` never fits on are asked. Both see the same hits:
 
 - `bare`: the passages and the question in the usual prompt, which asks for [n] citations and for
@@ -26,15 +26,15 @@ import click
 
 from retrieval.answering import Answerer, declines, load_answerer
 from retrieval.commands import progress_bar
-from retrieval.dataset import Dataset, ReferenceAnswer, read_dataset
 from retrieval.embedding import Embedder
-from retrieval.evaluation import Reply, Row, build_library, reply, spread, summarise
-from retrieval.generator import Generator
+from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset
+from retrieval.evaluation.evaluate import Reply, Row, build_library, reply, spread, summarise
+from retrieval.evaluation.report import table
+from retrieval.generation.generator import Generator
 from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.prompt import build_prompt
 from retrieval.records import Answer, Citation
-from retrieval.report import table
 from retrieval.settings import Settings, load_settings
 from training.calibration import is_held_out
 

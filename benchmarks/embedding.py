@@ -18,9 +18,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-from retrieval.device import choose_device
 from retrieval.embedding import Embedder, load_model
-from retrieval.models import resolve
+from retrieval.models.catalogue import resolve
+from retrieval.models.device import choose_device
 from retrieval.settings import load_settings
 
 REPOSITORY = Path(__file__).parent.parent

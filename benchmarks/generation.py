@@ -26,10 +26,10 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from retrieval.batching import Batcher, Request
-from retrieval.device import choose_device, use_threads
-from retrieval.generator import load_model, make_batcher
-from retrieval.models import resolve
+from retrieval.generation.batching import Batcher, Request
+from retrieval.generation.generator import load_model, make_batcher
+from retrieval.models.catalogue import resolve
+from retrieval.models.device import choose_device, use_threads
 from retrieval.settings import load_settings
 
 Engine = Callable[[list[int], int], Iterator[int]]

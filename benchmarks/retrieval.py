@@ -2,8 +2,8 @@
 
     python -m benchmarks.retrieval FOLDER... [--embedder NAME]... [--queries N]
 
-A FOLDER is in the format that `retrieval/dataset.py` describes; each line of its corpus is one
-passage. Data that is free to get, and easily brought into that format:
+A FOLDER is in the format that `retrieval/evaluation/dataset.py` describes; each line of its corpus
+is one passage. Data that is free to get, and easily brought into that format:
 
 - FeedbackQA (English, questions about public health): github.com/McGill-NLP/feedbackqa
 - CLAPNQ (English, Natural Questions over Wikipedia): github.com/primeqa/clapnq
@@ -28,10 +28,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from retrieval.dataset import Dataset, Query, read_dataset
 from retrieval.embedding import Embedder
+from retrieval.evaluation.dataset import Dataset, Query, read_dataset
+from retrieval.evaluation.metrics import ndcg, recall, reciprocal_rank
 from retrieval.index import Content, Recipe, load_index, write_generation
-from retrieval.metrics import ndcg, recall, reciprocal_rank
 from retrieval.passages import SPLITTER_VERSION
 from retrieval.records import Vectors
 from retrieval.registry import publish

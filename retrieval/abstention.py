@@ -98,16 +98,21 @@ def load_judge(models_folder: Path, embedder: str) -> Judge:
     Raises:
         SettingsError: If the one calibrated here belongs to another embedder.
     """
-    own = models_folder / JUDGE_FILE
-    if not own.is_file():
-        return _JUDGES.validate_json(files("retrieval").joinpath(JUDGE_FILE).read_bytes())
-    judge = _JUDGES.validate_json(own.read_bytes())
-    if judge.embedder != embedder:
+    judge = find_judge(models_folder)
+    is_own = (models_folder / JUDGE_FILE).is_file()
+    if is_own and judge.embedder != embedder:
         raise SettingsError(
-            f"{own} was calibrated for {judge.embedder}, but {embedder} is configured; run "
-            "`whimbrel calibrate FOLDER` again or delete the file"
+            f"{models_folder / JUDGE_FILE} was calibrated for {judge.embedder}, but {embedder} is "
+            "configured; run `whimbrel calibrate FOLDER` again or delete the file"
         )
     return judge
+
+
+def find_judge(models_folder: Path) -> Judge:
+    """The judge that would be used, whatever the embedder."""
+    own = models_folder / JUDGE_FILE
+    packaged = files("retrieval").joinpath(JUDGE_FILE)
+    return _JUDGES.validate_json(own.read_bytes() if own.is_file() else packaged.read_bytes())
 
 
 _JUDGES = TypeAdapter(Judge)

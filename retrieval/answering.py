@@ -24,7 +24,7 @@ from retrieval.sanitise import sanitise
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
-    from retrieval.generator import Generator
+    from retrieval.generation.generator import Generator
 
 MIN_WRITER_PARAMETERS = 300_000_000
 """Smaller generators copy poorly and invent freely: below this the documents are quoted."""
@@ -257,7 +257,7 @@ def load_answerer(
     library = library or Library(settings, Embedder.load(settings, on_progress=on_progress))
     generator = None
     if settings.generator != "none":
-        from retrieval.generator import load_generator
+        from retrieval.generation.generator import load_generator
 
         generator = load_generator(settings, on_progress=on_progress)
     judge = load_judge(settings.models_folder, library.embedder.id)

@@ -139,10 +139,10 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
     unanswerable and doc_ids. The table is printed, and saved with every ranking and answer.
     """
     from retrieval.answering import load_answerer
-    from retrieval.dataset import read_dataset
     from retrieval.embedding import Embedder
-    from retrieval.evaluation import build_library, rank, reply, spread, summarise
-    from retrieval.report import save, table
+    from retrieval.evaluation.dataset import read_dataset
+    from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
+    from retrieval.evaluation.report import save, table
     from retrieval.settings import load_settings
 
     settings = load_settings()

@@ -32,7 +32,7 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def checks() -> Iterator[Finding]:
-    """Look at Python, the settings, the home folder, the device, the models and the index."""
+    """Look at Python, the settings, the home folder, the device, the models, the index and the judge."""
     yield _python()
     try:
         settings = load_settings()
@@ -45,6 +45,7 @@ def checks() -> Iterator[Finding]:
     for role in ("embedder", "generator"):
         yield _model(role, getattr(settings, role), settings)
     yield _index(settings)
+    yield _judge(settings)
 
 
 def _python() -> Finding:
@@ -66,23 +67,23 @@ def _home(settings: Settings) -> Finding:
 
 
 def _device(settings: Settings) -> Finding:
-    from retrieval.device import choose_device
+    from retrieval.models.device import choose_device
 
     device = choose_device(settings)
     return Finding("device", "ok", f"{device.name}, {device.dtype}, {device.threads} threads")
 
 
 def _model(role: str, name: str, settings: Settings) -> Finding:
-    from retrieval.models import PACKAGED, located
+    from retrieval.models.catalogue import PACKAGED, located
 
     if name == "none":
         return Finding(role, "ok", "none: the documents are quoted")
     if Path(name).is_dir():
         return Finding(role, "ok", f"{name}, a folder")
-    if name not in PACKAGED:
+    if name.lower() not in PACKAGED:
         return Finding(role, "ok", f"{name}, from the hub at first use")
     try:
-        for file in PACKAGED[name].files:
+        for file in PACKAGED[name.lower()].files:
             located(name, file)
     except RetrievalError as error:
         return Finding(role, "missing", name, str(error))
@@ -99,3 +100,14 @@ def _index(settings: Settings) -> Finding:
         return Finding("index", "missing", str(settings.index_folder), str(error))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
     return Finding("index", "ok", found)
+
+
+def _judge(settings: Settings) -> Finding:
+    from retrieval.abstention import find_judge
+
+    judge = find_judge(settings.models_folder)
+    found = f"answers from confidence {judge.threshold:.2f} on, calibrated on {judge.data}"
+    if judge.embedder.partition("@")[0] != settings.embedder:
+        mend = f"it was calibrated for {judge.embedder}; run `whimbrel calibrate FOLDER`"
+        return Finding("judge", "warning", found, mend)
+    return Finding("judge", "ok", found)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from retrieval.device import choose_device, use_threads
 from retrieval.errors import RetrievalError
-from retrieval.models import ModelFolder, Progress, resolve
+from retrieval.models.catalogue import ModelFolder, Progress, resolve
+from retrieval.models.device import choose_device, use_threads
 from retrieval.records import Vectors
 from retrieval.settings import Settings
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.abstention import BACKGROUND_HITS, Judge, background_of, features
-from retrieval.dataset import Dataset
 from retrieval.errors import DataError
+from retrieval.evaluation.dataset import Dataset
+from retrieval.evaluation.metrics import auroc
 from retrieval.library import Library
-from retrieval.metrics import auroc
 from retrieval.records import Hit
 
 MIN_OF_EACH = 20

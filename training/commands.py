@@ -24,9 +24,9 @@ def calibrate(folders: tuple[Path, ...], output: Path | None) -> None:
     """
     from retrieval.abstention import JUDGE_FILE
     from retrieval.commands import progress_bar
-    from retrieval.dataset import read_dataset
     from retrieval.embedding import Embedder
-    from retrieval.evaluation import build_library
+    from retrieval.evaluation.dataset import read_dataset
+    from retrieval.evaluation.evaluate import build_library
     from retrieval.settings import load_settings
     from training.calibration import examples, fit, measure
 

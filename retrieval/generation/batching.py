@@ -13,8 +13,8 @@ import torch
 from transformers import PreTrainedModel
 
 from retrieval.errors import GeneratorError
-from retrieval.row_cache import RowCache, stack
-from retrieval.writing import Token
+from retrieval.generation.row_cache import RowCache, stack
+from retrieval.generation.writing import Token
 
 CHUNK = 256
 """Prompt tokens that pass through the model at once: what one layer makes of them fits a cache."""

@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from retrieval.int8_linear import Int8Linear, quantise
-from tests.retrieval.tiny_models import tiny_qwen
+from retrieval.generation.int8_linear import Int8Linear, quantise
+from tests.retrieval.generation.tiny_models import tiny_qwen
 
 
 def test_a_layer_in_bytes_gives_nearly_the_same() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
-from retrieval.models import PACKAGED, checked, located, publish, resolve
+from retrieval.models.catalogue import PACKAGED, checked, located, publish, resolve
 
 
 @pytest.fixture

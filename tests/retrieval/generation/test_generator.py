@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import GeneratorError, PromptTooLongError
-from retrieval.generator import Generator, load_generator
+from retrieval.generation.generator import Generator, load_generator
 from retrieval.settings import Settings
-from tests.retrieval.tiny_models import save_causal, save_seq2seq
+from tests.retrieval.generation.tiny_models import save_causal, save_seq2seq
 
 MESSAGES = [("system", "Be brief."), ("user", "年假几天？")]
 

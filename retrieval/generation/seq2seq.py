@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from retrieval.errors import GeneratorError
-from retrieval.writing import Token
+from retrieval.generation.writing import Token
 
 
 def written(

@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from retrieval.attention import use_grouped_attention
-from retrieval.batching import Batcher, Request
 from retrieval.errors import GeneratorError
-from tests.retrieval.tiny_models import END_ID, tiny_llama, tiny_qwen
+from retrieval.generation.attention import use_grouped_attention
+from retrieval.generation.batching import Batcher, Request
+from tests.retrieval.generation.tiny_models import END_ID, tiny_llama, tiny_qwen
 
 PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]
 

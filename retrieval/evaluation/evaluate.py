@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
-from retrieval.dataset import Dataset, Query, ReferenceAnswer
+from retrieval.evaluation.dataset import Dataset, Query, ReferenceAnswer
+from retrieval.evaluation.metrics import auroc, ndcg, recall, reciprocal_rank, token_f1
 from retrieval.language import language_of
-from retrieval.metrics import auroc, ndcg, recall, reciprocal_rank, token_f1
 from retrieval.records import Answer, Document, Passage, Section, Vectors
 from retrieval.settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from retrieval.evaluation import Ranking, Reply, Row
+from retrieval.evaluation.evaluate import Ranking, Reply, Row
 
 _COLUMNS: Mapping[str, str] = {
     "data": "data",

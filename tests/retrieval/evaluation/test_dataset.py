@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.dataset import read_dataset
 from retrieval.errors import DataError
+from retrieval.evaluation.dataset import read_dataset
 
 FILES = {
     "corpus.jsonl": '{"_id": "p1", "title": "Leave", "text": "Thirty days."}\n'

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from retrieval import unpack_e5, unpack_gguf
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
+from retrieval.models import unpack_e5, unpack_gguf
 
 Progress = Callable[[str], None]
 Unpack = Callable[[memoryview, Path], None]

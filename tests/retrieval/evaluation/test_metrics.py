@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.metrics import auroc, exact_match, ndcg, recall, reciprocal_rank, token_f1
+from retrieval.evaluation.metrics import auroc, exact_match, ndcg, recall, reciprocal_rank, token_f1
 
 IDS = st.lists(st.sampled_from("abcdef"), unique=True)
 GRADES = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 3), min_size=1)

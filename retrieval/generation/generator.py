@@ -9,17 +9,17 @@ from collections.abc import Generator as Stream
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from retrieval.device import Device, choose_device, use_threads
 from retrieval.errors import GeneratorError, PromptTooLongError
-from retrieval.models import resolve
+from retrieval.generation.writing import Token, Writing
+from retrieval.models.catalogue import resolve
+from retrieval.models.device import Device, choose_device, use_threads
 from retrieval.records import Completion
 from retrieval.settings import Settings
-from retrieval.writing import Token, Writing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from retrieval.batching import Batcher
+    from retrieval.generation.batching import Batcher
 
 LONGEST_CONTEXT = 1 << 20
 """For models, such as T5, that name no longest text."""
@@ -162,7 +162,7 @@ class CausalGenerator(TextGenerator):
         self._batcher.close()
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
-        from retrieval.batching import Request
+        from retrieval.generation.batching import Request
 
         request = Request(ids, max_tokens)
         self._batcher.submit(request)
@@ -195,7 +195,7 @@ class Seq2SeqGenerator(TextGenerator):
         self._model = None
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
-        from retrieval.seq2seq import written
+        from retrieval.generation.seq2seq import written
 
         if self._model is None:
             raise GeneratorError("the generator is closed")
@@ -241,8 +241,8 @@ def load_model(path: Path, device: Device, kind: Literal["causal", "seq2seq"]) -
 
 def make_batcher(model: PreTrainedModel, device: Device, stop_ids: frozenset[int]) -> Batcher:
     """The model's thread. On processors the model's layers are first replaced by faster ones."""
-    from retrieval import attention, int8_linear
-    from retrieval.batching import Batcher
+    from retrieval.generation import attention, int8_linear
+    from retrieval.generation.batching import Batcher
 
     if model.config.model_type in attention.PLAIN_MODELS and device.name == "cpu":
         attention.use_grouped_attention(model)

@@ -1,0 +1,1 @@
+"""How well search and answering do on questions that people judged."""

@@ -1,0 +1,1 @@
+"""Text from a local model: greedy, streamed, and many at once."""
