@@ -3,8 +3,8 @@
     python -m benchmarks.answers FOLDER... [--generator NAME]... [--questions N]
 
 A FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with answers.jsonl; the
-head of `benchmarks/retrieval.py` says where the public can get some. Only questions of the half that
-`whimbrel calibrate` never fits on are asked. Both see the same hits:
+head of `benchmarks/retrieval.py` says where the public can get some. Only questions of the half
+that `whimbrel calibrate` never fits on are asked. All see the same hits:
 
 - `bare`: the passages and the question in the usual prompt, which asks for [n] citations and for
   "I don't know" where the passages do not hold the answer; what it writes is taken at its word.

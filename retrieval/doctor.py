@@ -32,7 +32,7 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def checks() -> Iterator[Finding]:
-    """Look at Python, the settings, the home folder, the device, the models, the index and the judge."""
+    """Look at Python, the settings, home, the device, the models, the index and the judge."""
     yield _python()
     try:
         settings = load_settings()
