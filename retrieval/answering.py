@@ -18,7 +18,7 @@ from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.phrases import phrase
 from retrieval.prompt import PROMPT_VERSION, Prompt, build_prompt
-from retrieval.questions import clean, standalone
+from retrieval.questions import asks_for_fact, clean, standalone
 from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message, Passage
 from retrieval.sanitise import sanitise
 from retrieval.settings import Settings
@@ -26,8 +26,12 @@ from retrieval.settings import Settings
 if TYPE_CHECKING:
     from retrieval.generation.generator import Generator
 
-MIN_WRITER_PARAMETERS = 300_000_000
-"""Smaller generators copy poorly and invent freely: below this the documents are quoted."""
+MIN_PARAMETERS_FOR_FACTS = 300_000_000
+"""Generators smaller than this copy poorly and invent freely: the documents are quoted instead."""
+
+MIN_PARAMETERS_FOR_ALL = 1_000_000_000
+"""Generators smaller than this name a fact well, but mix up the steps of an explanation: there,
+the documents' own words are the better answer."""
 
 _NEAREST = 3
 _NEAR_SHARE = 0.5
@@ -94,7 +98,6 @@ class Answerer:
         self._judge = judge
         self._settings = settings
         self.generator = generator
-        self._writes = generator is not None and generator.parameters >= MIN_WRITER_PARAMETERS
 
     @property
     def threshold(self) -> float:
@@ -147,7 +150,7 @@ class Answerer:
 
     def _draft(self, request: Request) -> Draft | None:
         """What the generator wrote, else what the documents say word for word; None to abstain."""
-        if self.generator is None or not self._writes:
+        if self.generator is None or not can_write(self.generator, request.question):
             return self._quote(request)
         prompt = self._prompt(self.generator, request)
         stream = CheckedStream(Citer(request.query, prompt.passages))
@@ -234,6 +237,13 @@ class Answerer:
         for hit in hits:
             by_document.setdefault(hit.passage.source.id, hit.passage)
         return tuple(by_document.values())[:_NEAREST]
+
+
+def can_write(generator: Generator, question: str) -> bool:
+    """Whether the generator's own words are the better answer to this question than a quote."""
+    if asks_for_fact(question):
+        return generator.parameters >= MIN_PARAMETERS_FOR_FACTS
+    return generator.parameters >= MIN_PARAMETERS_FOR_ALL
 
 
 def addresses(citations: Sequence[Citation]) -> set[str]:

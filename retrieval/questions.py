@@ -24,6 +24,15 @@ _CONTINUATION = re.compile(
     r"|^\s*(那么?|还有|另外|但是?|如果|为什么\s*[?？])|呢\s*[?？]?\s*$",
     re.IGNORECASE,
 )
+# Questions whose answer is a name, a number, a place or a time, in English and in Chinese.
+_FACT = re.compile(
+    r"\b(who|whom|whose|when|where|which)\b"
+    r"|\bhow (many|much|long|old|far|often|big|large|high|tall|fast|late|early|soon|accurate)\b"
+    r"|\b(what|by what|at what|on what) (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|"
+    r"should\b|must\b|if\b|about\b|happens\b|happened\b|kind\b|makes\b)\w+"
+    r"|谁|哪|几|多少|多久|多长|多大|多高|多远|何时|何地|什么时候|什么时间|什么地方",
+    re.IGNORECASE,
+)
 _SHORT_WORDS = 3
 _REMEMBERED_QUESTIONS = 2
 
@@ -61,6 +70,11 @@ def depends_on_thread(question: str) -> bool:
         bool(_CONTINUATION.search(question) or _POINTER.search(question))
         or len(words(question)) <= _SHORT_WORDS
     )
+
+
+def asks_for_fact(question: str) -> bool:
+    """Whether a few words answer the question, rather than an explanation or a list of steps."""
+    return bool(_FACT.search(question))
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:

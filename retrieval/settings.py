@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     audiences: dict[str, str] = Field(
         default_factory=dict, description="path pattern to audience label; the rest is public"
     )
-    hits: int = Field(8, ge=1, le=100, description="passages that a search returns")
+    hits: int = Field(4, ge=1, le=100, description="passages that an answer is made from")
     prompt_tokens: int = Field(1024, ge=128, description="token budget of a prompt")
     answer_tokens: int = Field(200, ge=8, description="longest answer, in tokens")
     threshold: float | None = Field(

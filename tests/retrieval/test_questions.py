@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import QuestionError
-from retrieval.questions import clean, depends_on_thread, standalone
+from retrieval.questions import asks_for_fact, clean, depends_on_thread, standalone
 from retrieval.records import Message
 
 LEAVE = Message("user", "How many days of annual leave do I get?")
@@ -62,6 +62,28 @@ def test_a_question_that_points_back_depends_on_its_thread(question: str) -> Non
 )
 def test_a_whole_question_does_not(question: str) -> None:
     assert not depends_on_thread(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many days?",
+        "who approves it",
+        "What port does it use?",
+        "由哪两个公司开发？",
+        "要多少钱",
+    ],
+)
+def test_a_question_for_a_fact_is_told_by_its_words(question: str) -> None:
+    assert asks_for_fact(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How do I connect?", "What is a tide gauge?", "Why is it slow?", "怎么连接？", "为什么？"],
+)
+def test_a_question_for_an_explanation_is_not_one_for_a_fact(question: str) -> None:
+    assert not asks_for_fact(question)
 
 
 def test_a_follow_up_is_joined_to_the_question_it_points_at() -> None:
