@@ -18,7 +18,7 @@ from retrieval.settings import load_settings
 HANDBOOK = Path(__file__).parent / "handbook"
 QUESTIONS = (
     "How many days of annual leave do I get?",
-    "出差住酒店最多可以报销多少钱？",
+    "电脑丢失后要在多长时间内报告？",
     "What is the wifi password of the Lisbon office?",
 )
 NEXT = """

@@ -31,28 +31,36 @@ _WINDOW_SENTENCES = 2
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A sentence of a passage, or two neighbouring ones, with the terms said in and above it."""
+    """One sentence of a passage, or several neighbouring ones, and the terms in and above it."""
 
     passage: Passage
     quote: str
     terms: frozenset[str]
+    terms_above: frozenset[str]
     numbers: frozenset[str]
 
 
 def windows(passage: Passage, *, sentences: int = _WINDOW_SENTENCES) -> list[Window]:
     """Every run of 1 to `sentences` sentences of a passage; shorter runs come first.
 
-    Title and headings count as said beside each window, but are not quoted.
+    Title and headings stand above each window; they are not quoted.
     """
     spans = sentence_spans(passage.text)
     above = " ".join((passage.source.title, *passage.headings))
+    terms_above = frozenset(terms(above))
     quotes = [
         passage.text[spans[i][0] : spans[i + size - 1][1]]
         for size in range(1, sentences + 1)
         for i in range(len(spans) - size + 1)
     ]
     return [
-        Window(passage, quote, frozenset(terms(f"{above}\n{quote}")), _numbers(f"{above}\n{quote}"))
+        Window(
+            passage,
+            quote,
+            terms=frozenset(terms(quote)),
+            terms_above=terms_above,
+            numbers=_numbers(f"{above}\n{quote}"),
+        )
         for quote in quotes
     ]
 
@@ -64,9 +72,9 @@ def _numbers(text: str) -> frozenset[str]:
 class Citer:
     """Takes an answer sentence by sentence, and keeps what the passages support.
 
-    Support is the mean of two shares: the sentence's terms found in a window, and the same for
-    the terms that the question did not already contain, which are what the answer adds. A number
-    that stands in neither the window nor the question makes it 0.
+    Support is the mean of two shares: the sentence's terms found in or above a window, and, of the
+    terms that the question did not already contain, which are what the answer adds, those in the
+    window itself. A number that stands in neither the window nor the question makes it 0.
     """
 
     def __init__(self, question: str, passages: Sequence[Passage]) -> None:
@@ -115,8 +123,8 @@ class Citer:
         for window in self._windows if said else ():
             if not numbers <= window.numbers:
                 continue
-            known = said & window.terms
-            support = (len(known) / len(said) + len(added & known) / len(added)) / 2
+            known = said & (window.terms | window.terms_above)
+            support = (len(known) / len(said) + len(added & window.terms) / len(added)) / 2
             if support > best_support:
                 best, best_support = window, support
         return best, best_support

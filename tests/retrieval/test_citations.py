@@ -30,6 +30,11 @@ def test_a_sentence_that_no_passage_supports_is_not_said() -> None:
     assert citer.citations == ()
 
 
+def test_the_name_of_a_section_alone_is_no_answer() -> None:
+    sheltered = passage("Coats are dried by the stove.", title="Harbour office rules")
+    assert Citer("Where do I work?", [sheltered]).add("Harbour office rules.") is None
+
+
 def test_a_number_that_no_passage_contains_is_not_said() -> None:
     citer = Citer("How many days of leave?", [LEAVE])
     assert citer.add("Every employee has 30 days of paid leave a year.") is None
