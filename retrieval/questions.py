@@ -30,7 +30,7 @@ _FACT = re.compile(
     r"|\bhow (many|much|long|old|far|often|big|large|high|tall|fast|late|early|soon|accurate)\b"
     r"|\b(what|by what|at what|on what) (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|"
     r"should\b|must\b|if\b|about\b|happens\b|happened\b|kind\b|makes\b)\w+"
-    r"|谁|哪|几|多少|多久|多长|多大|多高|多远|何时|何地|什么时候|什么时间|什么地方",
+    r"|谁|哪|几|多少|多久|多长|多大|多高|多远|何时|何地|(?<!为)什么(?!是)",
     re.IGNORECASE,
 )
 _SHORT_WORDS = 3
