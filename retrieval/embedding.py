@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class Embedder:
         self.dimension = self._vectors([self._query_prefix]).shape[1]
 
     @classmethod
-    def load(cls, settings: Settings, *, on_progress: Progress | None = None) -> Embedder:
+    def load(cls, settings: Settings, *, on_progress: Progress | None = None) -> Self:
         """The embedder that the settings name, unpacked first if need be.
 
         Raises:
