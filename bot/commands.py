@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,8 @@ def serve(port: int, host: str) -> None:
 
     Needs SLACK_BOT_TOKEN and, for Socket Mode, SLACK_APP_TOKEN; or SLACK_SIGNING_SECRET for HTTP.
     """
+    import asyncio
+
     from bot.settings import load_slack_settings
     from retrieval.settings import load_settings
 
@@ -63,6 +64,8 @@ def summary(report: IndexReport) -> str:
 
 
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
+    import asyncio
+
     from bot.service import Bot, run_until_stopped
 
     answerer = await asyncio.to_thread(_load, settings)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 
 # Idle OpenMP threads spin by default and starve each other on a busy machine; this must be set
 # before torch is imported, and only the program's first module is early enough.
@@ -22,18 +23,24 @@ class Commands(click.Group):
     """Loads a sub-command only when it is needed: no command waits for another's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
-        return sorted(entry.name for entry in entry_points(group=COMMANDS))
+        return sorted(_entries().names)
 
     def get_command(
         self,
         ctx: click.Context,  # noqa: ARG002
         cmd_name: str,
     ) -> click.Command | None:
-        for entry in entry_points(group=COMMANDS, name=cmd_name):
+        for entry in _entries().select(name=cmd_name):
             command = entry.load()
             assert isinstance(command, click.Command)
             return command
         return None
+
+
+@cache
+def _entries() -> EntryPoints:
+    """Looked up once: it reads the metadata of every installed package."""
+    return entry_points(group=COMMANDS)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
