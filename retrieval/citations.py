@@ -21,7 +21,7 @@ _PREAMBLE = re.compile(
     r"^(?:based on|according to|as (?:stated|mentioned) in) (?:the |this )?(?:information in the |"
     r"information provided in the |provided |given )?(?:passages?|documents?|text|information|"
     r"context)(?: provided| above| \d+)?\s*,\s*"
-    r"|^(?:根据|按照|依据)(?:以上|上述|所给|提供的|给出的)?(?:段落|文档|文件|信息|资料|内容)+\d*"
+    r"|^(?:根据|按照|依据)(?:以上|上述|所给|提供的|给出的)?(?:段落|原文|文档|文件|信息|资料|内容)+\d*"
     r"(?:的内容|的信息|中的信息|内容|所述)?[，,]\s*",
     re.IGNORECASE,
 )

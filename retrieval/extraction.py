@@ -9,6 +9,7 @@ import numpy as np
 
 from retrieval.citations import Window, windows
 from retrieval.lexical import terms
+from retrieval.questions import asks_for_fact
 from retrieval.records import Citation, Hit
 
 if TYPE_CHECKING:
@@ -17,30 +18,35 @@ if TYPE_CHECKING:
 _PASSAGES = 2
 """Only the best hits are read: each costs an embedding of all its runs of sentences."""
 
-_SENTENCES = 4
+_FACT_SENTENCES = 2
+_EXPLANATION_SENTENCES = 4
 
 _COVERAGE_WEIGHT = 2.0
 """A run that has all of the query's terms against one that has none, in standard deviations of
 the cosine. Any weights from half to twice these quote about equally well in both languages."""
 
 _LENGTH_WEIGHT = 1.0
-"""For each e-fold of terms: short runs have the higher cosines, longer ones the whole answer."""
+"""For each e-fold of terms: short runs have the higher cosines, longer ones the whole
+explanation. A fact needs no length."""
 
 _RANK_WEIGHT = 1.0
 """For each place in the order of the hits."""
 
 
 def extract(query: str, hits: Sequence[Hit], embedder: Embedder) -> Citation | None:
-    """The run of one to four sentences that answers a query best, as a citation of itself.
+    """The run of sentences that answers a query best, as a citation of itself.
 
-    Runs compete by the cosine of query and run, with the run's title and headings as in the
-    index; by the query's terms they have, by length, and by the rank of their passage. None where
-    the hits have no text.
+    It is one or two sentences long if a fact is asked for, else up to four. Runs compete by the
+    cosine of query and run, with the run's title and headings as in the index; by the query's
+    terms they have, by the rank of their passage and, in explanations, by length. None where the
+    hits have no text.
     """
+    is_fact = asks_for_fact(query)
+    longest = _FACT_SENTENCES if is_fact else _EXPLANATION_SENTENCES
     runs = [
         (rank, window)
         for rank, hit in enumerate(hits[:_PASSAGES])
-        for window in windows(hit.passage, sentences=_SENTENCES)
+        for window in windows(hit.passage, sentences=longest)
     ]
     if not runs:
         return None
@@ -48,15 +54,16 @@ def extract(query: str, hits: Sequence[Hit], embedder: Embedder) -> Citation | N
     cosines = (vectors @ embedder.embed_query(query).T).ravel()
     scores = (cosines - cosines.mean()) / (cosines.std() + np.finfo(np.float32).eps)
     asked = frozenset(terms(query))
-    scores += [_bonus(window, asked) - _RANK_WEIGHT * rank for rank, window in runs]
+    scores += [_COVERAGE_WEIGHT * _covered(window, asked) for _, window in runs]
+    scores -= [_RANK_WEIGHT * rank for rank, _ in runs]
+    if not is_fact:
+        scores += [_LENGTH_WEIGHT * float(np.log1p(len(window.terms))) for _, window in runs]
     best = runs[int(scores.argmax())][1]
     return Citation(1, best.passage, best.quote, 1.0)
 
 
-def _bonus(window: Window, asked: frozenset[str]) -> float:
-    said = terms(window.quote)
-    covered = len(asked.intersection(said)) / max(1, len(asked))
-    return _COVERAGE_WEIGHT * covered + _LENGTH_WEIGHT * float(np.log1p(len(said)))
+def _covered(window: Window, asked: frozenset[str]) -> float:
+    return len(asked & window.terms) / max(1, len(asked))
 
 
 def _in_place(window: Window) -> str:

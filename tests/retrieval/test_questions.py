@@ -71,6 +71,7 @@ def test_a_whole_question_does_not(question: str) -> None:
         "who approves it",
         "What port does it use?",
         "由哪两个公司开发？",
+        "密码是什么？",
         "要多少钱",
     ],
 )
@@ -80,7 +81,14 @@ def test_a_question_for_a_fact_is_told_by_its_words(question: str) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["How do I connect?", "What is a tide gauge?", "Why is it slow?", "怎么连接？", "为什么？"],
+    [
+        "How do I connect?",
+        "What is a tide gauge?",
+        "Why is it slow?",
+        "怎么连接？",
+        "为什么？",
+        "什么是验潮仪？",
+    ],
 )
 def test_a_question_for_an_explanation_is_not_one_for_a_fact(question: str) -> None:
     assert not asks_for_fact(question)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.retrieval.word_embedder import WordEmbedder
 CORPUS = {"tea": "Tea is at four.", "rope": "Ropes are checked in May.", "sea": "The sea is wet."}
 
 
-def lines(*records: dict[str, object]) -> str:
+def lines(*records: Mapping[str, object]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
@@ -24,7 +25,7 @@ def lines(*records: dict[str, object]) -> str:
 def dataset(tmp_path: Path) -> Dataset:
     folder = tmp_path / "harbour"
     folder.mkdir()
-    passages = [{"_id": id, "title": "", "text": text} for id, text in CORPUS.items()]
+    passages = [{"_id": name, "title": "", "text": text} for name, text in CORPUS.items()]
     queries = [{"_id": "q1", "text": "When is tea?"}, {"_id": "q2", "text": "Who owns the moon?"}]
     answers = [
         {"_id": "q1", "question": "When is tea?", "answers": ["at four"], "unanswerable": False,
