@@ -77,9 +77,10 @@ def _competence(passages: Sequence[Passage], vectors: Vectors, embedder: Embedde
         [probe.rest.indexed_text for probe in probes]
     )
     lexical = LexicalIndex.build([passage.indexed_text for passage in pool])
+    queries = embedder.embed_queries([probe.sentence for probe in probes])
     found = wanted = PRIOR / 2
-    for probe in probes:
-        found += _reciprocal_rank(pool_vectors @ embedder.embed_query(probe.sentence)[0], probe.row)
+    for probe, query in zip(probes, queries, strict=True):
+        found += _reciprocal_rank(pool_vectors @ query, probe.row)
         wanted += _reciprocal_rank(lexical.scores(probe.sentence), probe.row)
     return min(1.0, found / wanted / FULL)
 

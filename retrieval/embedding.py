@@ -68,16 +68,15 @@ class Embedder:
 
         `on_batch` is told, after each batch, how many texts the batch held.
         """
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        for numbers in self._batches(texts):
-            vectors[numbers] = self._vectors([self._passage_prefix + texts[n] for n in numbers])
-            if on_batch:
-                on_batch(len(numbers))
-        return vectors
+        return self._rows(self._passage_prefix, texts, on_batch)
 
     def embed_query(self, text: str) -> Vectors:
         """The query's vector, in shape (1, dimension)."""
         return self._vectors([self._query_prefix + text])
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """A row for each query, in their order: faster than one by one."""
+        return self._rows(self._query_prefix, texts)
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Where each token of the text begins and ends, in characters; long texts are not cut."""
@@ -86,6 +85,16 @@ class Embedder:
                 text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
             )
         return [(start, end) for start, end in encoding["offset_mapping"]]
+
+    def _rows(
+        self, prefix: str, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for numbers in self._batches(texts):
+            vectors[numbers] = self._vectors([prefix + texts[n] for n in numbers])
+            if on_batch:
+                on_batch(len(numbers))
+        return vectors
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of the texts, longest first, in batches of about `BATCH_TOKENS`."""

@@ -312,13 +312,18 @@ def _write_content(folder: Path, content: Content) -> None:
     _write_rows(folder / "documents.jsonl", map(asdict, content.sources))
     _write_rows(
         folder / "passages.jsonl",
-        ({**asdict(passage), "source": passage.source.id} for passage in content.passages),
+        (_passage_row(passage) for passage in content.passages),
     )
     _write_rows(folder / "failures.jsonl", map(_FAILURES.dump_python, content.failures))
     np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
     DenseIndex.build(content.vectors).save(folder / "dense.faiss")
     texts = [passage.indexed_text for passage in content.passages]
     LexicalIndex.build(texts).save(folder / "lexical")
+
+
+def _passage_row(passage: Passage) -> dict[str, Any]:
+    row: dict[str, Any] = _PASSAGES.dump_python(passage, exclude={"source"})
+    return {**row, "source": passage.source.id}
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

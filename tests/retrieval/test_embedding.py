@@ -33,6 +33,13 @@ def test_vectors_keep_the_order_of_the_texts_and_have_length_one(embedder: Embed
     assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
 
 
+def test_queries_embedded_together_are_those_embedded_one_by_one(embedder: Embedder) -> None:
+    queries = ["How much holiday do I get?", "出差的费用怎么报销？", "Who repairs printers?"]
+    apart = np.concatenate([embedder.embed_query(query) for query in queries])
+    together = embedder.embed_queries(queries)
+    assert (together * apart).sum(axis=1) == pytest.approx(1, abs=0.01)
+
+
 def test_no_texts_give_no_rows(embedder: Embedder) -> None:
     assert embedder.embed_passages([]).shape == (0, embedder.dimension)
 

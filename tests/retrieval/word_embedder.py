@@ -34,6 +34,9 @@ class WordEmbedder(Embedder):
     def embed_query(self, text: str) -> Vectors:
         return self._embed(text)[None]
 
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.array([self._embed(text) for text in texts], dtype=np.float32)
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         return [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]
 
