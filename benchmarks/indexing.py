@@ -19,9 +19,10 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from retrieval.content import read_content
 from retrieval.embedding import Embedder, load_model, prefixes_of
 from retrieval.evaluation.dataset import read_dataset
-from retrieval.index import current, read_content
+from retrieval.index import current
 from retrieval.indexing import update_index
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device

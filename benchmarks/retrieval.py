@@ -28,10 +28,11 @@ from types import MappingProxyType
 
 import numpy as np
 
+from retrieval.content import Content
 from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import Dataset, Query, read_dataset
 from retrieval.evaluation.metrics import ndcg, recall, reciprocal_rank
-from retrieval.index import Content, Recipe, load_index, write_generation
+from retrieval.index import Recipe, load_index, write_generation
 from retrieval.passages import SPLITTER_VERSION
 from retrieval.records import Vectors
 from retrieval.registry import publish

@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from retrieval.content import Content
 from retrieval.embedding import Embedder
-from retrieval.index import Content, Recipe, load_index, write_generation
+from retrieval.index import Recipe, load_index, write_generation
 from retrieval.passages import SPLITTER_VERSION
 from retrieval.records import Passage, Source, Vectors
 from retrieval.registry import publish

@@ -17,22 +17,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.competence import competences
+from retrieval.content import Content, read_content, write_content
 from retrieval.dense import DenseIndex
-from retrieval.documents import Failure
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
 from retrieval.lexical import LexicalIndex
 from retrieval.passages import SPLITTER_VERSION
-from retrieval.records import Passage, Source, Vectors
+from retrieval.records import Passage, Vectors
 from retrieval.registry import checksums, kept, new_folder, point, served, sha256
 
 if TYPE_CHECKING:
@@ -97,27 +97,7 @@ class Index:
     lexical: LexicalIndex
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What an index is made of. Row i of `vectors` belongs to `passages[i]`."""
-
-    sources: Sequence[Source]
-    passages: Sequence[Passage]
-    failures: Sequence[Failure]
-    vectors: Vectors
-
-    def is_same(self, other: Content) -> bool:
-        """Whether both have the same documents, passages and failures."""
-        mine = (self.sources, self.passages, self.failures)
-        return mine == (other.sources, other.passages, other.failures)
-
-
-EMPTY = Content([], [], [], np.empty((0, 0), dtype=np.float32))
-
 _MANIFESTS = TypeAdapter(Manifest)
-_SOURCES = TypeAdapter(Source)
-_PASSAGES = TypeAdapter(Passage)
-_FAILURES = TypeAdapter(Failure)
 
 
 def write_generation(
@@ -134,7 +114,8 @@ def write_generation(
     The embedder's competences are measured, which takes seconds, unless they are `known`.
     """
     with new_folder(folder) as beside:
-        _write_content(beside, content)
+        write_content(beside, content)
+        _write_built(beside, content)
         manifest = Manifest(
             schema=SCHEMA,
             name=beside.name[1:],
@@ -261,23 +242,6 @@ def is_same_embedder(manifest: Manifest, embedder: Embedder) -> bool:
     return bool(cosines.min() >= SAME)
 
 
-def read_content(generation: Path) -> Content:
-    """What a generation is made of; call `verify` first."""
-    sources = [_SOURCES.validate_python(row) for row in _read_rows(generation / "documents.jsonl")]
-    by_id = {source.id: source for source in sources}
-    rows = _read_rows(generation / "passages.jsonl")
-    return Content(
-        sources=sources,
-        passages=[
-            _PASSAGES.validate_python({**row, "source": by_id[row["source"]]}) for row in rows
-        ],
-        failures=[
-            _FAILURES.validate_python(row) for row in _read_rows(generation / "failures.jsonl")
-        ],
-        vectors=np.load(generation / "vectors.npy", allow_pickle=False),
-    )
-
-
 def _probe(embedder: Embedder) -> Vectors:
     return embedder.embed_passages(PROBES)
 
@@ -308,29 +272,7 @@ def _seal(body: bytes) -> bytes:
     return f"{hashlib.sha256(body).hexdigest()}  {MANIFEST}\n".encode()
 
 
-def _write_content(folder: Path, content: Content) -> None:
-    _write_rows(folder / "documents.jsonl", map(asdict, content.sources))
-    _write_rows(
-        folder / "passages.jsonl",
-        (_passage_row(passage) for passage in content.passages),
-    )
-    _write_rows(folder / "failures.jsonl", map(_FAILURES.dump_python, content.failures))
-    np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
+def _write_built(folder: Path, content: Content) -> None:
     DenseIndex.build(content.vectors).save(folder / "dense.faiss")
     texts = [passage.indexed_text for passage in content.passages]
     LexicalIndex.build(texts).save(folder / "lexical")
-
-
-def _passage_row(passage: Passage) -> dict[str, Any]:
-    row: dict[str, Any] = _PASSAGES.dump_python(passage, exclude={"source"})
-    return {**row, "source": passage.source.id}
-
-
-def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8", newline="\n") as file:
-        yield from map(json.loads, file)

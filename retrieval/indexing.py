@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from retrieval.content import EMPTY, Content, read_content
 from retrieval.documents import Failure, File, Reader, find_files
 from retrieval.index import (
-    EMPTY,
-    Content,
     Recipe,
     current,
     is_same_embedder,
-    read_content,
     read_manifest,
     verify,
     write_generation,

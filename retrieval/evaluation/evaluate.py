@@ -98,7 +98,8 @@ def build_library(
 
     The index of last time is used again if neither the documents nor the recipe changed.
     """
-    from retrieval.index import Content, Recipe, write_generation
+    from retrieval.content import Content
+    from retrieval.index import Recipe, write_generation
     from retrieval.library import Library
     from retrieval.passages import SPLITTER_VERSION, split
     from retrieval.registry import publish, served

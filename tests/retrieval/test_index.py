@@ -10,17 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.content import Content
 from retrieval.documents import document_from_text
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
-from retrieval.index import (
-    Content,
-    Manifest,
-    Recipe,
-    current,
-    load_index,
-    rollback,
-    write_generation,
-)
+from retrieval.index import Manifest, Recipe, current, load_index, rollback, write_generation
 from retrieval.passages import SPLITTER_VERSION, split
 from retrieval.records import Passage
 from retrieval.registry import publish, sha256

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrieval.content import Content
 from retrieval.documents import document_from_text
-from retrieval.index import Content, Index, Recipe, load_index, write_generation
+from retrieval.index import Index, Recipe, load_index, write_generation
 from retrieval.passages import SPLITTER_VERSION, split
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry import publish
