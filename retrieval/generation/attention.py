@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,6 +10,9 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.masking_utils import sdpa_mask
 
 NAME = "whimbrel"
+
+FEW = 32
+"""Fewer queries than this are too few rows for a fast product."""
 
 PLAIN_MODELS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Model types whose attention is the textbook one: no sinks, no soft cap, no position bias."""
@@ -49,22 +53,33 @@ def grouped_attention(
     """
     batch, heads, queries, width = query.shape
     kv_heads, keys = key.shape[1], key.shape[2]
-    if queries == 1:
-        grouped = query.reshape(batch, kv_heads, heads // kv_heads, width).to(key.dtype)
+    grouped = query.to(key.dtype).reshape(batch, kv_heads, heads // kv_heads * queries, width)
+    if batch == queries == 1:
         attended = torch.nn.functional.scaled_dot_product_attention(
             grouped, key, value, attn_mask=attention_mask, scale=scaling
         )
-        return attended.view(batch, 1, heads, width).to(query.dtype), None
-    together = (batch * kv_heads, heads // kv_heads * queries)
-    # A product of bfloat16 is faster than the flash kernel, which computes in float32.
-    scaled = (query * (scaling or width**-0.5)).to(key.dtype).reshape(*together, width)
-    scores = torch.bmm(scaled, key.flatten(0, 1).transpose(1, 2))
-    by_group = scores.view(batch, kv_heads, -1, queries, keys)
-    if attention_mask is None:
-        later = torch.ones(queries, queries, dtype=torch.bool).triu(1)
-        by_group[..., keys - queries :].masked_fill_(later, -torch.inf)
-    else:
+        return attended.view(1, 1, heads, width).to(query.dtype), None
+    # Products of bfloat16 are faster than the flash kernel, which computes in float32.
+    scores = products(grouped * (scaling or width**-0.5), key)
+    by_group = scores.view(batch, kv_heads, heads // kv_heads, queries, keys)
+    if attention_mask is not None:
         by_group.masked_fill_(~attention_mask[:, :, None], -torch.inf)
-    attended = torch.bmm(scores.softmax(dim=-1), value.flatten(0, 1))
+    elif queries > 1:
+        by_group[..., keys - queries :].add_(later(queries, key.dtype))
+    attended = torch.matmul(scores.softmax(dim=-1), value)
     by_head = attended.view(batch, heads, queries, width).transpose(1, 2)
     return by_head.to(query.dtype).contiguous(), None
+
+
+def products(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """The inner product of each query with each key, shape (batch, heads, queries, keys)."""
+    if query.shape[2] < FEW:
+        # A tall matrix times a narrow one takes a third of the time of the reverse.
+        return torch.matmul(key, query.transpose(2, 3)).transpose(2, 3).contiguous()
+    return torch.matmul(query, key.transpose(2, 3))
+
+
+@cache
+def later(queries: int, dtype: torch.dtype) -> torch.Tensor:
+    """What hides later tokens when added to scores: minus infinity above the diagonal."""
+    return torch.full((queries, queries), -torch.inf, dtype=dtype).triu(1)

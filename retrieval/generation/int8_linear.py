@@ -8,6 +8,9 @@ from torch import nn
 ZERO = 128
 """What 0 becomes among unsigned bytes: VNNI and AMX multiply unsigned by signed ones."""
 
+CACHED = 1 << 18
+"""Weights that are turned into bytes at once."""
+
 
 class Levels:
     """Inputs in bytes. Remembers the last: the query, key and value layers all read the same."""
@@ -37,8 +40,7 @@ class Int8Linear(nn.Module):
     def __init__(self, linear: nn.Linear, levels: Levels | None = None) -> None:
         super().__init__()
         self._levels = levels or Levels()
-        scales = (linear.weight.abs().amax(dim=1).float() / 127).clamp_min(1e-8)
-        weight = (linear.weight / scales[:, None]).round().to(torch.int8)
+        weight, scales = in_bytes(linear.weight)
         self.scales = nn.Buffer(scales)
         self.zeros = nn.Buffer(torch.zeros(len(scales), dtype=torch.int32))
         self.bias = None if linear.bias is None else nn.Buffer(linear.bias.detach().float())
@@ -51,10 +53,24 @@ class Int8Linear(nn.Module):
             levels, 1.0, ZERO, self._packed, self.scales, self.zeros,
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        outputs.mul_(scales)
-        if self.bias is not None:
-            outputs.add_(self.bias)
+        if self.bias is None:
+            outputs.mul_(scales)
+        else:
+            outputs = torch.addcmul(self.bias, outputs, scales)
         return outputs.view(*inputs.shape[:-1], self.out_features)
+
+
+def in_bytes(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows of `weight` in signed bytes and the scale of each, in float32."""
+    levels, scales = torch.empty_like(weight, dtype=torch.int8), []
+    # As many rows as the processor's cache holds in float32; the whole would go through memory.
+    rows = max(1, CACHED // weight.shape[1])
+    for part, target in zip(weight.split(rows), levels.split(rows), strict=True):
+        floats = part.float()
+        scale = floats.abs().amax(dim=1).div_(127).clamp_min_(1e-8)
+        target.copy_((floats * scale.reciprocal()[:, None]).round_())
+        scales.append(scale)
+    return levels, torch.cat(scales)
 
 
 class FloatEmbedding(nn.Module):
