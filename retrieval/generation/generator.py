@@ -210,7 +210,7 @@ def load_generator(
 
     Raises:
         ModelNotFoundError: If there is no such model; the message says how to get it.
-        GeneratorError: If the model is of a kind that cannot be batched.
+        GeneratorError: If the model keeps something other than keys and values of each token.
     """
     from transformers import AutoConfig, AutoTokenizer
 
@@ -223,6 +223,7 @@ def load_generator(
     if AutoConfig.from_pretrained(folder.path).is_encoder_decoder:
         return Seq2SeqGenerator(folder.id, load_model(folder.path, device, "seq2seq"), tokenizer)
     model = load_model(folder.path, device, "causal")
+    check_batchable(folder.id, model)
     return CausalGenerator(folder.id, model, tokenizer, device)
 
 
@@ -237,6 +238,22 @@ def load_model(path: Path, device: Device, kind: Literal["causal", "seq2seq"]) -
     torch.nn.Module.to(model, device.name)
     model.train(mode=False)
     return model
+
+
+def check_batchable(model_id: str, model: PreTrainedModel) -> None:
+    """Refuse models with linear attention, convolutions or other states that padding would enter.
+
+    Raises:
+        GeneratorError: If the model is one.
+    """
+    config = model.config.get_text_config()
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    is_stateful = getattr(model, "_is_stateful", False)  # transformers has no public name for it
+    if is_stateful or not layers <= {"full_attention", "sliding_attention"}:
+        raise GeneratorError(
+            f"{model_id} is a {config.model_type} model with layers {', '.join(sorted(layers))}; "
+            "wanted one whose every layer attends to keys and values"
+        )
 
 
 def make_batcher(model: PreTrainedModel, device: Device, stop_ids: frozenset[int]) -> Batcher:

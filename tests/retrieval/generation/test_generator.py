@@ -9,7 +9,7 @@ import pytest
 from retrieval.errors import GeneratorError, PromptTooLongError
 from retrieval.generation.generator import Generator, load_generator
 from retrieval.settings import Settings
-from tests.retrieval.generation.tiny_models import save_causal, save_seq2seq
+from tests.retrieval.generation.tiny_models import save_causal, save_mamba, save_seq2seq
 
 MESSAGES = [("system", "Be brief."), ("user", "年假几天？")]
 
@@ -110,3 +110,8 @@ def test_a_closed_generator_refuses(tmp_path: Path) -> None:
         generator.close()
         with pytest.raises(GeneratorError, match="closed"):
             generator.generate("How many?", max_tokens=5)
+
+
+def test_a_model_that_cannot_be_batched_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match="mamba model"):
+        load(save_mamba(tmp_path))
