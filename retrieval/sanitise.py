@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Collection, Iterator
-from urllib.parse import quote
+from collections.abc import Collection, Iterator
 
-REMOVED = "‹link removed›"
-"""What stands where an address without a label stood."""
+from retrieval.links import Keeps, Links, inert_code, keeps_any
 
 # Zero-width and bidi characters, tags, fillers, supplementary variation selectors and surrogates
 # are hidden from people, not from parsers. Escape characters wait for _ANSI.
@@ -32,69 +30,6 @@ _FENCE = re.compile(rf"{_BLOCK_MARKS}(`{{3,}})[^`]*$")
 _TICKS = re.compile("`+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
 
-_TOKEN = re.compile(r"!?\[|[\]<>]")
-_DESTINATION = re.compile(
-    r"""\(\s*+(?P<raw>
-            <(?P<angled>[^<>]*)>
-          | (?P<plain>[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)
-        )(?:\s++(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*+\)""",
-    re.VERBOSE,
-)
-_REFERENCE = re.compile(r"\[[^\[\]]*\]")
-_ANGLE = re.compile(
-    r"<(?P<url>(?:[a-z][a-z0-9+.-]*+:|//|www\.)[^<>|]*)(?:>|\|(?=(?P<label>[^<>]*)>))",
-    re.IGNORECASE,
-)
-_MAILTO = re.compile(
-    r"mailto:(?P<mail>[a-z0-9._%+-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)+)(?:\?.*)?", re.IGNORECASE
-)
-
-# A run of scheme characters is tried once, from its start: that keeps the search linear.
-_ADDRESS = r"""(?:
-    (?<![a-z0-9+.-])[a-z0-9+.-]++\\?:\\?[/\\]\\?[/\\]
-  | (?<![a-z0-9])(?:
-        (?:javascript|vbscript|mailto):(?=\S)
-      | data:(?=[\w.+-]*/[\w.+-]*[;,])
-      | www\.
-    )
-  | (?<![a-z0-9+.:/\\-])//(?=[a-z0-9-]+\.[a-z])
-)[a-z0-9._~:/?\#@!$&'()*+,;=%\\-]*+"""
-_MENTION = r"(?<![a-z0-9])@(?=(?:channel|here|everyone)(?![a-z0-9]))"
-_CONTROL = r"<(?=[!@\#?]|//|www\.|[a-z][a-z0-9+.-]*+:)"
-
-_ELEMENTS = """abbr address applet area article aside audio base basefont bdi bdo big blockquote
-body br button canvas caption center cite code col colgroup datalist dd del details dfn dialog dir
-div dl dt em embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6
-head header hr html iframe image img input ins kbd label legend li link main map mark marquee math
-menu meta meter nav noframes noscript object ol optgroup option output param picture plaintext pre
-progress rp rt ruby samp script section select slot small source span strike strong style sub
-summary sup svg table tbody td template textarea tfoot th thead title tr track tt ul var video wbr
-xml xmp"""
-# Unknown names without attributes, as in List<int>, are no tags. What was a bracket ends a tag
-# as the bracket did, or a second look would see more.
-_TAG = rf"""<(?=
-    /?(?:{"|".join(_ELEMENTS.split())})(?![\w.:-])
-  | /?[abipqsu](?:\s[^<>‹]*)?/?>
-  | [a-z][\w:-]*+[\s/][^<>‹]*=
-)"""
-
-_FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII
-_ACTIVE = re.compile(
-    rf"""(?P<address>{_ADDRESS}) | (?P<at>{_MENTION}) | (?P<angle>{_CONTROL}|{_TAG})
-       | (?P<bracket>\](?=\(|:\s*+[a-z][a-z0-9+.-]*+:[^\s/])
-           | (?<!\[\d)(?<!\[\d\d)(?<!\[\d\d\d)\](?=\[) | \](?=\[(?!\d)))
-       | (?<![\w@./+-])(?P<host>[a-z0-9-][a-z0-9.-]*+)(?=[/?\#]\S)""",
-    _FLAGS,
-)
-_ADDRESS_IN_CODE = re.compile(_ADDRESS, _FLAGS)
-_ACTIVE_IN_CODE = re.compile(
-    rf"""(?P<at>{_MENTION}) | (?P<angle>{_CONTROL})
-       | (?P<separator>(?<!\[):\\?[/\\]\\?[/\\] | (?<=www)\.
-           | (?:(?<=javascript)|(?<=vbscript)):(?=\S)
-           | (?<=data):(?=[\w.+-]*/[\w.+-]*[;,]))""",
-    _FLAGS,
-)
-
 # Words that no later text can change, up to the white space behind the last of them.
 _SETTLED = re.compile(
     r"""(?:(?:[^\s`\[\]<&\x1b\x9b]
@@ -104,8 +39,6 @@ _SETTLED = re.compile(
     re.VERBOSE,
 )
 _NO_FENCE = re.compile(rf"{_BLOCK_MARKS}[^`\s>]\S*\s")
-
-_Keeps = Callable[[str], bool]
 
 
 def sanitise(text: str, *, allowed_urls: Collection[str] = ()) -> str:
@@ -131,7 +64,7 @@ class StreamSanitiser:
     """
 
     def __init__(self, *, allowed_urls: Collection[str] = ()) -> None:
-        self._keeps = _keeps_any(allowed_urls)
+        self._keeps = keeps_any(allowed_urls)
         self._held = ""
         self._fence = 0  # backticks that close the open fence; 0 outside
         self._begun = False  # part of the current line is out already
@@ -170,50 +103,14 @@ class StreamSanitiser:
             self._fence = len(fence[1])
         elif fence and len(fence[1]) >= self._fence and line.endswith("`"):
             self._fence = 0
-        return _code(line, self._keeps)
+        return inert_code(line, self._keeps)
 
 
-def _keeps_any(allowed_urls: Collection[str]) -> _Keeps:
-    allowed = {_normalised(url) for url in allowed_urls}
-
-    def keeps(url: str) -> bool:
-        schemes = ("https://", "http://") if url[:4].lower() == "www." else ("",)
-        return any(_normalised(scheme + url) in allowed for scheme in schemes)
-
-    return keeps
-
-
-def _normalised(url: str) -> str:
-    """Scheme and host in lower case, a path, and percent-encoding where ASCII ends."""
-    url = url.strip()
-    head = re.match("[^:/?#]*://[^/?#]*", url)
-    end = head.end() if head else 0
-    path = quote(url[end:].removeprefix("/"), safe="/:?#[]@!$&'()*+,;=%~", errors="replace")
-    return f"{url[:end].lower()}/{path}"
-
-
-def _code(text: str, keeps: _Keeps) -> str:
-    """Code with its addresses and mentions broken up, those that may stay apart."""
-    parts = []
-    end = 0
-    for match in _ADDRESS_IN_CODE.finditer(text):
-        url = _kept(match.group(), keeps)
-        if url and not _lengthens(text[match.end() : match.end() + 1]):
-            parts += [_ACTIVE_IN_CODE.sub(_broken, text[end : match.start()]), url]
-            end = match.start() + len(url)
-    return "".join([*parts, _ACTIVE_IN_CODE.sub(_broken, text[end:])])
-
-
-def _broken(match: re.Match[str]) -> str:
-    inert = {"at": "＠", "angle": "‹"}
-    return inert.get(match.lastgroup or "", f"[{match.group()}]")
-
-
-def _prose(line: str, keeps: _Keeps) -> str:
-    links = _Links(keeps)
+def _prose(line: str, keeps: Keeps) -> str:
+    links = Links(keeps)
     for text, is_code in _spans(line):
         if is_code:
-            links.add(_code(text, keeps), is_final=True)
+            links.add(inert_code(text, keeps), is_final=True)
         else:
             links.read(_decoded(text))
     return links.text()
@@ -248,169 +145,3 @@ def _decoded(text: str) -> str:
         return character if character in set(":/.@<>![]()\\") else match.group()
 
     return _ENTITY.sub(decode, text)
-
-
-class _Links:
-    """The pieces of one line, its links shrunk to what may stay of them.
-
-    A piece is final (code, and the marks of links that stay) or still to be made inert. Labels
-    nest and end in any order, hence one pass with a stack of the brackets that are open.
-    """
-
-    def __init__(self, keeps: _Keeps) -> None:
-        self._keeps = keeps
-        self._pieces: list[tuple[str, bool]] = []
-        self._openers: list[int] = []
-
-    def add(self, text: str, *, is_final: bool = False) -> None:
-        self._pieces.append((text, is_final))
-
-    def read(self, text: str) -> None:
-        """Add a text without code."""
-        position = 0
-        ends: dict[int, str] = {}  # where the label of a <url|label> ends, and what stands there
-        while match := _TOKEN.search(text, position):
-            self.add(text[position : match.start()])
-            position = match.end()
-            mark = match.group()
-            if mark == "]":
-                position = self._close(text, position)
-            elif mark == "<":
-                position = self._angle(text, match.start(), ends)
-            elif match.start() in ends:
-                self.add(ends[match.start()], is_final=ends[match.start()] != "")
-            else:
-                if mark != ">":
-                    self._openers.append(len(self._pieces))
-                self.add(mark)
-        self.add(text[position:])
-
-    def text(self) -> str:
-        """The line, with everything inert that is not final."""
-        parts: list[str] = []
-        pending: list[str] = []
-        for text, is_final in [*self._pieces, ("", True)]:
-            if not is_final:
-                pending.append(text)
-            else:
-                parts.append(_inert("".join(pending), self._keeps))
-                parts.append(text)
-                pending.clear()
-        return _joined(part for part in parts if part)
-
-    def _close(self, text: str, position: int) -> int:
-        """Where to read on after a closing bracket that ends before `position`."""
-        if not self._openers:
-            self.add("]")
-            return position
-        opener = self._openers.pop()
-        destination = _DESTINATION.match(text, position)
-        if destination:
-            self._shrink(opener, destination)
-            return destination.end()
-        label = self._pieces[opener + 1 :][:2]
-        reference = _REFERENCE.match(text, position)
-        # [1][2] are two citations.
-        if reference and not (len(label) == 1 and label[0][0].isdecimal()):
-            self._pieces[opener] = ("", False)
-            return reference.end()
-        self.add("]")
-        return position
-
-    def _shrink(self, opener: int, destination: re.Match[str]) -> None:
-        url = destination["angled"] or destination["plain"] or ""
-        if self._pieces[opener][0] == "[" and self._keeps(url):
-            self._pieces[opener] = ("[", True)
-            self.add(f"]({destination['raw']})", is_final=True)
-            return
-        mail = _MAILTO.fullmatch(url)
-        label = self._pieces[opener + 1 :]
-        self._pieces[opener] = ("", False)
-        if mail and label != [(mail["mail"], False)]:
-            self.add(f" ({mail['mail']})")
-
-    def _angle(self, text: str, start: int, ends: dict[int, str]) -> int:
-        """Where to read on after the `<` at `start`."""
-        match = _ANGLE.match(text, start)
-        if not match:
-            self.add("<")
-            return start + 1
-        url, label = match["url"], match["label"]
-        if label is None:
-            keeps = self._keeps(url)
-            mail = _MAILTO.fullmatch(url)
-            self.add(f"<{url}>" if keeps else mail["mail"] if mail else REMOVED, is_final=keeps)
-            return match.end()
-        keeps = self._keeps(url) and not _TOKEN.search(label)
-        if keeps and _DESTINATION.fullmatch(f"({url})"):
-            self.add("[", is_final=True)
-            ends[match.end("label")] = f"]({url})"
-        else:
-            ends[match.end("label")] = ""
-        return match.end()
-
-
-def _joined(parts: Iterator[str]) -> str:
-    """The parts as one text, a space where two would make a mark that neither is."""
-    joined: list[str] = []
-    for part in parts:
-        if joined and joined[-1][-1] + part[0] in {"![", "][", "``"}:
-            joined.append(" ")
-        joined.append(part)
-    return "".join(joined)
-
-
-def _inert(text: str, keeps: _Keeps) -> str:
-    """Text in which only addresses that may stay still do something."""
-
-    def replace(match: re.Match[str]) -> str:
-        found = match.group()
-        if match["address"]:
-            return _address(match, keeps)
-        if match["host"]:
-            return _host(found)
-        return {"@": "＠", "<": "‹", "]": "] "}[found]
-
-    return _ACTIVE.sub(replace, text)
-
-
-def _address(match: re.Match[str], keeps: _Keeps) -> str:
-    found = match.group()
-    url = _kept(found, keeps)
-    following = match.string[match.end() : match.end() + 1]
-    if url:
-        gap = " " if _lengthens(following) else ""
-        return url + gap + found[len(url) :]
-    url = _trimmed(found)
-    mail = _MAILTO.fullmatch(url)
-    before = match.string[match.start() - 1 : match.start()]
-    if mail and not _ACTIVE.search(mail["mail"]) and before not in {"@", "/", "\\", "<"}:
-        return mail["mail"] + found[len(url) :]
-    return REMOVED + found[len(url) :]
-
-
-def _lengthens(following: str) -> bool:
-    """Whether a reader of addresses may take the character behind one for a part of it."""
-    # Hosts and paths may be written in any script.
-    in_script = following > "\x7f" and following.isalnum()
-    return in_script or (following != "" and following in "<‹＠。．｡")
-
-
-def _host(found: str) -> str:
-    name, dot, top = found.rpartition(".")
-    return f"{name}[.]{top}" if dot and len(top) > 1 and top.isalpha() else found
-
-
-def _kept(found: str, keeps: _Keeps) -> str:
-    """The part of a found address that may stay, or nothing."""
-    return next((url for url in (found, _trimmed(found)) if keeps(url)), "")
-
-
-def _trimmed(found: str) -> str:
-    """An address without the punctuation of the sentence around it."""
-    surplus = found.count(")") - found.count("(")
-    end = len(found)
-    while end and (found[end - 1] in ".,;:!?'*_~" or (found[end - 1] == ")" and surplus > 0)):
-        surplus -= found[end - 1] == ")"
-        end -= 1
-    return found[:end]

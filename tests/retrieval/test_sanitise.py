@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.sanitise import REMOVED, StreamSanitiser, sanitise
+from retrieval.links import REMOVED
+from retrieval.sanitise import StreamSanitiser, sanitise
 
 ALLOWED = (
     "https://handbook.example.com/it/vpn",
@@ -314,12 +315,12 @@ def test_a_stream_lets_settled_words_out_before_the_line_ends() -> None:
     ],
 )
 def test_an_adversarial_text_takes_linear_time(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     clean(unit * (100_000 // len(unit)))
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_many_lengths_of_backticks_take_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     clean(" ".join("`" * n for n in range(1, 450)))
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
