@@ -65,10 +65,10 @@ def in_bytes(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     levels, scales = torch.empty_like(weight, dtype=torch.int8), []
     # As many rows as the processor's cache holds in float32; the whole would go through memory.
     rows = max(1, CACHED // weight.shape[1])
-    for part, target in zip(weight.split(rows), levels.split(rows), strict=True):
-        floats = part.float()
+    for start in range(0, len(weight), rows):
+        floats = weight[start : start + rows].float()
         scale = floats.abs().amax(dim=1).div_(127).clamp_min_(1e-8)
-        target.copy_((floats * scale.reciprocal()[:, None]).round_())
+        levels[start : start + rows] = (floats * scale.reciprocal()[:, None]).round_()
         scales.append(scale)
     return levels, torch.cat(scales)
 
