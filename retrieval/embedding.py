@@ -66,7 +66,7 @@ class Embedder:
     ) -> Vectors:
         """A row for each text, in the order of the texts; no texts give no rows.
 
-        `on_batch` is told, after each batch, how many texts the batch held.
+        `on_batch` is told, after each batch, how many texts are done.
         """
         return self._rows(self._passage_prefix, texts, on_batch)
 
@@ -90,10 +90,12 @@ class Embedder:
         self, prefix: str, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), np.float32)
+        done = 0
         for numbers in self._batches(texts):
             vectors[numbers] = self._vectors([prefix + texts[n] for n in numbers])
+            done += len(numbers)
             if on_batch:
-                on_batch(len(numbers))
+                on_batch(done)
         return vectors
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:

@@ -194,14 +194,10 @@ class _Update:
         texts = {passage.content_hash: passage.indexed_text for passage in passages}
         known = _vectors(self.known) if self._is_embedder_known else {}
         new = [hash_ for hash_ in texts if hash_ not in known]
-        done = 0
-
-        def on_batch(count: int) -> None:
-            nonlocal done
-            done += count
-            self._on_progress("embedding", done, len(new))
-
-        vectors = self._embedder.embed_passages([texts[hash_] for hash_ in new], on_batch=on_batch)
+        vectors = self._embedder.embed_passages(
+            [texts[hash_] for hash_ in new],
+            on_batch=lambda done: self._on_progress("embedding", done, len(new)),
+        )
         known |= zip(new, vectors, strict=True)
         rows = [known[passage.content_hash] for passage in passages]
         return np.array(rows, np.float32).reshape(-1, self._embedder.dimension), len(new)

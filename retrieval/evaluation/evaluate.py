@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from retrieval.evaluation.dataset import Dataset, Query, ReferenceAnswer
 from retrieval.evaluation.metrics import auroc, ndcg, recall, reciprocal_rank, token_f1
 from retrieval.language import language_of
-from retrieval.records import Answer, Document, Passage, Section, Vectors
+from retrieval.records import Answer, Document, Section
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,7 +117,10 @@ def build_library(
             for document in documents
             for passage in split(document, token_spans=embedder.token_spans, max_tokens=most)
         ]
-        vectors = _embed(passages, embedder, on_progress)
+        vectors = embedder.embed_passages(
+            [passage.indexed_text for passage in passages],
+            on_batch=lambda done: on_progress("embedding", done, len(passages)),
+        )
         sources = [document.source for document in documents]
         content = Content(sources, passages, (), vectors)
         manifest = write_generation(
@@ -125,17 +128,6 @@ def build_library(
         )
         publish(own.index_folder, manifest.name)
     return Library(own, embedder)
-
-
-def _embed(passages: Sequence[Passage], embedder: Embedder, on_progress: Progress) -> Vectors:
-    done = 0
-
-    def count(batch: int) -> None:
-        nonlocal done
-        done += batch
-        on_progress("embedding", done, len(passages))
-
-    return embedder.embed_passages([p.indexed_text for p in passages], on_batch=count)
 
 
 def spread(items: Sequence[T], limit: int | None) -> Sequence[T]:
