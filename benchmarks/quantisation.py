@@ -1,0 +1,121 @@
+"""Answers of the generator in 8-bit integers beside those in its own precision.
+
+    python -m benchmarks.quantisation [--questions N]
+
+The questions are those of examples/questions.jsonl that examples/handbook answers, evenly spread,
+each in the usual prompt. An answer holds the fact if one of the accepted texts stands in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from retrieval.embedding import Embedder
+from retrieval.evaluation.evaluate import spread
+from retrieval.generation.batching import Batcher
+from retrieval.generation.generator import (
+    CausalGenerator,
+    Generator,
+    load_generator,
+    load_model,
+    stopping_ids,
+)
+from retrieval.indexing import update_index
+from retrieval.language import language_of
+from retrieval.library import Library
+from retrieval.models.catalogue import resolve
+from retrieval.models.device import choose_device, use_threads
+from retrieval.prompt import build_prompt
+from retrieval.search import Searcher
+from retrieval.settings import Settings, load_settings
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+class PlainGenerator(CausalGenerator):
+    """The generator as it is stored, with none of its layers replaced."""
+
+    def __init__(self, settings: Settings) -> None:
+        folder = resolve(settings.generator, models_folder=settings.models_folder)
+        device = choose_device(settings)
+        use_threads(device)
+        tokenizer = AutoTokenizer.from_pretrained(folder.path)
+        model = load_model(folder.path, device, "causal")
+        super(CausalGenerator, self).__init__(folder.id, model, tokenizer)
+        stop_ids = stopping_ids(model, tokenizer)
+        self._batcher = Batcher(model, stop_ids=stop_ids, cache_dtype=device.dtype)
+
+
+def prompts(
+    questions: Sequence[dict[str, Any]], settings: Settings, generator: Generator
+) -> list[str]:
+    """What the generator would be asked, with the passages that search finds."""
+    embedder = Embedder.load(settings)
+    with TemporaryDirectory() as home:
+        own = settings.model_copy(update={"home": Path(home)})
+        update_index([EXAMPLES / "handbook"], settings=own, embedder=embedder)
+        searcher = Library(own, embedder).searcher()
+        return [rendered(row["question"], searcher, settings, generator) for row in questions]
+
+
+def rendered(question: str, searcher: Searcher, settings: Settings, generator: Generator) -> str:
+    """The prompt of one question."""
+    prompt = build_prompt(
+        question,
+        searcher.search(question, k=settings.hits),
+        language=language_of(question),
+        count_tokens=generator.count_tokens,
+        max_tokens=settings.prompt_tokens,
+    )
+    return generator.render([("system", prompt.system), ("user", prompt.user)])
+
+
+def answers(generator: Generator, asked: Sequence[str], max_tokens: int) -> list[str]:
+    """What the generator writes, eight prompts at a time."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        written = list(pool.map(lambda p: generator.generate(p, max_tokens=max_tokens).text, asked))
+    print(f"{type(generator).__name__}: {time.perf_counter() - began:.0f} s", flush=True)
+    return written
+
+
+def holds_fact(text: str, accepted: Sequence[str]) -> bool:
+    """Whether one of the accepted answers stands in the text."""
+    return any(answer.casefold() in text.casefold() for answer in accepted)
+
+
+def main() -> None:
+    """Ask both and print how many answers hold the fact."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--questions", type=int)
+    options, settings = parser.parse_args(), load_settings()
+    lines = (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    answerable = [row for row in map(json.loads, lines) if not row["unanswerable"]]
+    questions = spread(answerable, options.questions)
+    generator = load_generator(settings)
+    asked = prompts(questions, settings, generator)
+    written = {"int8": answers(generator, asked, settings.answer_tokens)}
+    generator.close()
+    plain = PlainGenerator(settings)
+    written["plain"] = answers(plain, asked, settings.answer_tokens)
+    plain.close()
+    for name, texts in written.items():
+        held = [
+            holds_fact(text, row["answers"]) for row, text in zip(questions, texts, strict=True)
+        ]
+        print(f"{name}: {sum(held)} of {len(held)} answers hold the fact")
+    same = sum(a == b for a, b in zip(*written.values(), strict=True))
+    print(f"word for word the same: {same} of {len(questions)}")
+
+
+if __name__ == "__main__":
+    main()
