@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,7 +14,7 @@ from pydantic_settings import (
 from pydantic_settings.sources import ConfigFileSourceType
 
 from retrieval.errors import SettingsError
-from retrieval.settings import CONFIG_FILE, explain
+from retrieval.settings import CONFIG_FILE, read
 
 APPS_PAGE = "https://api.slack.com/apps"
 
@@ -72,7 +72,9 @@ class _SlackTable(TomlConfigSettingsSource):
     def _read_files(
         self, files: ConfigFileSourceType | None, deep_merge: bool = False
     ) -> dict[str, Any]:
-        table: dict[str, Any] = super()._read_files(files, deep_merge).get("slack", {})
+        table = super()._read_files(files, deep_merge).get("slack", {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"{CONFIG_FILE}: slack is not a table; write it as [slack]")
         return table
 
 
@@ -83,10 +85,7 @@ def load_slack_settings() -> SlackSettings:
         SettingsError: If a token is missing or cannot be one, or a value cannot be used; the
             message names the setting and where to find it.
     """
-    try:
-        settings = SlackSettings()
-    except ValidationError as error:
-        raise SettingsError(explain(error, prefix="SLACK_")) from error
+    settings = read(SlackSettings, prefix="SLACK_")
     _check_token(
         settings.bot_token, "SLACK_BOT_TOKEN", "xoxb-", "OAuth & Permissions > Bot User OAuth Token"
     )

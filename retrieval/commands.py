@@ -55,17 +55,23 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
 
 @click.command()
 @click.argument("query")
-@click.option("-k", "count", default=5, show_default=True, help="How many hits.")
+@click.option(
+    "-k", "count", default=5, show_default=True, type=click.IntRange(min=1), help="How many hits."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per hit and line.")
 @audience_option
 def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> None:
     """Show what is found for QUERY, with scores and where each passage comes from."""
     from retrieval.card import hit_json, render_hit
     from retrieval.embedding import Embedder
+    from retrieval.index import current
     from retrieval.library import Library
+    from retrieval.questions import clean
     from retrieval.settings import load_settings
 
     settings = load_settings()
+    query = clean(query, max_chars=settings.max_question_chars)
+    current(settings.index_folder)  # before a model is loaded for nothing
     searcher = Library(settings, Embedder.load(settings, on_progress=_say)).searcher()
     hits = searcher.search(query, k=count, audience=_audience(labels))
     for number, hit in enumerate(hits, start=1):
@@ -82,9 +88,12 @@ def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
     """Answer QUESTION from the indexed documents, with citations."""
     from retrieval.answering import load_answerer
     from retrieval.card import card_json, render_card
+    from retrieval.index import current
     from retrieval.settings import load_settings
 
-    answerer = load_answerer(load_settings(), on_progress=_say)
+    settings = load_settings()
+    current(settings.index_folder)  # before a model is loaded for nothing
+    answerer = load_answerer(settings, on_progress=_say)
     answer = answerer.answer(question, audience=_audience(labels))
     click.echo(card_json(answer) if as_json else render_card(answer))
 
@@ -94,10 +103,13 @@ def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
 def chat(labels: tuple[str, ...]) -> None:
     """Ask one question after the other; follow-ups may point back. An empty line ends it."""
     from retrieval.answering import load_answerer
+    from retrieval.index import current
     from retrieval.records import Message
     from retrieval.settings import load_settings
 
-    answerer = load_answerer(load_settings(), on_progress=_say)
+    settings = load_settings()
+    current(settings.index_folder)  # before a model is loaded for nothing
+    answerer = load_answerer(settings, on_progress=_say)
     audience = _audience(labels)
     thread: list[Message] = []
     while question := click.prompt("", prompt_suffix="› ", default="", show_default=False).strip():
@@ -221,4 +233,6 @@ def summary(report: IndexReport) -> str:
             lines.append(
                 f"  … and {len(report.failures) - _FAILURES_SHOWN} more, in failures.jsonl"
             )
+    if not report.passages:
+        lines.append("No text was found to search: are these the folders that hold the documents?")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ import numpy as np
 
 from retrieval.content import EMPTY, Content, read_content
 from retrieval.documents import Failure, File, Reader, find_files
+from retrieval.errors import IndexCorruptError, IndexMismatchError
 from retrieval.index import (
     Recipe,
     current,
@@ -204,7 +205,12 @@ class _Update:
 
 
 def _last_roots(home: Path) -> list[Path]:
-    return [Path(root) for root in read_manifest(current(home)).roots]
+    try:
+        return [Path(root) for root in read_manifest(current(home)).roots]
+    except (IndexCorruptError, IndexMismatchError) as error:
+        raise IndexCorruptError(
+            "the index no longer tells which folders it is of; run `whimbrel index --full FOLDER…`"
+        ) from error
 
 
 def _by_file(content: Content) -> dict[str, Parsed]:

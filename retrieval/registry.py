@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from retrieval.errors import BusyError
 POINTER = "current"
 LOCK = "lock"
 
+_UNFIT = re.compile(r"[^\w-]", re.ASCII)
+
 
 @contextmanager
 def building(home: Path) -> Iterator[None]:
@@ -29,7 +32,8 @@ def building(home: Path) -> Iterator[None]:
     Raises:
         BusyError: If another process or thread holds it.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    # What is built may come from documents that not everybody may read.
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,9 +66,11 @@ def new_folder(home: Path) -> Iterator[Path]:
 def served(home: Path) -> Path | None:
     """The folder that the pointer names; None if nothing was published."""
     try:
-        return home / (home / POINTER).read_text(encoding="utf-8").strip()
+        name = (home / POINTER).read_bytes().decode(errors="replace").strip()
     except FileNotFoundError:
         return None
+    # A damaged pointer names a folder that does not exist, and never one elsewhere.
+    return home / (_UNFIT.sub("_", name) or "_")
 
 
 def publish(home: Path, name: str) -> None:

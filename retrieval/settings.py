@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -12,10 +13,13 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 
 from retrieval.errors import SettingsError
 
 CONFIG_FILE = Path("whimbrel.toml")
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -84,13 +88,27 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: If a value cannot be used; the message names the setting.
     """
+    return read(Settings, prefix="WHIMBREL_")
+
+
+def read(kind: type[S], *, prefix: str) -> S:
+    """The settings of a kind, from their sources.
+
+    Raises:
+        SettingsError: If a value or the file cannot be used; the message names which.
+    """
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
-        raise SettingsError(explain(error)) from error
+        raise SettingsError(explain(error, prefix=prefix)) from error
+    except SourceError as error:
+        hint = "in the environment, lists and tables are written as JSON"
+        raise SettingsError(f"{prefix}…: {error}; {hint}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{CONFIG_FILE} cannot be read: {error}") from error
 
 
-def explain(error: ValidationError, *, prefix: str = "WHIMBREL_") -> str:
+def explain(error: ValidationError, *, prefix: str) -> str:
     """One line a person can act on for each setting that pydantic refused."""
     return "\n".join(
         f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
