@@ -23,7 +23,7 @@ class SlackSettings(BaseSettings):
     """Every value can be set as `SLACK_<NAME>` or in `[slack]`; the environment wins."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SLACK_", toml_file=CONFIG_FILE, extra="ignore", frozen=True
+        env_prefix="SLACK_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
 
     bot_token: SecretStr | None = Field(default=None, description="starts with xoxb-")

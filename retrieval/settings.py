@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,6 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 from pydantic_settings import SettingsError as SourceError
+from pydantic_settings.sources import ConfigFileSourceType
 
 from retrieval.errors import SettingsError
 
@@ -26,7 +28,7 @@ class Settings(BaseSettings):
     """Every value can be set as `WHIMBREL_<NAME>` or in `whimbrel.toml`; the environment wins."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WHIMBREL_", toml_file=CONFIG_FILE, extra="ignore", frozen=True
+        env_prefix="WHIMBREL_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
 
     home: Path = Field(Path(".whimbrel"), description="database, index and unpacked models")
@@ -79,7 +81,17 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _TomlTable(settings_cls)
+
+
+class _TomlTable(TomlConfigSettingsSource):
+    """The whole file but for [slack], which is the bot's."""
+
+    def _read_files(
+        self, files: ConfigFileSourceType | None, deep_merge: bool = False
+    ) -> dict[str, Any]:
+        values = super()._read_files(files, deep_merge)
+        return {name: value for name, value in values.items() if name != "slack"}
 
 
 def load_settings() -> Settings:
@@ -111,6 +123,11 @@ def read(kind: type[S], *, prefix: str) -> S:
 def explain(error: ValidationError, *, prefix: str) -> str:
     """One line a person can act on for each setting that pydantic refused."""
     return "\n".join(
-        f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+        f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {_problem(problem)}"
         for problem in error.errors()
     )
+
+
+def _problem(problem: ErrorDetails) -> str:
+    # A misspelt `audiences` must not leave restricted documents public.
+    return "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]

@@ -124,7 +124,13 @@ def resolve(name: str, *, models_folder: Path, on_progress: Progress | None = No
 
 
 def from_folder(path: Path) -> ModelFolder:
-    """The model in an existing folder."""
+    """The model in an existing folder.
+
+    Raises:
+        ModelNotFoundError: If the folder holds no model's configuration.
+    """
+    if not any((path / name).is_file() for name in ("config.json", "modules.json")):
+        raise ModelNotFoundError(f"{path} holds no model: it has no config.json or modules.json")
     revision = fingerprint(path)
     return ModelFolder(str(path), path, f"{path.resolve().name}@{revision[:8]}", revision, "folder")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retrieval.errors import SettingsError
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,14 +26,20 @@ class Device:
 
 
 def choose_device(settings: Settings) -> Device:
-    """The device that the settings ask for; `auto` takes the fastest one present."""
+    """The device that the settings ask for; `auto` takes the fastest one present.
+
+    Raises:
+        SettingsError: If the device that is asked for is not there.
+    """
     import torch
 
     threads = settings.threads or physical_cores()
-    name = settings.device
+    name: str = settings.device
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        is_mac = torch.backends.mps.is_available()
-        name = "cuda" if torch.cuda.is_available() else "mps" if is_mac else "cpu"
+        name = next((each for each, is_there in present.items() if is_there), "cpu")
+    if not present.get(name, True):
+        raise SettingsError(f"WHIMBREL_DEVICE is {name}, but torch finds none here; try `auto`")
     if name == "cuda":
         return Device(name, torch.bfloat16, threads)
     if name == "mps":

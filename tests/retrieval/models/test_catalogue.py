@@ -27,9 +27,15 @@ def test_an_existing_folder_comes_before_any_other_meaning_of_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "all-minilm-l6-v2").mkdir()
+    (tmp_path / "all-minilm-l6-v2" / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     found = resolve("all-minilm-l6-v2", models_folder=tmp_path)
     assert (found.source, found.path) == ("folder", Path("all-minilm-l6-v2"))
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="holds no model"):
+        resolve(str(tmp_path), models_folder=tmp_path)
 
 
 def test_a_folders_id_changes_with_its_weights_and_not_with_its_place(tmp_path: Path) -> None:
@@ -37,6 +43,7 @@ def test_a_folders_id_changes_with_its_weights_and_not_with_its_place(tmp_path: 
     for place, weights in (("here", b"1" * 9), ("there", b"1" * 9), ("changed", b"2" * 9)):
         folder = tmp_path / place / "tuned"
         folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
         (folder / "model.safetensors").write_bytes(weights)
         ids.append(resolve(str(folder), models_folder=tmp_path).id)
     assert ids[0] == ids[1] != ids[2]

@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
 import torch
 
+from retrieval.errors import SettingsError
 from retrieval.models.device import choose_device, has_fast_bfloat16, physical_cores
 from retrieval.settings import Settings
 
@@ -20,6 +22,8 @@ def test_by_default_each_physical_core_gets_one_thread(tmp_path: Path) -> None:
     assert choose_device(Settings(home=tmp_path)).threads == physical_cores() >= 1
 
 
-def test_a_device_that_is_named_is_not_second_guessed(tmp_path: Path) -> None:
-    device = choose_device(Settings(home=tmp_path, device="cuda"))
-    assert (device.name, device.dtype) == ("cuda", torch.bfloat16)
+def test_a_device_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    for name in (name for name, is_there in present.items() if not is_there):
+        with pytest.raises(SettingsError, match=f"WHIMBREL_DEVICE is {name}"):
+            choose_device(Settings.model_validate({"home": tmp_path, "device": name}))
