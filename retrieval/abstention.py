@@ -29,8 +29,8 @@ JUDGE_FILE = "judge.json"
 def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, float]:
     """What is seen of a search's hits, best first; all 0 where nothing was found.
 
-    `chance` is the cosine of ranks 11 to 50 in an ordinary corpus; it stands in for them in one
-    that is too small to have them.
+    `chance` is the mean cosine of a question with the passages of its corpus; it stands in for
+    the ranks that a small corpus does not have.
 
     - `gap`: how far the highest cosine stands above the mean cosine of ranks 11 to 50, as a share
       of the way from there to 1. Every embedder's cosines live in a band of their own; this

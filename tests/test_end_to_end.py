@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -161,3 +163,33 @@ def test_a_wrong_setting_is_named(
     (tmp_path / "whimbrel.toml").write_text(toml)
     monkeypatch.chdir(tmp_path)
     assert named in str(run_in(tmp_path)("ask", "How many?").exception)
+
+
+def test_the_default_generator_names_a_fact_in_its_own_words(run: Run) -> None:
+    question = "How many days of annual leave do I get?"
+    result = run("ask", "--json", question, WHIMBREL_GENERATOR="qwen2.5-coder-0.5b-instruct")
+    answer = json.loads(result.stdout)
+    assert answer["method"] == "generated"
+    assert "26" in answer["text"]
+    assert cited(answer) == ["handbook/people/leave.md"]
+    assert answer["generator"].startswith("qwen2.5-coder-0.5b-instruct@")
+
+
+def test_judged_questions_are_searched_answered_and_saved(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "tea"
+    folder.mkdir()
+    corpus = '{"_id": "d", "title": "Tea", "text": "Tea is served at four in the galley."}\n'
+    with gzip.open(folder / "corpus.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write(corpus)
+    (folder / "queries.jsonl").write_text('{"_id": "q", "text": "When is tea served?"}\n')
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\td\t1\n")
+    (folder / "answers.jsonl").write_text(
+        '{"_id": "q", "question": "When is tea served?", "answers": ["at four"],'
+        ' "unanswerable": false, "doc_ids": ["d"]}\n'
+    )
+    result = run("evaluate", "--answers", str(folder))
+    assert result.exit_code == 0
+    assert re.search(r"\| tea +\| en +\| 1 +\| 1\.000", result.stdout)
+    saved = Path(result.stdout.split("every ranking and answer: ")[1].strip())
+    assert {path.name for path in saved.iterdir()} >= {"table.md", "rankings.jsonl"}
+    assert json.loads((saved / "replies.jsonl").read_text())["id"] == "q"

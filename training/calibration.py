@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.abstention import BACKGROUND_HITS, Judge, background_of, features
+from retrieval.abstention import BACKGROUND_HITS, Judge, features
 from retrieval.errors import DataError
 from retrieval.evaluation.dataset import Dataset
 from retrieval.evaluation.metrics import auroc
@@ -25,12 +26,16 @@ MAX_FALSE_ABSTENTIONS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What search finds for one question, and whether the documents hold the answer."""
+    """What search finds for one question, and whether the documents hold the answer.
+
+    `chance` is the mean cosine of the question with all passages of its corpus.
+    """
 
     id: str
     data: str
     question: str
     hits: tuple[Hit, ...]
+    chance: float
     is_answerable: bool
 
     @property
@@ -65,12 +70,14 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
     if not dataset.answers:
         raise DataError(f"{dataset.name} has no answers.jsonl, which says what is unanswerable")
     searcher = library.searcher()
+    centre = searcher.index.vectors.mean(axis=0)
     return [
         Example(
             reference.id,
             dataset.name,
             reference.question,
             tuple(searcher.search(reference.question, k=BACKGROUND_HITS)),
+            float(library.embedder.embed_query(reference.question)[0] @ centre),
             not reference.is_unanswerable,
         )
         for reference in dataset.answers
@@ -137,12 +144,11 @@ def _measure(judge: Judge, data: str, rows: Sequence[Example]) -> Measured:
 
 
 def _chance(rows: Sequence[Example]) -> float:
-    """The mean cosine of ranks 11 to 50 over all searches that reach so far."""
-    dense = [
-        sorted((h.dense for h in row.hits if h.dense is not None), reverse=True) for row in rows
-    ]
-    deep = [each for each in dense if len(each) >= BACKGROUND_HITS // 2]
-    return round(float(np.mean([background_of(each, chance=each[-1]) for each in deep])), 4)
+    """The mean cosine of a question with any passage of its corpus, data sets equal."""
+    by_data: dict[str, list[float]] = {}
+    for row in rows:
+        by_data.setdefault(row.data, []).append(row.chance)
+    return round(fmean(map(fmean, by_data.values())), 4)
 
 
 def _weights(rows: Sequence[Example]) -> npt.NDArray[np.float64]:

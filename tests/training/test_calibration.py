@@ -32,7 +32,7 @@ def found(best: float) -> tuple[Hit, ...]:
 def example(id: str, *, is_answerable: bool, seed: int) -> Example:  # noqa: A002
     noise = random.Random(seed).gauss(0, 0.02)
     best = (0.90 if is_answerable else 0.84) + noise
-    return Example(id, "ropes", "Which rule?", found(best), is_answerable)
+    return Example(id, "ropes", "Which rule?", found(best), 0.8, is_answerable)
 
 
 ROWS = [example(f"q{n}", is_answerable=n % 2 == 0, seed=n) for n in range(120)]
