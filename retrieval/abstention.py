@@ -41,7 +41,7 @@ def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, flo
     dense = sorted((hit.dense for hit in hits if hit.dense is not None), reverse=True)
     asked = set(terms(query))
     found = {term for hit in hits[:3] for term in terms(hit.passage.indexed_text)}
-    background = background_of(dense, chance=chance)
+    background = _background(dense, chance=chance)
     above_chance = max(1 - background, _LEAST_BAND)
     return {
         "gap": (dense[0] - background) / above_chance if dense else 0.0,
@@ -50,7 +50,7 @@ def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, flo
     }
 
 
-def background_of(cosines: Sequence[float], *, chance: float) -> float:
+def _background(cosines: Sequence[float], *, chance: float) -> float:
     """The mean cosine of ranks 11 to 50, each missing one counted as `chance`."""
     ranks = BACKGROUND_HITS - _BEST_HITS
     known = cosines[_BEST_HITS:BACKGROUND_HITS]
