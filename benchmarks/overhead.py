@@ -24,8 +24,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from bot.database import Database
-from bot.log import ConversationLog, Turn
+from bot.store.database import Database
+from bot.store.log import ConversationLog, Turn
 from retrieval.abstention import load_judge
 from retrieval.answering import Answerer
 from retrieval.embedding import Embedder

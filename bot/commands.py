@@ -9,7 +9,7 @@ import click
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from bot.admin import Progress, Reindexer
+    from bot.admin.reindex import Progress, Reindexer
     from bot.settings import SlackSettings
     from retrieval.answering import Answerer
     from retrieval.embedding import Embedder

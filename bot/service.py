@@ -26,17 +26,19 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.admin import CommandHandler, People, Reindexer, ReindexHandler
-from bot.app import build_app
-from bot.audience import Audiences
-from bot.database import Database
-from bot.feedback import RatingHandler
-from bot.inbox import Inbox
-from bot.log import ConversationLog
-from bot.outbox import Outbox, reason
-from bot.questions import Answerer, QuestionHandler, RefusalHandler
+from bot.admin.commands import CommandHandler
+from bot.admin.people import People
+from bot.admin.reindex import Reindexer, ReindexHandler
+from bot.asking.audience import Audiences
+from bot.asking.questions import Answerer, QuestionHandler, RefusalHandler
+from bot.feedback.ratings import RatingHandler
+from bot.incoming.app import build_app
+from bot.incoming.web import health_routes, listen, slack_route
+from bot.outgoing.outbox import Outbox, reason
 from bot.settings import SlackSettings
-from bot.web import health_routes, listen, slack_route
+from bot.store.database import Database
+from bot.store.inbox import Inbox
+from bot.store.log import ConversationLog
 from bot.worker import Lane, Worker
 from retrieval.errors import SettingsError
 
@@ -170,7 +172,9 @@ class Bot:
             (
                 Lane(("question",), self.settings.workers),
                 Lane(("reindex",), 1),
-                Lane(("refusal", "command", "vote"), 4),
+                Lane(("refusal", "overheard", "stop", "change", "vote"), 4),
+                # Modals must open within seconds of the click.
+                Lane(("command", "config", "card", "review", "home"), 4),
             )
         )
 

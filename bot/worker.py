@@ -15,8 +15,8 @@ from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
-from bot.inbox import BrokenOffError, Inbox, Job, Kind, LeaseLostError
-from bot.outbox import SlackUnreachableError
+from bot.outgoing.outbox import SlackUnreachableError
+from bot.store.inbox import BrokenOffError, Inbox, Job, Kind, LeaseLostError
 from retrieval.errors import RetrievalError
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.admin import Reindexer
-from bot.questions import Answerer
+from bot.admin.reindex import Reindexer
+from bot.asking.questions import Answerer
 from bot.service import Bot
 from bot.settings import SlackSettings
 from tests.fakes import FolderReindexer, SentenceAnswerer

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.intake import COMMANDS, EVENTS
+from bot.incoming.events import EVENTS
+from bot.incoming.slash import COMMANDS
 from tests.bot.conftest import House, settled
 from tests.slack_server import METHOD_SCOPES, Fault, event, mention, slash
 
@@ -32,7 +33,7 @@ def manifest() -> Any:
 
 def called_methods() -> set[str]:
     """The Web API methods that the bot's code calls."""
-    source = "".join(path.read_text() for path in (ROOT / "bot").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "bot").rglob("*.py"))
     names = re.findall(r"(?:client|poster)\.((?:chat|users|conversations|reactions)_\w+)\(", source)
     return {re.sub("_", ".", name, count=1) for name in names}
 

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from bot.database import Database
-from bot.inbox import Inbox
 from bot.service import run_until_stopped
+from bot.store.database import Database
+from bot.store.inbox import Inbox
 from retrieval.errors import SettingsError
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer

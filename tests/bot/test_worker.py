@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Database
-from bot.inbox import Delivery, Inbox, Job
-from bot.outbox import SlackUnreachableError
+from bot.outgoing.outbox import SlackUnreachableError
+from bot.store.database import Database
+from bot.store.inbox import Delivery, Inbox, Job
 from bot.worker import MAX_FAULTS, PATIENCE_S, Lane, Worker
 
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bot.inbox import Inbox, Job
-from bot.intake import Rating
-from bot.log import ConversationLog, Vote
+from bot.incoming.payloads import Rating
+from bot.store.inbox import Inbox, Job
+from bot.store.log import ConversationLog, Vote
 
 logger = logging.getLogger(__name__)
 

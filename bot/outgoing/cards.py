@@ -18,7 +18,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
-from bot.intake import BAD, FEEDBACK_ACTION, GOOD
+from bot.incoming.gestures import BAD, FEEDBACK_ACTION, GOOD
 from bot.strings import Strings, strings_for
 from retrieval.records import Answer, Passage
 

@@ -6,7 +6,7 @@ import stat
 import threading
 from pathlib import Path
 
-from bot.database import Database
+from bot.store.database import Database
 
 
 async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_path: Path) -> None:

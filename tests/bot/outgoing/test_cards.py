@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cards import answer_cards, escape, fallback, split_markdown
+from bot.outgoing.cards import answer_cards, escape, fallback, split_markdown
 from retrieval.records import Citation, Source
 from tests.fakes import SentenceAnswerer, passage
 from tests.slack_server import check_message

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from bot.database import Database
+from bot.store.database import Database
 from retrieval.records import Answer, Citation, Message
 
 Value = Literal[-1, 1]

@@ -9,9 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bot.database import Database
+from bot.store.database import Database
 
-Kind = Literal["question", "refusal", "command", "reindex", "vote"]
+Kind = Literal[
+    "question",
+    "refusal",
+    "overheard",
+    "stop",
+    "change",
+    "command",
+    "config",
+    "reindex",
+    "vote",
+    "card",
+    "review",
+    "home",
+]
+"""Who handles it: see `Bot`, which has one handler for each."""
 
 LEASE_S = 30.0
 """A job whose worker has not been heard of for so long is given to another one."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Database
-from bot.inbox import Delivery, Inbox, Job, Kind, LeaseLostError
+from bot.store.database import Database
+from bot.store.inbox import Delivery, Inbox, Job, Kind, LeaseLostError
 
 
 class Clock:
@@ -145,8 +145,8 @@ def test_a_transaction_that_fails_leaves_the_job_as_it_was(inbox: Inbox) -> None
 WORK = """
 import sys
 from pathlib import Path
-from bot.database import Database
-from bot.inbox import Inbox
+from bot.store.database import Database
+from bot.store.inbox import Inbox
 database = Database(Path(sys.argv[1]))
 inbox = Inbox(database, lease_s=0.05)
 print("ready", flush=True)

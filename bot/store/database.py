@@ -215,3 +215,11 @@ def m003_votes(db: sqlite_utils.Database) -> None:
         pk="id",
         foreign_keys=[("turn_id", "turns", "id")],
     )
+
+
+@migrations()
+def m004_channels(db: sqlite_utils.Database) -> None:
+    """What admins have set for each channel, as JSON."""
+    db.table("channels").create(
+        {"channel": str, "config": str, "changed_by": str, "changed": float}, pk="channel"
+    )

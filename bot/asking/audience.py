@@ -9,8 +9,8 @@ from collections.abc import Callable
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.intake import Question
-from bot.outbox import reason
+from bot.incoming.payloads import Question
+from bot.outgoing.outbox import reason
 from bot.settings import SlackSettings
 from retrieval.records import PUBLIC
 

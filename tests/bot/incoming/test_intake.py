@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from bot.inbox import Delivery
-from bot.intake import Question, Rating, plain, read
+from bot.incoming.intake import read
+from bot.incoming.payloads import Question, Rating
+from bot.incoming.text import plain
+from bot.store.inbox import Delivery
 from tests.slack_server import (
     BOT_USER,
     direct_message,

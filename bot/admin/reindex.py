@@ -1,4 +1,4 @@
-"""What `/whimbrel` does: help, status, and reindexing with its progress shown in place."""
+"""Reindexing from Slack, with its progress shown in place."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from slack_sdk.web.async_client import AsyncWebClient
-
-from bot.cards import escape, notice
-from bot.inbox import BrokenOffError, Inbox, Job
-from bot.intake import Command
-from bot.log import ConversationLog
-from bot.outbox import Outbox
-from bot.settings import SlackSettings
+from bot.admin.people import People
+from bot.incoming.payloads import Command
+from bot.outgoing.cards import escape, notice
+from bot.outgoing.outbox import Outbox
+from bot.store.inbox import BrokenOffError, Inbox, Job
 from bot.strings import Strings, strings_for
 from retrieval.errors import RetrievalError
 
@@ -30,53 +27,6 @@ class Reindexer(Protocol):
     """Brings the index up to date; the caller gets a sentence on what has changed."""
 
     def __call__(self, *, full: bool, on_progress: Progress) -> str: ...
-
-
-class People:
-    """Who somebody is, as far as commands need to know."""
-
-    def __init__(self, settings: SlackSettings, client: AsyncWebClient) -> None:
-        self._settings = settings
-        self._client = client
-
-    async def look_up(self, user: str) -> tuple[bool, Strings]:
-        """Whether a person is an admin, and the words of their language."""
-        info = (await self._client.users_info(user=user, include_locale=True))["user"]
-        is_admin = bool(info.get("is_admin") or info.get("is_owner"))
-        strings = strings_for(str(info.get("locale", "")).partition("-")[0])
-        return is_admin or user in self._settings.admins, strings
-
-
-class CommandHandler:
-    """`/whimbrel status`, and help for everything else."""
-
-    def __init__(self, inbox: Inbox, log: ConversationLog, outbox: Outbox, people: People) -> None:
-        self._inbox = inbox
-        self._log = log
-        self._outbox = outbox
-        self._people = people
-
-    async def handle(self, job: Job) -> None:
-        command = Command(**job.payload)
-        _, strings = await self._people.look_up(job.user)
-        text = strings.help
-        if command.text.lower() == "status":
-            text = await self._inbox.database.run(self._status, strings)
-        await self._outbox.respond(command.response_url, job.user, (notice(text),))
-        await self._inbox.database.run(self._inbox.finish, job)
-
-    async def apologise(self, job: Job, _error: Exception) -> None:
-        card = notice(strings_for("en").failed.format(error_id=job.error_id))
-        await self._outbox.respond(Command(**job.payload).response_url, job.user, [card])
-
-    def _status(self, strings: Strings) -> str:
-        counts = self._inbox.counts()
-        return strings.status.format(
-            waiting=counts.get("todo", 0),
-            doing=counts.get("doing", 0),
-            dead=counts.get("dead", 0),
-            turns=self._log.count(),
-        )
 
 
 class ReindexHandler:

@@ -9,8 +9,9 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 
-from bot.inbox import Inbox
-from bot.intake import ASK, read
+from bot.incoming.intake import read
+from bot.incoming.slash import ASK
+from bot.store.inbox import Inbox
 from bot.strings import strings_for
 from retrieval.language import language_of
 

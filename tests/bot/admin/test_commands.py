@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.admin import Progress
+from bot.admin.reindex import Progress
 from bot.service import Bot
 from retrieval.errors import UnreadableError
 from tests.bot.conftest import House, settled

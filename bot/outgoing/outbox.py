@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.cards import Card
+from bot.outgoing.cards import Card
 
 METADATA = "whimbrel_reply"
 """The metadata type that names the delivery a message replies to."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Database
-from bot.log import ConversationLog, Turn, Vote
+from bot.store.database import Database
+from bot.store.log import ConversationLog, Turn, Vote
 from retrieval.records import Message
 from tests.fakes import SentenceAnswerer
 

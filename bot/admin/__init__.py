@@ -1,0 +1,1 @@
+"""What admins see and steer from Slack."""

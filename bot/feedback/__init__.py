@@ -1,0 +1,1 @@
+"""What people think of answers, and what comes of it."""

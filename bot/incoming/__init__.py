@@ -1,0 +1,1 @@
+"""What comes from Slack: checked, read, and stored before it is acknowledged."""

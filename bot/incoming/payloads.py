@@ -1,0 +1,65 @@
+"""What the inbox keeps of a delivery for the handler of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.store.log import Value, VoteSource
+
+Body = Mapping[str, Any]
+"""A request from Slack, decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as asked. With a `response_url` the answer is for the asker's eyes only."""
+
+    text: str
+    ts: str | None = None
+    thread_ts: str | None = None
+    channel_type: str | None = None
+    is_shared: bool = False
+    response_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What follows `/whimbrel`."""
+
+    text: str
+    response_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """A click on a card (which names its turn) or a reaction to a message."""
+
+    value: Value
+    source: VoteSource
+    is_withdrawn: bool = False
+    turn_id: str | None = None
+    ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """A click on a button, a submitted modal or a message shortcut.
+
+    `value` is the button's value or the modal's private metadata; `inputs` the modal's fields or
+    what a menu has selected, by action id, each as text. A `trigger_id` opens one modal and lives
+    for three seconds. `ts`, `thread_ts`, `text` and `author` are of the message that it was made
+    on, where there is one; a `response_url` changes that message or answers in private.
+    """
+
+    name: str
+    value: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    trigger_id: str | None = None
+    response_url: str | None = None
+    ts: str | None = None
+    thread_ts: str | None = None
+    text: str = ""
+    author: str | None = None
+    is_ephemeral: bool = False

@@ -1,0 +1,1 @@
+"""What goes to Slack: cards, the messages that show them, and the one way out."""

@@ -1,0 +1,56 @@
+"""The message or messages in which a job ends, kept the same however often it is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.incoming.payloads import Question
+from bot.outgoing.cards import Card
+from bot.outgoing.outbox import Outbox
+from bot.store.inbox import Inbox, Job
+
+
+class Reply:
+    """The message or messages in Slack that one job ends in, however often it is begun."""
+
+    def __init__(self, inbox: Inbox, outbox: Outbox, job: Job, question: Question) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._job = job
+        self._question = question
+
+    async def begin(self, card: Card) -> None:
+        """Show that the job has begun, unless an earlier attempt has shown it."""
+        if self._question.response_url is None and not await self._sent():
+            await self.show((card,))
+
+    async def show(self, cards: Sequence[Card]) -> tuple[str, ...]:
+        """Show the cards in place of what was there; the timestamps of lasting messages."""
+        job, question = self._job, self._question
+        if question.response_url is not None:
+            await self._outbox.respond(question.response_url, job.user, cards)
+            return ()
+        sent = await self._sent()
+        for part, card in enumerate(cards):
+            ts = sent.get(part)
+            if ts is not None and await self._outbox.edit(job.channel, ts, card):
+                continue
+            channel, sent[part] = await self._outbox.post(
+                job.channel, card, thread_ts=question.thread_ts, event_id=job.event_id, part=part
+            )
+            if part == 0:
+                await self._inbox.database.run(self._inbox.set_reply, job, channel, sent[part])
+        return tuple(sent[part] for part in range(len(cards)))
+
+    async def _sent(self) -> dict[int, str]:
+        known = await self._inbox.database.run(self._inbox.reply, self._job)
+        parts: dict[int, str] = {}
+        if self._job.attempts > 1 and self._question.thread_ts and self._question.ts:
+            # An earlier attempt may have posted and not lived to write it down.
+            parts = await self._outbox.sent(
+                self._job.channel,
+                self._question.thread_ts,
+                event_id=self._job.event_id,
+                since=self._question.ts,
+            )
+        return parts | ({} if known is None else {0: known[1]})
