@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from bot.incoming.payloads import Question
@@ -18,11 +19,23 @@ class Reply:
         self._outbox = outbox
         self._job = job
         self._question = question
+        self._stopped = threading.Event()
 
     async def begin(self, card: Card) -> None:
         """Show that the job has begun, unless an earlier attempt has shown it."""
         if self._question.response_url is None and not await self._sent():
             await self.show((card,))
+
+    def on_text(self, piece: str) -> None:
+        """Show a further piece of checked Markdown; called from the thread that answers."""
+
+    def stop(self) -> None:
+        """Somebody wants no more of this answer; from any thread."""
+        self._stopped.set()
+
+    def is_stopped(self) -> bool:
+        """Whether somebody wants no more of this answer; from any thread."""
+        return self._stopped.is_set()
 
     async def show(self, cards: Sequence[Card]) -> tuple[str, ...]:
         """Show the cards in place of what was there; the timestamps of lasting messages."""
