@@ -223,3 +223,13 @@ def m004_channels(db: sqlite_utils.Database) -> None:
     db.table("channels").create(
         {"channel": str, "config": str, "changed_by": str, "changed": float}, pk="channel"
     )
+
+
+@migrations()
+def m007_feedback(db: sqlite_utils.Database) -> None:
+    """What people did with answers without rating them."""
+    db.table("signals").create(
+        {"event_id": str, "kind": str, "turn_id": str, "person": str, "at": str},
+        pk=("event_id", "kind"),
+    )
+    db.table("signals").create_index(["turn_id"])

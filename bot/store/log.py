@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from bot.store.database import Database
@@ -14,6 +15,11 @@ Value = Literal[-1, 1]
 """A rating: bad or good."""
 
 VoteSource = Literal["button", "reaction"]
+
+
+def utc(seconds: float) -> str:
+    """A Unix time as the log writes it: ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
