@@ -79,6 +79,7 @@ class Request:
     query: str
     language: str
     hits: tuple[Hit, ...]
+    threshold: float
     watch: Stopwatch
     on_text: Callable[[str], None] | None
     should_stop: Callable[[], bool] | None
@@ -111,6 +112,9 @@ class Answerer:
         *,
         history: Sequence[Message] = (),
         audience: frozenset[str] = frozenset({PUBLIC}),
+        sources: Sequence[str] = (),
+        threshold: float | None = None,
+        language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Answer:
@@ -120,6 +124,9 @@ class Answerer:
             question: As the person wrote it.
             history: The thread's earlier messages, oldest first.
             audience: Labels of the documents that everybody who will read the reply may see.
+            sources: Beginnings of the ids of the only documents to search; none for all.
+            threshold: The confidence from which to answer; None for the usual one.
+            language: `en` or `zh` to answer in; None for the question's own.
             on_text: Called with each sentence once it is checked against its passage; what is
                 not checked yet is never shown.
             should_stop: Polled while generating; what was written until then is kept.
@@ -134,18 +141,19 @@ class Answerer:
             query = standalone(question, history)
             searcher = self.library.searcher()
             with watch.stage("search"):
-                wide = searcher.search(query, k=BACKGROUND_HITS, audience=audience)
+                wide = searcher.search(query, k=BACKGROUND_HITS, audience=audience, sources=sources)
             confidence = self._judge.confidence(query, wide)
             request = Request(
                 question,
                 query,
-                language_of(question),
+                language or language_of(question),
                 tuple(wide[: self._settings.hits]),
+                self.threshold if threshold is None else threshold,
                 watch,
                 on_text,
                 should_stop,
             )
-            draft = self._draft(request) if confidence >= self.threshold else None
+            draft = self._draft(request) if confidence >= request.threshold else None
         return self._card(request, draft, confidence, searcher.index.manifest.name)
 
     def _draft(self, request: Request) -> Draft | None:
@@ -209,7 +217,7 @@ class Answerer:
             text=phrase("not_found", request.language),
             language=request.language,
             confidence=round(confidence, 4),
-            nearest=self._nearest(request.hits, confidence),
+            nearest=_nearest(request, confidence),
             hits=request.hits,
             prompt_version=PROMPT_VERSION,
             generator=self.generator.id if self.generator else "none",
@@ -229,14 +237,15 @@ class Answerer:
             stopped=draft.stopped,
         )
 
-    def _nearest(self, hits: Sequence[Hit], confidence: float) -> tuple[Passage, ...]:
-        """One passage each of the nearest documents, if they are near enough to be worth a look."""
-        if confidence < self.threshold * _NEAR_SHARE:
-            return ()
-        by_document: dict[str, Passage] = {}
-        for hit in hits:
-            by_document.setdefault(hit.passage.source.id, hit.passage)
-        return tuple(by_document.values())[:_NEAREST]
+
+def _nearest(request: Request, confidence: float) -> tuple[Passage, ...]:
+    """One passage each of the nearest documents, if they are near enough to be worth a look."""
+    if confidence < request.threshold * _NEAR_SHARE:
+        return ()
+    by_document: dict[str, Passage] = {}
+    for hit in request.hits:
+        by_document.setdefault(hit.passage.source.id, hit.passage)
+    return tuple(by_document.values())[:_NEAREST]
 
 
 def can_write(generator: Generator, question: str) -> bool:

@@ -54,6 +54,9 @@ class Searcher:
         self.embedder = embedder
         self._reranker = reranker
         sources = [passage.source for passage in index.passages]
+        self._documents, self._document_of = np.unique(
+            np.array([source.id for source in sources], dtype=str), return_inverse=True
+        )
         self._labels, self._label_of = np.unique(
             np.array([source.audience for source in sources], dtype=str), return_inverse=True
         )
@@ -61,7 +64,14 @@ class Searcher:
             np.array([source.language for source in sources], dtype=str), return_inverse=True
         )
 
-    def search(self, query: str, *, k: int = 8, audience: frozenset[str] = EVERYONE) -> list[Hit]:
+    def search(
+        self,
+        query: str,
+        *,
+        k: int = 8,
+        audience: frozenset[str] = EVERYONE,
+        sources: Sequence[str] = (),
+    ) -> list[Hit]:
         """The passages that suit the query best, best first; at most `k`.
 
         Args:
@@ -69,8 +79,11 @@ class Searcher:
             k: How many hits at most.
             audience: The labels of what those who will read the reply may see. Passages with
                 another label do not take part in the search at all.
+            sources: Beginnings of the ids of the only documents that take part; none for all.
         """
         allowed = np.isin(self._labels, list(audience))[self._label_of]
+        if sources:
+            allowed &= self._is_from(tuple(sources))
         if not allowed.any():
             return []
         candidates = self._candidates(query, allowed, max(k, DEPTH))
@@ -78,6 +91,10 @@ class Searcher:
         if self._reranker is None:
             return hits[:k]
         return rerank(self._reranker, query, hits[: max(k, RERANKED)])[:k]
+
+    def _is_from(self, sources: tuple[str, ...]) -> Allowed:
+        is_wanted = [str(document).startswith(sources) for document in self._documents]
+        return np.array(is_wanted, dtype=bool)[self._document_of]
 
     def _candidates(self, query: str, allowed: Allowed, depth: int) -> _Candidates:
         vector = self.embedder.embed_query(query)

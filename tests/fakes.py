@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from retrieval.errors import QuestionError
 from retrieval.language import language_of, words
@@ -53,6 +54,9 @@ class SentenceAnswerer:
         *,
         history: Sequence[Message] = (),
         audience: frozenset[str] = frozenset({PUBLIC}),
+        sources: Sequence[str] = (),
+        threshold: float | None = None,
+        language: str | None = None,
         on_text: Callable[[str], None] | None = None,  # noqa: ARG002 - part of the interface
         should_stop: Callable[[], bool] | None = None,  # noqa: ARG002 - part of the interface
     ) -> Answer:
@@ -61,16 +65,21 @@ class SentenceAnswerer:
             raise QuestionError(f"The question has {len(question)} characters; 4000 are allowed.")
         query = " ".join([*(m.text for m in history if m.role == "user"), question])
         asked = set(words(query)) - _COMMON
-        readable = [p for p in self.passages if p.source.audience in audience]
+        readable = [
+            p
+            for p in self.passages
+            if p.source.audience in audience and p.source.id.startswith(tuple(sources) or "")
+        ]
         hits = sorted(
             (Hit(p, float(len(asked & set(words(p.text))))) for p in readable),
             key=lambda hit: -hit.score,
         )
-        return self._card(question, query, tuple(hits))
+        answer = self._card(question, query, tuple(hits), 0.5 if threshold is None else threshold)
+        return replace(answer, language=language or answer.language)
 
-    def _card(self, question: str, query: str, hits: tuple[Hit, ...]) -> Answer:
-        best = hits[0]
-        is_found = best.score >= 1
+    def _card(self, question: str, query: str, hits: tuple[Hit, ...], threshold: float) -> Answer:
+        best = hits[0] if hits else Hit(self.passages[0], 0.0)
+        is_found = best.score / (best.score + 1) >= threshold
         text = f"{best.passage.text} [1]" if is_found else "I did not find that."
         return Answer(
             id=uuid.uuid4().hex[:12],
@@ -106,11 +115,14 @@ class GatedAnswerer(SentenceAnswerer):
         audience: frozenset[str] = frozenset({PUBLIC}),
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        **rest: Any,
     ) -> Answer:
         is_stopped = False
         while not is_stopped and not self.gate.wait(0.01):
             is_stopped = should_stop is not None and should_stop()
-        answer = super().answer(question, history=history, audience=audience, on_text=on_text)
+        answer = super().answer(
+            question, history=history, audience=audience, on_text=on_text, **rest
+        )
         return replace(answer, stopped=is_stopped)
 
 

@@ -37,6 +37,9 @@ class Answerer(Protocol):
         *,
         history: Sequence[Message] = (),
         audience: frozenset[str] = ...,
+        sources: Sequence[str] = (),
+        threshold: float | None = None,
+        language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Answer:

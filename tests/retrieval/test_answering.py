@@ -110,6 +110,22 @@ def test_below_the_threshold_nothing_is_said_and_nothing_is_cited(library: Libra
     assert "did not find" in answer.text
 
 
+def test_a_channel_may_ask_for_more_confidence_or_less(library: Library) -> None:
+    question = "How many days of paid leave a year?"
+    assert answerer(library, None).answer(question, threshold=1.0).kind == "abstention"
+    assert answerer(library, None, NEVER).answer(question, threshold=0.0).kind == "answer"
+
+
+def test_only_the_wanted_sources_are_answered_from(library: Library) -> None:
+    answer = answerer(library, None).answer("How many days of paid leave?", sources=["docs/tides"])
+    assert {hit.passage.source.id for hit in answer.hits} == {"docs/tides.md"}
+
+
+def test_an_answer_can_be_asked_for_in_a_language(library: Library) -> None:
+    answer = answerer(library, "x", NEVER).answer("How many days of leave?", language="zh")
+    assert "没有找到" in answer.text
+
+
 def test_an_abstention_is_in_the_language_of_the_question(library: Library) -> None:
     assert "没有找到" in answerer(library, "x", NEVER).answer("年假有几天？").text
 

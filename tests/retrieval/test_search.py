@@ -89,6 +89,14 @@ def test_what_the_audience_may_not_see_is_not_found(handbook: Index) -> None:
     assert "secret" in hits[0].passage.text
 
 
+def test_only_documents_with_the_wanted_beginnings_are_searched(handbook: Index) -> None:
+    searcher = Searcher(handbook, WordEmbedder())
+    wanted = {HANDBOOK[1][0], HANDBOOK[4][0]}
+    assert set(texts_of(searcher.search("paid leave", sources=["1", "4"]))) == wanted
+    assert searcher.search("engineers salary", sources=["2"]) == []
+    assert searcher.search("paid leave", sources=["nowhere/"]) == []
+
+
 def test_nobody_sees_anything(handbook: Index) -> None:
     assert Searcher(handbook, WordEmbedder()).search("leave", audience=frozenset()) == []
 
