@@ -1,0 +1,107 @@
+"""What was learned from people, as it passes from the conversation log to training.
+
+A data set is a folder of files that a person can open: `train.jsonl`, `dev.jsonl` and
+`held-out.jsonl` with one example a line, `excluded.jsonl`, `leakage.json`, `manifest.json`, and
+`card.md`, which tells what is in it. The folder is named by the hash of its examples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from retrieval.errors import DataError
+
+Split = Literal["train", "dev", "held-out"]
+
+SPLITS: tuple[Split, ...] = ("train", "dev", "held-out")
+
+HASH_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """The text of a passage as it was when people saw it."""
+
+    document_id: str
+    content_hash: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One thing to learn from or to test on.
+
+    What it teaches depends on `kind`: `pair`, that the first of `passages` answers the question;
+    `answer`, to write `answer` from `passages`, or to decline where `is_good` is false;
+    `preference`, to write `answer` and not `rejected`; `judgement`, whether an answer from
+    `passages` was good. `source` tells how much it can be trusted, `weight` (above 0, at most 1)
+    in numbers. `day` is ISO 8601. Questions of one `cluster` mean nearly the same.
+    """
+
+    id: str
+    kind: Literal["pair", "answer", "preference", "judgement"]
+    question: str
+    language: str
+    passages: tuple[Snippet, ...]
+    source: Literal["votes", "correction", "approved", "imported", "synthetic"]
+    day: str
+    cluster: str = ""
+    answer: str | None = None
+    rejected: str | None = None
+    is_good: bool = True
+    weight: float = 1.0
+
+
+def content_id(*parts: str) -> str:
+    """An id that the same content always has."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:HASH_DIGITS]
+
+
+def dataset_hash(splits: Mapping[Split, Iterable[Example]]) -> str:
+    """The name of a data set: the same examples in the same splits, in any order, have the same."""
+    lines = sorted(
+        f"{split} {_line(one)}" for split, examples in splits.items() for one in examples
+    )
+    return content_id(*lines)
+
+
+def write_examples(folder: Path, split: Split, examples: Sequence[Example]) -> None:
+    """Write one split, in an order that does not depend on how the examples came."""
+    lines = sorted(_line(example) for example in examples)
+    text = "".join(line + "\n" for line in lines)
+    (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
+
+
+def read_examples(folder: Path, split: Split) -> list[Example]:
+    """The examples of one split of a data set.
+
+    Raises:
+        DataError: If there is no such file, or a line is no example; the message names it.
+    """
+    path = folder / f"{split}.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{folder} is no data set: it has no {path.name}") from None
+    examples = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            examples.append(_example(json.loads(line)))
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(f"{path}, line {number}: {error}") from error
+    return examples
+
+
+def _line(example: Example) -> str:
+    return json.dumps(asdict(example), ensure_ascii=False, sort_keys=True)
+
+
+def _example(row: dict[str, Any]) -> Example:
+    passages = tuple(Snippet(**snippet) for snippet in row.pop("passages"))
+    return Example(**row, passages=passages)
