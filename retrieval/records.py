@@ -153,7 +153,8 @@ class Answer:
 
     An abstention has no citations; `nearest` then names the passages that came closest, if any is
     near enough to be worth a look. `confidence` is the calibrated probability, 0 to 1, that the
-    documents answer the question. `timings` are seconds by stage.
+    documents answer the question. `timings` are seconds by stage. `author` is the name of the
+    person who wrote a curated answer.
     """
 
     id: str
@@ -166,10 +167,11 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     nearest: tuple[Passage, ...] = ()
     hits: tuple[Hit, ...] = ()
-    method: Literal["generated", "extracted", "none"] = "none"
+    method: Literal["generated", "extracted", "curated", "none"] = "none"
     prompt_version: str = ""
     generator: str = ""
     embedder: str = ""
     generation: str = ""
     stopped: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
+    author: str | None = None
