@@ -1,0 +1,235 @@
+"""Trained models: each an immutable folder with a card; which one serves, and which did before.
+
+```text
+models/runs/
+    deployments.jsonl           what was published and rolled back, when and why
+    generator/
+        current                 the run that serves; absent or `base` while none does
+        20260131T120000000000-1a2b3c/
+            run.json            what it was made from, and the sha256 of every other file
+            card.md  report.md  ...  the weights, as safetensors
+            retired.json        only if it may not be served any more, and why
+```
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from retrieval.errors import ModelCorruptError, ModelNotFoundError
+from retrieval.registry import checksums, new_folder, point, served
+
+Kind = Literal["retriever", "reranker", "judge", "triage", "generator"]
+
+How = Literal["publish", "rollback"]
+
+KINDS: tuple[Kind, ...] = ("retriever", "reranker", "judge", "triage", "generator")
+
+BASE = "base"
+"""The name under which the pointer knows what serves without any training."""
+
+CARD = "run.json"
+RETIRED = "retired.json"
+DEPLOYMENTS = "deployments.jsonl"
+UNSAFE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+"""Weights in these formats can run code when they are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How a run came about. With the same facts the same run can be made again.
+
+    `base` is the id of the model that it was trained from, `dataset` the hash of what it learned.
+    """
+
+    base: str
+    dataset: str
+    seed: int
+    code: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A trained model. `id` is stable and unique; `created` is ISO 8601 in UTC."""
+
+    id: str
+    kind: Kind
+    created: str
+    facts: Facts
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One change of what serves; `before` and `after` are ids of runs, or `base`."""
+
+    at: str
+    kind: Kind
+    how: How
+    before: str
+    after: str
+    reason: str
+
+
+_RUNS = TypeAdapter(Run)
+
+
+def write_run(home: Path, kind: Kind, facts: Facts, fill: Callable[[Path], None]) -> Run:
+    """Keep what `fill` writes into an empty folder as a new run, which serves nobody yet.
+
+    Raises:
+        ModelCorruptError: If it wrote weights in a format that can run code.
+    """
+    with new_folder(home / kind) as beside:
+        fill(beside)
+        files = checksums(beside)
+        for name in files:
+            if Path(name).suffix in UNSAFE:
+                raise ModelCorruptError(f"{name} is not a safe format; write safetensors")
+        run = Run(beside.name[1:], kind, _now(), facts, files)
+        text = json.dumps(asdict(run), ensure_ascii=False, indent=1)
+        (beside / CARD).write_text(text, encoding="utf-8")
+    return run
+
+
+def all_runs(home: Path) -> list[Run]:
+    """Every run there is, the oldest first."""
+    cards = [card for kind in KINDS for card in (home / kind).glob(f"[!.]*/{CARD}")]
+    return sorted((_read(card) for card in cards), key=lambda run: run.created)
+
+
+def folder_of(home: Path, run: Run) -> Path:
+    """Where a run's files are."""
+    return home / run.kind / run.id
+
+
+def find_run(home: Path, name: str) -> Run:
+    """The run with this id, or the only one whose id ends like this.
+
+    Raises:
+        ModelNotFoundError: If there is none, or more than one.
+    """
+    found = [run for run in all_runs(home) if name and run.id.endswith(name)]
+    if len(found) != 1:
+        known = ", ".join(run.id for run in found or all_runs(home)) or "none yet"
+        raise ModelNotFoundError(f"no single run {name!r}; there are: {known}")
+    return found[0]
+
+
+def serving(home: Path, kind: Kind) -> Run | None:
+    """The run of a kind that serves, its files checked; None if the base model does.
+
+    Raises:
+        ModelCorruptError: If a file is missing or is not what was written.
+    """
+    folder = served(home / kind)
+    if folder is None or folder.name == BASE:
+        return None
+    run = _read(folder / CARD)
+    verify(home, run)
+    return run
+
+
+def verify(home: Path, run: Run) -> None:
+    """Check every byte of a run.
+
+    Raises:
+        ModelCorruptError: If a file is missing or is not what was written.
+    """
+    present = checksums(folder_of(home, run))
+    for name, digest in run.files.items():
+        if present.get(name) != digest:
+            path = folder_of(home, run) / name
+            raise ModelCorruptError(f"{path} is not what was written; `whimbrel rollback` mends it")
+
+
+def publish(home: Path, run: Run, *, reason: str) -> Deployment:
+    """Let a run serve from now on; the change is written down first.
+
+    Raises:
+        ModelCorruptError: If a file of the run is not what was written.
+        ModelNotFoundError: If the run was retired.
+    """
+    if why := retirement(home, run):
+        raise ModelNotFoundError(f"run {run.id} was retired: {why}")
+    verify(home, run)
+    return _deploy(home, run.kind, run.id, "publish", reason)
+
+
+def roll_back(home: Path, kind: Kind, *, reason: str) -> Deployment:
+    """Serve again what served before, in under a second; runs that were retired are left out.
+
+    Raises:
+        ModelNotFoundError: If the base model serves already.
+    """
+    standing = _standing(home, kind)
+    if not standing:
+        raise ModelNotFoundError(f"no trained {kind} serves; there is nothing to roll back")
+    usable = [id_ for id_ in standing[:-1] if not retirement(home, find_run(home, id_))]
+    return _deploy(home, kind, usable[-1] if usable else BASE, "rollback", reason)
+
+
+def retire(home: Path, run: Run, *, reason: str) -> None:
+    """Let a run never serve again; if it serves now, what served before takes over."""
+    text = json.dumps({"at": _now(), "reason": reason}, ensure_ascii=False)
+    (folder_of(home, run) / RETIRED).write_text(text, encoding="utf-8")
+    current = served(home / run.kind)
+    if current is not None and current.name == run.id:
+        roll_back(home, run.kind, reason=reason)
+
+
+def deployments(home: Path) -> list[Deployment]:
+    """Every change of what serves, the oldest first."""
+    try:
+        lines = (home / DEPLOYMENTS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [Deployment(**json.loads(line)) for line in lines]
+
+
+def _deploy(home: Path, kind: Kind, after: str, how: How, reason: str) -> Deployment:
+    before = served(home / kind)
+    change = Deployment(_now(), kind, how, before.name if before else BASE, after, reason)
+    with (home / DEPLOYMENTS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
+    point(home / kind, after)
+    return change
+
+
+def _standing(home: Path, kind: Kind) -> list[str]:
+    """The publications that were not rolled back, the one that serves last."""
+    standing: list[str] = []
+    for change in deployments(home):
+        if change.kind != kind:
+            continue
+        if change.how == "publish":
+            standing.append(change.after)
+        else:
+            standing = standing[: standing.index(change.after) + 1] if change.after != BASE else []
+    return standing
+
+
+def retirement(home: Path, run: Run) -> str | None:
+    """Why a run may not serve any more; None if it may."""
+    path = folder_of(home, run) / RETIRED
+    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
+
+
+def _read(card: Path) -> Run:
+    try:
+        return _RUNS.validate_json(card.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ModelCorruptError(f"{card} is not what was written: {error}") from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
