@@ -36,6 +36,7 @@ from bot.incoming.app import build_app
 from bot.incoming.web import health_routes, listen, slack_route
 from bot.outgoing.outbox import Outbox, reason
 from bot.settings import SlackSettings
+from bot.store.channels import Channels
 from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.store.log import ConversationLog
@@ -105,6 +106,7 @@ class Bot:
         self._database = Database(self._database_path)
         stack.callback(self._database.close)
         self.log = ConversationLog(self._database)
+        self.channels = Channels(self._database)
         self.inbox = Inbox(self._database, max_waiting=self.settings.max_waiting)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
@@ -149,6 +151,7 @@ class Bot:
                     self.log,
                     outbox,
                     Audiences(self.settings, client),
+                    self.channels,
                     bot_user=bot_user,
                     threads=threads,
                     stop=stop,

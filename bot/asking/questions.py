@@ -18,6 +18,7 @@ from bot.incoming.text import plain
 from bot.outgoing.cards import answer_cards, escape, notice
 from bot.outgoing.outbox import Outbox
 from bot.outgoing.reply import Reply
+from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import BrokenOffError, Inbox, Job
 from bot.store.log import ConversationLog, Turn
 from bot.strings import strings_for
@@ -61,6 +62,7 @@ class QuestionHandler:
         log: ConversationLog,
         outbox: Outbox,
         audiences: Audiences,
+        channels: Channels,
         *,
         bot_user: str,
         threads: Executor,
@@ -72,6 +74,7 @@ class QuestionHandler:
         self._log = log
         self._outbox = outbox
         self._audiences = audiences
+        self._channels = channels
         self._bot_user = bot_user
         self._threads = threads
         self._stop = stop
@@ -79,15 +82,16 @@ class QuestionHandler:
 
     async def handle(self, job: Job) -> None:
         question, text = self._read(job)
-        strings = strings_for(language_of(text))
-        reply = Reply(self._inbox, self._outbox, job, question)
+        config = await self._inbox.database.run(self._channels.of, job.channel)
+        strings = strings_for(_language(config) or language_of(text))
+        reply = Reply(self._inbox, self._outbox, job, question, config.visibility)
         if not words(text):
             await reply.show((notice(strings.empty),))
             await self._inbox.database.run(self._inbox.finish, job)
             return
         await reply.begin(notice(strings.looking))
         try:
-            answer, audience = await self._answer(job, question, text)
+            answer, audience = await self._answer(job, question, text, config, reply)
         except QuestionError as error:
             await reply.show((notice(escape(str(error))),))
             await self._inbox.database.run(self._inbox.finish, job)
@@ -116,9 +120,10 @@ class QuestionHandler:
 
     async def apologise(self, job: Job, error: Exception) -> None:
         question, text = self._read(job)
-        strings = strings_for(language_of(text))
+        config = await self._inbox.database.run(self._channels.of, job.channel)
+        strings = strings_for(_language(config) or language_of(text))
         words_ = strings.no_index if isinstance(error, IndexNotFoundError) else strings.failed
-        reply = Reply(self._inbox, self._outbox, job, question)
+        reply = Reply(self._inbox, self._outbox, job, question, config.visibility)
         await reply.show((notice(words_.format(error_id=job.error_id)),))
 
     def _read(self, job: Job) -> tuple[Question, str]:
@@ -126,7 +131,7 @@ class QuestionHandler:
         return question, plain(question.text, bot_user=self._bot_user)
 
     async def _answer(
-        self, job: Job, question: Question, text: str
+        self, job: Job, question: Question, text: str, config: ChannelConfig, reply: Reply
     ) -> tuple[Answer, frozenset[str]]:
         audience = await self._audiences.of(question, channel=job.channel, user=job.user)
         history = await self._inbox.database.run(
@@ -139,7 +144,11 @@ class QuestionHandler:
                 text,
                 history=history,
                 audience=audience,
-                should_stop=self._stop.is_set,
+                sources=config.sources,
+                threshold=config.threshold,
+                language=_language(config),
+                on_text=reply.on_text,
+                should_stop=lambda: self._stop.is_set() or reply.is_stopped(),
             ),
         )
         if answer.stopped and self._stop.is_set():
@@ -150,6 +159,10 @@ class QuestionHandler:
         with self._inbox.database.transaction():
             self._log.add(turn)
             self._inbox.finish(job)
+
+
+def _language(config: ChannelConfig) -> str | None:
+    return None if config.language == "auto" else config.language
 
 
 class RefusalHandler:

@@ -77,6 +77,15 @@ class Outbox:
         )
         return response["channel"], response["ts"]
 
+    async def whisper(self, channel: str, user: str, card: Card, *, thread_ts: str | None) -> str:
+        """Show a card in a conversation to one person only; its ts, which nothing can edit."""
+        response = await _reached(
+            self._poster.chat_postEphemeral(
+                channel=channel, user=user, thread_ts=thread_ts, **_content(card)
+            )
+        )
+        return str(response["message_ts"])
+
     async def edit(self, channel: str, ts: str, card: Card) -> bool:
         """Replace a message's content; False if somebody has deleted the message."""
         try:

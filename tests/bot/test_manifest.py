@@ -11,6 +11,7 @@ import pytest
 
 from bot.incoming.events import EVENTS
 from bot.incoming.slash import COMMANDS
+from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House, settled
 from tests.slack_server import METHOD_SCOPES, Fault, event, mention, slash
 
@@ -74,5 +75,8 @@ async def test_the_bot_works_with_the_scopes_of_the_manifest(house: House, manif
     url = slack.response_url("r")
     await slack.deliver(slash("/whimbrel", "reindex", trigger_id="1", url=url))
     await settled(bot, done=2)
+    bot.channels.set("C2", ChannelConfig(visibility="asker"), by="U1")
+    await slack.deliver(event(mention("How many days?", ts="3.0", channel="C2"), "Ev3"))
+    await settled(bot, done=3)
     used = {call.method for call in slack.calls if "." in call.method}
     assert used - NEED_NO_SCOPE == called_methods() - NEED_NO_SCOPE
