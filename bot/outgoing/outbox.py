@@ -151,6 +151,20 @@ def _content(card: Card) -> dict[str, Any]:
 def _metadata(event_id: str, part: int) -> dict[str, Any]:
     return {"event_type": METADATA, "event_payload": {"event_id": event_id, "part": part}}
 
+    async def open_modal(self, trigger_id: str, view: dict[str, Any]) -> bool:
+        """Open a modal; False if the click was more than three seconds ago."""
+        try:
+            await _reached(self._poster.views_open(trigger_id=trigger_id, view=defang(view)))
+        except SlackApiError as error:
+            if reason(error) in ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"):
+                return False
+            raise
+        return True
+
+    async def publish_home(self, user: str, view: dict[str, Any]) -> None:
+        """Show a view in a person's App Home."""
+        await _reached(self._client.views_publish(user_id=user, view=defang(view)))
+
 
 async def _reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are untyped
     try:
