@@ -39,6 +39,8 @@ def reason(error: SlackApiError) -> str:
     data = getattr(error.response, "data", None)
     return str(data.get("error", "")) if isinstance(data, dict) else ""
 
+_TOO_LATE = {"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"}
+
 
 def defang(value: Any) -> Any:  # noqa: ANN401 - JSON in, the same JSON out
     """The same blocks or text, where nothing notifies anybody."""
@@ -156,7 +158,7 @@ def _metadata(event_id: str, part: int) -> dict[str, Any]:
         try:
             await _reached(self._poster.views_open(trigger_id=trigger_id, view=defang(view)))
         except SlackApiError as error:
-            if reason(error) in ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"):
+            if reason(error) in _TOO_LATE:
                 return False
             raise
         return True
