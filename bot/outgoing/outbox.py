@@ -29,6 +29,8 @@ _PASSING = {
     "request_timeout",
 }
 
+_TOO_LATE = {"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"}
+
 
 class SlackUnreachableError(Exception):
     """Slack did not answer, or said that it cannot now; later it may."""
@@ -38,8 +40,6 @@ def reason(error: SlackApiError) -> str:
     """Slack's name for what is wrong; empty if what answered was not Slack's API."""
     data = getattr(error.response, "data", None)
     return str(data.get("error", "")) if isinstance(data, dict) else ""
-
-_TOO_LATE = {"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"}
 
 
 def defang(value: Any) -> Any:  # noqa: ANN401 - JSON in, the same JSON out
@@ -145,14 +145,6 @@ class Outbox:
                     self._poster.chat_postMessage(channel=user, **_NO_PREVIEWS, **content)
                 )
 
-
-def _content(card: Card) -> dict[str, Any]:
-    return {"text": defang(card.text), "blocks": defang(card.block_dicts())}
-
-
-def _metadata(event_id: str, part: int) -> dict[str, Any]:
-    return {"event_type": METADATA, "event_payload": {"event_id": event_id, "part": part}}
-
     async def open_modal(self, trigger_id: str, view: dict[str, Any]) -> bool:
         """Open a modal; False if the click was more than three seconds ago."""
         try:
@@ -166,6 +158,14 @@ def _metadata(event_id: str, part: int) -> dict[str, Any]:
     async def publish_home(self, user: str, view: dict[str, Any]) -> None:
         """Show a view in a person's App Home."""
         await _reached(self._client.views_publish(user_id=user, view=defang(view)))
+
+
+def _content(card: Card) -> dict[str, Any]:
+    return {"text": defang(card.text), "blocks": defang(card.block_dicts())}
+
+
+def _metadata(event_id: str, part: int) -> dict[str, Any]:
+    return {"event_type": METADATA, "event_payload": {"event_id": event_id, "part": part}}
 
 
 async def _reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are untyped
