@@ -114,8 +114,10 @@ class Bot:
         # An edit can be repeated; a post whose answer got lost may have been made.
         client = self._client(session, _again_if_throttled() + _again_if_broken())
         poster = self._client(session, _again_if_throttled())
+        streamer = self._client(session, [])
         bot_user = await _log_in(client)
-        self._start_worker(stack, bot_user, client, Outbox(client, poster))
+        outbox = Outbox(client, poster, streamer, bot_user=bot_user)
+        self._start_worker(stack, bot_user, client, outbox)
         app = build_app(
             self.inbox,
             token=_secret(self.settings.bot_token),

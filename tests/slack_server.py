@@ -17,17 +17,20 @@ from urllib.parse import urlencode
 import aiohttp
 from aiohttp import WSMsgType, web
 
+from tests.slack_streams import Json, StreamError, Streams, Throttle, Triggers
+
 BOT_USER, BOT_ID, TEAM = "UBOT", "BBOT", "T1"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-test", "xapp-test", "shh"
 WAIT_S = 10
-
-Json = dict[str, Any]
 
 METHOD_SCOPES = {
     "chat.postMessage": "chat:write",
     "chat.postEphemeral": "chat:write",
     "chat.update": "chat:write",
     "chat.delete": "chat:write",
+    "chat.startStream": "chat:write",
+    "chat.appendStream": "chat:write",
+    "chat.stopStream": "chat:write",
     "users.info": "users:read",
     "conversations.info": "groups:read",
     "conversations.replies": "channels:history",
@@ -81,6 +84,10 @@ class SlackServer:
         self.dead_urls: set[str] = set()
         self.calls: list[Call] = []
         self.connections = 0
+        self.streams = Streams()
+        self.triggers = Triggers()
+        self.views: dict[str, Json] = {}
+        self._throttle = Throttle()
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._changed = asyncio.Condition()
         self._sockets: list[web.WebSocketResponse] = []
@@ -145,6 +152,8 @@ class SlackServer:
 
     async def deliver(self, body: Json, *, retry_num: int = 0, secret: str = SECRET) -> Delivered:
         """Send a payload to the app as Slack would, over the transport that it uses."""
+        if "trigger_id" in body:
+            self.triggers.give(body["trigger_id"])
         if self.app_url is not None:
             return await self._deliver_http(self.app_url, body, retry_num, secret)
         return await self._deliver_socket(body, retry_num)
@@ -237,9 +246,11 @@ class SlackServer:
         try:
             if fault is not None and fault.kind != "dropped_after":
                 return await _suffer(request, fault)
+            if self._throttle.is_over(method):
+                return await _suffer(request, Fault("throttled", retry_after_s=1))
             try:
                 answer = {"ok": True, **await perform()}
-            except ApiError as error:
+            except (ApiError, StreamError) as error:
                 answer = {"ok": False, "error": str(error)}
             if fault is not None:
                 return await _suffer(request, fault)
@@ -303,9 +314,41 @@ class SlackServer:
         check_message(args, max_text=40_000)
         return {"message_ts": self.next_ts()}
 
+    def _chat_startstream(self, args: Json) -> Json:
+        message = {"channel": args["channel"], "thread_ts": args.get("thread_ts")}
+        message |= {"ts": self.next_ts(), "bot_id": BOT_ID, "user": BOT_USER}
+        self.streams.start(message, args)
+        self.messages[args["channel"]].append(message)
+        return {"channel": args["channel"], "ts": message["ts"]}
+
+    def _chat_appendstream(self, args: Json) -> Json:
+        self.streams.append(args)
+        return {"channel": args["channel"], "ts": args["ts"]}
+
+    def _chat_stopstream(self, args: Json) -> Json:
+        check_blocks(args.get("blocks", []), max_blocks=50)
+        self.streams.stop(args)
+        return {"channel": args["channel"], "ts": args["ts"], "message": self._message(args)}
+
+    def _views_open(self, args: Json) -> Json:
+        self.triggers.spend(args["trigger_id"])
+        check_view(args["view"])
+        view: Json = {**args["view"], "id": self.next_id("V")}
+        self.views[view["id"]] = view
+        return {"view": view}
+
+    def _views_update(self, args: Json) -> Json:
+        check_view(args["view"])
+        if args["view_id"] not in self.views:
+            raise ApiError("not_found")
+        self.views[args["view_id"]] = {**args["view"], "id": args["view_id"]}
+        return {"view": self.views[args["view_id"]]}
+
     def _chat_update(self, args: Json) -> Json:
         check_message(args, max_text=4_000)
         message = self._message(args)
+        if self.streams.is_live(args["channel"], args["ts"]):
+            raise ApiError("streaming_state_conflict")
         message.update({k: v for k, v in args.items() if k in ("text", "blocks", "metadata")})
         return {"channel": args["channel"], "ts": args["ts"], "message": message}
 
@@ -420,7 +463,10 @@ def check_message(args: Json, *, max_text: int) -> None:
         raise ApiError("no_text")
     if len(args.get("text", "")) > max_text:
         raise ApiError("msg_too_long")
-    check_blocks(args.get("blocks", []), max_blocks=50)
+    blocks = args.get("blocks", [])
+    check_blocks(blocks, max_blocks=50)
+    if len(json.dumps(blocks, ensure_ascii=False)) - 60 * len(blocks) > 13_200:
+        raise ApiError("msg_blocks_too_long")
 
 
 def check_blocks(blocks: list[Json], *, max_blocks: int) -> None:
@@ -429,11 +475,26 @@ def check_blocks(blocks: list[Json], *, max_blocks: int) -> None:
     markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
     if markdown > 12_000:
         raise ApiError("msg_too_long")
-    if len(json.dumps(blocks, ensure_ascii=False)) - 60 * len(blocks) > 13_200:
-        raise ApiError("msg_blocks_too_long")
     for block in blocks:
         if not _BLOCK_RULES[block["type"]](block):
             raise ApiError("invalid_blocks")
+
+
+def check_view(view: Json) -> None:
+    if view["type"] not in ("modal", "home") or len(json.dumps(view)) > 250_000:
+        raise ApiError("invalid_arguments")
+    for name in ("title", "submit", "close"):
+        if name in view and not _is_text(view[name], 24):
+            raise ApiError("invalid_arguments")
+    if view["type"] == "modal" and "title" not in view:
+        raise ApiError("invalid_arguments")
+    if len(view.get("private_metadata", "")) > 3_000:
+        raise ApiError("invalid_arguments")
+    if any(block["type"] == "markdown" for block in view["blocks"]):
+        raise ApiError("invalid_blocks")
+    if any(block["type"] == "input" for block in view["blocks"]) and "submit" not in view:
+        raise ApiError("invalid_arguments")
+    check_blocks(view["blocks"], max_blocks=100)
 
 
 def _is_text(element: Json, max_chars: int) -> bool:
@@ -471,7 +532,7 @@ async def _arguments(request: web.Request) -> Json:
         args |= await request.json()
     else:
         args |= dict(await request.post())
-    for key in ("blocks", "metadata", "view"):
+    for key in ("blocks", "metadata", "view", "chunks"):
         if isinstance(args.get(key), str):
             args[key] = json.loads(args[key])
     scheme, _, token = request.headers.get("authorization", "").partition(" ")

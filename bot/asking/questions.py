@@ -137,20 +137,21 @@ class QuestionHandler:
         history = await self._inbox.database.run(
             self._log.history, job.channel, question.thread_ts, audience=audience
         )
-        answer = await asyncio.get_running_loop().run_in_executor(
-            self._threads,
-            partial(
-                self._answerer.answer,
-                text,
-                history=history,
-                audience=audience,
-                sources=config.sources,
-                threshold=config.threshold,
-                language=_language(config),
-                on_text=reply.on_text,
-                should_stop=lambda: self._stop.is_set() or reply.is_stopped(),
-            ),
+        call = partial(
+            self._answerer.answer,
+            text,
+            history=history,
+            audience=audience,
+            sources=config.sources,
+            threshold=config.threshold,
+            language=_language(config),
+            on_text=reply.on_text,
+            should_stop=lambda: self._stop.is_set() or reply.is_stopped(),
         )
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        finally:
+            await reply.close()
         if answer.stopped and self._stop.is_set():
             raise BrokenOffError(f"job {job.id} was broken off by the shutdown")
         return answer, audience

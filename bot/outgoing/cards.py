@@ -19,11 +19,10 @@ from slack_sdk.models.blocks import (
 )
 
 from bot.incoming.gestures import BAD, FEEDBACK_ACTION, GOOD
+from bot.outgoing.pages import split_markdown
 from bot.strings import Strings, strings_for
 from retrieval.records import Answer, Passage
 
-MARKDOWN_CHARS = 7_000
-"""Slack takes 12,000, and about 13,200 for all blocks; defanging may lengthen a text by half."""
 SOURCES_CHARS = 3_000
 FALLBACK_CHARS = 700
 """Escaping makes up to five characters of one, and an edit's `text` may have 4,000."""
@@ -68,27 +67,6 @@ def fallback(text: str) -> str:
     """The beginning of a text on one line, fit for `text`."""
     line = " ".join(text.split())
     return escape(line if len(line) <= FALLBACK_CHARS else line[: FALLBACK_CHARS - 1] + "…")
-
-
-def split_markdown(text: str, *, max_chars: int = MARKDOWN_CHARS) -> list[str]:
-    """Cut Markdown into pieces, at paragraphs, lines or words; code stays in its fences."""
-    pieces: list[str] = []
-    rest = text.strip() or "…"
-    while len(rest) > max_chars:
-        cut = _cut(rest, max_chars - 8)  # room for two fences
-        piece, rest = rest[:cut].rstrip(), rest[cut:].lstrip("\n ")
-        if piece.count("```") % 2:
-            piece, rest = f"{piece}\n```", f"```\n{rest}"
-        pieces.append(piece)
-    return [*pieces, rest]
-
-
-def _cut(text: str, limit: int) -> int:
-    for mark in ("\n\n", "\n", " ", "。"):
-        cut = text.rfind(mark, limit // 2, limit)
-        if cut > 0:
-            return cut + len(mark)
-    return limit
 
 
 def _sources(answer: Answer, strings: Strings) -> Iterator[Block]:

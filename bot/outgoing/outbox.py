@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
+from itertools import count
 from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
+from slack_sdk.models.blocks import Block
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.outgoing.allowance import Allowance
 from bot.outgoing.cards import Card
+
+logger = logging.getLogger(__name__)
 
 METADATA = "whimbrel_reply"
 """The metadata type that names the delivery a message replies to."""
@@ -36,6 +43,14 @@ class SlackUnreachableError(Exception):
     """Slack did not answer, or said that it cannot now; later it may."""
 
 
+class SlackBusyError(SlackUnreachableError):
+    """Slack has had too many calls and did nothing; it will take this one in `retry_after_s`."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 def reason(error: SlackApiError) -> str:
     """Slack's name for what is wrong; empty if what answered was not Slack's API."""
     data = getattr(error.response, "data", None)
@@ -58,11 +73,28 @@ class Outbox:
 
     `client` may repeat what can safely be repeated. `poster` must not: when a connection breaks
     nobody knows whether the message is there, so the job is tried again and looks for it first.
+    `streamer` repeats nothing at all, because a stream does not wait: whoever gets no place in
+    the allowances of a minute shows the words in another way. `bot_user` is who we are.
     """
 
-    def __init__(self, client: AsyncWebClient, poster: AsyncWebClient) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        poster: AsyncWebClient,
+        streamer: AsyncWebClient,
+        *,
+        bot_user: str,
+    ) -> None:
         self._client = client
         self._poster = poster
+        self._streamer = streamer
+        self._bot_user = bot_user
+        # Slack takes 20, 100 and 50 a minute; the rest is for the ends of answers.
+        self.starts = Allowance(18)
+        self.appends = Allowance(85)
+        self.edits = Allowance(30)
+        self.pace_s = 1.0
+        """How long a growing message rests between two calls; edits rest three times as long."""
 
     async def post(
         self, channel: str, card: Card, *, thread_ts: str | None, event_id: str, part: int = 0
@@ -89,19 +121,88 @@ class Outbox:
         return str(response["message_ts"])
 
     async def edit(self, channel: str, ts: str, card: Card) -> bool:
-        """Replace a message's content; False if somebody has deleted the message."""
+        """Replace a message's content; False if somebody has deleted the message.
+
+        A stream that still runs in the message is ended first.
+        """
         try:
-            await _reached(self._client.chat_update(channel=channel, ts=ts, **_content(card)))
+            await self._update(channel, ts, card)
         except SlackApiError as error:
             if reason(error) == "message_not_found":
                 return False
-            raise
+            if reason(error) != "streaming_state_conflict":
+                raise
+            await self.end_stream(channel, ts)
+            await self._update(channel, ts, card)
+        return True
+
+    async def _update(self, channel: str, ts: str, card: Card) -> None:
+        await _reached(self._client.chat_update(channel=channel, ts=ts, **_content(card)))
+
+    async def delete(self, channel: str, ts: str) -> None:
+        """Delete a message of ours; no error if it is gone already."""
+        try:
+            await _reached(self._client.chat_delete(channel=channel, ts=ts))
+        except SlackApiError as error:
+            if reason(error) != "message_not_found":
+                raise
+
+    async def start_stream(
+        self, channel: str, thread_ts: str, text: str, *, recipient: tuple[str, str]
+    ) -> str:
+        """Open a message that text can be appended to; its ts. `recipient` is team and person."""
+        team, user = (None, None) if channel.startswith("D") else recipient
+        response = await _reached(
+            self._streamer.chat_startStream(
+                channel=channel,
+                thread_ts=thread_ts,
+                markdown_text=defang(text),
+                recipient_team_id=team,
+                recipient_user_id=user,
+            )
+        )
+        return str(response["ts"])
+
+    async def append_stream(self, channel: str, ts: str, text: str) -> None:
+        """Append Markdown to a message that `start_stream` has opened."""
+        await _reached(
+            self._streamer.chat_appendStream(channel=channel, ts=ts, markdown_text=defang(text))
+        )
+
+    async def end_stream(
+        self,
+        channel: str,
+        ts: str,
+        *,
+        text: str = "",
+        blocks: Sequence[Block] = (),
+        event_id: str | None = None,
+        part: int = 0,
+    ) -> bool:
+        """Close a stream with its last words and blocks; False if it had ended without them."""
+        closing = {"blocks": defang([block.to_dict() for block in blocks]) or None}
+        try:
+            await _reached(
+                self._client.chat_stopStream(
+                    channel=channel,
+                    ts=ts,
+                    markdown_text=defang(text) or None,
+                    metadata=None if event_id is None else _metadata(event_id, part),
+                    **closing,
+                )
+            )
+        except SlackApiError as error:
+            logger.info("stream ended early: %s", reason(error))
+            return False
         return True
 
     async def sent(
         self, channel: str, thread_ts: str, *, event_id: str, since: str
     ) -> dict[int, str]:
-        """What we have posted in a thread, since a ts, in reply to an event: part to ts."""
+        """What we have posted in a thread, since a ts, in reply to an event: part to ts.
+
+        A stream that was broken off bears no mark yet: what bears none is the first part missing.
+        """
         try:
             response = await _reached(
                 self._client.conversations_replies(
@@ -117,12 +218,16 @@ class Outbox:
                 return {}
             raise
         found: dict[int, str] = {}
+        unmarked: list[str] = []
         for message in response["messages"]:
-            metadata = message.get("metadata", {})
+            metadata = message.get("metadata") or {}
             payload = metadata.get("event_payload", {})
             if metadata.get("event_type") == METADATA and payload.get("event_id") == event_id:
                 found[payload.get("part", 0)] = message["ts"]
-        return found
+            elif message.get("user") == self._bot_user and not metadata and message["ts"] > since:
+                unmarked.append(message["ts"])
+        missing = (part for part in count() if part not in found)
+        return found | dict(zip(missing, unmarked, strict=False))
 
     async def respond(self, url: str, user: str, cards: Sequence[Card]) -> None:
         """Show cards to one person only; in their direct messages once `url` has expired."""
@@ -173,6 +278,9 @@ async def _reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are 
         return await call
     except SlackApiError as error:
         if reason(error) in _PASSING:
+            if error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                wait_s = float(error.response.headers.get("Retry-After", 1))
+                raise SlackBusyError(str(error), retry_after_s=wait_s) from error
             raise SlackUnreachableError(str(error)) from error
         raise
     except (aiohttp.ClientError, TimeoutError) as error:

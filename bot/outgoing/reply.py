@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from bot.incoming.payloads import Question
 from bot.outgoing.cards import Card
 from bot.outgoing.outbox import Outbox
+from bot.outgoing.streaming import LiveText, Place
 from bot.store.inbox import Inbox, Job
 
 
@@ -32,15 +34,36 @@ class Reply:
         self._question = question
         self._is_whispered = visibility == "asker" and question.channel_type != "im"
         self._stopped = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._live: LiveText | None = None
 
-    async def begin(self, card: Card) -> None:
-        """Show that the job has begun, unless an earlier attempt has shown it."""
-        is_private = self._is_whispered or self._question.response_url is not None
-        if not is_private and not await self._sent():
+    async def begin(self, card: Card, *, has_status: bool = False) -> None:
+        """Show that the job has begun, unless an earlier attempt or a status shows it.
+
+        From now on the words appear as they are written, if everybody may see them.
+        """
+        question, job = self._question, self._job
+        if self._is_whispered or question.response_url is not None:
+            return
+        sent = await self._sent()
+        if not sent and not has_status:
             await self.show((card,))
+            sent = await self._sent()
+        if question.thread_ts is not None:
+            place = Place(job.channel, question.thread_ts, job.team, job.user, job.event_id)
+            self._live = LiveText(self._outbox, place, on_message=self._note, on_stopped=self.stop)
+            for part, ts in sent.items():
+                self._live.adopt(part, ts)
 
     def on_text(self, piece: str) -> None:
         """Show a further piece of checked Markdown; called from the thread that answers."""
+        if self._live is not None:
+            self._loop.call_soon_threadsafe(self._live.feed, piece)
+
+    async def close(self) -> None:
+        """Show no more words of this attempt; whatever it ends in."""
+        if self._live is not None:
+            await self._live.end()
 
     def stop(self) -> None:
         """Somebody wants no more of this answer; from any thread."""
@@ -59,17 +82,31 @@ class Reply:
         if self._is_whispered:
             await self._whisper(cards)
             return ()
+        await self.close()
         sent = await self._sent()
         for part, card in enumerate(cards):
-            ts = sent.get(part)
-            if ts is not None and await self._outbox.edit(job.channel, ts, card):
+            if part in sent and await self._became(part, sent[part], card):
                 continue
             channel, sent[part] = await self._outbox.post(
                 job.channel, card, thread_ts=question.thread_ts, event_id=job.event_id, part=part
             )
-            if part == 0:
-                await self._inbox.database.run(self._inbox.set_reply, job, channel, sent[part])
+            await self._note(part, sent[part], channel=channel)
+        for part in [part for part in sent if part >= len(cards)]:
+            await self._outbox.end_stream(job.channel, sent[part])
+            await self._outbox.delete(job.channel, sent[part])
         return tuple(sent[part] for part in range(len(cards)))
+
+    async def _became(self, part: int, ts: str, card: Card) -> bool:
+        """Whether the message that shows a part could be made to show this card."""
+        if self._live is not None and await self._live.close(part, card):
+            return True
+        return await self._outbox.edit(self._job.channel, ts, card)
+
+    async def _note(self, part: int, ts: str, *, channel: str | None = None) -> None:
+        """Remember the first message, so that another attempt goes on with it."""
+        if part == 0:
+            where = channel or self._job.channel
+            await self._inbox.database.run(self._inbox.set_reply, self._job, where, ts)
 
     async def _whisper(self, cards: Sequence[Card]) -> None:
         job = self._job
@@ -88,12 +125,15 @@ class Reply:
     async def _sent(self) -> dict[int, str]:
         known = await self._inbox.database.run(self._inbox.reply, self._job)
         parts: dict[int, str] = {}
-        if self._job.attempts > 1 and self._question.thread_ts and self._question.ts:
+        question, live = self._question, self._live
+        is_lost = self._job.attempts > 1 or (live is not None and live.is_lost)
+        if is_lost and question.thread_ts and question.ts:
             # An earlier attempt may have posted and not lived to write it down.
             parts = await self._outbox.sent(
                 self._job.channel,
-                self._question.thread_ts,
+                question.thread_ts,
                 event_id=self._job.event_id,
-                since=self._question.ts,
+                since=question.ts,
             )
+        parts |= {} if live is None else live.messages
         return parts | ({} if known is None else {0: known[1]})

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.outgoing.cards import answer_cards, escape, fallback, split_markdown
+from bot.outgoing.cards import answer_cards, escape, fallback
 from retrieval.records import Citation, Source
 from tests.fakes import SentenceAnswerer, passage
 from tests.slack_server import check_message
@@ -68,20 +68,6 @@ def test_the_longest_answer_fits_slack_in_several_messages() -> None:
     assert len(cards) > 1
     for card in cards:
         check_message({"text": card.text, "blocks": card.block_dicts()}, max_text=4_000)
-
-
-def test_code_that_is_cut_stays_code() -> None:
-    text = "```\n" + "x = 1\n" * 100 + "```"
-    pieces = split_markdown(text, max_chars=200)
-    assert all(piece.count("```") == 2 and len(piece) <= 200 for piece in pieces)
-
-
-@given(st.text(alphabet="ab \n。", max_size=400), st.integers(20, 60))
-def test_pieces_are_short_enough_and_lose_no_word(text: str, max_chars: int) -> None:
-    pieces = split_markdown(text, max_chars=max_chars)
-    assert all(0 < len(piece) <= max_chars for piece in pieces)
-    if text.strip():
-        assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
 @given(st.text(max_size=5_000))

@@ -1,0 +1,28 @@
+"""How many calls of a kind Slack still takes from us in this minute."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+PERIOD_S = 60.0
+
+
+class Allowance:
+    """At most so many calls in any minute; who gets none does without."""
+
+    def __init__(self, calls: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._taken: deque[float] = deque()
+
+    def take(self) -> bool:
+        """Whether one more call may be made now; it then counts as made."""
+        now = self._clock()
+        while self._taken and self._taken[0] <= now - PERIOD_S:
+            self._taken.popleft()
+        if len(self._taken) >= self._calls:
+            return False
+        self._taken.append(now)
+        return True
