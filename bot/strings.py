@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -29,6 +30,89 @@ class Strings:
     status: str
     help: str
 
+    updated_today: str
+    updated_yesterday: str
+    updated_days: str
+    updated_months: str
+    updated_years: str
+    owner: str
+    curated: str
+    cut_short: str
+    searched: str
+    searched_sources: str
+    whom_to_ask: str
+    why: str
+    share: str
+    keep: str
+    delete: str
+    delete_sure: str
+    cancel: str
+    ask_expert: str
+    retry: str
+    why_title: str
+    why_working: str
+    why_share: str
+    why_measure: str
+    close: str
+    too_late: str
+    gone: str
+    shared: str
+    not_shareable: str
+    not_member: str
+    kept: str
+    not_yours: str
+    escalation: str
+    escalated: str
+
+    working: str
+    stopped: str
+    muted: str
+    ask_own: str
+    attachment_used: str
+    attachment_unread: str
+    prompts_title: str
+    prompts: tuple[str, ...]
+
+    unknown_command: str
+    nearest_command: str
+    commands: Mapping[str, str]
+    command_buttons: Mapping[str, str]
+    command_failed: str
+    stages: Mapping[str, str]
+    reindex_busy: str
+    documents_added: str
+    documents_changed: str
+    documents_removed: str
+    documents_failed: str
+    and_more: str
+    models_title: str
+    model_kinds: Mapping[str, str]
+    generation_served: str
+    generation_before: str
+    generation: str
+    rollback_hint: str
+    rolled_back: str
+    mute_unclear: str
+    muted: str
+    unmuted: str
+    minutes: str
+    hours: str
+    days: str
+    config_title: str
+    config_save: str
+    config_cancel: str
+    config_labels: Mapping[str, str]
+    config_hints: Mapping[str, str]
+    config_options: Mapping[str, str]
+    config_all: str
+    config_usual: str
+    config_saved: str
+    config_unknown: str
+    config_only_channels: str
+    config_too_late: str
+    config_threshold_wrong: str
+    config_sources_wrong: str
+
 
 ENGLISH = Strings(
     looking="Looking through the documents…",
@@ -47,18 +131,149 @@ ENGLISH = Strings(
     "An admin can look it up under the id `{error_id}`.",
     no_index="I have no documents to look in yet. An admin can load them with "
     "`whimbrel index FOLDER` on the machine I run on. (id `{error_id}`)",
-    not_admin="Only admins can reindex the documents. Please ask one of them to do it for you.",
+    not_admin="Only admins can do that. Please ask one of them to do it for you.",
     reindex_begun="Reindexing has begun; I show the progress in our direct messages.",
     reindex_stage="Reindexing: {stage} {done} of {total}",
-    reindex_done="Reindexing is done. {summary}",
+    reindex_done="Reindexing is done in {seconds:.0f} s: {added} new, {changed} changed, {removed} gone, "
+    "{unchanged} as they were; {passages} passages.",
     reindex_failed="Reindexing failed; I go on with the documents as they were. "
     "{reason} (id `{error_id}`)",
     status="{waiting} waiting, {doing} in progress, {dead} given up. {turns} questions answered.",
     help="*Ask* me in a direct message, by mentioning me in a channel, or with `/ask` so that only "
-    "you see the answer.\n"
-    "`/whimbrel status` shows how busy I am.\n"
-    "`/whimbrel reindex` reads the documents that changed (admins); "
-    "`/whimbrel reindex full` reads all of them.",
+    "you see the answer.",
+    updated_today="updated today",
+    updated_yesterday="updated yesterday",
+    updated_days="updated {n} days ago",
+    updated_months="updated {n} months ago",
+    updated_years="updated {n} years ago",
+    owner="owner: {owner}",
+    curated="Written by {author} and approved by an expert",
+    cut_short="Stopped before the end",
+    searched="Documents searched: {n}.",
+    searched_sources="Documents searched: {n}, in {sources}.",
+    whom_to_ask="{owners} may know: the nearest documents are theirs.",
+    why="Why this answer?",
+    share="Share here",
+    keep="Keep in my messages",
+    delete="Delete",
+    delete_sure="The answer disappears for everybody.",
+    cancel="Cancel",
+    ask_expert="Ask an expert",
+    retry="Try again",
+    why_title="Why this answer?",
+    why_working="Looking at each passage…",
+    why_share="Without this passage the answer would lose {share:.0%} of its support.",
+    why_measure="Each passage was left out in turn, to see how much worse the others support what "
+    "the answer says. A passage whose facts stand in another one too counts little. This tells "
+    "where the answer stands in the documents, not what went on in the model.",
+    close="Close",
+    too_late="That took too long; please click again.",
+    gone="That answer is no longer kept.",
+    shared="Asked in private and shared here: *{question}*",
+    not_shareable="I did not share this answer: it is made of documents that not everybody in "
+    "this channel may read.",
+    not_member="I am not in this channel. Invite me with `/invite`, then share the answer.",
+    kept="You kept this answer: *{question}*",
+    not_yours="Only the person who asked, or an admin, can delete an answer.",
+    escalation="The documents do not hold the answer to this question: *{question}*\n"
+    "Can you help? Mark the reply that answers it with :jigsaw:, and I will know it next time.",
+    escalated="An expert has been asked in this thread already.",
+    working="is looking through the documents…",
+    stopped="Stopped.",
+    muted="I am muted in this channel until {until} UTC. "
+    "Ask me in a direct message or with `/ask` instead.",
+    ask_own="That message is mine; I can only be asked about other people's.",
+    attachment_used="Read with the question: {names}",
+    attachment_unread="Not read: {names}",
+    prompts_title="Ask me, for example",
+    prompts=(
+        "What can I ask you about?",
+        "How many days of leave do I have?",
+        "How do I claim travel expenses?",
+    ),
+    unknown_command="I do not know `{name}`. ",
+    nearest_command="Did you mean `/whimbrel {name}`?",
+    commands={
+        "status": "shows how busy I am",
+        "reindex": "reads the documents that changed, or all of them with `full`",
+        "config": "sets how I behave in this channel",
+        "report": "tells how well questions are answered, and which are not",
+        "models": "shows which models and which index answer",
+        "rollback": "goes back to the index as it was before the last change",
+        "mute": "keeps me quiet in this channel for an hour or as long as you say",
+        "help": "shows this",
+    },
+    command_buttons={
+        "config": "Set up this channel",
+        "status": "Status",
+        "report": "Report",
+        "models": "Models",
+    },
+    command_failed="That did not work. {reason} (id `{error_id}`)",
+    stages={"reading": "read", "embedding": "embedded", "writing": "written"},
+    reindex_busy="The documents are being reindexed already. Please try again when that is done.",
+    documents_added="New",
+    documents_changed="Changed",
+    documents_removed="Gone",
+    documents_failed="Could not be read",
+    and_more="… and {count} more",
+    models_title="What answers now",
+    model_kinds={"embedder": "Finds passages", "generator": "Writes answers"},
+    generation_served="Index in use",
+    generation_before="Index before it",
+    generation="`{name}` of {date} UTC: {documents} documents, {passages} passages ({embedder})",
+    rollback_hint="`/whimbrel rollback` goes back to the index before.",
+    rolled_back="From the next question on I answer from the index `{name}` of {date} UTC again, "
+    "not from `{before}`. What that changes in the documents:",
+    mute_unclear="I did not understand how long. For example: `/whimbrel mute 30m`, `2h`, `1d`, "
+    "or `off`.",
+    muted="I answer nothing in this channel for {duration}. `/whimbrel mute off` ends that.",
+    unmuted="I answer in this channel again.",
+    minutes="{count} min",
+    hours="{count} h",
+    days="{count} d",
+    config_title="Channel settings",
+    config_save="Save",
+    config_cancel="Cancel",
+    config_labels={
+        "mode": "What I answer",
+        "followups": "Follow-up questions in my threads",
+        "sources": "Documents",
+        "language": "Language",
+        "visibility": "Who sees answers",
+        "threshold": "Least confidence of an answer",
+        "buttons": "Buttons under answers",
+        "experts": "Experts",
+    },
+    config_hints={
+        "sources": "Beginnings of document ids, one a line, such as handbook/people. "
+        "Empty: all documents.",
+        "threshold": "Between 0 and 1. Empty: the usual one.",
+        "experts": "Whom I name when the documents do not hold the answer.",
+    },
+    config_options={
+        "mode.mentions": "Only questions that mention me",
+        "mode.questions": "Also questions that do not mention me",
+        "followups.off": "Only with a mention",
+        "followups.asker": "From the person who asked",
+        "followups.everyone": "From everyone in the thread",
+        "language.auto": "That of the question",
+        "language.en": "English",
+        "language.zh": "中文",
+        "visibility.thread": "Everyone, in the thread",
+        "visibility.asker": "Only the person who asked",
+        "buttons.on": "Shown",
+        "buttons.off": "Hidden",
+    },
+    config_all="all",
+    config_usual="the usual one",
+    config_saved="Saved. In this channel holds from now on:",
+    config_unknown="No document begins with: {sources}",
+    config_only_channels="Please give that command in the channel that it is about.",
+    config_too_late="That took too long, so Slack did not let me open the settings. "
+    "Please try once more.",
+    config_threshold_wrong="A number between 0 and 1, please.",
+    config_sources_wrong="At most 50 lines, please.",
 )
 
 CHINESE = Strings(
@@ -75,15 +290,137 @@ CHINESE = Strings(
     failed="抱歉，回答时出了错。管理员可以用编号 `{error_id}` 查找原因。",
     no_index="我还没有可查阅的文档。管理员可以在我运行的机器上用 `whimbrel index FOLDER` 载入。"
     "（编号 `{error_id}`）",
-    not_admin="只有管理员可以重建文档索引，请联系管理员。",
+    not_admin="只有管理员可以这样做，请联系管理员。",
     reindex_begun="已开始重建索引，进度会显示在我们的私信中。",
     reindex_stage="正在重建索引：{stage} {done} / {total}",
-    reindex_done="索引已重建。{summary}",
+    reindex_done="索引已重建，用时 {seconds:.0f} 秒：新增 {added} 个，变化 {changed} 个，移除 {removed} 个，"
+    "未变 {unchanged} 个；共 {passages} 个段落。",
     reindex_failed="重建索引失败，我会继续使用原来的文档。{reason}（编号 `{error_id}`）",
     status="{waiting} 个等待中，{doing} 个处理中，{dead} 个已放弃。已回答 {turns} 个问题。",
-    help="在私信中*提问*，在频道里提及我，或使用 `/ask`（只有您能看到答案）。\n"
-    "`/whimbrel status` 显示我的忙碌程度。\n"
-    "`/whimbrel reindex` 读取有变化的文档（管理员）；`/whimbrel reindex full` 读取全部文档。",
+    help="在私信中*提问*，在频道里提及我，或使用 `/ask`（只有您能看到答案）。",
+    updated_today="今天更新",
+    updated_yesterday="昨天更新",
+    updated_days="{n} 天前更新",
+    updated_months="{n} 个月前更新",
+    updated_years="{n} 年前更新",
+    owner="负责人：{owner}",
+    curated="由 {author} 撰写，经专家审核",
+    cut_short="回答已中止，内容不完整",
+    searched="已查阅 {n} 份文档。",
+    searched_sources="已查阅 {sources} 中的 {n} 份文档。",
+    whom_to_ask="可以问问 {owners}，最接近的文档由其负责。",
+    why="为什么这样回答？",
+    share="分享到此频道",
+    keep="保存到我的私信",
+    delete="删除",
+    delete_sure="所有人都将看不到这个回答。",
+    cancel="取消",
+    ask_expert="请教专家",
+    retry="重试",
+    why_title="为什么这样回答？",
+    why_working="正在逐段查看……",
+    why_share="去掉这一段，回答会失去 {share:.0%} 的依据。",
+    why_measure="我们依次去掉每一段，看其余段落对回答的支持减弱多少。如果某段的内容在别处也有，它的占比就低。"
+    "这说明回答出自文档何处，并不说明模型内部的过程。",
+    close="关闭",
+    too_late="耗时过长，请再点一次。",
+    gone="这个回答已不再保存。",
+    shared="私下提问后分享：*{question}*",
+    not_shareable="这个回答没有分享：它引用的文档并非频道里所有人都有权阅读。",
+    not_member="我不在这个频道里。请先用 `/invite` 邀请我，再分享回答。",
+    kept="您保存的回答：*{question}*",
+    not_yours="只有提问者或管理员可以删除回答。",
+    escalation="文档里没有这个问题的答案：*{question}*\n"
+    "您能帮忙吗？请用 :jigsaw: 标记解答它的回复，下次我就知道了。",
+    escalated="已经在这个消息列里请教过专家了。",
+    working="正在查阅文档……",
+    stopped="已停止。",
+    muted="我在这个频道里已静音，直到 {until} (UTC)。请在私信中或用 `/ask` 向我提问。",
+    ask_own="这条消息是我发的，只能就别人的消息向我提问。",
+    attachment_used="回答问题时一并阅读了：{names}",
+    attachment_unread="未能阅读：{names}",
+    prompts_title="可以这样问我",
+    prompts=("我可以问你什么？", "我有多少天年假？", "差旅费怎么报销？"),
+    unknown_command="没有 `{name}` 这个命令。",
+    nearest_command="您是想用 `/whimbrel {name}` 吗？",
+    commands={
+        "status": "显示我的忙碌程度",
+        "reindex": "读取有变化的文档，加上 `full` 则读取全部文档",
+        "config": "设置我在这个频道里的行为",
+        "report": "报告问题回答得怎么样，以及哪些没有答上",
+        "models": "显示正在使用的模型和索引",
+        "rollback": "退回到上一次变更之前的索引",
+        "mute": "让我在这个频道里静音一小时，或您指定的时间",
+        "help": "显示这些说明",
+    },
+    command_buttons={
+        "config": "设置这个频道",
+        "status": "状态",
+        "report": "报告",
+        "models": "模型",
+    },
+    command_failed="没有成功。{reason}（编号 `{error_id}`）",
+    stages={"reading": "已读取", "embedding": "已向量化", "writing": "已写入"},
+    reindex_busy="索引正在重建，请等它完成后再试。",
+    documents_added="新增",
+    documents_changed="有变化",
+    documents_removed="已移除",
+    documents_failed="无法读取",
+    and_more="……还有 {count} 个",
+    models_title="目前的回答来自",
+    model_kinds={"embedder": "检索模型", "generator": "写作模型"},
+    generation_served="正在使用的索引",
+    generation_before="上一个索引",
+    generation="`{name}`，{date} UTC：{documents} 个文档，{passages} 个段落（{embedder}）",
+    rollback_hint="`/whimbrel rollback` 可以退回上一个索引。",
+    rolled_back="从下一个问题开始，我改用 {date} UTC 的索引 `{name}`，不再使用 `{before}`。"
+    "文档因此有以下变化：",
+    mute_unclear="我没看懂时长。例如：`/whimbrel mute 30m`、`2h`、`1d` 或 `off`。",
+    muted="我在这个频道里静音 {duration}。用 `/whimbrel mute off` 可以提前结束。",
+    unmuted="我会重新在这个频道里回答问题。",
+    minutes="{count} 分钟",
+    hours="{count} 小时",
+    days="{count} 天",
+    config_title="频道设置",
+    config_save="保存",
+    config_cancel="取消",
+    config_labels={
+        "mode": "回答哪些问题",
+        "followups": "话题中的追问",
+        "sources": "文档",
+        "language": "语言",
+        "visibility": "谁能看到答案",
+        "threshold": "回答所需的最低置信度",
+        "buttons": "答案下方的按钮",
+        "experts": "专家",
+    },
+    config_hints={
+        "sources": "文档编号的开头，每行一个，例如 handbook/people。留空表示全部文档。",
+        "threshold": "0 到 1 之间。留空表示使用默认值。",
+        "experts": "文档中没有答案时，我会提到他们。",
+    },
+    config_options={
+        "mode.mentions": "只回答提及我的问题",
+        "mode.questions": "也回答没有提及我的问题",
+        "followups.off": "只有提及我才算",
+        "followups.asker": "提问者的追问",
+        "followups.everyone": "话题中所有人的追问",
+        "language.auto": "与问题相同",
+        "language.en": "English",
+        "language.zh": "中文",
+        "visibility.thread": "所有人，在话题中",
+        "visibility.asker": "只有提问者",
+        "buttons.on": "显示",
+        "buttons.off": "隐藏",
+    },
+    config_all="全部",
+    config_usual="默认值",
+    config_saved="已保存。这个频道从现在起：",
+    config_unknown="没有文档以此开头：{sources}",
+    config_only_channels="请在要设置的频道里使用这个命令。",
+    config_too_late="时间过长，Slack 没有让我打开设置。请再试一次。",
+    config_threshold_wrong="请填写 0 到 1 之间的数字。",
+    config_sources_wrong="最多 50 行。",
 )
 
 

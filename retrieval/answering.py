@@ -154,7 +154,11 @@ class Answerer:
                 should_stop,
             )
             draft = self._draft(request) if confidence >= request.threshold else None
-        return self._card(request, draft, confidence, searcher.index.manifest.name)
+        card = self._card(request, draft, confidence, searcher.index.manifest.name)
+        if draft is not None:
+            return card
+        searched = searcher.count_documents(audience=audience, sources=sources)
+        return replace(card, searched=searched)
 
     def _draft(self, request: Request) -> Draft | None:
         """What the generator wrote, else what the documents say word for word; None to abstain."""

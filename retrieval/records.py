@@ -154,7 +154,8 @@ class Answer:
     An abstention has no citations; `nearest` then names the passages that came closest, if any is
     near enough to be worth a look. `confidence` is the calibrated probability, 0 to 1, that the
     documents answer the question. `timings` are seconds by stage. `author` is the name of the
-    person who wrote a curated answer.
+    person who wrote a curated answer, `searched` the number of documents that were searched before
+    an abstention.
     """
 
     id: str
@@ -175,3 +176,4 @@ class Answer:
     stopped: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
     author: str | None = None
+    searched: int = 0

@@ -81,9 +81,7 @@ class Searcher:
                 another label do not take part in the search at all.
             sources: Beginnings of the ids of the only documents that take part; none for all.
         """
-        allowed = np.isin(self._labels, list(audience))[self._label_of]
-        if sources:
-            allowed &= self._is_from(tuple(sources))
+        allowed = self._allowed(audience, sources)
         if not allowed.any():
             return []
         candidates = self._candidates(query, allowed, max(k, DEPTH))
@@ -91,6 +89,16 @@ class Searcher:
         if self._reranker is None:
             return hits[:k]
         return rerank(self._reranker, query, hits[: max(k, RERANKED)])[:k]
+
+    def count_documents(
+        self, *, audience: frozenset[str] = EVERYONE, sources: Sequence[str] = ()
+    ) -> int:
+        """How many documents take part in a search with the same arguments."""
+        return len(np.unique(self._document_of[self._allowed(audience, sources)]))
+
+    def _allowed(self, audience: frozenset[str], sources: Sequence[str]) -> Allowed:
+        allowed: Allowed = np.isin(self._labels, list(audience))[self._label_of]
+        return allowed & self._is_from(tuple(sources)) if sources else allowed
 
     def _is_from(self, sources: tuple[str, ...]) -> Allowed:
         is_wanted = [str(document).startswith(sources) for document in self._documents]

@@ -8,13 +8,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from pydantic import TypeAdapter
+
 from bot.store.database import Database
 from retrieval.records import Answer, Citation, Message
 
 Value = Literal[-1, 1]
 """A rating: bad or good."""
 
-VoteSource = Literal["button", "reaction"]
+ANSWERS = TypeAdapter(Answer)
+"""Answers as JSON and back."""
+
+VoteSource = Literal["button", "reaction", "imported"]
 
 
 def utc(seconds: float) -> str:
@@ -65,6 +70,8 @@ class ConversationLog:
         answer = turn.answer
         with self._database.transaction() as db:
             db.table("turns").insert(_turn_row(turn))
+            card = {"turn_id": answer.id, "answer": ANSWERS.dump_json(answer).decode()}
+            db.table("cards").insert(card)
             db.table("hits").insert_all(_hit_rows(answer))
             db.table("replies").insert_all(
                 {"channel": turn.channel, "ts": ts, "turn_id": answer.id} for ts in turn.messages
@@ -81,7 +88,8 @@ class ConversationLog:
         """The latest turns of a thread, oldest first, that this audience may read."""
         rows = self._database.connection.query(
             "SELECT question, answer, audience FROM turns"
-            " WHERE channel = ? AND thread_ts = ? ORDER BY rowid DESC LIMIT ?",
+            " WHERE channel = ? AND thread_ts = ? AND question != '' AND deleted IS NULL"
+            " ORDER BY rowid DESC LIMIT ?",
             (channel, thread_ts, max_turns),
         )
         allowed = [row for row in rows if audience.issuperset(json.loads(row["audience"]))]
@@ -97,6 +105,24 @@ class ConversationLog:
             "SELECT turn_id FROM replies WHERE channel = ? AND ts = ?", (channel, ts)
         ).fetchone()
         return None if row is None else str(row[0])
+
+    def turn_asked_in(self, work_key: str) -> tuple[str, tuple[str, ...]] | None:
+        """The turn that a message asked, by its key in the inbox, and the messages that show it."""
+        db = self._database.connection.conn
+        row = db.execute(
+            "SELECT turns.id FROM turns JOIN inbox USING (event_id) WHERE work_key = ?", (work_key,)
+        ).fetchone()
+        if row is None:
+            return None
+        shown = db.execute("SELECT ts FROM replies WHERE turn_id = ? ORDER BY ts", row)
+        return str(row[0]), tuple(ts for (ts,) in shown)
+
+    def redact(self, turn_id: str) -> None:
+        """Forget what was asked and said in a turn; that there was one, and its votes, remain."""
+        with self._database.transaction() as db:
+            blank = {"question": "", "query": "", "answer": "", "citations": "[]"}
+            db.table("turns").update(turn_id, blank)
+            db.conn.execute("DELETE FROM cards WHERE turn_id = ?", (turn_id,))
 
     def vote(self, vote: Vote) -> bool:
         """Make this the person's current vote on the turn; True if that changed anything.
