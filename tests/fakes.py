@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bot.feedback.turns import DocumentRef
 from retrieval.errors import QuestionError
 from retrieval.language import language_of, words
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source
+from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {
     "Leave": ("Every employee has 30 days of paid leave a year.", PUBLIC),
@@ -124,6 +126,21 @@ class GatedAnswerer(SentenceAnswerer):
             question, history=history, audience=audience, on_text=on_text, **rest
         )
         return replace(answer, stopped=is_stopped)
+
+
+class SentenceShelf:
+    """The passages of a `SentenceAnswerer`, which a test may change, and an embedder of words."""
+
+    generator = "sentences"
+
+    def __init__(self, passages: list[Passage] | None = None) -> None:
+        self.passages = SentenceAnswerer().passages if passages is None else passages
+        self.embedder = WordEmbedder(dimension=512)
+        self.generation = "g1"
+
+    def find(self, document: DocumentRef) -> Passage | None:
+        held = {DocumentRef(p.source.id, p.content_hash): p for p in self.passages}
+        return held.get(document)
 
 
 class FolderReindexer:

@@ -226,10 +226,147 @@ def m004_channels(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m005_asking(db: sqlite_utils.Database) -> None:
+    """Answers that somebody wants stopped, threads that people took over, and who knows of mutes."""
+    thread = {"channel": str, "thread_ts": str}
+    db.table("stops").create(thread, pk=tuple(thread))
+    db.table("takeovers").create(thread | {"person": str, "at": float}, pk=tuple(thread))
+    told = {"channel": str, "person": str, "until": float}
+    db.table("mutes_told").create(told, pk=tuple(told))
+
+
+@migrations()
+def m006_cards(db: sqlite_utils.Database) -> None:
+    """What an answer's card is shown from again, whom it sent people to, and what was deleted."""
+    turn = "turn_id TEXT PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE"
+    db.conn.execute(f"CREATE TABLE cards ({turn}, answer TEXT NOT NULL)")
+    db.conn.execute(f"CREATE TABLE escalations ({turn}, person TEXT, ts TEXT, at TEXT)")
+    db.table("turns").add_column("deleted", str)
+
+
+@migrations()
 def m007_feedback(db: sqlite_utils.Database) -> None:
-    """What people did with answers without rating them."""
+    """What people made of answers besides votes, and what came of it."""
     db.table("signals").create(
         {"event_id": str, "kind": str, "turn_id": str, "person": str, "at": str},
         pk=("event_id", "kind"),
     )
     db.table("signals").create_index(["turn_id"])
+    db.table("reasons").create(
+        {
+            "turn_id": str,
+            "person": str,
+            "reason": str,
+            "answer": str,
+            "document_id": str,
+            "content_hash": str,
+            "document_name": str,
+            "event_id": str,
+            "at": str,
+        },
+        pk=("turn_id", "person"),
+    )
+    db.table("reviews").create(
+        {
+            "id": int,
+            "event_id": str,
+            "turn_id": str,
+            "source": str,
+            "question": str,
+            "language": str,
+            "answer": str,
+            "document_id": str,
+            "content_hash": str,
+            "document_name": str,
+            "audience": str,
+            "channel": str,
+            "author": str,
+            "proposer": str,
+            "state": str,
+            "created": str,
+            "reviewer": str,
+            "decided_by_event": str,
+            "decided": str,
+        },
+        pk="id",
+        not_null={"event_id", "question", "answer", "audience", "state"},
+    )
+    db.table("reviews").create_index(["event_id"], unique=True)
+    db.table("reviews").create_index(["state"])
+    db.table("curated").create(
+        {
+            "id": int,
+            "review_id": int,
+            "turn_id": str,
+            "question": str,
+            "language": str,
+            "answer": str,
+            "document_id": str,
+            "content_hash": str,
+            "audience": str,
+            "author": str,
+            "author_name": str,
+            "reviewer": str,
+            "embedder": str,
+            "vector": bytes,
+            "created": str,
+            "expired": str,
+        },
+        pk="id",
+        not_null={"question", "answer", "audience"},
+    )
+    db.table("curated").create_index(["review_id"], unique=True)
+    db.table("fixes").create(
+        {
+            "turn_id": str,
+            "curated_id": int,
+            "answer": str,
+            "generator": str,
+            "generation": str,
+            "at": str,
+        },
+        pk="turn_id",
+    )
+    db.table("rechecks").create(
+        {"turn_id": str, "generator": str, "generation": str, "at": str},
+        pk=("turn_id", "generator", "generation"),
+    )
+    db.table("notices").create(
+        {"turn_id": str, "person": str, "kind": str, "at": str},
+        pk=("turn_id", "person", "kind"),
+    )
+    db.table("people").create(
+        {"person": str, "may_learn": int, "notify": int, "changed": str}, pk="person"
+    )
+
+
+@migrations()
+def m009_export(db: sqlite_utils.Database) -> None:
+    """Ratings from elsewhere, and which data set learned from whom; held out is for ever."""
+    db.table("imports").create(
+        {"turn_id": str, "split": str, "is_consented": int, "correction": str, "is_gold": int},
+        pk="turn_id",
+    )
+    db.table("imported_passages").create(
+        {"content_hash": str, "document_id": str, "title": str, "text": str}, pk="content_hash"
+    )
+    db.table("imported_ratings").create(
+        {"turn_id": str, "person": str, "is_expert": int, "reason": str, "text": str},
+        pk=("turn_id", "person"),
+    )
+    db.table("datasets").create({"id": str, "at": str}, pk="id")
+    db.table("dataset_sources").create(
+        {"dataset": str, "example": str, "turn_id": str, "person": str},
+        pk=("dataset", "example", "turn_id", "person"),
+    )
+    db.table("dataset_sources").create_index(["person"])
+    db.table("held_out").create({"key": str, "question": str, "at": str}, pk="key")
+    db.table("held_out_askers").create({"key": str, "person": str}, pk=("key", "person"))
+
+
+@migrations()
+def m008_admin(db: sqlite_utils.Database) -> None:
+    """Where each rollback went, so that one that is begun twice goes back once."""
+    db.table("rollbacks").create(
+        {"event_id": str, "at": str, "before": str, "after": str}, pk="event_id"
+    )

@@ -1,0 +1,98 @@
+"""What the log knows of a turn, for those who act on what people say of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.store.database import Database
+
+MAX_DOCUMENTS = 10
+
+_COLUMNS = (
+    "SELECT id, question, query, language, kind, method, answer, channel, thread_ts, asker,"
+    " audience, citations, generator, generation FROM turns "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRef:
+    """A document by its id, and the passage of it that was meant by its content hash."""
+
+    document_id: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedTurn:
+    """A turn as it was logged. `cited` is the passage that its answer cites first."""
+
+    id: str
+    question: str
+    query: str
+    language: str
+    kind: str
+    method: str
+    answer: str
+    channel: str
+    thread_ts: str | None
+    asker: str
+    audience: frozenset[str]
+    cited: DocumentRef | None
+    generator: str
+    generation: str
+
+
+class Turns:
+    """Reads turns from the log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, turn_id: str) -> LoggedTurn | None:
+        """One turn; None if there is none, or none any more."""
+        return next(self._read("WHERE id = ?", (turn_id,)), None)
+
+    def before(self, channel: str, thread_ts: str, ts: str) -> LoggedTurn | None:
+        """The thread's latest turn that was there before a message; else its latest turn."""
+        order = "ORDER BY coalesce(reply_ts, '') < ? DESC, rowid DESC LIMIT 1"
+        found = self._read(f"WHERE channel = ? AND thread_ts = ? {order}", (channel, thread_ts, ts))
+        return next(found, None)
+
+    def rated_down(self, *, since: str, limit: int) -> list[LoggedTurn]:
+        """Turns since then, latest first, that somebody finds bad and that nothing has fixed."""
+        where = (
+            "WHERE created >= ? AND id IN (SELECT turn_id FROM votes WHERE value < 0)"
+            " AND id NOT IN (SELECT turn_id FROM fixes) ORDER BY rowid DESC LIMIT ?"
+        )
+        return list(self._read(where, (since, limit)))
+
+    def documents(self, turn_id: str) -> list[DocumentRef]:
+        """The documents found for a turn, nearest first, each with its nearest passage."""
+        rows = self._database.connection.conn.execute(
+            "SELECT document_id, content_hash FROM hits WHERE turn_id = ? ORDER BY position",
+            (turn_id,),
+        )
+        nearest: dict[str, DocumentRef] = {}
+        for document_id, content_hash in rows:
+            nearest.setdefault(document_id, DocumentRef(document_id, content_hash))
+        return list(nearest.values())[:MAX_DOCUMENTS]
+
+    def _read(self, where: str, values: Sequence[object]) -> Iterator[LoggedTurn]:
+        rows = self._database.connection.query(_COLUMNS + where, values)
+        return (self._turn(row) for row in rows)
+
+    def _turn(self, row: dict[str, Any]) -> LoggedTurn:
+        citations = json.loads(row.pop("citations"))
+        cited = self._cited(row["id"], citations[0]["passage_id"]) if citations else None
+        audience = frozenset(json.loads(row.pop("audience")))
+        return LoggedTurn(**row, audience=audience, cited=cited)
+
+    def _cited(self, turn_id: str, passage_id: str) -> DocumentRef | None:
+        row = self._database.connection.conn.execute(
+            "SELECT document_id, content_hash FROM hits WHERE turn_id = ? AND passage_id = ?",
+            (turn_id, passage_id),
+        ).fetchone()
+        return None if row is None else DocumentRef(*row)

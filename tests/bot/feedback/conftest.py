@@ -1,0 +1,54 @@
+"""A log with one answered question, and the shelf that its documents stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.store.database import Database
+from bot.store.log import ConversationLog, Turn
+from retrieval.records import PUBLIC
+from tests.fakes import SentenceAnswerer, SentenceShelf
+
+NOON = 1_767_268_800.0
+"""1 January 2026, 12:00 UTC."""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "whimbrel.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def shelf() -> SentenceShelf:
+    return SentenceShelf()
+
+
+def logged(
+    database: Database,
+    question: str = "How many days of paid leave are there?",
+    *,
+    asker: str = "U1",
+    channel: str = "C1",
+    audience: frozenset[str] = frozenset({PUBLIC}),
+    created: str = "2026-01-01T11:00:00+00:00",
+) -> str:
+    """The id of a turn in which the question was answered, or abstained from."""
+    answer = SentenceAnswerer().answer(question, audience=audience)
+    turn = Turn(
+        answer=answer,
+        event_id=f"event of {answer.id}",
+        team="T1",
+        channel=channel,
+        thread_ts="1.0",
+        asker=asker,
+        audience=audience,
+        messages=(f"2.{answer.id}",),
+        created=created,
+    )
+    ConversationLog(database).add(turn)
+    return answer.id
