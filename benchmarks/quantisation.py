@@ -22,6 +22,7 @@ from transformers import AutoTokenizer
 from retrieval.embedding import Embedder
 from retrieval.evaluation.evaluate import spread
 from retrieval.generation.batching import Batcher
+from retrieval.generation.decoder import ModelDecoder
 from retrieval.generation.generator import (
     CausalGenerator,
     Generator,
@@ -52,7 +53,7 @@ class PlainGenerator(CausalGenerator):
         model = load_model(folder.path, device, "causal")
         super(CausalGenerator, self).__init__(folder.id, model, tokenizer)
         stop_ids = stopping_ids(model, tokenizer)
-        self._batcher = Batcher(model, stop_ids=stop_ids, cache_dtype=device.dtype)
+        self._batcher = Batcher(ModelDecoder(model, device.dtype), stop_ids=stop_ids)
 
 
 def prompts(

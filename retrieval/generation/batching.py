@@ -10,9 +10,9 @@ from itertools import takewhile
 from queue import SimpleQueue
 
 import torch
-from transformers import PreTrainedModel
 
 from retrieval.errors import GeneratorError
+from retrieval.generation.decoder import Decoder
 from retrieval.generation.row_cache import RowCache, stack
 from retrieval.generation.writing import Token
 
@@ -42,16 +42,13 @@ class Batcher:
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        decoder: Decoder,
         *,
         stop_ids: frozenset[int],
-        cache_dtype: torch.dtype,
         max_rows: int = 16,
     ) -> None:
-        self._model = model
-        self._device = model.device.type
+        self._decoder = decoder
         self._stop_ids = stop_ids
-        self._cache_dtype = cache_dtype
         self._max_rows = max_rows
         self._waiting: deque[Request] = deque()
         self._running: list[Request] = []
@@ -117,7 +114,7 @@ class Batcher:
         assert cache is not None
         try:
             last = torch.tensor([[request.written[-1]] for request in self._running])
-            logits = self._forward(last, cache, cache.mask(self._device))
+            logits = self._decoder(last, cache)
             self._settle(self._rows(), self._deliver(self._running, logits))
         except Exception as error:  # whatever a model raises belongs to its callers
             self._drop(self._running, error)
@@ -126,7 +123,7 @@ class Batcher:
         """The prompt's cache and the scores of what comes next."""
         cache = self._beginning(prompt)
         for start in range(cache.lengths[0], len(prompt), CHUNK):
-            logits = self._forward(torch.tensor([prompt[start : start + CHUNK]]), cache, None)
+            logits = self._decoder(torch.tensor([prompt[start : start + CHUNK]]), cache)
         self._last = (prompt, cache)
         return cache, logits
 
@@ -138,24 +135,7 @@ class Batcher:
             shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             if shared >= SHARED:
                 return cache.beginning(shared)
-        return RowCache(self._model.config.num_hidden_layers, self._cache_dtype)
-
-    def _forward(
-        self, ids: torch.Tensor, cache: RowCache, mask: torch.Tensor | None
-    ) -> torch.Tensor:
-        """The scores after the last of `ids`, shape (rows, vocabulary), in float32."""
-        positions = torch.tensor(cache.lengths)[:, None] + torch.arange(ids.shape[1])
-        output = self._model(
-            input_ids=ids.to(self._device),
-            attention_mask=mask,
-            position_ids=positions.to(self._device),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        cache.grow(ids.shape[1])
-        logits: torch.Tensor = output.logits[:, -1].float()
-        return logits
+        return self._decoder.new_cache()
 
     def _deliver(self, requests: Sequence[Request], logits: torch.Tensor) -> set[int]:
         """Send each text its likeliest token; gives the identities of the texts that are done."""

@@ -257,15 +257,15 @@ def check_batchable(model_id: str, model: PreTrainedModel) -> None:
 
 
 def make_batcher(model: PreTrainedModel, device: Device, stop_ids: frozenset[int]) -> Batcher:
-    """The model's thread. On processors the model's layers are first replaced by faster ones."""
-    from retrieval.generation import attention, int8_linear
+    """The model's thread. On processors that can, the model is first turned into bytes."""
+    from retrieval.generation import int8_linear
     from retrieval.generation.batching import Batcher
+    from retrieval.generation.decoder import ModelDecoder
+    from retrieval.generation.int8_decoder import Int8Decoder, fits
 
-    if model.config.model_type in attention.PLAIN_MODELS and device.name == "cpu":
-        attention.use_grouped_attention(model)
-        if int8_linear.is_supported():
-            int8_linear.quantise(model)
-    return Batcher(model, stop_ids=stop_ids, cache_dtype=device.dtype)
+    is_for_bytes = device.name == "cpu" and int8_linear.is_supported() and fits(model.config)
+    decoder = (Int8Decoder if is_for_bytes else ModelDecoder)(model, device.dtype)
+    return Batcher(decoder, stop_ids=stop_ids)
 
 
 def stopping_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

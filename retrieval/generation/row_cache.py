@@ -25,22 +25,26 @@ class RowLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has n
         self.past_keys = torch.zeros(shape, dtype=self.past_keys.dtype, device=like.device)
         self.past_values = torch.zeros_like(self.past_keys)
 
+    def make_room(self, like: torch.Tensor, columns: int) -> None:
+        """Grow, if need be, to hold `columns` more of `like`."""
+        end = self.columns + columns
+        if self.columns == 0:
+            self.allocate(like, like.shape[0], end)
+        elif end > self.past_keys.shape[2]:
+            keys, values = self.past_keys, self.past_values
+            self.allocate(keys, keys.shape[0], end)
+            self.past_keys[:, :, : self.columns] = keys[:, :, : self.columns]
+            self.past_values[:, :, : self.columns] = values[:, :, : self.columns]
+
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append the new columns; gives views of all there are."""
-        start, end = self.columns, self.columns + key_states.shape[2]
-        if start == 0:
-            self.allocate(key_states, key_states.shape[0], end)
-        elif end > self.past_keys.shape[2]:
-            keys, values = self.past_keys, self.past_values
-            self.allocate(keys, keys.shape[0], end)
-            self.past_keys[:, :, :start] = keys[:, :, :start]
-            self.past_values[:, :, :start] = values[:, :, :start]
-        self.past_keys[:, :, start:end] = key_states
-        self.past_values[:, :, start:end] = value_states
-        self.columns = end
-        return self.past_keys[:, :, :end], self.past_values[:, :, :end]
+        self.make_room(key_states, key_states.shape[2])
+        start, self.columns = self.columns, self.columns + key_states.shape[2]
+        self.past_keys[:, :, start : self.columns] = key_states
+        self.past_values[:, :, start : self.columns] = value_states
+        return self.past_keys[:, :, : self.columns], self.past_values[:, :, : self.columns]
 
     def get_seq_length(self) -> int:
         return self.columns
@@ -63,13 +67,30 @@ class RowCache(Cache):
         """Count the tokens that a forward pass has added to every row."""
         self.lengths = [length + tokens for length in self.lengths]
 
-    def mask(self, device: str) -> torch.Tensor | None:
+    def mask(self) -> torch.Tensor | None:
         """Which columns hold tokens, with one more for the token to come; None if all do."""
         longest = max(self.lengths)
         if min(self.lengths) == longest:
             return None
         pads = torch.tensor([[longest - length] for length in self.lengths])
-        return (torch.arange(longest + 1) >= pads).long().to(device)
+        return torch.arange(longest + 1) >= pads
+
+    def hidden(self) -> torch.Tensor:
+        """What to add to the scores of the token to come, (rows, columns of the whole buffers).
+
+        Minus infinity hides the columns that hold no token of the row.
+        """
+        for layer in self.row_layers:
+            layer.make_room(layer.past_keys, 1)
+        end, room = self.row_layers[0].columns + 1, self.row_layers[0].past_keys.shape[2]
+        begins = torch.tensor([[end - 1 - length] for length in self.lengths])
+        columns = torch.arange(room)
+        is_hidden = (columns < begins) | (columns >= end)
+        return torch.zeros(is_hidden.shape, dtype=self.dtype).masked_fill_(is_hidden, -torch.inf)
+
+    def positions(self, tokens: int) -> torch.Tensor:
+        """The places in their texts of the next `tokens` of every row, shape (rows, tokens)."""
+        return torch.tensor(self.lengths)[:, None] + torch.arange(tokens)
 
     def beginning(self, tokens: int) -> RowCache:
         """A copy of the first `tokens` of the only row."""

@@ -7,8 +7,8 @@ import torch
 from transformers import PreTrainedModel
 
 from retrieval.errors import GeneratorError
-from retrieval.generation.attention import use_grouped_attention
 from retrieval.generation.batching import Batcher, Request
+from retrieval.generation.decoder import ModelDecoder
 from tests.retrieval.generation.tiny_models import END_ID, tiny_llama, tiny_qwen
 
 PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]
@@ -22,7 +22,7 @@ def model(request: pytest.FixtureRequest) -> PreTrainedModel:
 
 @pytest.fixture
 def batcher(model: PreTrainedModel) -> Iterator[Batcher]:
-    made = Batcher(model, stop_ids=frozenset({END_ID}), cache_dtype=torch.float32)
+    made = Batcher(ModelDecoder(model, torch.float32), stop_ids=frozenset({END_ID}))
     yield made
     made.close()
 
@@ -64,15 +64,6 @@ def test_texts_written_together_are_the_same_as_one_by_one(
     assert written(batcher, *PROMPTS) == [greedy(model, prompt) for prompt in PROMPTS]
 
 
-def test_grouped_attention_writes_the_same() -> None:
-    model = tiny_qwen()
-    expected = [greedy(model, prompt) for prompt in PROMPTS]
-    use_grouped_attention(model)
-    batcher = Batcher(model, stop_ids=frozenset({END_ID}), cache_dtype=torch.float32)
-    assert written(batcher, *PROMPTS) == expected
-    batcher.close()
-
-
 def test_a_prompt_that_begins_like_the_last_one_is_continued_the_same(
     model: PreTrainedModel, batcher: Batcher
 ) -> None:
@@ -91,13 +82,14 @@ def test_a_failing_prompt_fails_alone(model: PreTrainedModel, batcher: Batcher) 
 
 
 def test_more_texts_than_rows_take_turns(model: PreTrainedModel) -> None:
-    batcher = Batcher(model, stop_ids=frozenset(), cache_dtype=torch.float32, max_rows=2)
+    decoder = ModelDecoder(model, torch.float32)
+    batcher = Batcher(decoder, stop_ids=frozenset(), max_rows=2)
     assert [len(text) for text in written(batcher, *PROMPTS, max_tokens=5)] == [5, 5, 5, 5]
     batcher.close()
 
 
 def test_closing_fails_what_is_unfinished(model: PreTrainedModel) -> None:
-    batcher = Batcher(model, stop_ids=frozenset(), cache_dtype=torch.float32)
+    batcher = Batcher(ModelDecoder(model, torch.float32), stop_ids=frozenset())
     request = Request(PROMPTS[0], 400)
     batcher.submit(request)
     batcher.close()

@@ -11,9 +11,13 @@ from transformers import (
     LlamaForCausalLM,
     MambaConfig,
     MambaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     T5Config,
     T5ForConditionalGeneration,
 )
@@ -70,6 +74,44 @@ def tiny_llama() -> LlamaForCausalLM:
         initializer_range=0.2,
     )
     return LlamaForCausalLM(config)
+
+
+def tiny_mistral() -> MistralForCausalLM:
+    torch.manual_seed(4)
+    config = MistralConfig(
+        vocab_size=END_ID + 1,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        sliding_window=None,
+        eos_token_id=END_ID,
+        initializer_range=0.2,
+    )
+    return MistralForCausalLM(config)
+
+
+def tiny_qwen3() -> Qwen3ForCausalLM:
+    torch.manual_seed(5)
+    config = Qwen3Config(
+        vocab_size=END_ID + 1,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=32,
+        max_position_embeddings=512,
+        eos_token_id=END_ID,
+        initializer_range=0.2,
+    )
+    model = Qwen3ForCausalLM(config)
+    for name, parameter in model.named_parameters():
+        if name.endswith("norm.weight"):
+            torch.nn.init.uniform_(parameter, 0.5, 2)
+    return model
 
 
 def save_causal(folder: Path, *, chat_template: str | None = CHAT) -> Path:
