@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_FAILURES = 10
-
 
 @click.command()
 @click.option("--port", default=3000, show_default=True, help="Port for Slack in HTTP mode.")
@@ -45,32 +43,22 @@ def make_reindexer(settings: Settings, embedder: Embedder) -> Reindexer:
     """What `/whimbrel reindex` runs: it brings the folders of the last `whimbrel index` in."""
     from retrieval.indexing import update_index
 
-    def reindex(*, full: bool, on_progress: Progress) -> str:
-        return summary(update_index((), settings, embedder, full=full, on_progress=on_progress))
+    def reindex(*, full: bool, on_progress: Progress) -> IndexReport:
+        return update_index((), settings, embedder, full=full, on_progress=on_progress)
 
     return reindex
-
-
-def summary(report: IndexReport) -> str:
-    """An index report in a few sentences."""
-    failures = "".join(f"\nNot read: {f.id} ({f.reason})" for f in report.failures[:MAX_FAILURES])
-    rest = len(report.failures) - MAX_FAILURES
-    more = f"\nand {rest} more" if rest > 0 else ""
-    return (
-        f"{report.added} added, {report.changed} changed, {report.removed} removed, "
-        f"{report.unchanged} unchanged; {report.passages} passages, {report.seconds:.0f} s."
-        f"{failures}{more}"
-    )
 
 
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
     import asyncio
 
     from bot.service import Bot, run_until_stopped
+    from retrieval.holdings import Holdings
 
     answerer = await asyncio.to_thread(_load, settings)
     reindexer = make_reindexer(settings, answerer.library.embedder)
-    bot = Bot(slack, settings.database, answerer, reindexer, host=host, port=port)
+    holdings = Holdings(answerer)
+    bot = Bot(slack, settings.database, answerer, reindexer, holdings, host=host, port=port)
     await run_until_stopped(bot)
 
 

@@ -26,9 +26,10 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.admin.commands import CommandHandler
+from bot.admin.desk import Desk
+from bot.admin.models import Holdings
 from bot.admin.people import People
-from bot.admin.reindex import Reindexer, ReindexHandler
+from bot.admin.reindex import Reindexer
 from bot.asking.audience import Audiences
 from bot.asking.questions import Answerer, QuestionHandler, RefusalHandler
 from bot.feedback.ratings import RatingHandler
@@ -62,6 +63,7 @@ class Bot:
         database: Path,
         answerer: Answerer,
         reindexer: Reindexer,
+        holdings: Holdings,
         *,
         host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
         port: int = 3000,
@@ -74,6 +76,7 @@ class Bot:
         self._database_path = database
         self._answerer = answerer
         self._reindexer = reindexer
+        self._holdings = holdings
         self._host = host
         self._grace_s = grace_s
         self._retry_s = retry_s
@@ -159,11 +162,8 @@ class Bot:
                     stop=stop,
                 ),
                 "refusal": RefusalHandler(self.inbox, outbox),
-                "command": CommandHandler(self.inbox, self.log, outbox, people),
-                "reindex": ReindexHandler(
-                    self._reindexer, self.inbox, outbox, people, stop=stop, tick_s=self._tick_s
-                ),
                 "vote": RatingHandler(self.inbox, self.log),
+                **self._desk(outbox, people, stop).handlers(),
             },
             retry_s=self._retry_s,
         )
@@ -176,11 +176,24 @@ class Bot:
         self.worker.start(
             (
                 Lane(("question",), self.settings.workers),
-                Lane(("reindex",), 1),
+                Lane(("reindex",), 2),  # the second is told of the first
                 Lane(("refusal", "overheard", "stop", "change", "vote"), 4),
                 # Modals must open within seconds of the click.
                 Lane(("command", "config", "card", "review", "home"), 4),
             )
+        )
+
+    def _desk(self, outbox: Outbox, people: People, stop: threading.Event) -> Desk:
+        return Desk(
+            self.inbox,
+            self.log,
+            self.channels,
+            outbox,
+            people,
+            self._holdings,
+            self._reindexer,
+            stop,
+            self._tick_s,
         )
 
     async def _open_door(

@@ -93,8 +93,8 @@ class Strings:
     rollback_hint: str
     rolled_back: str
     mute_unclear: str
-    muted: str
-    unmuted: str
+    muted_for: str
+    muted_off: str
     minutes: str
     hours: str
     days: str
@@ -134,8 +134,8 @@ ENGLISH = Strings(
     not_admin="Only admins can do that. Please ask one of them to do it for you.",
     reindex_begun="Reindexing has begun; I show the progress in our direct messages.",
     reindex_stage="Reindexing: {stage} {done} of {total}",
-    reindex_done="Reindexing is done in {seconds:.0f} s: {added} new, {changed} changed, {removed} gone, "
-    "{unchanged} as they were; {passages} passages.",
+    reindex_done="Reindexing is done in {seconds:.0f} s: {added} new, {changed} changed, "
+    "{removed} gone, {unchanged} as they were; {passages} passages.",
     reindex_failed="Reindexing failed; I go on with the documents as they were. "
     "{reason} (id `{error_id}`)",
     status="{waiting} waiting, {doing} in progress, {dead} given up. {turns} questions answered.",
@@ -227,8 +227,8 @@ ENGLISH = Strings(
     "not from `{before}`. What that changes in the documents:",
     mute_unclear="I did not understand how long. For example: `/whimbrel mute 30m`, `2h`, `1d`, "
     "or `off`.",
-    muted="I answer nothing in this channel for {duration}. `/whimbrel mute off` ends that.",
-    unmuted="I answer in this channel again.",
+    muted_for="I answer nothing in this channel for {duration}. `/whimbrel mute off` ends that.",
+    muted_off="I answer in this channel again.",
     minutes="{count} min",
     hours="{count} h",
     days="{count} d",
@@ -293,8 +293,8 @@ CHINESE = Strings(
     not_admin="只有管理员可以这样做，请联系管理员。",
     reindex_begun="已开始重建索引，进度会显示在我们的私信中。",
     reindex_stage="正在重建索引：{stage} {done} / {total}",
-    reindex_done="索引已重建，用时 {seconds:.0f} 秒：新增 {added} 个，变化 {changed} 个，移除 {removed} 个，"
-    "未变 {unchanged} 个；共 {passages} 个段落。",
+    reindex_done="索引已重建，用时 {seconds:.0f} 秒：新增 {added} 个，变化 {changed} 个，"
+    "移除 {removed} 个，未变 {unchanged} 个；共 {passages} 个段落。",
     reindex_failed="重建索引失败，我会继续使用原来的文档。{reason}（编号 `{error_id}`）",
     status="{waiting} 个等待中，{doing} 个处理中，{dead} 个已放弃。已回答 {turns} 个问题。",
     help="在私信中*提问*，在频道里提及我，或使用 `/ask`（只有您能看到答案）。",
@@ -376,8 +376,8 @@ CHINESE = Strings(
     rolled_back="从下一个问题开始，我改用 {date} UTC 的索引 `{name}`，不再使用 `{before}`。"
     "文档因此有以下变化：",
     mute_unclear="我没看懂时长。例如：`/whimbrel mute 30m`、`2h`、`1d` 或 `off`。",
-    muted="我在这个频道里静音 {duration}。用 `/whimbrel mute off` 可以提前结束。",
-    unmuted="我会重新在这个频道里回答问题。",
+    muted_for="我在这个频道里静音 {duration}。用 `/whimbrel mute off` 可以提前结束。",
+    muted_off="我会重新在这个频道里回答问题。",
     minutes="{count} 分钟",
     hours="{count} 小时",
     days="{count} 天",

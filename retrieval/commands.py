@@ -16,6 +16,7 @@ from retrieval.errors import QuestionError
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
     from retrieval.answering import Answerer
+    from retrieval.changes import Changes
     from retrieval.indexing import IndexReport
     from retrieval.records import Answer, Message
 
@@ -188,6 +189,17 @@ def doctor() -> None:
     sys.exit(0 if is_well else 1)
 
 
+@click.command()
+def rollback() -> None:
+    """Search the index as it was before the last change; once more goes forward again."""
+    from retrieval.index import rollback as roll_back
+    from retrieval.settings import load_settings
+
+    done = roll_back(load_settings().index_folder)
+    click.echo(f"searching {done.after.name} of {done.after.created} from the next question on")
+    click.echo(f"documents: {_counts(done.changes)}")
+
+
 def _audience(labels: tuple[str, ...]) -> frozenset[str]:
     from retrieval.records import PUBLIC
 
@@ -219,10 +231,9 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 def summary(report: IndexReport) -> str:
     """What an update of the index did, in a few lines; files that could not be read by name."""
-    counts = ("added", "changed", "removed", "unchanged")
     lines = [
         f"{report.passages} passages, {report.embedded} of them new, in {report.seconds:.1f} s",
-        "documents: " + ", ".join(f"{getattr(report, name)} {name}" for name in counts),
+        f"documents: {_counts(report.changes)}",
     ]
     if report.failures:
         lines.append(f"{len(report.failures)} files could not be read:")
@@ -236,3 +247,10 @@ def summary(report: IndexReport) -> str:
     if not report.passages:
         lines.append("No text was found to search: are these the folders that hold the documents?")
     return "\n".join(lines)
+
+
+def _counts(changes: Changes) -> str:
+    return (
+        f"{len(changes.added)} added, {len(changes.changed)} changed, "
+        f"{len(changes.removed)} removed, {changes.unchanged} unchanged"
+    )

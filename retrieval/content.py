@@ -45,9 +45,14 @@ def write_content(folder: Path, content: Content) -> None:
     np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
 
 
+def read_sources(generation: Path) -> list[Source]:
+    """The documents that a generation was made from."""
+    return [_SOURCES.validate_python(row) for row in _read_rows(generation / "documents.jsonl")]
+
+
 def read_content(generation: Path) -> Content:
     """What `write_content` wrote into the folder of a generation, trusting every byte."""
-    sources = [_SOURCES.validate_python(row) for row in _read_rows(generation / "documents.jsonl")]
+    sources = read_sources(generation)
     by_id = {source.id: source for source in sources}
     rows = _read_rows(generation / "passages.jsonl")
     return Content(

@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from retrieval.changes import Changes, compare
 from retrieval.competence import competences
-from retrieval.content import Content, read_content, write_content
+from retrieval.content import Content, read_content, read_sources, write_content
 from retrieval.dense import DenseIndex
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
 from retrieval.lexical import LexicalIndex
@@ -134,19 +135,45 @@ def write_generation(
     return manifest
 
 
-def rollback(folder: Path) -> str:
-    """Serve the other generation that was kept, and return its name.
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """What served before, what serves after it, and what that means for the documents."""
+
+    before: Manifest
+    after: Manifest
+    changes: Changes
+
+
+def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
+    """Serve the other generation that was kept.
 
     Raises:
         IndexNotFoundError: If no other generation was kept.
         IndexCorruptError: If the other generation is not what was written.
+        IndexMismatchError: If the embedder, where one is given, did not make it.
     """
-    other = kept(folder)
+    served_now, other = current(folder), kept(folder)
     if other is None:
         raise IndexNotFoundError(f"{folder} keeps no other generation to roll back to")
-    verify(other)
+    after = verify(other)
+    if embedder is not None:
+        check_match(after, embedder)
+    before = read_manifest(served_now)
+    changes = compare(read_sources(served_now), read_sources(other))
     point(folder, other.name)
-    return other.name
+    return Rollback(before, after, changes)
+
+
+def generations(folder: Path) -> tuple[Manifest, Manifest | None]:
+    """The generation that is served, and the one that a rollback would serve.
+
+    Raises:
+        IndexNotFoundError: If nothing has been published.
+        IndexCorruptError: If a manifest is not what was written.
+        IndexMismatchError: If another version of Whimbrel wrote one.
+    """
+    other = kept(folder)
+    return read_manifest(current(folder)), read_manifest(other) if other else None
 
 
 def current(folder: Path) -> Path:
@@ -248,7 +275,9 @@ def _probe(embedder: Embedder) -> Vectors:
 
 def _names(found: tuple[str, str, int, int]) -> str:
     embedder, revision, dimension, splitter = found
-    return f"{embedder} {revision} ({dimension} dimensions) and splitter {splitter}"
+    # The id of an embedder ends in the beginning of its revision.
+    named = embedder if revision[:8] in embedder else f"{embedder} {revision[:8]}"
+    return f"{named} ({dimension} dimensions) and splitter {splitter}"
 
 
 def _read_index(generation: Path, manifest: Manifest) -> Index:

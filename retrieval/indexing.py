@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from retrieval.changes import Changes, compare
 from retrieval.content import EMPTY, Content, read_content
 from retrieval.documents import Failure, File, Reader, find_files
 from retrieval.errors import IndexCorruptError, IndexMismatchError
@@ -41,16 +42,13 @@ Parsed = list[tuple[Source, Sequence[Passage]]]
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What an update found and did. The first four count documents.
+    """What an update found and did.
 
     `passages` is how many the index holds now, `embedded` how many texts had to be embedded for
     that.
     """
 
-    added: int
-    changed: int
-    removed: int
-    unchanged: int
+    changes: Changes
     passages: int
     embedded: int
     failures: tuple[Failure, ...]
@@ -89,7 +87,7 @@ def update_index(
         content, embedded = update.content(find_files(roots))
         name = update.publish(content, [str(root) for root in roots])
     return IndexReport(
-        **_count(update.known.sources, content.sources),
+        changes=compare(update.known.sources, content.sources),
         passages=len(content.passages),
         embedded=embedded,
         failures=tuple(content.failures),
@@ -227,7 +225,13 @@ def _by_file(content: Content) -> dict[str, Parsed]:
 
 def _unchanged(file: File, known: Parsed) -> Parsed:
     """What the file gave last time if its bytes are the same; nothing if they are not."""
-    if not known or {source.sha256 for source, _ in known} != {sha256(file.path)}:
+    if not known:
+        return []
+    try:
+        digest = sha256(file.path)
+    except OSError:  # closed or gone meanwhile: parsing it will tell
+        return []
+    if {source.sha256 for source, _ in known} != {digest}:
         return []
     return [_at(file, source, passages) for source, passages in known]
 
@@ -241,20 +245,3 @@ def _at(file: File, source: Source, passages: Sequence[Passage]) -> tuple[Source
 def _vectors(content: Content) -> dict[str, Vectors]:
     hashes = (passage.content_hash for passage in content.passages)
     return dict(zip(hashes, content.vectors, strict=True))
-
-
-def _count(before: Iterable[Source], after: Iterable[Source]) -> dict[str, int]:
-    """How many documents were added, changed, removed and are unchanged."""
-    old = {source.id: _essence(source) for source in before}
-    new = {source.id: _essence(source) for source in after}
-    unchanged = sum(old.get(id_) == essence for id_, essence in new.items())
-    return {
-        "added": len(new.keys() - old.keys()),
-        "changed": len(new.keys() & old.keys()) - unchanged,
-        "removed": len(old.keys() - new.keys()),
-        "unchanged": unchanged,
-    }
-
-
-def _essence(source: Source) -> Source:
-    return replace(source, path="", modified="")

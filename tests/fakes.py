@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bot.feedback.turns import DocumentRef
-from retrieval.errors import QuestionError
+from retrieval.changes import Changes
+from retrieval.documents import Failure
+from retrieval.errors import IndexNotFoundError, QuestionError
+from retrieval.index import Manifest, Recipe, Rollback
+from retrieval.indexing import IndexReport
 from retrieval.language import language_of, words
-from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source
+from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source, Vectors
 from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {
@@ -149,8 +153,44 @@ class FolderReindexer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __call__(self, *, full: bool, on_progress: Callable[[str, int, int], None]) -> str:
-        files = sorted(self._folder.iterdir())
+    def __call__(self, *, full: bool, on_progress: Callable[[str, int, int], None]) -> IndexReport:
+        files = sorted(path.name for path in self._folder.glob("*.md"))
         for done, _ in enumerate(files, start=1):
             on_progress("reading", done, len(files))
-        return f"{len(files)} files, {'all' if full else 'changed ones'} read."
+        changes = Changes(added=tuple(files)) if full else Changes(changed=tuple(files))
+        return index_report(changes)
+
+
+def index_report(changes: Changes, failures: Sequence[Failure] = ()) -> IndexReport:
+    return IndexReport(changes, 812, 30, tuple(failures), 12.4, "g2")
+
+
+def manifest(name: str, created: str) -> Manifest:
+    recipe = Recipe("words", "1", 1, 99, {})
+    return Manifest(1, name, created, recipe, ("docs",), 64, 4, 812, {}, (), {})
+
+
+class TwoGenerations:
+    """The documents of `SentenceAnswerer` with an index before the one that is served."""
+
+    def __init__(self) -> None:
+        self.served = manifest("g2", "2026-02-02T08:00:00+00:00")
+        self.previous: Manifest | None = manifest("g1", "2026-01-01T08:00:00+00:00")
+
+    def models(self) -> Mapping[str, str]:
+        return {"embedder": "words", "generator": "sentences"}
+
+    def generations(self) -> tuple[Manifest, Manifest | None]:
+        return self.served, self.previous
+
+    def rollback(self) -> Rollback:
+        if self.previous is None:
+            raise IndexNotFoundError("index keeps no other generation to roll back to")
+        self.served, self.previous = self.previous, self.served
+        return Rollback(self.previous, self.served, Changes(removed=("handbook/Printer.md",)))
+
+    def sources(self) -> Sequence[Source]:
+        return [p.source for p in SentenceAnswerer().passages]
+
+    def embed(self, questions: Sequence[str]) -> Vectors:
+        return WordEmbedder().embed_queries(questions)

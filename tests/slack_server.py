@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import aiohttp
 from aiohttp import WSMsgType, web
 
+from tests.slack_forms import is_input
 from tests.slack_streams import Json, StreamError, Streams, Throttle, Triggers
 
 BOT_USER, BOT_ID, TEAM = "UBOT", "BBOT", "T1"
@@ -165,7 +166,7 @@ class SlackServer:
     async def _deliver_http(self, url: str, body: Json, retry_num: int, secret: str) -> Delivered:
         if "command" in body:
             raw, content_type = urlencode(body), "application/x-www-form-urlencoded"
-        elif body["type"] == "block_actions":
+        elif body["type"] != "event_callback":
             raw = urlencode({"payload": json.dumps(body)})
             content_type = "application/x-www-form-urlencoded"
         else:
@@ -312,6 +313,8 @@ class SlackServer:
 
     def _chat_postephemeral(self, args: Json) -> Json:
         check_message(args, max_text=40_000)
+        if self.channels[args["channel"]].get("is_member") is False:
+            raise ApiError("not_in_channel")
         return {"message_ts": self.next_ts()}
 
     def _chat_startstream(self, args: Json) -> Json:
@@ -518,6 +521,7 @@ def _within(elements: Iterable[Json], limit: int, rule: Callable[[Json], bool]) 
 _BLOCK_RULES: dict[str, Callable[[Json], bool]] = {
     "markdown": lambda block: bool(block["text"]),
     "section": lambda block: _is_text(block["text"], 3_000),
+    "input": is_input,
     "header": lambda block: _is_text(block["text"], 150),
     "divider": lambda _: True,
     "context": lambda block: _within(block["elements"], 10, lambda e: _is_text(e, 2_000)),

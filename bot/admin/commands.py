@@ -1,43 +1,117 @@
-"""What `/whimbrel` says: help and status."""
+"""What `/whimbrel` does: one table of sub-commands, who may use them, and help for the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from bot.admin.admin_cards import help_card
 from bot.admin.people import People
-from bot.incoming.payloads import Command
-from bot.outgoing.cards import notice
+from bot.incoming.payloads import Command, Gesture
+from bot.outgoing.cards import Card, escape, notice
 from bot.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
-from bot.store.log import ConversationLog
-from bot.strings import Strings, strings_for
+from bot.strings import Strings
+from retrieval.errors import RetrievalError
+
+HELP = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A sub-command as somebody gave it, typed or with a button.
+
+    `arguments` are the words behind its name, in lower case. Without a `response_url` the answer
+    goes to the person's direct messages.
+    """
+
+    job: Job
+    name: str
+    arguments: tuple[str, ...]
+    response_url: str | None
+    trigger_id: str | None
+    strings: Strings
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """What a sub-command does and how it is written.
+
+    `run` returns what to tell the person who gave it, None if it has told them already.
+    """
+
+    run: Callable[[Request], Awaitable[Card | None]]
+    usage: str
+    is_for_admins: bool = True
 
 
 class CommandHandler:
-    """`/whimbrel status`, and help for everything else."""
+    """Does what `/whimbrel` and its buttons ask for; what is unknown is answered with help."""
 
-    def __init__(self, inbox: Inbox, log: ConversationLog, outbox: Outbox, people: People) -> None:
+    def __init__(
+        self, table: Mapping[str, Subcommand], inbox: Inbox, outbox: Outbox, people: People
+    ) -> None:
+        self._table = table
         self._inbox = inbox
-        self._log = log
         self._outbox = outbox
         self._people = people
 
     async def handle(self, job: Job) -> None:
-        command = Command(**job.payload)
-        _, strings = await self._people.look_up(job.user)
-        text = strings.help
-        if command.text.lower() == "status":
-            text = await self._inbox.database.run(self._status, strings)
-        await self._outbox.respond(command.response_url, job.user, (notice(text),))
+        is_admin, strings = await self._people.look_up(job.user)
+        request = read_request(job, strings)
+        subcommand = self._table.get(request.name)
+        if subcommand is None:
+            card: Card | None = self._help(request, is_admin)
+        elif subcommand.is_for_admins and not is_admin:
+            card = notice(strings.not_admin)
+        else:
+            card = await subcommand.run(request)
+        if card is not None:
+            await tell(self._outbox, request, card)
         await self._inbox.database.run(self._inbox.finish, job)
 
-    async def apologise(self, job: Job, _error: Exception) -> None:
-        card = notice(strings_for("en").failed.format(error_id=job.error_id))
-        await self._outbox.respond(Command(**job.payload).response_url, job.user, [card])
+    async def apologise(self, job: Job, error: Exception) -> None:
+        strings = self._people.strings_of(job.user)
+        # What retrieval raises on purpose is written to be read; the rest is for the log.
+        reason = escape(str(error)) if isinstance(error, RetrievalError) else ""
+        card = notice(strings.command_failed.format(reason=reason, error_id=job.error_id))
+        reply = await self._inbox.database.run(self._inbox.reply, job)
+        if reply is None or not await self._outbox.edit(*reply, card):
+            await tell(self._outbox, read_request(job, strings), card)
 
-    def _status(self, strings: Strings) -> str:
-        counts = self._inbox.counts()
-        return strings.status.format(
-            waiting=counts.get("todo", 0),
-            doing=counts.get("doing", 0),
-            dead=counts.get("dead", 0),
-            turns=self._log.count(),
-        )
+    def _help(self, request: Request, is_admin: bool) -> Card:
+        name, intro = request.name, ""
+        if name != HELP:
+            near = get_close_matches(name, [*self._table, HELP], n=1, cutoff=0.5)
+            words = request.strings.unknown_command
+            intro = words.format(name=escape(name).replace("`", "")[:40])
+            if near:
+                intro += request.strings.nearest_command.format(name=near[0])
+        usages = {
+            name: subcommand.usage
+            for name, subcommand in self._table.items()
+            if is_admin or not subcommand.is_for_admins
+        } | {HELP: HELP}
+        return help_card(usages, request.strings, intro=intro, has_buttons=is_admin)
+
+
+def read_request(job: Job, strings: Strings) -> Request:
+    """What a job of the kinds that this module handles asks for."""
+    if "name" in job.payload:
+        gesture = Gesture(**job.payload)
+        text, url, trigger_id = gesture.value, gesture.response_url, gesture.trigger_id
+    else:
+        command = Command(**job.payload)
+        text, url, trigger_id = command.text, command.response_url, command.trigger_id
+    name, *arguments = text.lower().split() or [HELP]
+    return Request(job, name, tuple(arguments), url, trigger_id, strings)
+
+
+async def tell(outbox: Outbox, request: Request, card: Card) -> None:
+    """Show a card to the person who gave the command, and to nobody else."""
+    job = request.job
+    if request.response_url is not None:
+        await outbox.respond(request.response_url, job.user, (card,))
+    else:
+        await outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)

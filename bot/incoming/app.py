@@ -11,6 +11,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.incoming.intake import read
 from bot.incoming.slash import ASK
+from bot.incoming.submissions import complaints
 from bot.store.inbox import Inbox
 from bot.strings import strings_for
 from retrieval.language import language_of
@@ -34,6 +35,9 @@ def build_app(
         if body.get("type") == "url_verification" or "ssl_check" in body:
             await next_()
             return None
+        wrong = complaints(body)
+        if wrong:
+            return BoltResponse(status=200, body={"response_action": "errors", "errors": wrong})
         delivery = read(body, bot_user=bot_user)
         if delivery is not None and await inbox.database.run(inbox.accept, delivery):
             on_accepted()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,9 +11,17 @@ from bot.store.inbox import Delivery, Kind
 
 FEEDBACK_ACTION = "rate_answer"
 GOOD, BAD = "good", "bad"
+RUN = "run_"
+"""Goes before the name of a sub-command of `/whimbrel` in the action id of its button."""
+SAVE_CONFIG = "save_config"
 
 GESTURES: dict[str, Kind] = {
     FEEDBACK_ACTION: "vote",
+    f"{RUN}status": "command",
+    f"{RUN}config": "command",
+    f"{RUN}models": "command",
+    f"{RUN}report": "report",
+    SAVE_CONFIG: "config",
 }
 """Action ids of buttons and callback ids of modals and shortcuts, and who handles them."""
 
@@ -44,7 +52,7 @@ def _gesture(body: Body) -> Gesture:
         return Gesture(
             name=view["callback_id"],
             value=view.get("private_metadata", ""),
-            inputs=dict(_inputs(view["state"]["values"])),
+            inputs=read_inputs(view["state"]["values"]),
             trigger_id=body["trigger_id"],
         )
     action = body["actions"][0] if body["type"] == "block_actions" else {}
@@ -52,7 +60,7 @@ def _gesture(body: Body) -> Gesture:
     return Gesture(
         name=action.get("action_id") or body.get("callback_id", ""),
         value=action.get("value") or _selected(action),
-        inputs=dict(_inputs((body.get("state") or {}).get("values", {}))),
+        inputs=read_inputs((body.get("state") or {}).get("values", {})),
         trigger_id=body["trigger_id"],
         response_url=body.get("response_url"),
         ts=message.get("ts") or container.get("message_ts"),
@@ -63,10 +71,13 @@ def _gesture(body: Body) -> Gesture:
     )
 
 
-def _inputs(values: Mapping[str, Mapping[str, Body]]) -> Iterator[tuple[str, str]]:
-    for block in values.values():
-        for action_id, element in block.items():
-            yield action_id, element.get("value") or _selected(element)
+def read_inputs(values: Mapping[str, Mapping[str, Body]]) -> dict[str, str]:
+    """What the fields of a modal or message hold, by action id, each as text."""
+    return {
+        action_id: element.get("value") or _selected(element)
+        for block in values.values()
+        for action_id, element in block.items()
+    }
 
 
 def _selected(element: Body) -> str:

@@ -26,10 +26,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What follows `/whimbrel`."""
+    """What follows `/whimbrel`. A `trigger_id` opens one modal and lives for three seconds."""
 
     text: str
     response_url: str
+    trigger_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

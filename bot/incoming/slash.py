@@ -12,6 +12,9 @@ WHIMBREL = "/whimbrel"
 COMMANDS = (ASK, WHIMBREL)
 """The commands that slack-manifest.json creates."""
 
+_SLOW: dict[str, Kind] = {"reindex": "reindex", "report": "report"}
+"""The sub-commands that the others must not wait for."""
+
 
 def read_slash_command(body: Body) -> Delivery | None:
     """The delivery in a slash command; None if the command is not ours."""
@@ -25,9 +28,10 @@ def read_slash_command(body: Body) -> Delivery | None:
         kind, thread_key = "question", event_id
         payload = Question(text=text, response_url=body["response_url"])
     else:
-        is_reindex = text.lower().split()[:1] == ["reindex"]
-        kind, thread_key = ("reindex", "reindex") if is_reindex else ("command", event_id)
-        payload = Command(text=text, response_url=body["response_url"])
+        kind, thread_key = _SLOW.get(text.lower().partition(" ")[0], "command"), event_id
+        payload = Command(
+            text=text, response_url=body["response_url"], trigger_id=body["trigger_id"]
+        )
     return Delivery(
         event_id=event_id,
         kind=kind,

@@ -100,7 +100,7 @@ class Outbox:
         self, channel: str, card: Card, *, thread_ts: str | None, event_id: str, part: int = 0
     ) -> tuple[str, str]:
         """Post a card that is marked as part of the reply to an event; its channel and ts."""
-        response = await _reached(
+        response = await reached(
             self._poster.chat_postMessage(
                 channel=channel,
                 thread_ts=thread_ts,
@@ -113,7 +113,7 @@ class Outbox:
 
     async def whisper(self, channel: str, user: str, card: Card, *, thread_ts: str | None) -> str:
         """Show a card in a conversation to one person only; its ts, which nothing can edit."""
-        response = await _reached(
+        response = await reached(
             self._poster.chat_postEphemeral(
                 channel=channel, user=user, thread_ts=thread_ts, **_content(card)
             )
@@ -137,12 +137,12 @@ class Outbox:
         return True
 
     async def _update(self, channel: str, ts: str, card: Card) -> None:
-        await _reached(self._client.chat_update(channel=channel, ts=ts, **_content(card)))
+        await reached(self._client.chat_update(channel=channel, ts=ts, **_content(card)))
 
     async def delete(self, channel: str, ts: str) -> None:
         """Delete a message of ours; no error if it is gone already."""
         try:
-            await _reached(self._client.chat_delete(channel=channel, ts=ts))
+            await reached(self._client.chat_delete(channel=channel, ts=ts))
         except SlackApiError as error:
             if reason(error) != "message_not_found":
                 raise
@@ -152,7 +152,7 @@ class Outbox:
     ) -> str:
         """Open a message that text can be appended to; its ts. `recipient` is team and person."""
         team, user = (None, None) if channel.startswith("D") else recipient
-        response = await _reached(
+        response = await reached(
             self._streamer.chat_startStream(
                 channel=channel,
                 thread_ts=thread_ts,
@@ -165,7 +165,7 @@ class Outbox:
 
     async def append_stream(self, channel: str, ts: str, text: str) -> None:
         """Append Markdown to a message that `start_stream` has opened."""
-        await _reached(
+        await reached(
             self._streamer.chat_appendStream(channel=channel, ts=ts, markdown_text=defang(text))
         )
 
@@ -182,7 +182,7 @@ class Outbox:
         """Close a stream with its last words and blocks; False if it had ended without them."""
         closing = {"blocks": defang([block.to_dict() for block in blocks]) or None}
         try:
-            await _reached(
+            await reached(
                 self._client.chat_stopStream(
                     channel=channel,
                     ts=ts,
@@ -204,7 +204,7 @@ class Outbox:
         A stream that was broken off bears no mark yet: what bears none is the first part missing.
         """
         try:
-            response = await _reached(
+            response = await reached(
                 self._client.conversations_replies(
                     channel=channel,
                     ts=thread_ts,
@@ -234,7 +234,7 @@ class Outbox:
         for index, card in enumerate(cards):
             webhook = AsyncWebhookClient(url, retry_handlers=self._client.retry_handlers)
             content = _content(card)
-            response = await _reached(
+            response = await reached(
                 webhook.send(
                     text=content["text"],
                     blocks=content["blocks"],
@@ -246,14 +246,14 @@ class Outbox:
             if response.status_code >= 500:
                 raise SlackUnreachableError(f"response_url said {response.status_code}")
             if response.status_code != 200:
-                await _reached(
+                await reached(
                     self._poster.chat_postMessage(channel=user, **_NO_PREVIEWS, **content)
                 )
 
     async def open_modal(self, trigger_id: str, view: dict[str, Any]) -> bool:
         """Open a modal; False if the click was more than three seconds ago."""
         try:
-            await _reached(self._poster.views_open(trigger_id=trigger_id, view=defang(view)))
+            await reached(self._poster.views_open(trigger_id=trigger_id, view=defang(view)))
         except SlackApiError as error:
             if reason(error) in _TOO_LATE:
                 return False
@@ -262,7 +262,7 @@ class Outbox:
 
     async def publish_home(self, user: str, view: dict[str, Any]) -> None:
         """Show a view in a person's App Home."""
-        await _reached(self._client.views_publish(user_id=user, view=defang(view)))
+        await reached(self._client.views_publish(user_id=user, view=defang(view)))
 
 
 def _content(card: Card) -> dict[str, Any]:
@@ -273,7 +273,8 @@ def _metadata(event_id: str, part: int) -> dict[str, Any]:
     return {"event_type": METADATA, "event_payload": {"event_id": event_id, "part": part}}
 
 
-async def _reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are untyped
+async def reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are untyped
+    """What Slack answers; raises SlackUnreachableError where it may answer later."""
     try:
         return await call
     except SlackApiError as error:

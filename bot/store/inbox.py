@@ -20,6 +20,7 @@ Kind = Literal[
     "command",
     "config",
     "reindex",
+    "report",
     "vote",
     "card",
     "review",

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
 from bot.asking.questions import Answerer
 from bot.service import Bot
 from bot.settings import SlackSettings
-from tests.fakes import FolderReindexer, SentenceAnswerer
+from tests.fakes import FolderReindexer, SentenceAnswerer, TwoGenerations
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
 
 
@@ -55,6 +56,7 @@ class House:
         *,
         settings: SlackSettings | None = None,
         reindexer: Reindexer | None = None,
+        holdings: Holdings | None = None,
         grace_s: float = 5.0,
     ) -> Bot:
         """A bot that is not started yet."""
@@ -63,6 +65,7 @@ class House:
             self.folder / "whimbrel.db",
             answerer or SentenceAnswerer(),
             reindexer or FolderReindexer(self.folder),
+            holdings or TwoGenerations(),
             host="127.0.0.1",
             port=0,
             grace_s=grace_s,

@@ -13,7 +13,15 @@ import pytest
 from retrieval.content import Content
 from retrieval.documents import document_from_text
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
-from retrieval.index import Manifest, Recipe, current, load_index, rollback, write_generation
+from retrieval.index import (
+    Manifest,
+    Recipe,
+    current,
+    generations,
+    load_index,
+    rollback,
+    write_generation,
+)
 from retrieval.passages import SPLITTER_VERSION, split
 from retrieval.records import Passage
 from retrieval.registry import publish, sha256
@@ -113,9 +121,14 @@ def test_another_splitter_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_rollback_serves_the_generation_before(tmp_path: Path) -> None:
-    first = build(tmp_path, {"Old": "The old text."})
-    build(tmp_path, TEXTS)
-    assert rollback(tmp_path) == first.name
+    first = build(tmp_path, {"Old": "The old text.", "Leave": "Nine days."})
+    second = build(tmp_path, TEXTS)
+    assert generations(tmp_path) == (second, first)
+    done = rollback(tmp_path, WordEmbedder())
+    assert (done.before, done.after) == (second, first)
+    assert done.changes.added == ("docs/Old",)
+    assert done.changes.changed == ("docs/Leave",)
+    assert done.changes.removed == ("docs/Printer", "docs/病假")
     assert load_index(tmp_path, WordEmbedder()).manifest == first
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.changes import Changes
 from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError
 from retrieval.index import current, load_index
 from retrieval.indexing import Stage, update_index
@@ -39,7 +40,7 @@ def texts(settings: Settings) -> set[str]:
 
 def test_a_first_run_reads_and_embeds_everything(docs: Path, settings: Settings) -> None:
     report = update_index([docs], settings, WordEmbedder())
-    assert (report.added, report.changed, report.removed, report.unchanged) == (2, 0, 0, 0)
+    assert report.changes == Changes(added=("docs/leave.md", "docs/remote.md"))
     assert (report.passages, report.embedded, report.failures) == (2, 2, ())
     assert any("thirty days" in text for text in texts(settings))
 
@@ -47,7 +48,7 @@ def test_a_first_run_reads_and_embeds_everything(docs: Path, settings: Settings)
 def test_a_second_run_of_the_same_makes_no_new_generation(docs: Path, settings: Settings) -> None:
     first = update_index([docs], settings, WordEmbedder())
     second = update_index([], settings, WordEmbedder())
-    assert (second.unchanged, second.embedded) == (2, 0)
+    assert (second.changes.unchanged, second.embedded) == (2, 0)
     assert second.generation == first.generation
 
 
@@ -59,7 +60,7 @@ def test_only_what_changed_is_embedded_and_what_vanished_is_gone(
     (docs / "remote.md").rename(docs / "away.md")
     (docs / "empty.md").write_text("")
     report = update_index([docs], settings, WordEmbedder())
-    assert (report.added, report.changed, report.removed, report.unchanged) == (1, 1, 1, 0)
+    assert report.changes == Changes(("docs/away.md",), ("docs/leave.md",), ("docs/remote.md",))
     assert report.embedded == 1
     assert [failure.id for failure in report.failures] == ["docs/empty.md"]
     assert not any("thirty" in text for text in texts(settings))
@@ -80,7 +81,7 @@ def test_a_new_audience_rule_changes_documents_without_embedding_them(
     update_index([docs], settings, WordEmbedder())
     ruled = settings.model_copy(update={"audiences": {"docs/leave*": "hr"}})
     report = update_index([docs], ruled, WordEmbedder())
-    assert (report.changed, report.unchanged, report.embedded) == (1, 1, 0)
+    assert (len(report.changes.changed), report.changes.unchanged, report.embedded) == (1, 1, 0)
 
 
 def test_another_embedder_embeds_everything_again(docs: Path, settings: Settings) -> None:

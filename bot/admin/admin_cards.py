@@ -1,0 +1,99 @@
+"""What admins are shown: help, what changed, models; pure functions to messages of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, MarkdownTextObject
+from slack_sdk.models.blocks import SectionBlock as Section
+
+from bot.incoming.gestures import RUN
+from bot.outgoing.cards import Card, escape
+from bot.strings import Strings
+from retrieval.changes import Changes
+from retrieval.documents import Failure
+from retrieval.index import Manifest
+
+NAMES_SHOWN = 10
+NAME_CHARS = 80
+REASON_CHARS = 120
+BUTTONS = ("config", "status", "report", "models")
+"""The sub-commands that help offers as buttons to admins."""
+
+
+def help_card(
+    usages: Mapping[str, str], strings: Strings, *, intro: str = "", has_buttons: bool = False
+) -> Card:
+    """How to ask, and a line for each sub-command that the person may use."""
+    lines = [intro] if intro else []
+    lines.append(strings.help)
+    lines += [f"`/whimbrel {usage}` {strings.commands[name]}" for name, usage in usages.items()]
+    blocks: list[Block] = [_section("\n".join(lines))]
+    if has_buttons:
+        buttons = [
+            ButtonElement(text=strings.command_buttons[name], action_id=RUN + name, value=name)
+            for name in BUTTONS
+        ]
+        blocks.append(ActionsBlock(elements=buttons))
+    return Card("\n".join(lines), tuple(blocks))
+
+
+def changes_card(
+    headline: str, changes: Changes, strings: Strings, *, failures: Sequence[Failure] = ()
+) -> Card:
+    """What became of the documents: the first of each kind by name, the rest as a number."""
+    reasons = [f"{_name(f.id)} ({_shortened(f.reason, REASON_CHARS)})" for f in failures]
+    lists = (
+        (strings.documents_added, [_name(id_) for id_ in changes.added]),
+        (strings.documents_changed, [_name(id_) for id_ in changes.changed]),
+        (strings.documents_removed, [_name(id_) for id_ in changes.removed]),
+        (strings.documents_failed, reasons),
+    )
+    sections = [_names(title, names, strings) for title, names in lists if names]
+    return Card(headline, tuple(map(_section, (headline, *sections))))
+
+
+def models_card(
+    models: Mapping[str, str], served: Manifest, previous: Manifest | None, strings: Strings
+) -> Card:
+    """The models in use and the two generations of the index."""
+    lines = [f"*{strings.models_title}*"]
+    lines += [f"{strings.model_kinds.get(kind, kind)}: `{id_}`" for kind, id_ in models.items()]
+    lines.append(_generation(strings.generation_served, served, strings))
+    if previous is not None:
+        lines.append(_generation(strings.generation_before, previous, strings))
+        lines.append(strings.rollback_hint)
+    text = "\n".join(lines)
+    return Card(text, (_section(text),))
+
+
+def _generation(title: str, manifest: Manifest, strings: Strings) -> str:
+    return f"{title}: " + strings.generation.format(
+        name=manifest.name,
+        date=manifest.created[:16].replace("T", " "),
+        documents=manifest.documents,
+        passages=manifest.passages,
+        embedder=manifest.recipe.embedder,
+    )
+
+
+def _names(title: str, names: Sequence[str], strings: Strings) -> str:
+    shown = [f"• {name}" for name in names[:NAMES_SHOWN]]
+    rest = len(names) - NAMES_SHOWN
+    if rest > 0:
+        shown.append(strings.and_more.format(count=rest))
+    return "\n".join([f"*{title}*", *shown])
+
+
+def _name(id_: str) -> str:
+    """The end of a document's id, which tells it from its neighbours."""
+    return escape(id_ if len(id_) <= NAME_CHARS else f"…{id_[1 - NAME_CHARS :]}")
+
+
+def _shortened(text: str, max_chars: int) -> str:
+    line = " ".join(text.split())
+    return escape(line if len(line) <= max_chars else f"{line[: max_chars - 1]}…")
+
+
+def _section(text: str) -> Section:
+    return Section(text=MarkdownTextObject(text=text))

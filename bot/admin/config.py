@@ -1,0 +1,113 @@
+"""Setting up a channel from Slack: opens the modal, and keeps what was filled in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from slack_sdk.errors import SlackApiError
+
+from bot.admin.channel_form import channel_form, config_lines, read_form
+from bot.admin.commands import Request
+from bot.admin.people import People
+from bot.incoming.payloads import Gesture
+from bot.outgoing.cards import Card, escape, notice
+from bot.outgoing.outbox import Outbox, reason
+from bot.store.channels import ChannelConfig, Channels
+from bot.store.inbox import Inbox, Job
+from bot.strings import Strings
+from retrieval.errors import RetrievalError
+from retrieval.records import Source
+
+logger = logging.getLogger(__name__)
+
+SourcesOf = Callable[[], Sequence[Source]]
+"""The documents that are searched now; raises RetrievalError if there are none yet."""
+
+_NOT_THERE = {"not_in_channel", "channel_not_found", "user_not_in_channel", "is_archived"}
+
+
+class ConfigHandler:
+    """`/whimbrel config`, and what comes back from its modal."""
+
+    def __init__(
+        self,
+        channels: Channels,
+        inbox: Inbox,
+        outbox: Outbox,
+        people: People,
+        sources_of: SourcesOf,
+    ) -> None:
+        self._channels = channels
+        self._inbox = inbox
+        self._outbox = outbox
+        self._people = people
+        self._sources_of = sources_of
+
+    async def open(self, request: Request) -> Card | None:
+        """Open the modal for the channel in which the command was given."""
+        job, strings = request.job, request.strings
+        if not is_channel(job.channel):
+            return notice(strings.config_only_channels)
+        config = await self._inbox.database.run(self._channels.of, job.channel)
+        form = channel_form(job.channel, config, strings)
+        if request.trigger_id and await self._outbox.open_modal(request.trigger_id, form):
+            return None
+        # An earlier attempt, broken off behind the opening, has used the trigger up.
+        return None if job.attempts > 1 else notice(strings.config_too_late)
+
+    async def handle(self, job: Job) -> None:
+        gesture = Gesture(**job.payload)
+        is_admin, strings = await self._people.look_up(job.user)
+        if is_admin:
+            config = await self._inbox.database.run(self._save, job, gesture)
+            card = notice(await self._inbox.database.run(self._confirmation, config, strings))
+            logger.info("configured channel=%s by=%s", gesture.value, job.user)
+        else:
+            card = notice(strings.not_admin)
+        await self._tell(job, gesture.value, card)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def apologise(self, job: Job, _error: Exception) -> None:
+        strings = self._people.strings_of(job.user)
+        words = strings.command_failed.format(reason="", error_id=job.error_id)
+        await self._tell(job, "", notice(words))
+
+    def _save(self, job: Job, gesture: Gesture) -> ChannelConfig:
+        with self._inbox.database.transaction():
+            config = read_form(gesture.inputs, self._channels.of(gesture.value))
+            self._channels.set(gesture.value, config, by=job.user)
+        return config
+
+    def _confirmation(self, config: ChannelConfig, strings: Strings) -> str:
+        lines = [f"• {escape(line)}" for line in config_lines(config, strings)]
+        try:
+            unknown = unmatched(config.sources, self._sources_of())
+        except RetrievalError:
+            unknown = []  # nothing is indexed yet, so nothing can be said of it
+        if unknown:
+            lines.append(strings.config_unknown.format(sources=escape(", ".join(unknown))))
+        return "\n".join([strings.config_saved, *lines])[:3_000]
+
+    async def _tell(self, job: Job, channel: str, card: Card) -> None:
+        """Tell the admin alone: in the channel, or where the bot is not in it, in private."""
+        if channel:
+            try:
+                await self._outbox.whisper(channel, job.user, card, thread_ts=None)
+            except SlackApiError as error:
+                if reason(error) not in _NOT_THERE:
+                    raise
+            else:
+                return
+        await self._outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)
+
+
+def is_channel(channel: str) -> bool:
+    """Whether a conversation is a channel, and not direct messages or nothing at all."""
+    return channel[:1] in ("C", "G")
+
+
+def unmatched(beginnings: Iterable[str], sources: Iterable[Source]) -> list[str]:
+    """The beginnings that no document's id has."""
+    ids = [source.id for source in sources]
+    return [each for each in beginnings if not any(id_.startswith(each) for id_ in ids)]

@@ -1,0 +1,71 @@
+"""The admins' desk: the table of every sub-command, and the handlers that work behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.admin.commands import CommandHandler, Request, Subcommand
+from bot.admin.config import ConfigHandler
+from bot.admin.models import Holdings, Models
+from bot.admin.muting import Muting
+from bot.admin.people import People
+from bot.admin.reindex import Reindexer, Reindexing
+from bot.outgoing.cards import Card, notice
+from bot.outgoing.outbox import Outbox
+from bot.store.channels import Channels
+from bot.store.inbox import Inbox, Kind
+from bot.store.log import ConversationLog
+
+AdminHandler = CommandHandler | ConfigHandler
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the admins' commands work with."""
+
+    inbox: Inbox
+    log: ConversationLog
+    channels: Channels
+    outbox: Outbox
+    people: People
+    holdings: Holdings
+    reindexer: Reindexer
+    stop: threading.Event
+    tick_s: float = 3.0
+
+    def handlers(self) -> Mapping[Kind, AdminHandler]:
+        """Who handles what admins send."""
+        config = ConfigHandler(
+            self.channels, self.inbox, self.outbox, self.people, self.holdings.sources
+        )
+        commands = CommandHandler(self._table(config), self.inbox, self.outbox, self.people)
+        return {"command": commands, "reindex": commands, "config": config}
+
+    def _table(self, config: ConfigHandler) -> Mapping[str, Subcommand]:
+        database = self.inbox.database
+        models = Models(self.holdings, database)
+        reindexing = Reindexing(
+            self.reindexer, self.inbox, self.outbox, stop=self.stop, tick_s=self.tick_s
+        )
+        return {
+            "status": Subcommand(self._status, "status", is_for_admins=False),
+            "reindex": Subcommand(reindexing.run, "reindex [full]"),
+            "config": Subcommand(config.open, "config"),
+            "models": Subcommand(models.show, "models"),
+            "rollback": Subcommand(models.roll_back, "rollback"),
+            "mute": Subcommand(Muting(self.channels, database).run, "mute [2h|off]"),
+        }
+
+    async def _status(self, request: Request) -> Card:
+        return notice(await self.inbox.database.run(self._status_text, request))
+
+    def _status_text(self, request: Request) -> str:
+        counts = self.inbox.counts()
+        return request.strings.status.format(
+            waiting=counts.get("todo", 0),
+            doing=counts.get("doing", 0),
+            dead=counts.get("dead", 0),
+            turns=self.log.count(),
+        )

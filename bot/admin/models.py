@@ -1,0 +1,93 @@
+"""Which models and which index answer, and the way back to the index before."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from bot.admin.admin_cards import changes_card, models_card
+from bot.admin.commands import Request
+from bot.outgoing.cards import Card
+from bot.store.database import Database
+from bot.store.inbox import Job
+from retrieval.changes import Changes
+from retrieval.index import Manifest, Rollback
+from retrieval.records import Source, Vectors
+
+logger = logging.getLogger(__name__)
+
+
+class Holdings(Protocol):
+    """What admins see and steer of `retrieval`. It is called from several threads at once.
+
+    All of it raises RetrievalError where there is no index, or where it cannot be read.
+    """
+
+    def models(self) -> Mapping[str, str]:
+        """The ids of the models in use, by what they do."""
+
+    def generations(self) -> tuple[Manifest, Manifest | None]:
+        """The generation that is served, and the one that `rollback` would serve."""
+
+    def rollback(self) -> Rollback:
+        """Serve the generation before, from the next question on."""
+
+    def sources(self) -> Sequence[Source]:
+        """The documents that are searched now."""
+
+    def embed(self, questions: Sequence[str]) -> Vectors:
+        """A unit row for each question; alike questions have a high inner product."""
+
+
+class Models:
+    """`/whimbrel models` and `/whimbrel rollback`."""
+
+    def __init__(
+        self,
+        holdings: Holdings,
+        database: Database,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._holdings = holdings
+        self._database = database
+        self._clock = clock
+
+    async def show(self, request: Request) -> Card:
+        """The models and generations."""
+        served, previous = await self._database.run(self._holdings.generations)
+        return models_card(self._holdings.models(), served, previous, request.strings)
+
+    async def roll_back(self, request: Request) -> Card:
+        """Serve the generation before, and say what that changes."""
+        done = await self._database.run(self._roll_back, request.job)
+        logger.info("rolled back by=%s to=%s", request.job.user, done.after.name)
+        headline = request.strings.rolled_back.format(
+            name=done.after.name,
+            date=done.after.created[:16].replace("T", " "),
+            before=done.before.name,
+        )
+        return changes_card(headline, done.changes, request.strings)
+
+    def _roll_back(self, job: Job) -> Rollback:
+        """Once for each command: a second time would go forward again."""
+        served, previous = self._holdings.generations()
+        with self._database.transaction() as db:
+            known = db.conn.execute(
+                "SELECT before FROM rollbacks WHERE event_id = ?", (job.event_id,)
+            ).fetchone()
+            if known is None:
+                after = previous.name if previous else ""
+                row = {"event_id": job.event_id, "at": _utc(self._clock())}
+                db.table("rollbacks").insert(row | {"before": served.name, "after": after})
+        if known is None or known[0] == served.name:
+            return self._holdings.rollback()
+        assert previous is not None, "an earlier attempt has rolled back, so both are kept"
+        return Rollback(previous, served, Changes())
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,36 @@
+"""What became of the documents from one generation of the index to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from retrieval.records import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The ids of the documents that are new, different or gone, each in alphabetical order."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    unchanged: int = 0
+
+
+def compare(before: Iterable[Source], after: Iterable[Source]) -> Changes:
+    """What happened to the documents; one that only moved or was touched is unchanged."""
+    old = {source.id: _essence(source) for source in before}
+    new = {source.id: _essence(source) for source in after}
+    kept = old.keys() & new.keys()
+    changed = sorted(id_ for id_ in kept if old[id_] != new[id_])
+    return Changes(
+        added=tuple(sorted(new.keys() - old.keys())),
+        changed=tuple(changed),
+        removed=tuple(sorted(old.keys() - new.keys())),
+        unchanged=len(kept) - len(changed),
+    )
+
+
+def _essence(source: Source) -> Source:
+    return replace(source, path="", modified="")
