@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from retrieval.linear_map import LinearMap, identity
+from retrieval.records import Vectors
+from training.linear_map import MapConfig, Pairs, fit_map, mean_ndcg, whitening
+
+WIDTH, PASSAGES, QUESTIONS = 16, 120, 240
+
+
+def unit(rows: npt.NDArray[np.floating]) -> Vectors:
+    normal: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return normal
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[Vectors, Pairs, Pairs]:
+    """Passages whose first four directions are noise, and questions that share the others."""
+    random = np.random.default_rng(0)
+    meaning = random.normal(size=(PASSAGES, WIDTH))
+    noise = np.ones(WIDTH)
+    noise[:4] = 4.0
+    relevant = random.integers(0, PASSAGES, QUESTIONS)
+    passages = unit(meaning * noise)
+    questions = meaning[relevant] + random.normal(size=(QUESTIONS, WIDTH)) * 0.4
+    questions[:, :4] = random.normal(size=(QUESTIONS, 4)) * 4
+    pairs = Pairs(unit(questions), [[int(row)] for row in relevant])
+    half = QUESTIONS // 2
+    return passages, pairs.part(range(half)), pairs.part(range(half, QUESTIONS))
+
+
+def test_the_map_finds_better_for_questions_it_has_not_seen(
+    world: tuple[Vectors, Pairs, Pairs],
+) -> None:
+    passages, rated, others = world
+    fit = fit_map(passages, rated, config=MapConfig(learning_rate=3e-3))
+    before = mean_ndcg(identity(WIDTH), passages, others)
+    assert mean_ndcg(fit.map, passages, others) > before + 0.1
+
+
+def test_the_same_seed_gives_the_same_map(world: tuple[Vectors, Pairs, Pairs]) -> None:
+    passages, rated, _ = world
+    one, two, three = (
+        fit_map(passages, rated, config=MapConfig(learning_rate=3e-3, max_epochs=2), seed=seed)
+        for seed in (7, 7, 8)
+    )
+    assert np.array_equal(one.map.query, two.map.query)
+    assert one.curve == two.curve
+    assert not np.array_equal(one.map.query, three.map.query)
+
+
+def test_it_stops_when_the_questions_held_back_get_no_better(
+    world: tuple[Vectors, Pairs, Pairs],
+) -> None:
+    passages, rated, _ = world
+    random = Pairs(rated.questions, [[n % PASSAGES] for n in range(len(rated))])
+    fit = fit_map(passages, random, config=MapConfig(max_epochs=30, patience=2))
+    assert len(fit.curve) < 31
+    assert fit.curve.index(max(fit.curve)) == len(fit.curve) - 3
+
+
+def test_headings_teach_what_nobody_asked_for(world: tuple[Vectors, Pairs, Pairs]) -> None:
+    passages, rated, others = world
+    config = MapConfig(learning_rate=3e-3)
+    few = rated.part(range(40))
+    without = fit_map(passages, few, config=config)
+    # Of the passages that the others ask for, though not their questions.
+    headings = rated.part(range(40, len(rated)))
+    with_them = fit_map(passages, few, headings=headings, config=config)
+    assert mean_ndcg(with_them.map, passages, others) > mean_ndcg(without.map, passages, others)
+
+
+def test_whitening_of_one_passage_moves_nothing_to_infinity() -> None:
+    matrix = whitening(unit(np.ones((1, WIDTH), np.float32)), MapConfig())
+    assert np.isfinite(matrix).all()
+
+
+def test_too_few_pairs_are_refused(world: tuple[Vectors, Pairs, Pairs]) -> None:
+    passages, rated, _ = world
+    with pytest.raises(ValueError, match="four"):
+        fit_map(passages, rated.part(range(3)))
+
+
+def test_the_identity_finds_what_the_embedder_finds(world: tuple[Vectors, Pairs, Pairs]) -> None:
+    passages, _, others = world
+    same = LinearMap(np.eye(WIDTH, dtype=np.float32), np.eye(WIDTH, dtype=np.float32))
+    assert np.allclose(same.of_passages(passages), passages, atol=1e-6)
+    assert mean_ndcg(same, passages, others) == mean_ndcg(identity(WIDTH), passages, others)

@@ -1,0 +1,202 @@
+"""Fits a linear map of the embedder's vectors to what people found helpful.
+
+The map starts where no rating is needed: directions in which all passages of this corpus agree
+are shrunk (soft whitening), since they tell nothing apart. From there it learns by contrast: a
+question is to be nearer to its passage than to others (InfoNCE, van den Oord et al. 2018). Each
+passage's own heading is a question too, so that the map learns of passages nobody asked for. It
+stops when questions that were held back are answered no better: without that it would unlearn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.evaluation.metrics import ndcg
+from retrieval.linear_map import LinearMap
+from retrieval.records import Vectors
+
+if TYPE_CHECKING:
+    import torch
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MapConfig:
+    """How a map is fitted. `held_back` is the share of the questions that stops it."""
+
+    whitening: float = 0.2
+    damping: float = 0.1
+    learning_rate: float = 3e-4
+    decay: float = 3e-4
+    scale: float = 20.0
+    dropout: float = 0.2
+    batch: int = 256
+    negatives: int = 768
+    max_epochs: int = 30
+    patience: int = 3
+    held_back: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Questions, one vector a row, and for each the rows of the passages that answer it."""
+
+    questions: Vectors
+    relevant: Sequence[Sequence[int]]
+
+    def __len__(self) -> int:
+        return len(self.relevant)
+
+    def part(self, rows: Sequence[int]) -> Pairs:
+        """The pairs in these rows."""
+        return Pairs(self.questions[list(rows)], [self.relevant[row] for row in rows])
+
+    def and_(self, other: Pairs | None) -> Pairs:
+        """These pairs and the others."""
+        if other is None:
+            return self
+        both = np.concatenate([self.questions, other.questions])
+        return Pairs(both, [*self.relevant, *other.relevant])
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted map. `curve` is nDCG@10 on the questions held back, before and after each epoch."""
+
+    map: LinearMap
+    curve: tuple[float, ...]
+
+
+def fit_map(
+    passages: Vectors,
+    rated: Pairs,
+    *,
+    headings: Pairs | None = None,
+    config: MapConfig | None = None,
+    seed: int = 0,
+    on_progress: Progress = lambda _: None,
+) -> Fit:
+    """Fit a map to rated pairs of questions and passages.
+
+    Args:
+        passages: The embedder's vectors of all passages, shape (n, d).
+        rated: What people found helpful.
+        headings: The vectors of passages' own headings, as questions that those answer.
+        config: How to fit.
+        seed: The same seed gives the same map.
+        on_progress: Is told about each epoch.
+
+    Raises:
+        ValueError: If there are fewer than four pairs, one of which stops the training.
+    """
+    config = config or MapConfig()
+    if len(rated) < 4:
+        raise ValueError("a map needs at least four rated pairs")
+    order = np.random.default_rng(seed).permutation(len(rated)).tolist()
+    stop = max(1, int(len(rated) * config.held_back))
+    learned = rated.part(order[stop:]).and_(headings)
+    learner = _Learner(passages, learned, config, seed=seed)
+    return learner.fit(rated.part(order[:stop]), on_progress)
+
+
+def whitening(passages: Vectors, config: MapConfig) -> Vectors:
+    """The matrix that shrinks the directions in which the passages vary most, shape (d, d).
+
+    Their covariance to the power of -`whitening`; `damping` times its mean eigenvalue is added, so
+    that directions without any variance are not blown up.
+    """
+    centred = passages - passages.mean(axis=0)
+    values, directions = np.linalg.eigh(centred.T @ centred / len(passages))
+    values = np.maximum(values, 0)
+    powers = (values + config.damping * values.mean() + 1e-12) ** -config.whitening
+    matrix: Vectors = ((directions * powers) @ directions.T).astype(np.float32)
+    return matrix / np.float32(matrix.diagonal().mean())
+
+
+def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: Pairs) -> float:
+    """nDCG@10 of the dense search alone, over the pairs' questions."""
+    scores = map_.of_queries(pairs.questions) @ map_.of_passages(passages).T
+    best = np.argsort(-scores, axis=1)[:, :10]
+    return float(
+        np.mean([
+            ndcg([str(row) for row in ranked], {str(row): 1 for row in relevant})
+            for ranked, relevant in zip(best, pairs.relevant, strict=True)
+        ])
+    )  # fmt: skip
+
+
+class _Learner:
+    """A map on its way."""
+
+    def __init__(self, passages: Vectors, learned: Pairs, config: MapConfig, *, seed: int) -> None:
+        import torch
+
+        self._vectors, self._config = passages, config
+        self._passages = torch.from_numpy(passages)
+        self._learned = learned
+        self._random = torch.Generator().manual_seed(seed)
+        self._start = torch.from_numpy(whitening(passages, config))
+        self._moves = [torch.zeros_like(self._start, requires_grad=True) for _ in range(2)]
+        self._optimiser = torch.optim.Adam(self._moves, lr=config.learning_rate)
+
+    def fit(self, held_back: Pairs, on_progress: Progress) -> Fit:
+        """Learn until the questions held back get no better; the map at its best."""
+        best = self._map()
+        curve = [mean_ndcg(best, self._vectors, held_back)]
+        for epoch in range(1, self._config.max_epochs + 1):
+            self._epoch()
+            curve.append(mean_ndcg(self._map(), self._vectors, held_back))
+            on_progress(f"epoch {epoch}: nDCG@10 {curve[-1]:.3f} on questions held back")
+            if curve[-1] > max(curve[:-1]):
+                best = self._map()
+            if epoch - int(np.argmax(curve)) >= self._config.patience:
+                break
+        return Fit(best, tuple(curve))
+
+    def _epoch(self) -> None:
+        import torch
+
+        questions = torch.from_numpy(self._learned.questions)
+        order = torch.randperm(len(self._learned), generator=self._random)
+        for rows in torch.split(order, self._config.batch):
+            self._step(questions[rows], [self._learned.relevant[row] for row in rows.tolist()])
+
+    def _step(self, questions: torch.Tensor, relevant: Sequence[Sequence[int]]) -> None:
+        import torch
+        from torch.nn.functional import normalize
+
+        rows, targets = self._choices(relevant)
+        kept = torch.rand(questions.shape, generator=self._random) > self._config.dropout
+        query, passage = (self._start + move for move in self._moves)
+        asked = normalize((questions * kept) @ query, dim=1)
+        found = normalize(self._passages[rows] @ passage, dim=1)
+        likelihood = torch.log_softmax(self._config.scale * asked @ found.T, dim=1)
+        decay = self._config.decay * sum(move.square().sum() for move in self._moves)
+        loss = decay - (targets * likelihood).sum(dim=1).mean()
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+
+    def _choices(self, relevant: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of passages to choose from, and each question's share of right ones among them."""
+        import torch
+
+        wanted = {row for rows in relevant for row in rows}
+        others = torch.randint(
+            len(self._passages), (self._config.negatives,), generator=self._random
+        )
+        rows = sorted(wanted.union(others.tolist()))
+        places = {row: place for place, row in enumerate(rows)}
+        targets = torch.zeros(len(relevant), len(rows))
+        for number, mine in enumerate(relevant):
+            targets[number, [places[row] for row in mine]] = 1 / len(mine)
+        return torch.tensor(rows), targets
+
+    def _map(self) -> LinearMap:
+        query, passage = ((self._start + move).detach().numpy() for move in self._moves)
+        return LinearMap(query, passage)
