@@ -114,6 +114,10 @@ class Citer:
         gap = "" if _CJK_END.search(sentence) else " "
         return f"{sentence}{gap}[{[*self._cited].index(key) + 1}]"
 
+    def support(self, sentence: str) -> float:
+        """How well the best window supports a sentence, 0 to 1; its markers do not count."""
+        return self._best(_MARKER.sub("", sentence))[1]
+
     def _best(self, sentence: str) -> tuple[Window | None, float]:
         said = frozenset(terms(sentence))
         numbers = _numbers(sentence) - self._asked_numbers

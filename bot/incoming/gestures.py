@@ -11,12 +11,22 @@ from bot.store.inbox import Delivery, Kind
 
 FEEDBACK_ACTION = "rate_answer"
 GOOD, BAD = "good", "bad"
+WHY, SHARE, KEEP = "why_answer", "share_answer", "keep_answer"
+DELETE, ASK_EXPERT, RETRY = "delete_answer", "ask_expert", "retry_question"
+ASK_ABOUT_MESSAGE = "ask_about_message"
 RUN = "run_"
 """Goes before the name of a sub-command of `/whimbrel` in the action id of its button."""
 SAVE_CONFIG = "save_config"
 
 GESTURES: dict[str, Kind] = {
     FEEDBACK_ACTION: "vote",
+    WHY: "card",
+    SHARE: "card",
+    KEEP: "card",
+    DELETE: "card",
+    ASK_EXPERT: "card",
+    RETRY: "card",
+    ASK_ABOUT_MESSAGE: "pointed",
     f"{RUN}status": "command",
     f"{RUN}config": "command",
     f"{RUN}models": "command",

@@ -25,6 +25,7 @@ METADATA = "whimbrel_reply"
 
 _NO_PREVIEWS: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 _MENTION = re.compile(r"<(?=[!@#])|(?<=@)(?=here|channel|everyone|group)", re.IGNORECASE)
+_PERSON = re.compile(r"[UW][A-Z0-9]+")
 _WORD_JOINER = "\u2060"
 # Slack's own troubles pass; anything else it says would be said again.
 _PASSING = {
@@ -97,16 +98,26 @@ class Outbox:
         """How long a growing message rests between two calls; edits rest three times as long."""
 
     async def post(
-        self, channel: str, card: Card, *, thread_ts: str | None, event_id: str, part: int = 0
+        self,
+        channel: str,
+        card: Card,
+        *,
+        thread_ts: str | None,
+        event_id: str,
+        part: int = 0,
+        tagged: Sequence[str] = (),
     ) -> tuple[str, str]:
-        """Post a card that is marked as part of the reply to an event; its channel and ts."""
+        """Post a card that is marked as part of the reply to an event; its channel and ts.
+
+        The people `tagged` are mentioned above the card; nobody else is ever notified.
+        """
         response = await reached(
             self._poster.chat_postMessage(
                 channel=channel,
                 thread_ts=thread_ts,
                 metadata=_metadata(event_id, part),
                 **_NO_PREVIEWS,
-                **_content(card),
+                **_tagging(tagged, _content(card)),
             )
         )
         return response["channel"], response["ts"]
@@ -197,22 +208,20 @@ class Outbox:
         return True
 
     async def sent(
-        self, channel: str, thread_ts: str, *, event_id: str, since: str
+        self, channel: str, thread_ts: str | None, *, event_id: str, since: str
     ) -> dict[int, str]:
         """What we have posted in a thread, since a ts, in reply to an event: part to ts.
 
-        A stream that was broken off bears no mark yet: what bears none is the first part missing.
+        Without a thread it is looked for in the channel itself. In a thread, a stream that was
+        broken off bears no mark yet: what bears none is the first part missing.
         """
+        window: dict[str, Any] = {"oldest": since, "include_all_metadata": True, "limit": 200}
         try:
-            response = await reached(
-                self._client.conversations_replies(
-                    channel=channel,
-                    ts=thread_ts,
-                    oldest=since,
-                    include_all_metadata=True,
-                    limit=200,
-                )
-            )
+            if thread_ts is None:
+                call = self._client.conversations_history(channel=channel, **window)
+            else:
+                call = self._client.conversations_replies(channel=channel, ts=thread_ts, **window)
+            response = await reached(call)
         except SlackApiError as error:
             if reason(error) in ("missing_scope", "thread_not_found", "not_in_channel"):
                 return {}
@@ -226,11 +235,18 @@ class Outbox:
                 found[payload.get("part", 0)] = message["ts"]
             elif message.get("user") == self._bot_user and not metadata and message["ts"] > since:
                 unmarked.append(message["ts"])
+        if thread_ts is None:
+            return found
         missing = (part for part in count() if part not in found)
         return found | dict(zip(missing, unmarked, strict=False))
 
-    async def respond(self, url: str, user: str, cards: Sequence[Card]) -> None:
-        """Show cards to one person only; in their direct messages once `url` has expired."""
+    async def respond(
+        self, url: str, user: str, cards: Sequence[Card], *, replaces: bool = True
+    ) -> None:
+        """Show cards to one person only; in their direct messages once `url` has expired.
+
+        They take the place of the message that `url` belongs to, or stand below it.
+        """
         for index, card in enumerate(cards):
             webhook = AsyncWebhookClient(url, retry_handlers=self._client.retry_handlers)
             content = _content(card)
@@ -239,7 +255,7 @@ class Outbox:
                     text=content["text"],
                     blocks=content["blocks"],
                     response_type="ephemeral",
-                    replace_original=index == 0,
+                    replace_original=replaces and index == 0,
                     **_NO_PREVIEWS,
                 )
             )
@@ -250,15 +266,25 @@ class Outbox:
                     self._poster.chat_postMessage(channel=user, **_NO_PREVIEWS, **content)
                 )
 
-    async def open_modal(self, trigger_id: str, view: dict[str, Any]) -> bool:
-        """Open a modal; False if the click was more than three seconds ago."""
+    async def open_modal(self, trigger_id: str, view: dict[str, Any]) -> str | None:
+        """Open a modal; its id, or None if the click was more than three seconds ago."""
         try:
-            await reached(self._poster.views_open(trigger_id=trigger_id, view=defang(view)))
+            response = await reached(
+                self._poster.views_open(trigger_id=trigger_id, view=defang(view))
+            )
         except SlackApiError as error:
             if reason(error) in _TOO_LATE:
-                return False
+                return None
             raise
-        return True
+        return str(response["view"]["id"])
+
+    async def change_modal(self, view_id: str, view: dict[str, Any]) -> None:
+        """Show something else in an open modal; no error if the person has closed it."""
+        try:
+            await reached(self._client.views_update(view_id=view_id, view=defang(view)))
+        except SlackApiError as error:
+            if reason(error) != "not_found":
+                raise
 
     async def publish_home(self, user: str, view: dict[str, Any]) -> None:
         """Show a view in a person's App Home."""
@@ -267,6 +293,15 @@ class Outbox:
 
 def _content(card: Card) -> dict[str, Any]:
     return {"text": defang(card.text), "blocks": defang(card.block_dicts())}
+
+
+def _tagging(people: Sequence[str], content: dict[str, Any]) -> dict[str, Any]:
+    """The content below a line that mentions these people; who is no person's id is left out."""
+    line = " ".join(f"<@{person}>" for person in people if _PERSON.fullmatch(person))
+    if not line:
+        return content
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": line}}
+    return {"text": f"{line} {content['text']}", "blocks": [block, *content["blocks"]]}
 
 
 def _metadata(event_id: str, part: int) -> dict[str, Any]:

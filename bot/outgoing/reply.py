@@ -36,6 +36,13 @@ class Reply:
         self._stopped = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._live: LiveText | None = None
+        self._placeholder: str | None = None
+        self._strays: set[str] = set()
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only the asker sees it, in a channel."""
+        return self._is_whispered or self._question.response_url is not None
 
     async def begin(self, card: Card, *, has_status: bool = False) -> None:
         """Show that the job has begun, unless an earlier attempt or a status shows it.
@@ -43,15 +50,20 @@ class Reply:
         From now on the words appear as they are written, if everybody may see them.
         """
         question, job = self._question, self._job
-        if self._is_whispered or question.response_url is not None:
+        if self.is_private:
             return
         sent = await self._sent()
         if not sent and not has_status:
-            await self.show((card,))
-            sent = await self._sent()
+            (self._placeholder,) = await self.show((card,))
         if question.thread_ts is not None:
             place = Place(job.channel, question.thread_ts, job.team, job.user, job.event_id)
-            self._live = LiveText(self._outbox, place, on_message=self._note, on_stopped=self.stop)
+            self._live = LiveText(
+                self._outbox,
+                place,
+                on_message=self._note,
+                on_stopped=self.stop,
+                placeholder=self._placeholder,
+            )
             for part, ts in sent.items():
                 self._live.adopt(part, ts)
 
@@ -91,9 +103,10 @@ class Reply:
                 job.channel, card, thread_ts=question.thread_ts, event_id=job.event_id, part=part
             )
             await self._note(part, sent[part], channel=channel)
-        for part in [part for part in sent if part >= len(cards)]:
-            await self._outbox.end_stream(job.channel, sent[part])
-            await self._outbox.delete(job.channel, sent[part])
+        surplus = {ts for part, ts in sent.items() if part >= len(cards)}
+        for ts in surplus | self._strays:
+            await self._outbox.end_stream(job.channel, ts)
+            await self._outbox.delete(job.channel, ts)
         return tuple(sent[part] for part in range(len(cards)))
 
     async def _became(self, part: int, ts: str, card: Card) -> bool:
@@ -104,9 +117,16 @@ class Reply:
 
     async def _note(self, part: int, ts: str, *, channel: str | None = None) -> None:
         """Remember the first message, so that another attempt goes on with it."""
-        if part == 0:
-            where = channel or self._job.channel
-            await self._inbox.database.run(self._inbox.set_reply, self._job, where, ts)
+        if part > 0:
+            return
+        where = channel or self._job.channel
+        await self._inbox.database.run(self._inbox.set_reply, self._job, where, ts)
+        if self._placeholder not in (None, ts):
+            # The stream stands in its place; while it cannot be deleted, it is a stray.
+            placeholder, self._placeholder = str(self._placeholder), None
+            self._strays.add(placeholder)
+            await self._outbox.delete(where, placeholder)
+            self._strays.discard(placeholder)
 
     async def _whisper(self, cards: Sequence[Card]) -> None:
         job = self._job
@@ -136,4 +156,8 @@ class Reply:
                 since=question.ts,
             )
         parts |= {} if live is None else live.messages
-        return parts | ({} if known is None else {0: known[1]})
+        if known is None:
+            return parts
+        parts = {part: ts for part, ts in parts.items() if ts != known[1]}
+        self._strays |= {parts[0]} if 0 in parts else set()
+        return parts | {0: known[1]}

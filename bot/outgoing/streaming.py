@@ -49,8 +49,10 @@ class LiveText:
     """Shows checked Markdown as it grows, one message a page.
 
     A page is streamed if the workspace has a stream to spare. Otherwise, and from the moment on
-    when a stream fails, its message is edited. Trouble here never costs the answer: whatever
-    this leaves behind, `close` or an edit with the final card puts right.
+    when a stream fails, its message is edited. A `placeholder` is the message to edit first; one
+    that stands already is left for a stream only if the answer takes longer than a moment.
+    Trouble here never costs the answer: whatever this leaves behind, `close` or an edit with the
+    final card puts right.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class LiveText:
         *,
         on_message: Callable[[int, str], Awaitable[None]],
         on_stopped: Callable[[], None],
+        placeholder: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
         self._place = place
         self._on_message = on_message
         self._on_stopped = on_stopped
+        self._placeholder = placeholder
         self._clock = clock
         self._pager = Pager()
         self._messages: dict[int, Message] = {}
@@ -127,6 +131,8 @@ class LiveText:
 
     async def _grow(self) -> None:
         """Flush on size and on time until everything written so far is shown."""
+        if self._placeholder is not None and not self._messages:
+            await _set_within(self._over, self._outbox.pace_s)
         while not self._over.is_set() and self._is_behind():
             self._unread = 0
             self._full.clear()
@@ -173,7 +179,7 @@ class LiveText:
             logger.info("no stream channel=%s: %s", self._place.channel, reason(error))
             self._streams = False
         if not self._streams and self._outbox.edits.take():
-            await self._post(part, page)
+            await self._say(part, page)
 
     async def _start(self, part: int, page: str) -> None:
         place = self._place
@@ -187,8 +193,13 @@ class LiveText:
             raise
         await self._opened(part, Message(ts, page, is_live=True, began=self._clock()))
 
-    async def _post(self, part: int, page: str) -> None:
+    async def _say(self, part: int, page: str) -> None:
         place = self._place
+        if part == 0 and self._placeholder is not None:
+            message = Message(self._placeholder, page, is_live=False, began=self._clock())
+            await self._outbox.edit(place.channel, message.ts, _page_card(page))
+            self._messages[part] = message
+            return
         self.is_lost = True
         _, ts = await self._outbox.post(
             place.channel,

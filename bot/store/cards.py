@@ -50,6 +50,13 @@ class Cards:
             (turn_id,),
         ).fetchall()
 
+    def is_private(self, turn_id: str) -> bool:
+        """Whether only the asker was shown the answer at first."""
+        row = self._database.connection.conn.execute(
+            "SELECT reply_ts FROM turns WHERE id = ?", (turn_id,)
+        ).fetchone()
+        return row is not None and row[0] is None
+
     def add_message(self, turn_id: str, channel: str, ts: str) -> None:
         """A further message shows the turn, so that ratings of it count."""
         row = {"channel": channel, "ts": ts, "turn_id": turn_id}

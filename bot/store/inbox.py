@@ -15,6 +15,8 @@ Kind = Literal[
     "question",
     "refusal",
     "overheard",
+    "pointed",
+    "prompts",
     "stop",
     "change",
     "command",
@@ -182,6 +184,32 @@ class Inbox:
     def bury(self, job: Job, error: str) -> None:
         """Give the job up; `error` is what an admin will want to know."""
         self._change(job, "state = 'dead', error = ?", error)
+
+    def again(self, event_id: str, *, response_url: str | None) -> bool:
+        """Ask a question anew that was given up, in its old message; False if that was done before.
+
+        An answer in private goes to the given `response_url`, because the old one has expired.
+        """
+        with self.database.transaction() as db:
+            row = db.conn.execute(
+                "SELECT team, channel, user, thread_key, payload, reply_channel, reply_ts"
+                " FROM inbox WHERE event_id = ? AND kind = 'question' AND state = 'dead'",
+                (event_id,),
+            ).fetchone()
+            if row is None:
+                return False
+            payload = json.loads(row[4])
+            if payload.get("response_url"):
+                payload["response_url"] = response_url
+            new_id = f"{event_id}:again"
+            delivery = Delivery(new_id, "question", row[0], row[1], row[2], row[3], payload)
+            is_new = self.accept(delivery)
+            db.conn.execute(
+                "UPDATE inbox SET reply_channel = ?, reply_ts = ?"
+                " WHERE event_id = ? AND reply_ts IS NULL",
+                (row[5], row[6], new_id),
+            )
+            return is_new
 
     def release(self, owner: str) -> int:
         """Give back at once everything that this worker holds; how many jobs that were."""

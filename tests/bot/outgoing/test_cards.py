@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.outgoing.cards import answer_cards, escape, fallback
-from retrieval.records import Citation, Source
+from bot.outgoing.cards import Frame, age, answer_cards, escape, fallback, helpers
+from bot.store.channels import ChannelConfig
+from bot.strings import ENGLISH
+from retrieval.records import Answer, Citation, Passage, Source
 from tests.fakes import SentenceAnswerer, passage
 from tests.slack_server import check_message
 
@@ -15,11 +18,15 @@ ANSWER = SentenceAnswerer().answer("How many days of paid leave are there?")
 
 def test_an_answer_is_markdown_then_sources_then_the_buttons() -> None:
     (card,) = answer_cards(ANSWER)
-    markdown, sources, buttons = card.block_dicts()
+    markdown, sources, actions, ratings = card.block_dicts()
     assert markdown == {"type": "markdown", "text": ANSWER.text}
     assert sources["elements"][0]["text"] == "*Sources*"
     assert sources["elements"][2]["text"].startswith("Quoted from the documents · confidence ")
-    assert buttons["elements"][0]["positive_button"]["value"] == f"good:{ANSWER.id}"
+    assert [button["text"]["text"] for button in actions["elements"]] == [
+        "Why this answer?",
+        "Delete",
+    ]
+    assert ratings["elements"][0]["positive_button"]["value"] == f"good:{ANSWER.id}"
 
 
 def test_a_chinese_question_gets_a_chinese_card() -> None:
@@ -31,8 +38,11 @@ def test_a_chinese_question_gets_a_chinese_card() -> None:
 def test_an_abstention_names_what_came_nearest_and_no_sources() -> None:
     answer = SentenceAnswerer().answer("Who won the cup?")
     (bare,) = answer_cards(answer)
-    assert [block["type"] for block in bare.block_dicts()] == ["markdown", "context_actions"]
-    (card,) = answer_cards(replace(answer, nearest=(passage("Cups", "Cups are in the kitchen."),)))
+    types = [block["type"] for block in bare.block_dicts()]
+    assert types == ["markdown", "actions", "context_actions"]
+    nearest = (passage("Cups", "Cups are in the kitchen."),)
+    (card,) = answer_cards(replace(answer, nearest=nearest, searched=12))
+    assert "Documents searched: 12." in str(card.block_dicts())
     assert "Nearest in the documents" in str(card.block_dicts())
     assert "Sources" not in str(card.block_dicts())
 
@@ -68,6 +78,85 @@ def test_the_longest_answer_fits_slack_in_several_messages() -> None:
     assert len(cards) > 1
     for card in cards:
         check_message({"text": card.text, "blocks": card.block_dicts()}, max_text=4_000)
+
+
+NOW = 1_767_225_600.0 + 100 * 86_400  # 100 days after every passage of the fakes was changed
+
+
+def owned(owner: str) -> Passage:
+    leave = ANSWER.citations[0].passage
+    return replace(leave, source=replace(leave.source, owner=owner))
+
+
+def said(answer: Answer, frame: Frame) -> str:
+    return str([card.block_dicts() for card in answer_cards(answer, frame)])
+
+
+def test_a_source_says_how_old_it_is_and_whose() -> None:
+    citation = Citation(1, owned("Ann <x>"), "Text.", 1.0)
+    (card,) = answer_cards(replace(ANSWER, citations=(citation,)), Frame(now=NOW))
+    line = card.block_dicts()[1]["elements"][1]["text"]
+    assert line.endswith(", p. 3 · updated 3 months ago · owner: Ann &lt;x&gt;")
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (-1, "updated today"),
+        (1, "updated yesterday"),
+        (59, "updated 59 days ago"),
+        (400, "updated 13 months ago"),
+        (800, "updated 2 years ago"),
+    ],
+)
+def test_an_age_is_told_as_people_say_it(days: int, words: str) -> None:
+    assert age("2026-01-01T00:00:00+00:00", 1_767_225_600.0 + days * 86_400, ENGLISH) == words
+
+
+def test_an_abstention_offers_those_who_may_know() -> None:
+    answer = SentenceAnswerer().answer("Who won the cup?")
+    named, tagged = (
+        replace(answer, nearest=(owned("Ann"),)),
+        replace(answer, nearest=(owned("U7"),)),
+    )
+    assert "Ann may know" in said(named, Frame())
+    assert helpers(named, ChannelConfig()) == ()
+    assert helpers(tagged, ChannelConfig()) == ("U7",)
+    assert helpers(tagged, ChannelConfig(experts=("U8", "U9"))) == ("U8", "U9")
+    assert "U7" not in said(tagged, Frame())
+
+
+def test_an_expert_is_asked_only_where_the_expert_can_see_it_and_once() -> None:
+    answer = replace(SentenceAnswerer().answer("Who won the cup?"), nearest=(owned("U7"),))
+    assert "ask_expert" in said(answer, Frame())
+    assert "ask_expert" not in said(answer, Frame(is_private=True))
+    assert "ask_expert" not in said(answer, Frame(is_direct=True))
+    assert "ask_expert" not in said(answer, Frame(done=frozenset({"ask_expert"})))
+
+
+def test_what_only_the_asker_sees_can_be_shared_and_kept_but_not_deleted() -> None:
+    private, public = said(ANSWER, Frame(is_private=True)), said(ANSWER, Frame())
+    assert "share_answer" in private
+    assert "keep_answer" in private
+    assert "delete_answer" not in private
+    assert "share_answer" not in public
+
+
+def test_a_channel_without_buttons_gets_none() -> None:
+    (card,) = answer_cards(ANSWER, Frame(ChannelConfig(buttons=False)))
+    assert [block["type"] for block in card.block_dicts()] == ["markdown", "context"]
+
+
+def test_an_abstention_says_where_it_was_searched() -> None:
+    answer = replace(SentenceAnswerer().answer("Who won the cup?"), searched=3)
+    config = ChannelConfig(sources=("handbook/", "policies/"))
+    assert "Documents searched: 3, in `handbook/`, `policies/`." in said(answer, Frame(config))
+
+
+def test_an_approved_answer_names_its_author_and_a_stopped_one_says_so() -> None:
+    curated = replace(ANSWER, method="curated", author="Ann & Bo", citations=())
+    assert "Written by Ann &amp; Bo" in said(curated, Frame())
+    assert "Stopped before the end" in said(replace(ANSWER, stopped=True), Frame())
 
 
 @given(st.text(max_size=5_000))

@@ -180,14 +180,56 @@ async def test_without_an_edit_to_spare_the_answer_is_simply_posted(
     assert len(desk.slack.called("chat.postMessage")) == 1
 
 
-async def test_words_grow_in_the_placeholder_where_nothing_else_shows_that_work_has_begun(
-    desk: Desk, answer: Answer
-) -> None:
+async def test_a_stream_takes_the_place_of_the_placeholder(desk: Desk, answer: Answer) -> None:
     reply = await desk.begin(has_status=False)
     assert desk.slack.posted("C1")[0]["text"] == "Looking…"
     await asyncio.to_thread(reply.on_text, "Every employee ")
+    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
+    await desk.finish(reply, answer)
+
+
+async def test_an_answer_that_comes_at_once_needs_no_stream(desk: Desk, answer: Answer) -> None:
+    desk.outbox.pace_s = 60.0
+    reply = await desk.begin(has_status=False)
+    await asyncio.to_thread(reply.on_text, answer.text)
     await desk.finish(reply, answer)
     assert desk.slack.called("chat.startStream") == []
+
+
+async def test_without_a_stream_to_spare_words_grow_in_the_placeholder(
+    desk: Desk, answer: Answer
+) -> None:
+    desk.outbox.starts = Allowance(0)
+    reply = await desk.begin(has_status=False)
+    await desk.write(reply, "Every employee ")
+    assert desk.slack.posted("C1")[0]["blocks"][0]["text"] == "Every employee"
+    await desk.finish(reply, answer)
+
+
+@pytest.mark.parametrize("fault", FAULTS[1:], ids=lambda fault: fault.kind)
+async def test_a_placeholder_that_could_not_be_deleted_goes_in_the_end(
+    desk: Desk, answer: Answer, fault: Fault
+) -> None:
+    desk.slack.fail("chat.delete", fault)
+    reply = await desk.begin(has_status=False)
+    await asyncio.to_thread(reply.on_text, "Every employee ")
+    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
+    await desk.finish(reply, answer)
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "not written down"])
+async def test_a_restart_leaves_neither_placeholder_nor_stream_beside_the_answer(
+    desk: Desk, answer: Answer, is_known: bool
+) -> None:
+    desk.slack.fail("chat.delete", Fault("dropped"))
+    killed = await desk.begin(has_status=False)
+    await asyncio.to_thread(killed.on_text, "Every employee ")
+    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
+    await killed.close()
+    assert len(desk.slack.posted("C1")) == 2
+    if not is_known:
+        desk.inbox.database.connection.execute("UPDATE inbox SET reply_ts = NULL")
+    await desk.finish(await desk.begin(), answer)
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "not written down"])
