@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         return self.home / "models"
 
     @property
+    def dataset_folder(self) -> Path:
+        return self.home / "dataset"
+
+    @property
     def database(self) -> Path:
         return self.home / "whimbrel.db"
 

@@ -1,0 +1,107 @@
+"""Which turns and votes may be learned from at all: consent, audience, privacy, secrets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bot.export.records import Correction, Exclusion, Log, LoggedTurn, Policy, ReasonCode
+from bot.export.scrubbing import Scrubber, has_secret
+from retrieval.examples import Snippet, content_id
+from retrieval.records import PUBLIC
+
+Passages = Mapping[str, Snippet]
+"""The text of each passage that still is what it was, by its content hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What is left of a log when everything that may not be learned from is taken out."""
+
+    log: Log
+    exclusions: tuple[Exclusion, ...]
+
+
+def turn_id(turn: LoggedTurn) -> str:
+    """An id that tells nothing to somebody who has only the data set."""
+    return content_id("turn", turn.id)
+
+
+def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) -> Admitted:
+    """The scrubbed turns, votes and corrections of people who agreed, made from public documents.
+
+    Args:
+        log: Everything.
+        policy: What is let in besides.
+        passages: The passages as they are now.
+        public: The content hashes of those that everybody may see.
+    """
+    of_turn: dict[str, list[Correction]] = defaultdict(list)
+    for correction in log.corrections:
+        of_turn[correction.turn_id].append(correction)
+    turns: list[LoggedTurn] = []
+    corrections: list[Correction] = []
+    exclusions: list[Exclusion] = []
+    for turn in log.turns:
+        reason = _refusal(turn, log, policy, passages, public)
+        if reason is None:
+            better = [each for each in of_turn[turn.id] if log.may_use(each.author, turn.id)]
+            scrubbed, better, reason = scrub(turn, better, passages)
+        if reason is None:
+            turns.append(scrubbed)
+            corrections += better
+        else:
+            exclusions.append(Exclusion("turn", turn_id(turn), reason))
+    kept = {turn.id for turn in turns}
+    rest = replace(
+        log,
+        turns=tuple(turns),
+        corrections=tuple(corrections),
+        events=tuple(
+            e for e in log.events if e.turn_id in kept and log.may_use(e.voter, e.turn_id)
+        ),
+        reasons=tuple(
+            r for r in log.reasons if r.turn_id in kept and log.may_use(r.person, r.turn_id)
+        ),
+    )
+    return Admitted(rest, tuple(exclusions))
+
+
+def _refusal(
+    turn: LoggedTurn, log: Log, policy: Policy, passages: Passages, public: frozenset[str]
+) -> ReasonCode | None:
+    if not all(log.may_use(person, turn.id) for person in (turn.asker, *turn.earlier_askers)):
+        return "no_consent"
+    if turn.is_private and not policy.with_direct_messages:
+        return "private_conversation"
+    is_opted_in = turn.channel in policy.channels
+    is_public = turn.audience <= {PUBLIC} and all(
+        passage.content_hash in public
+        for passage in turn.passages
+        if passage.content_hash in passages
+    )
+    if not (is_public or is_opted_in):
+        return "restricted_audience"
+    if any(
+        has_secret(passages[p.content_hash].text)
+        for p in turn.passages
+        if p.content_hash in passages
+    ):
+        return "secret"
+    return None
+
+
+def scrub(
+    turn: LoggedTurn, corrections: list[Correction], passages: Passages
+) -> tuple[LoggedTurn, list[Correction], ReasonCode | None]:
+    """The turn and its corrections with placeholders, and a reason if something may be left."""
+    shown = (passages.get(passage.content_hash) for passage in turn.passages)
+    scrubber = Scrubber("\n".join(f"{one.title}\n{one.text}" for one in shown if one))
+    scrubbed = replace(
+        turn, question=scrubber.scrub(turn.question), answer=scrubber.scrub(turn.answer)
+    )
+    better = [replace(each, answer=scrubber.scrub(each.answer)) for each in corrections]
+    texts = (scrubbed.question, scrubbed.answer, *(each.answer for each in better))
+    is_left = any(scrubber.leaves(text) for text in texts)
+    return scrubbed, better, "personal_data" if is_left else None

@@ -1,0 +1,157 @@
+"""The sub-commands of `whimbrel` that bring ratings in and take data sets out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+# Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
+if TYPE_CHECKING:
+    from bot.export.freezing import Frozen
+    from bot.export.records import ReasonCode
+
+
+@click.command()
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="ID",
+    help="Also learn from this channel's answers made from restricted documents; may be repeated.",
+)
+@click.option("--direct-messages", is_flag=True, help="Also learn from what was said in private.")
+@click.option(
+    "--synthetic",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Add up to N questions made from the documents themselves.",
+)
+@click.option(
+    "--held-out",
+    "reserved",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Never train on the questions in this file, nor on similar ones: a JSON object with "
+    "`text` or `question` a line.",
+)
+def export(
+    channels: tuple[str, ...], direct_messages: bool, synthetic: int | None, reserved: Path | None
+) -> None:
+    """Freeze what people's ratings teach into a data set.
+
+    The data set is a folder, dataset/HASH, whose card.md says what is in it, what was left out and
+    why. The same log gives the same hash. Only what people agreed to is learned from; ids of people
+    never leave the database, and what looks personal or secret is replaced. Answers from documents
+    that not everybody may see, and private conversations, are left out unless asked for.
+
+    One third of the questions that experts approved, the newest, are held out to test on. Neither
+    they nor similar questions are ever trained on by a later data set.
+    """
+    from bot.export.exporting import export_log, read_questions
+    from bot.export.records import Policy
+    from bot.store.database import Database
+    from retrieval.commands import progress_bar
+    from retrieval.embedding import Embedder
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    questions = read_questions(reserved) if reserved else ()
+    embedder = Embedder.load(settings, on_progress=_say)
+    policy = Policy(channels=frozenset(channels), with_direct_messages=direct_messages)
+    database = Database(settings.database)
+    try:
+        with progress_bar() as on_progress:
+            folder, frozen = export_log(
+                settings,
+                database,
+                embedder,
+                policy=policy,
+                synthetic=synthetic or 0,
+                reserved=questions,
+                on_progress=on_progress,
+            )
+    finally:
+        database.close()
+    click.echo(f"{summary(frozen)}\n{folder}")
+
+
+def summary(frozen: Frozen) -> str:
+    """How many examples of each kind there are, and how much was left out for what."""
+    from bot.export.records import REASONS
+
+    lines = [
+        f"{split}: " + (", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "nothing")
+        for split, kinds in frozen.counts("kind").items()
+    ]
+    excluded: dict[ReasonCode, int] = frozen.excluded
+    if excluded:
+        lines.append("left out:")
+        lines += [f"{count:6}  {REASONS[code]}" for code, count in excluded.items()]
+    return "\n".join(lines)
+
+
+@click.command(name="import-ratings")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--consented",
+    is_flag=True,
+    help="All raters have agreed that their ratings are learned from; without it they are not.",
+)
+def import_ratings(folder: Path, consented: bool) -> None:
+    r"""Bring ratings from elsewhere into the log.
+
+    FOLDER holds `ratings.jsonl`, plain or gzipped, with one answered question a line:
+
+    \b
+    {"question": "...",           what was asked; stands by itself
+     "answer": "...",             what was answered, if it was more than the passage
+     "doc_id": "...",             the passage shown, by its _id in corpus.jsonl; or
+     "passage": {"title", "text"} the passage itself; with neither, the answer was an abstention
+     "ratings": [                 one for each rater
+       {"rater": "...",           a name or id; without it, each rating is of another person
+        "value": 1,               -1 or 1; or 1 to 4 throughout the file; or one of Excellent,
+                                  Acceptable, Could be Improved, Bad (the former two are good)
+        "reason": "wrong",        wrong, incomplete, outdated, wrong_source, not_understood, tone
+        "text": "...",            in the rater's words
+        "is_expert": false}],     an expert's word decides
+     "correction": {"text": "...", "is_expert": true},   a better answer, or just its text
+     "split": "train",            train and valid (or dev) may be trained on, test never is
+     "language": "en",            en, zh...; guessed if missing
+     "at": "2026-01-31T12:00:00", when; now if missing
+     "audience": ["public"]}      labels of the documents used
+
+    Only question and ratings must be there. A rating may also be a bare value or word, and texts
+    may stand in a list `explanations` beside. `corpus.jsonl` {_id, title, text} is as BEIR has it.
+    Importing a folder again adds only what is new.
+    """
+    from datetime import UTC, datetime
+
+    from bot.export import ratings
+    from bot.store.database import Database
+    from retrieval.commands import progress_bar
+    from retrieval.settings import load_settings
+
+    database = Database(load_settings().database)
+    try:
+        with progress_bar() as on_progress:
+            report = ratings.import_ratings(
+                folder,
+                database,
+                is_consented=consented,
+                now=datetime.now(UTC),
+                on_progress=on_progress,
+            )
+    finally:
+        database.close()
+    click.echo(
+        f"{report.turns} answered questions with {report.votes} votes on {report.passages} "
+        f"passages; {report.known} were there already"
+    )
+    if not consented:
+        click.echo("They will not be learned from: --consented says that the raters agreed.")
+
+
+def _say(line: str) -> None:
+    """Progress goes to standard error: standard output is for results."""
+    click.secho(line, dim=True, err=True)

@@ -1,0 +1,36 @@
+"""The passages as they are now, by which examples are made and outdated ones retired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.export.building import Corpus
+from bot.export.log_reader import imported_passages
+from bot.store.database import Database
+from retrieval.content import read_content
+from retrieval.examples import Snippet
+from retrieval.records import PUBLIC, Passage
+from retrieval.registry import served
+
+
+def load_corpus(index_folder: Path, database: Database) -> Corpus:
+    """What is indexed, and what came with imported ratings of documents that are not indexed."""
+    generation = served(index_folder)
+    passages = read_content(generation).passages if generation else ()
+    indexed = {passage.source.id for passage in passages}
+    imported = {
+        digest: snippet
+        for digest, snippet in imported_passages(database).items()
+        if snippet.document_id not in indexed
+    }
+    public = {each.content_hash for each in passages if each.source.audience == PUBLIC}
+    return Corpus(
+        passages=imported | {each.content_hash: snippet_of(each) for each in passages},
+        public=frozenset(public | imported.keys()),
+    )
+
+
+def snippet_of(passage: Passage) -> Snippet:
+    """A passage as examples hold it: title, line break and text are what is embedded."""
+    trail = passage.indexed_text.removesuffix(passage.text).strip()
+    return Snippet(passage.source.id, passage.content_hash, trail, passage.text)

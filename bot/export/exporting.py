@@ -1,0 +1,83 @@
+"""An export from beginning to end: log and index in, a data set's folder and its provenance out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.export.building import Progress, build
+from bot.export.corpus import load_corpus
+from bot.export.freezing import Frozen, freeze
+from bot.export.log_reader import read_log
+from bot.export.provenance import Provenance
+from bot.export.records import Policy
+from bot.export.synthetic import synthesise
+from bot.store.database import Database
+from retrieval.embedding import Embedder
+from retrieval.errors import DataError
+from retrieval.examples import Example
+from retrieval.library import Library
+from retrieval.settings import Settings
+
+
+def export_log(
+    settings: Settings,
+    database: Database,
+    embedder: Embedder,
+    *,
+    policy: Policy,
+    synthetic: int = 0,
+    reserved: Sequence[str] = (),
+    on_progress: Progress = lambda *_: None,
+) -> tuple[Path, Frozen]:
+    """Freeze a data set and remember where it comes from; its folder and what is in it.
+
+    Args:
+        settings: Where index and data sets are.
+        database: The log's.
+        embedder: Says which questions are alike.
+        policy: What is let in.
+        synthetic: How many questions to make from the documents.
+        reserved: Questions from elsewhere that must never be trained on.
+        on_progress: Told the stage, how much is done and how much there is.
+
+    Raises:
+        IndexNotFoundError: If questions are to be made from documents and nothing is indexed.
+    """
+    provenance = Provenance(database)
+    log = read_log(database)
+    made: list[Example] = []
+    if synthetic:
+        searcher = Library(settings, embedder).searcher()
+        made = synthesise(searcher.index.passages, searcher, synthetic, on_progress=on_progress)
+    held_out = sorted({*provenance.ever_held_out(), *reserved})
+    frozen = build(
+        log,
+        load_corpus(settings.index_folder, database),
+        embedder,
+        policy=policy,
+        ever_held_out=held_out,
+        synthetic=made,
+        on_progress=on_progress,
+    )
+    folder = freeze(frozen, settings.dataset_folder)
+    provenance.hold_out(((each, "") for each in reserved), at=frozen.until)
+    provenance.record(frozen.name, frozen.splits, at=frozen.until)
+    return folder, frozen
+
+
+def read_questions(path: Path) -> list[str]:
+    """The questions of a file with one JSON object a line, in `text` or `question`.
+
+    Raises:
+        DataError: If a line has neither; the message names it.
+    """
+    questions = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            questions.append(str(row["text"] if "text" in row else row["question"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}, line {number}: wanted an object with text") from error
+    return questions

@@ -1,0 +1,195 @@
+"""Reads from the database what export needs to know, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bot.export.rating_folder import IMPORTED
+from bot.export.records import (
+    Correction,
+    DownVoteReason,
+    Log,
+    LoggedTurn,
+    Shown,
+    VoteEvent,
+)
+from bot.store.database import Database
+from retrieval.examples import Snippet
+
+PRIVATE_CHANNELS = ("D", "G")
+"""How the ids of direct messages and of groups begin."""
+
+Row = dict[str, Any]
+
+
+def read_log(database: Database) -> Log:
+    """Everything that was asked, answered, voted and corrected, and who agreed to what."""
+    with database.transaction():  # one moment
+        imports = {row["turn_id"]: row for row in _rows(database, "SELECT * FROM imports")}
+        turns = tuple(_turns(database, imports))
+        experts = _experts(database)
+        log = Log(
+            turns=turns,
+            events=tuple(map(_event, _rows(database, "SELECT * FROM vote_events ORDER BY id"))),
+            reasons=tuple(_reasons(database)),
+            experts=experts,
+            consenting=frozenset(
+                row["person"]
+                for row in _rows(database, "SELECT person FROM people WHERE may_learn = 1")
+            ),
+            consented_turns=frozenset(id_ for id_, row in imports.items() if row["is_consented"]),
+        )
+        return _with_corrections(log, database, imports)
+
+
+def imported_passages(database: Database) -> dict[str, Snippet]:
+    """The passages that came with imported ratings, by content hash."""
+    return {
+        row["content_hash"]: Snippet(
+            row["document_id"], row["content_hash"], row["title"], row["text"]
+        )
+        for row in _rows(database, "SELECT * FROM imported_passages")
+    }
+
+
+def _rows(database: Database, sql: str) -> Iterator[Row]:
+    return iter(database.connection.query(sql))
+
+
+def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
+    shown: dict[str, list[Row]] = defaultdict(list)
+    for hit in _rows(database, "SELECT * FROM hits ORDER BY turn_id, position"):
+        shown[hit["turn_id"]].append(hit)
+    public = {row["turn_id"] for row in _rows(database, "SELECT DISTINCT turn_id FROM replies")}
+    askers: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in _rows(database, "SELECT * FROM turns WHERE question <> '' ORDER BY created, id"):
+        thread = askers[row["channel"], row["thread_ts"]]
+        joined = bool(row["query"]) and row["query"] != row["question"]
+        given = imports.get(row["id"])
+        yield LoggedTurn(
+            id=row["id"],
+            asker=row["asker"],
+            channel=row["channel"],
+            audience=frozenset(json.loads(row["audience"])),
+            question=row["query"] or row["question"],
+            language=row["language"],
+            is_abstention=row["kind"] == "abstention",
+            answer=row["answer"],
+            passages=_shown(shown[row["id"]], json.loads(row["citations"])),
+            created=row["created"],
+            earlier_askers=frozenset(thread - {row["asker"]}) if joined else frozenset(),
+            is_private=given is None and _is_private(row, public),
+            is_imported=given is not None,
+            given_split=None if given is None else given["split"],
+        )
+        if row["thread_ts"] is not None:
+            thread.add(row["asker"])
+
+
+def _is_private(row: Row, public: set[str]) -> bool:
+    return row["id"] not in public or str(row["channel"]).startswith(PRIVATE_CHANNELS)
+
+
+def _shown(hits: Iterable[Row], citations: Iterable[Row]) -> tuple[Shown, ...]:
+    support: dict[str, float] = {}
+    for citation in citations:
+        id_ = citation["passage_id"]
+        support[id_] = max(support.get(id_, 0.0), citation["support"])
+    return tuple(
+        Shown(
+            hit["content_hash"],
+            hit["document_id"],
+            is_cited=hit["passage_id"] in support,
+            support=support.get(hit["passage_id"], 0.0),
+        )
+        for hit in hits
+    )
+
+
+def _event(row: Row) -> VoteEvent:
+    return VoteEvent(
+        number=row["id"],
+        turn_id=row["turn_id"],
+        voter=row["voter"],
+        value=row["value"],
+        at=row["at"],
+        is_withdrawn=bool(row["is_withdrawn"]),
+        is_imported=row["source"] == IMPORTED,
+    )
+
+
+def _experts(database: Database) -> dict[str, frozenset[str]]:
+    experts = {
+        row["channel"]: frozenset(json.loads(row["config"]).get("experts", ()))
+        for row in _rows(database, "SELECT channel, config FROM channels")
+    }
+    imported = _rows(database, "SELECT DISTINCT person FROM imported_ratings WHERE is_expert")
+    return experts | {"": frozenset(row["person"] for row in imported)}
+
+
+def _reasons(database: Database) -> Iterator[DownVoteReason]:
+    sql = (
+        "SELECT turn_id, person, reason FROM reasons WHERE reason <> ''"
+        " UNION ALL SELECT turn_id, person, reason FROM imported_ratings WHERE reason <> ''"
+    )
+    for row in _rows(database, sql):
+        yield DownVoteReason(row["turn_id"], row["person"], row["reason"])
+
+
+def _with_corrections(log: Log, database: Database, imports: dict[str, Row]) -> Log:
+    """The log with what people wrote in place of answers, approved ones last."""
+    channels = {turn.id: turn.channel for turn in log.turns}
+    reviews = list(_rows(database, "SELECT * FROM reviews ORDER BY id"))
+    rejected = {(r["turn_id"], r["answer"]) for r in reviews if r["state"] == "rejected"}
+    corrections = [
+        Correction(id_, IMPORTED, row["correction"], bool(row["is_gold"]))
+        for id_, row in imports.items()
+        if row["correction"]
+    ]
+    for row in _rows(database, "SELECT * FROM reasons WHERE answer <> '' ORDER BY at, person"):
+        turn_id, person = row["turn_id"], row["person"]
+        is_gold = log.is_expert(person, channels.get(turn_id, "")) and (
+            (turn_id, row["answer"]) not in rejected
+        )
+        corrections.append(Correction(turn_id, person, row["answer"], is_gold, _named(row)))
+    turns = list(log.turns)
+    for row in reviews:
+        if row["state"] == "approved":
+            turn_id = row["turn_id"]
+            if turn_id not in channels:
+                turns.append(_asked_by_people(row))
+                turn_id = turns[-1].id
+            author = row["author"] or row["proposer"] or row["reviewer"]
+            corrections.append(Correction(turn_id, author, row["answer"], True, _named(row)))
+    return Log(
+        tuple(turns),
+        log.events,
+        log.reasons,
+        tuple(corrections),
+        log.experts,
+        log.consenting,
+        log.consented_turns,
+    )
+
+
+def _named(row: Row) -> tuple[str, ...]:
+    return (row["content_hash"],) if row["content_hash"] else ()
+
+
+def _asked_by_people(row: Row) -> LoggedTurn:
+    """A question that people answered among themselves, as a turn without an answer of ours."""
+    return LoggedTurn(
+        id=f"review:{row['id']}",
+        asker=row["author"] or row["proposer"],
+        channel=row["channel"] or "",
+        audience=frozenset(json.loads(row["audience"])),
+        question=row["question"],
+        language=row["language"],
+        is_abstention=True,
+        answer="",
+        passages=(),
+        created=row["created"],
+    )

@@ -1,0 +1,255 @@
+"""Reads a folder of ratings that were collected elsewhere.
+
+Its format is told by `whimbrel import-ratings --help` and in the README.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from bot.export.records import DownReason
+from bot.store.log import Turn, Value
+from retrieval.errors import DataError
+from retrieval.examples import content_id
+from retrieval.language import language_of
+from retrieval.records import PUBLIC, Answer, Citation, Hit, Passage, Source
+
+IMPORTED = "imported"
+"""The source of imported votes, the asker and channel of imported turns, and how ids begin."""
+
+FILES = ("ratings.jsonl", "feedback.jsonl")
+WORDS: Mapping[str, Value] = {"excellent": 1, "acceptable": 1, "could be improved": -1, "bad": -1}
+SPLITS: Mapping[str, Literal["train", "test"]] = {
+    "train": "train",
+    "valid": "train",
+    "dev": "train",
+    "test": "test",
+    "held-out": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What one rater said of one answer."""
+
+    rater: str
+    value: Value
+    reason: str
+    text: str
+    is_expert: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RatedTurn:
+    """A turn from elsewhere. `is_gold` tells whether an expert stands behind the correction."""
+
+    turn: Turn
+    ratings: tuple[Rating, ...]
+    split: str | None
+    correction: str
+    is_gold: bool
+
+
+def read_ratings(folder: Path, *, now: datetime) -> list[RatedTurn]:
+    """The rated turns of a folder; `now` is the time of those that do not tell their own.
+
+    Raises:
+        DataError: If a line is not in the documented format; the message names file and line.
+    """
+    corpus = {passage.source.id: passage for passage in _corpus(folder)}
+    rows = list(_lines(folder, FILES))
+    if not rows:
+        raise DataError(f"{folder} has no line in {' or '.join(FILES)}, plain or gzipped")
+    scale = _scale(rows)
+    return [_parsed(where, row, corpus, scale, now) for where, row in rows]
+
+
+def _corpus(folder: Path) -> Iterator[Passage]:
+    for where, row in _lines(folder, ("corpus.jsonl",)):
+        try:
+            yield _passage(str(row["_id"]), row.get("title") or "", row["text"])
+        except KeyError as error:
+            raise DataError(f"{where}: has no {error}; wanted _id, title and text") from error
+
+
+def _passage(document_id: str, title: str, text: str) -> Passage:
+    digest = content_id(f"{title}\n{text}")
+    source = Source(document_id, title, document_id, language_of(text), digest, "")
+    return Passage(content_id(document_id, digest), source, text, 0, len(text), content_hash=digest)
+
+
+def _lines(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of the first of the files that exists, and where each is."""
+    for path in (folder / f"{name}{ending}" for name in names for ending in ("", ".gz")):
+        if path.is_file():
+            opened = gzip.open if path.suffix == ".gz" else open
+            with opened(path, "rt", encoding="utf-8") as file:
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield f"{path}, line {number}", _object(f"{path}, line {number}", line)
+            return
+
+
+def _object(where: str, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON ({error})") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: found {type(row).__name__}, wanted an object")
+    return row
+
+
+def _scale(rows: Iterable[tuple[str, dict[str, Any]]]) -> range | None:
+    """1 to 4 if any rating of the file is above 1: then 1 and 2 are bad. None for -1 and 1."""
+    numbers = {
+        value
+        for _, row in rows
+        for rating in row.get("ratings") or ()
+        if isinstance(value := _raw(rating), int)
+    }
+    return range(1, 5) if max(numbers, default=1) > 1 else None
+
+
+def _raw(rating: object) -> object:
+    return rating.get("value") if isinstance(rating, dict) else rating
+
+
+def _parsed(
+    where: str,
+    row: dict[str, Any],
+    corpus: Mapping[str, Passage],
+    scale: range | None,
+    now: datetime,
+) -> RatedTurn:
+    try:
+        return _rated_turn(row, corpus, scale, now)
+    except (KeyError, TypeError, ValueError) as error:
+        missing = "has no " if isinstance(error, KeyError) else ""
+        raise DataError(f"{where}: {missing}{error}") from error
+
+
+def _rated_turn(
+    row: dict[str, Any], corpus: Mapping[str, Passage], scale: range | None, now: datetime
+) -> RatedTurn:
+    question, answer = _text(row, "question"), row.get("answer") or ""
+    passage = _shown(row, corpus)
+    id_ = content_id(
+        IMPORTED, row.get("_id") or "", question, answer, passage.id if passage else ""
+    )
+    correction, is_gold = _correction(row.get("correction"))
+    split = row.get("split")
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"split is {split!r}; wanted one of {', '.join(SPLITS)}")
+    at = datetime.fromisoformat(row["at"]) if row.get("at") else now
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    turn = Turn(
+        answer=_answer(id_, question, answer, passage, row.get("language")),
+        event_id=f"{IMPORTED}:{id_}",
+        team=IMPORTED,
+        channel=IMPORTED,
+        thread_ts=None,
+        asker=IMPORTED,
+        audience=frozenset(row.get("audience") or {PUBLIC}),
+        messages=(),
+        created=at.astimezone(UTC).isoformat(timespec="seconds"),
+    )
+    ratings = _ratings(row, scale, id_)
+    return RatedTurn(turn, ratings, None if split is None else SPLITS[split], correction, is_gold)
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row[name]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} is {value!r}; wanted a text")
+    return value.strip()
+
+
+def _shown(row: Mapping[str, Any], corpus: Mapping[str, Passage]) -> Passage | None:
+    """The passage that the rated answer was made from; None if there was none, as abstentions."""
+    document_id = row.get("doc_id")
+    if isinstance(found := row.get("passage"), dict):
+        return _passage(str(document_id or ""), found.get("title") or "", _text(found, "text"))
+    if found:
+        return _passage(str(document_id or ""), row.get("title") or "", _text(row, "passage"))
+    if document_id is None:
+        return None
+    if str(document_id) not in corpus:
+        raise ValueError(f"doc_id {document_id!r} is not in corpus.jsonl, and no passage is given")
+    return corpus[str(document_id)]
+
+
+def _correction(given: object) -> tuple[str, bool]:
+    """A better answer, and whether an expert wrote or approved it."""
+    if given is None:
+        return "", False
+    if isinstance(given, str):
+        return given.strip(), False
+    if isinstance(given, dict):
+        return _text(given, "text"), bool(given.get("is_expert"))
+    raise TypeError(f"correction is {given!r}; wanted a text or {{text, is_expert}}")
+
+
+def _answer(
+    id_: str, question: str, text: str, passage: Passage | None, language: str | None
+) -> Answer:
+    return Answer(
+        id=id_,
+        question=question,
+        query=question,
+        kind="answer" if passage else "abstention",
+        text=text,
+        language=language or language_of(question),
+        confidence=0.0,
+        citations=(Citation(1, passage, "", 1.0),) if passage else (),
+        hits=(Hit(passage, 1.0),) if passage else (),
+        method="extracted" if passage else "none",
+    )
+
+
+def _ratings(row: Mapping[str, Any], scale: range | None, turn_id: str) -> tuple[Rating, ...]:
+    given = row["ratings"]
+    if not isinstance(given, list):
+        raise TypeError(f"ratings is {given!r}; wanted a list")
+    texts = row.get("explanations") or ()
+    ratings = []
+    for number, each in enumerate(given):
+        known = each if isinstance(each, dict) else {}
+        # Without a name, each rating is of a person of its own: nothing is known of them.
+        rater = str(known.get("rater") or f"{turn_id}:{number}")
+        said = known.get("text") or (texts[number] if number < len(texts) else "")
+        ratings.append(
+            Rating(
+                f"{IMPORTED}:{rater}",
+                _value(_raw(each), scale),
+                _reason(known.get("reason")),
+                said,
+                bool(known.get("is_expert")),
+            )
+        )
+    return tuple(ratings)
+
+
+def _value(given: object, scale: range | None) -> Value:
+    if isinstance(given, str) and given.strip().lower() in WORDS:
+        return WORDS[given.strip().lower()]
+    if isinstance(given, int) and not isinstance(given, bool):
+        if scale and given in scale:
+            return 1 if given > 2 else -1
+        if not scale and given in (-1, 1):
+            return 1 if given == 1 else -1
+    wanted = "1 to 4" if scale else "-1 or 1, 1 to 4"
+    raise ValueError(f"a rating is {given!r}; wanted {wanted}, or one of {', '.join(WORDS)}")
+
+
+def _reason(given: object) -> str:
+    if given in (None, "", *get_args(DownReason)):
+        return str(given or "")
+    raise ValueError(f"reason is {given!r}; wanted one of {', '.join(get_args(DownReason))}")

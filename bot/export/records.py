@@ -1,0 +1,215 @@
+"""What the log says, as the rules of export read it, and what they make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from bot.store.log import Value
+from retrieval.examples import Example
+
+ReasonCode = Literal[
+    "no_consent",
+    "private_conversation",
+    "restricted_audience",
+    "personal_data",
+    "secret",
+    "unrated",
+    "weekly_cap",
+    "distrusted_raters",
+    "contradictory",
+    "unexplained_down",
+    "outdated",
+    "matter_of_style",
+    "abstention_unconfirmed",
+    "abstention_downvoted",
+    "unapproved_correction",
+    "no_passage",
+    "document_changed",
+    "duplicate",
+    "held_out_cluster",
+    "held_out_unapproved",
+    "rater_cap",
+]
+
+REASONS: Mapping[ReasonCode, str] = {
+    "no_consent": "the person has not agreed that what they say is learned from",
+    "private_conversation": "said in a direct message, or shown to nobody but the asker",
+    "restricted_audience": "made from documents that not everybody may see",
+    "personal_data": "something that looks personal was left after scrubbing",
+    "secret": "a passage holds what looks like a key or a token",
+    "unrated": "nobody rated or corrected the answer",
+    "weekly_cap": "votes of one person beyond the most that count in a week",
+    "distrusted_raters": "only people rated it whose votes mostly contradict experts and others",
+    "contradictory": "people, or experts, do not agree on it",
+    "unexplained_down": "a 👎 without a reason: nothing for the retriever to learn from",
+    "outdated": "the document is out of date; that is for its owner, not for training",
+    "matter_of_style": "incomplete or in the wrong tone, and nobody wrote a better answer",
+    "abstention_unconfirmed": "an abstention that no expert confirmed",
+    "abstention_downvoted": "an abstention was disliked and nobody gave the answer",
+    "unapproved_correction": "a correction that no expert wrote or approved",
+    "no_passage": "the answer cites no passage to learn from",
+    "document_changed": "the passage has changed, or is gone, since it was shown",
+    "duplicate": "nearly the same question about the same passage is in the set already",
+    "held_out_cluster": "as good as a question that is held out",
+    "held_out_unapproved": "held out by the one who gave it, but no expert approved it",
+    "rater_cap": "one person's votes would make up too much of the set",
+}
+"""Every reason why something is left out, in words for the card."""
+
+DownReason = Literal["wrong", "incomplete", "outdated", "wrong_source", "not_understood", "tone"]
+
+ABOUT_STYLE = frozenset({"incomplete", "tone"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A passage that a turn was made from. `support` is that of its best citation, 0 if none."""
+
+    content_hash: str
+    document_id: str
+    is_cited: bool = False
+    support: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedTurn:
+    """One question and its answer. `question` stands by itself; `created` is ISO 8601 in UTC.
+
+    `earlier_askers` are people whose questions in the thread are part of it. `given_split` is what
+    the giver of an imported turn said of it: `test` is never trained on.
+    """
+
+    id: str
+    asker: str
+    channel: str
+    audience: frozenset[str]
+    question: str
+    language: str
+    is_abstention: bool
+    answer: str
+    passages: tuple[Shown, ...]
+    created: str
+    earlier_askers: frozenset[str] = frozenset()
+    is_private: bool = False
+    is_imported: bool = False
+    given_split: Literal["train", "test"] | None = None
+
+    @property
+    def cited(self) -> tuple[Shown, ...]:
+        """The passages cited, best support first."""
+        cited = (passage for passage in self.passages if passage.is_cited)
+        return tuple(sorted(cited, key=lambda passage: -passage.support))
+
+
+@dataclass(frozen=True, slots=True)
+class VoteEvent:
+    """One change of one person's vote on a turn; `number` orders the events."""
+
+    number: int
+    turn_id: str
+    voter: str
+    value: Value
+    at: str
+    is_withdrawn: bool = False
+    is_imported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DownVoteReason:
+    """Why a person voted 👎 on a turn."""
+
+    turn_id: str
+    person: str
+    code: DownReason
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A better answer to a turn's question; `passages` are content hashes that hold it, if known.
+
+    Gold is what an expert wrote or a reviewer approved.
+    """
+
+    turn_id: str
+    author: str
+    answer: str
+    is_gold: bool
+    passages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Everything that export reads, at one moment.
+
+    `experts` maps a channel to the people whose word decides there; those of `""` are experts
+    everywhere. `consenting` are people, `consented_turns` imported turns that may be learned from.
+    """
+
+    turns: tuple[LoggedTurn, ...] = ()
+    events: tuple[VoteEvent, ...] = ()
+    reasons: tuple[DownVoteReason, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    experts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    consenting: frozenset[str] = frozenset()
+    consented_turns: frozenset[str] = frozenset()
+
+    def is_expert(self, person: str, channel: str) -> bool:
+        """Whether a person's word decides on answers in a channel."""
+        everywhere = self.experts.get("", frozenset())
+        return person in everywhere or person in self.experts.get(channel, frozenset())
+
+    def may_use(self, person: str, turn_id: str) -> bool:
+        """Whether what a person did on a turn may be learned from."""
+        return person in self.consenting or turn_id in self.consented_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an export lets in. Channels are ids; caps are shares of a set and votes a week."""
+
+    channels: frozenset[str] = frozenset()
+    with_direct_messages: bool = False
+    max_share: float = 0.05
+    max_votes_a_week: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Something left out: a turn, a vote or an example, and why. `id` names nobody."""
+
+    what: Literal["turn", "vote", "example"]
+    id: str
+    reason: ReasonCode
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An example with what must not leave the database: whose it is and where it comes from.
+
+    `raters` are those whose votes it rests on, `people` everybody who had a part in it.
+    """
+
+    example: Example
+    turn_ids: frozenset[str] = frozenset()
+    askers: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
+    raters: frozenset[str] = frozenset()
+    is_approved: bool = False
+    is_pinned: bool = False
+    """Given as test data: held out or left out, never trained on."""
+
+    def within(self, cluster: str) -> Draft:
+        """The same draft, of this cluster of questions."""
+        return replace(self, example=replace(self.example, cluster=cluster))
+
+    def joined(self, other: Draft) -> Draft:
+        """This draft, owed to the other's people as well."""
+        return replace(
+            self,
+            turn_ids=self.turn_ids | other.turn_ids,
+            askers=self.askers | other.askers,
+            people=self.people | other.people,
+            raters=self.raters and self.raters | other.raters,
+        )

@@ -1,0 +1,249 @@
+"""What an answered question teaches: pure rules from turns, votes and corrections to examples."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeVar
+
+from bot.export.admission import Passages
+from bot.export.records import (
+    ABOUT_STYLE,
+    Correction,
+    DownVoteReason,
+    Draft,
+    Exclusion,
+    Log,
+    LoggedTurn,
+    ReasonCode,
+    Shown,
+    VoteEvent,
+)
+from bot.export.votes import Trust, Verdict, verdict
+from retrieval.examples import Example, Snippet, content_id
+
+Source = Literal["votes", "correction", "approved", "imported"]
+
+T = TypeVar("T", VoteEvent, DownVoteReason, Correction)
+
+RULES_VERSION = 1
+"""Raised whenever the same log would give another data set."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """The same question answered in the same way, once or several times, and what people said.
+
+    The first turn speaks for all.
+    """
+
+    turns: tuple[LoggedTurn, ...]
+    votes: tuple[VoteEvent, ...]
+    reasons: tuple[DownVoteReason, ...]
+    corrections: tuple[Correction, ...]
+    verdict: Verdict
+
+    @property
+    def turn(self) -> LoggedTurn:
+        return self.turns[0]
+
+    @cached_property
+    def id(self) -> str:
+        """An id that tells nothing to somebody who has only the data set."""
+        return content_id("case", *sorted(turn.id for turn in self.turns))
+
+    @property
+    def is_pinned(self) -> bool:
+        return any(turn.given_split == "test" for turn in self.turns)
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """Why people disliked the answer."""
+        down = {vote.voter for vote in self.votes if vote.value < 0}
+        return frozenset(each.code for each in self.reasons if each.person in down)
+
+
+def cases_of(
+    log: Log, votes: Sequence[VoteEvent], same: Mapping[str, int], trust: Trust
+) -> list[Case]:
+    """The turns with one question (`same` numbers them) and one answer, as one case each.
+
+    The latest turn speaks for all. Of somebody who voted on several, the last vote counts.
+    """
+    turns = {turn.id: turn for turn in log.turns}
+    groups: dict[tuple[object, ...], list[LoggedTurn]] = {}
+    for turn in sorted(log.turns, key=lambda turn: (turn.created, turn.id), reverse=True):
+        groups.setdefault(_evidence(turn, same), []).append(turn)
+    cast, reasons, corrections = _by_turn(votes), _by_turn(log.reasons), _by_turn(log.corrections)
+    cases = []
+    for group in groups.values():
+        own = _last_of_each(vote for turn in group for vote in cast[turn.id])
+        cases.append(
+            Case(
+                turns=tuple(group),
+                votes=own,
+                reasons=tuple(each for turn in group for each in reasons[turn.id]),
+                corrections=tuple(each for turn in group for each in corrections[turn.id]),
+                verdict=verdict(own, turns, trust, log),
+            )
+        )
+    return cases
+
+
+def _by_turn(rows: Iterable[T]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for row in rows:
+        found[row.turn_id].append(row)
+    return found
+
+
+def _evidence(turn: LoggedTurn, same: Mapping[str, int]) -> tuple[object, ...]:
+    """What a vote is about: the question and the passages, or the words where none are cited."""
+    cited = frozenset(passage.content_hash for passage in turn.cited)
+    said = None if turn.is_abstention else cited or turn.answer
+    return same[turn.question], turn.given_split == "test", turn.is_abstention, said
+
+
+def _last_of_each(votes: Iterable[VoteEvent]) -> tuple[VoteEvent, ...]:
+    ordered = sorted(votes, key=lambda vote: vote.number)
+    return tuple({vote.voter: vote for vote in ordered}.values())
+
+
+def drafts_of(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+    """What a case teaches, and what it does not teach and why."""
+    gold = [each for each in case.corrections if each.is_gold]
+    if gold:
+        yield from _corrected(case, gold[-1], passages)
+        return
+    if case.corrections:
+        yield Exclusion("example", case.id, "unapproved_correction")
+    if case.verdict.reason is not None:
+        yield Exclusion("turn", case.id, case.verdict.reason)
+    elif case.turn.is_abstention:
+        yield from _abstention(case, passages)
+    elif case.verdict.word == "good":
+        yield from _good(case, passages)
+    else:
+        yield from _bad(case, passages)
+
+
+def _good(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+    shown, reason = _shown(case.turn, passages)
+    if reason:
+        yield Exclusion("example", case.id, reason)
+        return
+    best = passages[case.turn.cited[0].content_hash]
+    yield _draft(case, "pair", (best,))
+    if case.turn.answer:
+        yield _draft(case, "answer", shown, answer=case.turn.answer)
+    yield _draft(case, "judgement", shown, answer=case.turn.answer or None)
+
+
+def _bad(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+    if "outdated" in case.codes:
+        yield Exclusion("turn", case.id, "outdated")
+        return
+    if case.codes and case.codes <= ABOUT_STYLE:
+        yield Exclusion("turn", case.id, "matter_of_style")
+        return
+    if not case.codes:
+        yield Exclusion("example", case.id, "unexplained_down")
+    shown, reason = _shown(case.turn, passages)
+    if reason:
+        yield Exclusion("example", case.id, reason)
+        return
+    yield _draft(case, "judgement", shown, answer=case.turn.answer or None, is_good=False)
+
+
+def _abstention(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+    if case.verdict.word == "bad":
+        yield Exclusion("turn", case.id, "abstention_downvoted")
+    elif not case.verdict.is_expert:
+        yield Exclusion("turn", case.id, "abstention_unconfirmed")
+    else:
+        shown = _current(case.turn.passages, passages)
+        yield _draft(case, "answer", shown, is_good=False)
+
+
+def _corrected(case: Case, better: Correction, passages: Passages) -> Iterator[Draft | Exclusion]:
+    named = [passages[each] for each in better.passages if each in passages]
+    shown = [each for each in _current(case.turn.passages, passages) if each not in named]
+    if len(named) < len(better.passages) or not (named or shown):
+        yield Exclusion("example", case.id, "document_changed")
+        return
+    evidence = (*named, *shown)
+    yield _draft(case, "answer", evidence, answer=better.answer, correction=better)
+    if case.turn.answer and not case.turn.is_abstention and case.turn.answer != better.answer:
+        yield _draft(
+            case,
+            "preference",
+            evidence,
+            answer=better.answer,
+            rejected=case.turn.answer,
+            correction=better,
+        )
+    if named:
+        # Only a person who said that the source was wrong makes its passages negatives.
+        wrong = {p.content_hash for p in case.turn.cited} if "wrong_source" in case.codes else ()
+        negatives = [each for each in shown if each.content_hash in wrong]
+        yield _draft(case, "pair", (named[0], *negatives), correction=better)
+
+
+def _shown(turn: LoggedTurn, passages: Passages) -> tuple[tuple[Snippet, ...], ReasonCode | None]:
+    """The turn's passages, cited ones first; or why they teach nothing."""
+    if not turn.cited:
+        return (), "no_passage"
+    if any(passage.content_hash not in passages for passage in turn.cited):
+        return (), "document_changed"
+    return _current((*turn.cited, *turn.passages), passages), None
+
+
+def _current(shown: Iterable[Shown], passages: Passages) -> tuple[Snippet, ...]:
+    found = (passages.get(each.content_hash) for each in shown)
+    return tuple(dict.fromkeys(each for each in found if each is not None))
+
+
+def _draft(
+    case: Case,
+    kind: Literal["pair", "answer", "preference", "judgement"],
+    passages: Sequence[Snippet],
+    *,
+    answer: str | None = None,
+    rejected: str | None = None,
+    is_good: bool = True,
+    correction: Correction | None = None,
+) -> Draft:
+    turn, verdict = case.turn, case.verdict
+    hashes = [passage.content_hash for passage in passages]
+    example = Example(
+        id=content_id(kind, turn.question, *hashes, answer or "", rejected or "", str(is_good)),
+        kind=kind,
+        question=turn.question,
+        language=turn.language,
+        passages=tuple(passages),
+        source="correction" if correction else _source(case),
+        day=min(each.created for each in case.turns)[:10],
+        answer=answer,
+        rejected=rejected,
+        is_good=is_good,
+        weight=1.0 if correction else verdict.weight,
+    )
+    askers = frozenset().union(*({each.asker} | each.earlier_askers for each in case.turns))
+    authors = {correction.author} if correction else set()
+    return Draft(
+        example,
+        turn_ids=frozenset(each.id for each in case.turns),
+        askers=askers,
+        people=askers.union(authors, (vote.voter for vote in case.votes)),
+        raters=frozenset() if correction or verdict.is_expert else verdict.raters,
+        is_approved=correction is not None or verdict.is_expert,
+        is_pinned=case.is_pinned,
+    )
+
+
+def _source(case: Case) -> Source:
+    if case.verdict.is_expert:
+        return "approved"
+    return "imported" if case.turn.is_imported else "votes"

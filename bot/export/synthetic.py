@@ -1,0 +1,97 @@
+"""Questions made from the documents themselves, to learn from before anybody has rated anything.
+
+A heading that asks something is a question already; else a heading with its title, or a sentence,
+stands for one. A question is kept only if search finds the passage that it was made from. Passages
+found further down are its hard negatives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from bot.export.corpus import snippet_of
+from bot.export.scrubbing import has_secret
+from retrieval.examples import Example, content_id
+from retrieval.language import sentences, words
+from retrieval.records import PUBLIC, Hit, Passage
+
+FOUND_WITHIN = 10
+"""A passage that its own question does not find among the first so many teaches nothing."""
+
+DEPTH = 50
+NEGATIVES_FROM = 5
+"""So many places below the passage, others rarely answer the same question."""
+
+NEGATIVES = 2
+WEIGHT = 0.25
+SENTENCE_WORDS = range(6, 41)
+
+_ASKS = re.compile(
+    r"[?？]\s*$|^(?:who|what|when|where|which|why|how|can|do|does|is|are)\b|什么|怎么|如何|多少|吗",
+    re.IGNORECASE,
+)
+
+
+class Searches(Protocol):
+    """What this needs of a searcher."""
+
+    def search(self, query: str, *, k: int) -> list[Hit]: ...
+
+
+def synthesise(
+    passages: Sequence[Passage],
+    searcher: Searches,
+    count: int,
+    *,
+    on_progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> list[Example]:
+    """At most `count` pairs of a made question and its passage, then its hard negatives.
+
+    Only what everybody may see is asked about. The same index gives the same questions.
+    """
+    public = (each for each in passages if each.source.audience == PUBLIC)
+    examples: list[Example] = []
+    asked: set[str] = set()
+    for passage in sorted(public, key=lambda each: content_id("synthetic", each.content_hash)):
+        if len(examples) == count:
+            break
+        question = next(questions_of(passage), "")
+        if not question or question in asked or has_secret(passage.text):
+            continue
+        asked.add(question)
+        hits = [hit.passage for hit in searcher.search(question, k=DEPTH)]
+        if passage in hits[:FOUND_WITHIN]:
+            examples.append(_example(question, passage, hits[hits.index(passage) + 1 :]))
+            on_progress("making questions", len(examples), count)
+    return examples
+
+
+def questions_of(passage: Passage) -> Iterator[str]:
+    """What might be asked of a passage, the likest to a person's question first."""
+    heading = passage.headings[-1] if passage.headings else ""
+    if _ASKS.search(heading):
+        yield heading
+    fitting = [each for each in sentences(passage.text) if len(words(each)) in SENTENCE_WORDS]
+    is_titled = heading and heading != passage.source.title
+    by_heading = [f"{passage.source.title} {heading}"] if is_titled else []
+    # Half and half: headings are short like what people type, sentences say more.
+    is_even = int(passage.content_hash[:8], 16) % 2 == 0
+    yield from (*by_heading, *fitting) if is_even else (*fitting, *by_heading)
+
+
+def _example(question: str, passage: Passage, below: Sequence[Passage]) -> Example:
+    negatives = [
+        each for each in below[NEGATIVES_FROM:] if each.content_hash != passage.content_hash
+    ]
+    return Example(
+        id=content_id("synthetic", question, passage.content_hash),
+        kind="pair",
+        question=question,
+        language=passage.source.language,
+        passages=tuple(map(snippet_of, (passage, *negatives[:NEGATIVES]))),
+        source="synthetic",
+        day=passage.source.modified[:10],
+        weight=WEIGHT,
+    )

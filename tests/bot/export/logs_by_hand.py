@@ -1,0 +1,54 @@
+"""Small logs to export, written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.export.building import Corpus
+from bot.export.records import Log, LoggedTurn, Shown, VoteEvent
+from bot.store.log import Value
+from retrieval.examples import Snippet
+
+NOON = "2026-01-05T12:00:00+00:00"
+ASKER, OTHER, EXPERT = "U0ASKER01", "U0OTHER02", "U0EXPERT3"
+
+LEAVE = Snippet("handbook/leave.md", "leave", "Leave", "Everyone has 26 days of leave.")
+VPN = Snippet("handbook/vpn.md", "vpn", "VPN", "Install the VPN client, then sign in.")
+PASSAGES = {each.content_hash: each for each in (LEAVE, VPN)}
+CORPUS = Corpus(PASSAGES, frozenset(PASSAGES))
+
+CITED = Shown("leave", LEAVE.document_id, is_cited=True, support=1.0)
+BESIDE = Shown("vpn", VPN.document_id)
+
+
+def turn(id_: str = "t1", question: str = "How many days of leave?", **values: Any) -> LoggedTurn:
+    """An answer in a channel that cites one of two passages."""
+    defaults: dict[str, Any] = {
+        "asker": ASKER,
+        "channel": "C0TEAM",
+        "audience": frozenset({"public"}),
+        "language": "en",
+        "is_abstention": False,
+        "answer": "You have 26 days. [1]",
+        "passages": (CITED, BESIDE),
+        "created": NOON,
+    }
+    return LoggedTurn(id=id_, question=question, **defaults | values)
+
+
+def vote(
+    turn_id: str = "t1", voter: str = ASKER, value: Value = 1, number: int = 0, **values: Any
+) -> VoteEvent:
+    return VoteEvent(number, turn_id, voter, value, **{"at": NOON} | values)
+
+
+def log_of(*turns: LoggedTurn, **values: Any) -> Log:
+    """A log in which everybody agrees to be learned from, with one expert."""
+    people = {ASKER, OTHER, EXPERT, *(each.asker for each in turns)}
+    people |= {event.voter for event in values.get("events", ())}
+    people |= {each.author for each in values.get("corrections", ())}
+    defaults: dict[str, Any] = {
+        "consenting": frozenset(people),
+        "experts": {"C0TEAM": frozenset({EXPERT})},
+    }
+    return Log(turns=turns, **defaults | values)

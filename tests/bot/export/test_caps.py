@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.export.caps import within_share
+from bot.export.records import Draft
+from retrieval.examples import Example
+
+
+def draft(number: int, raters: frozenset[str], weight: float = 1.0) -> Draft:
+    example = Example(
+        str(number), "pair", f"q{number}", "en", (), "votes", "2026-01-05", weight=weight
+    )
+    return Draft(example, raters=raters)
+
+
+DRAFTS = st.lists(
+    st.tuples(
+        st.frozensets(st.sampled_from([f"U{n}" for n in range(30)]), max_size=3),
+        st.sampled_from((0.3, 0.5, 1.0)),
+    ),
+    max_size=120,
+).map(lambda rows: [draft(n, raters, weight) for n, (raters, weight) in enumerate(rows)])
+
+
+@given(DRAFTS, st.sampled_from((0.05, 0.2)))
+def test_nobody_makes_up_more_than_the_share(drafts: list[Draft], share: float) -> None:
+    kept, rest = within_share(drafts, share)
+    counts = Counter(rater for each in kept for rater in each.raters)
+    assert max(counts.values(), default=0) <= share * len(kept)
+    assert sorted(d.example.id for d in (*kept, *rest)) == sorted(d.example.id for d in drafts)
+
+
+@given(DRAFTS)
+def test_what_rests_on_no_votes_is_always_kept(drafts: list[Draft]) -> None:
+    kept, _ = within_share(drafts, 0.05)
+    assert {d.example.id for d in drafts if not d.raters} <= {d.example.id for d in kept}
+
+
+def test_ten_colluding_raters_fill_no_set() -> None:
+    drafts = [draft(n, frozenset({f"U{n % 10}"})) for n in range(500)]
+    assert within_share(drafts, 0.05)[0] == []
+
+
+def test_many_raters_are_all_kept() -> None:
+    drafts = [draft(n, frozenset({f"U{n % 40}"})) for n in range(400)]
+    assert len(within_share(drafts, 0.05)[0]) == 400

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.export.admission import Passages
+from bot.export.records import Correction, DownReason, DownVoteReason, Draft, Log
+from bot.export.rules import cases_of, drafts_of
+from bot.export.votes import consolidate, trust_of
+from tests.bot.export.logs_by_hand import (
+    ASKER,
+    BESIDE,
+    EXPERT,
+    LEAVE,
+    OTHER,
+    PASSAGES,
+    VPN,
+    log_of,
+    turn,
+    vote,
+)
+
+REASONS: tuple[DownReason, ...] = (
+    "wrong", "incomplete", "outdated", "wrong_source", "not_understood", "tone"
+)  # fmt: skip
+NO_ANSWER: dict[str, Any] = {"is_abstention": True, "answer": "I did not find that.",
+                             "passages": (BESIDE,)}  # fmt: skip
+
+
+def taught(log: Log, passages: Passages = PASSAGES) -> tuple[dict[str, Draft], list[str]]:
+    """The drafts by kind, and the reasons of what is left out."""
+    votes = consolidate(log.events)
+    same = {each.question: 0 for each in log.turns}
+    cases = cases_of(log, votes, same, trust_of(votes, log))
+    found = [each for case in cases for each in drafts_of(case, passages)]
+    drafts: dict[str, Draft] = {e.example.kind: e for e in found if isinstance(e, Draft)}
+    return drafts, [each.reason for each in found if not isinstance(each, Draft)]
+
+
+def test_a_liked_answer_teaches_its_best_passage_its_words_and_that_it_was_good() -> None:
+    drafts, reasons = taught(log_of(turn(), events=(vote(),)))
+    assert drafts["pair"].example.passages == (LEAVE,)
+    assert drafts["answer"].example.passages == (LEAVE, VPN)
+    assert drafts["answer"].example.answer == "You have 26 days. [1]"
+    assert drafts["judgement"].example.is_good
+    assert (drafts["pair"].example.source, reasons) == ("votes", [])
+
+
+@given(
+    st.lists(st.sampled_from((ASKER, OTHER, "U4", "U5")), min_size=1, unique=True),
+    st.booleans(),
+)
+def test_an_unexplained_down_vote_is_never_a_pair(voters: list[str], is_abstention: bool) -> None:
+    events = tuple(vote(voter=voter, value=-1) for voter in voters)
+    one = turn(**NO_ANSWER) if is_abstention else turn()
+    drafts, reasons = taught(log_of(one, events=events))
+    assert set(drafts) <= {"judgement"}
+    assert ("unexplained_down" in reasons) != is_abstention
+
+
+@given(st.lists(st.sampled_from((ASKER, OTHER, "U4", "U5")), min_size=1, unique=True))
+def test_a_liked_abstention_is_no_example_unless_an_expert_confirms(voters: list[str]) -> None:
+    events = tuple(vote(voter=voter) for voter in voters)
+    drafts, reasons = taught(log_of(turn(**NO_ANSWER), events=events))
+    assert (drafts, reasons) == ({}, ["abstention_unconfirmed"])
+    confirmed = (*events, vote(voter=EXPERT))
+    drafts, _ = taught(log_of(turn(**NO_ANSWER), events=confirmed))
+    assert (drafts["answer"].example.is_good, drafts["answer"].example.answer) == (False, None)
+    assert drafts["answer"].is_approved
+
+
+def test_a_disliked_abstention_never_teaches_to_guess() -> None:
+    drafts, reasons = taught(log_of(turn(**NO_ANSWER), events=(vote(value=-1),)))
+    assert (drafts, reasons) == ({}, ["abstention_downvoted"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "kinds", "excluded"),
+    [
+        ("wrong", {"judgement"}, []),
+        ("wrong_source", {"judgement"}, []),
+        ("not_understood", {"judgement"}, []),
+        ("incomplete", set(), ["matter_of_style"]),
+        ("tone", set(), ["matter_of_style"]),
+        ("outdated", set(), ["outdated"]),
+    ],
+)
+def test_the_reason_decides_what_a_down_vote_teaches(
+    reason: DownReason, kinds: set[str], excluded: list[str]
+) -> None:
+    why = (DownVoteReason("t1", ASKER, reason),)
+    drafts, reasons = taught(log_of(turn(), events=(vote(value=-1),), reasons=why))
+    assert (set(drafts), reasons) == (kinds, excluded)
+
+
+@given(st.sampled_from(REASONS))
+def test_a_gold_correction_makes_an_answer_and_a_preference(reason: DownReason) -> None:
+    better = Correction("t1", EXPERT, "You have 28 days.", is_gold=True)
+    why = (DownVoteReason("t1", EXPERT, reason),)
+    log = log_of(turn(), events=(vote(voter=EXPERT, value=-1),), reasons=why, corrections=(better,))
+    drafts, _ = taught(log)
+    assert set(drafts) == {"answer", "preference"}
+    chosen = drafts["preference"].example
+    assert (chosen.answer, chosen.rejected) == ("You have 28 days.", "You have 26 days. [1]")
+    assert drafts["answer"].is_approved
+    assert drafts["answer"].example.source == "correction"
+
+
+def test_a_correction_that_names_the_source_makes_the_wrong_one_a_negative() -> None:
+    better = Correction("t1", EXPERT, "Install the client.", True, passages=("vpn",))
+    why = (DownVoteReason("t1", ASKER, "wrong_source"),)
+    drafts, _ = taught(log_of(turn(), events=(vote(value=-1),), reasons=why, corrections=(better,)))
+    assert drafts["pair"].example.passages == (VPN, LEAVE)
+    drafts, _ = taught(log_of(turn(), events=(vote(value=-1),), corrections=(better,)))
+    assert drafts["pair"].example.passages == (VPN,)
+
+
+def test_a_users_correction_teaches_nothing_until_it_is_approved() -> None:
+    better = Correction("t1", ASKER, "You have 99 days.", is_gold=False)
+    drafts, reasons = taught(log_of(turn(), corrections=(better,), events=(vote(value=-1),)))
+    assert set(drafts) == {"judgement"}
+    assert "unapproved_correction" in reasons
+
+
+def test_a_changed_passage_retires_what_rested_on_it() -> None:
+    drafts, reasons = taught(log_of(turn(), events=(vote(),)), {"vpn": VPN})
+    assert (drafts, reasons) == ({}, ["document_changed"])
+
+
+def test_a_changed_passage_that_was_not_cited_is_only_left_away() -> None:
+    drafts, _ = taught(log_of(turn(), events=(vote(),)), {"leave": LEAVE})
+    assert drafts["answer"].example.passages == (LEAVE,)
+
+
+def test_an_answer_without_citations_teaches_nothing() -> None:
+    drafts, reasons = taught(log_of(turn(passages=(BESIDE,)), events=(vote(),)))
+    assert (drafts, reasons) == ({}, ["no_passage"])
+
+
+def test_an_unrated_turn_teaches_nothing() -> None:
+    assert taught(log_of(turn())) == ({}, ["unrated"])
+
+
+def test_the_same_question_answered_alike_is_one_case_with_one_vote_each() -> None:
+    events = (vote("t1", OTHER, -1, number=1), vote("t2", OTHER, 1, number=2))
+    log = log_of(turn("t1"), turn("t2"), events=events)
+    (case,) = cases_of(log, consolidate(events), {turn().question: 0}, {OTHER: 0.8})
+    assert [each.value for each in case.votes] == [1]
+    assert len(case.turns) == 2
+
+
+def test_a_draft_knows_everybody_who_had_a_part_in_it() -> None:
+    one = turn(earlier_askers=frozenset({"U4"}))
+    drafts, _ = taught(log_of(one, events=(vote(), vote(voter=OTHER, number=1))))
+    assert drafts["pair"].people == {ASKER, OTHER, "U4"}
+    assert drafts["pair"].askers == {ASKER, "U4"}
+    assert drafts["pair"].raters == {ASKER, OTHER}
