@@ -16,8 +16,6 @@ from retrieval.generation.decoder import Decoder
 from retrieval.generation.row_cache import RowCache, stack
 from retrieval.generation.writing import Token
 
-CHUNK = 256
-"""Prompt tokens that pass through the model at once: what one layer makes of them fits a cache."""
 SHARED = 16
 """Shorter common beginnings are not worth copying."""
 
@@ -122,8 +120,7 @@ class Batcher:
     def _read(self, prompt: Sequence[int]) -> tuple[RowCache, torch.Tensor]:
         """The prompt's cache and the scores of what comes next."""
         cache = self._beginning(prompt)
-        for start in range(cache.lengths[0], len(prompt), CHUNK):
-            logits = self._decoder(torch.tensor([prompt[start : start + CHUNK]]), cache)
+        logits = self._decoder(torch.tensor([prompt[cache.lengths[0] :]]), cache)
         self._last = (prompt, cache)
         return cache, logits
 

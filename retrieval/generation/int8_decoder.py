@@ -30,6 +30,10 @@ def fits(config: PreTrainedConfig) -> bool:
     )
 
 
+PART = 256
+"""Tokens that pass through the layers at once: what one layer makes of them fits a cache."""
+
+
 class Int8Decoder:
     """A `Decoder` made of a model's weights. Takes the layers out of the model as it packs them."""
 
@@ -46,15 +50,20 @@ class Int8Decoder:
         return RowCache(len(self._layers), self._cache_dtype)
 
     def __call__(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
-        rows, tokens = ids.shape
-        states = nn.functional.embedding(ids.view(-1), self._embedding).float()
+        for part in ids.split(PART, dim=1):
+            states = self._read(part, cache)
+        return self._head(self._norm(states))
+
+    def _read(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """What the layers make of the last of `ids`, shape (rows, width)."""
+        tokens = ids.shape[1]
+        states = nn.functional.embedding(ids.reshape(-1), self._embedding).float()
         turns = self._turns(states, cache.positions(tokens))
         hidden = cache.hidden() if tokens == 1 and max(cache.lengths) else None
         for layer, kept in zip(self._layers, cache.row_layers, strict=True):
-            layer(states, turns, kept, hidden)
+            states = layer(states, turns, kept, hidden, is_final=layer is self._layers[-1])
         cache.grow(tokens)
-        last = states.view(rows, tokens, -1)[:, -1]
-        return self._head(self._norm(last))
+        return states
 
     def _turns(self, states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """How far each token turns its pairs, as complex numbers, (rows, tokens, 1, pairs)."""
@@ -80,14 +89,20 @@ class Layer:
         turns: torch.Tensor,
         kept: RowLayer,
         hidden: torch.Tensor | None,
-    ) -> None:
-        """Add to `states` in place what this layer makes of them."""
-        self._attention.add_to(states, self._before_attention(states), turns, kept, hidden)
+        *,
+        is_final: bool,
+    ) -> torch.Tensor:
+        """`states` with what this layer makes of them, added in place; if final, the last only."""
+        query = self._attention.remember(self._before_attention(states), turns, kept)
+        if is_final:
+            states, query = states.view(*query.shape[:2], -1)[:, -1], query[:, -1:]
+        self._attention.add_to(states, query, kept, hidden)
         levels = self._before_mlp(states)
         gate, up = self._gate_up.without_peaks(levels).chunk(2, dim=1)
         wide = levels_of(nn.functional.silu(gate.mul_(levels.peaks), inplace=True).mul_(up))
         # What `up` lacks, its rows' peaks, their product with `gate` lacks too.
         self._down.add_to(states, Levels(wide.bytes, wide.peaks.mul_(levels.peaks)))
+        return states
 
 
 class Norm:
@@ -128,26 +143,27 @@ class Attention:
         self._qkv = Int8Linear(attention.q_proj, attention.k_proj, attention.v_proj)
         self._out = Int8Linear(attention.o_proj)
 
+    def remember(self, levels: Levels, turns: torch.Tensor, kept: RowLayer) -> torch.Tensor:
+        """Keep the tokens' keys and values; gives their queries, (rows, tokens, heads, width)."""
+        heads = self._qkv(levels).view(*turns.shape[:2], -1, self._width)
+        turned = self._turned(heads[:, :, : -self._kv_heads], turns)
+        key, value = turned[:, :, self._heads :], heads[:, :, -self._kv_heads :]
+        kept.update(key.transpose(1, 2), value.transpose(1, 2))
+        return turned[:, :, : self._heads] * self._scale
+
     def add_to(
         self,
         states: torch.Tensor,
-        levels: Levels,
-        turns: torch.Tensor,
+        query: torch.Tensor,
         kept: RowLayer,
         hidden: torch.Tensor | None,
     ) -> None:
-        """Add to `states` what `levels` find among themselves and in what is kept."""
-        rows, tokens = turns.shape[:2]
-        heads = self._qkv(levels).view(rows, tokens, -1, self._width)
-        turned = self._turned(heads[:, :, : -self._kv_heads], turns)
-        query, key = turned[:, :, : self._heads], turned[:, :, self._heads :].transpose(1, 2)
-        value = heads[:, :, -self._kv_heads :].transpose(1, 2)
-        keys, values = kept.update(key, value)
-        if hidden is not None:
-            # Products of whole buffers need no copy, those of a part of their columns do.
-            keys, values = kept.past_keys, kept.past_values
-        attended = grouped_attention(query * self._scale, keys, values, hidden)
-        self._out.add_to(states, levels_of(attended.reshape(rows * tokens, -1).float()))
+        """Add to `states` what their queries find in all that is kept."""
+        # Products of whole buffers need no copy, those of a part of their columns do.
+        columns = kept.columns if hidden is None else None
+        keys, values = kept.past_keys[:, :, :columns], kept.past_values[:, :, :columns]
+        attended = grouped_attention(query, keys, values, hidden)
+        self._out.add_to(states, levels_of(attended.reshape(len(states), -1).float()))
 
     def _turned(self, heads: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
         """Queries and then keys, (rows, tokens, heads, width), turned to where they stand."""
