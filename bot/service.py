@@ -30,13 +30,18 @@ from bot.admin.desk import Desk
 from bot.admin.models import Holdings
 from bot.admin.people import People
 from bot.admin.reindex import Reindexer
+from bot.asking.asking import Asking
 from bot.asking.audience import Audiences
-from bot.asking.questions import Answerer, QuestionHandler, RefusalHandler
+from bot.asking.questions import Answerer
 from bot.feedback.ratings import RatingHandler
+from bot.feedback.signals import Signals
 from bot.incoming.app import build_app
+from bot.incoming.hearing import Hearing
 from bot.incoming.web import health_routes, listen, slack_route
+from bot.outgoing.card_actions import CardHandler
 from bot.outgoing.outbox import Outbox, reason
 from bot.settings import SlackSettings
+from bot.store.cards import Cards
 from bot.store.channels import Channels
 from bot.store.database import Database
 from bot.store.inbox import Inbox
@@ -81,7 +86,7 @@ class Bot:
         self._grace_s = grace_s
         self._retry_s = retry_s
         self._tick_s = tick_s
-        self._socket: AsyncSocketModeHandler | None = None
+        self._sockets: list[AsyncSocketModeHandler] = []
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -100,7 +105,8 @@ class Bot:
 
     async def is_ready(self) -> bool:
         """Whether Slack reaches us, jobs are claimed and the database can be read."""
-        if self._socket is not None and not await self._socket.client.is_connected():
+        connected = [await socket.client.is_connected() for socket in self._sockets]
+        if connected and not any(connected):
             return False
         await self._database.run(self.inbox.waiting, "question")
         return self.worker.is_running
@@ -120,12 +126,14 @@ class Bot:
         streamer = self._client(session, [])
         bot_user = await _log_in(client)
         outbox = Outbox(client, poster, streamer, bot_user=bot_user)
-        self._start_worker(stack, bot_user, client, outbox)
+        self._start_worker(stack, bot_user, client, streamer, session, outbox)
         app = build_app(
             self.inbox,
             token=_secret(self.settings.bot_token),
             bot_user=bot_user,
             signing_secret=_secret(self.settings.signing_secret),
+            concerns_us=Hearing(self._database, self.channels).concerns_us,
+            emoji={self.settings.ask_emoji.strip(":"): "pointed"},
             on_accepted=self.worker.wake,
         )
         await self._open_door(stack, app, client)
@@ -142,27 +150,46 @@ class Bot:
         )
 
     def _start_worker(
-        self, stack: AsyncExitStack, bot_user: str, client: AsyncWebClient, outbox: Outbox
+        self,
+        stack: AsyncExitStack,
+        bot_user: str,
+        client: AsyncWebClient,
+        streamer: AsyncWebClient,
+        session: aiohttp.ClientSession,
+        outbox: Outbox,
     ) -> None:
         stop = threading.Event()
         threads = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="answer")
         people = People(self.settings, client)
+        asking = Asking(
+            self.settings,
+            self.inbox,
+            self.log,
+            self.channels,
+            outbox,
+            people,
+            self._answerer,
+            client,
+            streamer,
+            session,
+            bot_user,
+            threads,
+            stop,
+        )
         self.worker = Worker(
             self.inbox,
             {
-                "question": QuestionHandler(
-                    self._answerer,
+                **asking.handlers(),
+                "vote": RatingHandler(self.inbox, self.log),
+                "card": CardHandler(
                     self.inbox,
-                    self.log,
+                    Cards(self._database),
+                    self.channels,
+                    Signals(self._database),
                     outbox,
                     Audiences(self.settings, client),
-                    self.channels,
-                    bot_user=bot_user,
-                    threads=threads,
-                    stop=stop,
+                    people,
                 ),
-                "refusal": RefusalHandler(self.inbox, outbox),
-                "vote": RatingHandler(self.inbox, self.log),
                 **self._desk(outbox, people, stop).handlers(),
             },
             retry_s=self._retry_s,
@@ -177,9 +204,9 @@ class Bot:
             (
                 Lane(("question",), self.settings.workers),
                 Lane(("reindex",), 2),  # the second is told of the first
-                Lane(("refusal", "overheard", "stop", "change", "vote"), 4),
-                # Modals must open within seconds of the click.
-                Lane(("command", "config", "card", "review", "home"), 4),
+                Lane(("refusal", "overheard", "pointed", "prompts", "change", "vote"), 4),
+                # Modals must open within seconds of the click; who presses stop wants it now.
+                Lane(("command", "config", "card", "review", "home", "stop"), 4),
             )
         )
 
@@ -204,8 +231,11 @@ class Bot:
             host, port = self.settings.health_host, self.settings.health_port
             await _listen(stack, health, host, port, setting="SLACK_HEALTH_PORT (0: none)")
         if self.settings.app_token is not None:
-            self._socket = await _connect(app, client, _secret(self.settings.app_token))
-            stack.push_async_callback(self._socket.client.close)
+            for _ in range(self.settings.connections):
+                # Slack sends each event over one of them; while one is renewed, another is open.
+                socket = await _connect(app, client, _secret(self.settings.app_token))
+                stack.push_async_callback(socket.client.close)
+                self._sockets.append(socket)
         else:
             routes = [slack_route(app), *health]
             self.port = await _listen(stack, routes, self._host, self.port, setting="--port")

@@ -36,6 +36,14 @@ class SlackSettings(BaseSettings):
     max_waiting: int = Field(
         default=200, ge=1, description="more waiting questions are turned away"
     )
+    connections: int = Field(default=2, ge=1, le=10, description="Socket Mode connections at once")
+    prompts: tuple[str, ...] = Field(
+        default=(), description="up to four questions to suggest; none: in the person's language"
+    )
+    ask_emoji: str = Field(default="bird", description="a reaction that asks a person's message")
+    max_attachment_mb: int = Field(
+        default=5, ge=0, description="larger files on a question are not read; 0: none is"
+    )
     health_host: str = Field(default="127.0.0.1", description="where the health port listens")
     health_port: int = Field(
         default=8080, ge=0, le=65_535, description="port of /livez and /readyz; 0: none"

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import aiohttp
 from aiohttp import WSMsgType, web
 
+from tests.slack_asking import ASKING_SCOPES, AskingMethods
 from tests.slack_forms import is_input
 from tests.slack_streams import Json, StreamError, Streams, Throttle, Triggers
 
@@ -36,6 +37,7 @@ METHOD_SCOPES = {
     "conversations.info": "groups:read",
     "conversations.replies": "channels:history",
     "reactions.add": "reactions:write",
+    **ASKING_SCOPES,
 }
 """What each method needs; `conversations.*` by the kind of channel that the tests use it for."""
 
@@ -72,10 +74,11 @@ class ApiError(Exception):
     """Slack's `{"ok": false}`."""
 
 
-class SlackServer:
+class SlackServer(AskingMethods):
     """Start it with `async with`; give `api_url` to the app and, for HTTP, set `app_url`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.scopes: set[str] | None = None
         self.app_url: str | None = None
         self.users: dict[str, Json] = defaultdict(dict)
@@ -100,6 +103,7 @@ class SlackServer:
         app.router.add_route("*", "/api/{method}", self._call)
         app.router.add_post("/respond/{key}", self._respond)
         app.router.add_get("/socket", self._socket)
+        app.router.add_get("/files/{name}", self._file)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -121,6 +125,9 @@ class SlackServer:
 
     def response_url(self, key: str) -> str:
         return f"http://127.0.0.1:{self._port}/respond/{key}"
+
+    def file_url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self._port}/files/{name}"
 
     def fail(self, method: str, *faults: Fault) -> None:
         """The next calls of a method meet these faults, one each."""
@@ -196,6 +203,7 @@ class SlackServer:
         ack = asyncio.get_running_loop().create_future()
         self._acks[str(envelope["envelope_id"])] = ack
         await self.until(lambda: bool(self._sockets))
+        self._sockets.append(self._sockets.pop(0))  # each of them gets its share
         await self._sockets[-1].send_json(envelope)
         try:
             return Delivered(200, (await asyncio.wait_for(ack, 1.5)).get("payload", {}))

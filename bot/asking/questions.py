@@ -8,20 +8,24 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from bot.asking.audience import Audiences
+from bot.asking.background import Background, Backgrounds
+from bot.asking.mutes import MuteNotices
+from bot.asking.progress import Progress
+from bot.asking.threads import Threads
+from bot.feedback.signals import Signals
 from bot.incoming.payloads import Question
 from bot.incoming.text import plain
-from bot.outgoing.cards import answer_cards, escape, notice
+from bot.outgoing.cards import Frame, answer_cards, error_card, escape, notice
 from bot.outgoing.outbox import Outbox
 from bot.outgoing.reply import Reply
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import BrokenOffError, Inbox, Job
-from bot.store.log import ConversationLog, Turn
-from bot.strings import strings_for
+from bot.store.log import ConversationLog, Turn, utc
+from bot.strings import Strings, strings_for
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.language import language_of, words
 from retrieval.records import Answer, Message
@@ -52,6 +56,20 @@ class Answerer(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with what it is made of and how its channel wants it answered."""
+
+    question: Question
+    text: str
+    config: ChannelConfig
+    strings: Strings
+
+    @property
+    def language(self) -> str | None:
+        return None if self.config.language == "auto" else self.config.language
+
+
 class QuestionHandler:
     """Turns a question into an answer, an abstention or a clear message, and logs the turn."""
 
@@ -60,56 +78,96 @@ class QuestionHandler:
         answerer: Answerer,
         inbox: Inbox,
         log: ConversationLog,
-        outbox: Outbox,
-        audiences: Audiences,
+        backgrounds: Backgrounds,
+        progress: Progress,
         channels: Channels,
+        mutes: MuteNotices,
+        threads: Threads,
+        signals: Signals,
         *,
         bot_user: str,
-        threads: Executor,
+        executor: Executor,
         stop: threading.Event,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._answerer = answerer
         self._inbox = inbox
         self._log = log
-        self._outbox = outbox
-        self._audiences = audiences
+        self._backgrounds = backgrounds
+        self._progress = progress
         self._channels = channels
-        self._bot_user = bot_user
+        self._mutes = mutes
         self._threads = threads
+        self._signals = signals
+        self._bot_user = bot_user
+        self._executor = executor
         self._stop = stop
         self._clock = clock
 
     async def handle(self, job: Job) -> None:
-        question, text = self._read(job)
+        asked = await self._read(job)
+        question, until = asked.question, asked.config.muted_until
+        is_private = question.response_url is not None or question.channel_type == "im"
+        if until > self._clock() and not is_private:
+            await self._mutes.tell(job, question, until, asked.strings)
+        elif not words(asked.text) and not question.files:
+            await self._end(job, asked, asked.strings.empty)
+        else:
+            await self._take(job, asked)
+
+    async def apologise(self, job: Job, error: Exception) -> None:
+        asked = await self._read(job)
+        if asked.question.is_overheard:
+            return  # nobody asked us
+        strings = asked.strings
+        words_ = strings.no_index if isinstance(error, IndexNotFoundError) else strings.failed
+        said = words_.format(error_id=job.error_id)
+        await self._reply(job, asked).show((error_card(said, job.event_id, strings),))
+
+    async def _read(self, job: Job) -> Asked:
+        question = Question(**job.payload)
+        text = plain(question.text, bot_user=self._bot_user)
         config = await self._inbox.database.run(self._channels.of, job.channel)
-        strings = strings_for(_language(config) or language_of(text))
-        reply = Reply(self._inbox, self._outbox, job, question, config.visibility)
-        if not words(text):
-            await reply.show((notice(strings.empty),))
-            await self._inbox.database.run(self._inbox.finish, job)
-            return
-        await reply.begin(notice(strings.looking))
-        try:
-            answer, audience = await self._answer(job, question, text, config, reply)
-        except QuestionError as error:
-            await reply.show((notice(escape(str(error))),))
-            await self._inbox.database.run(self._inbox.finish, job)
-            return
-        await self._inbox.database.run(self._inbox.heartbeat, job)  # still ours?
-        messages = await reply.show(answer_cards(answer))
-        turn = Turn(
-            answer=answer,
-            event_id=job.event_id,
-            team=job.team,
-            channel=job.channel,
-            thread_ts=question.thread_ts,
-            asker=job.user,
-            audience=audience,
-            messages=messages,
-            created=datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
-        )
-        await self._inbox.database.run(self._finish, job, turn)
+        if question.private_url and (
+            config.visibility == "asker" or config.muted_until > self._clock()
+        ):
+            question = replace(question, response_url=question.private_url)
+        language = language_of(text) if config.language == "auto" else config.language
+        return Asked(question, text, config, strings_for(language))
+
+    def _reply(self, job: Job, asked: Asked) -> Reply:
+        return self._progress.reply(job, asked.question, asked.config.visibility)
+
+    async def _end(self, job: Job, asked: Asked, words_: str) -> None:
+        if not asked.question.is_overheard:
+            await self._reply(job, asked).show((notice(words_),))
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def _take(self, job: Job, asked: Asked) -> None:
+        visibility = asked.config.visibility
+        async with self._progress.shown(job, asked.question, visibility, asked.strings) as shown:
+            question, reply = shown
+            asked = replace(asked, question=question)
+            try:
+                answer, background = await self._answer(job, asked, reply)
+            except QuestionError as error:
+                await self._end(job, asked, escape(str(error)))
+                return
+            if question.is_overheard and answer.kind == "abstention":
+                await self._inbox.database.run(self._inbox.finish, job)
+                return
+            await self._inbox.database.run(self._inbox.heartbeat, job)  # still ours?
+            frame = Frame(
+                asked.config,
+                now=self._clock(),
+                is_private=reply.is_private,
+                is_direct=question.channel_type == "im",
+            )
+            cards = answer_cards(answer, frame)
+            cards = background.attached.noted(cards, answer, asked.strings)
+            messages = await reply.show(cards)
+            turn = self._turn(job, question, answer, background.audience, messages)
+            await self._inbox.database.run(self._finish, job, question, turn)
         logger.info(
             "answered turn=%s kind=%s confidence=%.2f seconds=%.1f",
             answer.id,
@@ -118,52 +176,61 @@ class QuestionHandler:
             self._clock() - job.created,
         )
 
-    async def apologise(self, job: Job, error: Exception) -> None:
-        question, text = self._read(job)
-        config = await self._inbox.database.run(self._channels.of, job.channel)
-        strings = strings_for(_language(config) or language_of(text))
-        words_ = strings.no_index if isinstance(error, IndexNotFoundError) else strings.failed
-        reply = Reply(self._inbox, self._outbox, job, question, config.visibility)
-        await reply.show((notice(words_.format(error_id=job.error_id)),))
-
-    def _read(self, job: Job) -> tuple[Question, str]:
-        question = Question(**job.payload)
-        return question, plain(question.text, bot_user=self._bot_user)
-
-    async def _answer(
-        self, job: Job, question: Question, text: str, config: ChannelConfig, reply: Reply
-    ) -> tuple[Answer, frozenset[str]]:
-        audience = await self._audiences.of(question, channel=job.channel, user=job.user)
-        history = await self._inbox.database.run(
-            self._log.history, job.channel, question.thread_ts, audience=audience
-        )
+    async def _answer(self, job: Job, asked: Asked, reply: Reply) -> tuple[Answer, Background]:
+        background = await self._backgrounds.of(asked.question, job)
+        history, text = background.history, asked.text
+        if not words(text) and history:
+            history, text = history[:-1], history[-1].text  # a file alone is the question itself
         call = partial(
             self._answerer.answer,
             text,
-            history=history,
-            audience=audience,
-            sources=config.sources,
-            threshold=config.threshold,
-            language=_language(config),
+            history=tuple(history),
+            audience=background.audience,
+            sources=asked.config.sources,
+            threshold=asked.config.threshold,
+            language=asked.language,
             on_text=reply.on_text,
             should_stop=lambda: self._stop.is_set() or reply.is_stopped(),
         )
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            answer = await asyncio.get_running_loop().run_in_executor(self._executor, call)
         finally:
             await reply.close()
         if answer.stopped and self._stop.is_set():
             raise BrokenOffError(f"job {job.id} was broken off by the shutdown")
-        return answer, audience
+        if answer.stopped and not answer.text.strip():
+            answer = replace(answer, text=asked.strings.stopped)
+        return answer, background
 
-    def _finish(self, job: Job, turn: Turn) -> None:
+    def _turn(
+        self,
+        job: Job,
+        question: Question,
+        answer: Answer,
+        audience: frozenset[str],
+        messages: tuple[str, ...],
+    ) -> Turn:
+        return Turn(
+            answer=answer,
+            event_id=job.event_id,
+            team=job.team,
+            channel=job.channel,
+            thread_ts=question.thread_ts,
+            asker=job.user,
+            audience=audience,
+            messages=messages,
+            created=utc(self._clock()),
+        )
+
+    def _finish(self, job: Job, question: Question, turn: Turn) -> None:
         with self._inbox.database.transaction():
+            before = self._threads.rephrased(turn)
+            if before is not None:
+                self._signals.note(before, "rephrased", job.user, job.event_id)
+            if f"<@{self._bot_user}" in question.text:
+                self._threads.reopen(job.channel, question.thread_ts)
             self._log.add(turn)
             self._inbox.finish(job)
-
-
-def _language(config: ChannelConfig) -> str | None:
-    return None if config.language == "auto" else config.language
 
 
 class RefusalHandler:
@@ -175,6 +242,9 @@ class RefusalHandler:
 
     async def handle(self, job: Job) -> None:
         question = Question(**job.payload)
+        if question.is_overheard:
+            await self._inbox.database.run(self._inbox.finish, job)
+            return
         strings = strings_for(language_of(question.text))
         await Reply(self._inbox, self._outbox, job, question).show((notice(strings.busy),))
         await self._inbox.database.run(self._inbox.finish, job)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -12,7 +12,7 @@ from slack_bolt.response import BoltResponse
 from bot.incoming.intake import read
 from bot.incoming.slash import ASK
 from bot.incoming.submissions import complaints
-from bot.store.inbox import Inbox
+from bot.store.inbox import Delivery, Inbox, Kind
 from bot.strings import strings_for
 from retrieval.language import language_of
 
@@ -27,9 +27,14 @@ def build_app(
     token: str,
     bot_user: str,
     signing_secret: str,
+    concerns_us: Callable[[Delivery], bool],
+    emoji: Mapping[str, Kind],
     on_accepted: Callable[[], None],
 ) -> AsyncApp:
     """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol."""
+
+    def accept(delivery: Delivery) -> bool:
+        return concerns_us(delivery) and inbox.accept(delivery)
 
     async def keep(body: dict[str, Any], next_: Next) -> BoltResponse | None:
         if body.get("type") == "url_verification" or "ssl_check" in body:
@@ -38,8 +43,8 @@ def build_app(
         wrong = complaints(body)
         if wrong:
             return BoltResponse(status=200, body={"response_action": "errors", "errors": wrong})
-        delivery = read(body, bot_user=bot_user)
-        if delivery is not None and await inbox.database.run(inbox.accept, delivery):
+        delivery = read(body, bot_user=bot_user, emoji=emoji)
+        if delivery is not None and await inbox.database.run(accept, delivery):
             on_accepted()
         return _ack(body)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,12 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as asked. With a `response_url` the answer is for the asker's eyes only."""
+    """A question as asked. With a `response_url` the answer is for the asker's eyes only.
+
+    With a `private_url` it becomes so where the bot cannot post. One that was `is_overheard` was
+    not put to the bot: it is answered or left alone, without a word about it. `files` are as
+    Slack describes them.
+    """
 
     text: str
     ts: str | None = None
@@ -22,6 +27,24 @@ class Question:
     channel_type: str | None = None
     is_shared: bool = False
     response_url: str | None = None
+    private_url: str | None = None
+    is_overheard: bool = False
+    files: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A person's message that is no more."""
+
+    ts: str
+    thread_ts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Somebody pressed the stop button of the answer that a thread is waiting for."""
+
+    thread_ts: str
 
 
 @dataclass(frozen=True, slots=True)

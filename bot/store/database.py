@@ -227,12 +227,12 @@ def m004_channels(db: sqlite_utils.Database) -> None:
 
 @migrations()
 def m005_asking(db: sqlite_utils.Database) -> None:
-    """Answers that somebody wants stopped, threads that people took over, and who knows of mutes."""
+    """Answers to be stopped, threads that people took over, and who knows of mutes."""
     thread = {"channel": str, "thread_ts": str}
     db.table("stops").create(thread, pk=tuple(thread))
     db.table("takeovers").create(thread | {"person": str, "at": float}, pk=tuple(thread))
     told = {"channel": str, "person": str, "until": float}
-    db.table("mutes_told").create(told, pk=tuple(told))
+    db.table("mutes_told").create(told | {"event_id": str}, pk=tuple(told))
 
 
 @migrations()

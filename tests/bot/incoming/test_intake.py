@@ -8,6 +8,7 @@ from bot.incoming.intake import read
 from bot.incoming.payloads import Question, Rating
 from bot.incoming.text import plain
 from bot.store.inbox import Delivery
+from tests.slack_asking import deleted, edited, message
 from tests.slack_server import (
     BOT_USER,
     direct_message,
@@ -31,7 +32,7 @@ def taken(payload: dict[str, Any], event_id: str = "Ev1") -> Delivery | None:
         {"user": BOT_USER},
         {"user": "USLACKBOT"},
         {"subtype": "message_changed"},
-        {"subtype": "message_deleted"},
+        {"subtype": "message_deleted", "deleted_ts": "0.5"},
         {"subtype": "channel_join"},
     ],
 )
@@ -43,10 +44,71 @@ def test_a_message_with_a_file_is_a_question() -> None:
     assert taken(direct_message("what is this?", ts="1.0", subtype="file_share")) is not None
 
 
-def test_a_channel_message_is_a_question_only_if_it_mentions_us() -> None:
+def test_a_channel_message_that_does_not_mention_us_is_overheard() -> None:
     chat = {**mention("leave?", ts="1.0"), "type": "message", "channel_type": "channel"}
-    assert taken(chat) is not None
-    assert taken(chat | {"text": "leave?"}) is None
+    asked, overheard = taken(chat), taken(chat | {"text": "leave?"})
+    assert asked is not None
+    assert overheard is not None
+    assert (asked.kind, overheard.kind) == ("question", "overheard")
+    assert overheard.work_key is None  # or a later mention of the same message would be lost
+    assert asked.thread_key == overheard.thread_key
+
+
+def test_an_edit_that_adds_our_mention_is_the_question_that_the_message_would_have_been() -> None:
+    before = message("leave?", ts="1.0")
+    asked = taken(edited(before | {"text": f"<@{BOT_USER}> leave?"}, before))
+    assert asked is not None
+    assert (asked.kind, asked.work_key) == ("question", "T1:C1:1.0")
+
+
+@pytest.mark.parametrize("text", ["leave or holiday?", f"<@{BOT_USER}> leave or holiday?"])
+def test_other_edits_ask_nothing(text: str) -> None:
+    before = message(text.replace("or holiday", ""), ts="1.0")
+    assert taken(edited(before | {"text": text}, before)) is None
+
+
+def test_a_deleted_message_is_a_change_in_the_order_of_its_thread() -> None:
+    gone = message("leave?", ts="2.0", thread_ts="1.0")
+    tombstone = gone | {"subtype": "tombstone", "text": "This message was deleted."}
+    for told in (deleted(gone), edited(tombstone, gone)):
+        change = taken(told)
+        assert change is not None
+        assert (change.kind, change.thread_key) == ("change", "T1:C1:1.0")
+        assert change.payload == {"ts": "2.0", "thread_ts": "1.0"}
+
+
+def test_our_own_deleted_messages_are_left_alone() -> None:
+    assert taken(deleted(message("30 days", ts="2.0", user=BOT_USER, bot_id="BBOT"))) is None
+
+
+def test_the_stop_button_does_not_wait_for_the_answer_it_stops() -> None:
+    pressed = {"type": "agent_session_stopped", "channel": "D1", "thread_ts": "1.0", "user": "U1"}
+    stop, asked = taken(pressed), taken(direct_message("leave?", ts="1.0"))
+    assert stop is not None
+    assert asked is not None
+    assert stop.kind == "stop"
+    assert stop.thread_key != asked.thread_key
+
+
+@pytest.mark.parametrize("tab", ["home", "about"])
+def test_only_the_messages_tab_wants_suggestions(tab: str) -> None:
+    opened = {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "messages"}
+    prompts, other = taken(opened), taken(opened | {"tab": tab})
+    assert prompts is not None
+    assert prompts.kind == "prompts"
+    assert other is None or other.kind == "home"
+
+
+def test_a_reaction_that_asks_is_read_on_peoples_messages_only() -> None:
+    def reacted(item: dict[str, Any], *, removed: bool = False) -> Delivery | None:
+        told = reaction("bird", item, channel="C1", removed=removed)
+        return read(event(told, "Ev1"), bot_user=BOT_USER, emoji={"bird": "pointed"})
+
+    asked = reacted({"ts": "1.0", "user": "U2"})
+    assert asked is not None
+    assert asked.kind == "pointed"
+    assert reacted(ANSWER) is None
+    assert reacted({"ts": "1.0", "user": "U2"}, removed=True) is None
 
 
 def test_a_mention_and_the_message_it_is_in_are_the_same_work() -> None:

@@ -75,8 +75,10 @@ async def test_a_port_that_is_taken_is_named(house: House) -> None:
             await house.start(settings=settings)
 
 
-async def test_a_bot_whose_socket_is_gone_is_not_ready(house: House) -> None:
-    bot = await house.start()
+async def test_a_bot_is_ready_until_its_last_socket_is_gone(house: House) -> None:
+    bot = await house.start(settings=house.settings(connections=2))
+    first, second = bot._sockets
+    await first.client.disconnect()  # type: ignore[no-untyped-call]
     assert await bot.is_ready()
-    await bot._socket.client.disconnect()  # type: ignore[union-attr]
+    await second.client.disconnect()  # type: ignore[no-untyped-call]
     assert not await bot.is_ready()

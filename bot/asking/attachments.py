@@ -1,0 +1,143 @@
+"""Files attached to a question: read where they hold text, named where they could not be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
+
+from bot.outgoing.cards import Card, escape
+from bot.strings import Strings
+from retrieval.errors import RetrievalError, UnreadableError
+from retrieval.loaders import SUFFIXES
+from retrieval.records import Answer, Message
+from retrieval.sandbox import Sandbox
+
+logger = logging.getLogger(__name__)
+
+MAX_FILES = 3
+MAX_CHARS = 800
+"""Of each file the beginning joins the question; a longer one would drown what was asked."""
+PARSE_S = 15
+MEMORY_MB = 2_048
+DOWNLOAD_S = 15.0
+_NAME_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The beginnings of the files that could be read, by name, and the names of the others."""
+
+    texts: Mapping[str, str]
+    unread: tuple[str, ...] = ()
+
+    def history(self) -> tuple[Message, ...]:
+        """The files as if the person had pasted them before asking."""
+        return tuple(Message("user", text) for text in self.texts.values())
+
+    def noted(self, cards: Sequence[Card], answer: Answer, strings: Strings) -> tuple[Card, ...]:
+        """The cards, the last of which says which files went into the answer and which did not."""
+        used = [name for name, text in self.texts.items() if text in answer.query]
+        lines = [strings.attachment_used.format(names=_listed(used))] if used else []
+        others = [*(name for name in self.texts if name not in used), *self.unread]
+        if others:
+            lines.append(strings.attachment_unread.format(names=_listed(others)))
+        if not lines:
+            return tuple(cards)
+        note = ContextBlock(elements=[MarkdownTextObject(text=line) for line in lines])
+        return (*cards[:-1], replace(cards[-1], blocks=(*cards[-1].blocks, note)))
+
+
+class Attachments:
+    """Fetches files with the bot's token, which is never sent anywhere but to Slack."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, token: str, api_url: str, max_mb: int
+    ) -> None:
+        self._session = session
+        self._token = token
+        self._slack = urlsplit(api_url).netloc
+        self._max_bytes = max_mb * 2**20
+
+    async def read(self, files: Sequence[Mapping[str, Any]]) -> Attached:
+        """What the files say; whatever is wrong with one, it is only named."""
+        texts: dict[str, str] = {}
+        unread: list[str] = []
+        for file in files:
+            name = str(file.get("name") or file.get("title") or file.get("id") or "?")
+            try:
+                if len(texts) == MAX_FILES:
+                    raise UnreadableError("is one of too many")
+                texts[name] = await self._text(file, name)
+            except (RetrievalError, aiohttp.ClientError, TimeoutError) as error:
+                logger.info("attachment not read: %s", type(error).__name__)
+                unread.append(name)
+        return Attached(texts, tuple(unread))
+
+    async def _text(self, file: Mapping[str, Any], name: str) -> str:
+        suffix = _suffix(file, name)
+        url = str(file.get("url_private_download") or file.get("url_private") or "")
+        if suffix not in SUFFIXES or not self._is_slack(url):
+            raise UnreadableError("is of a type that is not read")
+        if int(file.get("size") or 0) > self._max_bytes:
+            raise UnreadableError("is too large")
+        data = await self._download(url)
+        text = await asyncio.to_thread(_parse, data, suffix)
+        return " ".join(text.split())[:MAX_CHARS].strip()
+
+    def _is_slack(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if parts.netloc == self._slack:
+            return True
+        host = parts.hostname or ""
+        return parts.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
+
+    async def _download(self, url: str) -> bytes:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
+        # A redirect leads to the log-in page, or away from Slack.
+        async with self._session.get(
+            url, headers=headers, allow_redirects=False, timeout=timeout
+        ) as response:
+            if response.status != 200:
+                raise UnreadableError(f"cannot be fetched ({response.status})")
+            data = bytearray()
+            async for piece in response.content.iter_chunked(2**16):
+                data += piece
+                if len(data) > self._max_bytes:
+                    raise UnreadableError("is too large")
+        return bytes(data)
+
+
+def _parse(data: bytes, suffix: str) -> str:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(timeout_s=PARSE_S, memory_mb=MEMORY_MB) as sandbox,
+    ):
+        path = Path(folder, f"attachment{suffix}")
+        path.write_bytes(data)
+        _, documents = sandbox.load(path)
+    return "\n".join(section.text for document in documents for section in document.sections)
+
+
+def _suffix(file: Mapping[str, Any], name: str) -> str:
+    suffix = Path(name).suffix.lower() or f".{file.get('filetype', '')}"
+    is_plain = suffix not in SUFFIXES and str(file.get("mimetype", "")).startswith("text/")
+    return ".txt" if is_plain else suffix
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(_short(names))
+
+
+def _short(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        yield escape(name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…")

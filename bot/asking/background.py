@@ -1,0 +1,59 @@
+"""What a question is asked against: who will read the answer, what was said, what is attached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.asking.attachments import Attached, Attachments
+from bot.asking.audience import Audiences
+from bot.asking.conversations import Conversations
+from bot.incoming.payloads import Question
+from bot.store.database import Database
+from bot.store.inbox import Job
+from bot.store.log import ConversationLog
+from retrieval.records import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """`history` ends with the attached files, as if they had been pasted before the question."""
+
+    audience: frozenset[str]
+    history: tuple[Message, ...]
+    attached: Attached
+
+
+class Backgrounds:
+    """Gathers the background of a question."""
+
+    def __init__(
+        self,
+        log: ConversationLog,
+        database: Database,
+        audiences: Audiences,
+        conversations: Conversations,
+        attachments: Attachments,
+    ) -> None:
+        self._log = log
+        self._database = database
+        self._audiences = audiences
+        self._conversations = conversations
+        self._attachments = attachments
+
+    async def of(self, question: Question, job: Job) -> Background:
+        """The background, from our own log first and from Slack where that knows nothing.
+
+        Raises:
+            SlackUnreachableError: If Slack is needed and does not answer now.
+        """
+        audience = await self._audiences.of(question, channel=job.channel, user=job.user)
+        said = await self._database.run(
+            self._log.history, job.channel, question.thread_ts, audience=audience
+        )
+        if not said and question.ts and question.thread_ts and question.ts != question.thread_ts:
+            # We were called into people's conversation.
+            said = await self._conversations.history(
+                job.channel, question.thread_ts, before=question.ts
+            )
+        attached = await self._attachments.read(question.files)
+        return Background(audience, (*said, *attached.history()), attached)

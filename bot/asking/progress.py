@@ -1,0 +1,87 @@
+"""Shows that an answer is on its way, where it will appear, and lets people stop it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Literal
+
+from slack_sdk.errors import SlackApiError
+
+from bot.asking.running import Running
+from bot.asking.sessions import Sessions
+from bot.incoming.payloads import Question
+from bot.outgoing.cards import notice
+from bot.outgoing.outbox import Outbox, reason
+from bot.outgoing.reply import Reply
+from bot.store.inbox import Inbox, Job
+from bot.strings import Strings
+
+_NO_PLACE = frozenset(
+    ("not_in_channel", "channel_not_found", "is_archived", "restricted_action", "thread_not_found")
+)
+"""Why a bot may not post in a channel."""
+
+
+class Progress:
+    """Begins replies."""
+
+    def __init__(self, inbox: Inbox, outbox: Outbox, running: Running, sessions: Sessions) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._running = running
+        self._sessions = sessions
+
+    def reply(
+        self, job: Job, question: Question, visibility: Literal["thread", "asker"] = "thread"
+    ) -> Reply:
+        """The reply to a question, which nobody sees yet."""
+        return Reply(self._inbox, self._outbox, job, question, visibility)
+
+    @asynccontextmanager
+    async def shown(
+        self, job: Job, question: Question, visibility: Literal["thread", "asker"], strings: Strings
+    ) -> AsyncIterator[tuple[Question, Reply]]:
+        """Inside, people see that we work on the answer and may stop it.
+
+        Gives the reply, and the question, which has become private where we may not post. What
+        was only overheard is worked on unseen.
+        """
+        if question.is_overheard or question.response_url or question.thread_ts is None:
+            yield question, self.reply(job, question, visibility)
+            return
+        is_direct, thread_ts = question.channel_type == "im", question.thread_ts
+        status = asyncio.create_task(
+            self._sessions.set(job.channel, thread_ts, "processing", strings.working)
+        )
+        try:
+            # In direct messages the status is what people see; elsewhere few would.
+            question, reply = await self._begin(
+                job, question, visibility, strings, has_status=is_direct and await status
+            )
+            async with self._running.track(job.channel, thread_ts, reply.stop):
+                yield question, reply
+        finally:
+            if await status:
+                await self._sessions.set(job.channel, thread_ts, "active")
+
+    async def _begin(
+        self,
+        job: Job,
+        question: Question,
+        visibility: Literal["thread", "asker"],
+        strings: Strings,
+        *,
+        has_status: bool,
+    ) -> tuple[Question, Reply]:
+        reply = self.reply(job, question, visibility)
+        try:
+            await reply.begin(notice(strings.looking), has_status=has_status)
+        except SlackApiError as error:
+            if question.private_url is None or reason(error) not in _NO_PLACE:
+                raise
+            question = replace(question, response_url=question.private_url)
+            reply = self.reply(job, question)
+        return question, reply

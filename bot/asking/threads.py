@@ -1,0 +1,107 @@
+"""Threads that the bot answered in: whose messages there are for it, and when it is to be quiet."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from bot.asking.triage import is_thanks
+from bot.store.channels import ChannelConfig
+from bot.store.database import Database
+from bot.store.log import Turn
+from retrieval.language import words
+
+REST_S = 24 * 3_600.0
+"""Nobody is still talking to us after this time."""
+REPHRASED_S = 15 * 60.0
+_ALIKE = 0.5
+"""Share of common words, of all words, from which a question is another wording of the last."""
+
+_ASKS = re.compile(
+    r"[?？]|吗|呢|怎么|怎样|如何|什么|哪|几|多少|多久|谁|是否|能否|能不能|有没有|那么?[^，。]{1,8}$"
+    r"|^\W*(?:(?:and|ok|so|but|then|also)\W+)*(?:what|how|why|who|whom|when|where|which|is|are|do|"
+    r"does|did|can|could|should|would|will|may|must|tell me|explain|show me|for|if)\b",
+    re.IGNORECASE,
+)
+_OTHERS = re.compile(r"<@|<!subteam")
+
+Verdict = Literal["follow-up", "takeover", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the log knows of a thread. `latest` is in Unix seconds."""
+
+    askers: frozenset[str]
+    turn_id: str
+    latest: float
+
+
+class Threads:
+    """Reads the log and remembers where people have taken over. Writes join transactions."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def known(self, channel: str, thread_ts: str) -> Known | None:
+        """What we know of a thread; None where we have answered nothing in it."""
+        rows = self._database.connection.conn.execute(
+            "SELECT id, asker, created FROM turns WHERE channel = ? AND thread_ts = ?"
+            " ORDER BY rowid DESC",
+            (channel, thread_ts),
+        ).fetchall()
+        if not rows:
+            return None
+        latest = datetime.fromisoformat(rows[0][2]).timestamp()
+        return Known(frozenset(row[1] for row in rows), rows[0][0], latest)
+
+    def is_open(self, channel: str, thread_ts: str, known: Known) -> bool:
+        """Whether we still take part: nobody has taken over and the thread does not rest."""
+        taken = self._database.connection.conn.execute(
+            "SELECT 1 FROM takeovers WHERE channel = ? AND thread_ts = ?", (channel, thread_ts)
+        ).fetchone()
+        return taken is None and self._clock() - known.latest < REST_S
+
+    def take_over(self, channel: str, thread_ts: str, person: str) -> None:
+        """A person answers here; we are quiet until we are mentioned again."""
+        row = (channel, thread_ts, person, self._clock())
+        with self._database.transaction() as db:
+            db.conn.execute("INSERT OR IGNORE INTO takeovers VALUES (?, ?, ?, ?)", row)
+
+    def reopen(self, channel: str, thread_ts: str | None) -> None:
+        """We were asked again."""
+        with self._database.transaction() as db:
+            db.conn.execute(
+                "DELETE FROM takeovers WHERE channel = ? AND thread_ts = ?", (channel, thread_ts)
+            )
+
+    def rephrased(self, turn: Turn) -> str | None:
+        """The id of the turn whose question this one, soon after and not yet logged, rewords."""
+        row = self._database.connection.conn.execute(
+            "SELECT id, question, created FROM turns WHERE channel = ? AND asker = ?"
+            " ORDER BY rowid DESC LIMIT 1",
+            (turn.channel, turn.asker),
+        ).fetchone()
+        if row is None or self._clock() - datetime.fromisoformat(row[2]).timestamp() > REPHRASED_S:
+            return None
+        before, now = set(words(row[1])), set(words(turn.answer.question))
+        is_alike = len(before & now) >= _ALIKE * len(before | now)
+        return str(row[0]) if is_alike else None
+
+
+def judge(text: str, person: str, known: Known, config: ChannelConfig) -> Verdict:
+    """What a message without a mention means in a thread that we take part in."""
+    is_asker = person in known.askers
+    asks = _ASKS.search(text) is not None and not is_thanks(text)
+    if person in config.experts and not is_asker:
+        return "takeover"
+    if not is_asker and not is_thanks(text) and not (asks and config.followups == "everyone"):
+        return "takeover"
+    if not asks or _OTHERS.search(text) or config.followups == "off":
+        return "nothing"
+    return "follow-up" if is_asker or config.followups == "everyone" else "nothing"
