@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.training.test_gate import BETTER, SERVED, decision, outcomes
+from training.report import JSON, MARKDOWN, PICTURE, save, verdict
+
+
+def test_a_report_is_for_people_machines_and_the_eye(tmp_path: Path) -> None:
+    save(tmp_path, decision(SERVED, BETTER), title="map on handbook")
+    assert "Passed" in (tmp_path / MARKDOWN).read_text()
+    facts = json.loads((tmp_path / JSON).read_text())
+    assert facts["is_passed"]
+    assert facts["comparison"]["wins"] == 30
+    assert (tmp_path / PICTURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_candidate_that_changes_nothing_is_called_so() -> None:
+    assert "no difference" in verdict(decision(SERVED, SERVED))
+
+
+def test_a_refusal_names_the_guard_and_the_questions_that_are_missing() -> None:
+    slow = outcomes([0.5] * 60, seconds=1.0), outcomes([0.7] * 60, seconds=2.0)
+    assert "seconds to an answer" in verdict(decision(*slow))
+    unsure = verdict(decision(SERVED, outcomes([0.9] * 12 + [0.2] * 12 + [0.52] * 36)))
+    assert "more held-out questions" in unsure

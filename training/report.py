@@ -1,0 +1,104 @@
+"""Writes down what the gate decided: for people, for machines, and as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.gate import Decision, Guard
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKDOWN, JSON, PICTURE = "gate.md", "gate.json", "gate.png"
+
+
+def save(folder: Path, decision: Decision, *, title: str) -> None:
+    """Write `gate.md`, `gate.json` and `gate.png` into a folder."""
+    (folder / MARKDOWN).write_text(markdown(decision, title=title), encoding="utf-8")
+    facts = {"is_passed": decision.is_passed, **asdict(decision)}
+    (folder / JSON).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    draw(folder / PICTURE, decision, title=title)
+
+
+def verdict(decision: Decision) -> str:
+    """What was decided, in a sentence or two."""
+    if decision.is_passed:
+        return "Passed: better on held-out questions, and worse nowhere."
+    if decision.is_no_difference:
+        return "Not published: no difference on any held-out question."
+    text = f"Not published: {'; '.join(decision.reasons)}."
+    if decision.more_questions:
+        text += (
+            f" About {decision.more_questions} more held-out questions would settle a gain like"
+            " this one."
+        )
+    return text
+
+
+def markdown(decision: Decision, *, title: str) -> str:
+    """The report as Markdown."""
+    return "\n".join([*_lines(decision, title), ""])
+
+
+def _lines(decision: Decision, title: str) -> Iterator[str]:
+    one = decision.comparison
+    yield f"# {title}"
+    yield ""
+    yield verdict(decision)
+    yield ""
+    yield "| held-out questions | served | candidate | gain | 95 % bounds | better / worse | p |"
+    yield "|---|---|---|---|---|---|---|"
+    yield (
+        f"| {one.questions} | {one.baseline:.3f} | {one.candidate:.3f} | {one.gain:+.3f} "
+        f"| {one.low:+.3f} to {one.high:+.3f} | {one.wins} / {one.losses} | {decision.p:.2g} |"
+    )
+    yield ""
+    yield (
+        "The bounds are one-sided, from a paired bootstrap; p is the exact sign test's, corrected"
+        " for the number of candidates."
+    )
+    yield ""
+    yield "| must not get worse | questions | served | candidate | |"
+    yield "|---|---|---|---|---|"
+    for guard in decision.guards:
+        yield (
+            f"| {guard.name} | {guard.questions} | {guard.served:.3g} | {guard.candidate:.3g} "
+            f"| {'held' if guard.is_held else '**worse**'} |"
+        )
+
+
+def draw(path: Path, decision: Decision, *, title: str) -> None:
+    """Draw the gain with its bounds, and each guard before and after."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 1.6 + 0.35 * max(3, len(decision.guards))), layout="constrained")
+    figure.suptitle(title)
+    gain, guards = figure.subplots(1, 2, width_ratios=(1, 2))
+    _draw_gain(gain, decision)
+    _draw_guards(guards, decision.guards)
+    figure.savefig(path, dpi=120)
+
+
+def _draw_gain(axes: Axes, decision: Decision) -> None:
+    one = decision.comparison
+    colour = "tab:green" if one.low > 0 else "tab:red"
+    reach = [[max(0.0, one.gain - one.low)], [max(0.0, one.high - one.gain)]]
+    axes.errorbar([0], [one.gain], yerr=reach, fmt="o", color=colour, capsize=6)
+    axes.axhline(0, color="grey", linewidth=0.8)
+    axes.set_xticks([])
+    axes.set_title(f"gain, {one.questions} held-out questions", fontsize=9)
+
+
+def _draw_guards(axes: Axes, guards: tuple[Guard, ...]) -> None:
+    for place, guard in enumerate(reversed(guards)):
+        most = max(abs(guard.served), abs(guard.candidate)) or 1.0
+        colour = "tab:green" if guard.is_held else "tab:red"
+        axes.plot([guard.served / most], [place], "o", color="grey", fillstyle="none")
+        axes.plot([guard.candidate / most], [place], "o", color=colour, markersize=5)
+    axes.set_yticks(range(len(guards)), [guard.name for guard in reversed(guards)], fontsize=8)
+    axes.set_xlim(-0.05, 1.05)
+    axes.set_title("guards, as shares of the larger: served o, candidate filled", fontsize=9)
