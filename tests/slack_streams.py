@@ -11,7 +11,6 @@ Json = dict[str, Any]
 
 STREAM_BYTES = 11_000
 MARKDOWN_CHARS = 12_000
-TRIGGER_S = 3.0
 TIERS = {"chat.startStream": 20, "chat.appendStream": 100, "chat.stopStream": 20}
 """Calls a minute."""
 
@@ -105,9 +104,10 @@ class Streams:
 
 
 class Triggers:
-    """Trigger ids: each opens one modal, within three seconds of the click."""
+    """Trigger ids: each opens one modal, within `life_s` of the click."""
 
     def __init__(self) -> None:
+        self.life_s = 3.0
         self._given: dict[str, float] = {}
 
     def give(self, trigger_id: str) -> None:
@@ -118,5 +118,5 @@ class Triggers:
         given = self._given.pop(trigger_id, None)
         if given is None:
             raise StreamError("invalid_trigger_id")
-        if time.monotonic() - given > TRIGGER_S:
+        if time.monotonic() - given > self.life_s:
             raise StreamError("expired_trigger_id")

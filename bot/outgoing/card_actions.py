@@ -187,7 +187,7 @@ class CardHandler:
         event_id = f"{click.gesture.name}:{turn.answer.id}"
         sent: dict[int, str] = {}
         if click.job.attempts > 1 and where == turn.channel:
-            since = str(click.job.created)
+            since = thread_ts or "0"
             sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
         channel = where
         for part, card in enumerate(await self._public_cards(turn, where, heading=heading)):
