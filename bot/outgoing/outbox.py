@@ -92,7 +92,7 @@ class Outbox:
         self._bot_user = bot_user
         # Slack takes 20, 100 and 50 a minute; the rest is for the ends of answers.
         self.starts = Allowance(18)
-        self.appends = Allowance(85)
+        self.appends = Allowance(85, gap_s=0.7)  # many streams share them evenly
         self.edits = Allowance(30)
         self.pace_s = 1.0
         """How long a growing message rests between two calls; edits rest three times as long."""

@@ -81,7 +81,7 @@ async def desk_in(folder: Path) -> AsyncIterator[Desk]:
         database = Database(folder / "whimbrel.db")
         stack.callback(database.close)
         outbox = Outbox(client(5), client(5), client(0), bot_user="UBOT")
-        outbox.pace_s = 0.0
+        outbox.pace_s, outbox.appends = 0.0, Allowance(99)
         yield Desk(slack, Inbox(database, lease_s=0.0), outbox)
 
 
