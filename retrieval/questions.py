@@ -15,7 +15,7 @@ _EMOJI_NAME = re.compile(r":[a-z0-9_+'-]+:")
 # Words that point back at what was said before, and openings that continue it.
 _POINTER = re.compile(
     r"\b(it|its|that|those|these|this|they|them|their|there|he|she|him|her|one|ones|same|"
-    r"else|instead|otherwise|then|former|latter)\b|它|他们|她们|这个|那个|这些|那些|这样|那样|其中|上述|前者|后者",
+    r"else|instead|otherwise|then|former|latter|attached|attachments?)\b|附件|它|他们|她们|这个|那个|这些|那些|这样|那样|其中|上述|前者|后者",
     re.IGNORECASE,
 )
 _CONTINUATION = re.compile(

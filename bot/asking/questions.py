@@ -179,8 +179,12 @@ class QuestionHandler:
     async def _answer(self, job: Job, asked: Asked, reply: Reply) -> tuple[Answer, Background]:
         background = await self._backgrounds.of(asked.question, job)
         history, text = background.history, asked.text
-        if not words(text) and history:
-            history, text = history[:-1], history[-1].text  # a file alone is the question itself
+        if not words(text):  # a file alone is the question itself
+            if not background.attached.texts:
+                names = ", ".join(background.attached.unread)
+                unread = asked.strings.attachment_unread.format(names=names)
+                raise QuestionError(f"{asked.strings.empty}\n{unread}")
+            history, text = history[:-1], history[-1].text
         call = partial(
             self._answerer.answer,
             text,
