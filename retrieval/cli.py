@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from functools import cache
 from importlib.metadata import EntryPoints, entry_points
+from typing import NoReturn
 
 # Idle OpenMP threads spin by default and starve each other on a busy machine; this must be set
 # before torch is imported, and only the program's first module is early enough.
@@ -50,11 +52,22 @@ def whimbrel() -> None:
 
 
 def main() -> None:
-    """Run the program; an error that was raised on purpose is told in one line."""
-    from retrieval.errors import RetrievalError
+    """Run the program; an error that can be acted on is told in one line."""
+    from retrieval.errors import RetrievalError, explain_system_error
 
+    # Asked to end, it tidies up as for Ctrl-C: no half-written folder, no parser left alone.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         whimbrel(prog_name="whimbrel")
     except RetrievalError as error:
-        click.secho(f"whimbrel: {error}", fg="red", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        explanation = explain_system_error(error)
+        if explanation is None:
+            raise
+        _fail(explanation)
+
+
+def _fail(line: str) -> NoReturn:
+    click.secho(f"whimbrel: {line}", fg="red", err=True)
+    sys.exit(1)

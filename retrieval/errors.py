@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+
+_MENDS = {
+    errno.EACCES: "change its permissions, or run Whimbrel as a user who may open it",
+    errno.EPERM: "change its permissions, or run Whimbrel as a user who may open it",
+    errno.EROFS: "set WHIMBREL_HOME to a folder that can be written",
+    errno.ENOTDIR: "set WHIMBREL_HOME to a folder",
+    errno.EEXIST: "set WHIMBREL_HOME to a folder",
+    errno.ENOSPC: "free some space or set WHIMBREL_HOME to another disk",
+    errno.EDQUOT: "free some space or set WHIMBREL_HOME to another disk",
+    errno.EIO: "the disk or its connection may be failing",
+}
+
 
 class RetrievalError(Exception):
     """The base of everything this package raises on purpose."""
@@ -16,7 +29,11 @@ class ModelNotFoundError(RetrievalError):
 
 
 class ModelCorruptError(RetrievalError):
-    """A model's bytes are not the published ones."""
+    """A model's bytes are not the published ones, or no library can load them."""
+
+
+class ModelUnsuitableError(RetrievalError):
+    """A model is of another kind than the setting that names it wants."""
 
 
 class IndexNotFoundError(RetrievalError):
@@ -47,9 +64,21 @@ class BusyError(RetrievalError):
     """Another process is building what was asked for."""
 
 
+class DiskFullError(RetrievalError):
+    """What was to be written does not fit on the disk; nothing half-written is left."""
+
+
 class GeneratorError(RetrievalError):
     """The generator cannot do what was asked, or its model failed."""
 
 
 class PromptTooLongError(GeneratorError):
     """The prompt and the answer do not fit what the model can take."""
+
+
+def explain_system_error(error: OSError) -> str | None:
+    """What the system refused and how to mend it, in one line; None if that may be our own bug."""
+    if error.errno not in _MENDS or not error.strerror:
+        return None
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror}; {_MENDS[error.errno]}"

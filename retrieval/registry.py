@@ -6,6 +6,7 @@ fails; its name is never used again; readers follow the pointer and are never sh
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -17,10 +18,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from retrieval.errors import BusyError
+from retrieval.errors import BusyError, DiskFullError
 
 POINTER = "current"
 LOCK = "lock"
+
+FULL_BYTES = 1 << 20
+"""A disk with less space than this is full: files take whole blocks, and some are kept back."""
 
 _UNFIT = re.compile(r"[^\w-]", re.ASCII)
 
@@ -53,14 +57,33 @@ def new_folder(home: Path) -> Iterator[Path]:
     beside = home / f".{stamp}-{secrets.token_hex(3)}"
     beside.mkdir(parents=True)
     try:
-        yield beside
-        for path in (*sorted(beside.rglob("*")), beside):
-            _sync(path)
-        beside.rename(home / beside.name[1:])
-        _sync(home)
+        with telling_full_disk(home):
+            yield beside
+            for path in (*sorted(beside.rglob("*")), beside):
+                _sync(path)
+            beside.rename(home / beside.name[1:])
+            _sync(home)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+@contextmanager
+def telling_full_disk(folder: Path) -> Iterator[None]:
+    """Replace what libraries make of a full disk, each in its own words, by what it is.
+
+    Raises:
+        DiskFullError: If the block fails and the disk of `folder` has no space left.
+    """
+    try:
+        yield
+    except Exception as error:
+        is_told = os.strerror(errno.ENOSPC) in str(error)
+        if not is_told and shutil.disk_usage(folder).free >= FULL_BYTES:
+            raise
+        raise DiskFullError(
+            f"the disk of {folder} is full; free some space or set WHIMBREL_HOME to another disk"
+        ) from error
 
 
 def served(home: Path) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.models import unpack_e5, unpack_gguf
+from retrieval.registry import telling_full_disk
 
 Progress = Callable[[str], None]
 Unpack = Callable[[memoryview, Path], None]
@@ -211,7 +212,8 @@ def publish(files: list[Path], sha256: str, unpack: Unpack, target: Path) -> Non
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
-        unpack(checked(files, sha256), beside)
+        with telling_full_disk(target.parent):
+            unpack(checked(files, sha256), beside)
         make_readable(beside)
         beside.replace(target)
     except OSError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import BusyError
+from retrieval.errors import BusyError, DiskFullError
 from retrieval.registry import building, checksums, kept, new_folder, point, publish, served
 
 
@@ -71,3 +71,9 @@ def test_checksums_notice_a_single_changed_byte(tmp_path: Path) -> None:
     (tmp_path / "deep" / "file").write_bytes(b"onf")
     assert before.keys() == {"deep/file"}
     assert checksums(tmp_path) != before
+
+
+def test_a_full_disk_is_told_whatever_a_library_calls_it(tmp_path: Path) -> None:
+    with pytest.raises(DiskFullError, match="is full"), new_folder(tmp_path):
+        raise RuntimeError("write error in dense.faiss: 8110 != 210432 (No space left on device)")
+    assert list(tmp_path.iterdir()) == []
