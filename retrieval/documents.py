@@ -86,6 +86,10 @@ def _distinct_names(roots: Sequence[Path]) -> list[str]:
 def _walk(root: Path) -> Iterator[Path]:
     closed: list[Path] = []
     for folder, folders, names in os.walk(root, onerror=lambda e: closed.append(Path(e.filename))):
+        if not os.access(folder, os.X_OK):  # its names may be listed, but nothing opened
+            closed.append(Path(folder))
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)

@@ -143,6 +143,8 @@ def main() -> None:
 
         print("ready", file=answers, flush=True)
         for line in sys.stdin:
+            # Whatever becomes of the parent, no file keeps the child for longer.
+            signal.alarm(timeout_s + 1)
             used = resource.getrusage(resource.RUSAGE_SELF)
             _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + timeout_s + 1)
             try:
@@ -153,8 +155,11 @@ def main() -> None:
                 reply = {"reason": str(error)}
             except RecursionError:
                 reply = {"reason": "is nested too deeply"}
+            except PermissionError:
+                reply = {"reason": "may not be opened"}
             except Exception as error:  # on hostile files parsers raise anything
                 reply = {"reason": f"cannot be parsed ({type(error).__name__}: {error})"}
+            signal.alarm(0)
             print(json.dumps(reply), file=answers, flush=True)
 
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +80,16 @@ def test_a_file_that_has_gone_is_named_not_raised_as_a_crash(
 ) -> None:
     with pytest.raises(UnreadableError, match="FileNotFoundError"):
         sandbox.load(tmp_path / "gone.md")
+
+
+def test_a_file_that_blocks_does_not_keep_a_child_that_lost_its_parent(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "blocks.md")
+    command = [sys.executable, "-P", "-m", "retrieval.sandbox", "1", "256"]
+    request = json.dumps(str(tmp_path / "blocks.md"))
+    done = subprocess.run(  # noqa: S603 - our own module
+        command, input=request, text=True, stdout=subprocess.DEVNULL, check=False
+    )
+    assert done.returncode == -signal.SIGALRM
 
 
 def test_a_child_that_cannot_start_is_no_fault_of_the_file(
