@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -122,10 +122,8 @@ class _Ruler:
     def after(self, start: int, tokens: int) -> int:
         """Where the text goes on after so many tokens; always beyond `start`."""
         first = bisect_left(self.starts, start)
-        for cut in self.starts[first + tokens :]:
-            if cut > start:
-                return cut
-        return len(self.text)
+        cut = bisect_right(self.starts, start, min(first + tokens, len(self.starts)))
+        return self.starts[cut] if cut < len(self.starts) else len(self.text)
 
 
 def _atoms(ruler: _Ruler, span: Span, budget: int) -> Iterator[Span]:

@@ -84,22 +84,24 @@ def _unwrap_paragraph(text: str) -> str:
     width = max(map(_width, lines))
     if not _MIN_LINE <= width <= _MAX_LINE:
         return text
-    joined = lines[0].rstrip()
+    joined = [lines[0].rstrip()]
     for before, line in pairwise(lines):
         ends = _STOP.search(before) or _STARTS_ITEM.match(line)
-        is_wrapped = not ends and _width(before) > 0.7 * width
-        joined = _join(joined, line.rstrip()) if is_wrapped else f"{joined}\n{line.rstrip()}"
-    return joined
+        if not ends and _width(before) > 0.7 * width:
+            joined[-1:] = _join(joined[-1], line.rstrip())
+        else:
+            joined.append(f"\n{line.rstrip()}")
+    return "".join(joined)
 
 
 def _width(line: str) -> int:
     return len(line) + len(_WIDE.findall(line))
 
 
-def _join(left: str, right: str) -> str:
+def _join(left: str, right: str) -> tuple[str, str]:
     if re.search(r"[a-zäöüß]-$", left) and right[:1].islower():
-        return left[:-1] + right
-    return left + right if _WIDE.match(left[-1:]) else f"{left} {right}"
+        return left[:-1], right
+    return left, right if _WIDE.match(left[-1:]) else f" {right}"
 
 
 def front_matter(text: str) -> tuple[dict[str, str], str]:

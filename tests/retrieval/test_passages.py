@@ -132,3 +132,8 @@ def test_white_space_gives_no_passage() -> None:
     assert split(document_from_text("d", "T", " \n\n "), token_spans=words, max_tokens=9) == (
         no_passages
     )
+
+
+def test_a_text_without_any_break_is_split_in_time_that_grows_with_its_length() -> None:
+    passages = split(markdown("x" * 600_000), token_spans=words, max_tokens=32)
+    assert sum(len(passage.text) for passage in passages) == 600_000
