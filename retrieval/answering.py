@@ -16,6 +16,7 @@ from retrieval.embedding import Embedder
 from retrieval.extraction import extract
 from retrieval.language import language_of
 from retrieval.library import Library
+from retrieval.models.loading import loading
 from retrieval.phrases import phrase
 from retrieval.prompt import PROMPT_VERSION, Prompt, build_prompt
 from retrieval.questions import asks_for_fact, clean, standalone
@@ -168,8 +169,8 @@ class Answerer:
         stream = CheckedStream(Citer(request.query, prompt.passages))
         completion = self._write(self.generator, prompt, stream, request)
         if stream.text or completion.stopped:
-            citations = stream.citer.citations
-            return Draft(stream.text, citations, "generated", completion.stopped)
+            text = stream.text or phrase("stopped", request.language)
+            return Draft(text, stream.citer.citations, "generated", completion.stopped)
         return None if declines(completion.text) else self._quote(request)
 
     def _prompt(self, generator: Generator, request: Request) -> Prompt:
@@ -282,6 +283,7 @@ def load_answerer(
     if settings.generator != "none":
         from retrieval.generation.generator import load_generator
 
-        generator = load_generator(settings, on_progress=on_progress)
+        with loading("generator", settings.generator):
+            generator = load_generator(settings, on_progress=on_progress)
     judge = load_judge(settings.models_folder, library.embedder.id)
     return Answerer(library, judge, settings, generator)

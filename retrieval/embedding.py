@@ -12,6 +12,7 @@ import numpy as np
 from retrieval.errors import RetrievalError
 from retrieval.models.catalogue import ModelFolder, Progress, resolve
 from retrieval.models.device import choose_device, use_threads
+from retrieval.models.loading import loading
 from retrieval.records import Vectors
 from retrieval.settings import Settings
 
@@ -55,11 +56,15 @@ class Embedder:
 
         Raises:
             ModelNotFoundError: If there is no such model.
-            ModelCorruptError: If its bytes are not the published ones.
+            ModelCorruptError: If its bytes are not the published ones, or cannot be loaded.
+            ModelUnsuitableError: If it is not an embedder.
         """
         models_folder = settings.models_folder
-        folder = resolve(settings.embedder, models_folder=models_folder, on_progress=on_progress)
-        return cls(folder, load_model(folder, settings))
+        with loading("embedder", settings.embedder):
+            folder = resolve(
+                settings.embedder, models_folder=models_folder, on_progress=on_progress
+            )
+            return cls(folder, load_model(folder, settings))
 
     def embed_passages(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None

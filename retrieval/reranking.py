@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from retrieval.models.loading import loading
 from retrieval.records import Passage
 
 
@@ -15,7 +16,8 @@ class Reranker:
         from sentence_transformers import CrossEncoder
 
         self.id = name
-        self._model: Any = CrossEncoder(name, device=device)
+        with loading("reranker", name):
+            self._model: Any = CrossEncoder(name, device=device)
 
     def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:
         """One score for each passage, higher where it suits the query better."""

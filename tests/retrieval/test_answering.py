@@ -172,6 +172,16 @@ def test_a_stop_keeps_what_was_checked_until_then(library: Library) -> None:
     assert answer.text.startswith("You have 27 days")
 
 
+def test_a_stop_before_the_first_checked_sentence_says_so(library: Library) -> None:
+    asked = answerer(library, "You have 27 days of paid leave a year.")
+    stopped = [
+        asked.answer(question, should_stop=lambda: True)
+        for question in ("How many days of leave?", "有多少天 leave？")
+    ]
+    assert [answer.text[:7] for answer in stopped] == ["Stopped", "在写出有文档依"]
+    assert all(answer.stopped and not answer.citations for answer in stopped)
+
+
 def test_a_follow_up_is_searched_with_the_question_before_it(library: Library) -> None:
     asked = answerer(library, "You have 27 days of paid leave a year.")
     history = [Message("user", "How many days of paid leave a year?"), Message("assistant", "27")]
