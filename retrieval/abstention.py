@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from statistics import fmean
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import SettingsError
 from retrieval.lexical import terms
@@ -109,10 +109,19 @@ def load_judge(models_folder: Path, embedder: str) -> Judge:
 
 
 def find_judge(models_folder: Path) -> Judge:
-    """The judge that would be used, whatever the embedder."""
+    """The judge that would be used, whatever the embedder.
+
+    Raises:
+        SettingsError: If the file of the one calibrated here is damaged.
+    """
     own = models_folder / JUDGE_FILE
     packaged = files("retrieval").joinpath(JUDGE_FILE)
-    return _JUDGES.validate_json(own.read_bytes() if own.is_file() else packaged.read_bytes())
+    try:
+        return _JUDGES.validate_json(own.read_bytes() if own.is_file() else packaged.read_bytes())
+    except ValidationError as error:
+        raise SettingsError(
+            f"{own} is damaged; run `whimbrel calibrate FOLDER` again or delete the file"
+        ) from error
 
 
 _JUDGES = TypeAdapter(Judge)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from retrieval.errors import RetrievalError
+from retrieval.errors import RetrievalError, explain_system_error
+from retrieval.models.loading import Role, check_folder
 from retrieval.settings import Settings, load_settings
 
 FREE_GB = 4
@@ -41,11 +42,25 @@ def checks() -> Iterator[Finding]:
         return
     yield Finding("settings", "ok", f"embedder {settings.embedder}, generator {settings.generator}")
     yield _home(settings)
-    yield _device(settings)
-    for role in ("embedder", "generator"):
-        yield _model(role, getattr(settings, role), settings)
-    yield _index(settings)
-    yield _judge(settings)
+    yield _looked("device", lambda: _device(settings))
+    yield _looked("embedder", lambda: _model("embedder", settings.embedder, settings))
+    yield _looked("generator", lambda: _model("generator", settings.generator, settings))
+    if (reranker := settings.reranker) is not None:
+        yield _looked("reranker", lambda: _model("reranker", reranker, settings))
+    yield _looked("index", lambda: _index(settings))
+    yield _looked("judge", lambda: _judge(settings))
+
+
+def _looked(name: str, look: Callable[[], Finding]) -> Finding:
+    """What `look` finds; where it fails, that, so that the rest is looked at too."""
+    try:
+        return look()
+    except ImportError as error:
+        return Finding(name, "missing", str(error), "run `pip install .` in Whimbrel's folder")
+    except RetrievalError as error:
+        return Finding(name, "missing", "not usable", str(error))
+    except OSError as error:
+        return Finding(name, "missing", "not readable", explain_system_error(error) or str(error))
 
 
 def _python() -> Finding:
@@ -59,6 +74,8 @@ def _home(settings: Settings) -> Finding:
         folder = folder.parent
     free_gb = shutil.disk_usage(folder).free / 1e9
     found = f"{settings.home.resolve()}, {free_gb:.0f} GB free"
+    if not folder.is_dir():
+        return Finding("home", "missing", f"{folder} is a file", "set WHIMBREL_HOME to a folder")
     if not os.access(folder, os.W_OK):
         return Finding("home", "missing", found, f"make {folder} writable or set WHIMBREL_HOME")
     if free_gb < FREE_GB:
@@ -73,31 +90,38 @@ def _device(settings: Settings) -> Finding:
     return Finding("device", "ok", f"{device.name}, {device.dtype}, {device.threads} threads")
 
 
-def _model(role: str, name: str, settings: Settings) -> Finding:
-    from retrieval.models.catalogue import PACKAGED, located
+def _model(role: Role, name: str, settings: Settings) -> Finding:
+    from retrieval.models.catalogue import PACKAGED, from_folder, located
 
     if name == "none":
         return Finding(role, "ok", "none: the documents are quoted")
     if Path(name).is_dir():
-        return Finding(role, "ok", f"{name}, a folder")
+        from_folder(Path(name))
+        check_folder(role, Path(name))
+        return Finding(role, "ok", f"{name}, a folder; its model card tells the licence")
     if name.lower() not in PACKAGED:
-        return Finding(role, "ok", f"{name}, from the hub at first use")
-    try:
-        for file in PACKAGED[name.lower()].files:
-            located(name, file)
-    except RetrievalError as error:
-        return Finding(role, "missing", name, str(error))
-    unpacked = any(settings.models_folder.glob(f"{name}-*")) or PACKAGED[name].unpack is None
-    return Finding(role, "ok", f"{name}, installed, {'' if unpacked else 'not yet '}unpacked")
+        return _from_hub(role, name)
+    model = PACKAGED[name.lower()]
+    for file in model.files:
+        located(name.lower(), file)
+    unpacked = any(settings.models_folder.glob(f"{name.lower()}-*")) or model.unpack is None
+    state = "unpacked" if unpacked else "not yet unpacked"
+    return Finding(role, "ok", f"{name}, installed, {state}, licence {model.licence}")
+
+
+def _from_hub(role: Role, name: str) -> Finding:
+    from retrieval.models.catalogue import HUB_ID, PACKAGED
+
+    if HUB_ID.fullmatch(name):
+        return Finding(role, "ok", f"{name}, from the hub at first use, under the licence it names")
+    mend = f"set WHIMBREL_{role.upper()} to a folder, a hub id or one of {', '.join(PACKAGED)}"
+    return Finding(role, "missing", f"{name} is no model", mend)
 
 
 def _index(settings: Settings) -> Finding:
     from retrieval.index import current, verify
 
-    try:
-        manifest = verify(current(settings.index_folder))
-    except RetrievalError as error:
-        return Finding("index", "missing", str(settings.index_folder), str(error))
+    manifest = verify(current(settings.index_folder))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
     return Finding("index", "ok", found)
 

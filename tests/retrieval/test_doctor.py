@@ -1,0 +1,51 @@
+"""Tests of what `whimbrel doctor` finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retrieval.doctor import Finding, checks
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WHIMBREL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def findings() -> dict[str, Finding]:
+    return {finding.name: finding for finding in checks()}
+
+
+@pytest.mark.usefixtures("home")
+def test_the_licence_of_a_packaged_model_is_told() -> None:
+    assert "licence MIT" in findings()["embedder"].found
+
+
+def test_a_home_that_is_a_file_is_told_and_the_rest_is_looked_at(home: Path) -> None:
+    home.write_text("")
+    found = findings()
+    assert (found["home"].state, found["index"].state) == ("missing", "missing")
+    assert "set WHIMBREL_HOME to a folder" in found["home"].mend
+    assert "judge" in found
+
+
+@pytest.mark.usefixtures("home")
+def test_a_model_of_another_kind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text('{"architectures": ["BertModel"]}')
+    monkeypatch.setenv("WHIMBREL_GENERATOR", str(tmp_path))
+    assert "wanted a causal" in findings()["generator"].mend
+
+
+@pytest.mark.usefixtures("home")
+def test_a_name_that_is_no_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHIMBREL_GENERATOR", "nonsense")
+    assert findings()["generator"].state == "missing"
+
+
+def test_a_damaged_judge_is_told(home: Path) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "judge.json").write_text("{")
+    assert "calibrate" in findings()["judge"].mend
