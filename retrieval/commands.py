@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -102,7 +104,10 @@ def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
 @click.command()
 @audience_option
 def chat(labels: tuple[str, ...]) -> None:
-    """Ask one question after the other; follow-ups may point back. An empty line ends it."""
+    """Ask one question after the other; follow-ups may point back.
+
+    An empty line ends it. Ctrl-C stops the answer that is being written.
+    """
     from retrieval.answering import load_answerer
     from retrieval.index import current
     from retrieval.records import Message
@@ -113,13 +118,39 @@ def chat(labels: tuple[str, ...]) -> None:
     answerer = load_answerer(settings, on_progress=_say)
     audience = _audience(labels)
     thread: list[Message] = []
-    while question := click.prompt("", prompt_suffix="› ", default="", show_default=False).strip():
+    while question := _asked():
         try:
             answer = _converse(answerer, question, thread, audience)
         except QuestionError as error:
             click.echo(f"{error}\n")
             continue
         thread += [Message("user", question), Message("assistant", answer.text)]
+
+
+def _asked() -> str:
+    """The next question; nothing at the end of the input or at Ctrl-C."""
+    try:
+        answer: str = click.prompt("", prompt_suffix="› ", default="", show_default=False)
+    except click.Abort:
+        click.echo()
+        return ""
+    return answer.strip()
+
+
+@contextmanager
+def stopped_by_ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed in the block; pressed once more, it ends the program as ever."""
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _converse(
@@ -134,7 +165,10 @@ def _converse(
         shown.append(text)
         click.echo(text, nl=False)
 
-    answer = answerer.answer(question, history=thread, audience=audience, on_text=show)
+    with stopped_by_ctrl_c() as should_stop:
+        answer = answerer.answer(
+            question, history=thread, audience=audience, on_text=show, should_stop=should_stop
+        )
     card = render_card(answer)
     click.echo((card.removeprefix(answer.text) if shown else card) + "\n")
     return answer

@@ -76,6 +76,10 @@ def test_quotes_stand_word_for_word_in_their_passages(run: Run) -> None:
     assert all(each["quote"] in each["passage"]["text"] for each in answer["citations"])
 
 
+def test_a_chat_ends_with_its_input(run: Run) -> None:
+    assert run("chat").exit_code == 0
+
+
 def test_what_no_document_holds_is_not_answered(run: Run) -> None:
     answer = ask(run, "Who won the chess world championship in 1972?")
     assert (answer["kind"], answer["citations"]) == ("abstention", [])
