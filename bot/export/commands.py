@@ -99,7 +99,7 @@ def summary(frozen: Frozen) -> str:
     help="All raters have agreed that their ratings are learned from; without it they are not.",
 )
 def import_ratings(folder: Path, consented: bool) -> None:
-    r"""Bring ratings from elsewhere into the log.
+    """Bring ratings from elsewhere into the log.
 
     FOLDER holds `ratings.jsonl`, plain or gzipped, with one answered question a line:
 
@@ -124,7 +124,7 @@ def import_ratings(folder: Path, consented: bool) -> None:
     Only question and ratings must be there. A rating may also be a bare value or word, and texts
     may stand in a list `explanations` beside. `corpus.jsonl` {_id, title, text} is as BEIR has it.
     Importing a folder again adds only what is new.
-    """
+    """  # noqa: D301 - click wants the very character \b
     from datetime import UTC, datetime
 
     from bot.export import ratings

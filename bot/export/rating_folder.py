@@ -108,12 +108,9 @@ def _object(where: str, line: str) -> dict[str, Any]:
 
 def _scale(rows: Iterable[tuple[str, dict[str, Any]]]) -> range | None:
     """1 to 4 if any rating of the file is above 1: then 1 and 2 are bad. None for -1 and 1."""
-    numbers = {
-        value
-        for _, row in rows
-        for rating in row.get("ratings") or ()
-        if isinstance(value := _raw(rating), int)
-    }
+    given = (row.get("ratings") for _, row in rows)
+    values = (_raw(each) for ratings in given if isinstance(ratings, list) for each in ratings)
+    numbers = {value for value in values if isinstance(value, int)}
     return range(1, 5) if max(numbers, default=1) > 1 else None
 
 

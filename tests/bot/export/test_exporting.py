@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.export.exporting import export_log, read_questions
+from bot.export.ratings import import_ratings
+from bot.export.records import Policy
+from bot.store.database import Database
+from retrieval.errors import DataError, IndexNotFoundError
+from retrieval.examples import read_examples
+from retrieval.indexing import update_index
+from retrieval.settings import Settings
+from tests.bot.export.test_rating_folder import ROW, folder_of
+from tests.bot.export.test_ratings import NOW, questions
+from tests.retrieval.word_embedder import WordEmbedder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database)
+    yield database
+    database.close()
+
+
+def rated(folder: Path, database: Database) -> None:
+    folder.mkdir()
+    rows = [ROW | {"question": question, "ratings": [1, 1]} for question in questions()]
+    import_ratings(folder_of(folder, *rows), database, is_consented=True, now=NOW)
+
+
+def test_the_same_log_is_exported_under_the_same_hash(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    rated(tmp_path / "rated", database)
+    first, frozen = export_log(settings, database, WordEmbedder(), policy=Policy())
+    again, _ = export_log(settings, database, WordEmbedder(), policy=Policy())
+    assert first == again == settings.dataset_folder / frozen.name
+    assert len(read_examples(first, "train")) + len(read_examples(first, "dev")) == 48
+
+
+def test_reserved_questions_are_not_trained_on_now_or_later(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    rated(tmp_path / "rated", database)
+    reserved = questions()[:5]
+    embedder = WordEmbedder()
+    export_log(settings, database, embedder, policy=Policy(), reserved=reserved)
+    folder, frozen = export_log(settings, database, embedder, policy=Policy())
+    trained = read_examples(folder, "train") + read_examples(folder, "dev")
+    assert not {example.question for example in trained} & set(reserved)
+    assert frozen.excluded["held_out_cluster"] == 10
+
+
+def test_before_anybody_rated_anything_documents_make_questions(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for subject in ("leave", "travel", "parking", "laptops"):
+        text = f"# {subject.title()}\n\nPlease ask the {subject} desk about {subject} in advance.\n"
+        (docs / f"{subject}.md").write_text(text)
+    update_index((docs,), settings, WordEmbedder())
+    folder, frozen = export_log(settings, database, WordEmbedder(), policy=Policy(), synthetic=3)
+    assert [each.source for each in read_examples(folder, "train")] == ["synthetic"] * 3
+    assert frozen.splits["held-out"] == []
+
+
+def test_questions_cannot_be_made_from_nothing(settings: Settings, database: Database) -> None:
+    with pytest.raises(IndexNotFoundError):
+        export_log(settings, database, WordEmbedder(), policy=Policy(), synthetic=3)
+
+
+def test_a_file_of_reserved_questions_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "queries.jsonl"
+    path.write_text(json.dumps({"_id": "1", "text": "Who?"}) + '\n{"question": "What?"}\n')
+    assert read_questions(path) == ["Who?", "What?"]
+    path.write_text("{}\n")
+    with pytest.raises(DataError, match="line 1"):
+        read_questions(path)

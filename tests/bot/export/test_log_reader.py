@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bot.export.log_reader import read_log
+from bot.store.channels import ChannelConfig, Channels
+from bot.store.database import Database
+from bot.store.log import ConversationLog, Turn, Vote
+from retrieval.records import Answer
+from tests.fakes import SentenceAnswerer
+
+NOON = "2026-01-05T12:00:00+00:00"
+
+
+def said(
+    question: str = "How many days of leave?", n: int = 1, answer: Answer | None = None, **v: Any
+) -> Turn:
+    answer = answer or SentenceAnswerer().answer(question)
+    values: dict[str, Any] = {"channel": "C1", "asker": "U1", "messages": (f"{n}.5",)}
+    return Turn(
+        answer=answer,
+        event_id=f"Ev{n}",
+        team="T1",
+        thread_ts="1.0",
+        audience=frozenset({"public"}),
+        created=f"2026-01-0{n}T12:00:00+00:00",
+        **values | v,
+    )
+
+
+def test_a_turn_is_read_with_what_it_cited(database: Database) -> None:
+    one = said()
+    ConversationLog(database).add(one)
+    (turn,) = read_log(database).turns
+    assert turn.id == one.answer.id
+    assert [shown.is_cited for shown in turn.passages] == [True, False, False]
+    assert turn.cited[0].content_hash == one.answer.hits[0].passage.content_hash
+    assert (turn.is_private, turn.is_imported) == (False, False)
+
+
+def test_direct_messages_and_answers_that_only_the_asker_saw_are_private(
+    database: Database,
+) -> None:
+    log = ConversationLog(database)
+    log.add(said(n=1, channel="D1"))
+    log.add(said(n=2, messages=()))
+    assert [turn.is_private for turn in read_log(database).turns] == [True, True]
+
+
+def test_a_follow_up_is_read_with_those_who_asked_before(database: Database) -> None:
+    log = ConversationLog(database)
+    log.add(said(n=1, asker="U1"))
+    follow_up = replace(SentenceAnswerer().answer("And interns?"), query="Leave? And interns?")
+    log.add(said(n=2, asker="U2", answer=follow_up))
+    _, turn = read_log(database).turns
+    assert turn.question == "Leave? And interns?"
+    assert turn.earlier_askers == {"U1"}
+
+
+def test_votes_experts_and_consent_are_read(database: Database) -> None:
+    log, one = ConversationLog(database), said()
+    log.add(one)
+    log.vote(Vote(one.answer.id, "U2", 1, "button", "Ev9", NOON))
+    log.vote(Vote(one.answer.id, "U2", 1, "button", "Ev10", NOON, is_withdrawn=True))
+    Channels(database).set("C1", ChannelConfig(experts=("U3",)), by="U0")
+    database.connection.table("people").insert({"person": "U1", "may_learn": 1})
+    read = read_log(database)
+    assert [event.is_withdrawn for event in read.events] == [False, True]
+    assert read.is_expert("U3", "C1")
+    assert not read.is_expert("U3", "C2")
+    assert read.may_use("U1", one.answer.id)
+    assert not read.may_use("U2", one.answer.id)
+
+
+def reason(turn: Turn, **values: Any) -> dict[str, Any]:
+    row = {"turn_id": turn.answer.id, "person": "U2", "reason": "wrong", "answer": "28 days."}
+    return row | {"content_hash": "", "at": NOON} | values
+
+
+def review(turn_id: str | None, **values: Any) -> dict[str, Any]:
+    row = {
+        "event_id": "Ev8",
+        "turn_id": turn_id,
+        "question": "How many days?",
+        "language": "en",
+        "answer": "28 days.",
+        "content_hash": "abc",
+        "audience": '["public"]',
+        "channel": "C1",
+        "author": "U2",
+        "state": "approved",
+        "created": NOON,
+    }
+    return row | values
+
+
+def test_a_users_correction_is_gold_once_it_is_approved(database: Database) -> None:
+    one, db = said(), database.connection
+    ConversationLog(database).add(one)
+    db.table("reasons").insert(reason(one))
+    read = read_log(database)
+    assert [(c.answer, c.is_gold) for c in read.corrections] == [("28 days.", False)]
+    assert [each.code for each in read.reasons] == ["wrong"]
+    db.table("reviews").insert(review(one.answer.id))
+    last = read_log(database).corrections[-1]
+    assert (last.is_gold, last.passages, last.author) == (True, ("abc",), "U2")
+
+
+def test_an_experts_correction_is_gold_unless_it_was_rejected(database: Database) -> None:
+    one, db = said(), database.connection
+    ConversationLog(database).add(one)
+    Channels(database).set("C1", ChannelConfig(experts=("U2",)), by="U0")
+    db.table("reasons").insert(reason(one))
+    assert read_log(database).corrections[0].is_gold
+    db.table("reviews").insert(review(one.answer.id, state="rejected"))
+    assert not read_log(database).corrections[0].is_gold
+
+
+def test_an_approved_answer_to_a_question_of_nobody_to_the_bot_is_a_turn(
+    database: Database,
+) -> None:
+    database.connection.table("reviews").insert(review(None))
+    read = read_log(database)
+    assert [turn.question for turn in read.turns] == ["How many days?"]
+    assert read.corrections[0].turn_id == read.turns[0].id

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.export.building import Corpus, build
+from bot.export.freezing import Frozen
+from bot.export.log_reader import imported_passages, read_log
+from bot.export.ratings import ImportReport, import_ratings
+from bot.export.records import Policy
+from bot.store.database import Database
+from tests.bot.export.test_rating_folder import ROW, folder_of
+from tests.retrieval.word_embedder import WordEmbedder
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def questions(count: int = 24) -> list[str]:
+    """Questions that are not alike."""
+    return [f"{chr(97 + n) * 5} or {chr(98 + n) * 4}?" for n in range(count)]
+
+
+def exported(database: Database) -> Frozen:
+    passages = imported_passages(database)
+    corpus = Corpus(passages, frozenset(passages))
+    return build(read_log(database), corpus, WordEmbedder(), policy=Policy())
+
+
+def imported(folder: Path, database: Database, *, is_consented: bool = True) -> ImportReport:
+    return import_ratings(folder, database, is_consented=is_consented, now=NOW)
+
+
+def test_imported_ratings_are_exported_like_any_others(tmp_path: Path, database: Database) -> None:
+    rows = [ROW | {"question": question, "ratings": [1, 1]} for question in questions()]
+    report = imported(folder_of(tmp_path, *rows), database)
+    assert report == ImportReport(turns=24, known=0, votes=48, passages=1)
+    splits = exported(database).splits
+    assert {d.example.kind for d in splits["train"]} == {"pair", "judgement"}
+    assert {d.example.source for d in splits["train"]} == {"imported"}
+
+
+def test_importing_again_adds_only_what_is_new(tmp_path: Path, database: Database) -> None:
+    imported(folder_of(tmp_path, ROW), database)
+    more = folder_of(tmp_path, ROW, ROW | {"question": "Who?"})
+    assert imported(more, database) == ImportReport(turns=1, known=1, votes=1, passages=1)
+
+
+def test_without_consent_nothing_is_learned(tmp_path: Path, database: Database) -> None:
+    imported(folder_of(tmp_path, ROW), database, is_consented=False)
+    assert exported(database).excluded == {"no_consent": 1}
+
+
+def test_test_rows_are_never_trained_on(tmp_path: Path, database: Database) -> None:
+    rows = [
+        ROW | {"question": question, "split": "test", "ratings": [1, 1]} for question in questions()
+    ]
+    imported(folder_of(tmp_path, *rows), database)
+    found = exported(database)
+    assert not any(found.splits.values())
+    assert set(found.excluded) <= {"held_out_unapproved", "duplicate"}
+
+
+def test_what_experts_approved_of_test_rows_is_held_out(tmp_path: Path, database: Database) -> None:
+    expert = {"rater": "ada", "value": 1, "is_expert": True}
+    imported(folder_of(tmp_path, ROW | {"split": "test", "ratings": [expert]}), database)
+    splits = exported(database).splits
+    assert {d.example.kind for d in splits["held-out"]} == {"pair", "judgement"}
+    assert splits["train"] == []
+
+
+def test_a_correction_by_an_expert_is_gold(tmp_path: Path, database: Database) -> None:
+    better = {"text": "It is 26.", "is_expert": True}
+    row = ROW | {"answer": "It is 20.", "ratings": [-1], "correction": better}
+    imported(folder_of(tmp_path, row), database)
+    kinds = {d.example.kind: d.example for d in exported(database).splits["train"]}
+    assert set(kinds) == {"answer", "preference"}
+    assert kinds["preference"].answer == "It is 26."
