@@ -224,7 +224,7 @@ def _controls(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]
     offers = [
         (WHY, strings.why, bool(answer.citations)),
         (SHARE, strings.share, frame.is_private),
-        (KEEP, strings.keep, frame.is_private),
+        (KEEP, strings.keep, frame.is_private and answer.kind == "answer"),
         (ASK_EXPERT, strings.ask_expert, _may_escalate(answer, frame)),
         (DELETE, strings.delete, not frame.is_private),
     ]

@@ -1,0 +1,219 @@
+"""What Whimbrel looks like in Slack, as text: `python -m examples.threads`.
+
+It reads the sample handbook, starts the bot against a Slack on localhost, asks, follows up and
+clicks, and prints every thread as people would see it. With WHIMBREL_GENERATOR=none the documents
+are quoted, which takes seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import SecretStr
+
+from bot.commands import make_reindexer
+from bot.service import Bot
+from bot.settings import SlackSettings
+from bot.store.channels import ChannelConfig
+from examples.rendering import Json, render, render_view
+from retrieval.answering import load_answerer
+from retrieval.embedding import Embedder
+from retrieval.holdings import Holdings
+from retrieval.indexing import update_index
+from retrieval.library import Library
+from retrieval.settings import Settings, load_settings
+from tests.slack_server import (
+    APP_TOKEN,
+    BOT_TOKEN,
+    BOT_USER,
+    TEAM,
+    SlackServer,
+    direct_message,
+    event,
+    mention,
+    slash,
+)
+
+HANDBOOK = Path(__file__).parent / "handbook"
+NAMES = {"U1": "Mara", "U2": "林晓", "U7": "Ines", BOT_USER: "Whimbrel"}
+CHANNELS = {"C1": "#people", "D1": "Mara's messages with Whimbrel", "D2": "林晓与 Whimbrel 的私信"}
+
+
+class Stage:
+    """A workspace with the bot in it, and what people do there."""
+
+    def __init__(self, slack: SlackServer, bot: Bot) -> None:
+        self._slack = slack
+        self._bot = bot
+        self._ids = count(1)
+        self._done = 0
+
+    async def mention(self, text: str, *, thread_ts: str | None = None) -> Json:
+        """Ask in the channel; the answer."""
+        return await self._asked("C1", mention(text, **self._times(thread_ts)))
+
+    async def write(self, text: str, *, user: str) -> Json:
+        """Ask in a direct message; the answer."""
+        channel = user.replace("U", "D", 1)
+        return await self._asked(channel, direct_message(text, user=user, **self._times(None)))
+
+    async def ask(self, text: str) -> Json:
+        """Ask with /ask; the answer."""
+        url = self._slack.response_url("ask")
+        body = slash("/ask", text, trigger_id=f"T{next(self._ids)}", url=url)
+        await self._deliver(body)
+        return self._slack.responses["ask"][-1]
+
+    async def click(self, message: Json, action_id: str, *, kind: str = "button") -> None:
+        """Click on a button of a message in the channel."""
+        await self._deliver(
+            {
+                "type": "block_actions",
+                "team": {"id": TEAM},
+                "user": {"id": "U1"},
+                "channel": {"id": "C1"},
+                "trigger_id": f"T{next(self._ids)}",
+                "response_url": self._slack.response_url("click"),
+                "container": {"message_ts": message.get("ts"), "is_ephemeral": "ts" not in message},
+                "message": message if "ts" in message else None,
+                "actions": [
+                    {"type": kind, "action_id": action_id, "value": _value(message, action_id)}
+                ],
+            }
+        )
+
+    def latest(self, channel: str) -> Json:
+        """The bot's latest message in a channel."""
+        return self._slack.posted(channel)[-1]
+
+    def modal(self) -> Json:
+        """The modal that was opened last, as it is now."""
+        return list(self._slack.views.values())[-1]
+
+    def _times(self, thread_ts: str | None) -> dict[str, str]:
+        times = {"ts": f"16000000{next(self._ids):02d}.000001"}
+        return times if thread_ts is None else times | {"thread_ts": thread_ts}
+
+    async def _asked(self, channel: str, message: Json) -> Json:
+        self._slack.messages[channel].append(message)
+        await self._deliver(event(message, f"Ev{next(self._ids)}"))
+        return self.latest(channel)
+
+    async def _deliver(self, body: Json) -> None:
+        await self._slack.deliver(body)
+        self._done += 1
+        while self._bot.inbox.counts() != {"done": self._done}:
+            await self._bot.worker.next_change.wait()
+
+
+def _value(message: Json, action_id: str) -> str:
+    for block in message["blocks"]:
+        for element in block.get("elements", ()):
+            if element.get("action_id") == action_id:
+                button = element.get("negative_button", element)
+                return str(button["value"])
+    raise LookupError(f"the message has no button {action_id}")
+
+
+def say(who: str, text: str, *, depth: int = 0) -> None:
+    """Print what a person writes or does."""
+    click.echo(f"{'    ' * depth}{click.style(who, bold=True)}  {text}")
+
+
+def show(lines: list[str], *, who: str = "Whimbrel", depth: int = 1) -> None:
+    """Print what appears."""
+    click.echo(f"{'    ' * depth}{click.style(who, bold=True)}")
+    for line in lines:
+        click.echo(f"{'    ' * depth}  {line}".rstrip())
+    click.echo()
+
+
+async def play(stage: Stage) -> None:
+    """Ask, follow up and click, and print what is to be seen."""
+
+    def answered(message: Json, *, who: str = "Whimbrel") -> None:
+        show(render(message, NAMES), who=who)
+
+    heading("#people: a mention, and a follow-up in its thread")
+    question = "How many days of annual leave do I get?"
+    say("Mara", f"@Whimbrel {question}")
+    first = await stage.mention(question)
+    answered(first)
+    more = "And how many of them can I carry over?"
+    say("Mara", f"@Whimbrel {more}", depth=1)
+    answered(await stage.mention(more, thread_ts=first["thread_ts"]))
+
+    heading("Mara clicks on “Why this answer?”")
+    await stage.click(first, "why_answer")
+    show(render_view(stage.modal(), NAMES), who="a modal opens")
+
+    heading("#people: nothing in the documents")
+    question = "What is the wifi password of the Lisbon office?"
+    say("Mara", f"@Whimbrel {question}")
+    answered(abstention := await stage.mention(question))
+    say("Mara", "clicks on “Ask an expert”", depth=1)
+    await stage.click(abstention, "ask_expert")
+    answered(stage.latest("C1"))
+
+    heading("#people: /ask, for Mara's eyes only, then shared")
+    question = "By which day of the month must I hand in an expense claim?"
+    say("Mara", f"/ask {question}")
+    private = await stage.ask(question)
+    answered(private, who="Whimbrel (only Mara sees this)")
+    say("Mara", "clicks on “Share here”")
+    await stage.click(private, "share_answer")
+    answered(stage.latest("C1"))
+
+    heading("林晓与 Whimbrel 的私信")
+    question = "电脑丢失后要在多长时间内报告？"
+    say("林晓", question)
+    answered(await stage.write(question, user="U2"))
+
+
+def heading(text: str) -> None:
+    """Print what comes next."""
+    click.secho(f"── {text} " + "─" * max(0, 90 - len(text)), fg="cyan")
+
+
+async def perform(settings: Settings, on_progress: Callable[[str], None]) -> None:
+    """Load everything, start the bot, play, and stop it."""
+    embedder = Embedder.load(settings, on_progress=on_progress)
+    library = Library(settings, embedder)
+    update_index([HANDBOOK], settings, embedder)
+    answerer = load_answerer(settings, library=library, on_progress=on_progress)
+    holdings = Holdings(library, answerer.generator.id if answerer.generator else "none")
+    async with SlackServer() as slack:
+        slack_settings = SlackSettings(
+            bot_token=SecretStr(BOT_TOKEN),
+            app_token=SecretStr(APP_TOKEN),
+            api_url=slack.api_url,
+            health_port=0,
+        )
+        reindexer = make_reindexer(settings, embedder)
+        bot = Bot(slack_settings, settings.database, answerer, reindexer, holdings)
+        async with bot:
+            bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")
+            await play(Stage(slack, bot))
+
+
+def main() -> None:
+    """Print the threads, leaving the index and the log of the working folder alone."""
+    logging.basicConfig(level=logging.ERROR)
+    settings = load_settings()
+    settings.models_folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        (home / "models").symlink_to(settings.models_folder.resolve())
+        values: dict[str, Any] = {"home": home}
+        asyncio.run(perform(settings.model_copy(update=values), lambda _: None))
+
+
+if __name__ == "__main__":
+    main()
