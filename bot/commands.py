@@ -52,13 +52,17 @@ def make_reindexer(settings: Settings, embedder: Embedder) -> Reindexer:
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
     import asyncio
 
+    from bot.feedback.shelf import LibraryShelf
     from bot.service import Bot, run_until_stopped
     from retrieval.holdings import Holdings
 
     answerer = await asyncio.to_thread(_load, settings)
     reindexer = make_reindexer(settings, answerer.library.embedder)
     holdings = Holdings(answerer)
-    bot = Bot(slack, settings.database, answerer, reindexer, holdings, host=host, port=port)
+    shelf = LibraryShelf(answerer)
+    bot = Bot(
+        slack, settings.database, answerer, reindexer, holdings, shelf, host=host, port=port
+    )
     await run_until_stopped(bot)
 
 

@@ -32,8 +32,10 @@ from bot.admin.people import People
 from bot.admin.reindex import Reindexer
 from bot.asking.asking import Asking
 from bot.asking.audience import Audiences
+from bot.asking.conversations import Conversations
 from bot.asking.questions import Answerer
-from bot.feedback.ratings import RatingHandler
+from bot.feedback.feedback import Feedback
+from bot.feedback.shelf import Shelf
 from bot.feedback.signals import Signals
 from bot.incoming.app import build_app
 from bot.incoming.hearing import Hearing
@@ -69,6 +71,7 @@ class Bot:
         answerer: Answerer,
         reindexer: Reindexer,
         holdings: Holdings,
+        shelf: Shelf,
         *,
         host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
         port: int = 3000,
@@ -82,6 +85,7 @@ class Bot:
         self._answerer = answerer
         self._reindexer = reindexer
         self._holdings = holdings
+        self._shelf = shelf
         self._host = host
         self._grace_s = grace_s
         self._retry_s = retry_s
@@ -133,7 +137,10 @@ class Bot:
             bot_user=bot_user,
             signing_secret=_secret(self.settings.signing_secret),
             concerns_us=Hearing(self._database, self.channels).concerns_us,
-            emoji={self.settings.ask_emoji.strip(":"): "pointed"},
+            emoji={
+                self.settings.ask_emoji.strip(":"): "pointed",
+                self.settings.proposal_emoji.strip(":"): "review",
+            },
             on_accepted=self.worker.wake,
         )
         await self._open_door(stack, app, client)
@@ -160,7 +167,24 @@ class Bot:
     ) -> None:
         stop = threading.Event()
         threads = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="answer")
+        background = ThreadPoolExecutor(1, thread_name_prefix="recheck")
         people = People(self.settings, client)
+        feedback = Feedback(
+            self.settings,
+            self.inbox,
+            self.log,
+            outbox,
+            people,
+            Audiences(self.settings, client),
+            Conversations(client, bot_user=bot_user),
+            self._answerer,
+            self._shelf,
+            bot_user,
+            background,
+            stop,
+            wake=lambda: self.worker.wake(),
+        )
+        self.rechecker = feedback.rechecker()
         asking = Asking(
             self.settings,
             self.inbox,
@@ -168,7 +192,7 @@ class Bot:
             self.channels,
             outbox,
             people,
-            self._answerer,
+            feedback.curated_answerer(),
             client,
             streamer,
             session,
@@ -180,7 +204,7 @@ class Bot:
             self.inbox,
             {
                 **asking.handlers(),
-                "vote": RatingHandler(self.inbox, self.log),
+                **feedback.handlers(self.rechecker),
                 "card": CardHandler(
                     self.inbox,
                     Cards(self._database),
@@ -195,18 +219,23 @@ class Bot:
             retry_s=self._retry_s,
         )
 
+        rechecking = asyncio.create_task(self.rechecker.run())
+
         async def end() -> None:
+            rechecking.cancel()
             await self.worker.stop(grace_s=self._grace_s, on_grace_over=stop.set)
             await asyncio.to_thread(threads.shutdown)
+            await asyncio.to_thread(background.shutdown)
 
         stack.push_async_callback(end)
         self.worker.start(
             (
                 Lane(("question",), self.settings.workers),
                 Lane(("reindex",), 2),  # the second is told of the first
-                Lane(("refusal", "overheard", "pointed", "prompts", "change", "vote"), 4),
+                Lane(("refusal", "overheard", "pointed", "prompts", "change"), 4),
                 # Modals must open within seconds of the click; who presses stop wants it now.
-                Lane(("command", "config", "card", "review", "home", "stop"), 4),
+                Lane(("command", "config", "card", "stop"), 4),
+                Lane(("vote", "review", "home"), 4),
             )
         )
 

@@ -51,6 +51,12 @@ class SlackSettings(BaseSettings):
     admins: tuple[str, ...] = Field(
         default=(), description="ids of people who may use /whimbrel reindex"
     )
+    experts: tuple[str, ...] = Field(
+        default=(), description="ids of people who approve answers, besides admins"
+    )
+    proposal_emoji: str = Field(
+        default="jigsaw", description="a reaction that proposes a message as an answer"
+    )
     channel_audiences: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="private channel id to the labels it may read"
     )

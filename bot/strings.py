@@ -113,6 +113,63 @@ class Strings:
     config_threshold_wrong: str
     config_sources_wrong: str
 
+    why_bad_title: str
+    why_bad_intro: str
+    why_bad: str
+    reasons: Mapping[str, str]
+    right_answer: str
+    right_document: str
+    no_document: str
+    other_document: str
+    modal_send: str
+    modal_skip: str
+    why_bad_note: str
+    why_bad_button: str
+    proposed: str
+    no_question_here: str
+    edit_title: str
+    edit_question: str
+    edit_answer: str
+    approve: str
+    edit: str
+    reject: str
+    review_approved: str
+    review_rejected: str
+    review_taken: str
+    review_gone: str
+    review_too_late: str
+    queue_title: str
+    queue_intro: str
+    queue_empty: str
+    queue_more: str
+    queue_document: str
+    proposal_sources: Mapping[str, str]
+    home_questions: str
+    home_no_questions: str
+    home_votes: str
+    home_rated_good: str
+    home_rated_bad: str
+    home_is_fixed: str
+    home_fixed: str
+    home_ask_again: str
+    home_privacy: str
+    learning_on: str
+    learning_off: str
+    learn_start: str
+    learn_stop: str
+    notify_unset: str
+    notify_on: str
+    notify_off: str
+    notify_start: str
+    notify_stop: str
+    forget_intro: str
+    forget: str
+    forget_sure: str
+    forget_what: str
+    forgotten: str
+    fixed_news: str
+    fixed_unsaid: str
+
 
 ENGLISH = Strings(
     looking="Looking through the documents…",
@@ -274,6 +331,81 @@ ENGLISH = Strings(
     "Please try once more.",
     config_threshold_wrong="A number between 0 and 1, please.",
     config_sources_wrong="At most 50 lines, please.",
+    why_bad_title="What was wrong?",
+    why_bad_intro="Your rating is saved. If you tell more, an expert looks at it and may give the "
+    "right answer to others too. Everything here may be left empty.",
+    why_bad="What is wrong with the answer?",
+    reasons={
+        "wrong": "It is wrong",
+        "incomplete": "It is incomplete",
+        "outdated": "It is outdated",
+        "wrong_source": "It is from the wrong document",
+        "not_understood": "It is about something else",
+        "tone": "I do not like its tone",
+    },
+    right_answer="What is the right answer?",
+    right_document="Which document holds it?",
+    no_document="None of these",
+    other_document="Another document",
+    modal_send="Send",
+    modal_skip="Cancel",
+    why_bad_note="Thank you for the rating. What was wrong with the answer?",
+    why_bad_button="Tell me what was wrong",
+    proposed="Thank you. An expert will look at this answer; once it is approved I give it too.",
+    no_question_here="I see no question here that this could be the answer to.",
+    edit_title="Edit and approve",
+    edit_question="Question",
+    edit_answer="Answer",
+    approve="Approve",
+    edit="Edit",
+    reject="Reject",
+    review_approved="Approved: I give this answer from now on.",
+    review_rejected="Rejected: I do not give this answer.",
+    review_taken="Somebody else was faster and has decided this one already.",
+    review_gone="This proposal is not there any more, or not for you to decide.",
+    review_too_late="Slack did not let me open the window in time. Please click again.",
+    queue_title="Answers to review",
+    queue_intro="What you approve I answer at once to who asks the same.",
+    queue_empty="Nothing is waiting for you.",
+    queue_more="{count} more are waiting.",
+    queue_document="Document: {name}",
+    proposal_sources={
+        "correction": "Correction of an answer of mine",
+        "proposal": "Somebody's message, marked as an answer",
+        "accepted": "A reply that the asker accepted",
+    },
+    home_questions="Your questions",
+    home_no_questions="You have not asked me anything yet. Write to me in Messages, mention me in "
+    "a channel, or use `/ask`.",
+    home_votes="👍 {good} 👎 {bad}",
+    home_rated_good="you: 👍",
+    home_rated_bad="you: 👎",
+    home_is_fixed="answered better since",
+    home_fixed="Fixed since",
+    home_ask_again="There is a better answer now. Please ask again where you asked before.",
+    home_privacy="You and your data",
+    learning_on="*Learning:* what you ask and rate may be used to make me better.",
+    learning_off="*Learning:* what you ask and rate is not used to make me better.",
+    learn_start="Allow it",
+    learn_stop="Stop allowing it",
+    notify_unset="*News:* you hear from me when an expert answers a question that you rated "
+    "as bad.",
+    notify_on="*News:* you hear from me when a question that you rated as bad is answered better.",
+    notify_off="*News:* I do not write to you about questions that you rated.",
+    notify_start="Tell me of everything that gets better",
+    notify_stop="Tell me nothing",
+    forget_intro="*Forget me:* I delete your questions, my answers to them, your ratings and what "
+    "you wrote about them. Approved answers stay, without your name. Messages in Slack stay.",
+    forget="Forget me",
+    forget_sure="Forget you?",
+    forget_what="Your questions, ratings, reasons and open proposals are deleted for good, and "
+    "your choices here are as at the beginning.",
+    forgotten="Done. I have deleted {questions} questions, {votes} ratings and {proposals} open "
+    "proposals of yours, and nothing that is left names you.",
+    fixed_news="You were not happy with my answer to this question:\n>{question}\n"
+    "There is a better one now:\n{answer}",
+    fixed_unsaid="You were not happy with my answer to this question:\n>{question}\n"
+    "There is a better one now. Please ask again where it was asked.",
 )
 
 CHINESE = Strings(
@@ -421,6 +553,77 @@ CHINESE = Strings(
     config_too_late="时间过长，Slack 没有让我打开设置。请再试一次。",
     config_threshold_wrong="请填写 0 到 1 之间的数字。",
     config_sources_wrong="最多 50 行。",
+    why_bad_title="哪里不对？",
+    why_bad_intro="您的评价已保存。如果您愿意多说几句，专家会查看，并可能把正确答案也提供给其他人。"
+    "以下各项都可以留空。",
+    why_bad="这个回答有什么问题？",
+    reasons={
+        "wrong": "内容有误",
+        "incomplete": "不完整",
+        "outdated": "已过时",
+        "wrong_source": "引用了错误的文档",
+        "not_understood": "没有理解问题",
+        "tone": "语气不合适",
+    },
+    right_answer="正确的答案是什么？",
+    right_document="正确答案在哪个文档里？",
+    no_document="都不是",
+    other_document="其他文档",
+    modal_send="发送",
+    modal_skip="取消",
+    why_bad_note="感谢您的评价。这个回答哪里不对？",
+    why_bad_button="告诉我哪里不对",
+    proposed="谢谢。专家会查看这个答案；批准之后，我也会这样回答。",
+    no_question_here="我没有看到这条消息所回答的问题。",
+    edit_title="修改并批准",
+    edit_question="问题",
+    edit_answer="答案",
+    approve="批准",
+    edit="修改",
+    reject="拒绝",
+    review_approved="已批准：从现在起我会给出这个答案。",
+    review_rejected="已拒绝：我不会给出这个答案。",
+    review_taken="其他人更快一步，已经处理了这一条。",
+    review_gone="这条建议已不存在，或不由您处理。",
+    review_too_late="Slack 没有让我及时打开窗口，请再点一次。",
+    queue_title="待审核的答案",
+    queue_intro="您批准的答案，我会立即用来回答同样的问题。",
+    queue_empty="没有等待您处理的内容。",
+    queue_more="还有 {count} 条在等待。",
+    queue_document="文档：{name}",
+    proposal_sources={
+        "correction": "对我的回答的更正",
+        "proposal": "被标记为答案的消息",
+        "accepted": "提问者采纳的回复",
+    },
+    home_questions="您的提问",
+    home_no_questions="您还没有向我提过问题。可以在“消息”中写给我，在频道里提及我，或使用 `/ask`。",
+    home_votes="👍 {good} 👎 {bad}",
+    home_rated_good="您：👍",
+    home_rated_bad="您：👎",
+    home_is_fixed="现在有了更好的答案",
+    home_fixed="后来改进的回答",
+    home_ask_again="现在有了更好的答案，请在原来提问的地方再问一次。",
+    home_privacy="您与您的数据",
+    learning_on="*学习：*您的提问和评价可以用来改进我。",
+    learning_off="*学习：*您的提问和评价不会用来改进我。",
+    learn_start="允许",
+    learn_stop="不再允许",
+    notify_unset="*通知：*当专家回答了您评价为不好的问题时，我会告诉您。",
+    notify_on="*通知：*当您评价为不好的问题有了更好的答案时，我会告诉您。",
+    notify_off="*通知：*我不会就您评价过的问题给您发消息。",
+    notify_start="有任何改进都告诉我",
+    notify_stop="不要告诉我",
+    forget_intro="*忘记我：*我会删除您的提问、我对它们的回答、您的评价以及您写下的意见。"
+    "已批准的答案会保留，但不再有您的名字。Slack 里的消息会保留。",
+    forget="忘记我",
+    forget_sure="要忘记您吗？",
+    forget_what="您的提问、评价、意见和未处理的建议将被永久删除，这里的选择也会恢复到最初的状态。",
+    forgotten="完成。我已删除您的 {questions} 个提问、{votes} 个评价和 {proposals} 条未处理的建议，"
+    "留下的内容不再提到您。",
+    fixed_news="您曾对我就这个问题的回答不满意：\n>{question}\n现在有了更好的答案：\n{answer}",
+    fixed_unsaid="您曾对我就这个问题的回答不满意：\n>{question}\n"
+    "现在有了更好的答案，请在原来提问的地方再问一次。",
 )
 
 

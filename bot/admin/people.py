@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.outgoing.outbox import reached
@@ -45,3 +46,13 @@ class People:
     def strings_of(self, user: str) -> Strings:
         """The words of a person's language as far as it is known, without asking Slack."""
         return self._known[user][2] if user in self._known else strings_for("en")
+
+    async def name(self, user: str) -> str | None:
+        """What a person is called; None where Slack does not say."""
+        try:
+            info = (await reached(self._client.users_info(user=user)))["user"]
+        except SlackApiError:
+            return None
+        profile = info.get("profile") or {}
+        name = profile.get("display_name") or info.get("real_name") or info.get("name")
+        return str(name) if name else None

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.incoming.payloads import Question
-from bot.outgoing.outbox import reason
+from bot.outgoing.outbox import reached, reason
 from bot.settings import SlackSettings
 from retrieval.records import PUBLIC
 
@@ -18,6 +18,18 @@ logger = logging.getLogger(__name__)
 
 REMEMBERED_S = 300.0
 """A private channel can be made public or shared; it is asked about again after this time."""
+
+_PLACE = "in:"
+
+
+def place(channel: str) -> str:
+    """The label of what was said in a conversation and is for those who are in it."""
+    return f"{_PLACE}{channel}"
+
+
+def of_documents(audience: frozenset[str]) -> frozenset[str]:
+    """The labels that documents can have."""
+    return frozenset(label for label in audience if not label.startswith(_PLACE))
 
 
 class Audiences:
@@ -45,6 +57,21 @@ class Audiences:
         if granted and await self._is_private(channel):
             return frozenset({PUBLIC, *granted})
         return frozenset({PUBLIC})
+
+    async def place(self, channel: str) -> str | None:
+        """The label of a conversation whose words are not for everybody; None for a public one.
+
+        Raises:
+            SlackUnreachableError: If Slack does not say now which it is.
+        """
+        if channel.startswith("D"):
+            return place(channel)
+        try:
+            info = (await reached(self._client.conversations_info(channel=channel)))["channel"]
+        except SlackApiError as error:
+            # Slack names the scope that we lack by the kind of the conversation.
+            return None if error.response.get("needed") == "channels:read" else place(channel)
+        return place(channel) if info.get("is_private") or info.get("is_mpim") else None
 
     async def _is_private(self, channel: str) -> bool:
         is_private, until = self._private.get(channel, (False, 0.0))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+from bot.asking.audience import place
 from bot.asking.background import Background, Backgrounds
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import Progress
@@ -189,7 +190,7 @@ class QuestionHandler:
             self._answerer.answer,
             text,
             history=tuple(history),
-            audience=background.audience,
+            audience=background.audience | {place(job.channel)},
             sources=asked.config.sources,
             threshold=asked.config.threshold,
             language=asked.language,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.asking.audience import of_documents
 from bot.asking.questions import Answerer
 from bot.feedback.matching import SAME_WORDS, Likeness, is_same
 from bot.feedback.reviews import Review
@@ -192,7 +193,7 @@ class CuratedAnswerer:
             return self._answerer.answer(
                 question,
                 history=history,
-                audience=audience,
+                audience=of_documents(audience),
                 sources=sources,
                 threshold=threshold,
                 language=language,

@@ -12,9 +12,10 @@ from bot.store.database import Database
 from bot.store.log import utc
 
 ReasonKind = Literal[
-    "wrong", "incomplete", "outdated", "wrong_source", "not_understood", "tone", "none"
+    "wrong", "incomplete", "outdated", "wrong_source", "not_understood", "tone", ""
 ]
 REASONS: tuple[ReasonKind, ...] = get_args(ReasonKind)[:-1]
+"""What can be chosen; nothing need be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ def read_event(body: Body, *, bot_user: str, emoji: Mapping[str, Kind]) -> Deliv
             return _stop(body, event)
         case "app_home_opened" if event.get("tab") == "messages":
             return _delivery(body, event, "prompts", key=f"prompts:{event['user']}")
+        case "app_home_opened" if event.get("tab") == "home":
+            return _delivery(body, event, "home", key=f"home:{event['user']}")
     return None
 
 

@@ -17,6 +17,10 @@ ASK_ABOUT_MESSAGE = "ask_about_message"
 RUN = "run_"
 """Goes before the name of a sub-command of `/whimbrel` in the action id of its button."""
 SAVE_CONFIG = "save_config"
+TELL_REASON, REASON = "tell_reason", "reason"
+APPROVE_REVIEW, REJECT_REVIEW = "approve_review", "reject_review"
+EDIT_REVIEW, EDITED_REVIEW = "edit_review", "edited_review"
+SET_LEARNING, SET_NOTIFY, FORGET_ME = "set_learning", "set_notify", "forget_me"
 
 GESTURES: dict[str, Kind] = {
     FEEDBACK_ACTION: "vote",
@@ -32,6 +36,15 @@ GESTURES: dict[str, Kind] = {
     f"{RUN}models": "command",
     f"{RUN}report": "report",
     SAVE_CONFIG: "config",
+    TELL_REASON: "review",
+    REASON: "review",
+    APPROVE_REVIEW: "review",
+    REJECT_REVIEW: "review",
+    EDIT_REVIEW: "review",
+    EDITED_REVIEW: "review",
+    SET_LEARNING: "home",
+    SET_NOTIFY: "home",
+    FORGET_ME: "home",
 }
 """Action ids of buttons and callback ids of modals and shortcuts, and who handles them."""
 
@@ -103,4 +116,9 @@ def _selected(element: Body) -> str:
 
 def _rating(gesture: Gesture) -> Rating:
     verdict, _, turn_id = gesture.value.partition(":")
-    return Rating(value=1 if verdict == GOOD else -1, source="button", turn_id=turn_id)
+    return Rating(
+        value=1 if verdict == GOOD else -1,
+        source="button",
+        turn_id=turn_id,
+        trigger_id=gesture.trigger_id,
+    )

@@ -65,6 +65,7 @@ class Rating:
     is_withdrawn: bool = False
     turn_id: str | None = None
     ts: str | None = None
+    trigger_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

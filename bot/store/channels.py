@@ -73,3 +73,12 @@ class Channels:
             "SELECT channel FROM channels WHERE json_extract(config, '$.mode') = 'questions'"
         )
         return frozenset(row[0] for row in rows)
+
+    def expert_in(self, person: str) -> frozenset[str]:
+        """The channels for which a person is named as an expert."""
+        rows = self._database.connection.conn.execute(
+            "SELECT channel FROM channels, json_each(channels.config, '$.experts') AS expert"
+            " WHERE expert.value = ?",
+            (person,),
+        )
+        return frozenset(row[0] for row in rows)

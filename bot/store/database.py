@@ -75,6 +75,10 @@ class Database:
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
+    def purge(self) -> None:
+        """Let no file hold what was deleted or replaced, as far as readers allow it now."""
+        self.connection.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         """Wait for what `run` has begun, then close every thread's connection.
 
@@ -93,6 +97,7 @@ class Database:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # an acked question survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
         self._connections.append(connection)
         return sqlite_utils.Database(connection)
 

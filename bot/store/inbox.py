@@ -168,6 +168,15 @@ class Inbox:
         ).fetchone()
         return None if row[1] is None else (row[0], row[1])
 
+    def shows(self, channel: str, ts: str) -> bool:
+        """Whether a job that is not done shows its progress in this message."""
+        row = self.database.connection.conn.execute(
+            "SELECT 1 FROM inbox WHERE reply_channel = ? AND reply_ts = ?"
+            " AND state IN ('todo', 'doing')",
+            (channel, ts),
+        ).fetchone()
+        return row is not None
+
     def finish(self, job: Job) -> None:
         """Done. What was asked stays only in the log, in the transaction of the caller."""
         self._change(job, "state = 'done', payload = '{}'")

@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
 from bot.asking.questions import Answerer
+from bot.feedback.shelf import Shelf
 from bot.service import Bot
 from bot.settings import SlackSettings
-from tests.fakes import FolderReindexer, SentenceAnswerer, TwoGenerations
+from tests.fakes import FolderReindexer, SentenceAnswerer, SentenceShelf, TwoGenerations
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
 
 
@@ -57,6 +58,7 @@ class House:
         settings: SlackSettings | None = None,
         reindexer: Reindexer | None = None,
         holdings: Holdings | None = None,
+        shelf: Shelf | None = None,
         grace_s: float = 5.0,
     ) -> Bot:
         """A bot that is not started yet."""
@@ -66,6 +68,7 @@ class House:
             answerer or SentenceAnswerer(),
             reindexer or FolderReindexer(self.folder),
             holdings or TwoGenerations(),
+            shelf or SentenceShelf(),
             host="127.0.0.1",
             port=0,
             grace_s=grace_s,
@@ -81,10 +84,14 @@ class House:
         return bot
 
     async def start(
-        self, answerer: Answerer | None = None, *, settings: SlackSettings | None = None
+        self,
+        answerer: Answerer | None = None,
+        *,
+        settings: SlackSettings | None = None,
+        shelf: Shelf | None = None,
     ) -> Bot:
         """A bot that serves until the test ends."""
-        return await self.enter(self.bot(answerer, settings=settings))
+        return await self.enter(self.bot(answerer, settings=settings, shelf=shelf))
 
 
 @pytest.fixture

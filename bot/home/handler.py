@@ -1,0 +1,109 @@
+"""Shows App Home when it is opened, and does what people decide about themselves there."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from slack_sdk.errors import SlackApiError
+
+from bot.admin.people import People
+from bot.feedback.fixes import FIXED, Fixes
+from bot.feedback.notices import Notices
+from bot.feedback.preferences import PeoplesPreferences
+from bot.feedback.turns import LoggedTurn, Turns
+from bot.home.forgetting import Forgetting, Forgotten
+from bot.home.home import Home
+from bot.incoming.gestures import FORGET_ME, SET_LEARNING, SET_NOTIFY
+from bot.incoming.payloads import Gesture
+from bot.outgoing.cards import escape, notice
+from bot.outgoing.outbox import Outbox, SlackUnreachableError
+from bot.settings import SlackSettings
+from bot.store.inbox import Inbox, Job
+from retrieval.records import PUBLIC
+
+logger = logging.getLogger(__name__)
+
+
+class HomeHandler:
+    """Everything that concerns one person and happens in private."""
+
+    def __init__(
+        self,
+        settings: SlackSettings,
+        inbox: Inbox,
+        outbox: Outbox,
+        people: People,
+        home: Home,
+    ) -> None:
+        self._settings = settings
+        self._inbox = inbox
+        self._outbox = outbox
+        self._people = people
+        self._home = home
+        self._turns = Turns(inbox.database)
+        self._fixes = Fixes(inbox.database)
+        self._notices = Notices(inbox.database)
+        self._preferences = PeoplesPreferences(inbox.database)
+        self._forgetting = Forgetting(inbox)
+
+    async def handle(self, job: Job) -> None:
+        gesture = Gesture(**{"name": "", **job.payload})
+        if gesture.name == FORGET_ME:
+            await self._forget(job)
+            return
+        if gesture.name == FIXED:
+            await self._tell(job, gesture.value)
+        else:
+            if gesture.name in (SET_LEARNING, SET_NOTIFY):
+                await self._inbox.database.run(self._choose, job.user, gesture)
+            await self._home.publish(job.user)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def apologise(self, job: Job, _error: Exception) -> None:
+        """Whoever looks at App Home sees that it is as it was; the rest is for the log."""
+
+    def _choose(self, person: str, gesture: Gesture) -> None:
+        with self._inbox.database.transaction():
+            chosen, is_on = self._preferences.of(person), gesture.value == "1"
+            if gesture.name == SET_LEARNING:
+                chosen = replace(chosen, may_learn=is_on)
+            else:
+                chosen = replace(chosen, notify=is_on)
+            self._preferences.set(person, chosen)
+
+    async def _forget(self, job: Job) -> None:
+        forgotten = await self._inbox.database.run(self._forgetting.forget, job)
+        # The job is finished and forgotten too: what fails from here on is not tried again.
+        try:
+            await self._say_forgotten(job.user, forgotten)
+        except (SlackApiError, SlackUnreachableError):
+            logger.exception("forgotten, but not said")
+
+    async def _say_forgotten(self, person: str, forgotten: Forgotten) -> None:
+        _, strings = await self._people.look_up(person)
+        said = strings.forgotten.format(
+            questions=forgotten.questions, votes=forgotten.votes, proposals=forgotten.proposals
+        )
+        await self._home.publish(person, said=said)
+
+    async def _tell(self, job: Job, turn_id: str) -> None:
+        """The one message about a question that is answered better now."""
+        turn = await self._inbox.database.run(self._turns.get, turn_id)
+        if turn is None:
+            return
+        text = await self._news(job.user, turn)
+
+        async def say() -> None:
+            await self._outbox.post(job.user, notice(text), thread_ts=None, event_id=job.event_id)
+
+        await self._notices.say_once(turn.id, job.user, "fixed", say)
+
+    async def _news(self, person: str, turn: LoggedTurn) -> str:
+        _, strings = await self._people.look_up(person)
+        fix = await self._inbox.database.run(self._fixes.of, turn.id)
+        question = escape(turn.question[:300])
+        labels = {PUBLIC, *self._settings.user_audiences.get(person, ())}
+        if fix is None or not labels.issuperset(fix.audience):
+            return strings.fixed_unsaid.format(question=question)
+        return strings.fixed_news.format(question=question, answer=escape(fix.answer[:1_500]))

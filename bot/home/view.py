@@ -1,0 +1,188 @@
+"""What App Home looks like: a pure function from what is known to blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.feedback.modals import document_label
+from bot.feedback.preferences import Preferences
+from bot.feedback.reviews import Review
+from bot.incoming.gestures import (
+    APPROVE_REVIEW,
+    EDIT_REVIEW,
+    FORGET_ME,
+    REJECT_REVIEW,
+    SET_LEARNING,
+    SET_NOTIFY,
+)
+from bot.outgoing.cards import escape
+from bot.strings import Strings
+
+Block = dict[str, Any]
+
+QUESTIONS = 10
+FIXED = 5
+REVIEWS = 10
+MAX_QUESTION = 200
+MAX_ANSWER = 1_200
+MAX_NEWS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question of the person's and what people thought of the answer. `mine` is their vote."""
+
+    question: str
+    asked: str
+    good: int
+    bad: int
+    mine: int
+    is_fixed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FixedQuestion:
+    """A question that the person asked or rated, and its better answer, if they may read that."""
+
+    question: str
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that one person's App Home shows. `said` is an answer to what they have just done."""
+
+    questions: Sequence[AskedQuestion]
+    fixed: Sequence[FixedQuestion]
+    preferences: Preferences
+    is_reviewer: bool
+    reviews: Sequence[Review]
+    waiting: int
+    said: str | None = None
+
+
+def home_view(page: Page, strings: Strings) -> Block:
+    """The view, within Slack's hundred blocks whatever the page holds."""
+    blocks = [
+        *_said(page),
+        *_questions(page, strings),
+        *_fixed(page, strings),
+        *_queue(page, strings),
+        *_privacy(page, strings),
+    ]
+    return {"type": "home", "blocks": blocks}
+
+
+def _said(page: Page) -> Iterator[Block]:
+    if page.said:
+        yield _section(page.said)
+        yield {"type": "divider"}
+
+
+def _questions(page: Page, strings: Strings) -> Iterator[Block]:
+    yield _header(strings.home_questions)
+    if not page.questions:
+        yield _section(strings.home_no_questions)
+    for asked in page.questions[:QUESTIONS]:
+        votes = strings.home_votes.format(good=asked.good, bad=asked.bad)
+        mine = {1: strings.home_rated_good, -1: strings.home_rated_bad}.get(asked.mine)
+        fixed = strings.home_is_fixed if asked.is_fixed else None
+        notes = " · ".join(note for note in (asked.asked[:10], votes, mine, fixed) if note)
+        yield _section(f"{_short(asked.question, MAX_QUESTION)}\n_{notes}_")
+
+
+def _fixed(page: Page, strings: Strings) -> Iterator[Block]:
+    if not page.fixed:
+        return
+    yield _header(strings.home_fixed)
+    for fixed in page.fixed[:FIXED]:
+        answer = strings.home_ask_again if fixed.answer is None else _short(fixed.answer, MAX_NEWS)
+        yield _section(f"*{_short(fixed.question, MAX_QUESTION)}*\n{answer}")
+
+
+def _queue(page: Page, strings: Strings) -> Iterator[Block]:
+    if not page.is_reviewer:
+        return
+    yield _header(strings.queue_title)
+    yield _section(strings.queue_empty if not page.waiting else strings.queue_intro)
+    for review in page.reviews[:REVIEWS]:
+        yield from _review(review, strings)
+    more = page.waiting - len(page.reviews[:REVIEWS])
+    if more > 0:
+        yield _section(strings.queue_more.format(count=more))
+
+
+def _review(review: Review, strings: Strings) -> Iterator[Block]:
+    proposal, value = review.proposal, str(review.id)
+    document = proposal.document
+    named = document_label(document) if document else proposal.document_name
+    origin = strings.proposal_sources[proposal.source]
+    notes = [origin, strings.queue_document.format(name=escape(named))] if named else [origin]
+    yield _section(
+        f"*{_short(proposal.question, MAX_QUESTION)}*\n{_short(proposal.answer, MAX_ANSWER)}\n"
+        f"_{' · '.join(notes)}_"
+    )
+    yield {
+        "type": "actions",
+        "elements": [
+            _button(strings.approve, APPROVE_REVIEW, value, style="primary"),
+            _button(strings.edit, EDIT_REVIEW, value),
+            _button(strings.reject, REJECT_REVIEW, value, style="danger"),
+        ],
+    }
+
+
+def _privacy(page: Page, strings: Strings) -> Iterator[Block]:
+    chosen = page.preferences
+    yield _header(strings.home_privacy)
+    on, off = (strings.learning_on, strings.learn_stop), (strings.learning_off, strings.learn_start)
+    said, label = on if chosen.may_learn else off
+    yield _section(said, _button(label, SET_LEARNING, str(int(not chosen.may_learn))))
+    said, label, then = {
+        None: (strings.notify_unset, strings.notify_start, "1"),
+        True: (strings.notify_on, strings.notify_stop, "0"),
+        False: (strings.notify_off, strings.notify_start, "1"),
+    }[chosen.notify]
+    buttons = [_button(label, SET_NOTIFY, then)]
+    if chosen.notify is None:
+        buttons.append(_button(strings.notify_stop, SET_NOTIFY, "0"))
+    yield _section(said)
+    yield {"type": "actions", "elements": buttons}
+    yield _section(strings.forget_intro)
+    forget = _button(strings.forget, FORGET_ME, "me", style="danger")
+    yield {"type": "actions", "elements": [forget | {"confirm": _sure(strings)}]}
+
+
+def _sure(strings: Strings) -> Block:
+    return {
+        "title": _plain(strings.forget_sure),
+        "text": _plain(strings.forget_what),
+        "confirm": _plain(strings.forget),
+        "deny": _plain(strings.modal_skip),
+        "style": "danger",
+    }
+
+
+def _button(text: str, name: str, value: str, *, style: str | None = None) -> Block:
+    button = {"type": "button", "text": _plain(text), "action_id": name, "value": value}
+    return button | ({"style": style} if style else {})
+
+
+def _section(text: str, accessory: Block | None = None) -> Block:
+    section: Block = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return section | ({"accessory": accessory} if accessory else {})
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": _plain(text)}
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text}
+
+
+def _short(text: str, max_chars: int) -> str:
+    line = text.strip()
+    return escape(line if len(line) <= max_chars else f"{line[: max_chars - 1]}…")
