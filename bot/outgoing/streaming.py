@@ -151,7 +151,7 @@ class LiveText:
         return shown != self._pages()
 
     def _pages(self) -> list[str]:
-        return [defang(page) for page in self._pager.pages]
+        return [defang(page) for page in self._pager.pages if page]
 
     async def _flush(self) -> None:
         pages = self._pages()

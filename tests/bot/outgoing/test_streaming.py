@@ -108,6 +108,14 @@ async def test_words_are_streamed_and_the_stream_ends_with_sources_and_buttons(
     assert desk.slack.called("chat.update") == desk.slack.called("chat.postMessage") == []
 
 
+async def test_white_space_alone_starts_no_stream(desk: Desk, answer: Answer) -> None:
+    reply = await desk.begin()
+    await asyncio.to_thread(reply.on_text, "\n\n")
+    await asyncio.sleep(0)
+    await desk.finish(reply, answer)
+    assert desk.slack.called("chat.startStream") == []
+
+
 async def test_what_was_checked_but_not_said_is_corrected(desk: Desk, answer: Answer) -> None:
     reply = await desk.begin()
     await desk.write(reply, "Something else altogether.")
