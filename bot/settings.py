@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-from pydantic_settings.sources import ConfigFileSourceType
+from pydantic_settings import SettingsConfigDict
 
 from retrieval.errors import SettingsError
-from retrieval.settings import CONFIG_FILE, read
+from retrieval.settings import CONFIG_FILE, FileSettings, read
 
 APPS_PAGE = "https://api.slack.com/apps"
 
 
-class SlackSettings(BaseSettings):
+class SlackSettings(FileSettings):
     """Every value can be set as `SLACK_<NAME>` or in `[slack]`; the environment wins."""
 
     model_config = SettingsConfigDict(
@@ -68,25 +62,10 @@ class SlackSettings(BaseSettings):
     def mode(self) -> Literal["socket", "http"]:
         return "socket" if self.app_token else "http"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - and this one
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _SlackTable(settings_cls)
-
-
-class _SlackTable(TomlConfigSettingsSource):
-    """Only the table [slack]; unlike `toml_table_header`, a file without it is fine."""
-
-    def _read_files(
-        self, files: ConfigFileSourceType | None, deep_merge: bool = False
-    ) -> dict[str, Any]:
-        table = super()._read_files(files, deep_merge).get("slack", {})
+    @staticmethod
+    def own_part(values: dict[str, Any]) -> dict[str, Any]:
+        """The table [slack]; a file without it is fine."""
+        table = values.get("slack", {})
         if not isinstance(table, dict):
             raise SettingsError(f"{CONFIG_FILE}: slack is not a table; write it as [slack]")
         return table

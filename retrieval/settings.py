@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -23,8 +24,43 @@ CONFIG_FILE = Path("whimbrel.toml")
 
 S = TypeVar("S", bound=BaseSettings)
 
+Pick = Callable[[dict[str, Any]], dict[str, Any]]
 
-class Settings(BaseSettings):
+
+class FileSettings(BaseSettings):
+    """Settings from the environment, which wins, and a part of `whimbrel.toml`."""
+
+    @staticmethod
+    def own_part(values: dict[str, Any]) -> dict[str, Any]:
+        """The settings of this kind among all that `whimbrel.toml` holds."""
+        raise NotImplementedError
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _OwnPart(settings_cls, cls.own_part)
+
+
+class _OwnPart(TomlConfigSettingsSource):
+    """Unlike pydantic's `toml_table_header`, takes the part that a function picks."""
+
+    def __init__(self, kind: type[BaseSettings], pick: Pick) -> None:
+        self._pick = pick
+        super().__init__(kind)
+
+    def _read_files(
+        self, files: ConfigFileSourceType | None, deep_merge: bool = False
+    ) -> dict[str, Any]:
+        return self._pick(super()._read_files(files, deep_merge))
+
+
+class Settings(FileSettings):
     """Every value can be set as `WHIMBREL_<NAME>` or in `whimbrel.toml`; the environment wins."""
 
     model_config = SettingsConfigDict(
@@ -76,25 +112,9 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         return self.home / "whimbrel.db"
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _TomlTable(settings_cls)
-
-
-class _TomlTable(TomlConfigSettingsSource):
-    """The whole file but for [slack], which is the bot's."""
-
-    def _read_files(
-        self, files: ConfigFileSourceType | None, deep_merge: bool = False
-    ) -> dict[str, Any]:
-        values = super()._read_files(files, deep_merge)
+    @staticmethod
+    def own_part(values: dict[str, Any]) -> dict[str, Any]:
+        """All but [slack], which is the bot's."""
         return {name: value for name, value in values.items() if name != "slack"}
 
 
