@@ -17,7 +17,7 @@ from retrieval.extraction import extract
 from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.models.loading import loading
-from retrieval.phrases import phrase
+from retrieval.phrases import notice_of_language, phrase
 from retrieval.prompt import PROMPT_VERSION, Prompt, build_prompt
 from retrieval.questions import asks_for_fact, clean, standalone
 from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message, Passage
@@ -165,6 +165,9 @@ class Answerer:
         """What the generator wrote, else what the documents say word for word; None to abstain."""
         if self.generator is None or not can_write(self.generator, request.question):
             return self._quote(request)
+        if request.hits and is_foreign(request.hits[0].passage, request.language):
+            # What is written in one language cannot be checked against words of another.
+            return self._quote(request)
         prompt = self._prompt(self.generator, request)
         stream = CheckedStream(Citer(request.query, prompt.passages))
         completion = self._write(self.generator, prompt, stream, request)
@@ -206,7 +209,11 @@ class Answerer:
             citation = extract(request.query, request.hits, self.library.embedder)
         if citation is None:
             return None
-        draft = Draft(f"{citation.quote} [1]", (citation,), "extracted")
+        text = f"{citation.quote} [1]"
+        if is_foreign(citation.passage, request.language):
+            document = citation.passage.source.language
+            text = f"{notice_of_language(document, request.language)}\n{text}"
+        draft = Draft(text, (citation,), "extracted")
         if request.on_text is not None:
             request.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
         return draft
@@ -258,6 +265,11 @@ def can_write(generator: Generator, question: str) -> bool:
     if asks_for_fact(question):
         return generator.parameters >= MIN_PARAMETERS_FOR_FACTS
     return generator.parameters >= MIN_PARAMETERS_FOR_ALL
+
+
+def is_foreign(passage: Passage, language: str) -> bool:
+    """Whether a passage is in another language: its document says so and its letters show it."""
+    return passage.source.language != language and language_of(passage.text) != language
 
 
 def addresses(citations: Sequence[Citation]) -> set[str]:
