@@ -123,7 +123,7 @@ def fallback(text: str) -> str:
 
 def _sources(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]:
     lines = [f"*{c.number}*  {source_line(c.passage, frame, strings)}" for c in answer.citations]
-    lines = [f"*{strings.sources}*", *_fitting(lines)] if lines else []
+    lines = [f"*{strings.sources}*", *fitting(lines)] if lines else []
     if answer.kind == "answer":
         lines.append(_origin(answer, strings))
     else:
@@ -151,7 +151,7 @@ def _searched(answer: Answer, frame: Frame, strings: Strings) -> Iterator[str]:
         yield template.format(n=answer.searched, sources=sources)
     if answer.nearest:
         yield f"*{strings.nearest}*"
-        yield from _fitting([source_line(passage, frame, strings) for passage in answer.nearest])
+        yield from fitting([source_line(passage, frame, strings) for passage in answer.nearest])
     owners = dict.fromkeys(filter(None, (_owner(passage) for passage in answer.nearest)))
     if owners:
         yield strings.whom_to_ask.format(owners=", ".join(owners))
@@ -186,12 +186,12 @@ def age(modified: str, now: float, strings: Strings) -> str:
     return strings.updated_years.format(n=int(days / YEAR_DAYS))
 
 
-def _fitting(lines: list[str]) -> list[str]:
+def fitting(lines: Sequence[str], max_chars: int = SOURCES_CHARS) -> list[str]:
     """The lines from the first on that fit together."""
     return [
         line
         for line, end in zip(lines, accumulate(map(len, lines)), strict=True)
-        if end <= SOURCES_CHARS
+        if end <= max_chars
     ]
 
 
