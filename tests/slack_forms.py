@@ -26,6 +26,42 @@ def is_input(block: Json) -> bool:
     )
 
 
+def is_button(element: Json | None) -> bool:
+    """Whether Slack takes a button, or nothing in its place."""
+    if element is None or element["type"] != "button":
+        return True
+    sure = element.get("confirm")
+    limits = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+    return (
+        element["text"]["type"] == "plain_text"
+        and 0 < len(element["text"]["text"]) <= 75
+        and 0 < len(element["action_id"]) <= 255
+        and len(element.get("value", "")) <= 2_000
+        and (sure is None or all(0 < len(sure[k]["text"]) <= n for k, n in limits.items()))
+    )
+
+
+def is_distinct(block: Json) -> bool:
+    """Whether no two elements of a block have the same action id."""
+    names = [element["action_id"] for element in block["elements"]]
+    return len(names) == len(set(names))
+
+
+def press_at_home(
+    action_id: str, value: str, *, trigger_id: str = "home", user: str = "U1"
+) -> Json:
+    """A click on a button in App Home, which is in no channel."""
+    return {
+        "type": "block_actions",
+        "team": {"id": "T1"},
+        "user": {"id": user},
+        "trigger_id": trigger_id,
+        "container": {"type": "view", "view_id": "VHOME"},
+        "view": {"id": "VHOME", "type": "home", "state": {"values": {}}},
+        "actions": [{"type": "button", "action_id": action_id, "value": value}],
+    }
+
+
 def press(
     action_id: str,
     value: str,

@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import WSMsgType, web
 
 from tests.slack_asking import ASKING_SCOPES, AskingMethods
-from tests.slack_forms import is_input
+from tests.slack_forms import is_button, is_distinct, is_input
 from tests.slack_streams import Json, StreamError, Streams, Throttle, Triggers
 
 BOT_USER, BOT_ID, TEAM = "UBOT", "BBOT", "T1"
@@ -91,6 +91,7 @@ class SlackServer(AskingMethods):
         self.streams = Streams()
         self.triggers = Triggers()
         self.views: dict[str, Json] = {}
+        self.homes: dict[str, Json] = {}
         self._throttle = Throttle()
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._changed = asyncio.Condition()
@@ -141,9 +142,9 @@ class SlackServer(AskingMethods):
         """The bot's messages in a channel, as they are now."""
         return [m for m in self.messages[channel] if m.get("bot_id") == BOT_ID]
 
-    def add_message(self, channel: str, ts: str, text: str, user: str) -> None:
-        """A person's message, so that threads under it can be read."""
-        self.messages[channel].append({"ts": ts, "text": text, "user": user})
+    def add_message(self, channel: str, ts: str, text: str, user: str, **more: str) -> None:
+        """A person's message, so that it and threads under it can be read."""
+        self.messages[channel].append({"ts": ts, "text": text, "user": user, **more})
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that happens here makes the condition true."""
@@ -375,7 +376,10 @@ class SlackServer(AskingMethods):
         return {}
 
     def _views_publish(self, args: Json) -> Json:
-        check_blocks(args["view"]["blocks"], max_blocks=100)
+        check_view(args["view"])
+        if args["view"]["type"] != "home":
+            raise ApiError("invalid_arguments")
+        self.homes[args["user_id"]] = args["view"]
         return {"view": args["view"]}
 
     def _message(self, args: Json) -> Json:
@@ -528,13 +532,15 @@ def _within(elements: Iterable[Json], limit: int, rule: Callable[[Json], bool]) 
 
 _BLOCK_RULES: dict[str, Callable[[Json], bool]] = {
     "markdown": lambda block: bool(block["text"]),
-    "section": lambda block: _is_text(block["text"], 3_000),
+    "section": lambda block: (
+        _is_text(block["text"], 3_000) and is_button(block.get("accessory"))
+    ),
     "input": is_input,
     "header": lambda block: _is_text(block["text"], 150),
     "divider": lambda _: True,
     "context": lambda block: _within(block["elements"], 10, lambda e: _is_text(e, 2_000)),
     "context_actions": lambda block: _within(block["elements"], 5, _is_feedback),
-    "actions": lambda block: _within(block["elements"], 25, lambda e: _is_text(e["text"], 75)),
+    "actions": lambda block: _within(block["elements"], 25, is_button) and is_distinct(block),
 }
 
 

@@ -14,7 +14,7 @@ from bot.feedback.preferences import PeoplesPreferences
 from bot.feedback.turns import LoggedTurn, Turns
 from bot.home.forgetting import Forgetting, Forgotten
 from bot.home.home import Home
-from bot.incoming.gestures import FORGET_ME, SET_LEARNING, SET_NOTIFY
+from bot.incoming.gestures import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
 from bot.incoming.payloads import Gesture
 from bot.outgoing.cards import escape, notice
 from bot.outgoing.outbox import Outbox, SlackUnreachableError
@@ -55,7 +55,7 @@ class HomeHandler:
         if gesture.name == FIXED:
             await self._tell(job, gesture.value)
         else:
-            if gesture.name in (SET_LEARNING, SET_NOTIFY):
+            if gesture.name in (SET_LEARNING, NEWS_ON, NEWS_OFF):
                 await self._inbox.database.run(self._choose, job.user, gesture)
             await self._home.publish(job.user)
         await self._inbox.database.run(self._inbox.finish, job)

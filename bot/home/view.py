@@ -13,9 +13,10 @@ from bot.incoming.gestures import (
     APPROVE_REVIEW,
     EDIT_REVIEW,
     FORGET_ME,
+    NEWS_OFF,
+    NEWS_ON,
     REJECT_REVIEW,
     SET_LEARNING,
-    SET_NOTIFY,
 )
 from bot.outgoing.cards import escape
 from bot.strings import Strings
@@ -140,14 +141,13 @@ def _privacy(page: Page, strings: Strings) -> Iterator[Block]:
     on, off = (strings.learning_on, strings.learn_stop), (strings.learning_off, strings.learn_start)
     said, label = on if chosen.may_learn else off
     yield _section(said, _button(label, SET_LEARNING, str(int(not chosen.may_learn))))
-    said, label, then = {
-        None: (strings.notify_unset, strings.notify_start, "1"),
-        True: (strings.notify_on, strings.notify_stop, "0"),
-        False: (strings.notify_off, strings.notify_start, "1"),
+    start = _button(strings.notify_start, NEWS_ON, "1")
+    stop = _button(strings.notify_stop, NEWS_OFF, "0")
+    said, buttons = {
+        None: (strings.notify_unset, [start, stop]),
+        True: (strings.notify_on, [stop]),
+        False: (strings.notify_off, [start]),
     }[chosen.notify]
-    buttons = [_button(label, SET_NOTIFY, then)]
-    if chosen.notify is None:
-        buttons.append(_button(strings.notify_stop, SET_NOTIFY, "0"))
     yield _section(said)
     yield {"type": "actions", "elements": buttons}
     yield _section(strings.forget_intro)

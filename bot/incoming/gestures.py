@@ -20,7 +20,8 @@ SAVE_CONFIG = "save_config"
 TELL_REASON, REASON = "tell_reason", "reason"
 APPROVE_REVIEW, REJECT_REVIEW = "approve_review", "reject_review"
 EDIT_REVIEW, EDITED_REVIEW = "edit_review", "edited_review"
-SET_LEARNING, SET_NOTIFY, FORGET_ME = "set_learning", "set_notify", "forget_me"
+SET_LEARNING, FORGET_ME = "set_learning", "forget_me"
+NEWS_ON, NEWS_OFF = "news_on", "news_off"
 
 GESTURES: dict[str, Kind] = {
     FEEDBACK_ACTION: "vote",
@@ -43,7 +44,8 @@ GESTURES: dict[str, Kind] = {
     EDIT_REVIEW: "review",
     EDITED_REVIEW: "review",
     SET_LEARNING: "home",
-    SET_NOTIFY: "home",
+    NEWS_ON: "home",
+    NEWS_OFF: "home",
     FORGET_ME: "home",
 }
 """Action ids of buttons and callback ids of modals and shortcuts, and who handles them."""

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+import pytest
 
 from bot.service import Bot
 from tests.bot.conftest import House, settled
-from tests.slack_server import BOT_USER, click, event, mention, reaction
+from tests.bot.feedback.story import LEAVE, story
+from tests.fakes import GatedAnswerer
+from tests.slack_server import BOT_USER, Fault, click, event, mention, reaction
 
 
 async def answered(house: House) -> tuple[Bot, dict[str, Any], str]:
@@ -77,3 +81,82 @@ async def test_reactions_to_what_is_no_answer_are_ignored(house: House) -> None:
     assert (await house.slack.deliver(event(reaction("+1", other, channel="C1"), "Ev2"))).is_acked
     await settled(bot, done=2)
     assert votes(bot) == []
+
+
+async def test_a_click_on_the_thumb_down_asks_why_once_the_vote_is_stored(
+    each_transport: House,
+) -> None:
+    told = await story(each_transport)
+    _, turn_id = await told.ask(LEAVE)
+    await told.vote(turn_id, "bad")
+    (view,) = told.slack.views.values()
+    assert (view["callback_id"], view["private_metadata"]) == ("reason", turn_id)
+    assert votes(told.bot) == [("U1", -1, "button")]
+    await told.vote(turn_id, "good", user="U2")
+    assert len(told.slack.views) == 1
+
+
+async def test_whoever_has_said_why_is_not_asked_again(house: House) -> None:
+    told = await story(house)
+    _, turn_id = await told.ask(LEAVE)
+    await told.vote(turn_id, "bad")
+    await told.submit({"reason": "outdated"})
+    await told.vote(turn_id, "bad")
+    assert len(told.slack.views) == 1
+
+
+@pytest.mark.parametrize("fault", ["broken", "throttled"])
+async def test_a_click_that_slack_is_too_slow_for_leads_to_a_note(
+    house: House, fault: Literal["broken", "throttled"]
+) -> None:
+    told = await story(house)
+    _, turn_id = await told.ask(LEAVE)
+    house.slack.triggers.life_s = 0
+    house.slack.fail("views.open", Fault(fault))
+    await told.vote(turn_id, "bad")
+    assert votes(told.bot) == [("U1", -1, "button")]
+    (note,) = house.slack.called("chat.postEphemeral")
+    assert note["blocks"][1]["elements"][0]["value"] == turn_id
+
+
+async def test_a_thumb_down_reaction_brings_a_note_whose_button_asks_why(house: House) -> None:
+    told = await story(house)
+    message, turn_id = await told.ask(LEAVE)
+    await told.react("-1::skin-tone-2", message, user="U3")
+    (note,) = house.slack.called("chat.postEphemeral")
+    assert (note["channel"], note["user"]) == ("C1", "U3")
+    button = note["blocks"][1]["elements"][0]
+    await told.press(button["action_id"], button["value"], user="U3")
+    (view,) = house.slack.views.values()
+    assert view["private_metadata"] == turn_id
+
+
+async def test_the_note_comes_once_for_each_person_and_turn(house: House) -> None:
+    told = await story(house)
+    message, _ = await told.ask(LEAVE)
+    await told.react("-1", message)
+    await told.react("-1", message, removed=True)
+    await told.react("-1", message)
+    await told.react("-1", message, user="U2")
+    assert [note["user"] for note in house.slack.called("chat.postEphemeral")] == ["U1", "U2"]
+
+
+async def test_a_note_that_slack_refuses_does_not_cost_the_vote(house: House) -> None:
+    told = await story(house)
+    message, _ = await told.ask(LEAVE)
+    house.slack.channels["C1"]["is_member"] = False
+    await told.react("-1", message)
+    assert votes(told.bot) == [("U1", -1, "reaction")]
+
+
+async def test_a_vote_waits_for_the_turn_that_is_being_written(house: House) -> None:
+    answerer = GatedAnswerer()
+    told = await story(house, answerer)
+    asked = mention(LEAVE, ts="1.0")
+    await house.slack.deliver(event(asked, "Ev1"))
+    await house.slack.until(lambda: bool(house.slack.posted("C1")))
+    (message,) = house.slack.posted("C1")
+    await house.slack.deliver(event(reaction("+1", message, channel="C1"), "Ev2"))
+    answerer.gate.set()
+    await settled(told.bot, done=2)
+    assert votes(told.bot) == [("U1", 1, "reaction")]
