@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -39,6 +40,44 @@ def serve(port: int, host: str) -> None:
     asyncio.run(_serve(slack, settings, host=host, port=port))
 
 
+@click.command()
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 366))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    help="Folder for report.md, report.json and the pictures.",
+)
+@click.option("--all-questions", is_flag=True, help="Also those that fewer than 3 people asked.")
+def report(days: int, out: Path, all_questions: bool) -> None:
+    """Tell how well questions are answered, and which are not."""
+    from datetime import UTC, datetime
+
+    from bot.admin.asked import read_asked
+    from bot.admin.report import beginning
+    from bot.admin.report_files import save_report
+    from bot.admin.reporting import make_report
+    from bot.store.database import Database
+    from retrieval.embedding import Embedder
+    from retrieval.errors import DataError
+    from retrieval.holdings import Holdings
+    from retrieval.library import Library
+    from retrieval.settings import load_settings
+
+    settings, now = load_settings(), datetime.now(UTC)
+    if not settings.database.is_file():
+        raise DataError(f"no questions in {settings.database}; `whimbrel serve` keeps them there")
+    database = Database(settings.database)
+    try:
+        asked = read_asked(database, since=beginning(days, now))
+    finally:
+        database.close()
+    holdings = Holdings(Library(settings, Embedder.load(settings)))
+    made = make_report(asked, holdings, days=days, now=now, tells_all=all_questions)
+    click.echo(save_report(made, out))
+
+
 def make_reindexer(settings: Settings, embedder: Embedder) -> Reindexer:
     """What `/whimbrel reindex` runs: it brings the folders of the last `whimbrel index` in."""
     from retrieval.indexing import update_index
@@ -58,11 +97,10 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
 
     answerer = await asyncio.to_thread(_load, settings)
     reindexer = make_reindexer(settings, answerer.library.embedder)
-    holdings = Holdings(answerer)
+    generator = answerer.generator.id if answerer.generator else "none"
+    holdings = Holdings(answerer.library, generator)
     shelf = LibraryShelf(answerer)
-    bot = Bot(
-        slack, settings.database, answerer, reindexer, holdings, shelf, host=host, port=port
-    )
+    bot = Bot(slack, settings.database, answerer, reindexer, holdings, shelf, host=host, port=port)
     await run_until_stopped(bot)
 
 

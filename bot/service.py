@@ -232,6 +232,7 @@ class Bot:
             (
                 Lane(("question",), self.settings.workers),
                 Lane(("reindex",), 2),  # the second is told of the first
+                Lane(("report",), 1),
                 Lane(("refusal", "overheard", "pointed", "prompts", "change"), 4),
                 # Modals must open within seconds of the click; who presses stop wants it now.
                 Lane(("command", "config", "card", "stop"), 4),

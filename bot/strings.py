@@ -112,6 +112,26 @@ class Strings:
     config_too_late: str
     config_threshold_wrong: str
     config_sources_wrong: str
+    report_title: str
+    report_begun: str
+    report_empty: str
+    report_labels: Mapping[str, str]
+    report_languages: str
+    report_language: str
+    report_gaps: str
+    report_gap: str
+    report_untold: str
+    report_stale: str
+    report_stale_source: str
+    report_disliked: str
+    report_disliked_source: str
+    report_history: str
+    report_era: str
+    report_interval: str
+    report_none: str
+    report_pictures: str
+    report_no_pictures: str
+    report_summary: str
 
     why_bad_title: str
     why_bad_intro: str
@@ -331,6 +351,38 @@ ENGLISH = Strings(
     "Please try once more.",
     config_threshold_wrong="A number between 0 and 1, please.",
     config_sources_wrong="At most 50 lines, please.",
+    report_title="Report of the last {days} days",
+    report_begun="I am putting the report together; it comes in our direct messages.",
+    report_empty="Nobody has asked anything in the last {days} days.",
+    report_labels={
+        "questions": "Questions",
+        "people": "People",
+        "answered": "Answered",
+        "abstained": "Not answered",
+        "helpful": "Rated helpful",
+        "votes": "Votes",
+        "median_s": "Median time to answer",
+        "p95_s": "95% answered within",
+    },
+    report_languages="By language",
+    report_language="{language}: {questions} questions, {answered} answered, {helpful} helpful",
+    report_gaps="What the documents do not answer",
+    report_gap="{question} (asked {count} times by {people} people; rated down {downs} times)",
+    report_untold="A question that fewer than three people asked",
+    report_stale="Old, and cited often",
+    report_stale_source="{title}: {age_days} days old, cited in {answers} answers",
+    report_disliked="Cited in answers that were rated down",
+    report_disliked_source="{title}: {downs} 👎, {ups} 👍 in {answers} answers",
+    report_history="Models and indexes",
+    report_era="since {since}: {generator}, {embedder}, index {generation}: "
+    "{questions} questions, {answered} answered, {helpful} helpful",
+    report_interval="{share:.0%} (95%: {low:.0%} to {high:.0%})",
+    report_none="none",
+    report_pictures="The pictures of the report",
+    report_no_pictures="I could not send the pictures: Slack says `{reason}`. "
+    "The app needs the scope `files:write`.",
+    report_summary="Last {days} days: {questions} questions from {people} people, {answered} "
+    "answered, {helpful} rated helpful. `/whimbrel report` tells more.",
     why_bad_title="What was wrong?",
     why_bad_intro="Your rating is saved. If you tell more, an expert looks at it and may give the "
     "right answer to others too. Everything here may be left empty.",
@@ -553,6 +605,37 @@ CHINESE = Strings(
     config_too_late="时间过长，Slack 没有让我打开设置。请再试一次。",
     config_threshold_wrong="请填写 0 到 1 之间的数字。",
     config_sources_wrong="最多 50 行。",
+    report_title="最近 {days} 天的报告",
+    report_begun="正在整理报告，完成后会发到我们的私信中。",
+    report_empty="最近 {days} 天没有人提问。",
+    report_labels={
+        "questions": "问题",
+        "people": "提问人数",
+        "answered": "已回答",
+        "abstained": "未能回答",
+        "helpful": "评为有帮助",
+        "votes": "评价",
+        "median_s": "回答用时中位数",
+        "p95_s": "95% 的回答用时不超过",
+    },
+    report_languages="按语言",
+    report_language="{language}：{questions} 个问题，已回答 {answered}，有帮助 {helpful}",
+    report_gaps="文档没有回答的问题",
+    report_gap="{question}（{people} 人问过 {count} 次，其中 {downs} 次被评为没有帮助）",
+    report_untold="不到三人问过的问题",
+    report_stale="经常引用但较旧的文档",
+    report_stale_source="{title}：{age_days} 天前更新，在 {answers} 个答案中引用",
+    report_disliked="被评为没有帮助的答案所引用的文档",
+    report_disliked_source="{title}：{downs} 个 👎，{ups} 个 👍，共 {answers} 个答案",
+    report_history="模型和索引",
+    report_era="自 {since}：{generator}，{embedder}，索引 {generation}："
+    "{questions} 个问题，已回答 {answered}，有帮助 {helpful}",
+    report_interval="{share:.0%}（95%：{low:.0%} 至 {high:.0%}）",
+    report_none="无",
+    report_pictures="报告的图片",
+    report_no_pictures="图片没有发送成功：Slack 返回 `{reason}`。应用需要 `files:write` 权限。",
+    report_summary="最近 {days} 天：{people} 人提了 {questions} 个问题，已回答 {answered}，"
+    "评为有帮助 {helpful}。详情请用 `/whimbrel report`。",
     why_bad_title="哪里不对？",
     why_bad_intro="您的评价已保存。如果您愿意多说几句，专家会查看，并可能把正确答案也提供给其他人。"
     "以下各项都可以留空。",

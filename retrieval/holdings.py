@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from retrieval.content import read_sources
 from retrieval.index import Manifest, Rollback, current, generations, rollback
-from retrieval.records import Source, Vectors
+from retrieval.library import Library
+from retrieval.records import Source
 
 if TYPE_CHECKING:
-    from retrieval.answering import Answerer
+    from retrieval.embedding import Embedder
 
 
 class Holdings:
-    """What an answerer answers from, for those who look after it. Threads may share one."""
+    """What is answered from, for those who look after it. Threads may share one."""
 
-    def __init__(self, answerer: Answerer) -> None:
-        self._answerer = answerer
-        self._library = answerer.library
+    def __init__(self, library: Library, generator: str = "none") -> None:
+        self._library = library
+        self._generator = generator
 
     def models(self) -> Mapping[str, str]:
         """The ids of the models in use, by what they do."""
-        generator = self._answerer.generator
-        return {
-            "embedder": self._library.embedder.id,
-            "generator": generator.id if generator else "none",
-        }
+        return {"embedder": self._library.embedder.id, "generator": self._generator}
 
     def generations(self) -> tuple[Manifest, Manifest | None]:
         """The generation that is served, and the one that `rollback` would serve.
@@ -55,6 +52,7 @@ class Holdings:
         """
         return read_sources(current(self._library.folder))
 
-    def embed(self, questions: Sequence[str]) -> Vectors:
-        """A unit row for each question; alike questions have a high inner product."""
-        return self._library.embedder.embed_queries(questions)
+    @property
+    def embedder(self) -> Embedder:
+        """What turns questions into vectors."""
+        return self._library.embedder

@@ -17,7 +17,7 @@ from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index import Manifest, Recipe, Rollback
 from retrieval.indexing import IndexReport
 from retrieval.language import language_of, words
-from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source, Vectors
+from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source
 from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {
@@ -192,5 +192,6 @@ class TwoGenerations:
     def sources(self) -> Sequence[Source]:
         return [p.source for p in SentenceAnswerer().passages]
 
-    def embed(self, questions: Sequence[str]) -> Vectors:
-        return WordEmbedder().embed_queries(questions)
+    @property
+    def embedder(self) -> WordEmbedder:
+        return WordEmbedder()

@@ -20,6 +20,7 @@ from aiohttp import WSMsgType, web
 from tests.slack_asking import ASKING_SCOPES, AskingMethods
 from tests.slack_forms import is_button, is_distinct, is_input
 from tests.slack_streams import Json, StreamError, Streams, Throttle, Triggers
+from tests.slack_uploads import UPLOAD_SCOPES, Uploads
 
 BOT_USER, BOT_ID, TEAM = "UBOT", "BBOT", "T1"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-test", "xapp-test", "shh"
@@ -38,6 +39,7 @@ METHOD_SCOPES = {
     "conversations.replies": "channels:history",
     "reactions.add": "reactions:write",
     **ASKING_SCOPES,
+    **UPLOAD_SCOPES,
 }
 """What each method needs; `conversations.*` by the kind of channel that the tests use it for."""
 
@@ -90,6 +92,7 @@ class SlackServer(AskingMethods):
         self.connections = 0
         self.streams = Streams()
         self.triggers = Triggers()
+        self.uploads = Uploads()
         self.views: dict[str, Json] = {}
         self.homes: dict[str, Json] = {}
         self._throttle = Throttle()
@@ -105,6 +108,7 @@ class SlackServer(AskingMethods):
         app.router.add_post("/respond/{key}", self._respond)
         app.router.add_get("/socket", self._socket)
         app.router.add_get("/files/{name}", self._file)
+        app.router.add_post("/upload/{id}", self.uploads.receive)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -375,6 +379,12 @@ class SlackServer(AskingMethods):
         reactions.append(args["name"])
         return {}
 
+    def _files_getuploadurlexternal(self, args: Json) -> Json:
+        return self.uploads.begin(args, url=f"http://127.0.0.1:{self._port}/upload")
+
+    def _files_completeuploadexternal(self, args: Json) -> Json:
+        return self.uploads.complete(args)
+
     def _views_publish(self, args: Json) -> Json:
         check_view(args["view"])
         if args["view"]["type"] != "home":
@@ -534,6 +544,8 @@ _BLOCK_RULES: dict[str, Callable[[Json], bool]] = {
     "markdown": lambda block: bool(block["text"]),
     "section": lambda block: (
         _is_text(block["text"], 3_000) and is_button(block.get("accessory"))
+        if "text" in block
+        else _within(block["fields"], 10, lambda field: _is_text(field, 2_000))
     ),
     "input": is_input,
     "header": lambda block: _is_text(block["text"], 150),

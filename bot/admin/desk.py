@@ -12,6 +12,7 @@ from bot.admin.models import Holdings, Models
 from bot.admin.muting import Muting
 from bot.admin.people import People
 from bot.admin.reindex import Reindexer, Reindexing
+from bot.admin.reporting import Reporting
 from bot.outgoing.cards import Card, notice
 from bot.outgoing.outbox import Outbox
 from bot.store.channels import Channels
@@ -41,11 +42,12 @@ class Desk:
             self.channels, self.inbox, self.outbox, self.people, self.holdings.sources
         )
         commands = CommandHandler(self._table(config), self.inbox, self.outbox, self.people)
-        return {"command": commands, "reindex": commands, "config": config}
+        return {"command": commands, "reindex": commands, "report": commands, "config": config}
 
     def _table(self, config: ConfigHandler) -> Mapping[str, Subcommand]:
         database = self.inbox.database
         models = Models(self.holdings, database)
+        reporting = Reporting(self.holdings, self.inbox, self.outbox)
         reindexing = Reindexing(
             self.reindexer, self.inbox, self.outbox, stop=self.stop, tick_s=self.tick_s
         )
@@ -53,6 +55,7 @@ class Desk:
             "status": Subcommand(self._status, "status", is_for_admins=False),
             "reindex": Subcommand(reindexing.run, "reindex [full]"),
             "config": Subcommand(config.open, "config"),
+            "report": Subcommand(reporting.run, "report [7|30]"),
             "models": Subcommand(models.show, "models"),
             "rollback": Subcommand(models.roll_back, "rollback"),
             "mute": Subcommand(Muting(self.channels, database).run, "mute [2h|off]"),

@@ -10,12 +10,13 @@ from typing import Protocol
 
 from bot.admin.admin_cards import changes_card, models_card
 from bot.admin.commands import Request
+from bot.feedback.matching import QueryEmbedder
 from bot.outgoing.cards import Card
 from bot.store.database import Database
 from bot.store.inbox import Job
 from retrieval.changes import Changes
 from retrieval.index import Manifest, Rollback
-from retrieval.records import Source, Vectors
+from retrieval.records import Source
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,9 @@ class Holdings(Protocol):
     def sources(self) -> Sequence[Source]:
         """The documents that are searched now."""
 
-    def embed(self, questions: Sequence[str]) -> Vectors:
-        """A unit row for each question; alike questions have a high inner product."""
+    @property
+    def embedder(self) -> QueryEmbedder:
+        """What turns questions into vectors."""
 
 
 class Models:

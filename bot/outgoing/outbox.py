@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
 from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.models.blocks import Block
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
@@ -38,6 +39,15 @@ _PASSING = {
 }
 
 _TOO_LATE = {"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file name, what the picture shows in words, and its bytes."""
+
+    name: str
+    alt: str
+    png: bytes
 
 
 class SlackUnreachableError(Exception):
@@ -285,6 +295,18 @@ class Outbox:
         except SlackApiError as error:
             if reason(error) != "not_found":
                 raise
+
+    async def upload(self, channel: str, pictures: Sequence[Picture], *, comment: str) -> None:
+        """Show pictures in a channel, in one message with a comment."""
+        uploads = [{"filename": p.name, "content": p.png, "alt_txt": p.alt} for p in pictures]
+        try:
+            await reached(
+                self._client.files_upload_v2(
+                    channel=channel, file_uploads=uploads, initial_comment=defang(comment)
+                )
+            )
+        except SlackRequestError as error:
+            raise SlackUnreachableError(str(error)) from error
 
     async def publish_home(self, user: str, view: dict[str, Any]) -> None:
         """Show a view in a person's App Home."""

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bot.commands import serve
-from retrieval.errors import SettingsError
+from bot.commands import report, serve
+from retrieval.errors import DataError, SettingsError
+
 
 def test_serve_without_a_token_says_which_and_where(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -18,6 +19,16 @@ def test_serve_without_a_token_says_which_and_where(
     result = CliRunner().invoke(serve)
     assert isinstance(result.exception, SettingsError)
     assert "SLACK_BOT_TOKEN is not set" in str(result.exception)
+
+
+def test_a_report_needs_a_bot_that_was_asked_something(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WHIMBREL_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(report)
+    assert isinstance(result.exception, DataError)
+    assert "whimbrel serve" in str(result.exception)
+    assert not (tmp_path / "home").exists()
 
 
 def test_the_help_of_serve_waits_for_no_library() -> None:

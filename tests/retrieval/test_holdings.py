@@ -27,12 +27,12 @@ def answerer(tmp_path: Path) -> Answerer:
 
 
 def test_it_tells_models_documents_and_generations(answerer: Answerer) -> None:
-    holdings = Holdings(answerer)
+    holdings = Holdings(answerer.library, "tiny")
     served, previous = holdings.generations()
-    assert holdings.models() == {"embedder": answerer.library.embedder.id, "generator": "none"}
+    assert holdings.models() == {"embedder": answerer.library.embedder.id, "generator": "tiny"}
     assert [source.id for source in holdings.sources()] == ["docs/leave.md"]
     assert (served.documents, previous) == (1, None)
-    assert holdings.embed(["leave", "paid leave"]).shape == (2, served.dimension)
+    assert holdings.embedder is answerer.library.embedder
 
 
 def test_a_rollback_is_seen_by_the_next_question(answerer: Answerer, tmp_path: Path) -> None:
@@ -40,11 +40,11 @@ def test_a_rollback_is_seen_by_the_next_question(answerer: Answerer, tmp_path: P
     (tmp_path / "docs" / "leave.md").write_text(LEAVE.replace("27", "28"))
     update_index((), Settings(home=tmp_path / "home"), WordEmbedder())
     assert "28 days" in answerer.answer(question).text
-    done = Holdings(answerer).rollback()
+    done = Holdings(answerer.library).rollback()
     assert done.changes.changed == ("docs/leave.md",)
     assert "27 days" in answerer.answer(question).text
 
 
 def test_there_must_be_something_to_roll_back_to(answerer: Answerer) -> None:
     with pytest.raises(IndexNotFoundError, match="no other generation"):
-        Holdings(answerer).rollback()
+        Holdings(answerer.library).rollback()

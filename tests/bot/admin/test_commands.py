@@ -38,7 +38,7 @@ async def test_help_and_status_speak_the_language_of_the_person(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("reindexx", "Did you mean `/whimbrel reindex`?"),
+        ("reportt", "Did you mean `/whimbrel report`?"),
         ("modles now", "Did you mean `/whimbrel models`?"),
         ("xyzzy", "I do not know `xyzzy`"),
         ("`<!channel>`", "I do not know `&lt;!"),
@@ -62,7 +62,7 @@ async def test_people_are_helped_with_what_they_may_do(house: House) -> None:
     assert "button" not in said
 
 
-@pytest.mark.parametrize("text", ["reindex", "config", "models", "rollback", "mute"])
+@pytest.mark.parametrize("text", ["reindex", "config", "models", "rollback", "mute", "report"])
 async def test_a_person_who_is_no_admin_is_refused_kindly(house: House, text: str) -> None:
     bot = await house.start()
     assert "Only admins can do that" in await command(house, bot, text)
@@ -92,6 +92,6 @@ async def test_every_command_has_a_line_of_help_in_every_language(house: House) 
     house.slack.users["U1"]["is_admin"] = True
     bot = await house.start()
     said = await command(house, bot, "")
-    assert len([line for line in ENGLISH.commands.values() if line in said]) > 6
+    assert [line for line in ENGLISH.commands.values() if line not in said] == []
     assert ENGLISH.commands.keys() == CHINESE.commands.keys()
     assert ENGLISH.config_options.keys() == CHINESE.config_options.keys()

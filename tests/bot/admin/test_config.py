@@ -140,10 +140,8 @@ async def test_where_the_bot_is_no_member_the_admin_is_told_in_private(house: Ho
     assert "Saved" in house.slack.posted("D1")[0]["text"]
 
 
-async def test_a_click_that_slack_finds_too_old_is_told_in_private(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tests.slack_streams.TRIGGER_S", -1.0)
+async def test_a_click_that_slack_finds_too_old_is_told_in_private(house: House) -> None:
+    house.slack.triggers.life_s = -1.0
     bot = await admins_house(house)
     pressed = press("run_config", "config", trigger_id="T1", url=house.slack.response_url("r"))
     await house.slack.deliver(pressed)

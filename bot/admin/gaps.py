@@ -1,0 +1,85 @@
+"""What the documents do not answer: questions left open or rated down, gathered by meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.admin.asked import Asked
+
+Likenesses = npt.NDArray[np.float32]
+"""Shape (n, n): how alike each two of n questions are, 0 for unrelated ones, 1 for the same."""
+
+Compare = Callable[[Sequence[str], str], Likenesses]
+"""Called with questions and their language."""
+
+ALIKE = 0.5
+"""The least likeness, on average, of the questions of a gap. To the default embedder wordings of
+one question are 0.4 to 0.9 alike; of 100 pairs of other office questions, 99 are below 0.5."""
+
+MOST = 400
+"""Only so many questions of a language, the latest, are compared with each other."""
+
+FEW = 3
+"""What fewer people than this have asked is not told word for word, as it may give them away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Questions alike. `question` stands for them, None where it is not to be told.
+
+    `downs` of the `count` were answered and rated down; the rest was not answered.
+    """
+
+    question: str | None
+    language: str
+    count: int
+    people: int
+    downs: int
+    latest: str
+
+
+def find_gaps(asked: Iterable[Asked], compare: Compare, *, tells_all: bool) -> tuple[Gap, ...]:
+    """The gaps, the largest first. With `tells_all` questions of few people are told as well."""
+    open_ = [each for each in asked if each.question and (not each.is_answered or each.downs)]
+    gaps: list[Gap] = []
+    for language in sorted({each.language for each in open_}):
+        same = [each for each in open_ if each.language == language][-MOST:]
+        likenesses = compare([each.question for each in same], language)
+        for rows in group(likenesses):
+            middle = likenesses[np.ix_(rows, rows)].mean(axis=1).argmax()
+            gaps.append(_gap([same[row] for row in rows], same[rows[middle]], tells_all))
+    return tuple(sorted(gaps, key=lambda gap: (gap.count, gap.latest), reverse=True))
+
+
+def _gap(members: Sequence[Asked], middle: Asked, tells_all: bool) -> Gap:
+    people = len({each.person for each in members})
+    return Gap(
+        question=middle.question if tells_all or people >= FEW else None,
+        language=middle.language,
+        count=len(members),
+        people=people,
+        downs=sum(each.is_answered for each in members),
+        latest=max(each.created for each in members),
+    )
+
+
+def group(likenesses: Likenesses, *, alike: float = ALIKE) -> list[list[int]]:
+    """Rows that are alike on average, joined from the most alike on (average linkage)."""
+    groups = [[row] for row in range(len(likenesses))]
+    between = likenesses.astype(np.float64)
+    np.fill_diagonal(between, -np.inf)
+    while len(groups) > 1:
+        i, j = sorted(map(int, np.unravel_index(between.argmax(), between.shape)))
+        if between[i, j] < alike:
+            break
+        sizes = len(groups[i]), len(groups[j])
+        joined = (between[i] * sizes[0] + between[j] * sizes[1]) / sum(sizes)
+        joined[i] = -np.inf
+        between[i], between[:, i] = joined, joined
+        between = np.delete(np.delete(between, j, axis=0), j, axis=1)
+        groups[i] += groups.pop(j)
+    return groups

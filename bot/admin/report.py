@@ -1,0 +1,198 @@
+"""How well questions are answered: every number of the report, from turns to figures."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from statistics import median
+
+from bot.admin.asked import Asked
+from bot.admin.gaps import Gap
+from retrieval.records import Source
+
+OFTEN = 3
+"""A document cited in fewer answers is not worth a line."""
+
+OLD_DAYS = 180
+LISTED = 5
+Z = 1.96
+"""Quantile of the normal distribution for an interval of 95%."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share of `n`, with its Wilson interval (Wilson 1927) of 95%; all of 0 without any."""
+
+    share: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The numbers of some questions; seconds are from question to answer."""
+
+    questions: int
+    people: int
+    answered: Rate
+    abstained: Rate
+    helpful: Rate
+    median_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSource:
+    """A document, in how many answers it was cited, and the votes on those."""
+
+    id: str
+    title: str
+    answers: int
+    ups: int
+    downs: int
+    age_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """A time in which the same models and the same index answered."""
+
+    generator: str
+    embedder: str
+    generation: str
+    since: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How many questions of a day were answered and how many were not."""
+
+    date: str
+    answered: int
+    abstained: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What admins want to know of the last `days`. `until` is ISO 8601 in UTC."""
+
+    days: int
+    until: str
+    total: Figures
+    languages: dict[str, Figures]
+    gaps: tuple[Gap, ...]
+    stale: tuple[CitedSource, ...]
+    disliked: tuple[CitedSource, ...]
+    history: tuple[Era, ...]
+    daily: tuple[Day, ...]
+
+
+def beginning(days: int, now: datetime) -> str:
+    """The moment from which a report of so many days counts, in ISO 8601."""
+    return (now - timedelta(days=days)).isoformat(timespec="seconds")
+
+
+def build_report(
+    asked: Sequence[Asked],
+    sources: Iterable[Source],
+    gaps: tuple[Gap, ...],
+    *,
+    days: int,
+    now: datetime,
+) -> Report:
+    """The report of the questions asked in the `days` before `now`, oldest first."""
+    cited = _cited(asked, {source.id: source for source in sources}, now)
+    disliked = [source for source in cited if source.downs]
+    return Report(
+        days=days,
+        until=now.isoformat(timespec="seconds"),
+        total=figures(asked),
+        languages={
+            language: figures([each for each in asked if each.language == language])
+            for language in sorted({each.language for each in asked})
+        },
+        gaps=gaps,
+        stale=_first(
+            (source for source in cited if source.answers >= OFTEN and source.age_days > OLD_DAYS),
+            lambda source: source.answers,
+        ),
+        disliked=_first(disliked, lambda source: source.downs - source.ups / 2),
+        history=_history(asked),
+        daily=_daily(asked, days, now),
+    )
+
+
+def figures(asked: Sequence[Asked]) -> Figures:
+    """The numbers of some questions; all 0 for none."""
+    answers = sum(each.is_answered for each in asked)
+    ups, downs = sum(each.ups for each in asked), sum(each.downs for each in asked)
+    seconds = sorted(each.seconds for each in asked) or [0.0]
+    return Figures(
+        questions=len(asked),
+        people=len({each.person for each in asked}),
+        answered=rate(answers, len(asked)),
+        abstained=rate(len(asked) - answers, len(asked)),
+        helpful=rate(ups, ups + downs),
+        median_s=median(seconds),
+        p95_s=seconds[math.ceil(0.95 * len(seconds)) - 1],
+    )
+
+
+def rate(count: int, n: int) -> Rate:
+    """The share of `count` in `n` with its interval."""
+    if not n:
+        return Rate(0.0, 0.0, 0.0, 0)
+    share, square = count / n, Z * Z / n
+    middle = share + square / 2
+    spread = Z * math.sqrt(share * (1 - share) / n + square / n / 4)
+    low, high = (middle - spread) / (1 + square), (middle + spread) / (1 + square)
+    return Rate(share, max(0.0, low), min(1.0, high), n)
+
+
+def _cited(asked: Iterable[Asked], sources: dict[str, Source], now: datetime) -> list[CitedSource]:
+    """The documents cited that are still there."""
+    answers: Counter[str] = Counter()
+    ups: Counter[str] = Counter()
+    downs: Counter[str] = Counter()
+    for each in asked:
+        for id_ in each.cited:
+            answers[id_] += 1
+            ups[id_] += each.ups
+            downs[id_] += each.downs
+    return [
+        CitedSource(id_, sources[id_].title, n, ups[id_], downs[id_], _age(sources[id_], now))
+        for id_, n in answers.items()
+        if id_ in sources
+    ]
+
+
+def _age(source: Source, now: datetime) -> int:
+    modified = datetime.fromisoformat(source.modified)
+    return (now - (modified if modified.tzinfo else modified.replace(tzinfo=UTC))).days
+
+
+def _first(
+    sources: Iterable[CitedSource], weight: Callable[[CitedSource], float]
+) -> tuple[CitedSource, ...]:
+    return tuple(sorted(sources, key=lambda source: (-weight(source), source.id))[:LISTED])
+
+
+def _history(asked: Iterable[Asked]) -> tuple[Era, ...]:
+    eras = [
+        (ids, list(members))
+        for ids, members in groupby(asked, lambda e: (e.generator, e.embedder, e.generation))
+    ]
+    return tuple(Era(*ids, members[0].created, figures(members)) for ids, members in eras)
+
+
+def _daily(asked: Iterable[Asked], days: int, now: datetime) -> tuple[Day, ...]:
+    answered = Counter(each.created[:10] for each in asked if each.is_answered)
+    abstained = Counter(each.created[:10] for each in asked if not each.is_answered)
+    dates = [(now - timedelta(days=back)).date().isoformat() for back in range(days, -1, -1)]
+    return tuple(Day(date, answered[date], abstained[date]) for date in dates)

@@ -1,0 +1,155 @@
+"""The report in words: a card for Slack, a line for App Home, Markdown for a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import Block, HeaderBlock, MarkdownTextObject, SectionBlock
+
+from bot.admin.gaps import Gap
+from bot.admin.report import CitedSource, Era, Figures, Rate, Report
+from bot.outgoing.cards import Card, escape, notice
+from bot.strings import Strings, strings_for
+
+GAPS_SHOWN = 8
+ERAS_SHOWN = 5
+QUESTION_CHARS = 200
+TITLE_CHARS = 100
+ID_CHARS = 60
+PART_CHARS = 2_300
+"""Slack takes 3,000 in a section and about 13,200 in all blocks."""
+
+
+def report_card(report: Report, strings: Strings) -> Card:
+    """The report as one message."""
+    title = strings.report_title.format(days=report.days)
+    if not report.total.questions:
+        return notice(strings.report_empty.format(days=report.days))
+    values = figure_lines(report.total, strings)
+    fields = [f"*{label}*\n{value}" for label, value in values.items()]
+    blocks: list[Block] = [HeaderBlock(text=title), SectionBlock(fields=fields)]
+    for heading, lines in parts(report, strings):
+        text = f"*{heading}*"
+        for line in lines:
+            longer = f"{text}\n• {escape(line)}"
+            text = longer if len(longer) <= PART_CHARS else text
+        blocks.append(SectionBlock(text=MarkdownTextObject(text=text)))
+    return Card(f"{title}: {summary(report, strings)}", tuple(blocks))
+
+
+def summary(report: Report, strings: Strings) -> str:
+    """The report in one sentence."""
+    total = report.total
+    if not total.questions:
+        return strings.report_empty.format(days=report.days)
+    return strings.report_summary.format(
+        days=report.days,
+        questions=total.questions,
+        people=total.people,
+        answered=_share(total.answered, strings),
+        helpful=_share(total.helpful, strings),
+    )
+
+
+def report_markdown(report: Report) -> str:
+    """The report as a Markdown file in English, which shows the pictures beside it."""
+    strings = strings_for("en")
+    lines = [f"# {strings.report_title.format(days=report.days)}", ""]
+    if not report.total.questions:
+        return "\n".join([*lines, strings.report_empty.format(days=report.days), ""])
+    lines += [f"Until {report.until}.", "", "| | |", "|---|---|"]
+    lines += [f"| {k} | {v} |" for k, v in figure_lines(report.total, strings).items()]
+    lines += ["", "![Questions by day](questions.png)", "", "![Rates](rates.png)", ""]
+    for heading, entries in parts(report, strings):
+        lines += [f"## {heading}", "", *(f"- {entry}" for entry in entries), ""]
+    return "\n".join(lines)
+
+
+def figure_lines(figures: Figures, strings: Strings) -> dict[str, str]:
+    """The numbers of the report, by what they are called."""
+    values = {
+        "questions": str(figures.questions),
+        "people": str(figures.people),
+        "answered": _rate(figures.answered, strings),
+        "abstained": _rate(figures.abstained, strings),
+        "helpful": _rate(figures.helpful, strings),
+        "votes": str(figures.helpful.n),
+        "median_s": f"{figures.median_s:.1f} s",
+        "p95_s": f"{figures.p95_s:.1f} s",
+    }
+    return {strings.report_labels[name]: value for name, value in values.items()}
+
+
+def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
+    """The lists of the report with their headings; empty ones say so."""
+    lists = (
+        (strings.report_gaps, [_gap(gap, strings) for gap in report.gaps[:GAPS_SHOWN]]),
+        (strings.report_stale, [_source(strings.report_stale_source, s) for s in report.stale]),
+        (
+            strings.report_disliked,
+            [_source(strings.report_disliked_source, s) for s in report.disliked],
+        ),
+        (
+            strings.report_languages,
+            [
+                _counted(strings.report_language, each, strings, language=language)
+                for language, each in report.languages.items()
+            ],
+        ),
+        (strings.report_history, [_era(era, strings) for era in report.history[-ERAS_SHOWN:]]),
+    )
+    for heading, lines in lists:
+        yield heading, lines or [strings.report_none]
+
+
+def _gap(gap: Gap, strings: Strings) -> str:
+    question = _shortened(gap.question or strings.report_untold, QUESTION_CHARS)
+    return strings.report_gap.format(
+        question=question, count=gap.count, people=gap.people, downs=gap.downs
+    )
+
+
+def _source(words: str, source: CitedSource) -> str:
+    return words.format(
+        title=_shortened(source.title or source.id, TITLE_CHARS),
+        age_days=source.age_days,
+        answers=source.answers,
+        ups=source.ups,
+        downs=source.downs,
+    )
+
+
+def _era(era: Era, strings: Strings) -> str:
+    return _counted(
+        strings.report_era,
+        era.figures,
+        strings,
+        since=era.since[:10],
+        generator=_shortened(era.generator, ID_CHARS),
+        embedder=_shortened(era.embedder, ID_CHARS),
+        generation=era.generation,
+    )
+
+
+def _counted(words: str, figures: Figures, strings: Strings, **more: str) -> str:
+    return words.format(
+        questions=figures.questions,
+        answered=_share(figures.answered, strings),
+        helpful=_share(figures.helpful, strings),
+        **more,
+    )
+
+
+def _rate(rate: Rate, strings: Strings) -> str:
+    if not rate.n:
+        return strings.report_none
+    return strings.report_interval.format(share=rate.share, low=rate.low, high=rate.high)
+
+
+def _share(rate: Rate, strings: Strings) -> str:
+    return f"{rate.share:.0%}" if rate.n else strings.report_none
+
+
+def _shortened(text: str, max_chars: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"

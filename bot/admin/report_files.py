@@ -1,0 +1,23 @@
+"""The report as a folder: Markdown to read, JSON to compute with, and the pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from bot.admin.charts import draw
+from bot.admin.report import Report
+from bot.admin.report_cards import report_markdown
+
+
+def save_report(report: Report, folder: Path) -> str:
+    """Write report.md, report.json and, if anybody asked anything, the pictures; the Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = report_markdown(report)
+    (folder / "report.md").write_text(text, encoding="utf-8")
+    numbers = json.dumps(asdict(report), ensure_ascii=False, indent=1)
+    (folder / "report.json").write_text(numbers + "\n", encoding="utf-8")
+    for picture in draw(report) if report.total.questions else ():
+        (folder / picture.name).write_bytes(picture.png)
+    return text

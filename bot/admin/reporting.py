@@ -1,0 +1,115 @@
+"""Makes the report from the log and sends it, words and pictures, to an admin."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+from slack_sdk.errors import SlackApiError
+
+from bot.admin.asked import Asked, read_asked
+from bot.admin.charts import draw
+from bot.admin.commands import Request, tell
+from bot.admin.gaps import Likenesses, find_gaps
+from bot.admin.models import Holdings
+from bot.admin.report import Report, beginning, build_report
+from bot.admin.report_cards import report_card
+from bot.feedback.matching import Likeness, QueryEmbedder
+from bot.outgoing.cards import Card, notice
+from bot.outgoing.outbox import Outbox, reason
+from bot.store.inbox import Inbox
+from retrieval.errors import IndexNotFoundError
+from retrieval.records import Source
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_DAYS = 30
+MOST_DAYS = 366
+
+
+class Reporting:
+    """`/whimbrel report [days]`: one message and its pictures in the admin's direct messages."""
+
+    def __init__(
+        self,
+        holdings: Holdings,
+        inbox: Inbox,
+        outbox: Outbox,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._holdings = holdings
+        self._inbox = inbox
+        self._outbox = outbox
+        self._clock = clock
+
+    async def run(self, request: Request) -> Card | None:
+        """Send the report; a second attempt changes the message of the first."""
+        job, strings = request.job, request.strings
+        reply = await self._inbox.database.run(self._inbox.reply, job)
+        if reply is None and request.response_url is not None:
+            await tell(self._outbox, request, notice(strings.report_begun))
+        report = await self.make(_days(request.arguments))
+        card = report_card(report, strings)
+        if reply is None or not await self._outbox.edit(*reply, card):
+            reply = await self._outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)
+            await self._inbox.database.run(self._inbox.set_reply, job, *reply)
+        if report.total.questions:
+            await self._send_pictures(request, report, channel=reply[0])
+        logger.info("reported to=%s days=%d", job.user, report.days)
+        return None
+
+    async def make(self, days: int) -> Report:
+        """The report of the last days, with every question told: it is for admins."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        database = self._inbox.database
+        asked = await database.run(read_asked, database, since=beginning(days, now))
+        # Embedding takes seconds: not on the loop, and not on a thread of the database.
+        make = partial(make_report, asked, self._holdings, days=days, now=now, tells_all=True)
+        return await asyncio.to_thread(make)
+
+    async def _send_pictures(self, request: Request, report: Report, *, channel: str) -> None:
+        strings = request.strings
+        pictures = await asyncio.to_thread(draw, report)
+        try:
+            await self._outbox.upload(channel, pictures, comment=strings.report_pictures)
+        except SlackApiError as error:
+            logger.warning("pictures not sent: %s", reason(error))
+            words = strings.report_no_pictures.format(reason=reason(error))
+            job = request.job
+            await self._outbox.post(channel, notice(words), thread_ts=None, event_id=job.event_id)
+
+
+def make_report(
+    asked: Sequence[Asked], holdings: Holdings, *, days: int, now: datetime, tells_all: bool
+) -> Report:
+    """The report of these questions; gaps are gathered with the embedder of the installation."""
+    gaps = find_gaps(asked, partial(likenesses, holdings), tells_all=tells_all)
+    return build_report(asked, _sources(holdings), gaps, days=days, now=now)
+
+
+def likenesses(holdings: Holdings, questions: Sequence[str], language: str) -> Likenesses:
+    """How alike each two questions are to the embedder; a single one needs no model."""
+    if len(questions) < 2:
+        return np.ones((len(questions), len(questions)), dtype=np.float32)
+    embedder: QueryEmbedder = holdings.embedder
+    likeness, vectors = Likeness(embedder), embedder.embed_queries(questions)
+    rows = [likeness.of(row[None], vectors, language) for row in vectors]
+    return np.array(rows, dtype=np.float32)
+
+
+def _sources(holdings: Holdings) -> Sequence[Source]:
+    try:
+        return holdings.sources()
+    except IndexNotFoundError:
+        return ()  # what was asked can be reported without
+
+
+def _days(arguments: Sequence[str]) -> int:
+    number = arguments[0] if arguments else ""
+    return min(int(number), MOST_DAYS) if number.isdecimal() and int(number) else DEFAULT_DAYS

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.admin.gaps import Gap
+from bot.admin.report import Report
+from bot.admin.report_cards import report_card, report_markdown, summary
+from bot.admin.report_files import save_report
+from bot.strings import CHINESE, ENGLISH, Strings
+from tests.bot.admin.test_report import ASKED, OPEN, build
+from tests.slack_server import check_blocks
+
+GAP = Gap("Where is the <!here> & there?", "en", 4, 3, 1, "2026-02-27T09:00:00+00:00")
+REPORT: Report = replace(
+    build([replace(ASKED, ups=1, downs=1)] * 3 + [OPEN]), gaps=(GAP, replace(GAP, question=None))
+)
+
+
+@pytest.mark.parametrize("strings", [ENGLISH, CHINESE])
+def test_the_card_keeps_slacks_limits_however_much_there_is(strings: Strings) -> None:
+    gap = replace(GAP, question="<&>" * 400)
+    source = replace(REPORT.disliked[0], title="&" * 400)
+    era = replace(REPORT.history[0], generator="<m>" * 99)
+    full = replace(
+        REPORT, gaps=(gap,) * 20, stale=(source,) * 5, disliked=(source,) * 5, history=(era,) * 20
+    )
+    check_blocks(report_card(full, strings).block_dicts(), max_blocks=50)
+
+
+def test_what_people_wrote_stays_text() -> None:
+    shown = str(report_card(REPORT, ENGLISH).block_dicts())
+    assert "Where is the &lt;!here&gt; &amp; there? (asked 4 times by 3 people" in shown
+
+
+def test_questions_of_few_people_are_only_counted() -> None:
+    assert "A question that fewer than three people asked (asked 4" in report_markdown(REPORT)
+
+
+def test_one_sentence_sums_it_up() -> None:
+    assert summary(REPORT, ENGLISH).startswith(
+        "Last 7 days: 4 questions from 1 people, 75% answered, 50% rated helpful."
+    )
+    assert summary(build([OPEN]), CHINESE).startswith("最近 7 天：1 人提了 1 个问题，已回答 0%，")
+    assert summary(build([]), ENGLISH) == "Nobody has asked anything in the last 7 days."
+
+
+def test_the_folder_holds_words_numbers_and_pictures(tmp_path: Path) -> None:
+    text = save_report(REPORT, tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"report.md", "report.json", "questions.png", "rates.png"}
+    assert "| Answered | 75% (95%: 30% to 95%) |" in text
+    saved = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert saved["total"]["answered"]["share"] == 0.75
+    assert saved["gaps"][1]["question"] is None
+
+
+def test_without_questions_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    assert "Nobody has asked" in save_report(build([]), tmp_path)
+    assert not list(tmp_path.glob("*.png"))
