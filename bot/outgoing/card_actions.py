@@ -25,6 +25,9 @@ from bot.store.log import Turn
 from bot.strings import ENGLISH, Strings, strings_for
 from retrieval.contributions import contributions
 
+WAIT_S, PATIENCE_S = 0.5, 10.0
+"""How often, and for how long, a click waits for its turn to be in the log."""
+
 SHOWN_CHARS = 300
 """How much of a question is repeated where its answer is shown again."""
 
@@ -80,16 +83,23 @@ class CardHandler:
             await self._run(self._retry, job, gesture)
             return
         turn = await self._run(self._cards.turn, gesture.value)
-        if turn is None:
+        if turn is not None:
+            await self._actions[gesture.name](Click(job, gesture, turn))
+        elif await self._is_early(job, gesture):
+            await self._run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)
+        else:
             await self._tell(job, gesture, ENGLISH.gone)
             await self._run(self._inbox.finish, job)
-            return
-        await self._actions[gesture.name](Click(job, gesture, turn))
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         strings = await self._strings(job)
         text = strings.failed.format(error_id=job.error_id)
         await self._tell(job, Gesture(**job.payload), text)
+
+    async def _is_early(self, job: Job, gesture: Gesture) -> bool:
+        """Whether the turn may yet be written: its card is shown a moment before."""
+        is_fresh = self._clock() - job.created < PATIENCE_S
+        return is_fresh and not await self._run(self._cards.is_logged, gesture.value)
 
     async def _why(self, click: Click) -> None:
         strings = click.strings

@@ -43,6 +43,13 @@ class Cards:
             created=created,
         )
 
+    def is_logged(self, turn_id: str) -> bool:
+        """Whether there is or was such a turn."""
+        row = self._database.connection.conn.execute(
+            "SELECT 1 FROM turns WHERE id = ?", (turn_id,)
+        ).fetchone()
+        return row is not None
+
     def messages(self, turn_id: str) -> list[tuple[str, str]]:
         """Channel and ts of every message that shows a turn, oldest first."""
         return self._database.connection.conn.execute(

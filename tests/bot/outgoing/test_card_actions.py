@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from bot.incoming.gestures import WHY
 from bot.service import Bot
 from bot.store.channels import ChannelConfig
+from bot.store.log import Turn
 from retrieval.records import Answer
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
+from tests.slack_forms import press
 from tests.slack_server import TEAM, Fault, SlackServer, event, mention, reaction, slash
 from tests.slack_streams import Json
 
@@ -266,3 +269,17 @@ async def test_a_failed_private_question_is_asked_anew_in_private(house: House) 
     asked.done = 1
     told = await asked.click(failed, "retry_question")
     assert "30 days" in told[-1]["blocks"][0]["text"]
+
+
+async def test_a_click_before_its_turn_is_in_the_log_waits_for_it(house: House) -> None:
+    asked = await thread(house)
+    answer = SentenceAnswerer().answer(LEAVE)
+    url = house.slack.response_url("why")
+    await house.slack.deliver(press(WHY, answer.id, url=url))
+    attempts = "SELECT sum(attempts) FROM inbox"
+    while asked.bot.inbox.database.connection.conn.execute(attempts).fetchone() == (0,):
+        await asked.bot.worker.next_change.wait()
+    public = frozenset({"public"})
+    asked.bot.log.add(Turn(answer, "Ev1", TEAM, "C1", TS, "U1", public, ("2.0",), "2026-01-01"))
+    await asked.settle()
+    assert house.slack.views
