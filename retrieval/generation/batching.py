@@ -136,10 +136,9 @@ class Batcher:
 
     def _deliver(self, requests: Sequence[Request], logits: torch.Tensor) -> set[int]:
         """Send each text its likeliest token; gives the identities of the texts that are done."""
-        scores, ids = logits.max(dim=-1)
-        logprobs = (scores - logits.logsumexp(dim=-1)).tolist()
+        logprobs, ids = logits.log_softmax(dim=-1).max(dim=-1)
         done = set()
-        for request, token, logprob in zip(requests, ids.tolist(), logprobs, strict=True):
+        for request, token, logprob in zip(requests, ids.tolist(), logprobs.tolist(), strict=True):
             if token not in self._stop_ids:
                 request.written.append(token)
                 request.tokens.put(Token(token, logprob))

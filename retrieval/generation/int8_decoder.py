@@ -16,6 +16,9 @@ from retrieval.generation.row_cache import RowCache, RowLayer
 PLAIN_MODELS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Model types whose layers are the textbook ones: no sinks, no soft cap, no position bias."""
 
+PART = 256
+"""Tokens that pass through the layers at once: what one layer makes of them fits a cache."""
+
 
 def fits(config: PreTrainedConfig) -> bool:
     """Whether `Int8Decoder` computes what a model of this configuration does."""
@@ -28,10 +31,6 @@ def fits(config: PreTrainedConfig) -> bool:
         and config.hidden_act == "silu"
         and not getattr(config, "mlp_bias", False)
     )
-
-
-PART = 256
-"""Tokens that pass through the layers at once: what one layer makes of them fits a cache."""
 
 
 class Int8Decoder:
@@ -50,7 +49,7 @@ class Int8Decoder:
         return RowCache(len(self._layers), self._cache_dtype)
 
     def __call__(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
-        for part in ids.split(PART, dim=1):
+        for part in torch.split(ids, PART, dim=1):
             states = self._read(part, cache)
         return self._head(self._norm(states))
 
