@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     help="Add up to N questions made from the documents themselves.",
 )
 @click.option(
+    "--ask-generator",
+    is_flag=True,
+    help="Let the generator ask the synthetic questions, which takes longer; otherwise they are "
+    "made of headings and sentences.",
+)
+@click.option(
     "--held-out",
     "reserved",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -36,7 +42,11 @@ if TYPE_CHECKING:
     "`text` or `question` a line.",
 )
 def export(
-    channels: tuple[str, ...], direct_messages: bool, synthetic: int | None, reserved: Path | None
+    channels: tuple[str, ...],
+    direct_messages: bool,
+    synthetic: int | None,
+    ask_generator: bool,
+    reserved: Path | None,
 ) -> None:
     """Freeze what people's ratings teach into a data set.
 
@@ -53,11 +63,13 @@ def export(
     from bot.store.database import Database
     from retrieval.commands import progress_bar
     from retrieval.embedding import Embedder
+    from retrieval.generation.generator import load_generator
     from retrieval.settings import load_settings
 
     settings = load_settings()
     questions = read_questions(reserved) if reserved else ()
     embedder = Embedder.load(settings, on_progress=_say)
+    generator = load_generator(settings, on_progress=_say) if synthetic and ask_generator else None
     policy = Policy(channels=frozenset(channels), with_direct_messages=direct_messages)
     database = Database(settings.database)
     try:
@@ -68,11 +80,14 @@ def export(
                 embedder,
                 policy=policy,
                 synthetic=synthetic or 0,
+                generator=generator,
                 reserved=questions,
                 on_progress=on_progress,
             )
     finally:
         database.close()
+        if generator:
+            generator.close()
     click.echo(f"{summary(frozen)}\n{folder}")
 
 

@@ -17,6 +17,7 @@ from bot.store.database import Database
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import Example
+from retrieval.generation.generator import Generator
 from retrieval.library import Library
 from retrieval.settings import Settings
 
@@ -28,6 +29,7 @@ def export_log(
     *,
     policy: Policy,
     synthetic: int = 0,
+    generator: Generator | None = None,
     reserved: Sequence[str] = (),
     on_progress: Progress = lambda *_: None,
 ) -> tuple[Path, Frozen]:
@@ -39,6 +41,7 @@ def export_log(
         embedder: Says which questions are alike.
         policy: What is let in.
         synthetic: How many questions to make from the documents.
+        generator: Asks them; without one they are made of headings and sentences.
         reserved: Questions from elsewhere that must never be trained on.
         on_progress: Told the stage, how much is done and how much there is.
 
@@ -50,7 +53,13 @@ def export_log(
     made: list[Example] = []
     if synthetic:
         searcher = Library(settings, embedder).searcher()
-        made = synthesise(searcher.index.passages, searcher, synthetic, on_progress=on_progress)
+        made = synthesise(
+            searcher.index.passages,
+            searcher,
+            synthetic,
+            generator=generator,
+            on_progress=on_progress,
+        )
     held_out = sorted({*provenance.ever_held_out(), *reserved})
     frozen = build(
         log,

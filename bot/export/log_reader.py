@@ -65,7 +65,8 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
         shown[hit["turn_id"]].append(hit)
     public = {row["turn_id"] for row in _rows(database, "SELECT DISTINCT turn_id FROM replies")}
     askers: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in _rows(database, "SELECT * FROM turns WHERE question <> '' ORDER BY created, id"):
+    asked = "SELECT * FROM turns WHERE question <> '' AND deleted IS NULL ORDER BY created, id"
+    for row in _rows(database, asked):
         thread = askers[row["channel"], row["thread_ts"]]
         joined = bool(row["query"]) and row["query"] != row["question"]
         given = imports.get(row["id"])

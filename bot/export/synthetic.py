@@ -1,21 +1,22 @@
 """Questions made from the documents themselves, to learn from before anybody has rated anything.
 
-A heading that asks something is a question already; else a heading with its title, or a sentence,
-stands for one. A question is kept only if search finds the passage that it was made from. Passages
-found further down are its hard negatives.
+A generator asks them; or a heading that asks something is a question already, and else a heading
+with its title, or a sentence, stands for one. A question is kept only if search finds the passage
+that it was made from. Passages found further down are its hard negatives.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from bot.export.corpus import snippet_of
 from bot.export.scrubbing import has_secret
 from retrieval.examples import Example, content_id
 from retrieval.language import sentences, words
-from retrieval.records import PUBLIC, Hit, Passage
+from retrieval.records import PUBLIC, Completion, Hit, Passage
 
 FOUND_WITHIN = 10
 """A passage that its own question does not find among the first so many teaches nothing."""
@@ -27,6 +28,19 @@ NEGATIVES_FROM = 5
 NEGATIVES = 2
 WEIGHT = 0.25
 SENTENCE_WORDS = range(6, 41)
+QUESTION_TOKENS = 48
+PASSAGE_CHARS = 2_000
+
+_TOGETHER = 16
+"""Passages asked about at once: a generator writes several texts nearly as fast as one."""
+
+_ASK = {
+    "en": (
+        "You write the question that an employee would ask a colleague. Write one short question "
+        "in English that the text answers. Write nothing but the question."
+    ),
+    "zh": "你替员工提问。根据下面的文字写一个简短的中文问题，文字必须能回答它。只写问题。",
+}
 
 _ASKS = re.compile(
     r"[?？]\s*$|^(?:who|what|when|where|which|why|how|can|do|does|is|are)\b|什么|怎么|如何|多少|吗",
@@ -40,25 +54,34 @@ class Searches(Protocol):
     def search(self, query: str, *, k: int) -> list[Hit]: ...
 
 
+class Generates(Protocol):
+    """What this needs of a generator."""
+
+    def render(self, messages: Sequence[tuple[str, str]]) -> str: ...
+
+    def generate(self, prompt: str, *, max_tokens: int) -> Completion: ...
+
+
 def synthesise(
     passages: Sequence[Passage],
     searcher: Searches,
     count: int,
     *,
+    generator: Generates | None = None,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> list[Example]:
     """At most `count` pairs of a made question and its passage, then its hard negatives.
 
     Only what everybody may see is asked about. The same index gives the same questions.
     """
-    public = (each for each in passages if each.source.audience == PUBLIC)
+    public = [each for each in passages if each.source.audience == PUBLIC]
+    public.sort(key=lambda each: content_id("synthetic", each.content_hash))
     examples: list[Example] = []
     asked: set[str] = set()
-    for passage in sorted(public, key=lambda each: content_id("synthetic", each.content_hash)):
+    for passage, question in _asked(public, generator):
         if len(examples) == count:
             break
-        question = next(questions_of(passage), "")
-        if not question or question in asked or has_secret(passage.text):
+        if question in asked or has_secret(passage.text):
             continue
         asked.add(question)
         hits = [hit.passage for hit in searcher.search(question, k=DEPTH)]
@@ -66,6 +89,33 @@ def synthesise(
             examples.append(_example(question, passage, hits[hits.index(passage) + 1 :]))
             on_progress("making questions", len(examples), count)
     return examples
+
+
+def _asked(
+    passages: Sequence[Passage], generator: Generates | None
+) -> Iterator[tuple[Passage, str]]:
+    """Passages with a question each; those about which there is none to ask are left away."""
+    for start in range(0, len(passages), _TOGETHER):
+        some = passages[start : start + _TOGETHER]
+        written = _written(some, generator) if generator else [""] * len(some)
+        for passage, question in zip(some, written, strict=True):
+            if question := question or next(questions_of(passage), ""):
+                yield passage, question
+
+
+def _written(passages: Sequence[Passage], generator: Generates) -> list[str]:
+    """What the generator asks of each passage; empty where it asks nothing."""
+
+    def write(passage: Passage) -> str:
+        system = _ASK["zh" if passage.source.language == "zh" else "en"]
+        user = passage.indexed_text[:PASSAGE_CHARS]
+        prompt = generator.render([("system", system), ("user", user)])
+        text = generator.generate(prompt, max_tokens=QUESTION_TOKENS).text.strip()
+        question = text.splitlines()[0].strip() if text else ""
+        return question if _ASKS.search(question) and question not in passage.text else ""
+
+    with ThreadPoolExecutor(_TOGETHER) as threads:
+        return list(threads.map(write, passages))
 
 
 def questions_of(passage: Passage) -> Iterator[str]:

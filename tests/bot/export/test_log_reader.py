@@ -48,6 +48,15 @@ def test_direct_messages_and_answers_that_only_the_asker_saw_are_private(
     assert [turn.is_private for turn in read_log(database).turns] == [True, True]
 
 
+def test_deleted_answers_and_forgotten_words_are_not_read(database: Database) -> None:
+    log, gone, blank = ConversationLog(database), said(n=1), said(n=2)
+    log.add(gone)
+    log.add(blank)
+    database.connection.table("turns").update(gone.answer.id, {"deleted": NOON})
+    log.redact(blank.answer.id)
+    assert read_log(database).turns == ()
+
+
 def test_a_follow_up_is_read_with_those_who_asked_before(database: Database) -> None:
     log = ConversationLog(database)
     log.add(said(n=1, asker="U1"))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from bot.export.corpus import snippet_of
 from bot.export.synthetic import NEGATIVES, questions_of, synthesise
-from retrieval.records import Hit, Passage, Source
+from retrieval.records import Completion, Hit, Passage, Source
 
 SUBJECTS = ("leave", "travel", "parking", "laptops", "badges", "canteen", "printers", "visitors")
 
@@ -71,3 +73,28 @@ def test_a_heading_that_asks_is_the_question(heading: str) -> None:
 def test_title_and_text_of_a_snippet_are_what_is_embedded() -> None:
     one = passage("badges", heading="Lost badges")
     assert f"{snippet_of(one).title}\n{snippet_of(one).text}" == one.indexed_text
+
+
+class Parrot:
+    """Asks what the first words of the passage say, or repeats them."""
+
+    def __init__(self, end: str) -> None:
+        self.end = end
+
+    def render(self, messages: Sequence[tuple[str, str]]) -> str:
+        return messages[-1][1]
+
+    def generate(self, prompt: str, *, max_tokens: int) -> Completion:
+        words = prompt.splitlines()[-1].split()[:max_tokens]
+        return Completion(" ".join(words) + self.end, len(words), 0, 0.0, 0.0)
+
+
+def test_a_generator_asks_the_questions() -> None:
+    examples = synthesise(PASSAGES, WordSearcher(PASSAGES), 5, generator=Parrot(" why?\nBecause."))
+    assert len(examples) == 5
+    assert all(example.question.endswith("front desk. why?") for example in examples)
+
+
+def test_what_is_no_question_is_made_from_the_text_instead() -> None:
+    plain = synthesise(PASSAGES, WordSearcher(PASSAGES), 5)
+    assert synthesise(PASSAGES, WordSearcher(PASSAGES), 5, generator=Parrot("")) == plain

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +71,20 @@ def test_who_votes_against_everybody_is_not_trusted() -> None:
     trust = trust_of(votes, log_of(*(turn(f"t{n}") for n in range(10))))
     assert trust["U0TROLL"] == 0
     assert trust[ASKER] > 0.8
+
+
+def test_a_third_of_hostile_raters_are_found_and_nobody_else_is() -> None:
+    random = Random(0)
+    raters = [f"U0RATER{n:02}" for n in range(40)]
+    hostile = set(raters[:12])
+    votes: list[VoteEvent] = []
+    for n in range(400):
+        for voter in random.sample(raters, 3):
+            is_honest = voter not in hostile and random.random() > 0.18
+            value = GOOD if is_honest == (n % 2 == 0) else BAD
+            votes.append(vote(f"t{n}", voter, value, number=len(votes)))
+    trust = trust_of(votes, log_of(*(turn(f"t{n}") for n in range(400))))
+    assert {voter for voter in raters if trust[voter] == 0} == hostile
 
 
 def test_an_expert_outweighs_a_crowd() -> None:
