@@ -14,9 +14,10 @@ from bot.feedback.preferences import PeoplesPreferences
 from bot.feedback.turns import LoggedTurn, Turns
 from bot.home.forgetting import Forgetting, Forgotten
 from bot.home.home import Home
+from bot.home.view import short
 from bot.incoming.gestures import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
 from bot.incoming.payloads import Gesture
-from bot.outgoing.cards import escape, notice
+from bot.outgoing.cards import notice
 from bot.outgoing.outbox import Outbox, SlackUnreachableError
 from bot.settings import SlackSettings
 from bot.store.inbox import Inbox, Job
@@ -102,8 +103,8 @@ class HomeHandler:
     async def _news(self, person: str, turn: LoggedTurn) -> str:
         _, strings = await self._people.look_up(person)
         fix = await self._inbox.database.run(self._fixes.of, turn.id)
-        question = escape(turn.question[:300])
+        question = short(turn.question, 300)
         labels = {PUBLIC, *self._settings.user_audiences.get(person, ())}
         if fix is None or not labels.issuperset(fix.audience):
             return strings.fixed_unsaid.format(question=question)
-        return strings.fixed_news.format(question=question, answer=escape(fix.answer[:1_500]))
+        return strings.fixed_news.format(question=question, answer=short(fix.answer, 2_000))

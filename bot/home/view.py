@@ -91,7 +91,7 @@ def _questions(page: Page, strings: Strings) -> Iterator[Block]:
         mine = {1: strings.home_rated_good, -1: strings.home_rated_bad}.get(asked.mine)
         fixed = strings.home_is_fixed if asked.is_fixed else None
         notes = " · ".join(note for note in (asked.asked[:10], votes, mine, fixed) if note)
-        yield _section(f"{_short(asked.question, MAX_QUESTION)}\n_{notes}_")
+        yield _section(f"{short(asked.question, MAX_QUESTION)}\n_{notes}_")
 
 
 def _fixed(page: Page, strings: Strings) -> Iterator[Block]:
@@ -99,8 +99,8 @@ def _fixed(page: Page, strings: Strings) -> Iterator[Block]:
         return
     yield _header(strings.home_fixed)
     for fixed in page.fixed[:FIXED]:
-        answer = strings.home_ask_again if fixed.answer is None else _short(fixed.answer, MAX_NEWS)
-        yield _section(f"*{_short(fixed.question, MAX_QUESTION)}*\n{answer}")
+        answer = strings.home_ask_again if fixed.answer is None else short(fixed.answer, MAX_NEWS)
+        yield _section(f"*{short(fixed.question, MAX_QUESTION)}*\n{answer}")
 
 
 def _queue(page: Page, strings: Strings) -> Iterator[Block]:
@@ -122,7 +122,7 @@ def _review(review: Review, strings: Strings) -> Iterator[Block]:
     origin = strings.proposal_sources[proposal.source]
     notes = [origin, strings.queue_document.format(name=escape(named))] if named else [origin]
     yield _section(
-        f"*{_short(proposal.question, MAX_QUESTION)}*\n{_short(proposal.answer, MAX_ANSWER)}\n"
+        f"*{short(proposal.question, MAX_QUESTION)}*\n{short(proposal.answer, MAX_ANSWER)}\n"
         f"_{' · '.join(notes)}_"
     )
     yield {
@@ -183,6 +183,9 @@ def _plain(text: str) -> Block:
     return {"type": "plain_text", "text": text}
 
 
-def _short(text: str, max_chars: int) -> str:
-    line = text.strip()
-    return escape(line if len(line) <= max_chars else f"{line[: max_chars - 1]}…")
+def short(text: str, max_chars: int) -> str:
+    """The beginning of a text, escaped, in no more than so many characters."""
+    line = whole = text.strip()
+    while len(escape(line)) > max_chars - (line != whole):
+        line = line[: len(line) * 9 // 10]
+    return escape(line) + ("…" if line != whole else "")

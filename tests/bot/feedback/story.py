@@ -77,8 +77,8 @@ class Story:
         await self.send(event(opened, f"Ho{next(self._ids)}"))
         return str(self.slack.homes[user])
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return list(self.bot.inbox.database.connection.conn.execute(sql).fetchall())
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        return list(self.bot.inbox.database.connection.conn.execute(sql, values).fetchall())
 
 
 async def story(

@@ -41,7 +41,7 @@ async def test_a_modal_sent_empty_is_a_rating_without_a_reason(house: House) -> 
 
 async def test_the_last_word_counts_and_an_emptied_correction_is_withdrawn(house: House) -> None:
     told = await story(house)
-    message, turn_id = await told.ask(LEAVE)
+    _, turn_id = await told.ask(LEAVE)
     await told.vote(turn_id, "bad")
     await told.submit({"reason": "incomplete", "answer": "31 days."})
     await told.press("tell_reason", turn_id)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from tests.bot.conftest import House
+from tests.bot.feedback.story import CUP, LEAVE, story
+
+CHOICES = "SELECT person, may_learn, notify FROM people"
+
+
+async def test_app_home_shows_a_persons_questions_with_votes(each_transport: House) -> None:
+    told = await story(each_transport)
+    _, turn_id = await told.ask(LEAVE)
+    await told.ask("Where is the printer?", user="U2")
+    await told.vote(turn_id, "good", user="U2")
+    await told.vote(turn_id, "bad")
+    said = await told.open_home("U1")
+    assert LEAVE in said
+    assert "👍 1 👎 1 · you: 👎" in said
+    assert "printer" not in said
+
+
+async def test_it_speaks_the_persons_language(house: House) -> None:
+    told = await story(house)
+    house.slack.users["U1"]["locale"] = "zh-CN"
+    assert "您的提问" in await told.open_home("U1")
+
+
+async def test_nothing_is_learned_from_anybody_who_has_not_allowed_it(
+    each_transport: House,
+) -> None:
+    told = await story(each_transport)
+    assert "is not used to make me better" in await told.open_home("U1")
+    assert told.rows(CHOICES) == []
+    await told.press_home("set_learning", "1", user="U1")
+    assert told.rows(CHOICES) == [("U1", 1, None)]
+    assert "may be used" in str(told.slack.homes["U1"])
+    await told.press_home("set_learning", "0", user="U1")
+    assert told.rows(CHOICES) == [("U1", 0, None)]
+
+
+async def test_news_can_be_turned_on_and_off(house: House) -> None:
+    told = await story(house)
+    await told.press_home("news_off", "0", user="U1")
+    assert told.rows(CHOICES) == [("U1", 0, 0)]
+    await told.press_home("news_on", "1", user="U1")
+    assert told.rows(CHOICES) == [("U1", 0, 1)]
+
+
+async def test_a_long_history_and_queue_fit_into_app_home(house: House) -> None:
+    told = await story(house)
+    for n in range(12):
+        _, turn_id = await told.ask(f"{CUP} {'&' * 290} {n}", user="U9")
+        await told.vote(turn_id, "bad", user="U9")
+        await told.submit({"answer": "<&> yes " * 370}, user="U9")
+    said = await told.open_home("U9")
+    assert "2 more are waiting." in said
+
+
+async def test_forget_me_asks_first_and_says_what_was_done(each_transport: House) -> None:
+    told = await story(each_transport)
+    _, turn_id = await told.ask(LEAVE)
+    await told.vote(turn_id, "bad")
+    await told.submit({"answer": "31 days."})
+    home = str(await told.open_home("U1"))
+    assert "'confirm':" in home
+    await told.press_home("forget_me", "me", user="U1")
+    said = str(told.slack.homes["U1"])
+    assert "1 questions, 1 ratings and 1 open proposals" in said
+    assert LEAVE not in said
