@@ -74,12 +74,13 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Request:
-    """A question on its way to an answer."""
+    """A question on its way to an answer from `hits`; `passages` has those and many behind them."""
 
     question: str
     query: str
     language: str
     hits: tuple[Hit, ...]
+    passages: tuple[Passage, ...]
     threshold: float
     watch: Stopwatch
     on_text: Callable[[str], None] | None
@@ -149,6 +150,7 @@ class Answerer:
                 query,
                 language or language_of(question),
                 tuple(wide[: self._settings.hits]),
+                tuple(hit.passage for hit in wide),
                 self.threshold if threshold is None else threshold,
                 watch,
                 on_text,
@@ -257,7 +259,12 @@ def _nearest(request: Request, confidence: float) -> tuple[Passage, ...]:
     by_document: dict[str, Passage] = {}
     for hit in request.hits:
         by_document.setdefault(hit.passage.source.id, hit.passage)
-    return tuple(by_document.values())[:_NEAREST]
+    nearest = tuple(by_document.values())[:_NEAREST]
+    # Words put a question's own language first; the document it is about may be in another.
+    foreign = next((each for each in request.passages if is_foreign(each, request.language)), None)
+    if foreign is None or any(is_foreign(each, request.language) for each in nearest):
+        return nearest
+    return (*nearest[: _NEAREST - 1], foreign)
 
 
 def can_write(generator: Generator, question: str) -> bool:

@@ -140,6 +140,19 @@ def test_a_document_in_another_language_is_quoted_and_the_question_s_language_sa
     assert answer.text.startswith("以下引自英文文档的原文：\nEvery keeper has 27 days")
 
 
+def test_an_abstention_points_at_the_nearest_document_of_another_language(
+    library: Library, tmp_path: Path
+) -> None:
+    for number in range(6):
+        (tmp_path / "docs" / f"zh{number}.md").write_text(
+            f"# 年假{number}\n\n年假的第{number}条规定。"
+        )
+    update_index([tmp_path / "docs"], Settings(home=tmp_path / "home"), library.embedder)
+    unsure = Judge({"gap": 0.0}, 0.0, 0.6, 0.1, "words", "")
+    nearest = answerer(library, None, unsure).answer("paid leave 的年假规定？").nearest
+    assert [passage.source.language for passage in nearest] == ["zh", "zh", "en"]
+
+
 def test_a_model_that_declines_makes_it_an_abstention(library: Library) -> None:
     said = "The passages do not mention the price of tea."
     assert answerer(library, said).answer("How much does tea cost?").kind == "abstention"
