@@ -71,16 +71,18 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
         raise DataError(f"{dataset.name} has no answers.jsonl, which says what is unanswerable")
     searcher = library.searcher()
     centre = searcher.index.vectors.mean(axis=0)
+    # All at once: in batches this costs a fraction of what searching one by one embeds again.
+    queries = library.embedder.embed_queries([each.question for each in dataset.answers])
     return [
         Example(
             reference.id,
             dataset.name,
             reference.question,
             tuple(searcher.search(reference.question, k=BACKGROUND_HITS)),
-            float(library.embedder.embed_query(reference.question)[0] @ centre),
+            float(chance),
             not reference.is_unanswerable,
         )
-        for reference in dataset.answers
+        for reference, chance in zip(dataset.answers, queries @ centre, strict=True)
     ]
 
 
