@@ -193,6 +193,7 @@ class Bot:
             outbox,
             people,
             feedback.curated_answerer(),
+            self._shelf,
             client,
             streamer,
             session,

@@ -24,6 +24,7 @@ from bot.asking.questions import Answerer, QuestionHandler, RefusalHandler
 from bot.asking.running import Running, StopHandler
 from bot.asking.sessions import PromptsHandler, Sessions
 from bot.asking.threads import Threads
+from bot.asking.triage import HasEmbedder, Triage
 from bot.feedback.signals import Signals
 from bot.outgoing.outbox import Outbox
 from bot.settings import SlackSettings
@@ -44,6 +45,7 @@ class Asking:
     outbox: Outbox
     people: People
     answerer: Answerer
+    shelf: HasEmbedder
     client: AsyncWebClient
     hasty: AsyncWebClient
     session: aiohttp.ClientSession
@@ -74,7 +76,7 @@ class Asking:
             ),
             "refusal": RefusalHandler(self.inbox, self.outbox),
             "overheard": OverheardHandler(
-                self.inbox, self.channels, threads, signals, bot_user=self.bot_user
+                self.inbox, self.channels, Triage(self.shelf), threads, signals
             ),
             "pointed": PointedHandler(
                 self.inbox, self.outbox, conversations, bot_user=self.bot_user

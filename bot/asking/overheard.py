@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 
 from bot.asking.threads import Threads, judge
-from bot.asking.triage import is_question
+from bot.asking.triage import Triage
 from bot.feedback.signals import Signals
 from bot.incoming.events import question_delivery
 from bot.incoming.payloads import Question
-from bot.incoming.text import plain
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job
 
@@ -21,26 +21,41 @@ class OverheardHandler:
     """Turns what is for us into questions and forgets the rest."""
 
     def __init__(
-        self, inbox: Inbox, channels: Channels, threads: Threads, signals: Signals, *, bot_user: str
+        self,
+        inbox: Inbox,
+        channels: Channels,
+        triage: Triage,
+        threads: Threads,
+        signals: Signals,
     ) -> None:
         self._inbox = inbox
         self._channels = channels
+        self._triage = triage
         self._threads = threads
         self._signals = signals
-        self._bot_user = bot_user
 
     async def handle(self, job: Job) -> None:
-        await self._inbox.database.run(self._hear, job)
+        question, database = Question(**job.payload), self._inbox.database
+        if await database.run(self._channels.is_muted, job.channel):
+            await database.run(self._inbox.finish, job)
+        elif question.thread_ts == question.ts:
+            is_asked = await self._is_asked(job, question)
+            overheard = replace(question, is_overheard=True)
+            await database.run(self._pass_on, job, overheard if is_asked else None)
+        else:
+            await database.run(self._follow, job, question)
 
     async def apologise(self, _job: Job, _error: Exception) -> None:
         """Nobody asked us."""
 
-    def _hear(self, job: Job) -> None:
-        question = Question(**job.payload)
+    async def _is_asked(self, job: Job, question: Question) -> bool:
+        config = await self._inbox.database.run(self._channels.of, job.channel)
+        if config.mode != "questions":
+            return False
+        return await asyncio.to_thread(self._triage.is_question, question.text)
+
+    def _pass_on(self, job: Job, asked: Question | None) -> None:
         with self._inbox.database.transaction():
-            asked = None
-            if not self._channels.is_muted(job.channel):
-                asked = self._asked(job, question)
             if asked is not None:
                 delivery = question_delivery(
                     asked,
@@ -52,12 +67,10 @@ class OverheardHandler:
                 self._inbox.accept(delivery)
             self._inbox.finish(job)
 
-    def _asked(self, job: Job, question: Question) -> Question | None:
-        if question.thread_ts == question.ts:
-            is_ours = self._channels.of(job.channel).mode == "questions"
-            is_asked = is_ours and is_question(question.text)
-            return replace(question, is_overheard=True) if is_asked else None
-        return question if self._is_follow_up(job, question) else None
+    def _follow(self, job: Job, question: Question) -> None:
+        with self._inbox.database.transaction():
+            is_follow_up = self._is_follow_up(job, question)
+            self._pass_on(job, question if is_follow_up else None)
 
     def _is_follow_up(self, job: Job, question: Question) -> bool:
         thread_ts = question.thread_ts or ""
@@ -65,8 +78,7 @@ class OverheardHandler:
         if known is None or not self._threads.is_open(job.channel, thread_ts, known):
             return False
         config = self._channels.of(job.channel)
-        text = plain(question.text, bot_user=self._bot_user) and question.text
-        verdict = judge(text, job.user, known, config)
+        verdict = judge(question.text, job.user, known, config)
         if verdict == "takeover":
             self._threads.take_over(job.channel, thread_ts, job.user)
             self._signals.note(known.turn_id, "human_reply", job.user, job.event_id)

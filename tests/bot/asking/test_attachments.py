@@ -28,7 +28,7 @@ async def ask(house: House, text: str, *files: Json) -> tuple[SentenceAnswerer, 
 
 
 async def test_a_text_file_joins_the_question_and_the_card_says_so(each_transport: House) -> None:
-    file = attached(each_transport, "letter.txt", "My  leave\nis 30 days.".encode())
+    file = attached(each_transport, "letter.txt", b"My  leave\nis 30 days.")
     answerer, card = await ask(each_transport, "Is this right?", file)
     assert answerer.asked[0][1] == (Message("user", "My leave is 30 days."),)
     assert "Read with the question: letter.txt" in card

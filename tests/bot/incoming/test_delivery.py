@@ -70,7 +70,7 @@ async def test_two_processes_behind_a_balancer_answer_each_question_once(http: H
 
 async def test_two_processes_take_one_delivery_at_the_same_moment_once(http: House) -> None:
     slack = http.slack
-    first = await http.start()
+    await http.start()
     first_url = slack.app_url
     await http.start()
     body = event(direct_message(LEAVE, ts="1.0"), "Ev1")
