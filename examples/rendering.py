@@ -51,9 +51,9 @@ def _block(block: Json, names: dict[str, str]) -> Iterator[str]:
 
 
 def _input(block: Json) -> Iterator[str]:
-    yield f"{block['label']['text']}:"
+    yield block["label"]["text"]
     options: Sequence[Json] = block["element"].get("options", ())
-    yield "  ".join(f"( ) {option['text']['text']}" for option in options) or "____"
+    yield from _wrapped("  ".join(f"○ {option['text']['text']}" for option in options) or "____")
 
 
 def _wrapped(text: str) -> Iterator[str]:

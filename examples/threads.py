@@ -19,6 +19,8 @@ import click
 from pydantic import SecretStr
 
 from bot.commands import make_reindexer
+from bot.feedback.shelf import LibraryShelf
+from bot.incoming.gestures import FEEDBACK_ACTION
 from bot.service import Bot
 from bot.settings import SlackSettings
 from bot.store.channels import ChannelConfig
@@ -154,6 +156,10 @@ async def play(stage: Stage) -> None:
     await stage.click(first, "why_answer")
     show(render_view(stage.modal(), NAMES), who="a modal opens")
 
+    heading("Mara clicks on 👎")
+    await stage.click(first, FEEDBACK_ACTION, kind="feedback_buttons")
+    show(render_view(stage.modal(), NAMES), who="a modal opens; the vote counts already")
+
     heading("#people: nothing in the documents")
     question = "What is the wifi password of the Lisbon office?"
     say("Mara", f"@Whimbrel {question}")
@@ -188,7 +194,8 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
     library = Library(settings, embedder)
     update_index([HANDBOOK], settings, embedder)
     answerer = load_answerer(settings, library=library, on_progress=on_progress)
-    holdings = Holdings(library, answerer.generator.id if answerer.generator else "none")
+    generator = answerer.generator.id if answerer.generator else "none"
+    holdings, shelf = Holdings(library, generator), LibraryShelf(answerer)
     async with SlackServer() as slack:
         slack_settings = SlackSettings(
             bot_token=SecretStr(BOT_TOKEN),
@@ -197,7 +204,7 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
             health_port=0,
         )
         reindexer = make_reindexer(settings, embedder)
-        bot = Bot(slack_settings, settings.database, answerer, reindexer, holdings)
+        bot = Bot(slack_settings, settings.database, answerer, reindexer, holdings, shelf)
         async with bot:
             bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")
             await play(Stage(slack, bot))
