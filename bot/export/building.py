@@ -63,7 +63,7 @@ def build(
     return Frozen(
         splits=splits,
         exclusions=[*admitted.exclusions, *exclusions, *doubles, *refused],
-        leakage=leakage(splits, questions),
+        leakage=leakage(splits, questions, ever_held_out),
         until=max([*(t.created for t in log.turns), *(e.at for e in log.events)], default=""),
         embedder=f"{embedder.id} {embedder.revision}",
     )

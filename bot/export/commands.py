@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "reserved",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Never train on the questions in this file, nor on similar ones: a JSON object with "
-    "`text` or `question` a line.",
+    "`text` or `question` a line, plain or gzipped.",
 )
 def export(
     channels: tuple[str, ...],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,13 +78,14 @@ def export_log(
 
 
 def read_questions(path: Path) -> list[str]:
-    """The questions of a file with one JSON object a line, in `text` or `question`.
+    """The questions of a file, plain or gzipped: a JSON object with `text` or `question` a line.
 
     Raises:
         DataError: If a line has neither; the message names it.
     """
+    body = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     questions = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(body.decode().splitlines(), start=1):
         try:
             row = json.loads(line)
             questions.append(str(row["text"] if "text" in row else row["question"]))

@@ -102,8 +102,12 @@ def _newest(clusters: Sequence[str], share: float) -> set[str]:
     return set(clusters[len(clusters) - int(len(clusters) * share) :])
 
 
-def leakage(splits: Mapping[Split, Sequence[Draft]], questions: Questions) -> Leakage:
-    """How near the parts are.
+def leakage(
+    splits: Mapping[Split, Sequence[Draft]],
+    questions: Questions,
+    ever_held_out: Collection[str] = (),
+) -> Leakage:
+    """How near the parts are; held out is also every question that ever was.
 
     Raises:
         LeakageError: If a question or a cluster is on both sides.
@@ -112,7 +116,8 @@ def leakage(splits: Mapping[Split, Sequence[Draft]], questions: Questions) -> Le
     unseen = [draft.example for draft in splits["held-out"]]
     shared = {one.cluster for one in seen} & {one.cluster for one in unseen}
     cosine, likeness = questions.nearest(
-        sorted({one.question for one in seen}), sorted({one.question for one in unseen})
+        sorted({one.question for one in seen}),
+        sorted({*ever_held_out, *(one.question for one in unseen)}),
     )
     if shared or likeness >= SIMILAR:
         raise LeakageError(

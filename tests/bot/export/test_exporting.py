@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,7 +83,9 @@ def test_questions_cannot_be_made_from_nothing(settings: Settings, database: Dat
 def test_a_file_of_reserved_questions_is_read(tmp_path: Path) -> None:
     path = tmp_path / "queries.jsonl"
     path.write_text(json.dumps({"_id": "1", "text": "Who?"}) + '\n{"question": "What?"}\n')
-    assert read_questions(path) == ["Who?", "What?"]
+    packed = tmp_path / "queries.jsonl.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert read_questions(path) == read_questions(packed) == ["Who?", "What?"]
     path.write_text("{}\n")
     with pytest.raises(DataError, match="line 1"):
         read_questions(path)

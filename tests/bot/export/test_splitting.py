@@ -122,6 +122,14 @@ def test_a_splitter_that_leaks_is_caught() -> None:
         leakage({"train": [seen], "dev": [], "held-out": [unseen]}, questions)
 
 
+def test_a_paraphrase_of_what_was_held_out_before_is_caught() -> None:
+    one, other = "How many days of leave do I have?", "How many days of leave do I have now?"
+    questions = Questions([one, other], WordEmbedder())
+    seen = draft(1, question=one, cluster="a")
+    with pytest.raises(LeakageError, match="likeness"):
+        leakage({"train": [seen], "dev": [], "held-out": []}, questions, [other])
+
+
 def test_a_cluster_on_both_sides_is_caught() -> None:
     questions = Questions(["Where is the VPN?", "How many days?"], WordEmbedder())
     seen = draft(1, question="Where is the VPN?", cluster="a")
