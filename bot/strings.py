@@ -132,6 +132,7 @@ class Strings:
     report_pictures: str
     report_no_pictures: str
     report_summary: str
+    home_admin: str
 
     why_bad_title: str
     why_bad_intro: str
@@ -383,6 +384,7 @@ ENGLISH = Strings(
     "The app needs the scope `files:write`.",
     report_summary="Last {days} days: {questions} questions from {people} people, {answered} "
     "answered, {helpful} rated helpful. `/whimbrel report` tells more.",
+    home_admin="How well I answer",
     why_bad_title="What was wrong?",
     why_bad_intro="Your rating is saved. If you tell more, an expert looks at it and may give the "
     "right answer to others too. Everything here may be left empty.",
@@ -636,6 +638,7 @@ CHINESE = Strings(
     report_no_pictures="图片没有发送成功：Slack 返回 `{reason}`。应用需要 `files:write` 权限。",
     report_summary="最近 {days} 天：{people} 人提了 {questions} 个问题，已回答 {answered}，"
     "评为有帮助 {helpful}。详情请用 `/whimbrel report`。",
+    home_admin="回答情况",
     why_bad_title="哪里不对？",
     why_bad_intro="您的评价已保存。如果您愿意多说几句，专家会查看，并可能把正确答案也提供给其他人。"
     "以下各项都可以留空。",

@@ -18,17 +18,20 @@ from bot.admin.commands import Request, tell
 from bot.admin.gaps import Likenesses, find_gaps
 from bot.admin.models import Holdings
 from bot.admin.report import Report, beginning, build_report
-from bot.admin.report_cards import report_card
+from bot.admin.report_cards import report_card, summary
 from bot.feedback.matching import Likeness, QueryEmbedder
 from bot.outgoing.cards import Card, notice
 from bot.outgoing.outbox import Outbox, reason
+from bot.store.database import Database
 from bot.store.inbox import Inbox
+from bot.strings import Strings
 from retrieval.errors import IndexNotFoundError
 from retrieval.records import Source
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_DAYS = 30
+WEEK_DAYS = 7
 MOST_DAYS = 366
 
 
@@ -91,6 +94,12 @@ def make_report(
     """The report of these questions; gaps are gathered with the embedder of the installation."""
     gaps = find_gaps(asked, partial(likenesses, holdings), tells_all=tells_all)
     return build_report(asked, _sources(holdings), gaps, days=days, now=now)
+
+
+def weekly_summary(database: Database, strings: Strings, *, now: datetime) -> str:
+    """The last seven days in a sentence; needs no model."""
+    asked = read_asked(database, since=beginning(WEEK_DAYS, now))
+    return summary(build_report(asked, (), (), days=WEEK_DAYS, now=now), strings)
 
 
 def likenesses(holdings: Holdings, questions: Sequence[str], language: str) -> Likenesses:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from bot.admin.people import People
+from bot.admin.reporting import weekly_summary
 from bot.feedback.experts import Experts
 from bot.feedback.preferences import PeoplesPreferences
 from bot.feedback.reviews import Reader, Reviews
@@ -14,23 +19,34 @@ from bot.store.database import Database
 
 
 class Home:
-    """Publishes what a person may see: their own; for experts the queue."""
+    """Publishes what a person may see: their own; for experts the queue, for admins the week."""
 
     def __init__(
-        self, database: Database, outbox: Outbox, people: People, experts: Experts
+        self,
+        database: Database,
+        outbox: Outbox,
+        people: People,
+        experts: Experts,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._people = people
         self._experts = experts
+        self._clock = clock
         self._preferences = PeoplesPreferences(database)
         self._reviews = Reviews(database)
 
     async def publish(self, person: str, *, said: str | None = None) -> None:
         """Show a person their App Home as it is now, below what is `said` to them."""
-        _, strings = await self._people.look_up(person)
+        is_admin, strings = await self._people.look_up(person)
         reader = await self._experts.reader(person)
         page = await self._database.run(self._page, person, reader, said)
+        if is_admin:
+            now = datetime.fromtimestamp(self._clock(), UTC)
+            report = await self._database.run(weekly_summary, self._database, strings, now=now)
+            page = replace(page, report=report)
         await self._outbox.publish_home(person, home_view(page, strings))
 
     def _page(self, person: str, reader: Reader, said: str | None) -> Page:

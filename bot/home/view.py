@@ -16,6 +16,7 @@ from bot.incoming.gestures import (
     NEWS_OFF,
     NEWS_ON,
     REJECT_REVIEW,
+    RUN,
     SET_LEARNING,
 )
 from bot.outgoing.cards import escape
@@ -53,7 +54,10 @@ class FixedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that one person's App Home shows. `said` is an answer to what they have just done."""
+    """All that one person's App Home shows.
+
+    `said` is an answer to what they have just done; the `report` in a sentence is for admins.
+    """
 
     questions: Sequence[AskedQuestion]
     fixed: Sequence[FixedQuestion]
@@ -62,6 +66,7 @@ class Page:
     reviews: Sequence[Review]
     waiting: int
     said: str | None = None
+    report: str | None = None
 
 
 def home_view(page: Page, strings: Strings) -> Block:
@@ -71,6 +76,7 @@ def home_view(page: Page, strings: Strings) -> Block:
         *_questions(page, strings),
         *_fixed(page, strings),
         *_queue(page, strings),
+        *_report(page, strings),
         *_privacy(page, strings),
     ]
     return {"type": "home", "blocks": blocks}
@@ -131,6 +137,20 @@ def _review(review: Review, strings: Strings) -> Iterator[Block]:
             _button(strings.approve, APPROVE_REVIEW, value, style="primary"),
             _button(strings.edit, EDIT_REVIEW, value),
             _button(strings.reject, REJECT_REVIEW, value, style="danger"),
+        ],
+    }
+
+
+def _report(page: Page, strings: Strings) -> Iterator[Block]:
+    if page.report is None:
+        return
+    yield _header(strings.home_admin)
+    yield _section(escape(page.report))
+    yield {
+        "type": "actions",
+        "elements": [
+            _button(strings.command_buttons[name], RUN + name, name)
+            for name in ("report", "status", "models")
         ],
     }
 

@@ -66,3 +66,17 @@ async def test_forget_me_asks_first_and_says_what_was_done(each_transport: House
     said = str(told.slack.homes["U1"])
     assert "1 questions, 1 ratings and 1 open proposals" in said
     assert LEAVE not in said
+
+
+async def test_admins_see_how_well_the_week_went_and_can_ask_for_more(
+    each_transport: House,
+) -> None:
+    told = await story(each_transport)
+    _, turn_id = await told.ask(LEAVE)
+    await told.vote(turn_id, "good", user="U2")
+    assert "How well I answer" not in await told.open_home("U1")
+    told.slack.users["U9"]["is_admin"] = True
+    said = await told.open_home("U9")
+    assert "Last 7 days: 1 questions from 1 people, 100% answered, 100% rated helpful." in said
+    await told.press_home("run_status", "status", user="U9")
+    assert "1 questions answered" in told.slack.posted("D9")[0]["text"]
