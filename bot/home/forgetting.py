@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlite_utils
 
+from bot.export.erasing import erase
 from bot.store.inbox import Inbox, Job
 
 _OF_A_TURN = (
@@ -52,10 +53,12 @@ class Forgetting:
         """Forget who sent this job, and finish it.
 
         Their questions go with everything that hangs on them, and so do their votes, reasons,
-        signals and undecided proposals. Approved answers stay, without their names. Whatever else
-        names them, in any table, names nobody then.
+        signals and undecided proposals, the data sets that learned from them, and the use of models
+        trained on those. Approved answers stay, without their names. Whatever else names them, in
+        any table, names nobody then.
         """
         with self._database.transaction() as db:
+            erase(job.user, self._database)
             forgotten = self._delete(db, job.user)
             self._inbox.finish(job)
             self._empty_inbox(db, job.user)

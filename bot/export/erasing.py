@@ -1,0 +1,39 @@
+"""Takes back what was learned from a person: the data sets are deleted, the models retired."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from bot.export.provenance import Provenance
+from bot.store.database import Database
+from retrieval.models.runs import all_runs, retire, retirement
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The data sets that are gone, and the runs that will not serve again."""
+
+    datasets: tuple[str, ...]
+    runs: tuple[str, ...]
+
+
+def erase(person: str, database: Database) -> Erased:
+    """Delete the data sets that learned from a person and retire what was trained on them.
+
+    Data sets and models are looked for beside the database. A run that serves is replaced by what
+    served before. Doing it again finishes what was broken off: the database forgets last.
+    """
+    home = database.path.parent
+    runs_folder = home / "models" / "runs"
+    provenance = Provenance(database)
+    datasets = provenance.datasets_of(person)
+    runs = [run for run in all_runs(runs_folder) if run.facts.dataset in datasets]
+    for run in runs:
+        if retirement(runs_folder, run) is None:
+            retire(runs_folder, run, reason="somebody whom it learned from was forgotten")
+    provenance.forget(person, home / "dataset")
+    logger.info("took back datasets=%d runs=%d", len(datasets), len(runs))
+    return Erased(tuple(datasets), tuple(run.id for run in runs))
