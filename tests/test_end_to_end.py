@@ -7,14 +7,19 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.store.database import Database
+from bot.store.log import ConversationLog, Turn
 from retrieval.cli import whimbrel
 from retrieval.errors import RetrievalError
+from retrieval.records import PUBLIC
+from tests.fakes import SentenceAnswerer
 
 HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"
 
@@ -47,6 +52,13 @@ def run(models_home: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
     program = run_in(home)
     assert "0 unchanged" in program("index", str(folder)).stdout
     return program
+
+
+def turn(question: str, *, event_id: str) -> Turn:
+    """A question that somebody has asked just now."""
+    answer = SentenceAnswerer().answer(question)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Turn(answer, event_id, "T1", "C1", "1.0", "U1", frozenset({PUBLIC}), (), now)
 
 
 def ask(run: Run, question: str, *options: str) -> dict[str, Any]:
@@ -117,6 +129,25 @@ def test_deleted_and_renamed_files_vanish_and_nothing_known_is_embedded(
     found = run("search", "--json", "-k", "200", "vpn").stdout
     assert "vpn-and-laptop" not in found
     assert "glossary.md" not in found
+
+
+def test_a_rollback_brings_back_what_was_deleted(run: Run) -> None:
+    assert "2 added, 0 changed, 1 removed" in run("rollback").stdout
+    assert "vpn-and-laptop" in run("search", "--json", "-k", "200", "vpn").stdout
+    assert "1 added, 0 changed, 2 removed" in run("rollback").stdout
+
+
+def test_a_report_is_made_from_what_was_asked(models_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to(models_home / "models")
+    database = Database(tmp_path / "whimbrel.db")
+    for n, question in enumerate(("Who won the cup?", "And who won the world cup?", "年假几天？")):
+        ConversationLog(database).add(turn(question, event_id=f"Ev{n}"))
+    database.close()
+    out = tmp_path / "out"
+    told = run_in(tmp_path)("report", "--out", str(out), "--all-questions").stdout
+    assert "(asked 2 times by 1 people; rated down 0 times)" in told
+    assert (out / "report.md").read_text(encoding="utf-8").strip() == told.strip()
+    assert json.loads((out / "report.json").read_text(encoding="utf-8"))["total"]["questions"] == 3
 
 
 @pytest.mark.parametrize("query", ["", "🎉 :tada:", "word " * 8_000])
