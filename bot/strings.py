@@ -146,6 +146,9 @@ class Strings:
     modal_skip: str
     why_bad_note: str
     why_bad_button: str
+    accept_note: str
+    accept_button: str
+    no_reply_here: str
     proposed: str
     no_question_here: str
     edit_title: str
@@ -405,6 +408,10 @@ ENGLISH = Strings(
     modal_skip="Cancel",
     why_bad_note="Thank you for the rating. What was wrong with the answer?",
     why_bad_button="Tell me what was wrong",
+    accept_note="I had no answer to this, but somebody has replied. Does their last message answer "
+    "your question?",
+    accept_button="Yes, that answers it",
+    no_reply_here="I see no reply of anybody else in this thread.",
     proposed="Thank you. An expert will look at this answer; once it is approved I give it too.",
     no_question_here="I see no question here that this could be the answer to.",
     edit_title="Edit and approve",
@@ -659,6 +666,9 @@ CHINESE = Strings(
     modal_skip="取消",
     why_bad_note="感谢您的评价。这个回答哪里不对？",
     why_bad_button="告诉我哪里不对",
+    accept_note="我没能回答这个问题，但有人回复了。他们的最后一条消息回答了您的问题吗？",
+    accept_button="是的，已解答",
+    no_reply_here="我在这个话题里没有看到其他人的回复。",
     proposed="谢谢。专家会查看这个答案；批准之后，我也会这样回答。",
     no_question_here="我没有看到这条消息所回答的问题。",
     edit_title="修改并批准",

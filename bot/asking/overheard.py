@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from bot.asking.threads import Threads, judge
 from bot.asking.triage import Triage
+from bot.feedback.proposing import offer
 from bot.feedback.signals import Signals
+from bot.feedback.turns import Turns
 from bot.incoming.events import question_delivery
 from bot.incoming.payloads import Question
 from bot.store.channels import Channels
@@ -82,5 +84,12 @@ class OverheardHandler:
         if verdict == "takeover":
             self._threads.take_over(job.channel, thread_ts, job.user)
             self._signals.note(known.turn_id, "human_reply", job.user, job.event_id)
+            self._offer(job, known.turn_id)
             logger.info("a person has taken over turn=%s", known.turn_id)
         return verdict == "follow-up"
+
+    def _offer(self, job: Job, turn_id: str) -> None:
+        turn = Turns(self._inbox.database).get(turn_id)
+        delivery = turn and offer(turn, team=job.team, replier=job.user)
+        if delivery:
+            self._inbox.accept(delivery)

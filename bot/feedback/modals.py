@@ -11,7 +11,7 @@ from slack_sdk.models.blocks import ActionsBlock, ButtonElement
 from bot.feedback.reasons import REASONS, Reason
 from bot.feedback.reviews import Review
 from bot.feedback.turns import DocumentRef
-from bot.incoming.gestures import EDITED_REVIEW, REASON, TELL_REASON
+from bot.incoming.gestures import ACCEPT_REPLY, EDITED_REVIEW, REASON, TELL_REASON
 from bot.outgoing.cards import Card, notice
 from bot.strings import Strings
 
@@ -39,9 +39,12 @@ def reason_modal(
 
 def why_note(turn_id: str, strings: Strings) -> Card:
     """An invitation to say what was wrong, where no modal can be opened."""
-    button = ButtonElement(text=strings.why_bad_button, action_id=TELL_REASON, value=turn_id)
-    said = notice(strings.why_bad_note)
-    return Card(said.text, (*said.blocks, ActionsBlock(elements=[button])))
+    return _note(strings.why_bad_note, strings.why_bad_button, TELL_REASON, turn_id)
+
+
+def accept_note(turn_id: str, strings: Strings) -> Card:
+    """Asks whether what people have replied is the answer."""
+    return _note(strings.accept_note, strings.accept_button, ACCEPT_REPLY, turn_id)
 
 
 def edit_modal(review: Review, documents: Sequence[DocumentRef], strings: Strings) -> View:
@@ -74,6 +77,12 @@ def document_label(document: DocumentRef) -> str:
         return name
     tail = PurePosixPath(name).name
     return "…" + (tail if len(tail) < MAX_OPTION else tail[1 - MAX_OPTION :])
+
+
+def _note(text: str, label: str, name: str, turn_id: str) -> Card:
+    button = ButtonElement(text=label, action_id=name, value=turn_id)
+    said = notice(text)
+    return Card(said.text, (*said.blocks, ActionsBlock(elements=[button])))
 
 
 def _modal(

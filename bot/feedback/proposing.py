@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
 from bot.asking.audience import Audiences
-from bot.feedback.modals import chosen_document
+from bot.feedback.modals import accept_note, chosen_document
 from bot.feedback.reasons import REASONS, Reason, Reasons
-from bot.feedback.reviews import Proposal, Reviews
+from bot.feedback.reviews import Proposal, ProposalSource, Reviews
 from bot.feedback.turns import LoggedTurn, Turns
 from bot.incoming.payloads import Body, Gesture, Question
 from bot.incoming.text import plain
-from bot.outgoing.cards import notice
+from bot.outgoing.cards import Card, notice
 from bot.outgoing.outbox import Outbox
-from bot.store.inbox import Inbox, Job
+from bot.store.inbox import Delivery, Inbox, Job
 from bot.strings import strings_for
 from retrieval.language import language_of, words
 from retrieval.questions import standalone
@@ -25,10 +26,32 @@ KEEPS_SOURCE = ("incomplete", "outdated", "not_understood", "tone")
 """Reasons for which the document that the answer cites is still the right one."""
 
 
+OFFER = "offer"
+"""The name of the delivery that asks an asker whether people's reply is the answer."""
+
+
 class Messages(Protocol):
     """Reads messages of people in Slack."""
 
     async def message(self, channel: str, ts: str) -> Body | None: ...
+
+    async def thread(self, channel: str, thread_ts: str) -> list[Body]:
+        """Oldest first."""
+
+
+def offer(turn: LoggedTurn, *, team: str, replier: str) -> Delivery | None:
+    """Asks the asker, once, whether a person's reply is the answer that we did not have."""
+    if turn.kind != "abstention" or turn.asker == replier or turn.thread_ts is None:
+        return None
+    return Delivery(
+        event_id=f"offer:{turn.id}",
+        kind="review",
+        team=team,
+        channel=turn.channel,
+        user=turn.asker,
+        thread_key=f"review:{turn.asker}",
+        payload=asdict(Gesture(OFFER, value=turn.id)),
+    )
 
 
 class Proposing:
@@ -68,8 +91,44 @@ class Proposing:
             await self._inbox.database.run(self._reviews.add, proposal)
         strings = strings_for(language_of(answer))
         text = strings.no_question_here if proposal is None else strings.proposed
-        await self._whisper(job, text, message.get("thread_ts"))
+        await self._whisper(job, notice(text), message.get("thread_ts"))
         await self._inbox.database.run(self._inbox.finish, job)
+
+    async def offer(self, job: Job, gesture: Gesture) -> None:
+        """Ask the asker whether what a person replied is the answer."""
+        turn = await self._inbox.database.run(self._turns.get, gesture.value)
+        if turn is not None:
+            card = accept_note(turn.id, strings_for(turn.language))
+            await self._whisper(job, card, turn.thread_ts)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def accept(self, job: Job, gesture: Gesture) -> None:
+        """Propose the last thing that anybody else said in the thread."""
+        turn = await self._inbox.database.run(self._turns.get, gesture.value)
+        if turn is None or turn.asker != job.user or turn.thread_ts is None:
+            await self._inbox.database.run(self._inbox.finish, job)
+            return
+        said = await self._messages.thread(turn.channel, turn.thread_ts)
+        replies = [message for message in said if self._is_reply(message, turn)]
+        if replies:
+            answer = plain(replies[-1]["text"], bot_user=self._bot_user)
+            proposal = await self._proposal(job, replies[-1], answer, source="accepted")
+            if proposal is not None:
+                await self._inbox.database.run(self._reviews.add, proposal)
+        strings = strings_for(turn.language)
+        text = strings.proposed if replies else strings.no_reply_here
+        await self._whisper(job, notice(text), turn.thread_ts)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    def _is_reply(self, message: Body, turn: LoggedTurn) -> bool:
+        is_others = message.get("user") not in (None, turn.asker, self._bot_user)
+        text = plain(message.get("text", ""), bot_user=self._bot_user)
+        return (
+            is_others
+            and not message.get("bot_id")
+            and message["ts"] != turn.thread_ts
+            and bool(words(text))
+        )
 
     def _correct(self, job: Job, gesture: Gesture) -> None:
         turn = self._turns.get(gesture.value)
@@ -109,7 +168,9 @@ class Proposing:
             document_name=reason.document_name,
         )
 
-    async def _proposal(self, job: Job, message: Body, answer: str) -> Proposal | None:
+    async def _proposal(
+        self, job: Job, message: Body, answer: str, *, source: ProposalSource = "proposal"
+    ) -> Proposal | None:
         ts = message["ts"]
         thread_ts = message.get("thread_ts", ts)
         turn = await self._inbox.database.run(self._turns.before, job.channel, thread_ts, ts)
@@ -121,7 +182,7 @@ class Proposing:
         audience = await self._audiences.of(asked, channel=job.channel, user=job.user)
         return Proposal(
             key=f"message:{_digest(job.channel, ts)}",
-            source="proposal",
+            source=source,
             question=question,
             answer=answer,
             audience=(turn.audience if turn else audience) | ({place} if place else set()),
@@ -139,9 +200,9 @@ class Proposing:
             return ""
         return standalone(plain(root.get("text", ""), bot_user=self._bot_user), ())
 
-    async def _whisper(self, job: Job, text: str, thread_ts: str | None) -> None:
+    async def _whisper(self, job: Job, card: Card, thread_ts: str | None) -> None:
         try:
-            await self._outbox.whisper(job.channel, job.user, notice(text), thread_ts=thread_ts)
+            await self._outbox.whisper(job.channel, job.user, card, thread_ts=thread_ts)
         except SlackApiError:
             # Who is not in the channel any more need not be told.
             return

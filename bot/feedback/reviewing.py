@@ -10,12 +10,13 @@ from bot.feedback.curated import CuratedAnswers
 from bot.feedback.experts import Experts
 from bot.feedback.fixes import Fixes
 from bot.feedback.modals import chosen_document, edit_modal, reason_modal
-from bot.feedback.proposing import Proposing
+from bot.feedback.proposing import OFFER, Proposing
 from bot.feedback.reasons import Reasons
 from bot.feedback.reviews import Decision, Review, Reviews
 from bot.feedback.turns import DocumentRef, Turns
 from bot.home.home import Home
 from bot.incoming.gestures import (
+    ACCEPT_REPLY,
     APPROVE_REVIEW,
     EDIT_REVIEW,
     EDITED_REVIEW,
@@ -64,6 +65,10 @@ class ReviewHandler:
                 await self._ask_why(job, gesture)
             case name if name == REASON:
                 await self._proposing.correct(job, gesture)
+            case name if name == OFFER:
+                await self._proposing.offer(job, gesture)
+            case name if name == ACCEPT_REPLY:
+                await self._proposing.accept(job, gesture)
             case name if name in (APPROVE_REVIEW, EDIT_REVIEW, EDITED_REVIEW, REJECT_REVIEW):
                 await self._review(job, gesture)
             case _:

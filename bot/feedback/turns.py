@@ -64,7 +64,8 @@ class Turns:
     def rated_down(self, *, since: str, limit: int) -> list[LoggedTurn]:
         """Turns since then, latest first, that somebody finds bad and that nothing has fixed."""
         where = (
-            "WHERE created >= ? AND id IN (SELECT turn_id FROM votes WHERE value < 0)"
+            "WHERE created >= ? AND deleted IS NULL"
+            " AND id IN (SELECT turn_id FROM votes WHERE value < 0)"
             " AND id NOT IN (SELECT turn_id FROM fixes) ORDER BY rowid DESC LIMIT ?"
         )
         return list(self._read(where, (since, limit)))

@@ -67,7 +67,8 @@ class Home:
             " coalesce(sum(CASE WHEN voter = asker THEN value END), 0),"
             " EXISTS (SELECT 1 FROM fixes WHERE turn_id = turns.id)"
             " FROM turns LEFT JOIN votes ON votes.turn_id = turns.id"
-            " WHERE asker = ? GROUP BY turns.id ORDER BY turns.rowid DESC LIMIT ?",
+            " WHERE asker = ? AND deleted IS NULL GROUP BY turns.id"
+            " ORDER BY turns.rowid DESC LIMIT ?",
             (person, QUESTIONS),
         )
         return [

@@ -18,6 +18,7 @@ RUN = "run_"
 """Goes before the name of a sub-command of `/whimbrel` in the action id of its button."""
 SAVE_CONFIG = "save_config"
 TELL_REASON, REASON = "tell_reason", "reason"
+ACCEPT_REPLY = "accept_reply"
 APPROVE_REVIEW, REJECT_REVIEW = "approve_review", "reject_review"
 EDIT_REVIEW, EDITED_REVIEW = "edit_review", "edited_review"
 SET_LEARNING, FORGET_ME = "set_learning", "forget_me"
@@ -39,6 +40,7 @@ GESTURES: dict[str, Kind] = {
     SAVE_CONFIG: "config",
     TELL_REASON: "review",
     REASON: "review",
+    ACCEPT_REPLY: "review",
     APPROVE_REVIEW: "review",
     REJECT_REVIEW: "review",
     EDIT_REVIEW: "review",

@@ -74,6 +74,7 @@ def test_it_is_an_agent_over_socket_mode_that_people_can_write_to(manifest: Any)
     view, home = manifest["features"]["agent_view"], manifest["features"]["app_home"]
     assert len(view["agent_description"]) <= 300
     assert len(view["suggested_prompts"]) <= 4
+    assert home["home_tab_enabled"]
     assert home["messages_tab_enabled"]
     assert not home["messages_tab_read_only_enabled"]
     assert manifest["settings"]["socket_mode_enabled"]

@@ -41,6 +41,14 @@ class Story:
         assert turn_id is not None
         return message, turn_id
 
+    async def reply(self, text: str, *, user: str, jobs: int = 1) -> None:
+        """A person's message in the thread of the first question."""
+        ts = f"5.{next(self._ids)}"
+        self.slack.add_message("C1", ts, text, user, thread_ts="1.1")
+        said = {"type": "message", "channel": "C1", "channel_type": "channel", "user": user}
+        body = event({**said, "text": text, "ts": ts, "thread_ts": "1.1"}, f"Sa{ts}")
+        await self.send(body, jobs=jobs)
+
     async def vote(self, turn_id: str, verdict: str, *, user: str = "U1") -> str:
         """A click on a thumb; the trigger that it came with."""
         trigger = f"vote{next(self._ids)}"

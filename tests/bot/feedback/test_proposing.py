@@ -119,3 +119,25 @@ async def test_what_was_said_in_a_private_channel_is_labelled_with_it(house: Hou
     await told.ask(CUP)
     await proposed(told)
     assert told.rows("SELECT audience FROM reviews") == [('["in:C1", "public"]',)]
+
+
+async def test_the_asker_can_accept_what_somebody_replied_to_an_abstention(
+    each_transport: House,
+) -> None:
+    told = await story(each_transport)
+    _, turn_id = await told.ask(CUP)
+    await told.reply("Heron won it.", user="U2", jobs=2)  # and U1 is asked whether that is it
+    (note,) = told.slack.called("chat.postEphemeral")
+    button = note["blocks"][1]["elements"][0]
+    assert (note["user"], button["action_id"]) == ("U1", "accept_reply")
+    await told.press("accept_reply", turn_id, user="U2")
+    assert told.rows(QUEUE) == []
+    await told.press("accept_reply", turn_id)
+    assert told.rows(QUEUE) == [("accepted", CUP, "Heron won it.", "U2", "U1", turn_id, None)]
+
+
+async def test_nobody_is_asked_about_replies_to_what_was_answered(house: House) -> None:
+    told = await story(house)
+    await told.ask(LEAVE)
+    await told.reply("Thirty, I think.", user="U2")
+    assert told.slack.called("chat.postEphemeral") == []
