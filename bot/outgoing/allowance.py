@@ -18,14 +18,23 @@ class Allowance:
         self._calls = calls
         self._gap_s = gap_s
         self._clock = clock
-        self._taken: deque[float] = deque()
+        self._taken: deque[float] = deque(maxlen=calls)
 
     def take(self) -> bool:
         """Whether one more call may be made now; it then counts as made."""
+        if not self.has_room():
+            return False
+        self.record()
+        return True
+
+    def has_room(self) -> bool:
+        """Whether one more call may be made now."""
         now = self._clock()
         while self._taken and self._taken[0] <= now - PERIOD_S:
             self._taken.popleft()
-        if len(self._taken) >= self._calls or (self._taken and now < self._taken[-1] + self._gap_s):
-            return False
-        self._taken.append(now)
-        return True
+        is_apart = not self._taken or now >= self._taken[-1] + self._gap_s
+        return is_apart and len(self._taken) < self._calls
+
+    def record(self) -> None:
+        """A call is made, whether there is room for it or not."""
+        self._taken.append(self._clock())

@@ -158,6 +158,7 @@ class Outbox:
         return True
 
     async def _update(self, channel: str, ts: str, card: Card) -> None:
+        self.edits.record()
         await reached(self._client.chat_update(channel=channel, ts=ts, **_content(card)))
 
     async def delete(self, channel: str, ts: str) -> None:

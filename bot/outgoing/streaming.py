@@ -75,6 +75,7 @@ class LiveText:
         self._messages: dict[int, Message] = {}
         self._streams = True
         self._unread = 0
+        self._is_held = False
         self._not_before = 0.0
         self._task: asyncio.Task[None] | None = None
         self._full = asyncio.Event()
@@ -134,7 +135,7 @@ class LiveText:
         if self._placeholder is not None and not self._messages:
             await _set_within(self._over, self._outbox.pace_s)
         while not self._over.is_set() and self._is_behind():
-            self._unread = 0
+            self._unread, self._is_held = 0, False
             self._full.clear()
             if not self._streams:
                 await _set_within(self._over, self._outbox.pace_s * EDIT_PACES)
@@ -144,7 +145,9 @@ class LiveText:
                 # The final card is sent whatever happens here.
                 logger.warning("no live text event=%s: %s", self._place.event_id, error)
                 return
-            await _set_within(self._full, self._outbox.pace_s)
+            # Who was refused asks sooner than who was not, so that streams take turns.
+            pace_s = self._outbox.pace_s
+            await _set_within(self._full, pace_s / 4 if self._is_held else pace_s)
 
     def _is_behind(self) -> bool:
         shown = [message.shown for _, message in sorted(self._messages.items())]
@@ -178,7 +181,7 @@ class LiveText:
         except SlackApiError as error:
             logger.info("no stream channel=%s: %s", self._place.channel, reason(error))
             self._streams = False
-        if not self._streams and self._outbox.edits.take():
+        if not self._streams and self._outbox.edits.has_room():
             await self._say(part, page)
 
     async def _start(self, part: int, page: str) -> None:
@@ -222,6 +225,8 @@ class LiveText:
             await self._outbox.end_stream(self._place.channel, message.ts)
         elif now >= self._not_before and self._outbox.appends.take():
             await self._send(message, page)
+        else:
+            self._is_held = True
 
     async def _send(self, message: Message, page: str) -> None:
         more = page.removeprefix(message.shown)
@@ -238,7 +243,7 @@ class LiveText:
             logger.info("stream broke event=%s: %s", self._place.event_id, error)
 
     async def _edit(self, message: Message, page: str) -> None:
-        if self._outbox.edits.take():
+        if self._outbox.edits.has_room():
             await self._outbox.edit(self._place.channel, message.ts, _page_card(page))
             message.shown = page
 
