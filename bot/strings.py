@@ -68,6 +68,7 @@ class Strings:
     stopped: str
     muted: str
     ask_own: str
+    welcome: str
     attachment_used: str
     attachment_unread: str
     prompts_title: str
@@ -129,6 +130,7 @@ class Strings:
     report_era: str
     report_interval: str
     report_none: str
+    report_unknown: str
     report_pictures: str
     report_no_pictures: str
     report_summary: str
@@ -264,6 +266,7 @@ ENGLISH = Strings(
     muted="I am muted in this channel until {until} UTC. "
     "Ask me in a direct message or with `/ask` instead.",
     ask_own="That message is mine; I can only be asked about other people's.",
+    welcome="Glad to help. Ask me whenever you look for something in the documents.",
     attachment_used="Read with the question: {names}",
     attachment_unread="Not read: {names}",
     prompts_title="Ask me, for example",
@@ -360,7 +363,7 @@ ENGLISH = Strings(
     report_empty="Nobody has asked anything in the last {days} days.",
     report_labels={
         "questions": "Questions",
-        "people": "People",
+        "people": "Askers",
         "answered": "Answered",
         "abstained": "Not answered",
         "helpful": "Rated helpful",
@@ -369,9 +372,9 @@ ENGLISH = Strings(
         "p95_s": "95% answered within",
     },
     report_languages="By language",
-    report_language="{language}: {questions} questions, {answered} answered, {helpful} helpful",
+    report_language="{language}: questions {questions}, answered {answered}, helpful {helpful}",
     report_gaps="What the documents do not answer",
-    report_gap="{question} (asked {count} times by {people} people; rated down {downs} times)",
+    report_gap="{question} (asked {count}×, askers {people}, 👎 {downs})",
     report_untold="A question that fewer than three people asked",
     report_stale="Old, and cited often",
     report_stale_source="{title}: {age_days} days old, cited in {answers} answers",
@@ -379,14 +382,15 @@ ENGLISH = Strings(
     report_disliked_source="{title}: {downs} 👎, {ups} 👍 in {answers} answers",
     report_history="Models and indexes",
     report_era="since {since}: {generator}, {embedder}, index {generation}: "
-    "{questions} questions, {answered} answered, {helpful} helpful",
+    "questions {questions}, answered {answered}, helpful {helpful}",
     report_interval="{share:.0%} (95%: {low:.0%} to {high:.0%})",
     report_none="none",
+    report_unknown="–",
     report_pictures="The pictures of the report",
     report_no_pictures="I could not send the pictures: Slack says `{reason}`. "
     "The app needs the scope `files:write`.",
-    report_summary="Last {days} days: {questions} questions from {people} people, {answered} "
-    "answered, {helpful} rated helpful. `/whimbrel report` tells more.",
+    report_summary="Last {days} days: questions {questions}, askers {people}, answered {answered}, "
+    "rated helpful {helpful}. `/whimbrel report` tells more.",
     home_admin="How well I answer",
     why_bad_title="What was wrong?",
     why_bad_intro="Your rating is saved. If you tell more, an expert looks at it and may give the "
@@ -530,6 +534,7 @@ CHINESE = Strings(
     stopped="已停止。",
     muted="我在这个频道里已静音，直到 {until} (UTC)。请在私信中或用 `/ask` 向我提问。",
     ask_own="这条消息是我发的，只能就别人的消息向我提问。",
+    welcome="不客气。要在文档里找什么，随时问我。",
     attachment_used="回答问题时一并阅读了：{names}",
     attachment_unread="未能阅读：{names}",
     prompts_title="可以这样问我",
@@ -641,6 +646,7 @@ CHINESE = Strings(
     "{questions} 个问题，已回答 {answered}，有帮助 {helpful}",
     report_interval="{share:.0%}（95%：{low:.0%} 至 {high:.0%}）",
     report_none="无",
+    report_unknown="–",
     report_pictures="报告的图片",
     report_no_pictures="图片没有发送成功：Slack 返回 `{reason}`。应用需要 `files:write` 权限。",
     report_summary="最近 {days} 天：{people} 人提了 {questions} 个问题，已回答 {answered}，"

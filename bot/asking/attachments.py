@@ -64,7 +64,7 @@ class Attachments:
     ) -> None:
         self._session = session
         self._token = token
-        self._slack = urlsplit(api_url).netloc
+        self._slack = urlsplit(api_url)[:2]
         self._max_bytes = max_mb * 2**20
 
     async def read(self, files: Sequence[Mapping[str, Any]]) -> Attached:
@@ -95,7 +95,7 @@ class Attachments:
 
     def _is_slack(self, url: str) -> bool:
         parts = urlsplit(url)
-        if parts.netloc == self._slack:
+        if parts[:2] == self._slack:
             return True
         host = parts.hostname or ""
         return parts.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))

@@ -7,11 +7,12 @@ from dataclasses import asdict, replace
 from bot.asking.conversations import Conversations
 from bot.incoming.events import question_delivery
 from bot.incoming.payloads import Gesture, Question
+from bot.incoming.text import plain
 from bot.outgoing.cards import notice
 from bot.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
 from bot.strings import strings_for
-from retrieval.language import language_of
+from retrieval.language import language_of, words
 
 
 class PointedHandler:
@@ -33,11 +34,13 @@ class PointedHandler:
         gesture = Gesture(**job.payload)
         if gesture.response_url is None:
             gesture = await self._fetched(job, gesture)
-        if gesture.author not in (None, self._bot_user):
+        is_ours = gesture.author in (None, self._bot_user)
+        if not is_ours and words(plain(gesture.text, bot_user=self._bot_user)):
             await self._inbox.database.run(self._ask, job, gesture)
             return
         if gesture.response_url is not None:
-            card = notice(strings_for(language_of(gesture.text)).ask_own)
+            strings = strings_for(language_of(gesture.text))
+            card = notice(strings.ask_own if is_ours else strings.empty)
             await self._outbox.respond(gesture.response_url, job.user, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
 

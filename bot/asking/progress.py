@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal
@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from bot.asking.running import Running
 from bot.asking.sessions import Sessions
 from bot.incoming.payloads import Question
-from bot.outgoing.cards import notice
+from bot.outgoing.cards import Card, notice
 from bot.outgoing.outbox import Outbox, reason
 from bot.outgoing.reply import Reply
 from bot.store.inbox import Inbox, Job
@@ -39,6 +39,20 @@ class Progress:
     ) -> Reply:
         """The reply to a question, which nobody sees yet."""
         return Reply(self._inbox, self._outbox, job, question, visibility)
+
+    async def show(
+        self,
+        job: Job,
+        question: Question,
+        visibility: Literal["thread", "asker"],
+        cards: Sequence[Card],
+    ) -> None:
+        """Show cards as the reply to a question; in private where we may not post."""
+        try:
+            await self.reply(job, question, visibility).show(cards)
+        except SlackApiError as error:
+            private = _made_private(question, error)
+            await self.reply(job, private).show(cards)
 
     @asynccontextmanager
     async def shown(
@@ -80,8 +94,13 @@ class Progress:
         try:
             await reply.begin(notice(strings.looking), has_status=has_status)
         except SlackApiError as error:
-            if question.private_url is None or reason(error) not in _NO_PLACE:
-                raise
-            question = replace(question, response_url=question.private_url)
+            question = _made_private(question, error)
             reply = self.reply(job, question)
         return question, reply
+
+
+def _made_private(question: Question, error: SlackApiError) -> Question:
+    """The question with a private answer, if it may not be posted; else raises the error."""
+    if question.private_url is None or reason(error) not in _NO_PLACE:
+        raise error
+    return replace(question, response_url=question.private_url)

@@ -17,6 +17,7 @@ from bot.asking.background import Background, Backgrounds
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import Progress
 from bot.asking.threads import Threads
+from bot.asking.triage import is_thanks
 from bot.feedback.signals import Signals
 from bot.incoming.payloads import Question
 from bot.incoming.text import plain
@@ -113,6 +114,8 @@ class QuestionHandler:
             await self._mutes.tell(job, question, until, asked.strings)
         elif not words(asked.text) and not question.files:
             await self._end(job, asked, asked.strings.empty)
+        elif is_thanks(asked.text) and not question.files:
+            await self._end(job, asked, asked.strings.welcome)
         else:
             await self._take(job, asked)
 
@@ -122,8 +125,8 @@ class QuestionHandler:
             return  # nobody asked us
         strings = asked.strings
         words_ = strings.no_index if isinstance(error, IndexNotFoundError) else strings.failed
-        said = words_.format(error_id=job.error_id)
-        await self._reply(job, asked).show((error_card(said, job.event_id, strings),))
+        card = error_card(words_.format(error_id=job.error_id), job.event_id, strings)
+        await self._progress.show(job, asked.question, asked.config.visibility, (card,))
 
     async def _read(self, job: Job) -> Asked:
         question = Question(**job.payload)
@@ -136,12 +139,10 @@ class QuestionHandler:
         language = language_of(text) if config.language == "auto" else config.language
         return Asked(question, text, config, strings_for(language))
 
-    def _reply(self, job: Job, asked: Asked) -> Reply:
-        return self._progress.reply(job, asked.question, asked.config.visibility)
-
     async def _end(self, job: Job, asked: Asked, words_: str) -> None:
         if not asked.question.is_overheard:
-            await self._reply(job, asked).show((notice(words_),))
+            card, visibility = notice(words_), asked.config.visibility
+            await self._progress.show(job, asked.question, visibility, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def _take(self, job: Job, asked: Asked) -> None:

@@ -80,6 +80,7 @@ async def test_a_file_that_lies_about_its_size_is_not_read_to_its_end(house: Hou
         "https://evil.example/letter.txt",
         "https://slack.com.evil.example/letter.txt",
         "http://files.slack.com/letter.txt",
+        "http://slack.com/letter.txt",
         "https://evilslack.com/letter.txt",
         "file:///etc/passwd",
         "https://files.slack.com@evil.example/letter.txt",

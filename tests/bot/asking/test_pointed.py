@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.store.channels import ChannelConfig
+from retrieval.errors import IndexNotFoundError
+from retrieval.records import Answer
 from tests.bot.conftest import House, settled
+from tests.fakes import SentenceAnswerer
 from tests.slack_asking import message, shortcut
 from tests.slack_server import BOT_ID, BOT_USER, Fault, event, mention, reaction
 from tests.slack_streams import Json
@@ -115,6 +120,30 @@ async def test_messages_of_bots_are_not_asked(house: House, more: Json) -> None:
     await house.slack.deliver(event(bird(SAID), "Ev1"))
     await settled(bot)
     assert house.slack.posted("C1") == []
+
+
+async def test_a_message_without_words_is_not_asked(house: House) -> None:
+    put(house, SAID | {"text": ":tada:"})
+    bot = await house.start()
+    await house.slack.deliver(event(bird(SAID), "Ev1"))
+    chosen = shortcut(SAID | {"text": ""}, trigger_id="1", url=house.slack.response_url("r"))
+    await house.slack.deliver(chosen)
+    await settled(bot, done=2)
+    assert house.slack.posted("C1") == []
+    assert "Ask me a question" in house.slack.responses["r"][0]["text"]
+
+
+async def test_an_error_is_told_in_private_where_we_cannot_post(house: House) -> None:
+    class Broken(SentenceAnswerer):
+        def answer(self, question: str, **_: Any) -> Answer:
+            raise IndexNotFoundError(question)
+
+    slack = house.slack
+    slack.channels["C1"]["is_member"] = False
+    bot = await house.start(Broken())
+    await slack.deliver(shortcut(SAID, trigger_id="1", url=slack.response_url("r")))
+    await settled(bot, done=1, dead=1)
+    assert "no documents" in slack.responses["r"][0]["text"]
 
 
 async def test_a_reacted_message_that_is_gone_is_let_go(house: House) -> None:

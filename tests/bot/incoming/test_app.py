@@ -143,6 +143,15 @@ async def test_a_message_without_words_gets_a_hint(house: House, text: str) -> N
     assert house.slack.posted("C1")[0]["text"].startswith("Ask me a question")
 
 
+@pytest.mark.parametrize(("text", "reply"), [("thank you!", "Glad to help"), ("谢谢", "不客气")])
+async def test_thanks_are_no_question(house: House, text: str, reply: str) -> None:
+    bot = await house.start()
+    await house.slack.deliver(event(direct_message(text, ts=TS), "Ev1"))
+    await settled(bot)
+    assert house.slack.posted("D1")[0]["text"].startswith(reply)
+    assert bot.log.count() == 0
+
+
 async def test_a_question_of_40000_characters_gets_a_clear_message(house: House) -> None:
     bot = await house.start()
     await house.slack.deliver(event(mention("long " * 8_000, ts=TS), "Ev1"))
