@@ -26,7 +26,8 @@ EVENT_SCOPES = {
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
 }
-# App Home tells of itself without any scope. A thread is read in whatever conversation it is in; the agent view comes with its own scope.
+# App Home tells of itself without any scope. A thread is read in whatever conversation it is in;
+# the agent view comes with its own scope.
 # A file that is attached to a question is fetched from its own address.
 ALSO_NEEDED = {"groups:history", "im:history", "commands", "assistant:write", "files:read"}
 NEED_NO_SCOPE = {
