@@ -145,7 +145,7 @@ def test_a_report_is_made_from_what_was_asked(models_home: Path, tmp_path: Path)
     database.close()
     out = tmp_path / "out"
     told = run_in(tmp_path)("report", "--out", str(out), "--all-questions").stdout
-    assert "(asked 2 times by 1 people; rated down 0 times)" in told
+    assert "(asked 2×, askers 1, 👎 0)" in told
     assert (out / "report.md").read_text(encoding="utf-8").strip() == told.strip()
     assert json.loads((out / "report.json").read_text(encoding="utf-8"))["total"]["questions"] == 3
 

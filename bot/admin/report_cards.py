@@ -142,12 +142,12 @@ def _counted(words: str, figures: Figures, strings: Strings, **more: str) -> str
 
 def _rate(rate: Rate, strings: Strings) -> str:
     if not rate.n:
-        return strings.report_none
+        return strings.report_unknown
     return strings.report_interval.format(share=rate.share, low=rate.low, high=rate.high)
 
 
 def _share(rate: Rate, strings: Strings) -> str:
-    return f"{rate.share:.0%}" if rate.n else strings.report_none
+    return f"{rate.share:.0%}" if rate.n else strings.report_unknown
 
 
 def _shortened(text: str, max_chars: int) -> str:

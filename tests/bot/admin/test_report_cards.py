@@ -33,7 +33,7 @@ def test_the_card_keeps_slacks_limits_however_much_there_is(strings: Strings) ->
 
 def test_what_people_wrote_stays_text() -> None:
     shown = str(report_card(REPORT, ENGLISH).block_dicts())
-    assert "Where is the &lt;!here&gt; &amp; there? (asked 4 times by 3 people" in shown
+    assert "Where is the &lt;!here&gt; &amp; there? (asked 4×, askers 3, 👎 1)" in shown
 
 
 def test_questions_of_few_people_are_only_counted() -> None:
@@ -42,7 +42,7 @@ def test_questions_of_few_people_are_only_counted() -> None:
 
 def test_one_sentence_sums_it_up() -> None:
     assert summary(REPORT, ENGLISH).startswith(
-        "Last 7 days: 4 questions from 1 people, 75% answered, 50% rated helpful."
+        "Last 7 days: questions 4, askers 1, answered 75%, rated helpful 50%."
     )
     assert summary(build([OPEN]), CHINESE).startswith("最近 7 天：1 人提了 1 个问题，已回答 0%，")
     assert summary(build([]), ENGLISH) == "Nobody has asked anything in the last 7 days."

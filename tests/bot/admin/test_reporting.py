@@ -34,8 +34,8 @@ async def test_an_admin_gets_words_and_pictures_in_private(each_transport: House
     (message,) = slack.posted("D1")
     shown = str(message["blocks"])
     assert "Report of the last 7 days" in shown
-    assert "wifi password in Lisbon? (asked 2 times by 2 people" in shown
-    assert "zh: 1 questions, 100% answered" in shown
+    assert "wifi password in Lisbon? (asked 2×, askers 2, 👎 0)" in shown
+    assert "zh: questions 1, answered 100%" in shown
     assert slack.uploads.shared["D1"].keys() == {"questions.png", "rates.png"}
     assert all(png.startswith(PNG) for png in slack.uploads.shared["D1"].values())
 

@@ -77,6 +77,6 @@ async def test_admins_see_how_well_the_week_went_and_can_ask_for_more(
     assert "How well I answer" not in await told.open_home("U1")
     told.slack.users["U9"]["is_admin"] = True
     said = await told.open_home("U9")
-    assert "Last 7 days: 1 questions from 1 people, 100% answered, 100% rated helpful." in said
+    assert "Last 7 days: questions 1, askers 1, answered 100%, rated helpful 100%." in said
     await told.press_home("run_status", "status", user="U9")
     assert "1 questions answered" in told.slack.posted("D9")[0]["text"]
