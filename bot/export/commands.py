@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     "channels",
     multiple=True,
     metavar="ID",
-    help="Also learn from this channel's answers made from restricted documents; may be repeated.",
+    help="Also learn from this channel's answers made from restricted documents: their words may "
+    "then show in answers elsewhere. May be repeated.",
 )
 @click.option("--direct-messages", is_flag=True, help="Also learn from what was said in private.")
 @click.option(
@@ -138,7 +139,7 @@ def import_ratings(folder: Path, consented: bool) -> None:
 
     Only question and ratings must be there. A rating may also be a bare value or word, and texts
     may stand in a list `explanations` beside. `corpus.jsonl` {_id, title, text} is as BEIR has it.
-    Importing a folder again adds only what is new.
+    Importing a folder again adds only what is new, and consent.
     """  # noqa: D301 - click wants the very character \b
     from datetime import UTC, datetime
 

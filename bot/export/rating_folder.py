@@ -6,9 +6,11 @@ Its format is told by `whimbrel import-ratings --help` and in the README.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -73,27 +75,34 @@ def read_ratings(folder: Path, *, now: datetime) -> list[RatedTurn]:
 def _corpus(folder: Path) -> Iterator[Passage]:
     for where, row in _lines(folder, ("corpus.jsonl",)):
         try:
-            yield _passage(str(row["_id"]), row.get("title") or "", row["text"])
-        except KeyError as error:
-            raise DataError(f"{where}: has no {error}; wanted _id, title and text") from error
+            yield _passage(str(row["_id"]), row.get("title") or "", _text(row, "text"))
+        except (KeyError, ValueError) as error:
+            raise DataError(f"{where}: {error}; wanted _id, title and text") from error
 
 
 def _passage(document_id: str, title: str, text: str) -> Passage:
-    digest = content_id(f"{title}\n{text}")
-    source = Source(document_id, title, document_id, language_of(text), digest, "")
-    return Passage(content_id(document_id, digest), source, text, 0, len(text), content_hash=digest)
+    source = Source(document_id, title, document_id, language_of(text), "", "")
+    passage = Passage("", source, text, 0, len(text))
+    # As the index makes it, so that the very same passage found there is known again.
+    digest = hashlib.sha256(passage.indexed_text.encode()).hexdigest()[:32]
+    return replace(passage, id=content_id(document_id, digest), content_hash=digest)
 
 
 def _lines(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of the first of the files that exists, and where each is."""
-    for path in (folder / f"{name}{ending}" for name in names for ending in ("", ".gz")):
-        if path.is_file():
-            opened = gzip.open if path.suffix == ".gz" else open
-            with opened(path, "rt", encoding="utf-8") as file:
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield f"{path}, line {number}", _object(f"{path}, line {number}", line)
-            return
+    paths = (folder / f"{name}{ending}" for name in names for ending in ("", ".gz"))
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return
+    try:
+        body = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        lines = body.decode().split("\n")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield where, _object(where, line)
 
 
 def _object(where: str, line: str) -> dict[str, Any]:
@@ -138,7 +147,7 @@ def _rated_turn(
     question, answer = _text(row, "question"), row.get("answer") or ""
     passage = _shown(row, corpus)
     id_ = content_id(
-        IMPORTED, row.get("_id") or "", question, answer, passage.id if passage else ""
+        IMPORTED, str(row.get("_id") or ""), question, answer, passage.id if passage else ""
     )
     correction, is_gold = _correction(row.get("correction"))
     split = row.get("split")
@@ -154,12 +163,18 @@ def _rated_turn(
         channel=IMPORTED,
         thread_ts=None,
         asker=IMPORTED,
-        audience=frozenset(row.get("audience") or {PUBLIC}),
+        audience=_audience(row.get("audience") or [PUBLIC]),
         messages=(),
         created=at.astimezone(UTC).isoformat(timespec="seconds"),
     )
     ratings = _ratings(row, scale, id_)
     return RatedTurn(turn, ratings, None if split is None else SPLITS[split], correction, is_gold)
+
+
+def _audience(given: object) -> frozenset[str]:
+    if isinstance(given, list) and all(isinstance(label, str) for label in given):
+        return frozenset(given)
+    raise TypeError(f"audience is {given!r}; wanted a list of labels")
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

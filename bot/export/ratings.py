@@ -33,7 +33,9 @@ def import_ratings(
     now: datetime,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> ImportReport:
-    """Write what a folder holds into the log; what is there already is left as it is.
+    """Write what a folder holds into the log; what is there already is not written again.
+
+    Consent can be given later, by importing the same folder again.
 
     Args:
         folder: In the documented format.
@@ -60,45 +62,41 @@ def import_ratings(
 
 
 def _write(one: RatedTurn, log: ConversationLog, database: Database, *, is_consented: bool) -> bool:
-    """Whether the turn is new."""
-    db = database.connection
-    known = db.conn.execute("SELECT 1 FROM turns WHERE id = ?", (one.turn.answer.id,)).fetchone()
-    if known:
-        return False
-    log.add(one.turn)
-    id_ = one.turn.answer.id
-    db.table("imports").insert(
-        {
-            "turn_id": id_,
-            "split": one.split,
-            "is_consented": int(is_consented),
-            "correction": one.correction,
-            "is_gold": int(one.is_gold),
+    """Whether the turn is new. Its ratings may be on several lines."""
+    db, id_ = database.connection, one.turn.answer.id
+    is_new = not db.conn.execute("SELECT 1 FROM turns WHERE id = ?", (id_,)).fetchone()
+    if is_new:
+        log.add(one.turn)
+        import_ = {"turn_id": id_, "split": one.split, "is_consented": int(is_consented)}
+        correction = {"correction": one.correction, "is_gold": int(one.is_gold)}
+        db.table("imports").insert(import_ | correction)
+        db.table("imported_passages").insert_all(_passage_rows(one), ignore=True)
+    elif is_consented:
+        db.table("imports").update(id_, {"is_consented": 1})
+    db.table("imported_ratings").insert_all(_rating_rows(one), replace=True)
+    return is_new
+
+
+def _passage_rows(one: RatedTurn) -> Iterator[dict[str, object]]:
+    for hit in one.turn.answer.hits:
+        source = hit.passage.source
+        yield {
+            "content_hash": hit.passage.content_hash,
+            "document_id": source.id,
+            "title": source.title,
+            "text": hit.passage.text,
         }
-    )
-    db.table("imported_passages").insert_all(
-        (
-            {
-                "content_hash": hit.passage.content_hash,
-                "document_id": hit.passage.source.id,
-                "title": hit.passage.source.title,
-                "text": hit.passage.text,
-            }
-            for hit in one.turn.answer.hits
-        ),
-        ignore=True,
-    )
-    db.table("imported_ratings").insert_all(
-        {
-            "turn_id": id_,
+
+
+def _rating_rows(one: RatedTurn) -> Iterator[dict[str, object]]:
+    for rating in one.ratings:
+        yield {
+            "turn_id": one.turn.answer.id,
             "person": rating.rater,
             "is_expert": int(rating.is_expert),
             "reason": rating.reason,
             "text": rating.text,
         }
-        for rating in one.ratings
-    )
-    return True
 
 
 def _votes(one: RatedTurn) -> Iterator[Vote]:

@@ -119,6 +119,7 @@ def test_a_gzipped_file_called_feedback_is_read_too(tmp_path: Path) -> None:
         (ROW | {"split": "later"}, "split is 'later'; wanted one of train"),
         (ROW | {"at": "yesterday"}, "yesterday"),
         (ROW | {"correction": 3}, "correction is 3"),
+        (ROW | {"audience": "public"}, "audience is 'public'; wanted a list"),
     ],
 )
 def test_a_line_in_another_format_is_named(tmp_path: Path, row: object, problem: str) -> None:
@@ -126,6 +127,23 @@ def test_a_line_in_another_format_is_named(tmp_path: Path, row: object, problem:
         read_ratings(folder_of(tmp_path, row), now=NOW)
     assert problem in str(error.value)
     assert "ratings.jsonl, line 1" in str(error.value)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ROW)
+    (folder / "ratings.jsonl").write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="cannot be read as UTF-8"):
+        read_ratings(folder, now=NOW)
+    (folder / "ratings.jsonl").rename(folder / "ratings.jsonl.gz")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_ratings(folder, now=NOW)
+
+
+def test_a_corpus_in_another_format_is_named(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ROW)
+    (folder / "corpus.jsonl").write_text('{"_id": "leave", "text": 3}\n')
+    with pytest.raises(DataError, match="line 1: text is 3"):
+        read_ratings(folder, now=NOW)
 
 
 def test_a_folder_without_ratings_is_named(tmp_path: Path) -> None:

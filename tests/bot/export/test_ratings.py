@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.export.building import Corpus, build
+from bot.export.corpus import load_corpus
 from bot.export.freezing import Frozen
 from bot.export.log_reader import imported_passages, read_log
 from bot.export.ratings import ImportReport, import_ratings
 from bot.export.records import Policy
 from bot.store.database import Database
+from retrieval.indexing import update_index
+from retrieval.settings import Settings
 from tests.bot.export.test_rating_folder import ROW, folder_of
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -48,6 +51,40 @@ def test_importing_again_adds_only_what_is_new(tmp_path: Path, database: Databas
 def test_without_consent_nothing_is_learned(tmp_path: Path, database: Database) -> None:
     imported(folder_of(tmp_path, ROW), database, is_consented=False)
     assert exported(database).excluded == {"no_consent": 1}
+
+
+def test_consent_can_be_given_later(tmp_path: Path, database: Database) -> None:
+    folder = folder_of(tmp_path, ROW | {"ratings": [{"value": 1, "is_expert": True}]})
+    imported(folder, database, is_consented=False)
+    assert imported(folder, database) == ImportReport(turns=0, known=1, votes=0, passages=1)
+    assert len(exported(database).splits["train"]) == 2
+
+
+def test_the_ratings_of_one_answer_may_be_on_several_lines(
+    tmp_path: Path, database: Database
+) -> None:
+    rows = [ROW | {"ratings": [{"rater": each, "value": 1}]} for each in ("ada", "bo", "ada")]
+    assert imported(folder_of(tmp_path, *rows), database).votes == 2
+    (turn,) = read_log(database).turns
+    assert {e.voter for e in read_log(database).events if e.turn_id == turn.id} == {
+        "imported:ada",
+        "imported:bo",
+    }
+
+
+def test_a_passage_that_is_indexed_with_other_words_is_outdated(
+    tmp_path: Path, database: Database
+) -> None:
+    imported(folder_of(tmp_path, ROW), database)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "leave.md").write_text("# Leave\n\nEveryone has 28 days of leave.\n")
+    settings = Settings(home=tmp_path / "home")
+    update_index((tmp_path / "docs",), settings, WordEmbedder())
+    database.connection.table("imported_passages").update(
+        next(iter(imported_passages(database))), {"document_id": "docs/leave.md"}
+    )
+    corpus = load_corpus(settings.index_folder, database)
+    assert [each.text for each in corpus.passages.values()] == ["Everyone has 28 days of leave."]
 
 
 def test_test_rows_are_never_trained_on(tmp_path: Path, database: Database) -> None:
