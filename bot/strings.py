@@ -465,8 +465,8 @@ ENGLISH = Strings(
     forget_sure="Forget you?",
     forget_what="Your questions, ratings, reasons and open proposals are deleted for good, and "
     "your choices here are as at the beginning.",
-    forgotten="Done. I have deleted {questions} questions, {votes} ratings and {proposals} open "
-    "proposals of yours, and nothing that is left names you.",
+    forgotten="Done. Deleted for good: your questions ({questions}), ratings ({votes}) and open "
+    "proposals ({proposals}). Nothing that is left names you.",
     fixed_news="You were not happy with my answer to this question:\n>{question}\n"
     "There is a better one now:\n{answer}",
     fixed_unsaid="You were not happy with my answer to this question:\n>{question}\n"
@@ -721,8 +721,8 @@ CHINESE = Strings(
     forget="忘记我",
     forget_sure="要忘记您吗？",
     forget_what="您的提问、评价、意见和未处理的建议将被永久删除，这里的选择也会恢复到最初的状态。",
-    forgotten="完成。我已删除您的 {questions} 个提问、{votes} 个评价和 {proposals} 条未处理的建议，"
-    "留下的内容不再提到您。",
+    forgotten="完成。我已永久删除您的 {questions} 个提问、{votes} 个评价和 "
+    "{proposals} 条未处理的建议，留下的内容不再提到您。",
     fixed_news="您曾对我就这个问题的回答不满意：\n>{question}\n现在有了更好的答案：\n{answer}",
     fixed_unsaid="您曾对我就这个问题的回答不满意：\n>{question}\n"
     "现在有了更好的答案，请在原来提问的地方再问一次。",

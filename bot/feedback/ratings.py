@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
 from bot.feedback.modals import reason_modal, why_note
 from bot.feedback.notices import Notices
+from bot.feedback.reactions import Reactions
 from bot.feedback.reasons import Reasons
 from bot.feedback.turns import LoggedTurn, Turns
 from bot.incoming.payloads import Rating
@@ -44,6 +46,7 @@ class RatingHandler:
         self._outbox = outbox
         self._turns = Turns(inbox.database)
         self._reasons = Reasons(inbox.database, clock=clock)
+        self._reactions = Reactions(inbox.database)
         self._notices = Notices(inbox.database, clock=clock)
         self._clock = clock
 
@@ -64,18 +67,29 @@ class RatingHandler:
         turn_id = rating.turn_id or self._log.turn_shown_in(job.channel, rating.ts or "")
         turn = self._turns.get(turn_id) if turn_id else None
         if turn is not None:
-            vote = Vote(
-                turn_id=turn.id,
-                voter=job.user,
-                value=rating.value,
-                source=rating.source,
-                event_id=job.event_id,
-                at=utc(self._clock()),
-                is_withdrawn=rating.is_withdrawn,
-            )
-            is_new = self._log.vote(vote)
-            logger.info("vote turn=%s value=%+d changed=%s", turn.id, rating.value, is_new)
+            with self._inbox.database.transaction():
+                self._vote(job, rating, turn)
         return turn
+
+    def _vote(self, job: Job, rating: Rating, turn: LoggedTurn) -> None:
+        vote = Vote(
+            turn_id=turn.id,
+            voter=job.user,
+            value=rating.value,
+            source=rating.source,
+            event_id=job.event_id,
+            at=utc(self._clock()),
+            is_withdrawn=rating.is_withdrawn,
+        )
+        if rating.source == "reaction" and not self._reactions.note(
+            turn.id, job.user, rating.value, is_on=not rating.is_withdrawn, at=rating.at
+        ):
+            return
+        is_new = self._log.vote(vote)
+        logger.info("vote turn=%s value=%+d changed=%s", turn.id, rating.value, is_new)
+        standing = self._reactions.standing(turn.id, job.user)
+        if is_new and rating.is_withdrawn and standing is not None:
+            self._log.vote(replace(vote, value=standing, is_withdrawn=False))
 
     def _is_early(self, job: Job, rating: Rating) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""

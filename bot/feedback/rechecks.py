@@ -19,7 +19,7 @@ from bot.feedback.turns import LoggedTurn, Turns
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
-from retrieval.errors import RetrievalError
+from retrieval.errors import QuestionError, RetrievalError
 from retrieval.records import Answer
 
 logger = logging.getLogger(__name__)
@@ -93,10 +93,12 @@ class Rechecker:
         loop = asyncio.get_running_loop()
         state = await loop.run_in_executor(self._executor, self._state)
         if state != self._seen:
-            for turn in await self._inbox.database.run(self._due):
+            due = await self._inbox.database.run(self._due)
+            checked = [
                 await loop.run_in_executor(self._executor, self._recheck, turn, state)
-            if not self._must_pause():
-                self._seen = state
+                for turn in due
+            ]
+            self._seen = state if all(checked) else None
         accepted = await self._inbox.database.run(self._tell)
         if accepted:
             self._on_found()
@@ -112,18 +114,28 @@ class Rechecker:
     def _must_pause(self) -> bool:
         return self._stop.is_set() or self._inbox.waiting("question") > 0
 
-    def _recheck(self, turn: LoggedTurn, state: State) -> None:
+    def _recheck(self, turn: LoggedTurn, state: State) -> bool:
+        """Record what is better; False if it must be tried again."""
         match = self._curated.match(turn.query, audience=turn.audience | {place(turn.channel)})
         if match is not None and turn.generator != f"curated/{match.curated.id}":
             self._fixes.record(turn.id, match.curated.answer, curated_id=match.curated.id)
         elif turn.kind == "abstention" and not self._is_checked(turn, state):
-            answer = self._answer_again(turn)
-            if answer is not None and not answer.stopped:
-                self._write(turn, state, answer)
+            return self._ask_again(turn, state)
+        return True
 
-    def _answer_again(self, turn: LoggedTurn) -> Answer | None:
+    def _ask_again(self, turn: LoggedTurn, state: State) -> bool:
         if self._must_pause():
-            return None
+            return False
+        try:
+            answer = self._answer_again(turn)
+        except QuestionError:
+            answer = None  # it can no longer be asked like this
+        if answer is not None and answer.stopped:
+            return False
+        self._write(turn, state, answer)
+        return True
+
+    def _answer_again(self, turn: LoggedTurn) -> Answer:
         config = self._channels.of(turn.channel)
         return self._answerer.answer(
             turn.query,
@@ -143,14 +155,14 @@ class Rechecker:
         ).fetchone()
         return row is not None
 
-    def _write(self, turn: LoggedTurn, state: State, answer: Answer) -> None:
+    def _write(self, turn: LoggedTurn, state: State, answer: Answer | None) -> None:
         generator, generation, _ = state
         row = {"turn_id": turn.id, "generator": generator, "generation": generation}
         with self._inbox.database.transaction() as db:
             if self._turns.get(turn.id) is None:
                 return  # its asker was forgotten meanwhile
             db.table("rechecks").insert(row | {"at": utc(self._clock())}, ignore=True)
-            if answer.kind == "answer":
+            if answer is not None and answer.kind == "answer":
                 self._fixes.record(turn.id, answer.text, generator=generator, generation=generation)
 
     def _tell(self) -> int:

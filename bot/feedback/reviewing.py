@@ -129,7 +129,7 @@ class ReviewHandler:
     def _write(self, job: Job, review: Review, decision: Decision, author: str | None) -> bool:
         with self._inbox.database.transaction():
             is_ours = self._reviews.decide(
-                review.id, decision, reviewer=job.user, event_id=job.event_id
+                review, decision, reviewer=job.user, event_id=job.event_id
             )
             if is_ours and decision == "approved":
                 curated_id = self._curated.add(review, reviewer=job.user, author_name=author)

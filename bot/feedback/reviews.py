@@ -150,21 +150,20 @@ class Reviews:
         allowed = [review for review in found if reader.may_review(review.proposal)]
         return allowed[:limit], len(allowed)
 
-    def decide(self, review_id: int, decision: Decision, *, reviewer: str, event_id: str) -> bool:
-        """Decide an open review; False if somebody else was faster.
+    def decide(self, review: Review, decision: Decision, *, reviewer: str, event_id: str) -> bool:
+        """Decide an open review, as edited; False if somebody else was faster.
 
         The same event may be handled again and finds its own decision.
         """
+        final = {"state": decision, "reviewer": reviewer, "decided_by_event": event_id}
         with self._database.transaction() as db:
-            db.conn.execute(
-                "UPDATE reviews SET state = ?, reviewer = ?, decided_by_event = ?, decided = ?"
-                " WHERE id = ? AND state = 'open'",
-                (decision, reviewer, event_id, utc(self._clock()), review_id),
-            )
-            row = db.conn.execute(
-                "SELECT decided_by_event FROM reviews WHERE id = ?", (review_id,)
-            ).fetchone()
-            return row is not None and row[0] == event_id
+            state, event = db.conn.execute(
+                "SELECT state, decided_by_event FROM reviews WHERE id = ?", (review.id,)
+            ).fetchone() or (None, None)
+            if state == "open":
+                row = _row(review.proposal) | final | {"decided": utc(self._clock())}
+                db.table("reviews").update(review.id, row)
+            return bool(state == "open" or (state is not None and event == event_id))
 
     def _read(self, where: str, values: Sequence[object]) -> Iterator[Review]:
         rows = self._database.connection.query(_COLUMNS + where, values)

@@ -17,6 +17,7 @@ _OF_A_TURN = (
     "replies",
     "votes",
     "vote_events",
+    "reactions",
     "signals",
     "reasons",
     "fixes",
@@ -26,6 +27,7 @@ _OF_A_TURN = (
 _OF_A_PERSON = {
     "votes": "voter",
     "vote_events": "voter",
+    "reactions": "voter",
     "signals": "person",
     "reasons": "person",
     "notices": "person",

@@ -155,7 +155,8 @@ def _reaction(body: Body, event: Body, bot_user: str, emoji: Mapping[str, Kind])
     value = _REACTIONS.get(name)
     if value is None or event.get("item_user", bot_user) != bot_user:
         return None
-    rating = Rating(value=value, source="reaction", is_withdrawn=is_withdrawn, ts=item["ts"])
+    at = float(event.get("event_ts", 0))
+    rating = Rating(value, "reaction", is_withdrawn=is_withdrawn, ts=item["ts"], at=at)
     by = {**event, "channel": item["channel"]}
     return _delivery(body, by, "vote", key=f"vote:{event['user']}", payload=asdict(rating))
 

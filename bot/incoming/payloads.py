@@ -58,7 +58,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """A click on a card (which names its turn) or a reaction to a message."""
+    """A click on a card (which names its turn) or a reaction to a message.
+
+    `at` is when a reaction was made, in Unix seconds: events of one person may change places.
+    """
 
     value: Value
     source: VoteSource
@@ -66,6 +69,7 @@ class Rating:
     turn_id: str | None = None
     ts: str | None = None
     trigger_id: str | None = None
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

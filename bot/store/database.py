@@ -257,6 +257,10 @@ def m007_feedback(db: sqlite_utils.Database) -> None:
         pk=("event_id", "kind"),
     )
     db.table("signals").create_index(["turn_id"])
+    db.table("reactions").create(
+        {"turn_id": str, "voter": str, "value": int, "is_on": int, "at": float},
+        pk=("turn_id", "voter", "value"),
+    )
     db.table("reasons").create(
         {
             "turn_id": str,

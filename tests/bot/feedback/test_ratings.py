@@ -160,3 +160,23 @@ async def test_a_vote_waits_for_the_turn_that_is_being_written(house: House) -> 
     answerer.gate.set()
     await settled(told.bot, done=2)
     assert votes(told.bot) == [("U1", 1, "reaction")]
+
+
+async def test_a_thumb_that_was_taken_away_before_we_heard_of_it_is_no_vote(house: House) -> None:
+    told = await story(house)
+    message, _ = await told.ask(LEAVE)
+    added = {**reaction("+1", message, channel="C1"), "event_ts": "1700000001.0"}
+    removed = {**reaction("+1", message, channel="C1", removed=True), "event_ts": "1700000002.0"}
+    await told.send(event(removed, "EvRemoved"))
+    await told.send(event(added, "EvAdded"))
+    assert votes(told.bot) == []
+
+
+async def test_of_two_thumbs_the_one_that_stays_counts(house: House) -> None:
+    told = await story(house)
+    message, _ = await told.ask(LEAVE)
+    await told.react("+1", message, user="U2")
+    await told.react("-1", message, user="U2")
+    assert votes(told.bot) == [("U2", -1, "reaction")]
+    await told.react("-1", message, user="U2", removed=True)
+    assert votes(told.bot) == [("U2", 1, "reaction")]

@@ -53,6 +53,7 @@ async def test_an_expert_can_edit_before_approving(each_transport: House) -> Non
     kept = "SELECT question, answer, document_id, author, reviewer FROM curated"
     edited = ("How much leave do I have?", "31 days.", "handbook/Leave.md", "U1", "U9")
     assert told.rows(kept) == [edited]
+    assert told.rows("SELECT question, answer FROM reviews") == [edited[:2]]
     message, _ = await told.ask("how much leave do I have")
     assert "31 days. [1]" in str(message["blocks"])
 

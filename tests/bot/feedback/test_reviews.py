@@ -46,7 +46,7 @@ def test_proposing_again_changes_what_waits_but_not_what_is_decided(database: Da
     assert propose(reviews, turn_id, "32 days.")
     assert queue(reviews) == ["32 days."]
     ((review,), _) = reviews.queue(EVERYWHERE, limit=10)
-    reviews.decide(review.id, "rejected", reviewer="U9", event_id="Ev1")
+    reviews.decide(review, "rejected", reviewer="U9", event_id="Ev1")
     assert not propose(reviews, turn_id, "33 days.")
     assert queue(reviews) == []
 
@@ -55,9 +55,9 @@ def test_of_two_reviewers_one_decides(database: Database) -> None:
     reviews = Reviews(database)
     propose(reviews, logged(database))
     ((review,), _) = reviews.queue(EVERYWHERE, limit=10)
-    assert reviews.decide(review.id, "approved", reviewer="U8", event_id="Ev1")
-    assert not reviews.decide(review.id, "rejected", reviewer="U9", event_id="Ev2")
-    assert reviews.decide(review.id, "approved", reviewer="U8", event_id="Ev1")  # done again
+    assert reviews.decide(review, "approved", reviewer="U8", event_id="Ev1")
+    assert not reviews.decide(review, "rejected", reviewer="U9", event_id="Ev2")
+    assert reviews.decide(review, "approved", reviewer="U8", event_id="Ev1")  # done again
     decided = reviews.get(review.id)
     assert decided is not None
     assert (decided.state, decided.reviewer) == ("approved", "U8")

@@ -6,6 +6,8 @@ from bot.feedback.signals import Signals
 from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House
 from tests.bot.feedback.story import CUP, LEAVE, Story, story
+from tests.fakes import GatedAnswerer
+from tests.slack_server import event, mention
 
 PERSON = "U0GRACE1"
 ALIKE = "U0GRACE12"
@@ -79,3 +81,15 @@ async def test_a_forgotten_person_can_come_back(house: House) -> None:
     await told.vote(turn_id, "good", user=PERSON)
     assert told.bot.log.score(turn_id) == 1
     assert "is not used" in await told.open_home(PERSON)
+
+
+async def test_an_answer_in_progress_is_not_logged_any_more(house: House) -> None:
+    answerer = GatedAnswerer()
+    told = await story(house, answerer)
+    await house.slack.deliver(event(mention(LEAVE, ts="1.0", user=PERSON), "Ev1"))
+    await house.slack.until(lambda: bool(house.slack.posted("C1")))
+    told.done += 1
+    await told.press_home("forget_me", "me", user=PERSON)
+    answerer.gate.set()
+    await told.ask(LEAVE, user="U2")
+    assert told.rows("SELECT asker FROM turns") == [("U2",)]

@@ -64,7 +64,7 @@ async def test_forget_me_asks_first_and_says_what_was_done(each_transport: House
     assert "'confirm':" in home
     await told.press_home("forget_me", "me", user="U1")
     said = str(told.slack.homes["U1"])
-    assert "1 questions, 1 ratings and 1 open proposals" in said
+    assert "questions (1), ratings (1) and open proposals (1)" in said
     assert LEAVE not in said
 
 
