@@ -38,11 +38,11 @@ class Example:
     """One thing to learn from or to test on.
 
     What it teaches depends on `kind`: `pair`, that the first of `passages` answers the question
-    and any others do not;
-    `answer`, to write `answer` from `passages`, or to decline where `is_good` is false;
-    `preference`, to write `answer` and not `rejected`; `judgement`, whether an answer from
-    `passages` was good. `source` tells how much it can be trusted, `weight` (above 0, at most 1)
-    in numbers. `day` is ISO 8601. Questions of one `cluster` mean nearly the same.
+    and any others do not; `answer`, to write `answer`, where `[n]` cites the n-th of `passages`, or
+    to decline where `is_good` is false; `preference`, to write `answer` and not `rejected`;
+    `judgement`, whether an answer from `passages` was good. `source` tells how much it can be
+    trusted, `weight` (above 0, at most 1) in numbers. `day` is ISO 8601. Questions of one `cluster`
+    mean nearly the same.
     """
 
     id: str

@@ -95,17 +95,12 @@ def _is_private(row: Row, public: set[str]) -> bool:
 
 
 def _shown(hits: Iterable[Row], citations: Iterable[Row]) -> tuple[Shown, ...]:
-    support: dict[str, float] = {}
+    found: dict[str, tuple[int, float]] = {}
     for citation in citations:
-        id_ = citation["passage_id"]
-        support[id_] = max(support.get(id_, 0.0), citation["support"])
+        number, support = found.get(citation["passage_id"], (citation["number"], 0.0))
+        found[citation["passage_id"]] = (number, max(support, citation["support"]))
     return tuple(
-        Shown(
-            hit["content_hash"],
-            hit["document_id"],
-            is_cited=hit["passage_id"] in support,
-            support=support.get(hit["passage_id"], 0.0),
-        )
+        Shown(hit["content_hash"], hit["document_id"], *found.get(hit["passage_id"], (0, 0.0)))
         for hit in hits
     )
 

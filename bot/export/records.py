@@ -65,11 +65,15 @@ ABOUT_STYLE = frozenset({"incomplete", "tone"})
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A passage that a turn was made from. `support` is that of its best citation, 0 if none."""
+    """A passage that a turn was made from.
+
+    `number` is what cites it in the answer's text, 0 if nothing does; `support` that of its best
+    citation.
+    """
 
     content_hash: str
     document_id: str
-    is_cited: bool = False
+    number: int = 0
     support: float = 0.0
 
 
@@ -98,9 +102,9 @@ class LoggedTurn:
 
     @property
     def cited(self) -> tuple[Shown, ...]:
-        """The passages cited, best support first."""
-        cited = (passage for passage in self.passages if passage.is_cited)
-        return tuple(sorted(cited, key=lambda passage: -passage.support))
+        """The passages cited, in the order of their numbers."""
+        cited = (passage for passage in self.passages if passage.number)
+        return tuple(sorted(cited, key=lambda passage: passage.number))
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,8 +134,8 @@ def _good(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
     if reason:
         yield Exclusion("example", case.id, reason)
         return
-    best = passages[case.turn.cited[0].content_hash]
-    yield _draft(case, "pair", (best,))
+    best = max(case.turn.cited, key=lambda passage: passage.support)
+    yield _draft(case, "pair", (passages[best.content_hash],))
     if case.turn.answer:
         yield _draft(case, "answer", shown, answer=case.turn.answer)
     yield _draft(case, "judgement", shown, answer=case.turn.answer or None)

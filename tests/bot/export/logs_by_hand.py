@@ -17,7 +17,7 @@ VPN = Snippet("handbook/vpn.md", "vpn", "VPN", "Install the VPN client, then sig
 PASSAGES = {each.content_hash: each for each in (LEAVE, VPN)}
 CORPUS = Corpus(PASSAGES, frozenset(PASSAGES))
 
-CITED = Shown("leave", LEAVE.document_id, is_cited=True, support=1.0)
+CITED = Shown("leave", LEAVE.document_id, number=1, support=1.0)
 BESIDE = Shown("vpn", VPN.document_id)
 
 

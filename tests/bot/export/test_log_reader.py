@@ -34,7 +34,7 @@ def test_a_turn_is_read_with_what_it_cited(database: Database) -> None:
     ConversationLog(database).add(one)
     (turn,) = read_log(database).turns
     assert turn.id == one.answer.id
-    assert [shown.is_cited for shown in turn.passages] == [True, False, False]
+    assert [(shown.number, shown.support) for shown in turn.passages] == [(1, 1.0), (0, 0), (0, 0)]
     assert turn.cited[0].content_hash == one.answer.hits[0].passage.content_hash
     assert (turn.is_private, turn.is_imported) == (False, False)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.export.admission import Passages
-from bot.export.records import Correction, DownReason, DownVoteReason, Draft, Log
+from bot.export.records import Correction, DownReason, DownVoteReason, Draft, Log, Shown
 from bot.export.rules import cases_of, drafts_of
 from bot.export.votes import consolidate, trust_of
 from tests.bot.export.logs_by_hand import (
@@ -47,6 +47,13 @@ def test_a_liked_answer_teaches_its_best_passage_its_words_and_that_it_was_good(
     assert drafts["answer"].example.answer == "You have 26 days. [1]"
     assert drafts["judgement"].example.is_good
     assert (drafts["pair"].example.source, reasons) == ("votes", [])
+
+
+def test_the_numbers_in_an_answer_are_those_of_its_passages() -> None:
+    cited = (Shown("vpn", VPN.document_id, 2, 0.9), Shown("leave", LEAVE.document_id, 1, 0.4))
+    drafts, _ = taught(log_of(turn(answer="A [1]. B [2].", passages=cited), events=(vote(),)))
+    assert drafts["answer"].example.passages == (LEAVE, VPN)
+    assert drafts["pair"].example.passages == (VPN,)
 
 
 @given(
