@@ -10,10 +10,14 @@ import pytest
 from bot.export.exporting import export_log, read_questions
 from bot.export.ratings import import_ratings
 from bot.export.records import Policy
+from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
+from bot.store.log import ConversationLog, Turn, Vote
 from retrieval.errors import DataError, IndexNotFoundError
 from retrieval.examples import read_examples
 from retrieval.indexing import update_index
+from retrieval.library import Library
+from retrieval.records import Answer, Citation
 from retrieval.settings import Settings
 from tests.bot.export.test_rating_folder import ROW, folder_of
 from tests.bot.export.test_ratings import NOW, questions
@@ -89,3 +93,47 @@ def test_a_file_of_reserved_questions_is_read(tmp_path: Path) -> None:
     path.write_text("{}\n")
     with pytest.raises(DataError, match="line 1"):
         read_questions(path)
+
+
+def written(folder: Path, days: int) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "leave.md").write_text(f"# Leave\n\nEveryone has {days} days of leave a year.\n")
+    return folder
+
+
+def said(settings: Settings, database: Database, question: str) -> None:
+    """An answer from the index that an expert likes."""
+    hits = Library(settings, WordEmbedder()).searcher().search(question)
+    cited = (Citation(1, hits[0].passage, "", 1.0),)
+    answer = Answer(
+        "t1", question, question, "answer", "26 days. [1]", "en", 0.9, citations=cited,
+        hits=tuple(hits),
+    )  # fmt: skip
+    public = frozenset({"public"})
+    turn = Turn(answer, "Ev1", "T1", "C1", None, "U1", public, ("1.5",), NOW.isoformat())
+    log = ConversationLog(database)
+    log.add(turn)
+    log.vote(Vote("t1", "U3", 1, "button", "Ev2", NOW.isoformat()))
+    Channels(database).set("C1", ChannelConfig(experts=("U3",)), by="U0")
+    for person in ("U1", "U3"):
+        database.connection.table("people").insert({"person": person, "may_learn": 1})
+
+
+def test_what_an_expert_likes_is_learned_until_its_document_changes(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    docs = written(tmp_path / "docs", days=26)
+    update_index((docs,), settings, WordEmbedder())
+    said(settings, database, "How many days of leave?")
+    folder, _ = export_log(settings, database, WordEmbedder(), policy=Policy())
+    learned = read_examples(folder, "train")
+    assert {(one.kind, one.source) for one in learned} == {
+        ("pair", "approved"),
+        ("answer", "approved"),
+        ("judgement", "approved"),
+    }
+    assert learned[0].passages[0].text == "Everyone has 26 days of leave a year."
+
+    update_index((written(docs, days=28),), settings, WordEmbedder())
+    _, later = export_log(settings, database, WordEmbedder(), policy=Policy())
+    assert later.excluded == {"document_changed": 1}
