@@ -22,7 +22,7 @@ from bot.store.log import utc
 from retrieval.answering import addresses
 from retrieval.language import language_of, sentences, words
 from retrieval.questions import standalone
-from retrieval.records import PUBLIC, Answer, Citation, Message, Passage, Vectors
+from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Vectors
 from retrieval.sanitise import sanitise
 
 MAX_QUESTION_CHARS = 500
@@ -128,14 +128,15 @@ class CuratedAnswers:
     def _active(self, language: str) -> list[dict[str, Any]]:
         return list(
             self._database.connection.query(
-                "SELECT * FROM curated WHERE expired IS NULL AND language = ?", (language,)
+                "SELECT * FROM curated WHERE expired IS NULL AND language = ? ORDER BY id DESC",
+                (language,),
             )
         )
 
     def _alike(
         self, question: str, rows: Sequence[dict[str, Any]]
     ) -> list[tuple[dict[str, Any], float]]:
-        """The rows whose question is the same, most alike first, of equals the newest."""
+        """The rows whose question is the same, the latest word first, and how alike they are."""
         if not rows:
             return []
         if self._likeness is None or self._likeness.embedder is not self._shelf.embedder:
@@ -143,8 +144,7 @@ class CuratedAnswers:
         asked = self._shelf.embedder.embed_queries([question])
         values = self._likeness.of(asked, self._vectors(rows), language_of(question))
         near = [(row, float(v)) for row, v in zip(rows, values, strict=True) if v >= SAME_WORDS]
-        same = [(row, v) for row, v in near if is_same(question, row["question"], v)]
-        return sorted(same, key=lambda pair: (pair[1], pair[0]["id"]), reverse=True)
+        return [(row, v) for row, v in near if is_same(question, row["question"], v)]
 
     def _vectors(self, rows: Sequence[dict[str, Any]]) -> Vectors:
         """What the present embedder makes of the rows' questions; written down if it is new."""
@@ -218,6 +218,7 @@ class CuratedAnswerer:
             language=language_of(question),
             confidence=round(min(1.0, match.likeness), 4),
             citations=citations,
+            hits=(Hit(match.passage, match.likeness),) if match.passage else (),
             method="curated",
             generator=f"curated/{curated.id}",
             embedder=self._shelf.embedder.id,

@@ -146,3 +146,12 @@ def test_approving_twice_makes_one_answer(database: Database, curated: CuratedAn
     first = curated.add(found, reviewer="U9", author_name="Ada")
     assert curated.add(found, reviewer="U9", author_name="Ada") == first
     assert curated.latest() == first
+
+
+def test_the_latest_approved_answer_counts(
+    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+) -> None:
+    curated.add(review(database), reviewer="U9", author_name="Ada")
+    newer = review(database, question=ALIKE, answer="32 days.")
+    curated.add(newer, reviewer="U9", author_name="Bo")
+    assert served(curated, shelf).answer(LEAVE).text == "32 days."

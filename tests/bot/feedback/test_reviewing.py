@@ -132,3 +132,17 @@ async def test_a_curated_answer_from_a_private_channel_stays_in_it(house: House)
     elsewhere, _ = await told.ask(CUP, channel="C2")
     assert "Heron won it." in str(here["blocks"])
     assert "Heron won it." not in str(elsewhere["blocks"])
+
+
+async def test_a_curated_answer_can_be_explained_and_corrected_in_its_turn(house: House) -> None:
+    told = await story(house)
+    await corrected(told, LEAVE)
+    await told.press_home("approve_review", "1", jobs=2)
+    message, turn_id = await told.ask(LEAVE, user="U4")
+    buttons = [b for block in message["blocks"] for b in block.get("elements", ())]
+    (why,) = (b for b in buttons if b.get("action_id") == "why_answer")
+    await told.press("why_answer", why["value"], user="U4")
+    assert "30 days of paid leave" in str(list(told.slack.views.values())[-1])
+    await told.vote(turn_id, "bad", user="U4")
+    await told.submit({"reason": "incomplete", "answer": "32 days."}, user="U4")
+    assert told.rows("SELECT document_id FROM reviews") == [("handbook/Leave.md",)] * 2
