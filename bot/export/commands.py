@@ -134,15 +134,13 @@ def import_ratings(folder: Path, consented: bool) -> None:
      "correction": {"text": "...", "is_expert": true},   a better answer, or just its text
      "split": "train",            train and valid (or dev) may be trained on, test never is
      "language": "en",            en, zh...; guessed if missing
-     "at": "2026-01-31T12:00:00", when; now if missing
+     "at": "2026-01-31T12:00:00", when; long ago if missing
      "audience": ["public"]}      labels of the documents used
 
     Only question and ratings must be there. A rating may also be a bare value or word, and texts
     may stand in a list `explanations` beside. `corpus.jsonl` {_id, title, text} is as BEIR has it.
     Importing a folder again adds only what is new, and consent.
     """  # noqa: D301 - click wants the very character \b
-    from datetime import UTC, datetime
-
     from bot.export import ratings
     from bot.store.database import Database
     from retrieval.commands import progress_bar
@@ -155,7 +153,6 @@ def import_ratings(folder: Path, consented: bool) -> None:
                 folder,
                 database,
                 is_consented=consented,
-                now=datetime.now(UTC),
                 on_progress=on_progress,
             )
     finally:

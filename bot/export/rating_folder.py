@@ -36,6 +36,10 @@ SPLITS: Mapping[str, Literal["train", "test"]] = {
 }
 
 
+UNDATED = "1970-01-01"
+"""When a turn was asked that does not tell: not lately, and the same at every import."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rating:
     """What one rater said of one answer."""
@@ -58,8 +62,8 @@ class RatedTurn:
     is_gold: bool
 
 
-def read_ratings(folder: Path, *, now: datetime) -> list[RatedTurn]:
-    """The rated turns of a folder; `now` is the time of those that do not tell their own.
+def read_ratings(folder: Path) -> list[RatedTurn]:
+    """The rated turns of a folder.
 
     Raises:
         DataError: If a line is not in the documented format; the message names file and line.
@@ -69,7 +73,7 @@ def read_ratings(folder: Path, *, now: datetime) -> list[RatedTurn]:
     if not rows:
         raise DataError(f"{folder} has no line in {' or '.join(FILES)}, plain or gzipped")
     scale = _scale(rows)
-    return [_parsed(where, row, corpus, scale, now) for where, row in rows]
+    return [_parsed(where, row, corpus, scale) for where, row in rows]
 
 
 def _corpus(folder: Path) -> Iterator[Passage]:
@@ -128,21 +132,17 @@ def _raw(rating: object) -> object:
 
 
 def _parsed(
-    where: str,
-    row: dict[str, Any],
-    corpus: Mapping[str, Passage],
-    scale: range | None,
-    now: datetime,
+    where: str, row: dict[str, Any], corpus: Mapping[str, Passage], scale: range | None
 ) -> RatedTurn:
     try:
-        return _rated_turn(row, corpus, scale, now)
+        return _rated_turn(row, corpus, scale)
     except (KeyError, TypeError, ValueError) as error:
         missing = "has no " if isinstance(error, KeyError) else ""
         raise DataError(f"{where}: {missing}{error}") from error
 
 
 def _rated_turn(
-    row: dict[str, Any], corpus: Mapping[str, Passage], scale: range | None, now: datetime
+    row: dict[str, Any], corpus: Mapping[str, Passage], scale: range | None
 ) -> RatedTurn:
     question, answer = _text(row, "question"), row.get("answer") or ""
     passage = _shown(row, corpus)
@@ -153,7 +153,7 @@ def _rated_turn(
     split = row.get("split")
     if split is not None and split not in SPLITS:
         raise ValueError(f"split is {split!r}; wanted one of {', '.join(SPLITS)}")
-    at = datetime.fromisoformat(row["at"]) if row.get("at") else now
+    at = datetime.fromisoformat(row.get("at") or UNDATED)
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     turn = Turn(

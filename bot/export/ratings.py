@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from bot.export.rating_folder import RatedTurn, read_ratings
@@ -30,7 +29,6 @@ def import_ratings(
     database: Database,
     *,
     is_consented: bool,
-    now: datetime,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> ImportReport:
     """Write what a folder holds into the log; what is there already is not written again.
@@ -41,13 +39,12 @@ def import_ratings(
         folder: In the documented format.
         database: The log's.
         is_consented: Whether all raters have agreed that their ratings are learned from.
-        now: The time of turns that do not tell their own.
         on_progress: Told how many turns are done.
 
     Raises:
         DataError: If a line is not in the documented format; the message names file and line.
     """
-    rated = read_ratings(folder, now=now)
+    rated = read_ratings(folder)
     log = ConversationLog(database)
     turns = votes = 0
     passages: set[str] = set()

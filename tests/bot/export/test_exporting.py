@@ -19,8 +19,9 @@ from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.records import Answer, Citation
 from retrieval.settings import Settings
+from tests.bot.export.logs_by_hand import NOON
 from tests.bot.export.test_rating_folder import ROW, folder_of
-from tests.bot.export.test_ratings import NOW, questions
+from tests.bot.export.test_ratings import questions
 from tests.retrieval.word_embedder import WordEmbedder
 
 
@@ -39,7 +40,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def rated(folder: Path, database: Database) -> None:
     folder.mkdir()
     rows = [ROW | {"question": question, "ratings": [1, 1]} for question in questions()]
-    import_ratings(folder_of(folder, *rows), database, is_consented=True, now=NOW)
+    import_ratings(folder_of(folder, *rows), database, is_consented=True)
 
 
 def test_the_same_log_is_exported_under_the_same_hash(
@@ -110,10 +111,10 @@ def said(settings: Settings, database: Database, question: str) -> None:
         hits=tuple(hits),
     )  # fmt: skip
     public = frozenset({"public"})
-    turn = Turn(answer, "Ev1", "T1", "C1", None, "U1", public, ("1.5",), NOW.isoformat())
+    turn = Turn(answer, "Ev1", "T1", "C1", None, "U1", public, ("1.5",), NOON)
     log = ConversationLog(database)
     log.add(turn)
-    log.vote(Vote("t1", "U3", 1, "button", "Ev2", NOW.isoformat()))
+    log.vote(Vote("t1", "U3", 1, "button", "Ev2", NOON))
     Channels(database).set("C1", ChannelConfig(experts=("U3",)), by="U0")
     for person in ("U1", "U3"):
         database.connection.table("people").insert({"person": person, "may_learn": 1})

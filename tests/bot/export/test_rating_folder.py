@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from bot.export.rating_folder import RatedTurn, read_ratings
 from retrieval.errors import DataError
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ROW: dict[str, Any] = {"question": "How many days?", "doc_id": "leave", "ratings": [1]}
 
 
@@ -24,7 +22,7 @@ def folder_of(folder: Path, *rows: object) -> Path:
 
 
 def read_one(folder: Path, **values: object) -> RatedTurn:
-    return read_ratings(folder_of(folder, ROW | values), now=NOW)[0]
+    return read_ratings(folder_of(folder, ROW | values))[0]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +42,7 @@ def test_ratings_may_be_numbers_grades_or_words(
 
 def test_one_scale_holds_for_the_whole_file(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ROW, ROW | {"ratings": [3]})
-    first, second = read_ratings(folder, now=NOW)
+    first, second = read_ratings(folder)
     assert [first.ratings[0].value, second.ratings[0].value] == [-1, 1]
 
 
@@ -67,7 +65,7 @@ def test_without_a_passage_it_was_an_abstention(tmp_path: Path) -> None:
 
 def test_raters_without_a_name_are_different_people(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ROW | {"ratings": [1, 1]}, ROW | {"question": "Who?"})
-    turns = read_ratings(folder, now=NOW)
+    turns = read_ratings(folder)
     assert len({rating.rater for turn in turns for rating in turn.ratings}) == 3
 
 
@@ -82,7 +80,7 @@ def test_test_rows_are_known_as_such(tmp_path: Path, split: str | None, kept: st
 def test_the_time_is_read_in_utc(tmp_path: Path) -> None:
     created = read_one(tmp_path, at="2026-01-31T12:00:00+02:00").turn.created
     assert created == "2026-01-31T10:00:00+00:00"
-    assert read_one(tmp_path).turn.created == "2026-03-01T00:00:00+00:00"
+    assert read_one(tmp_path).turn.created == "1970-01-01T00:00:00+00:00"
 
 
 def test_a_gzipped_file_called_feedback_is_read_too(tmp_path: Path) -> None:
@@ -99,7 +97,7 @@ def test_a_gzipped_file_called_feedback_is_read_too(tmp_path: Path) -> None:
     (folder / "ratings.jsonl").unlink()
     with gzip.open(folder / "feedback.jsonl.gz", "wt") as file:
         file.write(json.dumps(row) + "\n")
-    (turn,) = read_ratings(folder, now=NOW)
+    (turn,) = read_ratings(folder)
     assert [(r.value, r.text) for r in turn.ratings] == [(1, "Yes."), (-1, "No.")]
 
 
@@ -124,7 +122,7 @@ def test_a_gzipped_file_called_feedback_is_read_too(tmp_path: Path) -> None:
 )
 def test_a_line_in_another_format_is_named(tmp_path: Path, row: object, problem: str) -> None:
     with pytest.raises(DataError) as error:
-        read_ratings(folder_of(tmp_path, row), now=NOW)
+        read_ratings(folder_of(tmp_path, row))
     assert problem in str(error.value)
     assert "ratings.jsonl, line 1" in str(error.value)
 
@@ -133,19 +131,19 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ROW)
     (folder / "ratings.jsonl").write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match="cannot be read as UTF-8"):
-        read_ratings(folder, now=NOW)
+        read_ratings(folder)
     (folder / "ratings.jsonl").rename(folder / "ratings.jsonl.gz")
     with pytest.raises(DataError, match="cannot be read"):
-        read_ratings(folder, now=NOW)
+        read_ratings(folder)
 
 
 def test_a_corpus_in_another_format_is_named(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ROW)
     (folder / "corpus.jsonl").write_text('{"_id": "leave", "text": 3}\n')
     with pytest.raises(DataError, match="line 1: text is 3"):
-        read_ratings(folder, now=NOW)
+        read_ratings(folder)
 
 
 def test_a_folder_without_ratings_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no line in ratings\.jsonl or feedback\.jsonl"):
-        read_ratings(tmp_path, now=NOW)
+        read_ratings(tmp_path)

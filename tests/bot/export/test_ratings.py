@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.export.building import Corpus, build
@@ -15,8 +14,6 @@ from retrieval.settings import Settings
 from tests.bot.export.test_rating_folder import ROW, folder_of
 from tests.retrieval.word_embedder import WordEmbedder
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
 
 def questions(count: int = 24) -> list[str]:
     """Questions that are not alike."""
@@ -30,7 +27,7 @@ def exported(database: Database) -> Frozen:
 
 
 def imported(folder: Path, database: Database, *, is_consented: bool = True) -> ImportReport:
-    return import_ratings(folder, database, is_consented=is_consented, now=NOW)
+    return import_ratings(folder, database, is_consented=is_consented)
 
 
 def test_imported_ratings_are_exported_like_any_others(tmp_path: Path, database: Database) -> None:
