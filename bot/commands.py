@@ -54,8 +54,7 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     """Tell how well questions are answered, and which are not."""
     from datetime import UTC, datetime
 
-    from bot.admin.asked import read_asked
-    from bot.admin.report import beginning
+    from bot.admin.asked import read_period
     from bot.admin.report_files import save_report
     from bot.admin.reporting import make_report
     from bot.store.database import Database
@@ -65,16 +64,16 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     from retrieval.library import Library
     from retrieval.settings import load_settings
 
-    settings, now = load_settings(), datetime.now(UTC)
+    settings = load_settings()
     if not settings.database.is_file():
         raise DataError(f"no questions in {settings.database}; `whimbrel serve` keeps them there")
     database = Database(settings.database)
     try:
-        asked = read_asked(database, since=beginning(days, now))
+        period = read_period(database, days=days, until=datetime.now(UTC))
     finally:
         database.close()
     holdings = Holdings(Library(settings, Embedder.load(settings)))
-    made = make_report(asked, holdings, days=days, now=now, tells_all=all_questions)
+    made = make_report(period, holdings, tells_all=all_questions)
     click.echo(save_report(made, out))
 
 

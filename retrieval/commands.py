@@ -232,6 +232,9 @@ def rollback() -> None:
     done = roll_back(load_settings().index_folder)
     click.echo(f"searching {done.after.name} of {done.after.created} from the next question on")
     click.echo(f"documents: {_counts(done.changes)}")
+    made_with = done.after.recipe.embedder
+    if made_with != done.before.recipe.embedder:
+        click.echo(f"it was made with {made_with}: set WHIMBREL_EMBEDDER to that")
 
 
 def _audience(labels: tuple[str, ...]) -> frozenset[str]:

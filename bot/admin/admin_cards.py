@@ -59,15 +59,16 @@ def models_card(
     """The models in use and the two generations of the index."""
     lines = [f"*{strings.models_title}*"]
     lines += [f"{strings.model_kinds.get(kind, kind)}: `{id_}`" for kind, id_ in models.items()]
-    lines.append(_generation(strings.generation_served, served, strings))
+    lines.append(generation_line(strings.generation_served, served, strings))
     if previous is not None:
-        lines.append(_generation(strings.generation_before, previous, strings))
+        lines.append(generation_line(strings.generation_before, previous, strings))
         lines.append(strings.rollback_hint)
     text = "\n".join(lines)
     return Card(text, (_section(text),))
 
 
-def _generation(title: str, manifest: Manifest, strings: Strings) -> str:
+def generation_line(title: str, manifest: Manifest, strings: Strings) -> str:
+    """A generation of the index: its name, date and size."""
     return f"{title}: " + strings.generation.format(
         name=manifest.name,
         date=manifest.created[:16].replace("T", " "),

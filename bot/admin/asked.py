@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.store.database import Database
@@ -31,8 +32,26 @@ class Asked:
     created: str
 
 
-def read_asked(database: Database, *, since: str) -> list[Asked]:
-    """The turns since a moment in ISO 8601, oldest first; deleted ones are left out."""
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What was asked in the `days` before `until`, oldest first, without what was deleted.
+
+    Questions `given_up` ended in an error, so they are no turns.
+    """
+
+    days: int
+    until: datetime
+    asked: Sequence[Asked]
+    given_up: int
+
+
+def read_period(database: Database, *, days: int, until: datetime) -> Period:
+    """What the log and the inbox say of the last days."""
+    since = until - timedelta(days=days)
+    return Period(days, until, _read_asked(database, since), _count_given_up(database, since))
+
+
+def _read_asked(database: Database, since: datetime) -> list[Asked]:
     rows = database.connection.query(
         "SELECT question, language, asker, turns.kind, citations, timings, generator, embedder,"
         " generation, turns.created, inbox.created AS arrived,"
@@ -40,10 +59,18 @@ def read_asked(database: Database, *, since: str) -> list[Asked]:
         " (SELECT count(*) FROM votes WHERE turn_id = turns.id AND value < 0) AS downs"
         " FROM turns LEFT JOIN inbox USING (event_id)"
         " WHERE turns.created >= ? AND turns.deleted IS NULL ORDER BY turns.created, turns.rowid",
-        (since,),
+        (since.isoformat(timespec="seconds"),),
     )
     numbers: dict[str, int] = {}
     return [_asked(row, numbers.setdefault(row["asker"], len(numbers))) for row in rows]
+
+
+def _count_given_up(database: Database, since: datetime) -> int:
+    row = database.connection.conn.execute(
+        "SELECT count(*) FROM inbox WHERE kind = 'question' AND state = 'dead' AND created >= ?",
+        (since.timestamp(),),
+    ).fetchone()
+    return int(row[0])
 
 
 def _asked(row: dict[str, Any], person: int) -> Asked:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.admin.admin_cards import generation_line
 from bot.admin.commands import CommandHandler, Request, Subcommand
 from bot.admin.config import ConfigHandler
 from bot.admin.models import Holdings, Models
@@ -13,11 +14,13 @@ from bot.admin.muting import Muting
 from bot.admin.people import People
 from bot.admin.reindex import Reindexer, Reindexing
 from bot.admin.reporting import Reporting
-from bot.outgoing.cards import Card, notice
+from bot.outgoing.cards import Card, escape, notice
 from bot.outgoing.outbox import Outbox
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Kind
 from bot.store.log import ConversationLog
+from bot.strings import Strings
+from retrieval.errors import RetrievalError
 
 AdminHandler = CommandHandler | ConfigHandler
 
@@ -65,10 +68,18 @@ class Desk:
         return notice(await self.inbox.database.run(self._status_text, request))
 
     def _status_text(self, request: Request) -> str:
-        counts = self.inbox.counts()
-        return request.strings.status.format(
+        counts, strings = self.inbox.counts(), request.strings
+        status = strings.status.format(
             waiting=counts.get("todo", 0),
-            doing=counts.get("doing", 0),
+            doing=max(0, counts.get("doing", 0) - 1),  # but for this command
             dead=counts.get("dead", 0),
             turns=self.log.count(),
         )
+        return f"{status}\n{self._index_line(strings)}"
+
+    def _index_line(self, strings: Strings) -> str:
+        try:
+            served, _ = self.holdings.generations()
+        except RetrievalError as error:
+            return escape(str(error))
+        return generation_line(strings.generation_served, served, strings)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from statistics import median
 
-from bot.admin.asked import Asked
+from bot.admin.asked import Asked, Period
 from bot.admin.gaps import Gap
 from retrieval.records import Source
 
@@ -80,10 +80,14 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What admins want to know of the last `days`. `until` is ISO 8601 in UTC."""
+    """What admins want to know of the last `days`. `until` is ISO 8601 in UTC.
+
+    Questions `given_up` ended in an error; they are in no other number.
+    """
 
     days: int
     until: str
+    given_up: int
     total: Figures
     languages: dict[str, Figures]
     gaps: tuple[Gap, ...]
@@ -93,38 +97,27 @@ class Report:
     daily: tuple[Day, ...]
 
 
-def beginning(days: int, now: datetime) -> str:
-    """The moment from which a report of so many days counts, in ISO 8601."""
-    return (now - timedelta(days=days)).isoformat(timespec="seconds")
-
-
-def build_report(
-    asked: Sequence[Asked],
-    sources: Iterable[Source],
-    gaps: tuple[Gap, ...],
-    *,
-    days: int,
-    now: datetime,
-) -> Report:
-    """The report of the questions asked in the `days` before `now`, oldest first."""
+def build_report(period: Period, sources: Iterable[Source], gaps: tuple[Gap, ...] = ()) -> Report:
+    """The report of a period; `sources` are the documents that are there now."""
+    asked, now = period.asked, period.until
     cited = _cited(asked, {source.id: source for source in sources}, now)
-    disliked = [source for source in cited if source.downs]
+    stale = [each for each in cited if each.answers >= OFTEN and each.age_days > OLD_DAYS]
+    disliked = [each for each in cited if each.downs]
+    languages = sorted({each.language for each in asked})
     return Report(
-        days=days,
+        days=period.days,
         until=now.isoformat(timespec="seconds"),
+        given_up=period.given_up,
         total=figures(asked),
         languages={
             language: figures([each for each in asked if each.language == language])
-            for language in sorted({each.language for each in asked})
+            for language in languages
         },
         gaps=gaps,
-        stale=_first(
-            (source for source in cited if source.answers >= OFTEN and source.age_days > OLD_DAYS),
-            lambda source: source.answers,
-        ),
+        stale=_first(stale, lambda source: source.answers),
         disliked=_first(disliked, lambda source: source.downs - source.ups / 2),
         history=_history(asked),
-        daily=_daily(asked, days, now),
+        daily=_daily(asked, period.days, now),
     )
 
 

@@ -23,9 +23,9 @@ PART_CHARS = 2_300
 def report_card(report: Report, strings: Strings) -> Card:
     """The report as one message."""
     title = strings.report_title.format(days=report.days)
-    if not report.total.questions:
+    if is_empty(report):
         return notice(strings.report_empty.format(days=report.days))
-    values = figure_lines(report.total, strings)
+    values = figure_lines(report, strings)
     fields = [f"*{label}*\n{value}" for label, value in values.items()]
     blocks: list[Block] = [HeaderBlock(text=title), SectionBlock(fields=fields)]
     for heading, lines in parts(report, strings):
@@ -40,7 +40,7 @@ def report_card(report: Report, strings: Strings) -> Card:
 def summary(report: Report, strings: Strings) -> str:
     """The report in one sentence."""
     total = report.total
-    if not total.questions:
+    if is_empty(report):
         return strings.report_empty.format(days=report.days)
     return strings.report_summary.format(
         days=report.days,
@@ -55,18 +55,24 @@ def report_markdown(report: Report) -> str:
     """The report as a Markdown file in English, which shows the pictures beside it."""
     strings = strings_for("en")
     lines = [f"# {strings.report_title.format(days=report.days)}", ""]
-    if not report.total.questions:
+    if is_empty(report):
         return "\n".join([*lines, strings.report_empty.format(days=report.days), ""])
     lines += [f"Until {report.until}.", "", "| | |", "|---|---|"]
-    lines += [f"| {k} | {v} |" for k, v in figure_lines(report.total, strings).items()]
+    lines += [f"| {k} | {v} |" for k, v in figure_lines(report, strings).items()]
     lines += ["", "![Questions by day](questions.png)", "", "![Rates](rates.png)", ""]
     for heading, entries in parts(report, strings):
         lines += [f"## {heading}", "", *(f"- {entry}" for entry in entries), ""]
     return "\n".join(lines)
 
 
-def figure_lines(figures: Figures, strings: Strings) -> dict[str, str]:
+def is_empty(report: Report) -> bool:
+    """Whether nobody has asked anything."""
+    return not report.total.questions and not report.given_up
+
+
+def figure_lines(report: Report, strings: Strings) -> dict[str, str]:
     """The numbers of the report, by what they are called."""
+    figures = report.total
     values = {
         "questions": str(figures.questions),
         "people": str(figures.people),
@@ -76,6 +82,7 @@ def figure_lines(figures: Figures, strings: Strings) -> dict[str, str]:
         "votes": str(figures.helpful.n),
         "median_s": f"{figures.median_s:.1f} s",
         "p95_s": f"{figures.p95_s:.1f} s",
+        "given_up": str(report.given_up),
     }
     return {strings.report_labels[name]: value for name, value in values.items()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.admin.charts import draw
 from bot.admin.report import Report
-from bot.admin.report_cards import report_markdown
+from bot.admin.report_cards import is_empty, report_markdown
 
 
 def save_report(report: Report, folder: Path) -> str:
@@ -18,6 +18,6 @@ def save_report(report: Report, folder: Path) -> str:
     (folder / "report.md").write_text(text, encoding="utf-8")
     numbers = json.dumps(asdict(report), ensure_ascii=False, indent=1)
     (folder / "report.json").write_text(numbers + "\n", encoding="utf-8")
-    for picture in draw(report) if report.total.questions else ():
+    for picture in () if is_empty(report) else draw(report):
         (folder / picture.name).write_bytes(picture.png)
     return text

@@ -12,13 +12,13 @@ from functools import partial
 import numpy as np
 from slack_sdk.errors import SlackApiError
 
-from bot.admin.asked import Asked, read_asked
+from bot.admin.asked import Period, read_period
 from bot.admin.charts import draw
 from bot.admin.commands import Request, tell
 from bot.admin.gaps import Likenesses, find_gaps
 from bot.admin.models import Holdings
-from bot.admin.report import Report, beginning, build_report
-from bot.admin.report_cards import report_card, summary
+from bot.admin.report import Report, build_report
+from bot.admin.report_cards import is_empty, report_card, summary
 from bot.feedback.matching import Likeness, QueryEmbedder
 from bot.outgoing.cards import Card, notice
 from bot.outgoing.outbox import Outbox, reason
@@ -62,7 +62,7 @@ class Reporting:
         if reply is None or not await self._outbox.edit(*reply, card):
             reply = await self._outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)
             await self._inbox.database.run(self._inbox.set_reply, job, *reply)
-        if report.total.questions:
+        if not is_empty(report):
             await self._send_pictures(request, report, channel=reply[0])
         logger.info("reported to=%s days=%d", job.user, report.days)
         return None
@@ -71,10 +71,9 @@ class Reporting:
         """The report of the last days, with every question told: it is for admins."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         database = self._inbox.database
-        asked = await database.run(read_asked, database, since=beginning(days, now))
+        period = await database.run(read_period, database, days=days, until=now)
         # Embedding takes seconds: not on the loop, and not on a thread of the database.
-        make = partial(make_report, asked, self._holdings, days=days, now=now, tells_all=True)
-        return await asyncio.to_thread(make)
+        return await asyncio.to_thread(make_report, period, self._holdings, tells_all=True)
 
     async def _send_pictures(self, request: Request, report: Report, *, channel: str) -> None:
         strings = request.strings
@@ -88,18 +87,15 @@ class Reporting:
             await self._outbox.post(channel, notice(words), thread_ts=None, event_id=job.event_id)
 
 
-def make_report(
-    asked: Sequence[Asked], holdings: Holdings, *, days: int, now: datetime, tells_all: bool
-) -> Report:
-    """The report of these questions; gaps are gathered with the embedder of the installation."""
-    gaps = find_gaps(asked, partial(likenesses, holdings), tells_all=tells_all)
-    return build_report(asked, _sources(holdings), gaps, days=days, now=now)
+def make_report(period: Period, holdings: Holdings, *, tells_all: bool) -> Report:
+    """The report of a period; gaps are gathered with the embedder of the installation."""
+    gaps = find_gaps(period.asked, partial(likenesses, holdings), tells_all=tells_all)
+    return build_report(period, _sources(holdings), gaps)
 
 
 def weekly_summary(database: Database, strings: Strings, *, now: datetime) -> str:
     """The last seven days in a sentence; needs no model."""
-    asked = read_asked(database, since=beginning(WEEK_DAYS, now))
-    return summary(build_report(asked, (), (), days=WEEK_DAYS, now=now), strings)
+    return summary(build_report(read_period(database, days=WEEK_DAYS, until=now), ()), strings)
 
 
 def likenesses(holdings: Holdings, questions: Sequence[str], language: str) -> Likenesses:

@@ -23,7 +23,9 @@ async def command(house: House, bot: Bot, text: str, *, done: int = 1, dead: int
     [
         ("", "en-US", "/whimbrel status"),
         ("help", "zh-CN", "显示我的忙碌程度"),
+        ("status", "en-US", "0 waiting, 0 in progress"),
         ("status", "en-US", "0 questions answered"),
+        ("status", "en-US", "of 2026-02-02 08:00 UTC: 4 documents"),
         ("Status", "zh-CN", "已回答 0 个问题"),
     ],
 )

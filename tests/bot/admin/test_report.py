@@ -3,14 +3,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.admin.asked import Asked
-from bot.admin.report import Z, beginning, build_report, figures, rate
+from bot.admin.asked import Asked, Period
+from bot.admin.report import Report, Z, build_report, figures, rate
 from retrieval.records import Source
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,8 +40,8 @@ SOURCES = (
 )
 
 
-def build(asked: list[Asked], **values: Any) -> Any:
-    return build_report(asked, SOURCES, (), days=values.get("days", 7), now=NOW)
+def build(asked: list[Asked], *, given_up: int = 0) -> Report:
+    return build_report(Period(7, NOW, asked, given_up), SOURCES)
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -105,7 +104,3 @@ def test_days_without_questions_are_there_too() -> None:
     report = build([ASKED, OPEN])
     assert [d.date for d in report.daily][:2] == ["2026-02-22", "2026-02-23"]
     assert [(d.answered, d.abstained) for d in report.daily if d.date == "2026-02-27"] == [(1, 1)]
-
-
-def test_a_report_begins_so_many_days_ago() -> None:
-    assert beginning(7, NOW) == "2026-02-22T12:00:00+00:00"

@@ -45,6 +45,7 @@ def test_one_sentence_sums_it_up() -> None:
         "Last 7 days: questions 4, askers 1, answered 75%, rated helpful 50%."
     )
     assert summary(build([OPEN]), CHINESE).startswith("最近 7 天：1 人提了 1 个问题，已回答 0%，")
+    assert "questions 0" in summary(build([], given_up=2), ENGLISH)
     assert summary(build([]), ENGLISH) == "Nobody has asked anything in the last 7 days."
 
 
@@ -61,3 +62,8 @@ def test_the_folder_holds_words_numbers_and_pictures(tmp_path: Path) -> None:
 def test_without_questions_there_is_nothing_to_draw(tmp_path: Path) -> None:
     assert "Nobody has asked" in save_report(build([]), tmp_path)
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_errors_alone_can_be_drawn_too(tmp_path: Path) -> None:
+    save_report(build([], given_up=1), tmp_path)
+    assert len(list(tmp_path.glob("*.png"))) == 2

@@ -73,6 +73,15 @@ async def test_a_bad_moment_of_slack_sends_no_second_report(house: House) -> Non
     assert len(house.slack.uploads.shared["D1"]) == 2
 
 
+async def test_questions_that_ended_in_an_error_are_counted(house: House) -> None:
+    bot = await asked(house)
+    with sqlite3.connect(house.folder / "whimbrel.db") as connection:
+        connection.execute("UPDATE inbox SET state = 'dead' WHERE event_id = 'Ev0'")
+    connection.close()
+    await command(house, bot, "report", done=4, dead=1)
+    assert "*Ended in an error*\\n1" in str(house.slack.posted("D1")[0]["blocks"])
+
+
 async def test_deleted_answers_are_not_reported(house: House) -> None:
     bot = await asked(house)
     with sqlite3.connect(house.folder / "whimbrel.db") as connection:
