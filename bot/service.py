@@ -41,7 +41,8 @@ from bot.incoming.app import build_app
 from bot.incoming.hearing import Hearing
 from bot.incoming.web import health_routes, listen, slack_route
 from bot.outgoing.card_actions import CardHandler
-from bot.outgoing.outbox import Outbox, reason
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import reason
 from bot.settings import SlackSettings
 from bot.store.cards import Cards
 from bot.store.channels import Channels

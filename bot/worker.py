@@ -15,7 +15,7 @@ from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
-from bot.outgoing.outbox import SlackUnreachableError
+from bot.outgoing.reaching import SlackUnreachableError
 from bot.store.inbox import BrokenOffError, Inbox, Job, Kind, LeaseLostError
 from retrieval.errors import RetrievalError
 

@@ -260,8 +260,8 @@ class SlackServer(AskingMethods):
         try:
             if fault is not None and fault.kind != "dropped_after":
                 return await _suffer(request, fault)
-            if self._throttle.is_over(method):
-                return await _suffer(request, Fault("throttled", retry_after_s=1))
+            if wait_s := self._throttle.wait_s(method):
+                return await _suffer(request, Fault("throttled", retry_after_s=wait_s))
             try:
                 answer = {"ok": True, **await perform()}
             except (ApiError, StreamError) as error:

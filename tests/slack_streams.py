@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
@@ -25,12 +26,15 @@ class Throttle:
     def __init__(self) -> None:
         self._calls: dict[str, deque[float]] = defaultdict(deque)
 
-    def is_over(self, method: str) -> bool:
+    def wait_s(self, method: str) -> int:
+        """0 if Slack takes a further call now, else the seconds until it does."""
         calls, now = self._calls[method], time.monotonic()
         while calls and calls[0] < now - 60:
             calls.popleft()
+        if len(calls) >= TIERS.get(method, len(calls) + 1):
+            return max(1, math.ceil(60 - (now - calls[0])))
         calls.append(now)
-        return len(calls) > TIERS.get(method, len(calls))
+        return 0
 
 
 @dataclass

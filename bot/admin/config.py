@@ -12,7 +12,8 @@ from bot.admin.commands import Request
 from bot.admin.people import People
 from bot.incoming.payloads import Gesture
 from bot.outgoing.cards import Card, escape, notice
-from bot.outgoing.outbox import Outbox, reason
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import reason
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.outgoing.outbox import reached
+from bot.outgoing.reaching import reached
 from bot.settings import SlackSettings
 from bot.strings import Strings, strings_for
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from bot.admin.admin_cards import changes_card
 from bot.admin.commands import Request, tell
 from bot.outgoing.cards import Card, escape, notice
-from bot.outgoing.outbox import Outbox, SlackUnreachableError
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import SlackUnreachableError
 from bot.store.inbox import BrokenOffError, Inbox
 from bot.strings import Strings
 from retrieval.errors import BusyError, RetrievalError

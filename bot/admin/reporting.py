@@ -21,7 +21,8 @@ from bot.admin.report import Report, build_report
 from bot.admin.report_cards import is_empty, report_card, summary
 from bot.feedback.matching import Likeness, QueryEmbedder
 from bot.outgoing.cards import Card, notice
-from bot.outgoing.outbox import Outbox, reason
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import reason
 from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.strings import Strings

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.incoming.payloads import Question
-from bot.outgoing.outbox import reached, reason
+from bot.outgoing.reaching import reached, reason
 from bot.settings import SlackSettings
 from retrieval.records import PUBLIC
 

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.incoming.payloads import Body
 from bot.incoming.text import plain
-from bot.outgoing.outbox import reached, reason
+from bot.outgoing.reaching import reached, reason
 from retrieval.records import Message
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.incoming.payloads import Question
 from bot.outgoing.cards import notice
-from bot.outgoing.outbox import Outbox, reason
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import reason
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings
 

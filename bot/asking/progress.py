@@ -14,7 +14,8 @@ from bot.asking.running import Running
 from bot.asking.sessions import Sessions
 from bot.incoming.payloads import Question
 from bot.outgoing.cards import Card, notice
-from bot.outgoing.outbox import Outbox, reason
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import reason
 from bot.outgoing.reply import Reply
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.admin.people import People
-from bot.outgoing.outbox import reason
+from bot.outgoing.reaching import reason
 from bot.store.inbox import Inbox, Job
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from slack_sdk.errors import SlackApiError
 
-from bot.outgoing.outbox import SlackBusyError, SlackUnreachableError
+from bot.outgoing.reaching import SlackBusyError, SlackUnreachableError
 from bot.store.database import Database
 from bot.store.log import utc
 

@@ -18,7 +18,8 @@ from bot.home.view import short
 from bot.incoming.gestures import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
 from bot.incoming.payloads import Gesture
 from bot.outgoing.cards import notice
-from bot.outgoing.outbox import Outbox, SlackUnreachableError
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import SlackUnreachableError
 from bot.settings import SlackSettings
 from bot.store.inbox import Inbox, Job
 from retrieval.records import PUBLIC

@@ -17,7 +17,8 @@ from bot.incoming.gestures import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
 from bot.incoming.payloads import Gesture, Question
 from bot.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
 from bot.outgoing.explanation import explanation, working
-from bot.outgoing.outbox import Outbox, reason
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import reason
 from bot.store.cards import Cards
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from itertools import count
 from typing import Any
 
-import aiohttp
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.models.blocks import Block
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,6 +15,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.outgoing.allowance import Allowance
 from bot.outgoing.cards import Card
+from bot.outgoing.mentions import defang, tagging
+from bot.outgoing.reaching import SlackUnreachableError, reached, reason
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +24,6 @@ METADATA = "whimbrel_reply"
 """The metadata type that names the delivery a message replies to."""
 
 _NO_PREVIEWS: dict[str, Any] = {"unfurl_links": False, "unfurl_media": False}
-_MENTION = re.compile(r"<(?=[!@#])|(?<=@)(?=here|channel|everyone|group)", re.IGNORECASE)
-_PERSON = re.compile(r"[UW][A-Z0-9]+")
-_WORD_JOINER = "\u2060"
-# Slack's own troubles pass; anything else it says would be said again.
-_PASSING = {
-    "",  # what answered was not Slack's API
-    "ratelimited",
-    "internal_error",
-    "fatal_error",
-    "service_unavailable",
-    "request_timeout",
-}
-
 _TOO_LATE = {"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"}
 
 
@@ -48,35 +34,6 @@ class Picture:
     name: str
     alt: str
     png: bytes
-
-
-class SlackUnreachableError(Exception):
-    """Slack did not answer, or said that it cannot now; later it may."""
-
-
-class SlackBusyError(SlackUnreachableError):
-    """Slack has had too many calls and did nothing; it will take this one in `retry_after_s`."""
-
-    def __init__(self, message: str, *, retry_after_s: float) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-def reason(error: SlackApiError) -> str:
-    """Slack's name for what is wrong; empty if what answered was not Slack's API."""
-    data = getattr(error.response, "data", None)
-    return str(data.get("error", "")) if isinstance(data, dict) else ""
-
-
-def defang(value: Any) -> Any:  # noqa: ANN401 - JSON in, the same JSON out
-    """The same blocks or text, where nothing notifies anybody."""
-    if isinstance(value, str):
-        return _MENTION.sub(lambda match: match.group() + _WORD_JOINER, value)
-    if isinstance(value, list):
-        return [defang(item) for item in value]
-    if isinstance(value, dict):
-        return {key: defang(item) for key, item in value.items()}
-    return value
 
 
 class Outbox:
@@ -127,7 +84,7 @@ class Outbox:
                 thread_ts=thread_ts,
                 metadata=_metadata(event_id, part),
                 **_NO_PREVIEWS,
-                **_tagging(tagged, _content(card)),
+                **tagging(tagged, _content(card)),
             )
         )
         return response["channel"], response["ts"]
@@ -318,29 +275,5 @@ def _content(card: Card) -> dict[str, Any]:
     return {"text": defang(card.text), "blocks": defang(card.block_dicts())}
 
 
-def _tagging(people: Sequence[str], content: dict[str, Any]) -> dict[str, Any]:
-    """The content below a line that mentions these people; who is no person's id is left out."""
-    line = " ".join(f"<@{person}>" for person in people if _PERSON.fullmatch(person))
-    if not line:
-        return content
-    block = {"type": "section", "text": {"type": "mrkdwn", "text": line}}
-    return {"text": f"{line} {content['text']}", "blocks": [block, *content["blocks"]]}
-
-
 def _metadata(event_id: str, part: int) -> dict[str, Any]:
     return {"event_type": METADATA, "event_payload": {"event_id": event_id, "part": part}}
-
-
-async def reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are untyped
-    """What Slack answers; raises SlackUnreachableError where it may answer later."""
-    try:
-        return await call
-    except SlackApiError as error:
-        if reason(error) in _PASSING:
-            if error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-                wait_s = float(error.response.headers.get("Retry-After", 1))
-                raise SlackBusyError(str(error), retry_after_s=wait_s) from error
-            raise SlackUnreachableError(str(error)) from error
-        raise
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise SlackUnreachableError(str(error) or type(error).__name__) from error

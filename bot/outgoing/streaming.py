@@ -13,8 +13,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import MarkdownBlock
 
 from bot.outgoing.cards import Card, fallback
-from bot.outgoing.outbox import Outbox, SlackBusyError, SlackUnreachableError, defang, reason
+from bot.outgoing.mentions import defang
+from bot.outgoing.outbox import Outbox
 from bot.outgoing.pages import Pager
+from bot.outgoing.reaching import SlackBusyError, SlackUnreachableError, reason
 
 logger = logging.getLogger(__name__)
 

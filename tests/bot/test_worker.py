@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.outgoing.outbox import SlackUnreachableError
+from bot.outgoing.reaching import SlackUnreachableError
 from bot.store.database import Database
 from bot.store.inbox import Delivery, Inbox, Job
 from bot.worker import MAX_FAULTS, PATIENCE_S, Lane, Worker

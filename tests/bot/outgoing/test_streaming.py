@@ -16,7 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.incoming.payloads import Question
 from bot.outgoing.allowance import Allowance
 from bot.outgoing.cards import answer_cards, notice
-from bot.outgoing.outbox import Outbox, SlackUnreachableError
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import SlackUnreachableError
 from bot.outgoing.reply import Reply
 from bot.outgoing.streaming import LiveText, Place
 from bot.store.database import Database

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.outgoing.outbox import defang
+from bot.outgoing.mentions import defang
 
 MENTIONS = ("<!channel>", "<!here|here>", "<@U123>", "<#C1|general>", "<!subteam^S1>", "@here")
 
