@@ -9,7 +9,7 @@ from retrieval.records import PUBLIC, Answer
 from tests.bot.conftest import House, settled
 from tests.bot.feedback.story import CUP, LEAVE, Story, story
 from tests.fakes import SentenceAnswerer, SentenceShelf, passage
-from tests.slack_server import direct_message, event
+from tests.slack_server import Fault, direct_message, event
 
 FIXES = "SELECT turn_id, answer, curated_id FROM fixes"
 
@@ -178,3 +178,17 @@ async def test_in_direct_messages_too(house: House) -> None:
     await told.press_home("news_on", "1", user="U1")
     answerer.renew()
     assert await rechecked(told) == 1
+
+
+@pytest.mark.parametrize(
+    "faults", [[Fault("dropped_after")], [Fault("throttled")] * 7], ids=["dropped", "throttled"]
+)
+async def test_news_come_once_whatever_slack_does(house: House, faults: list[Fault]) -> None:
+    told, answerer = await library(house)
+    _, turn_id = await told.ask(CUP)
+    await told.vote(turn_id, "bad")
+    await told.press_home("news_on", "1", user="U1")
+    answerer.renew()
+    house.slack.fail("chat.postMessage", *faults)
+    assert await rechecked(told) == 1
+    assert len(news(told, "U1")) == 1

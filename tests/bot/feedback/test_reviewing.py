@@ -9,6 +9,7 @@ from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House, settled
 from tests.bot.feedback.story import CUP, LEAVE, Story, story
 from tests.slack_forms import press_at_home
+from tests.slack_server import Fault
 
 DECIDED = "SELECT state, reviewer FROM reviews"
 
@@ -146,3 +147,12 @@ async def test_a_curated_answer_can_be_explained_and_corrected_in_its_turn(house
     await told.vote(turn_id, "bad", user="U4")
     await told.submit({"reason": "incomplete", "answer": "32 days."}, user="U4")
     assert told.rows("SELECT document_id FROM reviews") == [("handbook/Leave.md",)] * 2
+
+
+async def test_a_decision_stands_though_app_home_cannot_be_shown_at_once(house: House) -> None:
+    told = await story(house)
+    await corrected(told)
+    house.slack.fail("views.publish", *[Fault("throttled")] * 7)
+    await told.press_home("reject_review", "1")
+    assert told.rows(DECIDED) == [("rejected", "U9")]
+    assert "Rejected" in str(told.slack.homes["U9"])
