@@ -10,6 +10,7 @@ from typing import Any
 
 WIDTH = 92
 _LINK = re.compile(r"<(?:https?:)?//?[^|>]*\|([^>]*)>")
+_ITALICS = re.compile(r"(?<!\w)_([^_\n]+)_(?!\w)")
 _MENTION = re.compile(r"<@(\w+)>")
 
 Json = dict[str, Any]
@@ -24,19 +25,23 @@ def render(message: Json, names: dict[str, str]) -> list[str]:
 
 
 def render_view(view: Json, names: dict[str, str]) -> list[str]:
-    """The lines of a modal, its title first and its buttons last."""
-    lines = [f"[ {view['title']['text']} ]"]
+    """The lines of a modal, its title first and its buttons last; App Home has neither."""
+    lines = [f"[ {view['title']['text']} ]"] if "title" in view else []
     lines += [line for block in view["blocks"] for line in _block(block, names)]
     ends = [view[end]["text"] for end in ("submit", "close") if end in view]
-    return [*lines, " ".join(f"[{end}]" for end in ends)]
+    return [*lines, " ".join(f"[{end}]" for end in ends)] if ends else lines
 
 
 def _block(block: Json, names: dict[str, str]) -> Iterator[str]:
     kind = block["type"]
     if kind == "markdown":
         yield from _wrapped(block["text"])
+    elif kind == "header":
+        yield f"[ {block['text']['text']} ]"
     elif kind == "section":
         yield from _wrapped(_plain(block["text"]["text"], names))
+        if "accessory" in block:
+            yield f"[{block['accessory']['text']['text']}]"
     elif kind == "context":
         for element in block["elements"]:
             yield from _wrapped(_plain(element["text"], names))
@@ -64,6 +69,6 @@ def _wrapped(text: str) -> Iterator[str]:
 
 def _plain(mrkdwn: str, names: dict[str, str]) -> str:
     """Text as Slack shows it: links by their labels, people by their names."""
-    text = _LINK.sub(r"\1", mrkdwn)
+    text = _ITALICS.sub(r"\1", _LINK.sub(r"\1", mrkdwn))
     text = _MENTION.sub(lambda match: f"@{names.get(match[1], match[1])}", text)
     return html.unescape(text).replace("*", "").replace("`", "").replace("\u2060", "")

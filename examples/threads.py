@@ -31,6 +31,7 @@ from retrieval.holdings import Holdings
 from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.settings import Settings, load_settings
+from tests.slack_forms import press_at_home
 from tests.slack_server import (
     APP_TOKEN,
     BOT_TOKEN,
@@ -91,6 +92,26 @@ class Stage:
             }
         )
 
+    async def reply(self, text: str, *, user: str, thread_ts: str) -> Json:
+        """Write into a thread that the bot found no answer for; what the asker alone then sees."""
+        message = {"type": "message", "channel": "C1", "user": user, "text": text}
+        message |= self._times(thread_ts)
+        self._slack.messages["C1"].append(message)
+        await self._deliver(event(message, f"Ev{next(self._ids)}"), jobs=2)
+        return self._slack.called("chat.postEphemeral")[-1]
+
+    async def home(self, user: str) -> Json:
+        """App Home, as somebody sees it who opens it."""
+        opened = {"type": "app_home_opened", "user": user, "tab": "home"}
+        await self._deliver(event(opened, f"Ev{next(self._ids)}"))
+        return self._slack.homes[user]
+
+    async def click_home(self, user: str, action_id: str) -> None:
+        """Click on a button in App Home."""
+        value = _value(self._slack.homes[user], action_id)
+        trigger = f"T{next(self._ids)}"
+        await self._deliver(press_at_home(action_id, value, trigger_id=trigger, user=user))
+
     def latest(self, channel: str) -> Json:
         """The bot's latest message in a channel."""
         return self._slack.posted(channel)[-1]
@@ -108,9 +129,9 @@ class Stage:
         await self._deliver(event(message, f"Ev{next(self._ids)}"))
         return self.latest(channel)
 
-    async def _deliver(self, body: Json) -> None:
+    async def _deliver(self, body: Json, *, jobs: int = 1) -> None:
         await self._slack.deliver(body)
-        self._done += 1
+        self._done += jobs
         while self._bot.inbox.counts() != {"done": self._done}:
             await self._bot.worker.next_change.wait()
 
@@ -168,6 +189,20 @@ async def play(stage: Stage) -> None:
     await stage.click(abstention, "ask_expert")
     answered(stage.latest("C1"))
 
+    say("Ines", reply := "It is on the card at the reception; it changes every Monday.", depth=1)
+    note = await stage.reply(reply, user="U7", thread_ts=abstention["thread_ts"])
+    answered(note, who="Whimbrel (only Mara sees this)")
+    say("Mara", "clicks on “Yes, that answers it”", depth=1)
+    await stage.click(note, "accept_reply")
+    click.echo()
+
+    heading("Ines opens App Home and approves")
+    show(render_view(await stage.home("U7"), NAMES), who="App Home")
+    await stage.click_home("U7", "approve_review")
+    again = "what's the wifi password in the Lisbon office"
+    say("Mara", f"@Whimbrel {again}")
+    answered(await stage.mention(again))
+
     heading("#people: /ask, for Mara's eyes only, then shared")
     question = "By which day of the month must I hand in an expense claim?"
     say("Mara", f"/ask {question}")
@@ -206,6 +241,7 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
         reindexer = make_reindexer(settings, embedder)
         bot = Bot(slack_settings, settings.database, answerer, reindexer, holdings, shelf)
         async with bot:
+            slack.users["U7"]["real_name"] = NAMES["U7"]
             bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")
             await play(Stage(slack, bot))
 
