@@ -23,7 +23,7 @@ from bot.store.cards import Cards
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job
 from bot.store.log import Turn
-from bot.strings import ENGLISH, Strings, strings_for
+from bot.strings import Strings, strings_for
 from retrieval.contributions import contributions
 
 WAIT_S, PATIENCE_S = 0.5, 10.0
@@ -89,7 +89,8 @@ class CardHandler:
         elif await self._is_early(job, gesture):
             await self._run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)
         else:
-            await self._tell(job, gesture, ENGLISH.gone)
+            _, strings = await self._people.look_up(job.user)
+            await self._tell(job, gesture, strings.gone)
             await self._run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
@@ -251,7 +252,7 @@ class CardHandler:
 
     async def _strings(self, job: Job) -> Strings:
         turn = await self._run(self._cards.turn, Gesture(**job.payload).value)
-        return ENGLISH if turn is None else strings_for(turn.answer.language)
+        return strings_for("en" if turn is None else turn.answer.language)
 
     def _finish(self, click: Click, signal: SignalKind | None) -> None:
         job = click.job

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.outgoing.mentions import defang
+from bot.outgoing.mentions import defang, tagging
 
 MENTIONS = ("<!channel>", "<!here|here>", "<@U123>", "<#C1|general>", "<!subteam^S1>", "@here")
 
@@ -18,6 +18,14 @@ def test_no_mention_survives() -> None:
 def test_links_and_addresses_stay_as_they_are() -> None:
     text = "see <https://a.example|A>, mail ann@example.com, a < b"
     assert defang(text) == text
+
+
+def test_only_the_people_who_are_to_be_asked_are_tagged() -> None:
+    content = {"text": "Help?", "blocks": [{"type": "divider"}]}
+    tagged = tagging(["U1", "channel", "W2"], content)
+    assert tagged["text"] == "<@U1> <@W2> Help?"
+    assert tagged["blocks"][0]["text"]["text"] == "<@U1> <@W2>"
+    assert tagging(["!here"], content) == content
 
 
 @given(st.lists(st.sampled_from((*MENTIONS, "<", "!", "@", "here", "channel", " ")), max_size=9))
