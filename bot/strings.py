@@ -161,6 +161,11 @@ class Strings:
     reject: str
     review_approved: str
     review_rejected: str
+    review_retired: str
+    served_title: str
+    retire: str
+    retire_sure: str
+    retire_what: str
     review_taken: str
     review_gone: str
     review_too_late: str
@@ -427,6 +432,11 @@ ENGLISH = Strings(
     reject="Reject",
     review_approved="Approved: I give this answer from now on.",
     review_rejected="Rejected: I do not give this answer.",
+    review_retired="Withdrawn: I do not give this answer any more.",
+    served_title="Approved answers",
+    retire="Withdraw",
+    retire_sure="Withdraw this answer?",
+    retire_what="From the next question on I answer from the documents again.",
     review_taken="Somebody else was faster and has decided this one already.",
     review_gone="This proposal is not there any more, or not for you to decide.",
     review_too_late="Slack did not let me open the window in time. Please click again.",
@@ -687,6 +697,11 @@ CHINESE = Strings(
     reject="拒绝",
     review_approved="已批准：从现在起我会给出这个答案。",
     review_rejected="已拒绝：我不会给出这个答案。",
+    review_retired="已撤回：我不会再给出这个答案。",
+    served_title="已批准的答案",
+    retire="撤回",
+    retire_sure="要撤回这个答案吗？",
+    retire_what="从下一个问题开始，我会重新根据文档回答。",
     review_taken="其他人更快一步，已经处理了这一条。",
     review_gone="这条建议已不存在，或不由您处理。",
     review_too_late="Slack 没有让我及时打开窗口，请再点一次。",

@@ -91,6 +91,14 @@ class CuratedAnswers:
             found = db.conn.execute("SELECT id FROM curated WHERE review_id = ?", (review.id,))
             return int(found.fetchone()[0])
 
+    def retire(self, review_id: int) -> None:
+        """Give a review's answer to nobody any more."""
+        with self._database.transaction() as db:
+            db.conn.execute(
+                "UPDATE curated SET expired = ? WHERE review_id = ? AND expired IS NULL",
+                (utc(self._clock()), review_id),
+            )
+
     def latest(self) -> int:
         """The id of the newest curated answer; 0 if there is none."""
         row = self._database.connection.conn.execute("SELECT max(id) FROM curated").fetchone()

@@ -22,12 +22,15 @@ from bot.incoming.gestures import (
     EDITED_REVIEW,
     REASON,
     REJECT_REVIEW,
+    RETIRE_ANSWER,
     TELL_REASON,
 )
 from bot.incoming.payloads import Gesture
 from bot.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings, strings_for
+
+_EXPERTS = (APPROVE_REVIEW, EDIT_REVIEW, EDITED_REVIEW, REJECT_REVIEW, RETIRE_ANSWER)
 
 
 class ReviewHandler:
@@ -69,7 +72,7 @@ class ReviewHandler:
                 await self._proposing.offer(job, gesture)
             case name if name == ACCEPT_REPLY:
                 await self._proposing.accept(job, gesture)
-            case name if name in (APPROVE_REVIEW, EDIT_REVIEW, EDITED_REVIEW, REJECT_REVIEW):
+            case name if name in _EXPERTS:
                 await self._review(job, gesture)
             case _:
                 await self._proposing.propose(job, gesture)
@@ -98,6 +101,9 @@ class ReviewHandler:
         said: str | None
         if review is None or not reader.may_review(review.proposal):
             said = strings.review_gone
+        elif gesture.name == RETIRE_ANSWER:
+            await database.run(self._curated.retire, review.id)
+            said = strings.review_retired
         elif gesture.name == EDIT_REVIEW:
             said = await self._edit(review, gesture, strings)
         else:

@@ -150,6 +150,14 @@ class Reviews:
         allowed = [review for review in found if reader.may_review(review.proposal)]
         return allowed[:limit], len(allowed)
 
+    def served(self, reader: Reader, *, limit: int) -> list[Review]:
+        """The latest reviews whose answer is given to people and which somebody may see."""
+        found = self._read(
+            "WHERE id IN (SELECT review_id FROM curated WHERE expired IS NULL) ORDER BY id DESC",
+            (),
+        )
+        return [review for review in found if reader.may_review(review.proposal)][:limit]
+
     def decide(self, review: Review, decision: Decision, *, reviewer: str, event_id: str) -> bool:
         """Decide an open review, as edited; False if somebody else was faster.
 

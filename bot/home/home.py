@@ -13,7 +13,16 @@ from bot.admin.reporting import weekly_summary
 from bot.feedback.experts import Experts
 from bot.feedback.preferences import PeoplesPreferences
 from bot.feedback.reviews import Reader, Reviews
-from bot.home.view import FIXED, QUESTIONS, REVIEWS, AskedQuestion, FixedQuestion, Page, home_view
+from bot.home.view import (
+    FIXED,
+    QUESTIONS,
+    REVIEWS,
+    SERVED,
+    AskedQuestion,
+    FixedQuestion,
+    Page,
+    home_view,
+)
 from bot.outgoing.outbox import Outbox
 from bot.store.database import Database
 
@@ -58,6 +67,7 @@ class Home:
             is_reviewer=reader.everywhere or bool(reader.channels),
             reviews=reviews,
             waiting=waiting,
+            served=self._reviews.served(reader, limit=SERVED),
             said=said,
         )
 

@@ -16,6 +16,7 @@ from bot.incoming.gestures import (
     NEWS_OFF,
     NEWS_ON,
     REJECT_REVIEW,
+    RETIRE_ANSWER,
     RUN,
     SET_LEARNING,
 )
@@ -27,6 +28,7 @@ Block = dict[str, Any]
 QUESTIONS = 10
 FIXED = 5
 REVIEWS = 10
+SERVED = 5
 MAX_QUESTION = 200
 MAX_ANSWER = 1_200
 MAX_NEWS = 600
@@ -65,6 +67,7 @@ class Page:
     is_reviewer: bool
     reviews: Sequence[Review]
     waiting: int
+    served: Sequence[Review]
     said: str | None = None
     report: str | None = None
 
@@ -119,6 +122,10 @@ def _queue(page: Page, strings: Strings) -> Iterator[Block]:
     more = page.waiting - len(page.reviews[:REVIEWS])
     if more > 0:
         yield _section(strings.queue_more.format(count=more))
+    if page.served:
+        yield _header(strings.served_title)
+    for review in page.served[:SERVED]:
+        yield _served(review, strings)
 
 
 def _review(review: Review, strings: Strings) -> Iterator[Block]:
@@ -139,6 +146,14 @@ def _review(review: Review, strings: Strings) -> Iterator[Block]:
             _button(strings.reject, REJECT_REVIEW, value, style="danger"),
         ],
     }
+
+
+def _served(review: Review, strings: Strings) -> Block:
+    proposal = review.proposal
+    retire = _button(strings.retire, RETIRE_ANSWER, str(review.id))
+    sure = _sure(strings.retire_sure, strings.retire_what, strings.retire, strings)
+    said = f"*{short(proposal.question, MAX_QUESTION)}*\n{short(proposal.answer, MAX_NEWS)}"
+    return _section(said, retire | {"confirm": sure})
 
 
 def _report(page: Page, strings: Strings) -> Iterator[Block]:
@@ -172,14 +187,15 @@ def _privacy(page: Page, strings: Strings) -> Iterator[Block]:
     yield {"type": "actions", "elements": buttons}
     yield _section(strings.forget_intro)
     forget = _button(strings.forget, FORGET_ME, "me", style="danger")
-    yield {"type": "actions", "elements": [forget | {"confirm": _sure(strings)}]}
+    sure = _sure(strings.forget_sure, strings.forget_what, strings.forget, strings)
+    yield {"type": "actions", "elements": [forget | {"confirm": sure}]}
 
 
-def _sure(strings: Strings) -> Block:
+def _sure(title: str, text: str, confirm: str, strings: Strings) -> Block:
     return {
-        "title": _plain(strings.forget_sure),
-        "text": _plain(strings.forget_what),
-        "confirm": _plain(strings.forget),
+        "title": _plain(title),
+        "text": _plain(text),
+        "confirm": _plain(confirm),
         "deny": _plain(strings.modal_skip),
         "style": "danger",
     }

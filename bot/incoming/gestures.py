@@ -21,6 +21,7 @@ TELL_REASON, REASON = "tell_reason", "reason"
 ACCEPT_REPLY = "accept_reply"
 APPROVE_REVIEW, REJECT_REVIEW = "approve_review", "reject_review"
 EDIT_REVIEW, EDITED_REVIEW = "edit_review", "edited_review"
+RETIRE_ANSWER = "retire_answer"
 SET_LEARNING, FORGET_ME = "set_learning", "forget_me"
 NEWS_ON, NEWS_OFF = "news_on", "news_off"
 
@@ -45,6 +46,7 @@ GESTURES: dict[str, Kind] = {
     REJECT_REVIEW: "review",
     EDIT_REVIEW: "review",
     EDITED_REVIEW: "review",
+    RETIRE_ANSWER: "review",
     SET_LEARNING: "home",
     NEWS_ON: "home",
     NEWS_OFF: "home",

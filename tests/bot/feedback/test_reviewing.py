@@ -156,3 +156,17 @@ async def test_a_decision_stands_though_app_home_cannot_be_shown_at_once(house: 
     await told.press_home("reject_review", "1")
     assert told.rows(DECIDED) == [("rejected", "U9")]
     assert "Rejected" in str(told.slack.homes["U9"])
+
+
+async def test_an_expert_can_withdraw_an_approved_answer(each_transport: House) -> None:
+    told = await story(each_transport)
+    await corrected(told)
+    await told.press_home("approve_review", "1", jobs=2)
+    assert "Withdraw" in await told.open_home("U9")
+    assert "Withdraw" not in await told.open_home("U1")
+    await told.press_home("retire_answer", "1", user="U1")
+    assert told.rows("SELECT expired IS NULL FROM curated") == [(1,)]
+    await told.press_home("retire_answer", "1")
+    assert "Withdraw" not in await told.open_home("U9")
+    message, _ = await told.ask(CUP)
+    assert "Heron" not in str(message["blocks"])
