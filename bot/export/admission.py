@@ -46,7 +46,12 @@ def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) 
     for turn in log.turns:
         reason = _refusal(turn, log, policy, passages, public)
         if reason is None:
-            better = [each for each in of_turn[turn.id] if log.may_use(each.author, turn.id)]
+            better = [
+                each
+                for each in of_turn[turn.id]
+                if log.may_use(each.author, turn.id)
+                and (each.audience <= {PUBLIC} or turn.channel in policy.channels)
+            ]
             scrubbed, better, reason = scrub(turn, better, passages)
         if reason is None:
             turns.append(scrubbed)

@@ -63,13 +63,13 @@ def export(
     from bot.export.records import Policy
     from bot.store.database import Database
     from retrieval.commands import progress_bar
-    from retrieval.embedding import Embedder
     from retrieval.generation.generator import load_generator
+    from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
     questions = read_questions(reserved) if reserved else ()
-    embedder = Embedder.load(settings, on_progress=_say)
+    embedder = load_embedder(settings, on_progress=_say)
     generator = load_generator(settings, on_progress=_say) if synthetic and ask_generator else None
     policy = Policy(channels=frozenset(channels), with_direct_messages=direct_messages)
     database = Database(settings.database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from bot.export.rating_folder import IMPORTED
@@ -137,55 +138,56 @@ def _reasons(database: Database) -> Iterator[DownVoteReason]:
 
 def _with_corrections(log: Log, database: Database, imports: dict[str, Row]) -> Log:
     """The log with what people wrote in place of answers, approved ones last."""
-    channels = {turn.id: turn.channel for turn in log.turns}
-    reviews = list(_rows(database, "SELECT * FROM reviews ORDER BY id"))
-    rejected = {(r["turn_id"], r["answer"]) for r in reviews if r["state"] == "rejected"}
+    turns = {turn.id: turn for turn in log.turns}
     corrections = [
         Correction(id_, IMPORTED, row["correction"], bool(row["is_gold"]))
         for id_, row in imports.items()
         if row["correction"]
     ]
+    reviews = list(_rows(database, "SELECT * FROM reviews ORDER BY id"))
+    reviewed = {(row["turn_id"], row["answer"]): row for row in reviews}
     for row in _rows(database, "SELECT * FROM reasons WHERE answer <> '' ORDER BY at, person"):
-        turn_id, person = row["turn_id"], row["person"]
-        is_gold = log.is_expert(person, channels.get(turn_id, "")) and (
-            (turn_id, row["answer"]) not in rejected
-        )
-        corrections.append(Correction(turn_id, person, row["answer"], is_gold, _named(row)))
-    turns = list(log.turns)
+        if row["turn_id"] in turns:
+            review = reviewed.get((row["turn_id"], row["answer"]), {})
+            is_gold = log.is_expert(row["person"], turns[row["turn_id"]].channel)
+            is_gold = is_gold and review.get("state") != "rejected"
+            corrections.append(_correction(row, row["turn_id"], is_gold, review))
     for row in reviews:
-        if row["state"] == "approved":
-            turn_id = row["turn_id"]
-            if turn_id not in channels:
-                turns.append(_asked_by_people(row))
-                turn_id = turns[-1].id
-            author = row["author"] or row["proposer"] or row["reviewer"]
-            corrections.append(Correction(turn_id, author, row["answer"], True, _named(row)))
-    return Log(
-        tuple(turns),
-        log.events,
-        log.reasons,
-        tuple(corrections),
-        log.experts,
-        log.consenting,
-        log.consented_turns,
+        turn = turns.get(row["turn_id"]) or _asked_by_people(row)
+        if row["state"] == "approved" and turn is not None:
+            turns[turn.id] = turn
+            corrections.append(_correction(row, turn.id, True, row))
+    return replace(log, turns=tuple(turns.values()), corrections=tuple(corrections))
+
+
+def _correction(row: Row, turn_id: str, is_gold: bool, review: Row) -> Correction:
+    return Correction(
+        turn_id=turn_id,
+        author=row["author"] if "author" in row else row["person"],
+        answer=row["answer"],
+        is_gold=is_gold,
+        passages=(row["content_hash"],) if row["content_hash"] else (),
+        audience=frozenset(json.loads(review["audience"])) if review else frozenset(),
     )
 
 
-def _named(row: Row) -> tuple[str, ...]:
-    return (row["content_hash"],) if row["content_hash"] else ()
+def _asked_by_people(review: Row) -> LoggedTurn | None:
+    """A question that people answered among themselves, as a turn without an answer of ours.
 
-
-def _asked_by_people(row: Row) -> LoggedTurn:
-    """A question that people answered among themselves, as a turn without an answer of ours."""
+    None if it was asked to us, and since deleted: then its turn, or its channel, is missing.
+    """
+    if review["turn_id"] is not None or review["channel"] is None:
+        return None
     return LoggedTurn(
-        id=f"review:{row['id']}",
-        asker=row["author"] or row["proposer"],
-        channel=row["channel"] or "",
-        audience=frozenset(json.loads(row["audience"])),
-        question=row["question"],
-        language=row["language"],
+        id=f"review:{review['id']}",
+        asker=review["author"],
+        channel=review["channel"],
+        audience=frozenset(json.loads(review["audience"])),
+        question=review["question"],
+        language=review["language"],
         is_abstention=True,
         answer="",
         passages=(),
-        created=row["created"],
+        created=review["created"],
+        earlier_askers=frozenset({review["proposer"]}),
     )

@@ -133,7 +133,8 @@ class DownVoteReason:
 class Correction:
     """A better answer to a turn's question; `passages` are content hashes that hold it, if known.
 
-    Gold is what an expert wrote or a reviewer approved.
+    Gold is what an expert wrote or a reviewer approved. `audience` are the labels that somebody
+    needs to read it.
     """
 
     turn_id: str
@@ -141,6 +142,7 @@ class Correction:
     answer: str
     is_gold: bool
     passages: tuple[str, ...] = ()
+    audience: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

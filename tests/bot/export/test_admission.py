@@ -60,6 +60,13 @@ def test_restricted_documents_are_left_out_unless_the_channel_is_opted_in() -> N
     assert admitted(log_of(one), Policy(channels=frozenset({"C0TEAM"}))).turns
 
 
+def test_a_correction_for_few_is_left_out_unless_the_channel_is_opted_in() -> None:
+    for_few = Correction("t1", OTHER, "28.", True, audience=frozenset({"public", "in:C0TEAM"}))
+    log = log_of(turn(), corrections=(for_few,))
+    assert admitted(log).corrections == ()
+    assert admitted(log, Policy(channels=frozenset({"C0TEAM"}))).corrections == (for_few,)
+
+
 def test_a_document_that_was_restricted_since_is_left_out() -> None:
     found = admit(log_of(turn()), Policy(), PASSAGES, frozenset({"vpn"}))
     assert found.exclusions[0].reason == "restricted_audience"

@@ -98,6 +98,7 @@ def review(turn_id: str | None, **values: Any) -> dict[str, Any]:
         "audience": '["public"]',
         "channel": "C1",
         "author": "U2",
+        "proposer": "U2",
         "state": "approved",
         "created": NOON,
     }
@@ -133,3 +134,21 @@ def test_an_approved_answer_to_a_question_of_nobody_to_the_bot_is_a_turn(
     read = read_log(database)
     assert [turn.question for turn in read.turns] == ["How many days?"]
     assert read.corrections[0].turn_id == read.turns[0].id
+
+
+def test_an_approved_answer_to_a_question_that_was_deleted_since_is_none(
+    database: Database,
+) -> None:
+    table = database.connection.table("reviews")
+    table.insert(review("gone"))
+    table.insert(review(None, event_id="Ev7", channel=None))
+    assert read_log(database).turns == ()
+
+
+def test_a_correction_is_read_with_who_may_read_it(database: Database) -> None:
+    one, db = said(), database.connection
+    ConversationLog(database).add(one)
+    db.table("reasons").insert(reason(one))
+    db.table("reviews").insert(review(one.answer.id, audience='["in:C1", "public"]'))
+    found = {correction.audience for correction in read_log(database).corrections}
+    assert found == {frozenset({"in:C1", "public"})}
