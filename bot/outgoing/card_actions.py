@@ -234,8 +234,8 @@ class CardHandler:
         messages = await self._run(self._cards.messages, turn.answer.id)
         done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
         frame = Frame(config, now=self._clock(), is_private=True, done=done)
-        cards = answer_cards(turn.answer, frame)
-        await self._outbox.respond(click.gesture.response_url, click.job.user, cards)
+        last = answer_cards(turn.answer, frame)[-1:]  # the one with the buttons
+        await self._outbox.respond(click.gesture.response_url, click.job.user, last)
 
     async def _end(
         self, click: Click, words: str | None = None, *, signal: SignalKind | None = None

@@ -202,7 +202,8 @@ class Inbox:
         with self.database.transaction() as db:
             row = db.conn.execute(
                 "SELECT team, channel, user, thread_key, payload, reply_channel, reply_ts"
-                " FROM inbox WHERE event_id = ? AND kind = 'question' AND state = 'dead'",
+                " FROM inbox WHERE event_id = ? AND kind = 'question' AND state = 'dead'"
+                " AND payload != '{}'",  # who asked it was forgotten meanwhile
                 (event_id,),
             ).fetchone()
             if row is None:
