@@ -3,9 +3,8 @@
     python -m benchmarks.triage [--plot FILE] [--errors]
 
 The bot learns from the messages in bot/asking/triage.tsv (`dev`), which are rated here by ten-fold
-cross-validation; decay and threshold were chosen on them alone. `held_out` was written when the
-examples were complete, and is only measured. All messages are our own, half of them English and
-half Chinese, half of them questions.
+cross-validation; decay and threshold were chosen on them alone. `held_out` is only measured. All
+messages are our own, half of them English and half Chinese, half of them questions.
 """
 
 from __future__ import annotations

@@ -67,37 +67,34 @@ class Progress:
         if question.is_overheard or question.response_url or question.thread_ts is None:
             yield question, self.reply(job, question, visibility)
             return
-        is_direct, thread_ts = question.channel_type == "im", question.thread_ts
+        reply = self.reply(job, question, visibility)
+        # From before anything is shown: somebody may press stop at once.
+        async with (
+            self._running.track(job.channel, question.thread_ts, reply.stop),
+            self._status(job, question.thread_ts, strings) as status,
+        ):
+            # In direct messages the status is what people see; elsewhere few would.
+            has_status = question.channel_type == "im" and await status
+            try:
+                await reply.begin(notice(strings.looking), has_status=has_status)
+            except SlackApiError as error:
+                question = _made_private(question, error)
+                reply = self.reply(job, question)
+            yield question, reply
+
+    @asynccontextmanager
+    async def _status(
+        self, job: Job, thread_ts: str, strings: Strings
+    ) -> AsyncIterator[asyncio.Task[bool]]:
+        """Inside, the thread's status says that we work; whether it does."""
         status = asyncio.create_task(
             self._sessions.set(job.channel, thread_ts, "processing", strings.working)
         )
         try:
-            # In direct messages the status is what people see; elsewhere few would.
-            question, reply = await self._begin(
-                job, question, visibility, strings, has_status=is_direct and await status
-            )
-            async with self._running.track(job.channel, thread_ts, reply.stop):
-                yield question, reply
+            yield status
         finally:
             if await status:
                 await self._sessions.set(job.channel, thread_ts, "active")
-
-    async def _begin(
-        self,
-        job: Job,
-        question: Question,
-        visibility: Literal["thread", "asker"],
-        strings: Strings,
-        *,
-        has_status: bool,
-    ) -> tuple[Question, Reply]:
-        reply = self.reply(job, question, visibility)
-        try:
-            await reply.begin(notice(strings.looking), has_status=has_status)
-        except SlackApiError as error:
-            question = _made_private(question, error)
-            reply = self.reply(job, question)
-        return question, reply
 
 
 def _made_private(question: Question, error: SlackApiError) -> Question:

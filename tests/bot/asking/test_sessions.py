@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from retrieval.records import Answer
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer
 from tests.slack_server import Fault, direct_message, event, mention
@@ -91,6 +96,16 @@ async def test_the_stop_button_ends_the_answer(each_transport: House) -> None:
     assert "30 days" in slack.posted("C1")[0]["blocks"][0]["text"]  # what was written stays
 
 
+async def test_who_presses_stop_at_once_is_heard(house: House) -> None:
+    slack, answerer = house.slack, GatedAnswerer()
+    bot = await house.start(answerer)
+    await slack.deliver(event(direct_message(LEAVE, ts="1.0"), "Ev1"))
+    await slack.until(lambda: slack.statuses["D1", "1.0"] == ["processing"])
+    await slack.deliver(event(pressed(), "Ev2"))
+    await settled(bot, done=2)
+    assert not answerer.gate.is_set()
+
+
 async def test_a_stop_that_comes_too_late_does_not_stop_the_next_answer(house: House) -> None:
     bot = await house.start()
     await house.slack.deliver(event(direct_message(LEAVE, ts="1.0"), "Ev1"))
@@ -100,3 +115,32 @@ async def test_a_stop_that_comes_too_late_does_not_stop_the_next_answer(house: H
     await house.slack.deliver(event(direct_message("And paid?", ts="2.0", thread_ts="1.0"), "Ev3"))
     await settled(bot, done=3)
     assert "30 days" in house.slack.posted("D1")[1]["blocks"][0]["text"]
+
+
+class WritingAnswerer(GatedAnswerer):
+    """Writes one sentence, and the next one when the gate opens."""
+
+    def answer(
+        self,
+        question: str,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        **rest: Any,
+    ) -> Answer:
+        assert on_text is not None
+        on_text("Every employee has 30 days. ")
+        answer = super().answer(question, on_text=on_text, **rest)
+        return replace(answer, text="Every employee has 30 days.") if answer.stopped else answer
+
+
+async def test_what_was_written_when_somebody_pressed_stop_is_kept(each_transport: House) -> None:
+    slack, answerer = each_transport.slack, WritingAnswerer()
+    bot = await each_transport.start(answerer)
+    await slack.deliver(event(direct_message(LEAVE, ts="1.0"), "Ev1"))
+    await slack.until(lambda: "30 days" in str(slack.messages["D1"]))
+    slack.streams.press_stop("D1", slack.messages["D1"][0]["ts"])
+    await slack.deliver(event(pressed(), "Ev2"))
+    await settled(bot, done=2)
+    (answer,) = slack.posted("D1")
+    assert answer["blocks"][0]["text"].startswith("Every employee has 30 days.")
+    assert slack.statuses["D1", "1.0"] == ["processing", "active", "active"]
