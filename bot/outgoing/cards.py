@@ -44,7 +44,8 @@ SOURCES_CHARS = 3_000
 FALLBACK_CHARS = 700
 """Escaping makes up to five characters of one, and an edit's `text` may have 4,000."""
 LABEL_CHARS = 150
-ADDRESS_CHARS = 1_000
+ADDRESS_CHARS = 800
+OWNER_CHARS = 60
 CONTEXT_ELEMENTS = 10
 MAX_HELPERS = 3
 MAX_SOURCES = 3
@@ -169,7 +170,7 @@ def source_line(passage: Passage, frame: Frame, strings: Strings) -> str:
 def _owner(passage: Passage) -> str | None:
     """The name of a document's owner; an id says nothing to people, and must not ping."""
     owner = passage.source.owner
-    return None if owner is None or _ID.fullmatch(owner) else escape(_shorten(owner))
+    return None if owner is None or _ID.fullmatch(owner) else escape(_shorten(owner, OWNER_CHARS))
 
 
 def age(modified: str, now: float, strings: Strings) -> str:
@@ -199,7 +200,7 @@ def _link(passage: Passage, strings: Strings) -> str:
     trail = dict.fromkeys(part for part in (passage.source.title, *passage.headings) if part)
     label = escape(_shorten(" > ".join(trail) or passage.source.path))
     url = passage.link
-    if url and url.startswith(("https://", "http://")) and len(url) <= ADDRESS_CHARS:
+    if url and url.startswith(("https://", "http://")) and len(_address(url)) <= ADDRESS_CHARS:
         where = f"<{_address(url)}|{label.replace('|', '¦')}>"
     else:
         where = f"{label} (`{escape(_shorten(passage.source.path)).replace('`', '')}`)"
@@ -213,8 +214,8 @@ def _address(url: str) -> str:
     return url
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= LABEL_CHARS else f"{text[: LABEL_CHARS - 1]}…"
+def _shorten(text: str, max_chars: int = LABEL_CHARS) -> str:
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
 
 
 def _controls(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from bot.outgoing.cards import Frame, escape, source_line
 from bot.strings import Strings
 from retrieval.contributions import Contribution
 
-QUOTE_CHARS = 600
+QUOTE_CHARS = 500
 
 
 def working(strings: Strings) -> dict[str, Any]:

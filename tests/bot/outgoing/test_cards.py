@@ -13,6 +13,7 @@ from retrieval.records import Answer, Citation, Passage, Source
 from tests.fakes import SentenceAnswerer, passage
 from tests.slack_server import check_message
 
+NOW = 1_767_225_600.0 + 100 * 86_400  # 100 days after every passage of the fakes was changed
 ANSWER = SentenceAnswerer().answer("How many days of paid leave are there?")
 
 
@@ -68,6 +69,19 @@ def test_a_document_without_an_address_is_named_by_its_path() -> None:
     assert line == "*1*  Leave &gt; Rules (`handbook/Leave.md`)"
 
 
+@given(st.sampled_from("&<|>a "), st.integers(0, 900), st.integers(0, 400))
+def test_a_source_fits_its_line_whatever_it_is_called(character: str, url: int, name: int) -> None:
+    named = replace(
+        ANSWER.citations[0].passage.source,
+        url="https://docs.example/" + character * url,
+        title=character * name,
+        owner=character * name,
+    )
+    citation = Citation(1, replace(ANSWER.citations[0].passage, source=named), "Text.", 1.0)
+    (card,) = answer_cards(replace(ANSWER, citations=(citation,)), Frame(now=NOW))
+    check_message({"text": card.text, "blocks": card.block_dicts()}, max_text=4_000)
+
+
 def test_the_longest_answer_fits_slack_in_several_messages() -> None:
     citations = tuple(
         Citation(n, passage(f"{n} {'long title ' * 40}", f"Text {n}."), "Text.", 1.0)
@@ -78,9 +92,6 @@ def test_the_longest_answer_fits_slack_in_several_messages() -> None:
     assert len(cards) > 1
     for card in cards:
         check_message({"text": card.text, "blocks": card.block_dicts()}, max_text=4_000)
-
-
-NOW = 1_767_225_600.0 + 100 * 86_400  # 100 days after every passage of the fakes was changed
 
 
 def owned(owner: str) -> Passage:
