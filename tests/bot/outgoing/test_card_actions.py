@@ -155,6 +155,19 @@ async def test_a_private_answer_is_shared_once_and_can_be_rated_there(
     assert signals(asked.bot) == ["shared"]
 
 
+async def test_where_answers_are_for_the_askers_eyes_they_are_shared_in_their_thread(
+    house: House,
+) -> None:
+    asked = await thread(house)
+    asked.bot.channels.set("C1", ChannelConfig(visibility="asker"), by="U9")
+    await asked.slack.deliver(event(mention(LEAVE, ts=TS), "Ev1"))
+    await asked.settle()
+    (private,) = asked.slack.called("chat.postEphemeral")
+    await asked.click(private, "share_answer")
+    (shared,) = asked.slack.posted("C1")
+    assert shared["thread_ts"] == TS
+
+
 async def test_what_the_channel_may_not_read_is_not_shared(each_transport: House) -> None:
     asked = await thread(each_transport, user_audiences={"U1": ("hr",)})
     private = await asked.ask_in_private("What is the salary band of engineers?")

@@ -275,6 +275,8 @@ async def test_after_four_minutes_a_stream_is_left_before_slack_ends_it(desk: De
     await begun.wait()
     now = 241.0
     live.feed("has thirty days. " * 30)
-    await desk.slack.until(lambda: bool(desk.slack.called("chat.stopStream")))
+    await desk.slack.until(lambda: bool(desk.slack.called("chat.update")))
     await live.end()
+    assert len(desk.slack.called("chat.stopStream")) == 1
     assert desk.slack.called("chat.appendStream") == []
+    assert "thirty days" in desk.slack.posted("C1")[0]["blocks"][0]["text"]
