@@ -1,0 +1,140 @@
+"""What export makes of a rated folder when some raters vote against what they think.
+
+    python -m benchmarks.hostile_raters FOLDER [--seeds N] [--raters N]
+
+FOLDER is in the format of `whimbrel import-ratings`; FeedbackQA (github.com/McGill-NLP/feedbackqa)
+is one. Its recorded ratings are dealt out to so many named raters, of whom a share turns each of
+theirs round. Counted are the pairs to learn from: those that all recorded ratings are for, and
+those that all are against. Beside export stands export that is not told who voted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from random import Random
+from statistics import fmean
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from bot.export.exporting import export_log
+from bot.export.rating_folder import RatedTurn, read_ratings
+from bot.export.ratings import import_ratings
+from bot.export.records import Policy
+from bot.store.database import Database
+from retrieval.embedding import Embedder
+from retrieval.examples import Example, read_examples
+from retrieval.records import Vectors
+from retrieval.settings import Settings, load_settings
+
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Pairs of one export, and how many of them all recorded ratings are for and against."""
+
+    pairs: int
+    right: int
+    wrong: int
+
+
+class RememberingEmbedder(Embedder):
+    """Embeds each question once, however often it is exported."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.id, self.revision = embedder.id, embedder.revision
+        self._embedder = embedder
+        self._known: dict[str, Vectors] = {}
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        new = [text for text in texts if text not in self._known]
+        self._known.update(zip(new, self._embedder.embed_queries(new), strict=True))
+        return np.array([self._known[text] for text in texts], dtype=np.float32)
+
+
+def main() -> None:
+    """Print a line for each share of hostile raters, with and without their names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--raters", type=int, default=60)
+    arguments = parser.parse_args()
+    settings = load_settings()
+    embedder = RememberingEmbedder(Embedder.load(settings))
+    rated = [one for one in read_ratings(arguments.folder) if one.split != "test"]
+    started = time.process_time()
+    print(f"{len(rated)} answers, {sum(len(one.ratings) for one in rated)} ratings, ", end="")
+    print(f"{arguments.raters} raters, mean of {arguments.seeds} seeds, {embedder.id}")
+    print(f"{'hostile':>8}{'raters':>11}{'pairs':>8}{'right':>8}{'wrong':>8}")
+    for share in SHARES:
+        for is_named in (True, False):
+            results = [
+                measure(rated, share, arguments.raters, seed, embedder, is_named=is_named)
+                for seed in range(arguments.seeds)
+            ]
+            columns = zip(*map(astuple, results), strict=True)
+            row = "".join(f"{fmean(column):8.0f}" for column in columns)
+            print(f"{share:8.0%}{'named' if is_named else 'unknown':>11}{row}", flush=True)
+    print(f"{time.process_time() - started:.0f} CPU-seconds")
+
+
+def measure(
+    rated: Sequence[RatedTurn],
+    share: float,
+    raters: int,
+    seed: int,
+    embedder: RememberingEmbedder,
+    *,
+    is_named: bool,
+) -> Result:
+    """Deal out the ratings, turn those of hostile raters round, export, and look at the pairs."""
+    with TemporaryDirectory() as name:
+        home = Path(name)
+        lines = deal(rated, share, raters, Random(seed), is_named=is_named)
+        (home / "ratings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        database = Database(home / "whimbrel.db")
+        import_ratings(home, database, is_consented=True)
+        folder, _ = export_log(Settings(home=home), database, embedder, policy=Policy())
+        database.close()
+        examples = read_examples(folder, "train") + read_examples(folder, "dev")
+    return judge(rated, [each for each in examples if each.kind == "pair"])
+
+
+def deal(
+    rated: Sequence[RatedTurn], share: float, raters: int, random: Random, *, is_named: bool
+) -> list[dict[str, object]]:
+    """The lines of a folder in which each rating has another of the raters."""
+    hostile = range(round(raters * share))
+    lines: list[dict[str, object]] = []
+    for one in rated:
+        people = random.sample(range(raters), len(one.ratings))
+        ratings = []
+        for person, rating in zip(people, one.ratings, strict=True):
+            value = -rating.value if person in hostile else rating.value
+            ratings.append({"value": value} | ({"rater": str(person)} if is_named else {}))
+        passage = one.turn.answer.hits[0].passage
+        shown = {"title": passage.source.title, "text": passage.text}
+        lines.append({"question": one.turn.answer.question, "passage": shown, "ratings": ratings})
+    return lines
+
+
+def judge(rated: Sequence[RatedTurn], pairs: Sequence[Example]) -> Result:
+    """Compare pairs with what the raters had recorded."""
+    recorded = {
+        (one.turn.answer.question, one.turn.answer.hits[0].passage.text): {
+            rating.value for rating in one.ratings
+        }
+        for one in rated
+    }
+    values = [recorded.get((pair.question, pair.passages[0].text)) for pair in pairs]
+    return Result(len(pairs), values.count({1}), values.count({-1}))
+
+
+if __name__ == "__main__":
+    main()
