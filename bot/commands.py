@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from bot.admin.reindex import Progress, Reindexer
     from bot.settings import SlackSettings
     from retrieval.answering import Answerer
-    from retrieval.embedding import Embedder
     from retrieval.indexing import IndexReport
+    from retrieval.library import Library
     from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -58,10 +58,10 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     from bot.admin.report_files import save_report
     from bot.admin.reporting import make_report
     from bot.store.database import Database
-    from retrieval.embedding import Embedder
     from retrieval.errors import DataError
     from retrieval.holdings import Holdings
     from retrieval.library import Library
+    from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -72,16 +72,17 @@ def report(days: int, out: Path, all_questions: bool) -> None:
         period = read_period(database, days=days, until=datetime.now(UTC))
     finally:
         database.close()
-    holdings = Holdings(Library(settings, Embedder.load(settings)))
+    holdings = Holdings(Library(settings, load_embedder(settings)))
     made = make_report(period, holdings, tells_all=all_questions)
     click.echo(save_report(made, out))
 
 
-def make_reindexer(settings: Settings, embedder: Embedder) -> Reindexer:
+def make_reindexer(settings: Settings, library: Library) -> Reindexer:
     """What `/whimbrel reindex` runs: it brings the folders of the last `whimbrel index` in."""
     from retrieval.indexing import update_index
 
     def reindex(*, full: bool, on_progress: Progress) -> IndexReport:
+        embedder = library.following()
         return update_index((), settings, embedder, full=full, on_progress=on_progress)
 
     return reindex
@@ -95,7 +96,7 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
     from retrieval.holdings import Holdings
 
     answerer = await asyncio.to_thread(_load, settings)
-    reindexer = make_reindexer(settings, answerer.library.embedder)
+    reindexer = make_reindexer(settings, answerer.library)
     generator = answerer.generator.id if answerer.generator else "none"
     holdings = Holdings(answerer.library, generator)
     shelf = LibraryShelf(answerer)

@@ -238,7 +238,7 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
             api_url=slack.api_url,
             health_port=0,
         )
-        reindexer = make_reindexer(settings, embedder)
+        reindexer = make_reindexer(settings, library)
         bot = Bot(slack_settings, settings.database, answerer, reindexer, holdings, shelf)
         async with bot:
             slack.users["U7"]["real_name"] = NAMES["U7"]

@@ -16,8 +16,11 @@ from retrieval.errors import SettingsError
 from retrieval.lexical import terms
 from retrieval.records import Hit
 
-BACKGROUND_HITS = 50
-"""The judge needs this many hits: the best are compared with the rest, mostly chance neighbours."""
+JUDGED_HITS = 200
+"""The judge needs this many hits, so that the best one's language has enough of its own."""
+
+_BACKGROUND_HITS = 50
+"""The best hits are compared with the rest of so many, which are mostly chance neighbours."""
 
 _BEST_HITS = 10
 _LEAST_BAND = 0.01
@@ -29,16 +32,17 @@ JUDGE_FILE = "judge.json"
 def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, float]:
     """What is seen of a search's hits, best first; all 0 where nothing was found.
 
-    `chance` is the mean cosine of a question with the passages of its corpus; it stands in for
+    `chance` is the mean cosine of a question with the passages in its language; it stands in for
     the ranks that a small corpus does not have.
 
     - `gap`: how far the highest cosine stands above the mean cosine of ranks 11 to 50, as a share
-      of the way from there to 1. Every embedder's cosines live in a band of their own; this
-      share means nearly the same for each.
+      of the way from there to 1, all among passages in the best hit's language. Every embedder's
+      cosines live in a band of their own for each pair of languages; this share means nearly the
+      same for all.
     - `covered`: the share of the query's terms that the best three hits contain.
     - `agreed`: 1 where both legs have the same best passage.
     """
-    dense = sorted((hit.dense for hit in hits if hit.dense is not None), reverse=True)
+    dense = _cosines(hits)
     asked = set(terms(query))
     found = {term for hit in hits[:3] for term in terms(hit.passage.indexed_text)}
     background = _background(dense, chance=chance)
@@ -50,10 +54,16 @@ def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, flo
     }
 
 
+def _cosines(hits: Sequence[Hit]) -> list[float]:
+    """The cosines of the hits in the first one's language, the highest first."""
+    same = [hit for hit in hits if hit.passage.source.language == hits[0].passage.source.language]
+    return sorted((hit.dense for hit in same if hit.dense is not None), reverse=True)
+
+
 def _background(cosines: Sequence[float], *, chance: float) -> float:
     """The mean cosine of ranks 11 to 50, each missing one counted as `chance`."""
-    ranks = BACKGROUND_HITS - _BEST_HITS
-    known = cosines[_BEST_HITS:BACKGROUND_HITS]
+    ranks = _BACKGROUND_HITS - _BEST_HITS
+    known = cosines[_BEST_HITS:_BACKGROUND_HITS]
     return fmean([*known, *[chance] * (ranks - len(known))])
 
 

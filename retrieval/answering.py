@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from retrieval.abstention import BACKGROUND_HITS, Judge, load_judge
+from retrieval.abstention import JUDGED_HITS, Judge, load_judge
 from retrieval.citations import CheckedStream, Citer
-from retrieval.embedding import Embedder
 from retrieval.extraction import extract
 from retrieval.language import language_of
 from retrieval.library import Library
@@ -21,6 +20,7 @@ from retrieval.phrases import notice_of_language, phrase
 from retrieval.prompt import PROMPT_VERSION, Prompt, build_prompt
 from retrieval.questions import asks_for_fact, clean, standalone
 from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message, Passage
+from retrieval.retriever import load_embedder
 from retrieval.sanitise import sanitise
 from retrieval.settings import Settings
 
@@ -143,7 +143,7 @@ class Answerer:
             query = standalone(question, history)
             searcher = self.library.searcher()
             with watch.stage("search"):
-                wide = searcher.search(query, k=BACKGROUND_HITS, audience=audience, sources=sources)
+                wide = searcher.search(query, k=JUDGED_HITS, audience=audience, sources=sources)
             confidence = self._judge.confidence(query, wide)
             request = Request(
                 question,
@@ -297,7 +297,7 @@ def load_answerer(
 
     The generator `none` is not loaded: then the documents are only quoted.
     """
-    library = library or Library(settings, Embedder.load(settings, on_progress=on_progress))
+    library = library or Library(settings, load_embedder(settings, on_progress=on_progress))
     generator = None
     if settings.generator != "none":
         from retrieval.generation.generator import load_generator

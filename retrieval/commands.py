@@ -45,12 +45,12 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
     Without FOLDERS, the folders of the last time are read again. Only what changed is embedded;
     deleted and renamed files vanish from the index.
     """
-    from retrieval.embedding import Embedder
     from retrieval.indexing import update_index
+    from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
-    embedder = Embedder.load(settings, on_progress=_say)
+    embedder = load_embedder(settings, on_progress=_say)
     with progress_bar() as on_progress:
         report = update_index(folders, settings, embedder, full=full, on_progress=on_progress)
     click.echo(summary(report))
@@ -66,16 +66,16 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
 def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> None:
     """Show what is found for QUERY, with scores and where each passage comes from."""
     from retrieval.card import hit_json, render_hit
-    from retrieval.embedding import Embedder
     from retrieval.index import current
     from retrieval.library import Library
     from retrieval.questions import clean
+    from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
     query = clean(query, max_chars=settings.max_question_chars)
     current(settings.index_folder)  # before a model is loaded for nothing
-    searcher = Library(settings, Embedder.load(settings, on_progress=_say)).searcher()
+    searcher = Library(settings, load_embedder(settings, on_progress=_say)).searcher()
     hits = searcher.search(query, k=count, audience=_audience(labels))
     for number, hit in enumerate(hits, start=1):
         click.echo(hit_json(hit) if as_json else render_hit(number, hit))
@@ -186,15 +186,15 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
     unanswerable and doc_ids. The table is printed, and saved with every ranking and answer.
     """
     from retrieval.answering import load_answerer
-    from retrieval.embedding import Embedder
     from retrieval.evaluation.dataset import read_dataset
     from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
     from retrieval.evaluation.report import save, table
+    from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
     dataset = read_dataset(folder)
-    embedder = Embedder.load(settings, on_progress=_say)
+    embedder = load_embedder(settings, on_progress=_say)
     with progress_bar() as on_progress:
         library = build_library(dataset, settings, embedder, on_progress)
         rankings = rank(spread(dataset.queries, limit), library, on_progress)

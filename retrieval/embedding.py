@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from retrieval.errors import RetrievalError
+from retrieval.linear_map import LinearMap
 from retrieval.models.catalogue import ModelFolder, Progress, resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.models.loading import loading
+from retrieval.models.runs import base_of
 from retrieval.records import Vectors
 from retrieval.settings import Settings
 
@@ -38,11 +41,13 @@ class Embedder:
     """A sentence-transformers model. Threads may share one.
 
     `id` and `revision` name the very weights, `dimension` is the length of a vector, and texts are
-    cut after `max_tokens`, prefix included.
+    cut after `max_tokens`, prefix included. An id with a `+` names a base model and what was
+    learned on top of it.
     """
 
     def __init__(self, folder: ModelFolder, model: SentenceTransformer) -> None:
         self.id, self.revision = folder.id, folder.revision
+        self.map: LinearMap | None = None
         self._model, self._tokenizer = model, model.tokenizer
         # The tokenizer keeps its truncation between calls, so calls must not overlap.
         self._lock = threading.Lock()
@@ -66,6 +71,12 @@ class Embedder:
             )
             return cls(folder, load_model(folder, settings))
 
+    def moved(self, by: LinearMap, *, name: str) -> Self:
+        """The same model, whose vectors are moved by a map of this name."""
+        moved = copy.copy(self)
+        moved.id, moved.map = f"{base_of(self.id)}+{name}", by
+        return moved
+
     def embed_passages(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
@@ -73,15 +84,17 @@ class Embedder:
 
         `on_batch` is told, after each batch, how many texts are done.
         """
-        return self._rows(self._passage_prefix, texts, on_batch)
+        vectors = self._rows(self._passage_prefix, texts, on_batch)
+        return self.map.of_passages(vectors) if self.map else vectors
 
     def embed_query(self, text: str) -> Vectors:
         """The query's vector, in shape (1, dimension)."""
-        return self._vectors([self._query_prefix + text])
+        return self.embed_queries([text])
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """A row for each query, in their order: faster than one by one."""
-        return self._rows(self._query_prefix, texts)
+        vectors = self._rows(self._query_prefix, texts)
+        return self.map.of_queries(vectors) if self.map else vectors
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Where each token of the text begins and ends, in characters; long texts are not cut."""

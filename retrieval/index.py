@@ -32,6 +32,7 @@ from retrieval.content import Content, read_content, read_sources, write_content
 from retrieval.dense import DenseIndex
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
 from retrieval.lexical import LexicalIndex
+from retrieval.models.runs import base_of
 from retrieval.passages import SPLITTER_VERSION
 from retrieval.records import Passage, Vectors
 from retrieval.registry import checksums, kept, new_folder, point, served, sha256
@@ -150,13 +151,14 @@ def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
     Raises:
         IndexNotFoundError: If no other generation was kept.
         IndexCorruptError: If the other generation is not what was written.
-        IndexMismatchError: If the embedder, where one is given, did not make it.
+        IndexMismatchError: If neither the embedder, where one is given, nor one that was learned
+            from the same model made it.
     """
     served_now, other = current(folder), kept(folder)
     if other is None:
         raise IndexNotFoundError(f"{folder} keeps no other generation to roll back to")
     after = verify(other)
-    if embedder is not None:
+    if embedder is not None and base_of(after.recipe.embedder) != base_of(embedder.id):
         check_match(after, embedder)
     before = read_manifest(served_now)
     changes = compare(read_sources(served_now), read_sources(other))

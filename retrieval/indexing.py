@@ -96,6 +96,32 @@ def update_index(
     )
 
 
+def publish_vectors(settings: Settings, embedder: Embedder, vectors: Vectors) -> str:
+    """Serve the same passages with another embedder's vectors of them; the generation's name.
+
+    Args:
+        settings: Where the index is.
+        embedder: What made the vectors, and will embed queries from now on.
+        vectors: A row for each passage of the served generation, in its order.
+
+    Raises:
+        BusyError: If the index is being built already.
+        IndexNotFoundError: If nothing has been published.
+        IndexCorruptError: If the served generation is not what was written.
+    """
+    home = settings.index_folder
+    with building(home):
+        generation = current(home)
+        manifest = verify(generation)
+        content = replace(read_content(generation), vectors=vectors)
+        recipe = replace(manifest.recipe, embedder=embedder.id, revision=embedder.revision)
+        name = write_generation(
+            home, content, recipe=recipe, roots=manifest.roots, embedder=embedder
+        ).name
+        publish(home, name)
+    return name
+
+
 class _Update:
     """One update of the index; `known` is the served generation's content."""
 

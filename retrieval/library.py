@@ -8,6 +8,7 @@ from pathlib import Path
 from retrieval.embedding import Embedder
 from retrieval.index import current, load_index
 from retrieval.reranking import Reranker
+from retrieval.retriever import load_embedder, served_embedder
 from retrieval.search import Searcher
 from retrieval.settings import Settings
 
@@ -20,6 +21,7 @@ class Library:
 
     def __init__(self, settings: Settings, embedder: Embedder) -> None:
         self.embedder = embedder
+        self._settings = settings
         self.folder = settings.index_folder
         self._reranker = Reranker(settings.reranker) if settings.reranker else None
         self._lock = threading.Lock()
@@ -36,7 +38,20 @@ class Library:
         generation = current(self.folder)
         with self._lock:
             if self._loaded is None or self._loaded[0] != generation:
+                self._follow()
                 index = load_index(self.folder, self.embedder)
                 searcher = Searcher(index, self.embedder, reranker=self._reranker)
                 self._loaded = (generation, searcher)
             return self._loaded[1]
+
+    def following(self) -> Embedder:
+        """The embedder that new documents are to be embedded with: the served index's."""
+        with self._lock:
+            self._follow()
+            return self.embedder
+
+    def _follow(self) -> None:
+        """Take the embedder that made the served index, if that was learned or follows one."""
+        made_by = served_embedder(self.folder)
+        if made_by != self.embedder.id and "+" in made_by + self.embedder.id:
+            self.embedder = load_embedder(self._settings)

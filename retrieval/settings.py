@@ -109,6 +109,10 @@ class Settings(FileSettings):
         return self.home / "dataset"
 
     @property
+    def runs_folder(self) -> Path:
+        return self.models_folder / "runs"
+
+    @property
     def database(self) -> Path:
         return self.home / "whimbrel.db"
 

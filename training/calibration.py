@@ -10,10 +10,11 @@ from statistics import fmean
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.abstention import BACKGROUND_HITS, Judge, features
+from retrieval.abstention import JUDGED_HITS, Judge, features
 from retrieval.errors import DataError
 from retrieval.evaluation.dataset import Dataset
 from retrieval.evaluation.metrics import auroc
+from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.records import Hit
 
@@ -28,7 +29,7 @@ MAX_FALSE_ABSTENTIONS = 0.2
 class Example:
     """What search finds for one question, and whether the documents hold the answer.
 
-    `chance` is the mean cosine of the question with all passages of its corpus.
+    `chance` is the mean cosine of the question with the passages in its language.
     """
 
     id: str
@@ -70,7 +71,11 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
     if not dataset.answers:
         raise DataError(f"{dataset.name} has no answers.jsonl, which says what is unanswerable")
     searcher = library.searcher()
-    centre = searcher.index.vectors.mean(axis=0)
+    languages = np.array([passage.source.language for passage in searcher.index.passages])
+    centres = {
+        each: searcher.index.vectors[languages == each].mean(axis=0) for each in set(languages)
+    }
+    whole = searcher.index.vectors.mean(axis=0)
     # All at once: in batches this costs a fraction of what searching one by one embeds again.
     queries = library.embedder.embed_queries([each.question for each in dataset.answers])
     return [
@@ -78,11 +83,11 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
             reference.id,
             dataset.name,
             reference.question,
-            tuple(searcher.search(reference.question, k=BACKGROUND_HITS)),
-            float(chance),
+            tuple(searcher.search(reference.question, k=JUDGED_HITS)),
+            float(query @ centres.get(language_of(reference.question), whole)),
             not reference.is_unanswerable,
         )
-        for reference, chance in zip(dataset.answers, queries @ centre, strict=True)
+        for reference, query in zip(dataset.answers, queries, strict=True)
     ]
 
 
@@ -146,7 +151,7 @@ def _measure(judge: Judge, data: str, rows: Sequence[Example]) -> Measured:
 
 
 def _chance(rows: Sequence[Example]) -> float:
-    """The mean cosine of a question with any passage of its corpus, data sets equal."""
+    """The mean cosine of a question with a passage in its language, data sets equal."""
     by_data: dict[str, list[float]] = {}
     for row in rows:
         by_data.setdefault(row.data, []).append(row.chance)

@@ -83,6 +83,11 @@ class Deployment:
 _RUNS = TypeAdapter(Run)
 
 
+def base_of(model_id: str) -> str:
+    """The id of the model that this one was learned from, `base+run`; its own if it was not."""
+    return model_id.partition("+")[0]
+
+
 def write_run(home: Path, kind: Kind, facts: Facts, fill: Callable[[Path], None]) -> Run:
     """Keep what `fill` writes into an empty folder as a new run, which serves nobody yet.
 

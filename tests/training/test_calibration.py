@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.abstention import BACKGROUND_HITS
 from retrieval.errors import DataError
 from retrieval.evaluation.dataset import read_dataset
 from retrieval.evaluation.evaluate import build_library
@@ -24,7 +23,7 @@ from training.calibration import (
 
 
 def found(best: float) -> tuple[Hit, ...]:
-    texts = [passage(f"Rule {n} about ropes.", title=f"Rule {n}") for n in range(BACKGROUND_HITS)]
+    texts = [passage(f"Rule {n} about ropes.", title=f"Rule {n}") for n in range(50)]
     first = hit(texts[0], dense=best)
     return (first, *(hit(text, dense=0.8, rank=n) for n, text in enumerate(texts[1:], start=2)))
 

@@ -1,0 +1,69 @@
+"""The embedder that the served index was made with: the configured one, or a run learned from it.
+
+An index generation names its embedder. So a learned embedder and its index are published, and
+rolled back, by one pointer: the index's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from retrieval.embedding import Embedder, load_model
+from retrieval.errors import IndexCorruptError, IndexMismatchError
+from retrieval.index import read_manifest
+from retrieval.linear_map import FILE, LinearMap
+from retrieval.models.catalogue import Progress, from_folder, resolve
+from retrieval.models.runs import Run, base_of, find_run, folder_of, verify
+from retrieval.registry import served
+from retrieval.settings import Settings
+
+MODEL = "model"
+"""Where a run keeps a whole sentence-transformers model."""
+
+
+def load_embedder(settings: Settings, *, on_progress: Progress | None = None) -> Embedder:
+    """The embedder that searches the served index, or the configured one where none is served.
+
+    Raises:
+        ModelNotFoundError: If there is no such model or run.
+        ModelCorruptError: If a model's bytes are not what was published.
+    """
+    run = served_run(settings)
+    if run is None:
+        return Embedder.load(settings, on_progress=on_progress)
+    return load_run(settings, run, on_progress=on_progress)
+
+
+def load_run(settings: Settings, run: Run, *, on_progress: Progress | None = None) -> Embedder:
+    """The embedder of a run: the configured model with its map, or a model of the run's own."""
+    verify(settings.runs_folder, run)
+    folder = folder_of(settings.runs_folder, run)
+    if (folder / FILE).is_file():
+        base = Embedder.load(settings, on_progress=on_progress)
+        return base.moved(LinearMap.load(folder), name=run.id)
+    base_folder = resolve(settings.embedder, models_folder=settings.models_folder)
+    learned = replace(
+        from_folder(folder / MODEL), name=base_folder.name, id=f"{base_folder.id}+{run.id}"
+    )
+    return Embedder(learned, load_model(learned, settings))
+
+
+def served_run(settings: Settings) -> Run | None:
+    """The run that made the served index, unless it was learned from another model than ours."""
+    name = served_embedder(settings.index_folder)
+    if "+" not in name:
+        return None
+    base = resolve(settings.embedder, models_folder=settings.models_folder)
+    if base_of(name) != base.id:
+        return None
+    return find_run(settings.runs_folder, name.partition("+")[2])
+
+
+def served_embedder(index: Path) -> str:
+    """The id of the embedder that made the served index; empty where none can be read."""
+    generation = served(index)
+    try:
+        return read_manifest(generation).recipe.embedder if generation else ""
+    except (IndexCorruptError, IndexMismatchError):
+        return ""  # whoever reads the index says what is wrong with it
