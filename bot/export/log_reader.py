@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,7 @@ Row = dict[str, Any]
 
 def read_log(database: Database) -> Log:
     """Everything that was asked, answered, voted and corrected, and who agreed to what."""
-    with database.transaction():  # one moment
+    with _one_moment(database):
         imports = {row["turn_id"]: row for row in _rows(database, "SELECT * FROM imports")}
         turns = tuple(_turns(database, imports))
         experts = _experts(database)
@@ -44,6 +45,17 @@ def read_log(database: Database) -> Log:
             consented_turns=frozenset(id_ for id_, row in imports.items() if row["is_consented"]),
         )
         return _with_corrections(log, database, imports)
+
+
+@contextmanager
+def _one_moment(database: Database) -> Iterator[None]:
+    """Nothing that is read inside changes meanwhile, and unlike `transaction`, nobody waits."""
+    connection = database.connection.conn
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
 
 
 def imported_passages(database: Database) -> dict[str, Snippet]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.export.log_reader import read_log
+from bot.export.log_reader import _one_moment, read_log
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn, Vote
@@ -152,3 +152,13 @@ def test_a_correction_is_read_with_who_may_read_it(database: Database) -> None:
     db.table("reviews").insert(review(one.answer.id, audience='["in:C1", "public"]'))
     found = {correction.audience for correction in read_log(database).corrections}
     assert found == {frozenset({"in:C1", "public"})}
+
+
+def test_reading_keeps_nobody_from_writing(database: Database) -> None:
+    other = Database(database.path)
+    with _one_moment(database):
+        assert ConversationLog(database).count() == 0
+        ConversationLog(other).add(said())
+        assert ConversationLog(database).count() == 0
+    other.close()
+    assert len(read_log(database).turns) == 1
