@@ -101,7 +101,7 @@ class LiveText:
         self._unread += len(piece)
         if self._unread >= FLUSH_CHARS:
             self._full.set()
-        if self._task is None or self._task.done():
+        if self._task is None or (self._task.done() and self._task.exception() is None):
             self._task = asyncio.create_task(self._grow())
 
     async def end(self) -> None:
@@ -136,7 +136,7 @@ class LiveText:
         """Flush on size and on time until everything written so far is shown."""
         if self._placeholder is not None and not self._messages:
             await _set_within(self._over, self._outbox.pace_s)
-        while not self._over.is_set() and self._is_behind():
+        while not self._over.is_set() and not self.is_lost and self._is_behind():
             self._unread, self._is_held = 0, False
             self._full.clear()
             if not self._streams:
@@ -161,17 +161,24 @@ class LiveText:
     async def _flush(self) -> None:
         pages = self._pages()
         for part, page in enumerate(pages):
+            if self._over.is_set():
+                return
+            await self._show(part, page)
             message = self._messages.get(part)
-            if self._over.is_set() or (message is not None and message.shown == page):
-                continue
-            if message is None:
-                await self._open(part, page)
-            elif message.is_live:
-                await self._append(message, page)
-            else:
-                await self._edit(message, page)
-            if part < len(pages) - 1:
-                await self._fill(part)
+            is_full = part < len(pages) - 1
+            if is_full and message is not None and message.is_live and message.shown == page:
+                await self._leave(part, message)
+
+    async def _show(self, part: int, page: str) -> None:
+        message = self._messages.get(part)
+        if message is None:
+            await self._open(part, page)
+        elif message.shown == page:
+            return
+        elif message.is_live:
+            await self._append(message, page)
+        else:
+            await self._edit(message, page)
 
     async def _open(self, part: int, page: str) -> None:
         self._streams = self._streams and self._outbox.starts.take()
@@ -246,18 +253,14 @@ class LiveText:
 
     async def _edit(self, message: Message, page: str) -> None:
         if self._outbox.edits.has_room():
-            await self._outbox.edit(self._place.channel, message.ts, _page_card(page))
-            message.shown = page
+            is_there = await self._outbox.edit(self._place.channel, message.ts, _page_card(page))
+            message.shown = page if is_there else ""
 
-    async def _fill(self, part: int) -> None:
+    async def _leave(self, part: int, message: Message) -> None:
         """End the stream of a page that gets no more words."""
-        message = self._messages.get(part)
-        if message is not None and message.is_live and message.shown == self._pages()[part]:
-            message.is_live = False
-            place = self._place
-            await self._outbox.end_stream(
-                place.channel, message.ts, event_id=place.event_id, part=part
-            )
+        message.is_live = False
+        place = self._place
+        await self._outbox.end_stream(place.channel, message.ts, event_id=place.event_id, part=part)
 
 
 def _page_card(page: str) -> Card:

@@ -17,6 +17,7 @@ from bot.incoming.payloads import Question
 from bot.outgoing.allowance import Allowance
 from bot.outgoing.cards import answer_cards, notice
 from bot.outgoing.outbox import Outbox
+from bot.outgoing.pages import split_markdown
 from bot.outgoing.reaching import SlackUnreachableError
 from bot.outgoing.reply import Reply
 from bot.outgoing.streaming import LiveText, Place
@@ -107,6 +108,30 @@ async def test_words_are_streamed_and_the_stream_ends_with_sources_and_buttons(
     (start,) = desk.slack.called("chat.startStream")
     assert (start["recipient_user_id"], start["recipient_team_id"]) == ("U1", "T1")
     assert desk.slack.called("chat.update") == desk.slack.called("chat.postMessage") == []
+
+
+async def test_a_page_that_just_fits_is_ended_when_the_next_one_begins(
+    desk: Desk, answer: Answer
+) -> None:
+    page = split_markdown(LONG)[0]
+    reply = await desk.begin()
+    await desk.write(reply, page)
+    await desk.write(reply, "\n\nThe next page.")
+    await desk.slack.until(lambda: len(desk.slack.called("chat.startStream")) == 2)
+    first, _ = desk.slack.posted("C1")
+    assert not desk.slack.streams.is_live("C1", first["ts"])
+    await desk.finish(reply, replace(answer, text=f"{page}\n\nThe next page."))
+
+
+async def test_where_a_stream_may_have_begun_unseen_no_second_one_begins(
+    desk: Desk, answer: Answer
+) -> None:
+    desk.slack.fail("chat.startStream", Fault("dropped_after"))
+    reply = await desk.begin()
+    await desk.write(reply, "Every employee ")
+    await asyncio.to_thread(reply.on_text, "has ")
+    await desk.finish(reply, answer)
+    assert len(desk.slack.called("chat.startStream")) == 1
 
 
 async def test_white_space_alone_starts_no_stream(desk: Desk, answer: Answer) -> None:
