@@ -98,25 +98,31 @@ class Outbox:
         )
         return str(response["message_ts"])
 
-    async def edit(self, channel: str, ts: str, card: Card) -> bool:
+    async def edit(
+        self, channel: str, ts: str, card: Card, *, event_id: str | None = None, part: int = 0
+    ) -> bool:
         """Replace a message's content; False if somebody has deleted the message.
 
-        A stream that still runs in the message is ended first.
+        A stream that still runs in the message is ended first; one that ended by itself bears no
+        mark of the event it replies to, unless this gives it one.
         """
+        content = _content(card)
+        if event_id is not None:
+            content["metadata"] = _metadata(event_id, part)
         try:
-            await self._update(channel, ts, card)
+            await self._update(channel, ts, content)
         except SlackApiError as error:
             if reason(error) == "message_not_found":
                 return False
             if reason(error) != "streaming_state_conflict":
                 raise
             await self.end_stream(channel, ts)
-            await self._update(channel, ts, card)
+            await self._update(channel, ts, content)
         return True
 
-    async def _update(self, channel: str, ts: str, card: Card) -> None:
+    async def _update(self, channel: str, ts: str, content: dict[str, Any]) -> None:
         self.edits.record()
-        await reached(self._client.chat_update(channel=channel, ts=ts, **_content(card)))
+        await reached(self._client.chat_update(channel=channel, ts=ts, **content))
 
     async def delete(self, channel: str, ts: str) -> None:
         """Delete a message of ours; no error if it is gone already."""

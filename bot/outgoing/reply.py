@@ -113,7 +113,8 @@ class Reply:
         """Whether the message that shows a part could be made to show this card."""
         if self._live is not None and await self._live.close(part, card):
             return True
-        return await self._outbox.edit(self._job.channel, ts, card)
+        job = self._job
+        return await self._outbox.edit(job.channel, ts, card, event_id=job.event_id, part=part)
 
     async def _note(self, part: int, ts: str, *, channel: str | None = None) -> None:
         """Remember the first message, so that another attempt goes on with it."""

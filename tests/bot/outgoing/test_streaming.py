@@ -65,6 +65,8 @@ class Desk:
         messages = self.slack.posted("C1")
         assert [m["ts"] for m in messages] == list(shown)
         assert [m["blocks"] for m in messages] == [card.block_dicts() for card in cards]
+        marks = [m["metadata"]["event_payload"] for m in messages]
+        assert marks == [{"event_id": "Ev1", "part": part} for part in range(len(cards))]
         assert not any(self.slack.streams.is_live("C1", m["ts"]) for m in messages)
 
 
