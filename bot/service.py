@@ -55,6 +55,8 @@ from retrieval.errors import SettingsError
 logger = logging.getLogger(__name__)
 
 REQUEST_S = 30
+PING_S = 3.0
+"""A socket that was lost without a word is noticed and replaced after so long."""
 GRACE_S = 20.0
 """How long answers in progress may take to end once the bot is told to stop."""
 
@@ -79,6 +81,7 @@ class Bot:
         grace_s: float = GRACE_S,
         retry_s: float = 2.0,
         tick_s: float = 3.0,
+        ping_s: float = PING_S,
     ) -> None:
         self.settings = settings
         self.port = port
@@ -91,6 +94,7 @@ class Bot:
         self._grace_s = grace_s
         self._retry_s = retry_s
         self._tick_s = tick_s
+        self._ping_s = ping_s
         self._sockets: list[AsyncSocketModeHandler] = []
         self._stack = AsyncExitStack()
 
@@ -265,7 +269,8 @@ class Bot:
         if self.settings.app_token is not None:
             for _ in range(self.settings.connections):
                 # Slack sends each event over one of them; while one is renewed, another is open.
-                socket = await _connect(app, client, _secret(self.settings.app_token))
+                token = _secret(self.settings.app_token)
+                socket = await _connect(app, client, token, ping_s=self._ping_s)
                 stack.push_async_callback(socket.client.close)
                 self._sockets.append(socket)
         else:
@@ -283,8 +288,10 @@ async def _log_in(client: AsyncWebClient) -> str:
         raise SettingsError(f"cannot reach Slack at {client.base_url}: {error}") from error
 
 
-async def _connect(app: AsyncApp, client: AsyncWebClient, token: str) -> AsyncSocketModeHandler:
-    handler = AsyncSocketModeHandler(app, token, web_client=client)
+async def _connect(
+    app: AsyncApp, client: AsyncWebClient, token: str, *, ping_s: float
+) -> AsyncSocketModeHandler:
+    handler = AsyncSocketModeHandler(app, token, web_client=client, ping_interval=ping_s)
     try:
         # The client itself would log a wrong token for ever.
         handler.client.wss_uri = await handler.client.issue_new_wss_url()

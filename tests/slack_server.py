@@ -175,6 +175,13 @@ class SlackServer(AskingMethods):
         """Tell the app that its connection is about to be closed, as Slack does daily."""
         await self._sockets[-1].send_json({"type": "disconnect", "reason": "refresh_requested"})
 
+    async def hang_up(self) -> None:
+        """Lose every connection without a word, as a network does."""
+        for socket in list(self._sockets):
+            assert socket._req is not None
+            assert socket._req.transport is not None
+            socket._req.transport.abort()
+
     async def _deliver_http(self, url: str, body: Json, retry_num: int, secret: str) -> Delivered:
         if "command" in body:
             raw, content_type = urlencode(body), "application/x-www-form-urlencoded"

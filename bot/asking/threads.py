@@ -52,7 +52,7 @@ class Threads:
         """What we know of a thread; None where we have answered nothing in it."""
         rows = self._database.connection.conn.execute(
             "SELECT id, asker, created FROM turns WHERE channel = ? AND thread_ts = ?"
-            " ORDER BY rowid DESC",
+            " AND deleted IS NULL ORDER BY rowid DESC",
             (channel, thread_ts),
         ).fetchall()
         if not rows:
@@ -84,7 +84,7 @@ class Threads:
         """The id of the turn whose question this one, soon after and not yet logged, rewords."""
         row = self._database.connection.conn.execute(
             "SELECT id, question, created FROM turns WHERE channel = ? AND asker = ?"
-            " ORDER BY rowid DESC LIMIT 1",
+            " AND deleted IS NULL ORDER BY rowid DESC LIMIT 1",
             (turn.channel, turn.asker),
         ).fetchone()
         if row is None or self._clock() - datetime.fromisoformat(row[2]).timestamp() > REPHRASED_S:

@@ -32,7 +32,8 @@ class Hearing:
 
     def _is_our_thread(self, delivery: Delivery, thread_ts: str) -> bool:
         row = self._database.connection.conn.execute(
-            "SELECT EXISTS (SELECT 1 FROM turns WHERE channel = ? AND thread_ts = ?)"
+            "SELECT EXISTS (SELECT 1 FROM turns"
+            "  WHERE channel = ? AND thread_ts = ? AND deleted IS NULL)"
             " OR EXISTS (SELECT 1 FROM inbox WHERE thread_key = ? AND kind = 'question'"
             "  AND state IN ('todo', 'doing'))",
             (delivery.channel, thread_ts, delivery.thread_key),

@@ -120,9 +120,14 @@ class ConversationLog:
     def redact(self, turn_id: str) -> None:
         """Forget what was asked and said in a turn; that there was one, and its votes, remain."""
         with self._database.transaction() as db:
-            blank = {"question": "", "query": "", "answer": "", "citations": "[]"}
-            db.table("turns").update(turn_id, blank)
+            db.conn.execute(
+                "UPDATE turns SET question = '', query = '', answer = '', citations = '[]',"
+                " deleted = coalesce(deleted, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))"
+                " WHERE id = ?",
+                (turn_id,),
+            )
             db.conn.execute("DELETE FROM cards WHERE turn_id = ?", (turn_id,))
+            db.conn.execute("DELETE FROM reviews WHERE turn_id = ? AND state = 'open'", (turn_id,))
 
     def vote(self, vote: Vote) -> bool:
         """Make this the person's current vote on the turn; True if that changed anything.

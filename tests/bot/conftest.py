@@ -60,6 +60,7 @@ class House:
         holdings: Holdings | None = None,
         shelf: Shelf | None = None,
         grace_s: float = 5.0,
+        ping_s: float = 3.0,
     ) -> Bot:
         """A bot that is not started yet."""
         return Bot(
@@ -74,6 +75,7 @@ class House:
             grace_s=grace_s,
             retry_s=0.0,
             tick_s=0.01,
+            ping_s=ping_s,
         )
 
     async def enter(self, bot: Bot) -> Bot:

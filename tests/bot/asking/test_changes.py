@@ -40,6 +40,15 @@ async def test_a_deleted_question_takes_its_answer_along(each_transport: House) 
     assert LEAVE not in kept(bot)
 
 
+async def test_in_the_thread_of_a_deleted_question_nobody_is_overheard(house: House) -> None:
+    bot = await answered(house)
+    await house.slack.deliver(event(deleted(SAID), "Ev2"))
+    await settled(bot, done=2)
+    said = message("And sick leave?", ts="1800000000.6", thread_ts="1.0")
+    await house.slack.deliver(event(said, "Ev3"))
+    assert bot.inbox.counts() == {"done": 2}
+
+
 async def test_the_tombstone_of_a_thread_is_a_deletion_too(house: House) -> None:
     bot = await answered(house)
     tombstone = SAID | {"subtype": "tombstone", "user": "USLACKBOT", "text": "deleted"}

@@ -44,6 +44,15 @@ async def test_while_one_socket_is_renewed_another_takes_the_events(house: House
     assert len(house.slack.posted("C1")) == 4
 
 
+async def test_sockets_that_are_lost_without_a_word_are_opened_again(house: House) -> None:
+    bot = await house.enter(house.bot(settings=house.settings(connections=2), ping_s=0.3))
+    await house.slack.hang_up()
+    await house.slack.until(lambda: house.slack.connections >= 4)
+    assert (await house.slack.deliver(event(mention(LEAVE, ts="1.0"), "Ev1"))).is_acked
+    await settled(bot)
+    assert len(house.slack.posted("C1")) == 1
+
+
 async def test_every_socket_is_closed_in_the_end(house: House) -> None:
     bot = house.bot(settings=house.settings(connections=3))
     async with bot:
