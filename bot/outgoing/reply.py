@@ -53,8 +53,10 @@ class Reply:
         if self.is_private:
             return
         sent = await self._sent()
-        if not sent and not has_status:
+        # A question asked anew has the message of its failure; it says something else now.
+        if job.attempts == 1 if sent else not has_status:
             (self._placeholder,) = await self.show((card,))
+            sent = {}
         if question.thread_ts is not None:
             place = Place(job.channel, question.thread_ts, job.team, job.user, job.event_id)
             self._live = LiveText(

@@ -271,6 +271,7 @@ async def test_a_failed_question_is_asked_anew_in_its_own_message(each_transport
     (answer,) = asked.slack.posted("C1")
     assert "30 days" in answer["blocks"][0]["text"]
     assert asked.bot.log.count() == 1
+    assert "Looking" in str(asked.slack.called("chat.update")[-2])
 
 
 async def test_a_failed_private_question_is_asked_anew_in_private(house: House) -> None:
