@@ -69,8 +69,8 @@ class Audiences:
         try:
             info = (await reached(self._client.conversations_info(channel=channel)))["channel"]
         except SlackApiError as error:
-            # Slack names the scope that we lack by the kind of the conversation.
-            return None if error.response.get("needed") == "channels:read" else place(channel)
+            logger.warning("channel=%s taken for private: %s", channel, reason(error))
+            return place(channel)
         return place(channel) if info.get("is_private") or info.get("is_mpim") else None
 
     async def _is_private(self, channel: str) -> bool:

@@ -41,7 +41,10 @@ class Conversations:
         )
         # History leaves out what was said in threads.
         found = found or await self._messages(
-            self._client.conversations_replies(channel=channel, ts=ts, limit=1)
+            # Whether Slack begins with the message or with its thread, it is among these.
+            self._client.conversations_replies(
+                channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=2
+            )
         )
         return next((message for message in found if message["ts"] == ts), None)
 

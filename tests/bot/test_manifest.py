@@ -29,7 +29,15 @@ EVENT_SCOPES = {
 # App Home tells of itself without any scope. A thread is read in whatever conversation it is in;
 # the agent view comes with its own scope.
 # A file that is attached to a question is fetched from its own address.
-ALSO_NEEDED = {"groups:history", "im:history", "commands", "assistant:write", "files:read"}
+# A channel, too, says only with its own scope that it is public.
+ALSO_NEEDED = {
+    "assistant:write",
+    "channels:read",
+    "commands",
+    "files:read",
+    "groups:history",
+    "im:history",
+}
 NEED_NO_SCOPE = {
     "auth.test",
     "apps.connections.open",

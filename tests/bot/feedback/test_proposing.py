@@ -141,3 +141,11 @@ async def test_nobody_is_asked_about_replies_to_what_was_answered(house: House) 
     await told.ask(LEAVE)
     await told.reply("Thirty, I think.", user="U2")
     assert told.slack.called("chat.postEphemeral") == []
+
+
+async def test_a_channel_that_does_not_say_what_it_is_is_taken_for_private(house: House) -> None:
+    told = await story(house)
+    await told.ask(CUP)
+    house.slack.scopes = {"chat:write", "channels:history", "users:read"}
+    await proposed(told)
+    assert told.rows("SELECT audience FROM reviews") == [('["in:C1", "public"]',)]
