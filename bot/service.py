@@ -219,6 +219,7 @@ class Bot:
                     outbox,
                     Audiences(self.settings, client),
                     people,
+                    proposal_emoji=self.settings.proposal_emoji,
                 ),
                 **self._desk(outbox, people, stop).handlers(),
             },

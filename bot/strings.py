@@ -264,7 +264,7 @@ ENGLISH = Strings(
     kept="You kept this answer: *{question}*",
     not_yours="Only the person who asked, or an admin, can delete an answer.",
     escalation="The documents do not hold the answer to this question: *{question}*\n"
-    "Can you help? Mark the reply that answers it with :jigsaw:, and I will know it next time.",
+    "Can you help? Mark the reply that answers it with :{emoji}:, and I will know it next time.",
     escalated="An expert has been asked in this thread already.",
     working="is looking through the documents…",
     stopped="Stopped.",
@@ -539,7 +539,7 @@ CHINESE = Strings(
     kept="您保存的回答：*{question}*",
     not_yours="只有提问者或管理员可以删除回答。",
     escalation="文档里没有这个问题的答案：*{question}*\n"
-    "您能帮忙吗？请用 :jigsaw: 标记解答它的回复，下次我就知道了。",
+    "您能帮忙吗？请用 :{emoji}: 标记解答它的回复，下次我就知道了。",
     escalated="已经在这个消息列里请教过专家了。",
     working="正在查阅文档……",
     stopped="已停止。",

@@ -59,6 +59,7 @@ class CardHandler:
         audiences: Audiences,
         people: People,
         *,
+        proposal_emoji: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._inbox = inbox
@@ -69,6 +70,7 @@ class CardHandler:
         self._outbox = outbox
         self._audiences = audiences
         self._people = people
+        self._emoji = proposal_emoji.strip(":")
         self._clock = clock
         self._actions: dict[str, Callable[[Click], Awaitable[None]]] = {
             WHY: self._why,
@@ -169,9 +171,9 @@ class CardHandler:
             sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
             if 0 in sent:
                 return sent[0]
-        card = notice(click.strings.escalation.format(question=_shown(click.turn)))
+        text = click.strings.escalation.format(question=_shown(click.turn), emoji=self._emoji)
         _, ts = await self._outbox.post(
-            where, card, thread_ts=thread_ts, event_id=event_id, tagged=experts
+            where, notice(text), thread_ts=thread_ts, event_id=event_id, tagged=experts
         )
         return ts
 

@@ -240,6 +240,7 @@ async def test_experts_are_tagged_once_and_only_they_are(each_transport: House) 
     assert call["text"].startswith("<@U7> <@U8> ")
     assert call["blocks"][0]["text"]["text"] == "<@U7> <@U8>"
     assert "<!channel>" not in str(call)
+    assert ":jigsaw:" in call["text"]
     assert "ask_expert" not in buttons(abstention)
     assert signals(asked.bot) == ["escalated"]
 
