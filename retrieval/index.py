@@ -158,12 +158,19 @@ def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
     if other is None:
         raise IndexNotFoundError(f"{folder} keeps no other generation to roll back to")
     after = verify(other)
-    if embedder is not None and base_of(after.recipe.embedder) != base_of(embedder.id):
+    if embedder is not None and not _is_of_sibling(after, embedder):
         check_match(after, embedder)
     before = read_manifest(served_now)
     changes = compare(read_sources(served_now), read_sources(other))
     point(folder, other.name)
     return Rollback(before, after, changes)
+
+
+def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:
+    """Whether another embedder learned from the same model made it, which can be loaded for it."""
+    recipe = manifest.recipe
+    are_kin = base_of(recipe.embedder) == base_of(embedder.id) and recipe.embedder != embedder.id
+    return are_kin and recipe.splitter == SPLITTER_VERSION
 
 
 def generations(folder: Path) -> tuple[Manifest, Manifest | None]:

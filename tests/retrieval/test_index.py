@@ -132,6 +132,17 @@ def test_a_rollback_serves_the_generation_before(tmp_path: Path) -> None:
     assert load_index(tmp_path, WordEmbedder()).manifest == first
 
 
+@pytest.mark.parametrize("made_otherwise", [{"splitter": SPLITTER_VERSION - 1}, {"seed": 1}])
+def test_a_generation_that_could_not_be_searched_is_not_rolled_back_to(
+    tmp_path: Path, made_otherwise: dict[str, int]
+) -> None:
+    build(tmp_path, TEXTS, **made_otherwise)
+    second = build(tmp_path, TEXTS)
+    with pytest.raises(IndexMismatchError):
+        rollback(tmp_path, WordEmbedder())
+    assert current(tmp_path).name == second.name
+
+
 def test_there_must_be_a_sound_generation_to_roll_back_to(tmp_path: Path) -> None:
     first = build(tmp_path, TEXTS)
     with pytest.raises(IndexNotFoundError):
