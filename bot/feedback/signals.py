@@ -9,9 +9,7 @@ from typing import Literal
 from bot.store.database import Database
 from bot.store.log import utc
 
-SignalKind = Literal[
-    "rephrased", "human_reply", "shared", "escalated", "why", "deleted", "retried", "opened"
-]
+SignalKind = Literal["rephrased", "human_reply", "shared", "escalated", "why", "deleted", "retried"]
 
 
 class Signals:

@@ -84,6 +84,7 @@ class Forgetting:
         db.conn.execute(
             "UPDATE inbox SET state = CASE state WHEN 'dead' THEN 'dead' ELSE 'done' END,"
             " payload = '{}', thread_key = '', user = '', channel = '', team = '', owner = NULL,"
+            " work_key = NULL,"
             " reply_channel = NULL, reply_ts = NULL, error = NULL WHERE user = ?",
             (person,),
         )
@@ -94,7 +95,7 @@ def _delete_turns(db: sqlite_utils.Database, person: str) -> int:
     for table in _OF_A_TURN:
         db.table(table).delete_where(mine, (person,))
     for table in ("reviews", "curated"):  # decided ones
-        channel = ", channel = NULL" if table == "reviews" else ""
+        channel = ", channel = ''" if table == "reviews" else ""
         db.conn.execute(f"UPDATE {table} SET turn_id = NULL{channel} WHERE {mine}", (person,))  # noqa: S608 - names of this module
     return int(db.conn.execute("DELETE FROM turns WHERE asker = ?", (person,)).rowcount)
 
