@@ -206,7 +206,9 @@ class Outbox:
             metadata = message.get("metadata") or {}
             payload = metadata.get("event_payload", {})
             if metadata.get("event_type") == METADATA and payload.get("event_id") == event_id:
-                found[payload.get("part", 0)] = message["ts"]
+                if payload.get("part", 0) in found:
+                    unmarked.append(message["ts"])  # a stream and the placeholder before it
+                found.setdefault(payload.get("part", 0), message["ts"])
             elif message.get("user") == self._bot_user and not metadata and message["ts"] > since:
                 unmarked.append(message["ts"])
         if thread_ts is None:

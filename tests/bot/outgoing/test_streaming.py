@@ -253,6 +253,18 @@ async def test_a_placeholder_that_could_not_be_deleted_goes_in_the_end(
     await desk.finish(reply, answer)
 
 
+async def test_a_placeholder_that_stayed_to_the_end_goes_when_the_job_is_done_again(
+    desk: Desk, answer: Answer
+) -> None:
+    desk.slack.fail("chat.delete", Fault("dropped"), Fault("dropped"))
+    reply = await desk.begin(has_status=False)
+    await asyncio.to_thread(reply.on_text, "Every employee ")
+    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
+    with pytest.raises(SlackUnreachableError):
+        await reply.show(answer_cards(answer))
+    await desk.finish(await desk.begin(), answer)
+
+
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "not written down"])
 async def test_a_restart_leaves_neither_placeholder_nor_stream_beside_the_answer(
     desk: Desk, answer: Answer, is_known: bool
