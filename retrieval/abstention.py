@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import SettingsError
 from retrieval.lexical import terms
+from retrieval.models.runs import base_of
 from retrieval.records import Hit
 
 JUDGED_HITS = 200
@@ -110,7 +111,7 @@ def load_judge(models_folder: Path, embedder: str) -> Judge:
     """
     judge = find_judge(models_folder)
     is_own = (models_folder / JUDGE_FILE).is_file()
-    if is_own and judge.embedder != embedder:
+    if is_own and judge.embedder != base_of(embedder):
         raise SettingsError(
             f"{models_folder / JUDGE_FILE} was calibrated for {judge.embedder}, but {embedder} is "
             "configured; run `whimbrel calibrate FOLDER` again or delete the file"

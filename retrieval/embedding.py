@@ -77,6 +77,12 @@ class Embedder:
         moved.id, moved.map = f"{base_of(self.id)}+{name}", by
         return moved
 
+    def unmoved(self) -> Self:
+        """The same model without any map."""
+        unmoved = copy.copy(self)
+        unmoved.id, unmoved.map = base_of(self.id), None
+        return unmoved
+
     def embed_passages(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from retrieval.records import Vectors
 FILE = "map.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LinearMap:
     """Two matrices of shape (dimension, dimension): for queries and for passages."""
 
@@ -27,6 +28,15 @@ class LinearMap:
     def of_passages(self, vectors: Vectors) -> Vectors:
         """Where the passages' vectors, one a row, are moved to; of length 1 again."""
         return _moved(vectors, self.passage)
+
+    def undone_of_passages(self, vectors: Vectors) -> Vectors:
+        """Where moved passages' vectors came from: length 1 lets the scale be found again."""
+        return _moved(vectors, self._inverse)
+
+    @cached_property
+    def _inverse(self) -> Vectors:
+        inverse: Vectors = np.linalg.inv(self.passage.astype(np.float64)).astype(np.float32)
+        return inverse
 
     def save(self, folder: Path) -> None:
         """Write the map into a folder."""

@@ -95,8 +95,9 @@ class Passage:
 class Hit:
     """A passage that search found.
 
-    `score` orders hits of one search. `dense` is the cosine and `lexical` the BM25 score, with
-    their 1-based ranks in their own legs; None where that leg did not return the passage.
+    `score` orders hits of one search. `dense` is the model's cosine, before any learned map, and
+    `lexical` the BM25 score, with their 1-based ranks in their own legs; None where that leg did
+    not return the passage.
     """
 
     passage: Passage

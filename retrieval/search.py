@@ -53,6 +53,7 @@ class Searcher:
         self.index = index
         self.embedder = embedder
         self._reranker = reranker
+        self._base = embedder if embedder.map is None else embedder.unmoved()
         sources = [passage.source for passage in index.passages]
         self._documents, self._document_of = np.unique(
             np.array([source.id for source in sources], dtype=str), return_inverse=True
@@ -105,7 +106,9 @@ class Searcher:
         return np.array(is_wanted, dtype=bool)[self._document_of]
 
     def _candidates(self, query: str, allowed: Allowed, depth: int) -> _Candidates:
-        vector = self.embedder.embed_query(query)
+        unmoved = self._base.embed_query(query)
+        map_ = self.embedder.map
+        vector = unmoved if map_ is None else map_.of_queries(unmoved)
         bm25 = np.where(allowed, self.index.lexical.scores(query), np.float32(0))
         rows = np.union1d(self._nearest(vector, allowed, depth), _best(bm25, depth))
         groups = self._language_of[rows]
@@ -123,6 +126,8 @@ class Searcher:
             competence=np.array(competence, dtype=np.float32)[groups],
             is_foreign=(self._languages != language)[groups],
         )
+        if map_ is not None:  # what judges cosines knows the model's own
+            cosines = map_.undone_of_passages(self.index.vectors[rows]) @ unmoved[0]
         return _Candidates(rows, cosines, standardised, bm25[rows], scores)
 
     def _nearest(self, vector: Vectors, allowed: Allowed, depth: int) -> Rows:

@@ -183,6 +183,11 @@ def roll_back(home: Path, kind: Kind, *, reason: str) -> Deployment:
     return _deploy(home, kind, usable[-1] if usable else BASE, "rollback", reason)
 
 
+def withdraw(home: Path, kind: Kind, *, reason: str) -> Deployment:
+    """Serve the base model again, whatever served before."""
+    return _deploy(home, kind, BASE, "rollback", reason)
+
+
 def retire(home: Path, run: Run, *, reason: str) -> None:
     """Let a run never serve again; if it serves now, what served before takes over."""
     text = json.dumps({"at": _now(), "reason": reason}, ensure_ascii=False)
@@ -203,6 +208,7 @@ def deployments(home: Path) -> list[Deployment]:
 
 def _deploy(home: Path, kind: Kind, after: str, how: How, reason: str) -> Deployment:
     before = served(home / kind)
+    (home / kind).mkdir(parents=True, exist_ok=True)
     change = Deployment(_now(), kind, how, before.name if before else BASE, after, reason)
     with (home / DEPLOYMENTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")

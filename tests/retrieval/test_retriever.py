@@ -73,6 +73,17 @@ def test_a_library_follows_the_embedder_of_the_index_both_ways(
     assert library.searcher().embedder.id == base.id
 
 
+def test_the_judge_sees_the_cosines_of_the_model_whatever_a_map_does(
+    settings: Settings, base: Embedder
+) -> None:
+    query = "When does the ferry leave?"
+    library = Library(settings, base)
+    before = {hit.passage.id: hit.dense for hit in library.searcher().search(query)}
+    publish(settings, learned(settings, base))
+    after = {hit.passage.id: hit.dense for hit in library.searcher().search(query)}
+    assert after == pytest.approx(before, abs=1e-3)
+
+
 def test_what_changes_later_is_embedded_by_the_run_and_the_rest_is_kept(
     settings: Settings, base: Embedder
 ) -> None:

@@ -18,6 +18,7 @@ class WordEmbedder(Embedder):
 
     def __init__(self, *, revision: str = "1", seed: int = 0, dimension: int = 64) -> None:
         self.id, self.revision, self.dimension = "words", revision, dimension
+        self.map = None
         self.max_tokens = 512
         self.texts: list[str] = []
         self._seed = seed

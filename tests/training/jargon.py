@@ -1,0 +1,63 @@
+"""A company with words of its own, which its people's questions do not use, and a log of them."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+from retrieval.embedding import Embedder
+from retrieval.examples import Example, Snippet, content_id, write_examples
+from retrieval.index import load_index
+from retrieval.indexing import update_index
+from retrieval.records import Passage
+from retrieval.settings import Settings
+
+WORDS = {
+    "zorbel": "printer",
+    "quintle": "coffee machine",
+    "marfin": "bicycle",
+    "drovic": "projector",
+    "yelpan": "fire extinguisher",
+    "tascot": "meeting table",
+    "wurlen": "air conditioner",
+    "fipsow": "whiteboard",
+}
+PLACES = ("library", "harbour", "attic", "workshop", "kitchen", "garden", "archive", "garage")
+ASKED = (
+    "Who looks after the {thing} in the {place}?",
+    "The {thing} in the {place} is broken, whom do I call?",
+    "Is there a {thing} in the {place}?",
+    "When was the {place}'s {thing} last checked?",
+)
+
+
+def build(home: Path, embedder: Embedder) -> Settings:
+    """Index one short document for each thing in each place."""
+    settings = Settings(home=home / "home", embedder="all-minilm-l6-v2", generator="none")
+    docs = home / "docs"
+    docs.mkdir()
+    for word, place in product(WORDS, PLACES):
+        text = f"The {word} of the {place} belongs to team {content_id(word, place)[:4]}."
+        (docs / f"{word}-{place}.txt").write_text(text)
+    update_index((docs,), settings, embedder)
+    return settings
+
+
+def write_dataset(folder: Path, settings: Settings, embedder: Embedder) -> Path:
+    """People's questions with the passages that helped; a quarter is held out."""
+    folder.mkdir()
+    passages = load_index(settings.index_folder, embedder).passages
+    examples = [example(*each) for each in product(range(len(ASKED)), passages)]
+    held_out = examples[::4]
+    write_examples(folder, "held-out", held_out)
+    write_examples(folder, "dev", [])
+    write_examples(folder, "train", [each for each in examples if each not in held_out])
+    return folder
+
+
+def example(asked: int, passage: Passage) -> Example:
+    word, place = Path(passage.source.id).stem.split("-")
+    question = ASKED[asked].format(thing=WORDS[word], place=place)
+    snippet = Snippet(passage.source.id, passage.content_hash, passage.source.title, passage.text)
+    id_ = content_id(question)
+    return Example(id_, "pair", question, "en", (snippet,), source="votes", day="2026-01-02")

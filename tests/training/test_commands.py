@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from retrieval.embedding import Embedder
+from retrieval.settings import Settings
+from tests.training import jargon
+from training.commands import models, publish, train
+
+
+@pytest.fixture(scope="module")
+def model() -> Embedder:
+    return Embedder.load(Settings(embedder="all-minilm-l6-v2"))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, model: Embedder, monkeypatch: pytest.MonkeyPatch) -> Path:
+    settings = jargon.build(tmp_path, model)
+    monkeypatch.setenv("WHIMBREL_HOME", str(settings.home))
+    monkeypatch.setenv("WHIMBREL_EMBEDDER", settings.embedder)
+    return jargon.write_dataset(tmp_path / "dataset", settings, model)
+
+
+def said(*arguments: str) -> str:
+    command = {"train": train, "publish": publish, "models": models}[arguments[0]]
+    result = CliRunner().invoke(command, arguments[1:], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_a_map_is_trained_published_listed_and_taken_back(dataset: Path) -> None:
+    trained = said("train", "map", str(dataset))
+    assert "Passed: better on held-out questions" in trained
+    run = trained.rsplit("whimbrel publish ", 1)[1].strip()
+    assert run in said("publish", run, "--reason", "the gate passed it")
+    assert f"* retriever {run}" in said("models")
+    said("publish", "base")
+    listed = said("models")
+    assert f"  retriever {run}" in listed
+    assert f"base -> {run}: the gate passed it" in listed
+    assert "as configured" in listed

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from retrieval.embedding import Embedder
+from retrieval.errors import DataError
+from retrieval.examples import read_examples, write_examples
+from retrieval.library import Library
+from retrieval.models.runs import folder_of, serving
+from retrieval.settings import Settings
+from tests.training import jargon
+from training.learned_map import Learned, learn_map, publish_retriever
+from training.lessons import lessons
+from training.linear_map import MapConfig
+
+
+@pytest.fixture(scope="module")
+def model() -> Embedder:
+    return Embedder.load(Settings(embedder="all-minilm-l6-v2"))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Settings:
+    return jargon.build(tmp_path_factory.mktemp("jargon"), model)
+
+
+@pytest.fixture(scope="module")
+def dataset(settings: Settings, model: Embedder) -> Path:
+    return jargon.write_dataset(settings.home.parent / "dataset", settings, model)
+
+
+@pytest.fixture(scope="module")
+def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+    return learn_map(dataset, settings, model, config=MapConfig(learning_rate=3e-3), seed=1)
+
+
+def test_a_map_learned_from_votes_passes_the_gate_on_questions_held_out(learned: Learned) -> None:
+    assert learned.decision.is_passed
+    assert learned.decision.comparison.gain > 0.05
+
+
+def test_a_run_holds_its_curve_and_what_the_gate_said(learned: Learned, settings: Settings) -> None:
+    folder = folder_of(settings.runs_folder, learned.run)
+    names = {path.name for path in folder.iterdir()}
+    assert {"map.safetensors", "curve.png", "gate.md", "gate.png"} <= names
+    assert json.loads((folder / "gate.json").read_text())["is_passed"]
+
+
+def test_the_same_seed_makes_the_same_run(
+    learned: Learned, settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    config = MapConfig(learning_rate=3e-3)
+    again = learn_map(dataset, settings, model, config=config, seed=1)
+    assert again.run.files["map.safetensors"] == learned.run.files["map.safetensors"]
+
+
+def test_a_candidate_serves_nobody_until_it_is_published_and_can_be_withdrawn(
+    learned: Learned, settings: Settings, model: Embedder
+) -> None:
+    library = Library(settings, model)
+    question = "Who looks after the printer in the attic?"
+    before = library.searcher().search(question)
+    publish_retriever(settings, library.following(), learned.run, reason="passed")
+    after = library.searcher().search(question)
+    assert Path(after[0].passage.source.id).stem == "zorbel-attic"
+    assert serving(settings.runs_folder, "retriever") == learned.run
+    publish_retriever(settings, library.following(), None, reason="people say so")
+    again = library.searcher().search(question)
+    assert [hit.passage for hit in again] == [hit.passage for hit in before]
+    assert library.embedder.id == model.id
+
+
+def test_random_labels_are_stopped_by_the_gate(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    train = read_examples(dataset, "train")
+    passages = [each.passages for each in train]
+    shuffled = [
+        type(each)(**{name: getattr(each, name) for name in each.__slots__} | {"passages": other})
+        for each, other in zip(train, passages[len(passages) // 2 :] + passages, strict=False)
+    ]
+    write_examples(tmp_path, "train", shuffled)
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
+    config = MapConfig(learning_rate=3e-3)
+    assert not learn_map(tmp_path, settings, model, config=config).decision.is_passed
+
+
+def test_too_few_questions_say_how_many_are_missing(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    write_examples(tmp_path, "train", read_examples(dataset, "train")[:30])
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
+    with pytest.raises(DataError, match="70 more"):
+        learn_map(tmp_path, settings, model)
+
+
+def test_what_the_index_no_longer_holds_teaches_nothing(dataset: Path) -> None:
+    assert lessons(read_examples(dataset, "train"), []) == []

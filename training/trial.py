@@ -1,0 +1,58 @@
+"""Tries a retriever on lessons: what it finds, how fast, and whether it knows when to be silent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from retrieval.abstention import JUDGED_HITS, Judge
+from retrieval.competence import competences
+from retrieval.dense import DenseIndex
+from retrieval.embedding import Embedder
+from retrieval.evaluation.metrics import ndcg
+from retrieval.index import Index
+from retrieval.records import Vectors
+from retrieval.search import Searcher
+from training.gate import Outcome, Set
+from training.lessons import Lesson
+
+
+def searcher_with(index: Index, embedder: Embedder, vectors: Vectors) -> Searcher:
+    """A searcher of the same passages with another embedder's vectors, published nowhere."""
+    known = competences(index.passages, vectors, embedder)
+    dense = DenseIndex.build(vectors)
+    manifest = replace(index.manifest, competences=known)
+    return Searcher(replace(index, manifest=manifest, vectors=vectors, dense=dense), embedder)
+
+
+def try_retriever(
+    searcher: Searcher,
+    judge: Judge,
+    lessons: Sequence[Lesson],
+    *,
+    set_: Set = "held-out",
+) -> list[Outcome]:
+    """What search and judge make of each lesson's question.
+
+    The quality is nDCG@10 of the fused search; of a question that has no answer, 1 for silence.
+    """
+    return [_outcome(searcher, judge, lesson, set_) for lesson in lessons]
+
+
+def _outcome(searcher: Searcher, judge: Judge, lesson: Lesson, set_: Set) -> Outcome:
+    started = time.perf_counter()
+    hits = searcher.search(lesson.question, k=JUDGED_HITS)
+    seconds = time.perf_counter() - started
+    is_silent = judge.confidence(lesson.question, hits) < judge.threshold
+    wanted = {searcher.index.passages[row].id: 1 for row in lesson.rows}
+    found = ndcg([hit.passage.id for hit in hits], wanted)
+    return Outcome(
+        id=f"{set_}: {lesson.question}",
+        language=lesson.language,
+        quality=found if lesson.rows else float(is_silent),
+        set=set_,
+        is_answerable=bool(lesson.rows),
+        abstained=is_silent,
+        seconds=seconds,
+    )
