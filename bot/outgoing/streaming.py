@@ -258,9 +258,13 @@ class LiveText:
 
     async def _leave(self, part: int, message: Message) -> None:
         """End the stream of a page that gets no more words."""
-        message.is_live = False
         place = self._place
-        await self._outbox.end_stream(place.channel, message.ts, event_id=place.event_id, part=part)
+        is_ended = await self._outbox.end_stream(
+            place.channel, message.ts, event_id=place.event_id, part=part
+        )
+        message.is_live = False
+        if not is_ended:
+            message.shown = ""  # to be edited: it ended by itself, without its mark
 
 
 def _page_card(page: str) -> Card:
