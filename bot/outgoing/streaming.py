@@ -178,7 +178,7 @@ class LiveText:
         elif message.is_live:
             await self._append(message, page)
         else:
-            await self._edit(message, page)
+            await self._edit(part, message, page)
 
     async def _open(self, part: int, page: str) -> None:
         self._streams = self._streams and self._outbox.starts.take()
@@ -251,9 +251,12 @@ class LiveText:
                 self._on_stopped()
             logger.info("stream broke event=%s: %s", self._place.event_id, error)
 
-    async def _edit(self, message: Message, page: str) -> None:
+    async def _edit(self, part: int, message: Message, page: str) -> None:
         if self._outbox.edits.has_room():
-            is_there = await self._outbox.edit(self._place.channel, message.ts, _page_card(page))
+            place = self._place
+            is_there = await self._outbox.edit(
+                place.channel, message.ts, _page_card(page), event_id=place.event_id, part=part
+            )
             message.shown = page if is_there else ""
 
     async def _leave(self, part: int, message: Message) -> None:

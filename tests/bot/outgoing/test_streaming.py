@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -28,6 +29,15 @@ from tests.fakes import SentenceAnswerer
 from tests.slack_server import BOT_TOKEN, Fault, SlackServer
 
 LONG = "\n\n".join(f"Paragraph {n} of the answer. " + "More words. " * 40 for n in range(40))
+METHODS = (
+    "chat.postMessage",
+    "chat.update",
+    "chat.delete",
+    "chat.startStream",
+    "chat.appendStream",
+    "chat.stopStream",
+    "conversations.replies",
+)
 FAULTS = [Fault("throttled"), Fault("broken"), Fault("dropped"), Fault("dropped_after")]
 
 
@@ -319,3 +329,23 @@ async def test_after_four_minutes_a_stream_is_left_before_slack_ends_it(desk: De
     assert len(desk.slack.called("chat.stopStream")) == 1
     assert desk.slack.called("chat.appendStream") == []
     assert "thirty days" in desk.slack.posted("C1")[0]["blocks"][0]["text"]
+
+
+@pytest.mark.parametrize("has_status", [True, False], ids=["status", "placeholder"])
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_befalls_the_calls_one_whole_answer_stands(
+    desk: Desk, answer: Answer, seed: int, has_status: bool
+) -> None:
+    chance = random.Random(seed)
+    for method in METHODS:
+        desk.slack.fail(method, *chance.choices(FAULTS, k=chance.randrange(4)))
+    long = replace(answer, text=LONG[:9_000])
+    while True:
+        try:
+            reply = await desk.begin(has_status=has_status)
+            for start in range(0, 9_000, 1_500):
+                await asyncio.to_thread(reply.on_text, LONG[start : start + 1_500])
+            await desk.finish(reply, long)
+        except SlackUnreachableError:
+            continue  # the job is done again, as long as faults last
+        return
