@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 from queue import SimpleQueue
 
@@ -13,6 +14,7 @@ import torch
 
 from retrieval.errors import GeneratorError
 from retrieval.generation.decoder import Decoder
+from retrieval.generation.readers import Readers
 from retrieval.generation.row_cache import RowCache, stack
 from retrieval.generation.writing import Token
 
@@ -44,8 +46,10 @@ class Batcher:
         *,
         stop_ids: frozenset[int],
         max_rows: int = 16,
+        readers: int = 1,
     ) -> None:
         self._decoder = decoder
+        self._readers = Readers(readers)
         self._stop_ids = stop_ids
         self._max_rows = max_rows
         self._waiting: deque[Request] = deque()
@@ -71,12 +75,13 @@ class Batcher:
             self._is_closed = True
             self._changed.notify()
         self._thread.join()
+        self._readers.close()
 
     @torch.inference_mode()
     def _run(self) -> None:
         while self._has_work():
-            if request := self._next():
-                self._admit(request)
+            if requests := self._next():
+                self._admit(requests)
             if self._running:
                 self._step()
         closed = GeneratorError("the generator was closed before it was done")
@@ -89,22 +94,24 @@ class Batcher:
             self._changed.wait_for(lambda: self._waiting or self._running or self._is_closed)
             return not self._is_closed
 
-    def _next(self) -> Request | None:
-        """The request to admit before the next step: one at a time, so that no text waits long."""
+    def _next(self) -> list[Request]:
+        """The requests to admit before the next step: few at a time, so that no text waits long."""
         with self._changed:
-            has_room = self._waiting and len(self._running) < self._max_rows
-            return self._waiting.popleft() if has_room else None
+            room = min(self._readers.count, self._max_rows - len(self._running))
+            taken = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        return [request for request in taken if not request.is_cancelled]
 
-    def _admit(self, request: Request) -> None:
-        """Read the prompt, deliver the first token and let the text join the others."""
-        if request.is_cancelled:
-            return
-        try:
-            row, logits = self._read(request.prompt)
-            self._running.append(request)
-            self._settle([*self._rows(), (row, 0)], self._deliver(self._running[-1:], logits))
-        except Exception as error:  # whatever a model raises belongs to its caller
-            self._drop([request], error)
+    def _admit(self, requests: Sequence[Request]) -> None:
+        """Read the prompts, deliver the first tokens and let the texts join the others."""
+        readings = self._readers.read([partial(self._read, each.prompt) for each in requests])
+        for request, reading in zip(requests, readings, strict=True):
+            try:
+                row, logits = reading.result()
+                self._last = (request.prompt, row)
+                self._running.append(request)
+                self._settle([*self._rows(), (row, 0)], self._deliver(self._running[-1:], logits))
+            except Exception as error:  # whatever a model raises belongs to its caller
+                self._drop([request], error)
 
     def _step(self) -> None:
         """One more token for every text."""
@@ -117,12 +124,11 @@ class Batcher:
         except Exception as error:  # whatever a model raises belongs to its callers
             self._drop(self._running, error)
 
+    @torch.inference_mode()
     def _read(self, prompt: Sequence[int]) -> tuple[RowCache, torch.Tensor]:
         """The prompt's cache and the scores of what comes next."""
         cache = self._beginning(prompt)
-        logits = self._decoder(torch.tensor([prompt[cache.lengths[0] :]]), cache)
-        self._last = (prompt, cache)
-        return cache, logits
+        return cache, self._decoder(torch.tensor([prompt[cache.lengths[0] :]]), cache)
 
     def _beginning(self, prompt: Sequence[int]) -> RowCache:
         """What the previous prompt has in common with this one, most often the instructions."""

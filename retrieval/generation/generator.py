@@ -265,7 +265,8 @@ def make_batcher(model: PreTrainedModel, device: Device, stop_ids: frozenset[int
 
     is_for_bytes = device.name == "cpu" and int8_linear.is_supported() and fits(model.config)
     decoder = (Int8Decoder if is_for_bytes else ModelDecoder)(model, device.dtype)
-    return Batcher(decoder, stop_ids=stop_ids)
+    readers = device.threads if device.name == "cpu" else 1
+    return Batcher(decoder, stop_ids=stop_ids, readers=readers)
 
 
 def stopping_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
