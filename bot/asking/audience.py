@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.incoming.payloads import Question
-from bot.outgoing.reaching import reached, reason
+from bot.outgoing.reaching import SlackUnreachableError, reached, reason
 from bot.settings import SlackSettings
 from retrieval.records import PUBLIC
 
@@ -21,6 +22,9 @@ REMEMBERED_S = 300.0
 
 _PLACE = "in:"
 
+_TYPES = {"channel": False, "group": True, "im": True, "mpim": True}
+"""What Slack's kinds of conversations say of privacy; mentions come without one."""
+
 
 def place(channel: str) -> str:
     """The label of what was said in a conversation and is for those who are in it."""
@@ -30,6 +34,13 @@ def place(channel: str) -> str:
 def of_documents(audience: frozenset[str]) -> frozenset[str]:
     """The labels that documents can have."""
     return frozenset(label for label in audience if not label.startswith(_PLACE))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    is_private: bool
+    is_shared: bool
+    until: float
 
 
 class Audiences:
@@ -45,18 +56,35 @@ class Audiences:
         self._settings = settings
         self._client = client
         self._clock = clock
-        self._private: dict[str, tuple[bool, float]] = {}
+        self._known: dict[str, _Facts] = {}
 
     async def of(self, question: Question, *, channel: str, user: str) -> frozenset[str]:
-        """The labels that everyone who can read the reply may read."""
+        """The labels that everyone who can read the reply may read.
+
+        Raises:
+            SlackUnreachableError: If Slack must be asked and does not answer now.
+        """
         if question.is_shared:
             return frozenset({PUBLIC})
         if question.response_url is not None or question.channel_type == "im":
             return frozenset({PUBLIC, *self._settings.user_audiences.get(user, ())})
         granted = self._settings.channel_audiences.get(channel, ())
-        if granted and await self._is_private(channel):
+        facts = await self._look_up(channel) if granted else None
+        if facts and facts.is_private and not facts.is_shared:
             return frozenset({PUBLIC, *granted})
         return frozenset({PUBLIC})
+
+    async def is_private(self, question: Question, *, channel: str) -> bool:
+        """Whether not everybody can read along; True where Slack does not say."""
+        if question.response_url is not None or channel.startswith("D"):
+            return True
+        if question.channel_type in _TYPES:
+            return _TYPES[question.channel_type]
+        try:
+            facts = await self._look_up(channel)
+        except SlackUnreachableError:
+            return True
+        return facts is None or facts.is_private
 
     async def place(self, channel: str) -> str | None:
         """The label of a conversation whose words are not for everybody; None for a public one.
@@ -73,16 +101,20 @@ class Audiences:
             return place(channel)
         return place(channel) if info.get("is_private") or info.get("is_mpim") else None
 
-    async def _is_private(self, channel: str) -> bool:
-        is_private, until = self._private.get(channel, (False, 0.0))
-        if self._clock() < until:
-            return is_private
+    async def _look_up(self, channel: str) -> _Facts | None:
+        """What Slack says of a channel; None where it does not say."""
+        known = self._known.get(channel)
+        if known and self._clock() < known.until:
+            return known
         try:
-            info = (await self._client.conversations_info(channel=channel))["channel"]
+            info = (await reached(self._client.conversations_info(channel=channel)))["channel"]
         except SlackApiError as error:
-            logger.warning("channel=%s taken for public: %s", channel, reason(error))
-            return False
-        shared = info.get("is_ext_shared") or info.get("is_pending_ext_shared")
-        is_private = bool(info.get("is_private")) and not shared
-        self._private[channel] = (is_private, self._clock() + REMEMBERED_S)
-        return is_private
+            logger.warning("channel=%s cannot be looked up: %s", channel, reason(error))
+            return None
+        facts = _Facts(
+            is_private=bool(info.get("is_private") or info.get("is_mpim")),
+            is_shared=bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared")),
+            until=self._clock() + REMEMBERED_S,
+        )
+        self._known[channel] = facts
+        return facts

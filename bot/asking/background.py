@@ -16,9 +16,13 @@ from retrieval.records import Message
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """`history` ends with the attached files, as if they had been pasted before the question."""
+    """`history` ends with the attached files, as if they had been pasted before the question.
+
+    `is_private` unless everybody can read along.
+    """
 
     audience: frozenset[str]
+    is_private: bool
     history: tuple[Message, ...]
     attached: Attached
 
@@ -56,4 +60,5 @@ class Backgrounds:
                 job.channel, question.thread_ts, before=question.ts
             )
         attached = await self._attachments.read(question.files)
-        return Background(audience, (*said, *attached.history()), attached)
+        is_private = await self._audiences.is_private(question, channel=job.channel)
+        return Background(audience, is_private, (*said, *attached.history()), attached)

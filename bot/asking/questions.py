@@ -168,7 +168,7 @@ class QuestionHandler:
             cards = answer_cards(answer, frame)
             cards = background.attached.noted(cards, answer, asked.strings)
             messages = await reply.show(cards)
-            turn = self._turn(job, question, answer, background.audience, messages)
+            turn = self._turn(job, question, answer, background, messages)
             await self._inbox.database.run(self._finish, job, question, turn)
         logger.info(
             "answered turn=%s kind=%s confidence=%.2f seconds=%.1f",
@@ -213,7 +213,7 @@ class QuestionHandler:
         job: Job,
         question: Question,
         answer: Answer,
-        audience: frozenset[str],
+        background: Background,
         messages: tuple[str, ...],
     ) -> Turn:
         return Turn(
@@ -223,9 +223,10 @@ class QuestionHandler:
             channel=job.channel,
             thread_ts=question.thread_ts,
             asker=job.user,
-            audience=audience,
+            audience=background.audience,
             messages=messages,
             created=utc(self._clock()),
+            is_private=background.is_private,
         )
 
     def _finish(self, job: Job, question: Question, turn: Turn) -> None:

@@ -81,6 +81,8 @@ def _refusal(
     if turn.is_private and not policy.with_direct_messages:
         return "private_conversation"
     is_opted_in = turn.channel in policy.channels
+    if turn.in_private_channel and not (turn.is_private or is_opted_in):
+        return "private_conversation"
     is_public = turn.audience <= {PUBLIC} and all(
         passage.content_hash in public
         for passage in turn.passages

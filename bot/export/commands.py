@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     "channels",
     multiple=True,
     metavar="ID",
-    help="Also learn from this channel's answers made from restricted documents: their words may "
-    "then show in answers elsewhere. May be repeated.",
+    help="Also learn from this channel if it is private, and from its answers made from restricted "
+    "documents: their words may then show in answers elsewhere. May be repeated.",
 )
 @click.option("--direct-messages", is_flag=True, help="Also learn from what was said in private.")
 @click.option(

@@ -21,8 +21,8 @@ from bot.export.records import (
 from bot.store.database import Database
 from retrieval.examples import Snippet
 
-PRIVATE_CHANNELS = ("D", "G")
-"""How the ids of direct messages and of groups begin."""
+DIRECT = "D"
+"""How the ids of direct messages begin."""
 
 Row = dict[str, Any]
 
@@ -96,6 +96,7 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
             created=row["created"],
             earlier_askers=frozenset(thread - {row["asker"]}) if joined else frozenset(),
             is_private=given is None and _is_private(row, public),
+            in_private_channel=given is None and row["is_private"] != 0,  # unknown counts as one
             is_imported=given is not None,
             given_split=None if given is None else given["split"],
         )
@@ -104,7 +105,7 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
 
 
 def _is_private(row: Row, public: set[str]) -> bool:
-    return row["id"] not in public or str(row["channel"]).startswith(PRIVATE_CHANNELS)
+    return row["id"] not in public or str(row["channel"]).startswith(DIRECT)
 
 
 def _shown(hits: Iterable[Row], citations: Iterable[Row]) -> tuple[Shown, ...]:

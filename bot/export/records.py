@@ -35,7 +35,7 @@ ReasonCode = Literal[
 
 REASONS: Mapping[ReasonCode, str] = {
     "no_consent": "the person has not agreed that what they say is learned from",
-    "private_conversation": "said in a direct message, or shown to nobody but the asker",
+    "private_conversation": "said in private: to the bot alone, or not where all can read",
     "restricted_audience": "made from documents that not everybody may see",
     "personal_data": "something that looks personal was left after scrubbing",
     "secret": "a passage holds what looks like a key or a token",
@@ -82,7 +82,9 @@ class LoggedTurn:
     """One question and its answer. `question` stands by itself; `created` is ISO 8601 in UTC.
 
     `earlier_askers` are people whose questions in the thread are part of it. `given_split` is what
-    the giver of an imported turn said of it: `test` is never trained on.
+    the giver of an imported turn said of it: `test` is never trained on. It `is_private` if it was
+    said to the bot alone or shown to nobody else, and `in_private_channel` unless it is known that
+    everybody could read along.
     """
 
     id: str
@@ -97,6 +99,7 @@ class LoggedTurn:
     created: str
     earlier_askers: frozenset[str] = frozenset()
     is_private: bool = False
+    in_private_channel: bool = False
     is_imported: bool = False
     given_split: Literal["train", "test"] | None = None
 

@@ -23,14 +23,15 @@ class Cards:
         `messages` are those in the channel where it was asked.
         """
         row = self._database.connection.conn.execute(
-            "SELECT cards.answer, event_id, team, channel, thread_ts, asker, audience, created"
+            "SELECT cards.answer, event_id, team, channel, thread_ts, asker, audience, created,"
+            " is_private"
             " FROM turns JOIN cards ON cards.turn_id = turns.id"
             " WHERE turns.id = ? AND deleted IS NULL",
             (turn_id,),
         ).fetchone()
         if row is None:
             return None
-        answer, event_id, team, channel, thread_ts, asker, audience, created = row
+        answer, event_id, team, channel, thread_ts, asker, audience, created, is_private = row
         return Turn(
             answer=ANSWERS.validate_json(answer),
             event_id=event_id,
@@ -41,6 +42,7 @@ class Cards:
             audience=frozenset(json.loads(audience)),
             messages=tuple(ts for where, ts in self.messages(turn_id) if where == channel),
             created=created,
+            is_private=is_private != 0,
         )
 
     def is_logged(self, turn_id: str) -> bool:

@@ -379,3 +379,9 @@ def m008_admin(db: sqlite_utils.Database) -> None:
     db.table("rollbacks").create(
         {"event_id": str, "at": str, "before": str, "after": str}, pk="event_id"
     )
+
+
+@migrations()
+def m010_privacy(db: sqlite_utils.Database) -> None:
+    """Whether a turn was in a private conversation; of earlier turns nobody knows."""
+    db.table("turns").add_column("is_private", int)

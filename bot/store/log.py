@@ -32,7 +32,7 @@ class Turn:
     """One question and its answer, with where and for whom it was said.
 
     `messages` are the timestamps of the messages that show the answer; none for an ephemeral one.
-    `created` is ISO 8601 in UTC.
+    `created` is ISO 8601 in UTC. It `is_private` unless everybody could have read along.
     """
 
     answer: Answer
@@ -44,6 +44,7 @@ class Turn:
     audience: frozenset[str]
     messages: tuple[str, ...]
     created: str
+    is_private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def _turn_row(turn: Turn) -> dict[str, object]:
         "timings": json.dumps(dict(answer.timings)),
         "reply_ts": next(iter(turn.messages), None),
         "created": turn.created,
+        "is_private": int(turn.is_private),
     }
 
 

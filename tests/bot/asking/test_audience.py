@@ -51,10 +51,37 @@ async def test_a_channel_nobody_can_look_up_counts_as_public(house: House) -> No
     assert await audience_of(house, event(mention(QUESTION, ts="1.0"), "Ev1")) == PUBLIC
 
 
-async def test_a_channel_without_grants_is_not_even_looked_up(house: House) -> None:
-    asked = event(mention(QUESTION, ts="1.0", channel="C2"), "Ev1")
-    assert await audience_of(house, asked) == PUBLIC
+async def is_private(house: House, payload: dict[str, object]) -> bool:
+    bot, _ = await start(house)
+    await house.slack.deliver(payload)
+    await settled(bot)
+    (row,) = bot.inbox.database.connection.query("SELECT is_private FROM turns")
+    return bool(row["is_private"])
+
+
+async def test_the_log_says_that_a_channel_is_public(house: House) -> None:
+    assert not await is_private(house, event(mention(QUESTION, ts="1.0"), "Ev1"))
+
+
+async def test_the_log_says_that_a_channel_is_private(house: House) -> None:
+    house.slack.channels["C1"]["is_private"] = True
+    assert await is_private(house, event(mention(QUESTION, ts="1.0"), "Ev1"))
+
+
+async def test_what_is_said_to_the_bot_alone_is_private(house: House) -> None:
+    assert await is_private(house, event(direct_message(QUESTION, ts="1.0"), "Ev1"))
     assert house.slack.called("conversations.info") == []
+
+
+async def test_an_event_that_tells_the_kind_of_channel_is_enough(house: House) -> None:
+    said = {**mention(QUESTION, ts="1.0", channel="C2"), "type": "message"}
+    assert not await is_private(house, event(said | {"channel_type": "channel"}, "Ev1"))
+    assert house.slack.called("conversations.info") == []
+
+
+async def test_the_log_takes_a_channel_nobody_can_look_up_for_private(house: House) -> None:
+    house.slack.scopes = {"chat:write"}
+    assert await is_private(house, event(mention(QUESTION, ts="1.0"), "Ev1"))
 
 
 async def test_a_channel_is_looked_up_once(house: House) -> None:

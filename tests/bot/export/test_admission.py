@@ -54,6 +54,13 @@ def test_private_conversations_are_left_out_unless_asked_for() -> None:
     assert admitted(log_of(one), Policy(with_direct_messages=True)).turns
 
 
+def test_private_channels_are_left_out_unless_they_are_opted_in() -> None:
+    one = turn(in_private_channel=True)
+    assert reason(one) == "private_conversation"
+    assert not admitted(log_of(one), Policy(with_direct_messages=True)).turns
+    assert admitted(log_of(one), Policy(channels=frozenset({"C0TEAM"}))).turns
+
+
 def test_restricted_documents_are_left_out_unless_the_channel_is_opted_in() -> None:
     one = turn(audience=frozenset({"public", "hr"}))
     assert reason(one) == "restricted_audience"

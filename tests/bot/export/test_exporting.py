@@ -111,7 +111,7 @@ def said(settings: Settings, database: Database, question: str) -> None:
         hits=tuple(hits),
     )  # fmt: skip
     public = frozenset({"public"})
-    turn = Turn(answer, "Ev1", "T1", "C1", None, "U1", public, ("1.5",), NOON)
+    turn = Turn(answer, "Ev1", "T1", "C1", None, "U1", public, ("1.5",), NOON, is_private=False)
     log = ConversationLog(database)
     log.add(turn)
     log.vote(Vote("t1", "U3", 1, "button", "Ev2", NOON))

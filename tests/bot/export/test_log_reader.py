@@ -18,6 +18,7 @@ def said(
 ) -> Turn:
     answer = answer or SentenceAnswerer().answer(question)
     values: dict[str, Any] = {"channel": "C1", "asker": "U1", "messages": (f"{n}.5",)}
+    values["is_private"] = False
     return Turn(
         answer=answer,
         event_id=f"Ev{n}",
@@ -36,7 +37,7 @@ def test_a_turn_is_read_with_what_it_cited(database: Database) -> None:
     assert turn.id == one.answer.id
     assert [(shown.number, shown.support) for shown in turn.passages] == [(1, 1.0), (0, 0), (0, 0)]
     assert turn.cited[0].content_hash == one.answer.hits[0].passage.content_hash
-    assert (turn.is_private, turn.is_imported) == (False, False)
+    assert (turn.is_private, turn.in_private_channel, turn.is_imported) == (False, False, False)
 
 
 def test_direct_messages_and_answers_that_only_the_asker_saw_are_private(
@@ -46,6 +47,15 @@ def test_direct_messages_and_answers_that_only_the_asker_saw_are_private(
     log.add(said(n=1, channel="D1"))
     log.add(said(n=2, messages=()))
     assert [turn.is_private for turn in read_log(database).turns] == [True, True]
+
+
+def test_a_channel_that_is_not_known_to_be_public_is_private(database: Database) -> None:
+    log, unknown = ConversationLog(database), said(n=2)
+    log.add(said(n=1, is_private=True))
+    log.add(unknown)
+    database.connection.table("turns").update(unknown.answer.id, {"is_private": None})
+    turns = read_log(database).turns
+    assert [(turn.is_private, turn.in_private_channel) for turn in turns] == [(False, True)] * 2
 
 
 def test_deleted_answers_and_forgotten_words_are_not_read(database: Database) -> None:
