@@ -78,10 +78,16 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
         shown[hit["turn_id"]].append(hit)
     public = {row["turn_id"] for row in _rows(database, "SELECT DISTINCT turn_id FROM replies")}
     askers: dict[tuple[str, str], set[str]] = defaultdict(set)
-    asked = "SELECT * FROM turns WHERE question <> '' AND deleted IS NULL ORDER BY created, id"
-    for row in _rows(database, asked):
-        thread = askers[row["channel"], row["thread_ts"]]
+    with_gaps: set[tuple[str, str]] = set()
+    for row in _rows(database, "SELECT * FROM turns ORDER BY created, id"):
+        place = row["channel"], row["thread_ts"]
+        thread = askers[place]
         joined = bool(row["query"]) and row["query"] != row["question"]
+        if not row["question"] or row["deleted"] is not None:
+            with_gaps.add(place)
+            continue
+        if joined and place in with_gaps:
+            continue  # what was deleted may live on in what it was joined to
         given = imports.get(row["id"])
         yield LoggedTurn(
             id=row["id"],

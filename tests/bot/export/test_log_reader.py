@@ -77,6 +77,16 @@ def test_a_follow_up_is_read_with_those_who_asked_before(database: Database) -> 
     assert turn.earlier_askers == {"U1"}
 
 
+def test_a_follow_up_to_what_was_deleted_is_not_read(database: Database) -> None:
+    log, first = ConversationLog(database), said(n=1)
+    follow_up = replace(SentenceAnswerer().answer("And interns?"), query="Leave? And interns?")
+    log.add(first)
+    log.add(said(n=2, answer=follow_up))
+    log.add(said("What about sick pay?", n=3))
+    log.redact(first.answer.id)
+    assert [turn.question for turn in read_log(database).turns] == ["What about sick pay?"]
+
+
 def test_votes_experts_and_consent_are_read(database: Database) -> None:
     log, one = ConversationLog(database), said()
     log.add(one)
