@@ -34,7 +34,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What was asked in the `days` before `until`, oldest first, without what was deleted.
+    """What was asked here in the `days` before `until`, oldest first, without what was deleted.
 
     Questions `given_up` ended in an error, so they are no turns.
     """
@@ -58,7 +58,9 @@ def _read_asked(database: Database, since: datetime) -> list[Asked]:
         " (SELECT count(*) FROM votes WHERE turn_id = turns.id AND value > 0) AS ups,"
         " (SELECT count(*) FROM votes WHERE turn_id = turns.id AND value < 0) AS downs"
         " FROM turns LEFT JOIN inbox USING (event_id)"
-        " WHERE turns.created >= ? AND turns.deleted IS NULL ORDER BY turns.created, turns.rowid",
+        " WHERE turns.created >= ? AND turns.deleted IS NULL"
+        " AND turns.id NOT IN (SELECT turn_id FROM imports)"
+        " ORDER BY turns.created, turns.rowid",
         (since.isoformat(timespec="seconds"),),
     )
     numbers: dict[str, int] = {}

@@ -62,9 +62,9 @@ class Turns:
         return next(found, None)
 
     def rated_down(self, *, since: str, limit: int) -> list[LoggedTurn]:
-        """Turns since then, latest first, that somebody finds bad and that nothing has fixed."""
+        """Turns of ours since then, latest first, found bad by somebody and fixed by nothing."""
         where = (
-            "WHERE created >= ? AND deleted IS NULL"
+            "WHERE created >= ? AND deleted IS NULL AND id NOT IN (SELECT turn_id FROM imports)"
             " AND id IN (SELECT turn_id FROM votes WHERE value < 0)"
             " AND id NOT IN (SELECT turn_id FROM fixes) ORDER BY rowid DESC LIMIT ?"
         )
