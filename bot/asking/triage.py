@@ -23,11 +23,10 @@ THRESHOLD = 0.7
 """Unsure is no: to speak up uninvited and wrongly costs more than to stay silent. This and the
 next were chosen by cross-validation on the examples; see benchmarks/triage.py."""
 
-DECAY = 0.03
-"""How strongly weights are drawn to 0, beside the sum of the examples' losses."""
+STRENGTH = 33.0
+"""Of the regression: how much the examples' losses weigh beside the size of the weights."""
 
 _MAX_CHARS = 1_000
-_STEPS = 12
 _NOISE = re.compile(r"```.*?```|`[^`]*`|<https?:[^>]*>|https?://\S+|:[a-z0-9_+-]+:", re.DOTALL)
 _ADDRESSED = re.compile(r"<@|<!")
 _THANKS = re.compile(
@@ -68,27 +67,19 @@ def read_labelled(path: Path) -> list[Labelled]:
 
 
 class Separator:
-    """A logistic regression on vectors, fitted by Newton's method."""
+    """A logistic regression on vectors."""
 
     def __init__(self, vectors: Vectors, is_positive: npt.NDArray[np.bool_]) -> None:
+        from sklearn.linear_model import LogisticRegression
+
         self._mean = vectors.mean(axis=0)
-        inputs, targets = self._inputs(vectors), is_positive.astype(np.float64)
-        decay = np.full(inputs.shape[1], DECAY)
-        decay[-1] = 1e-6  # the constant is free
-        self._weights = np.zeros(inputs.shape[1])
-        for _ in range(_STEPS):
-            sure = _sigmoid(inputs @ self._weights)
-            slope = inputs.T @ (sure - targets) + decay * self._weights
-            bend = (inputs * (sure * (1 - sure))[:, None]).T @ inputs + np.diag(decay)
-            self._weights -= np.linalg.solve(bend, slope)
+        self._model = LogisticRegression(C=STRENGTH, max_iter=1_000)
+        self._model.fit(vectors - self._mean, is_positive)
 
     def score(self, vectors: Vectors) -> npt.NDArray[np.float64]:
         """How likely each row is to be positive, 0 to 1."""
-        return _sigmoid(self._inputs(vectors) @ self._weights)
-
-    def _inputs(self, vectors: Vectors) -> npt.NDArray[np.float64]:
-        centred = (vectors - self._mean).astype(np.float64)
-        return np.hstack([centred, np.ones((len(vectors), 1))])
+        scores: npt.NDArray[np.float64] = self._model.predict_proba(vectors - self._mean)[:, 1]
+        return scores
 
 
 class Triage:
@@ -134,7 +125,3 @@ def is_thanks(text: str) -> bool:
     """Whether a message only thanks, agrees or closes."""
     cleaned = clean(text)
     return not words(cleaned) or _THANKS.fullmatch(cleaned) is not None
-
-
-def _sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(0.5 * values))  # exp would overflow
