@@ -3,7 +3,8 @@
 BEIR's shape, plain or gzipped: `corpus.jsonl` {_id, title, text[, lang, url]}, `queries.jsonl`
 {_id, text[, lang]}, `qrels.tsv` (query-id, corpus-id, score under a header line; `qrels/test.tsv`
 will do) and, where there are answers, `answers.jsonl` {_id, question, answers[], unanswerable[,
-doc_ids[]]}.
+doc_ids[]]}. Questions to learn from stand in `queries_train.jsonl` and `qrels_train.tsv`, or in
+`queries.jsonl` and `qrels/train.tsv`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,25 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from retrieval.errors import DataError
 from retrieval.language import language_of
 from retrieval.records import Passage, Source
 
 T = TypeVar("T")
+
+Part = Literal["test", "train"]
+
+QUERIES: Mapping[Part, Sequence[str]] = {
+    "test": ("queries.jsonl",),
+    "train": ("queries_train.jsonl", "queries.jsonl"),
+}
+QRELS: Mapping[Part, Sequence[str]] = {
+    "test": ("qrels.tsv", "qrels/test.tsv"),
+    "train": ("qrels_train.tsv", "qrels/train.tsv"),
+}
+"""The files of each part; the first that exists is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +75,30 @@ class Dataset:
     answers: tuple[ReferenceAnswer, ...]
 
 
-def read_dataset(folder: Path) -> Dataset:
-    """Read an evaluation folder.
+def read_dataset(folder: Path, *, part: Part = "test") -> Dataset:
+    """Read an evaluation folder, or the part of it that may be learned from.
 
     Raises:
         DataError: If a file is missing or a line is not in the documented format.
     """
     return Dataset(
         name=folder.resolve().name,
-        passages=tuple(_read(folder, "corpus.jsonl", _passage)),
-        queries=tuple(_read(folder, "queries.jsonl", _query)),
-        qrels=_read_qrels(folder, "qrels.tsv", "qrels/test.tsv"),
+        passages=tuple(_read(folder, ("corpus.jsonl",), _passage)),
+        queries=tuple(_read(folder, QUERIES[part], _query)),
+        qrels=_read_qrels(folder, *QRELS[part]),
         cross_qrels=_read_qrels(folder, "qrels_cross.tsv", is_optional=True),
-        answers=tuple(_read(folder, "answers.jsonl", _answer, is_optional=True)),
+        answers=tuple(_read(folder, ("answers.jsonl",), _answer, is_optional=True)),
     )
 
 
 def _read(
-    folder: Path, name: str, make: Callable[[dict[str, Any]], T], *, is_optional: bool = False
+    folder: Path,
+    names: Sequence[str],
+    make: Callable[[dict[str, Any]], T],
+    *,
+    is_optional: bool = False,
 ) -> Iterator[T]:
-    for where, line in _lines(folder, (name,), is_optional=is_optional):
+    for where, line in _lines(folder, names, is_optional=is_optional):
         try:
             yield make(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:

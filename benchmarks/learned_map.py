@@ -1,0 +1,112 @@
+"""What a learned map does for dense search: before and after, by the number of rated pairs.
+
+    python -m benchmarks.learned_map FOLDER [--embedder NAME] [--other FOLDER]...
+
+FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with questions to learn
+from (`queries_train.jsonl` and `qrels_train.tsv`); only its test questions are measured. The map of
+the most pairs is also tried on each other FOLDER, where nobody has rated anything. The seconds are
+the processor's, for embedding headings and fitting; questions and passages are embedded once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.embedding import Embedder
+from retrieval.evaluation.dataset import Dataset, read_dataset
+from retrieval.evaluation.metrics import ndcg
+from retrieval.linear_map import LinearMap, identity
+from retrieval.records import Vectors
+from retrieval.settings import load_settings
+from training.comparison import Comparison, compare
+from training.linear_map import Pairs, fit_map
+
+
+@dataclass(frozen=True)
+class Side:
+    """A data set's passages and questions as vectors."""
+
+    name: str
+    passages: Vectors
+    asked: Pairs
+
+
+def embedded(dataset: Dataset, embedder: Embedder, passages: Vectors | None = None) -> Side:
+    """The data set's judged questions and its passages, embedded unless they are known."""
+    rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
+    judged = [query for query in dataset.queries if query.id in dataset.qrels]
+    vectors = embedder.embed_queries([query.text for query in judged])
+    relevant = [[rows[id_] for id_ in dataset.qrels[query.id]] for query in judged]
+    if passages is None:
+        passages = embedder.embed_passages([each.indexed_text for each in dataset.passages])
+    return Side(dataset.name, passages, Pairs(vectors, relevant))
+
+
+def scores(side: Side, map_: LinearMap) -> list[float]:
+    """nDCG@10 of each question under a map."""
+    found = map_.of_queries(side.asked.questions) @ map_.of_passages(side.passages).T
+    best = np.argsort(-found, axis=1)[:, :10]
+    return [
+        ndcg([str(row) for row in ranked], {str(row): 1 for row in relevant})
+        for ranked, relevant in zip(best, side.asked.relevant, strict=True)
+    ]
+
+
+def headings_of(dataset: Dataset, embedder: Embedder) -> Pairs:
+    """The last part of each passage's title as a question that the passage answers."""
+    titles = [(p.source.title.split(">")[-1].strip(), n) for n, p in enumerate(dataset.passages)]
+    named = [(title, row) for title, row in titles if title]
+    vectors = embedder.embed_queries([title for title, _ in named])
+    return Pairs(vectors, [[row] for _, row in named])
+
+
+def line(name: str, one: Comparison, seconds: float | None) -> str:
+    """One line of the table."""
+    cpu = "" if seconds is None else f"{seconds:>8.1f}"
+    return (
+        f"{name:<34}{one.questions:>6}{one.baseline:>8.3f}{one.candidate:>8.3f}{one.gain:>+8.3f}"
+        f"  {one.low:+.3f} to {one.high:+.3f}{cpu}"
+    )
+
+
+def main() -> None:
+    """Run and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--other", type=Path, action="append", default=[])
+    parser.add_argument("--embedder", default="all-minilm-l6-v2")
+    parser.add_argument("--pairs", type=int, nargs="+", default=[50, 200, 1_000])
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    settings = load_settings().model_copy(update={"embedder": options.embedder})
+    embedder = Embedder.load(settings)
+    dataset = read_dataset(options.folder)
+    test = embedded(dataset, embedder)
+    taught = embedded(read_dataset(options.folder, part="train"), embedder, test.passages)
+    began = time.process_time()
+    headings = headings_of(dataset, embedder)
+    spent = time.process_time() - began
+    before = scores(test, identity(embedder.dimension))
+    print(f"{embedder.id}: nDCG@10 of dense search, {spent:.1f} s for {len(headings)} headings")
+    print(f"{'':<34}{'asked':>6}{'before':>8}{'after':>8}{'gain':>8}  95 % bounds          cpu s")
+    for pairs in options.pairs:
+        for seed in range(options.seeds):
+            chosen = np.random.default_rng(seed).permutation(len(taught.asked))[:pairs].tolist()
+            began = time.process_time()
+            fit = fit_map(test.passages, taught.asked.part(chosen), headings=headings, seed=seed)
+            seconds = spent + time.process_time() - began
+            name = f"{test.name}, {pairs} pairs, seed {seed}"
+            print(line(name, compare(before, scores(test, fit.map)), seconds), flush=True)
+    for folder in options.other:
+        other = embedded(read_dataset(folder), embedder)
+        base = scores(other, identity(embedder.dimension))
+        print(line(f"{other.name}, the last map", compare(base, scores(other, fit.map)), None))
+
+
+if __name__ == "__main__":
+    main()
