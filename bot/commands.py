@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.admin.reindex import Progress, Reindexer
     from bot.settings import SlackSettings
     from retrieval.answering import Answerer
+    from retrieval.holdings import Holdings
     from retrieval.indexing import IndexReport
     from retrieval.library import Library
     from retrieval.settings import Settings
@@ -99,9 +100,20 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
     reindexer = make_reindexer(settings, answerer.library)
     generator = answerer.generator.id if answerer.generator else "none"
     holdings = Holdings(answerer.library, generator)
+    await asyncio.to_thread(_take_back, holdings)
     shelf = LibraryShelf(answerer)
     bot = Bot(slack, settings.database, answerer, reindexer, holdings, shelf, host=host, port=port)
     await run_until_stopped(bot)
+
+
+def _take_back(holdings: Holdings) -> None:
+    """Finish what a crash or a busy index has left of forgetting somebody."""
+    from retrieval.errors import RetrievalError
+
+    try:
+        holdings.take_back()
+    except RetrievalError as error:
+        logger.warning("not looked for retired models: %s", error)
 
 
 def _load(settings: Settings) -> Answerer:

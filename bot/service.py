@@ -184,6 +184,7 @@ class Bot:
             messages=Conversations(client, bot_user=bot_user),
             answerer=self._answerer,
             shelf=self._shelf,
+            holdings=self._holdings,
             bot_user=bot_user,
             background=background,
             stop=stop,

@@ -92,6 +92,15 @@ class Strings:
     generation_before: str
     generation: str
     rollback_hint: str
+    learned_title: str
+    learned_run: str
+    trained_kinds: Mapping[str, str]
+    run_serving: str
+    run_waiting: str
+    run_retired: str
+    run_base: str
+    deployments_title: str
+    deployment: str
     rolled_back: str
     mute_unclear: str
     muted_for: str
@@ -312,6 +321,21 @@ ENGLISH = Strings(
     generation_before="Index before it",
     generation="`{name}` of {date} UTC: {documents} documents, {passages} passages ({embedder})",
     rollback_hint="`/whimbrel rollback` goes back to the index before.",
+    learned_title="Learned from ratings",
+    learned_run="{kind} `{id}` of {date}, from data set `{dataset}`: {state}",
+    trained_kinds={
+        "retriever": "Retriever",
+        "reranker": "Reranker",
+        "judge": "Judge",
+        "triage": "Triage",
+        "generator": "Generator",
+    },
+    run_serving="serves",
+    run_waiting="does not serve",
+    run_retired="taken back for good",
+    run_base="the model as configured",
+    deployments_title="Changes of learned models",
+    deployment="{date} UTC, {kind}: {before} → {after} ({reason})",
     rolled_back="From the next question on I answer from the index `{name}` of {date} UTC again, "
     "not from `{before}`. What that changes in the documents:",
     mute_unclear="I did not understand how long. For example: `/whimbrel mute 30m`, `2h`, `1d`, "
@@ -582,6 +606,21 @@ CHINESE = Strings(
     generation_before="上一个索引",
     generation="`{name}`，{date} UTC：{documents} 个文档，{passages} 个段落（{embedder}）",
     rollback_hint="`/whimbrel rollback` 可以退回上一个索引。",
+    learned_title="从评价中学到的模型",
+    learned_run="{kind} `{id}`，{date}，数据集 `{dataset}`：{state}",
+    trained_kinds={
+        "retriever": "检索模型",
+        "reranker": "重排模型",
+        "judge": "判断模型",
+        "triage": "分流模型",
+        "generator": "写作模型",
+    },
+    run_serving="正在使用",
+    run_waiting="未使用",
+    run_retired="已永久撤回",
+    run_base="配置的模型",
+    deployments_title="学到的模型的更换记录",
+    deployment="{date} UTC，{kind}：{before} → {after}（{reason}）",
     rolled_back="从下一个问题开始，我改用 {date} UTC 的索引 `{name}`，不再使用 `{before}`。"
     "文档因此有以下变化：",
     mute_unclear="我没看懂时长。例如：`/whimbrel mute 30m`、`2h`、`1d` 或 `off`。",

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.content import read_sources
 from retrieval.index import Manifest, Rollback, current, generations, rollback
 from retrieval.library import Library
+from retrieval.models.runs import Deployment, Run, all_runs, deployments, retirement
 from retrieval.records import Source
+from retrieval.registry import served
+from retrieval.retriever import served_run
+from retrieval.serving import take_back_retired
 
 if TYPE_CHECKING:
     from retrieval.embedding import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A trained model; `retired` says why it may not serve any more, if it may not."""
+
+    run: Run
+    is_serving: bool
+    retired: str | None
 
 
 class Holdings:
@@ -52,7 +67,37 @@ class Holdings:
         """
         return read_sources(current(self._library.folder))
 
+    def learned(self) -> list[Learned]:
+        """Every model that was trained here, the oldest first."""
+        home, retriever = self._library.settings.runs_folder, served_run(self._library.settings)
+        return [
+            Learned(
+                run,
+                # A retriever serves where the index is of its making, whatever the pointer says.
+                run == retriever if run.kind == "retriever" else _is_pointed_at(home, run),
+                retirement(home, run),
+            )
+            for run in all_runs(home)
+        ]
+
+    def deployments(self) -> list[Deployment]:
+        """Every change of the trained models that serve, the oldest first."""
+        return deployments(self._library.settings.runs_folder)
+
+    def take_back(self) -> bool:
+        """Let no retired model serve from the next question on; True if one did.
+
+        Raises:
+            BusyError: If the index is being built.
+        """
+        return take_back_retired(self._library.settings, self._library.following())
+
     @property
     def embedder(self) -> Embedder:
         """What turns questions into vectors."""
         return self._library.embedder
+
+
+def _is_pointed_at(home: Path, run: Run) -> bool:
+    pointed = served(home / run.kind)
+    return pointed is not None and pointed.name == run.id

@@ -21,7 +21,7 @@ class Library:
 
     def __init__(self, settings: Settings, embedder: Embedder) -> None:
         self.embedder = embedder
-        self._settings = settings
+        self.settings = settings
         self.folder = settings.index_folder
         self._reranker = Reranker(settings.reranker) if settings.reranker else None
         self._lock = threading.Lock()
@@ -54,4 +54,4 @@ class Library:
         """Take the embedder that made the served index, if that was learned or follows one."""
         made_by = served_embedder(self.folder)
         if made_by != self.embedder.id and "+" in made_by + self.embedder.id:
-            self.embedder = load_embedder(self._settings)
+            self.embedder = load_embedder(self.settings)

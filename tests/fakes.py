@@ -14,9 +14,11 @@ from bot.feedback.turns import DocumentRef
 from retrieval.changes import Changes
 from retrieval.documents import Failure
 from retrieval.errors import IndexNotFoundError, QuestionError
+from retrieval.holdings import Learned
 from retrieval.index import Manifest, Recipe, Rollback
 from retrieval.indexing import IndexReport
 from retrieval.language import language_of, words
+from retrieval.models.runs import Deployment, Facts, Run
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -176,6 +178,7 @@ class TwoGenerations:
     def __init__(self) -> None:
         self.served = manifest("g2", "2026-02-02T08:00:00+00:00")
         self.previous: Manifest | None = manifest("g1", "2026-01-01T08:00:00+00:00")
+        self.taken_back = 0
 
     def models(self) -> Mapping[str, str]:
         return {"embedder": "words", "generator": "sentences"}
@@ -191,6 +194,19 @@ class TwoGenerations:
 
     def sources(self) -> Sequence[Source]:
         return [p.source for p in SentenceAnswerer().passages]
+
+    def learned(self) -> Sequence[Learned]:
+        facts = Facts("words", "0123456789abcdef", 0, "1")
+        runs = [Run(f"r{n}", "retriever", f"2026-01-0{n}T08:00:00", facts, {}) for n in (1, 2)]
+        return [Learned(runs[0], False, "forgotten"), Learned(runs[1], True, None)]
+
+    def deployments(self) -> Sequence[Deployment]:
+        at = "2026-02-01T08:00:00+00:00"
+        return [Deployment(at, "retriever", "publish", "base", "r2", "better")]
+
+    def take_back(self) -> bool:
+        self.taken_back += 1
+        return False
 
     @property
     def embedder(self) -> WordEmbedder:

@@ -100,15 +100,15 @@ def publish(run: str, reason: str, force: bool) -> None:
     from retrieval.errors import DataError
     from retrieval.models.runs import BASE, find_run
     from retrieval.retriever import load_embedder
+    from retrieval.serving import serve_run
     from retrieval.settings import load_settings
-    from training.learned_map import publish_retriever
 
     settings = load_settings()
     chosen = None if run == BASE else find_run(settings.runs_folder, run)
     if chosen is not None and not force and not _is_passed(settings, chosen):
         raise DataError(f"the gate has not passed {chosen.id}; --force publishes it all the same")
     embedder = load_embedder(settings, on_progress=_say)
-    generation = publish_retriever(settings, embedder, chosen, reason=reason)
+    generation = serve_run(settings, embedder, chosen, reason=reason)
     click.echo(f"{chosen.id if chosen else BASE} serves, with the index {generation}")
 
 

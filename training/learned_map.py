@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,11 +13,9 @@ from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import read_examples
 from retrieval.index import Index, load_index
-from retrieval.indexing import publish_vectors
-from retrieval.models import runs
 from retrieval.models.runs import Facts, Run, folder_of, write_run
-from retrieval.retriever import load_run
 from retrieval.search import Searcher
+from retrieval.serving import unlearned
 from retrieval.settings import Settings
 from training import report
 from training.gate import Decision, decide
@@ -110,27 +108,6 @@ def learn_map(
     return Learned(run, decision)
 
 
-def publish_retriever(
-    settings: Settings, embedder: Embedder, run: Run | None, *, reason: str
-) -> str:
-    """Serve the index with a run's vectors, or the configured model's; the generation's name.
-
-    Nothing is embedded anew: the map's work is undone or done on the vectors that are there.
-    """
-    corpus = open_corpus(settings, embedder)
-    if run is None:
-        runs.withdraw(settings.runs_folder, "retriever", reason=reason)
-        return publish_vectors(settings, corpus.embedder, corpus.index.vectors)
-    learned = load_run(settings, run)
-    vectors = corpus.index.vectors
-    if learned.map is None:
-        vectors = learned.embed_passages([each.indexed_text for each in corpus.index.passages])
-    else:
-        vectors = learned.map.of_passages(vectors)
-    runs.publish(settings.runs_folder, run, reason=reason)
-    return publish_vectors(settings, learned, vectors)
-
-
 def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
     """The served passages, with what serves them and with the configured model's vectors.
 
@@ -138,17 +115,10 @@ def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
         IndexNotFoundError: If nothing has been published.
         IndexMismatchError: If another embedder made the index.
     """
-    index = load_index(settings.index_folder, embedder)
-    served = Searcher(index, embedder)
+    served = Searcher(load_index(settings.index_folder, embedder), embedder)
     judge = load_judge(settings.models_folder, embedder.id)
-    base, vectors = embedder, index.vectors
-    if embedder.map is not None:
-        vectors = embedder.map.undone_of_passages(vectors)
-        base = embedder.unmoved()
-    elif runs.base_of(embedder.id) != embedder.id:
-        base = Embedder.load(settings)
-        vectors = base.embed_passages([each.indexed_text for each in index.passages])
-    return Corpus(replace(index, vectors=vectors), base, served, judge)
+    base = unlearned(settings, embedder)
+    return Corpus(base.index, base.embedder, served, judge)
 
 
 def headings(corpus: Corpus) -> Pairs | None:

@@ -12,11 +12,14 @@ from bot.outgoing.cards import Card, escape
 from bot.strings import Strings
 from retrieval.changes import Changes
 from retrieval.documents import Failure
+from retrieval.holdings import Learned
 from retrieval.index import Manifest
+from retrieval.models.runs import BASE, Deployment
 
 NAMES_SHOWN = 10
 NAME_CHARS = 80
 REASON_CHARS = 120
+RUNS_SHOWN = 5
 BUTTONS = ("config", "status", "report", "models")
 """The sub-commands that help offers as buttons to admins."""
 
@@ -54,17 +57,66 @@ def changes_card(
 
 
 def models_card(
-    models: Mapping[str, str], served: Manifest, previous: Manifest | None, strings: Strings
+    models: Mapping[str, str],
+    served: Manifest,
+    previous: Manifest | None,
+    history: Sequence[str],
+    strings: Strings,
 ) -> Card:
-    """The models in use and the two generations of the index."""
+    """The models in use, the two generations of the index, and lines of what was learned."""
     lines = [f"*{strings.models_title}*"]
     lines += [f"{strings.model_kinds.get(kind, kind)}: `{id_}`" for kind, id_ in models.items()]
     lines.append(generation_line(strings.generation_served, served, strings))
     if previous is not None:
         lines.append(generation_line(strings.generation_before, previous, strings))
         lines.append(strings.rollback_hint)
+    lines += history
     text = "\n".join(lines)
     return Card(text, (_section(text),))
+
+
+def learned_lines(
+    learned: Sequence[Learned], deployments: Sequence[Deployment], strings: Strings
+) -> list[str]:
+    """The newest trained models and the latest changes of what serves, with their headings."""
+    lines = []
+    if learned:
+        lines.append(f"*{strings.learned_title}*")
+        lines += [_learned(each, strings) for each in learned[-RUNS_SHOWN:]]
+    if deployments:
+        lines.append(f"*{strings.deployments_title}*")
+        lines += [escape(deployment_line(each, strings)) for each in deployments[-RUNS_SHOWN:]]
+    return lines
+
+
+def deployment_line(change: Deployment, strings: Strings) -> str:
+    """A change of the trained model that serves, with its date and reason."""
+    return strings.deployment.format(
+        date=change.at[:16].replace("T", " "),
+        kind=strings.trained_kinds[change.kind],
+        before=_run(change.before, strings),
+        after=_run(change.after, strings),
+        reason=" ".join(change.reason.split())[:REASON_CHARS],
+    )
+
+
+def _learned(learned: Learned, strings: Strings) -> str:
+    run, state = learned.run, strings.run_waiting
+    if learned.retired is not None:
+        state = strings.run_retired
+    elif learned.is_serving:
+        state = strings.run_serving
+    return strings.learned_run.format(
+        kind=strings.trained_kinds[run.kind],
+        id=run.id,
+        date=run.created[:10],
+        dataset=run.facts.dataset[:12],
+        state=state,
+    )
+
+
+def _run(id_: str, strings: Strings) -> str:
+    return strings.run_base if id_ == BASE else f"`{id_}`"
 
 
 def generation_line(title: str, manifest: Manifest, strings: Strings) -> str:

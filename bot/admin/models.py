@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from bot.admin.admin_cards import changes_card, models_card
+from bot.admin.admin_cards import changes_card, learned_lines, models_card
 from bot.admin.commands import Request
 from bot.feedback.matching import QueryEmbedder
 from bot.outgoing.cards import Card
 from bot.store.database import Database
 from bot.store.inbox import Job
+from bot.strings import Strings
 from retrieval.changes import Changes
+from retrieval.holdings import Learned
 from retrieval.index import Manifest, Rollback
+from retrieval.models.runs import Deployment
 from retrieval.records import Source
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,15 @@ class Holdings(Protocol):
     def sources(self) -> Sequence[Source]:
         """The documents that are searched now."""
 
+    def learned(self) -> Sequence[Learned]:
+        """Every model that was trained here, the oldest first."""
+
+    def deployments(self) -> Sequence[Deployment]:
+        """Every change of the trained models that serve, the oldest first."""
+
+    def take_back(self) -> bool:
+        """Let no retired model serve from the next question on; True if one did."""
+
     @property
     def embedder(self) -> QueryEmbedder:
         """What turns questions into vectors."""
@@ -60,8 +72,12 @@ class Models:
 
     async def show(self, request: Request) -> Card:
         """The models and generations."""
-        served, previous = await self._database.run(self._holdings.generations)
-        return models_card(self._holdings.models(), served, previous, request.strings)
+        return await self._database.run(self._card, request.strings)
+
+    def _card(self, strings: Strings) -> Card:
+        served, previous = self._holdings.generations()
+        history = learned_lines(self._holdings.learned(), self._holdings.deployments(), strings)
+        return models_card(self._holdings.models(), served, previous, history, strings)
 
     async def roll_back(self, request: Request) -> Card:
         """Serve the generation before, and say what that changes."""

@@ -12,6 +12,7 @@ from statistics import median
 
 from bot.admin.asked import Asked, Period
 from bot.admin.gaps import Gap
+from retrieval.models.runs import Deployment
 from retrieval.records import Source
 
 OFTEN = 3
@@ -95,10 +96,19 @@ class Report:
     disliked: tuple[CitedSource, ...]
     history: tuple[Era, ...]
     daily: tuple[Day, ...]
+    deployments: tuple[Deployment, ...] = ()
 
 
-def build_report(period: Period, sources: Iterable[Source], gaps: tuple[Gap, ...] = ()) -> Report:
-    """The report of a period; `sources` are the documents that are there now."""
+def build_report(
+    period: Period,
+    sources: Iterable[Source],
+    gaps: tuple[Gap, ...] = (),
+    deployments: Iterable[Deployment] = (),
+) -> Report:
+    """The report of a period; `sources` are the documents that are there now.
+
+    Of `deployments`, the changes of trained models that serve, it tells those of the period.
+    """
     asked, now = period.asked, period.until
     cited = _cited(asked, {source.id: source for source in sources}, now)
     stale = [each for each in cited if each.answers >= OFTEN and each.age_days > OLD_DAYS]
@@ -118,7 +128,13 @@ def build_report(period: Period, sources: Iterable[Source], gaps: tuple[Gap, ...
         disliked=_first(disliked, lambda source: source.downs - source.ups / 2),
         history=_history(asked),
         daily=_daily(asked, period.days, now),
+        deployments=tuple(each for each in deployments if _is_within(each.at, period)),
     )
+
+
+def _is_within(at: str, period: Period) -> bool:
+    since = period.until - timedelta(days=period.days)
+    return since <= datetime.fromisoformat(at) <= period.until
 
 
 def figures(asked: Sequence[Asked]) -> Figures:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block, HeaderBlock, MarkdownTextObject, SectionBlock
 
+from bot.admin.admin_cards import deployment_line
 from bot.admin.gaps import Gap
 from bot.admin.report import CitedSource, Era, Figures, Rate, Report
 from bot.outgoing.cards import Card, escape, notice
@@ -104,6 +105,10 @@ def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
             ],
         ),
         (strings.report_history, [_era(era, strings) for era in report.history[-ERAS_SHOWN:]]),
+        (
+            strings.deployments_title,
+            [deployment_line(each, strings) for each in report.deployments[-ERAS_SHOWN:]],
+        ),
     )
     for heading, lines in lists:
         yield heading, lines or [strings.report_none]

@@ -91,7 +91,7 @@ class Reporting:
 def make_report(period: Period, holdings: Holdings, *, tells_all: bool) -> Report:
     """The report of a period; gaps are gathered with the embedder of the installation."""
     gaps = find_gaps(period.asked, partial(likenesses, holdings), tells_all=tells_all)
-    return build_report(period, _sources(holdings), gaps)
+    return build_report(period, _sources(holdings), gaps, holdings.deployments())
 
 
 def weekly_summary(database: Database, strings: Strings, *, now: datetime) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from bot.admin.models import Holdings
 from bot.admin.people import People
 from bot.asking.audience import Audiences
 from bot.asking.questions import Answerer
@@ -39,6 +40,7 @@ class Feedback:
     messages: Messages
     answerer: Answerer
     shelf: Shelf
+    holdings: Holdings
     bot_user: str
     background: Executor
     stop: threading.Event
@@ -80,7 +82,9 @@ class Feedback:
         return {
             "vote": RatingHandler(self.inbox, self.log, self.outbox),
             "review": review,
-            "home": HomeHandler(self.settings, self.inbox, self.outbox, self.people, home),
+            "home": HomeHandler(
+                self.settings, self.inbox, self.outbox, self.people, home, self.holdings
+            ),
         }
 
     def _curated(self) -> CuratedAnswers:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
+from bot.admin.models import Holdings
 from bot.admin.people import People
 from bot.feedback.fixes import FIXED, Fixes
 from bot.feedback.notices import Notices
@@ -22,6 +24,7 @@ from bot.outgoing.outbox import Outbox
 from bot.outgoing.reaching import SlackUnreachableError
 from bot.settings import SlackSettings
 from bot.store.inbox import Inbox, Job
+from retrieval.errors import RetrievalError
 from retrieval.records import PUBLIC
 
 logger = logging.getLogger(__name__)
@@ -37,12 +40,14 @@ class HomeHandler:
         outbox: Outbox,
         people: People,
         home: Home,
+        holdings: Holdings,
     ) -> None:
         self._settings = settings
         self._inbox = inbox
         self._outbox = outbox
         self._people = people
         self._home = home
+        self._holdings = holdings
         self._turns = Turns(inbox.database)
         self._fixes = Fixes(inbox.database)
         self._notices = Notices(inbox.database)
@@ -77,6 +82,10 @@ class HomeHandler:
     async def _forget(self, job: Job) -> None:
         forgotten = await self._inbox.database.run(self._forgetting.forget, job)
         # The job is finished and forgotten too: what fails from here on is not tried again.
+        try:
+            await asyncio.to_thread(self._holdings.take_back)
+        except RetrievalError:
+            logger.exception("a retired model still serves; the next start takes it back")
         try:
             await self._say_forgotten(job.user, forgotten)
         except (SlackApiError, SlackUnreachableError):

@@ -10,9 +10,10 @@ from retrieval.errors import DataError
 from retrieval.examples import read_examples, write_examples
 from retrieval.library import Library
 from retrieval.models.runs import folder_of, serving
+from retrieval.serving import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.learned_map import Learned, learn_map, publish_retriever
+from training.learned_map import Learned, learn_map
 from training.lessons import lessons
 from training.linear_map import MapConfig
 
@@ -63,11 +64,11 @@ def test_a_candidate_serves_nobody_until_it_is_published_and_can_be_withdrawn(
     library = Library(settings, model)
     question = "Who looks after the printer in the attic?"
     before = library.searcher().search(question)
-    publish_retriever(settings, library.following(), learned.run, reason="passed")
+    serve_run(settings, library.following(), learned.run, reason="passed")
     after = library.searcher().search(question)
     assert Path(after[0].passage.source.id).stem == "zorbel-attic"
     assert serving(settings.runs_folder, "retriever") == learned.run
-    publish_retriever(settings, library.following(), None, reason="people say so")
+    serve_run(settings, library.following(), None, reason="people say so")
     again = library.searcher().search(question)
     assert [hit.passage for hit in again] == [hit.passage for hit in before]
     assert library.embedder.id == model.id

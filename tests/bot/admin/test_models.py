@@ -16,6 +16,14 @@ async def test_models_and_generations_are_shown(house: House) -> None:
         assert words in said
 
 
+async def test_what_was_learned_and_when_it_served_are_shown(house: House) -> None:
+    house.slack.users["U1"]["is_admin"] = True
+    said = await command(house, await house.start(), "models")
+    assert "`r1` of 2026-01-01, from data set `0123456789ab`: taken back for good" in said
+    assert "`r2` of 2026-01-02, from data set `0123456789ab`: serves" in said
+    assert "2026-02-01 08:00 UTC, Retriever: the model as configured → `r2` (better)" in said
+
+
 async def test_a_rollback_says_what_it_changed(each_transport: House) -> None:
     each_transport.slack.users["U1"]["is_admin"] = True
     holdings = TwoGenerations()

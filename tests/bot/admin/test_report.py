@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.admin.asked import Asked, Period
 from bot.admin.report import Report, Z, build_report, figures, rate
+from retrieval.models.runs import Deployment
 from retrieval.records import Source
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -104,3 +105,12 @@ def test_days_without_questions_are_there_too() -> None:
     report = build([ASKED, OPEN])
     assert [d.date for d in report.daily][:2] == ["2026-02-22", "2026-02-23"]
     assert [(d.answered, d.abstained) for d in report.daily if d.date == "2026-02-27"] == [(1, 1)]
+
+
+def test_changes_of_learned_models_are_told_if_they_are_of_the_period() -> None:
+    def change(at: str) -> Deployment:
+        return Deployment(at, "retriever", "publish", "base", "r2", "better")
+
+    old, new = change("2026-02-01T00:00:00+00:00"), change("2026-02-27T00:00:00+00:00")
+    report = build_report(Period(7, NOW, [ASKED], 0), SOURCES, deployments=[old, new])
+    assert report.deployments == (new,)

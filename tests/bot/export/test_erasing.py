@@ -7,10 +7,12 @@ from bot.export.freezing import freeze
 from bot.export.provenance import Provenance
 from bot.store.database import Database
 from retrieval.models.runs import Facts, Run, publish, serving, write_run
-from tests.bot.conftest import House
+from tests.bot.conftest import House, settled
 from tests.bot.export.logs_by_hand import NOON
 from tests.bot.export.test_building import busy_log, frozen
 from tests.bot.feedback.story import CUP, story
+from tests.fakes import TwoGenerations
+from tests.slack_forms import press_at_home
 
 PERSON = "U0GRACE1"
 
@@ -60,3 +62,13 @@ async def test_who_is_forgotten_in_app_home_is_taken_back(house: House) -> None:
     )
     await told.press_home("forget_me", "me", user=PERSON)
     assert not folder.exists()
+
+
+async def test_models_that_learned_from_who_is_forgotten_are_taken_out_of_the_index(
+    house: House,
+) -> None:
+    holdings = TwoGenerations()
+    bot = await house.enter(house.bot(holdings=holdings))
+    await house.slack.deliver(press_at_home("forget_me", "me", trigger_id="1", user=PERSON))
+    await settled(bot)
+    assert holdings.taken_back == 1

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.embedding import Embedder
+from retrieval.errors import ModelNotFoundError
+from retrieval.holdings import Holdings
+from retrieval.indexing import update_index
+from retrieval.library import Library
+from retrieval.linear_map import LinearMap
+from retrieval.models.runs import Facts, Run, retire, write_run
+from retrieval.registry import kept
+from retrieval.serving import serve_run, unlearned
+from retrieval.settings import Settings
+
+QUESTION = "When does the ferry leave?"
+
+
+@pytest.fixture(scope="module")
+def model() -> Embedder:
+    return Embedder.load(Settings(embedder="all-minilm-l6-v2"))
+
+
+@pytest.fixture
+def library(tmp_path: Path, model: Embedder) -> Library:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "ferry.md").write_text("# Ferry\n\nThe ferry to Dunmore leaves at nine.")
+    (docs / "parrot.md").write_text("# Parrot\n\nThe parrot sees a dentist once a year.")
+    settings = Settings(home=tmp_path / "home", embedder="all-minilm-l6-v2", generator="none")
+    update_index((docs,), settings, model)
+    return Library(settings, model)
+
+
+def learned(library: Library, seed: int) -> Run:
+    noise = np.random.default_rng(seed).normal(scale=0.05, size=(2, 384, 384))
+    moved = LinearMap(*(np.eye(384) + noise).astype(np.float32))
+    facts = Facts(base=library.embedder.id.partition("+")[0], dataset="d", seed=seed, code="1")
+    return write_run(library.settings.runs_folder, "retriever", facts, moved.save)
+
+
+def serve(library: Library, run: Run) -> None:
+    serve_run(library.settings, library.following(), run, reason="better")
+
+
+def test_a_map_that_serves_can_be_undone(library: Library) -> None:
+    before = library.searcher().index.vectors
+    serve(library, learned(library, 1))
+    assert not np.allclose(library.searcher().index.vectors, before, atol=1e-3)
+    undone = unlearned(library.settings, library.following())
+    assert np.allclose(undone.index.vectors, before, atol=1e-3)
+
+
+def test_a_run_that_is_retired_leaves_the_index_to_what_served_before(library: Library) -> None:
+    first, second = learned(library, 1), learned(library, 2)
+    serve(library, first)
+    serve(library, second)
+    retire(library.settings.runs_folder, second, reason="somebody was forgotten")
+    assert Holdings(library).take_back()
+    assert library.searcher().embedder.id.endswith(first.id)
+    assert library.searcher().search(QUESTION)[0].passage.source.title == "Ferry"
+
+
+def test_no_generation_of_a_retired_run_can_be_rolled_back_to(library: Library) -> None:
+    run = learned(library, 1)
+    serve(library, run)
+    retire(library.settings.runs_folder, run, reason="somebody was forgotten")
+    holdings = Holdings(library)
+    assert [holdings.take_back(), holdings.take_back()] == [True, False]
+    assert kept(library.settings.index_folder) is None
+    assert "+" not in library.searcher().embedder.id
+    with pytest.raises(ModelNotFoundError, match="was retired"):
+        serve(library, run)
+
+
+def test_holdings_tell_what_was_learned_and_what_served_when(library: Library) -> None:
+    run, other = learned(library, 1), learned(library, 2)
+    serve(library, run)
+    retire(library.settings.runs_folder, other, reason="forgotten")
+    holdings = Holdings(library)
+    told = [(each.run, each.is_serving, each.retired) for each in holdings.learned()]
+    assert told == [(run, True, None), (other, False, "forgotten")]
+    assert [(each.before, each.after) for each in holdings.deployments()] == [("base", run.id)]
