@@ -23,6 +23,7 @@ from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message
 from retrieval.retriever import load_embedder
 from retrieval.sanitise import sanitise
 from retrieval.settings import Settings
+from retrieval.tables import read_out
 
 if TYPE_CHECKING:
     from retrieval.generation.generator import Generator
@@ -211,7 +212,7 @@ class Answerer:
             citation = extract(request.query, request.hits, self.library.embedder)
         if citation is None:
             return None
-        text = f"{citation.quote} [1]"
+        text = f"{read_out(citation.quote, citation.passage.text)} [1]"
         if is_foreign(citation.passage, request.language):
             document = citation.passage.source.language
             text = f"{notice_of_language(document, request.language)}\n{text}"

@@ -9,6 +9,7 @@ import click
 
 from retrieval.phrases import phrase
 from retrieval.records import Answer, Citation, Hit, Passage
+from retrieval.tables import read_out
 
 _QUOTE_CHARS = 160
 
@@ -68,7 +69,7 @@ def _heading(name: str, language: str) -> str:
 def _source(citation: Citation, language: str) -> str:
     return (
         f"  [{citation.number}] {place(citation.passage, language)}\n"
-        f"      “{_shorten(citation.quote)}”"
+        f"      “{_shorten(read_out(citation.quote, citation.passage.text))}”"
     )
 
 

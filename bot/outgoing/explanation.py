@@ -11,6 +11,7 @@ from slack_sdk.models.views import View
 from bot.outgoing.cards import Frame, escape, source_line
 from bot.strings import Strings
 from retrieval.contributions import Contribution
+from retrieval.tables import read_out
 
 QUOTE_CHARS = 500
 
@@ -31,7 +32,7 @@ def explanation(
 
 def _citation(each: Contribution, frame: Frame, strings: Strings) -> Iterator[Block]:
     citation = each.citation
-    quote = " ".join(citation.quote.split())
+    quote = " ".join(read_out(citation.quote, citation.passage.text).split())
     if len(quote) > QUOTE_CHARS:
         quote = f"{quote[: QUOTE_CHARS - 1]}…"
     yield _section(f"*{citation.number}*  {source_line(citation.passage, frame, strings)}")

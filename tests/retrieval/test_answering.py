@@ -96,6 +96,16 @@ def test_an_invented_answer_gives_way_to_the_documents_own_words(library: Librar
     assert answer.citations[0].quote in answer.citations[0].passage.text
 
 
+def test_a_table_row_is_read_out_and_cited_word_for_word(library: Library, tmp_path: Path) -> None:
+    table = "# Berths\n\n| Ship length | Berth |\n|---|---|\n| 40 metres | north quay |\n"
+    (tmp_path / "docs" / "berths.md").write_text(table)
+    update_index((), library.settings, library.embedder)
+    answer = answerer(library, None).answer("Which berth for a ship of 40 metres?")
+    assert "Ship length: 40 metres; Berth: north quay" in answer.text
+    assert "|" not in answer.text
+    assert answer.citations[0].quote in answer.citations[0].passage.text
+
+
 def test_a_small_model_writes_facts_but_leaves_explanations_to_the_documents(
     library: Library,
 ) -> None:

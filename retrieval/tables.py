@@ -1,0 +1,65 @@
+"""Rows of Markdown tables as a person reads them out: each cell after the head of its column."""
+
+from __future__ import annotations
+
+import re
+
+from retrieval.language import CJK
+
+_ROW = re.compile(r"\s*\|.*\|\s*")
+_RULE = re.compile(r"\s*\|(?:\s*:?-+:?\s*\|)+\s*")
+_CELL_END = re.compile(r"(?<!\\)\|")
+_NUMBER = re.compile(r"\d")
+_IS_CJK = re.compile(f"[{CJK}]")
+
+
+def read_out(quote: str, text: str) -> str:
+    """A quote of `text` with its table rows as `head: cell; head: cell`; the rest as it is.
+
+    Rows whose table has no head in the text are their cells alone. A head that is quoted with its
+    rows is not said by itself.
+    """
+    lines = quote.split("\n")
+    if not any(_ROW.fullmatch(line) for line in lines):
+        return quote
+    heads = _heads(text)
+    with_rows = {heads[line.strip()] for line in lines if line.strip() in heads}
+    said = []
+    for line in lines:
+        row = line.strip()
+        if not _ROW.fullmatch(line):
+            said.append(line)
+        elif not _RULE.fullmatch(line) and row not in with_rows:
+            said.append(_row(row, heads.get(row, "")))
+    return "\n".join(said)
+
+
+def _heads(text: str) -> dict[str, str]:
+    """The head of each row's table, by the row.
+
+    Loaders draw no rule below a head. There, words above numbers are taken for one.
+    """
+    heads: dict[str, str] = {}
+    first, is_ruled = "", False
+    for line in map(str.strip, text.split("\n")):
+        if not _ROW.fullmatch(line):
+            first, is_ruled = "", False
+        elif _RULE.fullmatch(line):
+            is_ruled = bool(first)
+        elif not first:
+            first = line
+        elif is_ruled or (_NUMBER.search(line) and not _NUMBER.search(first)):
+            heads.setdefault(line, first)
+    return heads
+
+
+def _row(row: str, head: str) -> str:
+    cells, names = _cells(row), _cells(head)
+    names += [""] * (len(cells) - len(names))
+    colon, semicolon = ("：", "；") if _IS_CJK.search(row + head) else (": ", "; ")
+    pairs = zip(names, cells, strict=False)
+    return semicolon.join(f"{name}{colon}{cell}" if name else cell for name, cell in pairs if cell)
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in _CELL_END.split(row)[1:-1]]
