@@ -191,8 +191,13 @@ class Inbox:
         )
 
     def bury(self, job: Job, error: str) -> None:
-        """Give the job up; `error` is what an admin will want to know."""
-        self._change(job, "state = 'dead', error = ?", error)
+        """Give the job up; `error` is what an admin will want to know.
+
+        What was said is kept only where somebody may ask it again.
+        """
+        is_kept = job.kind == "question" and not job.payload.get("is_overheard")
+        kept = "payload" if is_kept else "'{}'"
+        self._change(job, f"state = 'dead', payload = {kept}, error = ?", error)
 
     def again(self, event_id: str, *, response_url: str | None) -> bool:
         """Ask a question anew that was given up, in its old message; False if that was done before.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,13 @@ def _worker(database: Path, name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-c", WORK, str(database), name], stdout=subprocess.PIPE, text=True
     )
+
+
+def test_what_was_only_overheard_is_not_kept_when_it_is_given_up(inbox: Inbox) -> None:
+    inbox.accept(replace(delivery("Ev1"), kind="overheard"))
+    inbox.accept(replace(delivery("Ev2"), payload={"text": "leave?", "is_overheard": True}))
+    inbox.accept(delivery("Ev3"))
+    for kind in ("overheard", "question", "question"):
+        inbox.bury(claim(inbox, kind=kind), "it failed")
+    rows = inbox.database.connection.query("SELECT payload FROM inbox ORDER BY event_id")
+    assert [row["payload"] for row in rows] == ["{}", "{}", '{"n": 1}']
