@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.admin.admin_cards import changes_card, learned_lines, models_card
@@ -14,6 +13,7 @@ from bot.feedback.matching import QueryEmbedder
 from bot.outgoing.cards import Card
 from bot.store.database import Database
 from bot.store.inbox import Job
+from bot.store.log import utc
 from bot.strings import Strings
 from retrieval.changes import Changes
 from retrieval.holdings import Learned
@@ -99,13 +99,9 @@ class Models:
             ).fetchone()
             if known is None:
                 after = previous.name if previous else ""
-                row = {"event_id": job.event_id, "at": _utc(self._clock())}
+                row = {"event_id": job.event_id, "at": utc(self._clock())}
                 db.table("rollbacks").insert(row | {"before": served.name, "after": after})
         if known is None or known[0] == served.name:
             return self._holdings.rollback()
         assert previous is not None, "an earlier attempt has rolled back, so both are kept"
         return Rollback(previous, served, Changes())
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
