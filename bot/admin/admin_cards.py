@@ -45,7 +45,7 @@ def changes_card(
     headline: str, changes: Changes, strings: Strings, *, failures: Sequence[Failure] = ()
 ) -> Card:
     """What became of the documents: the first of each kind by name, the rest as a number."""
-    reasons = [f"{_name(f.id)} ({_shortened(f.reason, REASON_CHARS)})" for f in failures]
+    reasons = [f"{_name(f.id)} ({escape(shortened(f.reason, REASON_CHARS))})" for f in failures]
     lists = (
         (strings.documents_added, [_name(id_) for id_ in changes.added]),
         (strings.documents_changed, [_name(id_) for id_ in changes.changed]),
@@ -96,8 +96,14 @@ def deployment_line(change: Deployment, strings: Strings) -> str:
         kind=strings.trained_kinds[change.kind],
         before=_run(change.before, strings),
         after=_run(change.after, strings),
-        reason=" ".join(change.reason.split())[:REASON_CHARS],
+        reason=shortened(change.reason, REASON_CHARS),
     )
+
+
+def shortened(text: str, max_chars: int) -> str:
+    """A text on one line, cut at so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
 
 
 def _learned(learned: Learned, strings: Strings) -> str:
@@ -141,11 +147,6 @@ def _names(title: str, names: Sequence[str], strings: Strings) -> str:
 def _name(id_: str) -> str:
     """The end of a document's id, which tells it from its neighbours."""
     return escape(id_ if len(id_) <= NAME_CHARS else f"…{id_[1 - NAME_CHARS :]}")
-
-
-def _shortened(text: str, max_chars: int) -> str:
-    line = " ".join(text.split())
-    return escape(line if len(line) <= max_chars else f"{line[: max_chars - 1]}…")
 
 
 def _section(text: str) -> Section:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block, HeaderBlock, MarkdownTextObject, SectionBlock
 
-from bot.admin.admin_cards import deployment_line
+from bot.admin.admin_cards import deployment_line, shortened
 from bot.admin.gaps import Gap
 from bot.admin.report import CitedSource, Era, Figures, Rate, Report
 from bot.outgoing.cards import Card, escape, notice
@@ -115,7 +115,7 @@ def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
 
 
 def _gap(gap: Gap, strings: Strings) -> str:
-    question = _shortened(gap.question or strings.report_untold, QUESTION_CHARS)
+    question = shortened(gap.question or strings.report_untold, QUESTION_CHARS)
     return strings.report_gap.format(
         question=question, count=gap.count, people=gap.people, downs=gap.downs
     )
@@ -123,7 +123,7 @@ def _gap(gap: Gap, strings: Strings) -> str:
 
 def _source(words: str, source: CitedSource) -> str:
     return words.format(
-        title=_shortened(source.title or source.id, TITLE_CHARS),
+        title=shortened(source.title or source.id, TITLE_CHARS),
         age_days=source.age_days,
         answers=source.answers,
         ups=source.ups,
@@ -137,8 +137,8 @@ def _era(era: Era, strings: Strings) -> str:
         era.figures,
         strings,
         since=era.since[:10],
-        generator=_shortened(era.generator, ID_CHARS),
-        embedder=_shortened(era.embedder, ID_CHARS),
+        generator=shortened(era.generator, ID_CHARS),
+        embedder=shortened(era.embedder, ID_CHARS),
         generation=era.generation,
     )
 
@@ -160,8 +160,3 @@ def _rate(rate: Rate, strings: Strings) -> str:
 
 def _share(rate: Rate, strings: Strings) -> str:
     return f"{rate.share:.0%}" if rate.n else strings.report_unknown
-
-
-def _shortened(text: str, max_chars: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
