@@ -156,7 +156,7 @@ def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
     """
     served_now, other = current(folder), kept(folder)
     if other is None:
-        raise IndexNotFoundError(f"{folder} keeps no other generation to roll back to")
+        raise IndexNotFoundError("no other generation of the index is kept to roll back to")
     after = verify(other)
     if embedder is not None and not _is_of_sibling(after, embedder):
         check_match(after, embedder)

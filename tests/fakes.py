@@ -188,7 +188,7 @@ class TwoGenerations:
 
     def rollback(self) -> Rollback:
         if self.previous is None:
-            raise IndexNotFoundError("index keeps no other generation to roll back to")
+            raise IndexNotFoundError("no other generation of the index is kept to roll back to")
         self.served, self.previous = self.previous, self.served
         return Rollback(self.previous, self.served, Changes(removed=("handbook/Printer.md",)))
 
