@@ -82,6 +82,12 @@ def learn_map(
             f"{dataset} holds {len(taught)} questions with a passage of this index; a map needs "
             f"{MIN_QUESTIONS}, {MIN_QUESTIONS - len(taught)} more"
         )
+    held_out = lessons(read_examples(dataset, "held-out"), passages)
+    if not held_out:
+        raise DataError(
+            f"{dataset} holds no questions out, so nothing learned from it could be judged; of what "
+            "experts approve, a third is held out"
+        )
     fitted = fit_map(
         corpus.index.vectors,
         _pairs(corpus.embedder, taught),
@@ -101,7 +107,6 @@ def learn_map(
         config=asdict(config),
         metrics={"questions": len(taught), "held_back_ndcg": max(fitted.curve)},
     )
-    held_out = lessons(read_examples(dataset, "held-out"), passages)
     run = write_run(settings.runs_folder, "retriever", facts, lambda folder: _save(folder, fitted))
     decision = _judged(corpus, searcher, held_out, on_progress)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"retriever {run.id}")
@@ -145,8 +150,6 @@ def _judged(
     held_out: list[Lesson],
     on_progress: Progress,
 ) -> Decision:
-    if not held_out:
-        raise DataError("the data set holds nothing out, so no candidate can be judged by it")
     on_progress(f"trying what serves on {len(held_out)} questions held out")
     served = try_retriever(corpus.served, corpus.judge, held_out)
     on_progress("trying the candidate on the same")

@@ -9,7 +9,7 @@ from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import read_examples, write_examples
 from retrieval.library import Library
-from retrieval.models.runs import folder_of, serving
+from retrieval.models.runs import all_runs, folder_of, serving
 from retrieval.serving import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
@@ -98,6 +98,18 @@ def test_too_few_questions_say_how_many_are_missing(
     write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
     with pytest.raises(DataError, match="70 more"):
         learn_map(tmp_path, settings, model)
+
+
+def test_a_data_set_that_holds_nothing_out_is_refused_before_anything_is_learned(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    write_examples(tmp_path, "train", read_examples(dataset, "train"))
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", [])
+    before = all_runs(settings.runs_folder)
+    with pytest.raises(DataError, match="holds no questions out"):
+        learn_map(tmp_path, settings, model)
+    assert all_runs(settings.runs_folder) == before
 
 
 def test_what_the_index_no_longer_holds_teaches_nothing(dataset: Path) -> None:
