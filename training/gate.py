@@ -15,6 +15,9 @@ SIGNIFICANT = 0.05
 TOLERANCE = 0.02
 """How far a share or a score of a stratum may fall: less is noise."""
 
+MIN_LOST = 3
+"""Fewer questions than this, more lost than won, are an accident in a stratum of any size."""
+
 MIN_QUESTIONS = 20
 """A stratum of fewer questions is shown but stops nothing."""
 
@@ -157,7 +160,9 @@ def _not_lower(
     both = [(a, b) for a, b in pairs if a is not None and b is not None]
     if both:
         before, after = fmean(a for a, _ in both), fmean(b for _, b in both)
-        is_held = after - before >= -TOLERANCE or len(both) < MIN_QUESTIONS
+        lost = sum(b < a for a, b in both) - sum(b > a for a, b in both)
+        is_accident = lost < MIN_LOST or len(both) < MIN_QUESTIONS
+        is_held = after - before >= -TOLERANCE or is_accident
         yield Guard(name, before, after, len(both), is_held)
 
 

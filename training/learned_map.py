@@ -85,8 +85,8 @@ def learn_map(
     held_out = lessons(read_examples(dataset, "held-out"), passages)
     if not held_out:
         raise DataError(
-            f"{dataset} holds no questions out, so nothing learned from it could be judged; of what "
-            "experts approve, a third is held out"
+            f"{dataset} holds no questions out, so nothing learned from it could be judged; "
+            "of what experts approve, a third is held out"
         )
     fitted = fit_map(
         corpus.index.vectors,

@@ -98,6 +98,14 @@ def test_a_stratum_of_few_questions_is_shown_and_stops_nothing() -> None:
     assert [guard.questions for guard in shown.guards if guard.name == "language zh"] == [5]
 
 
+@pytest.mark.parametrize(("lost", "is_held"), [(2, True), (3, False)])
+def test_two_lost_questions_are_an_accident_and_three_are_not(lost: int, is_held: bool) -> None:
+    served = outcomes([0.5] * 60, abstained=False)
+    better = outcomes([0.7] * 60, abstained=False)
+    silent = [replace(one, abstained=number < lost) for number, one in enumerate(better)]
+    assert decision(served, silent).is_passed == is_held
+
+
 def test_other_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="other questions"):
         decide(SERVED, [SERVED[:-1]])
