@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S = 60.0
 """A card can be rated before its turn is in the log; the vote waits for it so long."""
+GRACE_S = 2.0
+"""A message stands in Slack a moment before the inbox knows that it is ours."""
 WAIT_S = 1.0
 
 
@@ -93,9 +95,9 @@ class RatingHandler:
 
     def _is_early(self, job: Job, rating: Rating) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
-        if self._clock() - job.created > PATIENCE_S:
-            return False
-        return rating.turn_id is not None or self._inbox.shows(job.channel, rating.ts or "")
+        age_s = self._clock() - job.created
+        is_shown = rating.turn_id is not None or self._inbox.shows(job.channel, rating.ts or "")
+        return age_s < (PATIENCE_S if is_shown else GRACE_S)
 
     async def _ask_why(self, job: Job, rating: Rating, turn: LoggedTurn) -> None:
         """In a modal after a click, else in a note with a button that opens it."""
