@@ -19,12 +19,11 @@ import numpy as np
 
 from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import Dataset, read_dataset
-from retrieval.evaluation.metrics import ndcg
-from retrieval.linear_map import LinearMap, identity
+from retrieval.linear_map import identity
 from retrieval.records import Vectors
 from retrieval.settings import load_settings
 from training.comparison import Comparison, compare
-from training.linear_map import Pairs, fit_map
+from training.linear_map import Pairs, fit_map, ndcg_of_each
 
 
 @dataclass(frozen=True)
@@ -45,16 +44,6 @@ def embedded(dataset: Dataset, embedder: Embedder, passages: Vectors | None = No
     if passages is None:
         passages = embedder.embed_passages([each.indexed_text for each in dataset.passages])
     return Side(dataset.name, passages, Pairs(vectors, relevant))
-
-
-def scores(side: Side, map_: LinearMap) -> list[float]:
-    """nDCG@10 of each question under a map."""
-    found = map_.of_queries(side.asked.questions) @ map_.of_passages(side.passages).T
-    best = np.argsort(-found, axis=1)[:, :10]
-    return [
-        ndcg([str(row) for row in ranked], {str(row): 1 for row in relevant})
-        for ranked, relevant in zip(best, side.asked.relevant, strict=True)
-    ]
 
 
 def headings_of(dataset: Dataset, embedder: Embedder) -> Pairs:
@@ -91,7 +80,7 @@ def main() -> None:
     began = time.process_time()
     headings = headings_of(dataset, embedder)
     spent = time.process_time() - began
-    before = scores(test, identity(embedder.dimension))
+    before = ndcg_of_each(identity(embedder.dimension), test.passages, test.asked)
     print(f"{embedder.id}: nDCG@10 of dense search, {spent:.1f} s for {len(headings)} headings")
     print(f"{'':<34}{'asked':>6}{'before':>8}{'after':>8}{'gain':>8}  95 % bounds          cpu s")
     for pairs in options.pairs:
@@ -101,11 +90,15 @@ def main() -> None:
             fit = fit_map(test.passages, taught.asked.part(chosen), headings=headings, seed=seed)
             seconds = spent + time.process_time() - began
             name = f"{test.name}, {pairs} pairs, seed {seed}"
-            print(line(name, compare(before, scores(test, fit.map)), seconds), flush=True)
+            after = ndcg_of_each(fit.map, test.passages, test.asked)
+            print(line(name, compare(before, after), seconds), flush=True)
     for folder in options.other:
         other = embedded(read_dataset(folder), embedder)
-        base = scores(other, identity(embedder.dimension))
-        print(line(f"{other.name}, the last map", compare(base, scores(other, fit.map)), None))
+        before, after = (
+            ndcg_of_each(map_, other.passages, other.asked)
+            for map_ in (identity(embedder.dimension), fit.map)
+        )
+        print(line(f"{other.name}, the last map", compare(before, after), None))
 
 
 if __name__ == "__main__":

@@ -118,16 +118,19 @@ def whitening(passages: Vectors, config: MapConfig) -> Vectors:
     return matrix / np.float32(matrix.diagonal().mean())
 
 
-def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: Pairs) -> float:
-    """nDCG@10 of the dense search alone, over the pairs' questions."""
+def ndcg_of_each(map_: LinearMap, passages: Vectors, pairs: Pairs) -> list[float]:
+    """nDCG@10 of the dense search alone, for each of the pairs' questions."""
     scores = map_.of_queries(pairs.questions) @ map_.of_passages(passages).T
     best = np.argsort(-scores, axis=1)[:, :10]
-    return float(
-        np.mean([
-            ndcg([str(row) for row in ranked], {str(row): 1 for row in relevant})
-            for ranked, relevant in zip(best, pairs.relevant, strict=True)
-        ])
-    )  # fmt: skip
+    return [
+        ndcg([str(row) for row in ranked], {str(row): 1 for row in relevant})
+        for ranked, relevant in zip(best, pairs.relevant, strict=True)
+    ]
+
+
+def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: Pairs) -> float:
+    """nDCG@10 of the dense search alone, over the pairs' questions."""
+    return float(np.mean(ndcg_of_each(map_, passages, pairs)))
 
 
 class _Learner:
