@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -25,6 +26,18 @@ from transformers import (
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 END_ID = len(BYTES)
 
+SHAPE: dict[str, Any] = {
+    "vocab_size": END_ID + 1,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 512,
+    "eos_token_id": END_ID,
+    "initializer_range": 0.2,
+}
+"""What all the decoders have alike."""
+
 CHAT = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -46,15 +59,8 @@ def byte_tokenizer(*, chat_template: str | None = None) -> PreTrainedTokenizerFa
 def tiny_qwen(*, seed: int = 1) -> Qwen2ForCausalLM:
     torch.manual_seed(seed)
     config = Qwen2Config(
-        vocab_size=END_ID + 1,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        **SHAPE,
         num_key_value_heads=2,
-        max_position_embeddings=512,
-        eos_token_id=END_ID,
-        initializer_range=0.2,
         tie_word_embeddings=True,
     )
     return Qwen2ForCausalLM(config)
@@ -63,15 +69,8 @@ def tiny_qwen(*, seed: int = 1) -> Qwen2ForCausalLM:
 def tiny_llama() -> LlamaForCausalLM:
     torch.manual_seed(2)
     config = LlamaConfig(
-        vocab_size=END_ID + 1,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        **SHAPE,
         num_key_value_heads=4,
-        max_position_embeddings=512,
-        eos_token_id=END_ID,
-        initializer_range=0.2,
     )
     return LlamaForCausalLM(config)
 
@@ -79,16 +78,9 @@ def tiny_llama() -> LlamaForCausalLM:
 def tiny_mistral() -> MistralForCausalLM:
     torch.manual_seed(4)
     config = MistralConfig(
-        vocab_size=END_ID + 1,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        **SHAPE,
         num_key_value_heads=2,
-        max_position_embeddings=512,
         sliding_window=None,
-        eos_token_id=END_ID,
-        initializer_range=0.2,
     )
     return MistralForCausalLM(config)
 
@@ -96,16 +88,9 @@ def tiny_mistral() -> MistralForCausalLM:
 def tiny_qwen3() -> Qwen3ForCausalLM:
     torch.manual_seed(5)
     config = Qwen3Config(
-        vocab_size=END_ID + 1,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        **SHAPE,
         num_key_value_heads=2,
         head_dim=32,
-        max_position_embeddings=512,
-        eos_token_id=END_ID,
-        initializer_range=0.2,
     )
     model = Qwen3ForCausalLM(config)
     for name, parameter in model.named_parameters():
