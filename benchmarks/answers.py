@@ -36,7 +36,7 @@ from retrieval.library import Library
 from retrieval.prompt import build_prompt
 from retrieval.records import Answer, Citation
 from retrieval.settings import Settings, load_settings
-from training.calibration import is_held_out
+from training.heads.calibration import is_held_out
 
 INSTRUCTION = {
     "en": (

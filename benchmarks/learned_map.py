@@ -22,8 +22,8 @@ from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.linear_map import identity
 from retrieval.records import Vectors
 from retrieval.settings import load_settings
-from training.comparison import Comparison, compare
-from training.linear_map import Pairs, fit_map, ndcg_of_each
+from training.gate.comparison import Comparison, compare
+from training.retriever.linear_map import Pairs, fit_map, ndcg_of_each
 
 
 @dataclass(frozen=True)

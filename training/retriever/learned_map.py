@@ -17,11 +17,11 @@ from retrieval.models.runs import Facts, Run, folder_of, write_run
 from retrieval.search import Searcher
 from retrieval.serving import unlearned
 from retrieval.settings import Settings
-from training import report
-from training.gate import Decision, decide
-from training.lessons import Lesson, answerable, lessons
-from training.linear_map import Fit, MapConfig, Pairs, fit_map
-from training.trial import searcher_with, try_retriever
+from training.gate import report
+from training.gate.decision import Decision, decide
+from training.retriever.lessons import Lesson, answerable, lessons
+from training.retriever.linear_map import Fit, MapConfig, Pairs, fit_map
+from training.retriever.trial import searcher_with, try_retriever
 
 MIN_QUESTIONS = 100
 """Fewer questions than this seldom make a map that the gate lets through."""

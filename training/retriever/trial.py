@@ -14,8 +14,8 @@ from retrieval.evaluation.metrics import ndcg
 from retrieval.index import Index
 from retrieval.records import Vectors
 from retrieval.search import Searcher
-from training.gate import Outcome, Set
-from training.lessons import Lesson
+from training.gate.decision import Outcome, Set
+from training.retriever.lessons import Lesson
 
 
 def searcher_with(index: Index, embedder: Embedder, vectors: Vectors) -> Searcher:

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from retrieval.embedding import Embedder
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.commands import models, publish, train
+from training.commands.runs import models, publish
+from training.commands.train import train
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from retrieval.models.runs import all_runs, folder_of, serving
 from retrieval.serving import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.learned_map import Learned, learn_map
-from training.lessons import lessons
-from training.linear_map import MapConfig
+from training.retriever.learned_map import Learned, learn_map
+from training.retriever.lessons import lessons
+from training.retriever.linear_map import MapConfig
 
 
 @pytest.fixture(scope="module")

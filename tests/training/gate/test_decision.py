@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from training.gate import Decision, Outcome, decide
+from training.gate.decision import Decision, Outcome, decide
 
 
 def outcomes(qualities: list[float], **more: object) -> list[Outcome]:

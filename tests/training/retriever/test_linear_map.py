@@ -6,7 +6,7 @@ import pytest
 
 from retrieval.linear_map import LinearMap, identity
 from retrieval.records import Vectors
-from training.linear_map import MapConfig, Pairs, fit_map, mean_ndcg, whitening
+from training.retriever.linear_map import MapConfig, Pairs, fit_map, mean_ndcg, whitening
 
 WIDTH, PASSAGES, QUESTIONS = 16, 120, 240
 

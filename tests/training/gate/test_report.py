@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.training.test_gate import BETTER, SERVED, decision, outcomes
-from training.report import JSON, MARKDOWN, PICTURE, save, verdict
+from tests.training.gate.test_decision import BETTER, SERVED, decision, outcomes
+from training.gate.report import JSON, MARKDOWN, PICTURE, save, verdict
 
 
 def test_a_report_is_for_people_machines_and_the_eye(tmp_path: Path) -> None:

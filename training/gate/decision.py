@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, pstdev
 from typing import Literal
 
-from training.comparison import Comparison, compare, holm, questions_needed
+from training.gate.comparison import Comparison, compare, holm, questions_needed
 
 SIGNIFICANT = 0.05
 """The largest p of the sign test, after the correction for several candidates."""

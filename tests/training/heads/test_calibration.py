@@ -12,7 +12,7 @@ from retrieval.records import Hit
 from retrieval.settings import Settings
 from tests.retrieval.passages_by_hand import hit, passage
 from tests.retrieval.word_embedder import WordEmbedder
-from training.calibration import (
+from training.heads.calibration import (
     MAX_FALSE_ABSTENTIONS,
     Example,
     examples,

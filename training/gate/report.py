@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.gate import Decision, Guard
+from training.gate.decision import Decision, Guard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.comparison import compare, holm, questions_needed, sign_test
+from training.gate.comparison import compare, holm, questions_needed, sign_test
 
 
 def test_equal_systems_have_no_gain_and_no_evidence() -> None:

@@ -1,0 +1,1 @@
+"""The sub-commands of `whimbrel` that make something better from data."""

@@ -1,0 +1,41 @@
+"""`whimbrel train`: learn from a data set; each learner leaves a run and the gate's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from training.commands.progress import say
+
+
+@click.group()
+def train() -> None:
+    """Learn from a data set that `whimbrel export` wrote. Nothing is published by this."""
+
+
+@train.command("map")
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same map.")
+def train_map(dataset: Path, seed: int) -> None:
+    """Fit a linear map of the embedder's vectors to the pairs in DATASET: a matter of seconds.
+
+    The map is tried on the questions that DATASET holds out, beside what serves now, and kept
+    with the gate's report. `whimbrel publish` lets it serve, if the gate has passed it.
+    """
+    from retrieval.retriever import load_embedder
+    from retrieval.settings import load_settings
+    from training.gate.report import markdown
+    from training.retriever.learned_map import learn_map
+
+    settings = load_settings()
+    learned = learn_map(
+        dataset,
+        settings,
+        load_embedder(settings, on_progress=say),
+        seed=seed,
+        on_progress=say,
+    )
+    click.echo(markdown(learned.decision, title=f"retriever {learned.run.id}"))
+    if learned.decision.is_passed:
+        click.echo(f"let it serve: whimbrel publish {learned.run.id}")

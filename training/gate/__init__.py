@@ -1,0 +1,1 @@
+"""Whether what was learned may be published, and how the published does."""

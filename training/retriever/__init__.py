@@ -1,0 +1,1 @@
+"""Learning to find the right passages."""
