@@ -1,6 +1,6 @@
 """What a learned map does for dense search: before and after, by the number of rated pairs.
 
-    python -m benchmarks.learned_map FOLDER [--embedder NAME] [--other FOLDER]...
+    python -m benchmarks.learning.learned_map FOLDER [--embedder NAME] [--other FOLDER]...
 
 FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with questions to learn
 from (`queries_train.jsonl` and `qrels_train.tsv`); only its test questions are measured. The map of

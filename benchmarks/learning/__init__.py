@@ -1,0 +1,1 @@
+"""What learning from ratings gains: base and learned in one run."""
