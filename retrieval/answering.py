@@ -82,6 +82,7 @@ class Request:
     language: str
     hits: tuple[Hit, ...]
     passages: tuple[Passage, ...]
+    confidence: float
     threshold: float
     watch: Stopwatch
     on_text: Callable[[str], None] | None
@@ -145,27 +146,58 @@ class Answerer:
             searcher = self.library.searcher()
             with watch.stage("search"):
                 wide = searcher.search(query, k=JUDGED_HITS, audience=audience, sources=sources)
-            confidence = self._judge.confidence(query, wide)
             request = Request(
                 question,
                 query,
                 language or language_of(question),
                 tuple(wide[: self._settings.hits]),
                 tuple(hit.passage for hit in wide),
+                self._judge.confidence(query, wide),
                 self.threshold if threshold is None else threshold,
                 watch,
                 on_text,
                 should_stop,
             )
-            draft = self._draft(request) if confidence >= request.threshold else None
-        card = self._card(request, draft, confidence, searcher.index.manifest.name)
+            draft = self._draft(request)
+        card = self._card(request, draft, searcher.index.manifest.name)
         if draft is not None:
             return card
         searched = searcher.count_documents(audience=audience, sources=sources)
         return replace(card, searched=searched)
 
+    def answer_from(
+        self, question: str, hits: Sequence[Hit], *, threshold: float | None = None
+    ) -> Answer:
+        """Answer a question as `answer` would if its search had found these hits.
+
+        So that several answerers can be compared on the same hits. The answer names no index.
+
+        Args:
+            question: Stands by itself.
+            hits: Best first; the judge looks at all of them, the answer is made from the first.
+            threshold: The confidence from which to answer; None for the usual one.
+        """
+        watch = Stopwatch()
+        with watch.stage("total"):
+            request = Request(
+                question,
+                question,
+                language_of(question),
+                tuple(hits[: self._settings.hits]),
+                tuple(hit.passage for hit in hits),
+                self._judge.confidence(question, hits),
+                self.threshold if threshold is None else threshold,
+                watch,
+                None,
+                None,
+            )
+            draft = self._draft(request)
+        return self._card(request, draft, "")
+
     def _draft(self, request: Request) -> Draft | None:
         """What the generator wrote, else what the documents say word for word; None to abstain."""
+        if request.confidence < request.threshold:
+            return None
         if self.generator is None or not can_write(self.generator, request.question):
             return self._quote(request)
         if request.hits and is_foreign(request.hits[0].passage, request.language):
@@ -221,9 +253,7 @@ class Answerer:
             request.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
         return draft
 
-    def _card(
-        self, request: Request, draft: Draft | None, confidence: float, generation: str
-    ) -> Answer:
+    def _card(self, request: Request, draft: Draft | None, generation: str) -> Answer:
         common = Answer(
             id=uuid.uuid4().hex[:12],
             question=request.question,
@@ -231,8 +261,8 @@ class Answerer:
             kind="abstention",
             text=phrase("not_found", request.language),
             language=request.language,
-            confidence=round(confidence, 4),
-            nearest=_nearest(request, confidence),
+            confidence=round(request.confidence, 4),
+            nearest=_nearest(request),
             hits=request.hits,
             prompt_version=PROMPT_VERSION,
             generator=self.generator.id if self.generator else "none",
@@ -253,9 +283,9 @@ class Answerer:
         )
 
 
-def _nearest(request: Request, confidence: float) -> tuple[Passage, ...]:
+def _nearest(request: Request) -> tuple[Passage, ...]:
     """One passage each of the nearest documents, if they are near enough to be worth a look."""
-    if confidence < request.threshold * _NEAR_SHARE:
+    if request.confidence < request.threshold * _NEAR_SHARE:
         return ()
     by_document: dict[str, Passage] = {}
     for hit in request.hits:

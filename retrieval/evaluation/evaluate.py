@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
 from retrieval.evaluation.dataset import Dataset, Query, ReferenceAnswer
-from retrieval.evaluation.metrics import auroc, ndcg, recall, reciprocal_rank, token_f1
+from retrieval.evaluation.metrics import auroc, ndcg, precision, recall, reciprocal_rank, token_f1
 from retrieval.language import language_of
 from retrieval.records import Answer, Document, Section
 from retrieval.settings import Settings
@@ -167,7 +167,7 @@ def reply(
 
 
 def _compare(reference: ReferenceAnswer, given: Answer) -> Reply:
-    said = _without_markers(given) if given.kind == "answer" else ""
+    said = without_markers(given) if given.kind == "answer" else ""
     return Reply(
         id=reference.id,
         language=language_of(reference.question),
@@ -185,7 +185,7 @@ def _compare(reference: ReferenceAnswer, given: Answer) -> Reply:
     )
 
 
-def _without_markers(answer: Answer) -> str:
+def without_markers(answer: Answer) -> str:
     """The words of an answer, without the numbers of its citations."""
     text = answer.text
     for citation in answer.citations:
@@ -225,20 +225,17 @@ def _row(
         questions=len(replies),
         f1=_mean(each.f1 for each in able),
         citation_precision=_mean(
-            _overlap(each, each.cited) for each in located if each.kind == "answer"
+            precision(each.cited, each.relevant) for each in located if each.kind == "answer"
         ),
-        citation_recall=_mean(_overlap(each, each.relevant) for each in located),
+        citation_recall=_mean(
+            recall(each.cited, dict.fromkeys(each.relevant, 1), k=len(each.cited))
+            for each in located
+        ),
         auroc=auroc([each.confidence for each in able], [each.confidence for each in unable]),
         false_answers=_mean(float(each.kind == "answer") for each in unable),
         false_abstentions=_mean(float(each.kind == "abstention") for each in able),
         answer_s=_mean(each.seconds for each in replies),
     )
-
-
-def _overlap(reply: Reply, whole: Sequence[str]) -> float:
-    """The share of `whole` that is both cited and relevant."""
-    shared = set(reply.cited) & set(reply.relevant)
-    return len(shared.intersection(whole)) / len(set(whole)) if whole else 0.0
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -7,7 +7,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from retrieval.language import CJK
 
@@ -36,6 +36,11 @@ def recall(ranked: Sequence[str], relevant: Mapping[str, int], *, k: int = 10) -
     """The share of the relevant ids that are among the first `k`, 0 to 1."""
     wanted = {one for one, grade in relevant.items() if grade > 0}
     return len(wanted.intersection(ranked[:k])) / len(wanted) if wanted else 0.0
+
+
+def precision(given: Collection[str], relevant: Collection[str]) -> float:
+    """The share of the given ids that are relevant, 0 to 1; 0 if none is given."""
+    return len(set(given) & set(relevant)) / len(set(given)) if given else 0.0
 
 
 def reciprocal_rank(ranked: Sequence[str], relevant: Mapping[str, int], *, k: int = 10) -> float:

@@ -239,3 +239,18 @@ def test_a_new_generation_is_used_from_the_next_question_on(
     (tmp_path / "docs" / "leave.md").write_text(LEAVE.replace("27", "28"), encoding="utf-8")
     update_index((), Settings(home=tmp_path / "home"), WordEmbedder())
     assert "28 days" in asked.answer("How many days of paid leave a year?").text
+
+
+def test_hits_found_before_are_answered_from_without_another_search(library: Library) -> None:
+    hits = library.searcher().search("How many days of paid leave?", k=200)
+    one = answerer(library, "Keepers have 27 days of paid leave.")
+    given = one.answer_from("How many days of paid leave?", hits)
+    assert given.text == one.answer("How many days of paid leave?").text
+    assert given.generation == ""
+
+
+def test_hits_that_the_judge_does_not_trust_are_not_answered_from(library: Library) -> None:
+    hits = library.searcher().search("How many days of paid leave?", k=200)
+    silent = answerer(library, "Keepers have 27 days of paid leave.", NEVER)
+    assert silent.answer_from("How many days of paid leave?", hits).kind == "abstention"
+    assert silent.answer_from("How many days?", hits, threshold=0.0).kind == "answer"

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.evaluation.metrics import auroc, exact_match, ndcg, recall, reciprocal_rank, token_f1
+from retrieval.evaluation.metrics import (
+    auroc,
+    exact_match,
+    ndcg,
+    precision,
+    recall,
+    reciprocal_rank,
+    token_f1,
+)
 
 IDS = st.lists(st.sampled_from("abcdef"), unique=True)
 GRADES = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 3), min_size=1)
@@ -35,6 +43,11 @@ def test_ndcg_discounts_by_the_logarithm_of_the_rank_and_gains_linearly() -> Non
 def test_only_the_first_k_count() -> None:
     ranked, relevant = ["x", "y", "hit"], {"hit": 1}
     assert [metric(ranked, relevant, k=2) for metric in (ndcg, recall, reciprocal_rank)] == [0] * 3
+
+
+def test_precision_is_the_share_of_what_was_given_that_was_wanted() -> None:
+    assert precision(["a", "x", "a"], ["a", "b"]) == 0.5
+    assert precision([], ["a"]) == 0
 
 
 def test_recall_is_the_share_of_what_was_wanted() -> None:
