@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.content import read_sources
@@ -12,8 +11,7 @@ from retrieval.index import Manifest, Rollback, current, generations, rollback
 from retrieval.library import Library
 from retrieval.models.runs import Deployment, Run, all_runs, deployments, retirement
 from retrieval.records import Source
-from retrieval.registry import served
-from retrieval.retriever import served_run
+from retrieval.retriever import served_runs
 from retrieval.serving import take_back_retired
 
 if TYPE_CHECKING:
@@ -69,14 +67,9 @@ class Holdings:
 
     def learned(self) -> list[Learned]:
         """Every model that was trained here, the oldest first."""
-        home, retriever = self._library.settings.runs_folder, served_run(self._library.settings)
+        home, serving = self._library.settings.runs_folder, served_runs(self._library.settings)
         return [
-            Learned(
-                run,
-                # A retriever serves where the index is of its making, whatever the pointer says.
-                run == retriever if run.kind == "retriever" else _is_pointed_at(home, run),
-                retirement(home, run),
-            )
+            Learned(run, run == serving.get(run.kind), retirement(home, run))
             for run in all_runs(home)
         ]
 
@@ -96,8 +89,3 @@ class Holdings:
     def embedder(self) -> Embedder:
         """What turns questions into vectors."""
         return self._library.embedder
-
-
-def _is_pointed_at(home: Path, run: Run) -> bool:
-    pointed = served(home / run.kind)
-    return pointed is not None and pointed.name == run.id

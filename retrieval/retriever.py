@@ -14,7 +14,7 @@ from retrieval.errors import IndexCorruptError, IndexMismatchError
 from retrieval.index import read_manifest
 from retrieval.linear_map import FILE, LinearMap
 from retrieval.models.catalogue import Progress, from_folder, resolve
-from retrieval.models.runs import Run, base_of, find_run, folder_of, verify
+from retrieval.models.runs import BASE, KINDS, Kind, Run, base_of, find_run, folder_of, verify
 from retrieval.registry import served
 from retrieval.settings import Settings
 
@@ -58,6 +58,21 @@ def served_run(settings: Settings) -> Run | None:
     if base_of(name) != base.id:
         return None
     return find_run(settings.runs_folder, name.partition("+")[2])
+
+
+def served_runs(settings: Settings) -> dict[Kind, Run]:
+    """The runs that serve, by their kind; a kind is missing where the base model does.
+
+    A retriever serves where the index is of its making, whatever its pointer says.
+    """
+    home = settings.runs_folder
+    serving: dict[Kind, Run] = {}
+    for kind in KINDS:
+        pointed = served(home / kind)
+        if kind != "retriever" and pointed is not None and pointed.name != BASE:
+            serving[kind] = find_run(home, pointed.name)
+    retriever = served_run(settings)
+    return serving if retriever is None else {"retriever": retriever, **serving}
 
 
 def served_embedder(index: Path) -> str:

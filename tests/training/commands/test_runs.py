@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from retrieval.embedding import Embedder
+from retrieval.models.runs import Facts, write_run
 from retrieval.settings import Settings
 from tests.training import jargon
 from training.commands.runs import models, publish
@@ -43,3 +44,13 @@ def test_a_map_is_trained_published_listed_and_taken_back(dataset: Path) -> None
     assert f"  retriever {run}" in listed
     assert f"base -> {run}: the gate passed it" in listed
     assert "as configured" in listed
+
+
+def test_a_run_of_another_kind_is_published_and_withdrawn(dataset: Path) -> None:
+    home = Settings(home=dataset.parent / "home").runs_folder
+    facts = Facts("tiny", "0123", 0, "1")
+    run = write_run(home, "generator", facts, lambda to: to.joinpath("a.json").touch())
+    assert f"{run.id} serves as generator, in place of base" in said("publish", run.id, "--force")
+    assert f"* generator {run.id}" in said("models")
+    assert "base serves as generator" in said("publish", "base", "--kind", "generator")
+    assert f"  generator {run.id}" in said("models")
