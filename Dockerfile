@@ -3,8 +3,10 @@
 # TORCH_INDEX_URL chooses the build of torch: give it the address of one of PyTorch's wheel indexes
 # (its "Get started" page lists them: CPU, or a CUDA version). Without it pip takes the default
 # build of the platform, which on x86-64 carries CUDA: it runs on a CPU as well, but is larger.
+# EXTRAS=embedded,training lets `whimbrel learn` train more than maps and heads in the container.
 FROM python:3.11-slim AS build
 ARG TORCH_INDEX_URL=
+ARG EXTRAS=embedded
 WORKDIR /src
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --upgrade pip
 # torch first, in a layer of its own: it is the bulk of the image and changes least.
@@ -14,7 +16,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bot bot
 COPY retrieval retrieval
 COPY training training
-RUN /venv/bin/pip install --no-cache-dir '.[embedded]'
+RUN /venv/bin/pip install --no-cache-dir ".[${EXTRAS}]"
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 whimbrel && install -d -o whimbrel /data
