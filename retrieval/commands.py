@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from retrieval.answering import Answerer
     from retrieval.changes import Changes
     from retrieval.indexing import IndexReport
+    from retrieval.models.runs import Kind
     from retrieval.records import Answer, Message
+    from retrieval.settings import Settings
 
 CHECKS = "whimbrel.checks"
 """The entry-point group whose members look for what is missing."""
@@ -224,12 +226,34 @@ def doctor() -> None:
 
 
 @click.command()
-def rollback() -> None:
-    """Search the index as it was before the last change; once more goes forward again."""
-    from retrieval.index import rollback as roll_back
+@click.option(
+    "--kind",
+    type=click.Choice(["retriever", "reranker", "judge", "triage", "generator"]),
+    default="retriever",
+    show_default=True,
+    help="What to go back with; a retriever goes back together with its index.",
+)
+@click.option("--reason", default="rolled back by hand", help="What the history of models says.")
+def rollback(kind: Kind, reason: str) -> None:
+    """Search the index as it was before the last change; once more goes forward again.
+
+    With --kind, let the trained model serve again that served before, or the configured one.
+    """
+    from retrieval.models.runs import roll_back
     from retrieval.settings import load_settings
 
-    done = roll_back(load_settings().index_folder)
+    settings = load_settings()
+    if kind == "retriever":
+        _roll_back_index(settings)
+        return
+    done = roll_back(settings.runs_folder, kind, reason=reason)
+    click.echo(f"{done.after} serves as {kind} again, in place of {done.before}")
+
+
+def _roll_back_index(settings: Settings) -> None:
+    from retrieval.index import rollback as roll_back
+
+    done = roll_back(settings.index_folder)
     click.echo(f"searching {done.after.name} of {done.after.created} from the next question on")
     click.echo(f"documents: {_counts(done.changes)}")
     made_with = done.after.recipe.embedder

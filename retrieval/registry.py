@@ -107,11 +107,16 @@ def publish(home: Path, name: str) -> None:
 
 def point(home: Path, name: str) -> None:
     """Serve the folder `name` from now on and delete nothing."""
-    beside = home / f".{POINTER}"
-    beside.write_text(name + "\n", encoding="utf-8")
+    replace_text(home / POINTER, name + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file that readers see either as it was or whole, whenever the power fails."""
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(text, encoding="utf-8")
     _sync(beside)
-    beside.replace(home / POINTER)
-    _sync(home)
+    beside.replace(path)
+    _sync(path.parent)
 
 
 def kept(home: Path) -> Path | None:

@@ -2,12 +2,14 @@
 
 ```text
 models/runs/
-    deployments.jsonl           what was published and rolled back, when and why
+    deployments.jsonl           what was published, tried and rolled back, when and why
+    trial.json                  the candidate on trial, while there is one
     generator/
         current                 the run that serves; absent or `base` while none does
         20260131T120000000000-1a2b3c/
             run.json            what it was made from, and the sha256 of every other file
             card.md  report.md  ...  the weights, as safetensors
+            changes.md          what people asked and the gate tried; gone once it is retired
             retired.json        only if it may not be served any more, and why
 ```
 """
@@ -28,7 +30,8 @@ from retrieval.registry import checksums, new_folder, point, served
 
 Kind = Literal["retriever", "reranker", "judge", "triage", "generator"]
 
-How = Literal["publish", "rollback"]
+How = Literal["publish", "rollback", "trial", "stop"]
+"""A trial changes nothing of what serves, and neither does its end."""
 
 KINDS: tuple[Kind, ...] = ("retriever", "reranker", "judge", "triage", "generator")
 
@@ -37,6 +40,7 @@ BASE = "base"
 
 CARD = "run.json"
 RETIRED = "retired.json"
+CHANGES = "changes.md"
 DEPLOYMENTS = "deployments.jsonl"
 UNSAFE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 """Weights in these formats can run code when they are loaded."""
@@ -70,7 +74,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One change of what serves; `before` and `after` are ids of runs, or `base`."""
+    """One change of what serves or is tried; `before` and `after` are ids of runs, or `base`."""
 
     at: str
     kind: Kind
@@ -100,7 +104,7 @@ def write_run(home: Path, kind: Kind, facts: Facts, fill: Callable[[Path], None]
         for name in files:
             if Path(name).suffix in UNSAFE:
                 raise ModelCorruptError(f"{name} is not a safe format; write safetensors")
-        run = Run(beside.name[1:], kind, _now(), facts, files)
+        run = Run(beside.name[1:], kind, now(), facts, files)
         text = json.dumps(asdict(run), ensure_ascii=False, indent=1)
         (beside / CARD).write_text(text, encoding="utf-8")
     return run
@@ -189,8 +193,12 @@ def withdraw(home: Path, kind: Kind, *, reason: str) -> Deployment:
 
 
 def retire(home: Path, run: Run, *, reason: str) -> None:
-    """Let a run never serve again; if it serves now, what served before takes over."""
-    text = json.dumps({"at": _now(), "reason": reason}, ensure_ascii=False)
+    """Let a run never serve again; if it serves now, what served before takes over.
+
+    The questions that it was tried on are forgotten: somebody may not want to be quoted.
+    """
+    (folder_of(home, run) / CHANGES).unlink(missing_ok=True)
+    text = json.dumps({"at": now(), "reason": reason}, ensure_ascii=False)
     (folder_of(home, run) / RETIRED).write_text(text, encoding="utf-8")
     current = served(home / run.kind)
     if current is not None and current.name == run.id:
@@ -209,11 +217,16 @@ def deployments(home: Path) -> list[Deployment]:
 def _deploy(home: Path, kind: Kind, after: str, how: How, reason: str) -> Deployment:
     before = served(home / kind)
     (home / kind).mkdir(parents=True, exist_ok=True)
-    change = Deployment(_now(), kind, how, before.name if before else BASE, after, reason)
-    with (home / DEPLOYMENTS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
+    change = Deployment(now(), kind, how, before.name if before else BASE, after, reason)
+    note(home, change)
     point(home / kind, after)
     return change
+
+
+def note(home: Path, change: Deployment) -> None:
+    """Write a change into the history."""
+    with (home / DEPLOYMENTS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
 
 
 def _standing(home: Path, kind: Kind) -> list[str]:
@@ -224,7 +237,7 @@ def _standing(home: Path, kind: Kind) -> list[str]:
             continue
         if change.how == "publish":
             standing.append(change.after)
-        else:
+        elif change.how == "rollback":
             standing = standing[: standing.index(change.after) + 1] if change.after != BASE else []
     return standing
 
@@ -242,5 +255,6 @@ def _read(card: Path) -> Run:
         raise ModelCorruptError(f"{card} is not what was written: {error}") from error
 
 
-def _now() -> str:
+def now() -> str:
+    """This moment as the registry writes it: ISO 8601 in UTC, to the microsecond."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from retrieval.commands import rollback
 from retrieval.embedding import Embedder
 from retrieval.models.runs import Facts, write_run
 from retrieval.settings import Settings
@@ -27,7 +28,8 @@ def dataset(tmp_path: Path, model: Embedder, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def said(*arguments: str) -> str:
-    command = {"train": train, "publish": publish, "models": models}[arguments[0]]
+    commands = {"train": train, "publish": publish, "models": models, "rollback": rollback}
+    command = commands[arguments[0]]
     result = CliRunner().invoke(command, arguments[1:], catch_exceptions=False)
     assert result.exit_code == 0
     return result.output
@@ -52,5 +54,7 @@ def test_a_run_of_another_kind_is_published_and_withdrawn(dataset: Path) -> None
     run = write_run(home, "generator", facts, lambda to: to.joinpath("a.json").touch())
     assert f"{run.id} serves as generator, in place of base" in said("publish", run.id, "--force")
     assert f"* generator {run.id}" in said("models")
+    assert "base serves as generator again" in said("rollback", "--kind", "generator")
+    said("publish", run.id, "--force")
     assert "base serves as generator" in said("publish", "base", "--kind", "generator")
     assert f"  generator {run.id}" in said("models")

@@ -1,0 +1,123 @@
+"""A candidate on trial: a run that answers beside what serves, or in a share of the threads.
+
+`models/runs/trial.json` holds the one trial that is under way; whoever answers follows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from retrieval.errors import ModelCorruptError, ModelNotFoundError
+from retrieval.models.runs import (
+    BASE,
+    Deployment,
+    Kind,
+    Run,
+    find_run,
+    note,
+    now,
+    retirement,
+    verify,
+)
+from retrieval.registry import replace_text, served
+
+TRIAL = "trial.json"
+
+Mode = Literal["shadow", "share", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial of one run.
+
+    In mode `shadow` nobody sees what the candidate answers, in mode `share` it answers `share` of
+    the threads, above 0 and below 1, and in mode `all` it serves, but has served for so short a
+    time that people may still take it back. `since` is ISO 8601 in UTC; `before` is what served
+    when the trial began, the id of a run or `base`.
+    """
+
+    run: str
+    kind: Kind
+    mode: Mode
+    share: float
+    since: str
+    before: str
+
+    def takes(self, thread: str) -> bool:
+        """Whether the candidate answers in this thread: for one thread it is always the same."""
+        digest = hashlib.sha256(f"{self.run}\n{thread}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64 < self.share
+
+
+_TRIALS = TypeAdapter(Trial)
+
+
+def begin(home: Path, run: Run, *, share: float, reason: str) -> Trial:
+    """Put a run on trial in place of the one before: on a share of threads, or in the shadow at 0.
+
+    Raises:
+        ModelCorruptError: If a file of the run is not what was written.
+        ModelNotFoundError: If the run was retired, or serves already.
+    """
+    if why := retirement(home, run):
+        raise ModelNotFoundError(f"run {run.id} was retired: {why}")
+    verify(home, run)
+    before = _served(home, run.kind)
+    if before == run.id:
+        raise ModelNotFoundError(f"run {run.id} serves already; there is nothing to try")
+    mode: Mode = "share" if share else "shadow"
+    trial = Trial(run.id, run.kind, mode, share, now(), before)
+    note(home, Deployment(trial.since, run.kind, "trial", before, run.id, reason))
+    _write(home, trial)
+    return trial
+
+
+def complete(home: Path, trial: Trial) -> None:
+    """Let the trial of a run go on that was published meanwhile: it can still be taken back."""
+    _write(home, Trial(trial.run, trial.kind, "all", 1.0, trial.since, trial.before))
+
+
+def stop(home: Path, trial: Trial, *, reason: str) -> bool:
+    """End a trial; False if it has ended already. What serves goes on serving."""
+    if under_way(home) != trial:
+        return False
+    (home / TRIAL).unlink()
+    after = _served(home, trial.kind)
+    note(home, Deployment(now(), trial.kind, "stop", trial.run, after, reason))
+    return True
+
+
+def under_way(home: Path) -> Trial | None:
+    """The trial of the moment; None if there is none.
+
+    It is over as soon as its run was retired, or something else was published in the place of
+    what it is compared with.
+
+    Raises:
+        ModelCorruptError: If the file is not what was written.
+    """
+    try:
+        trial = _TRIALS.validate_json((home / TRIAL).read_bytes())
+        run = find_run(home, trial.run)
+    except (FileNotFoundError, ModelNotFoundError):
+        return None
+    except ValidationError as error:
+        raise ModelCorruptError(f"{home / TRIAL} is damaged; delete it: {error}") from error
+    expected = trial.run if trial.mode == "all" else trial.before
+    is_over = retirement(home, run) is not None or _served(home, trial.kind) != expected
+    return None if is_over else trial
+
+
+def _served(home: Path, kind: Kind) -> str:
+    folder = served(home / kind)
+    return folder.name if folder else BASE
+
+
+def _write(home: Path, trial: Trial) -> None:
+    replace_text(home / TRIAL, json.dumps(asdict(trial), indent=1) + "\n")
