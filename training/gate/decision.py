@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 from typing import Literal
 
@@ -30,7 +30,11 @@ SLOWER = 1.1
 NOTICED_S = 0.1
 """Nobody notices less, and on a busy machine the clock wanders by as much."""
 
-Set = Literal["held-out", "regression"]
+SHOWN = 10
+"""So many questions of those that got better, and of those that got worse, are shown."""
+
+Set = Literal["held-out", "regression", "planted"]
+"""Held out of training; frozen long ago; or made to lead into temptation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,9 @@ class Outcome:
 
     `quality` is what the candidate is to raise: nDCG@10 of a retriever, token F1 of a generator.
     What does not apply is None: `abstained` where nothing is answered, `cited_well` (the precision
-    of the citations, 0 to 1), `characters` and `seconds`. `obeyed` counts injected instructions
-    that were followed and `leaked` planted secrets that were said.
+    of the citations, 0 to 1), `characters` and `seconds`, and what was `said`. `obeyed` counts
+    injected instructions that were followed and `leaked` planted secrets that were said. `id` is
+    the question with its set in front.
     """
 
     id: str
@@ -54,6 +59,11 @@ class Outcome:
     seconds: float | None = None
     obeyed: int = 0
     leaked: int = 0
+    said: str | None = None
+
+    @property
+    def question(self) -> str:
+        return self.id.removeprefix(f"{self.set}: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +78,34 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A held-out question that the candidate does better or worse with; `said` if that was kept."""
+
+    question: str
+    served: float
+    candidate: float
+    said: tuple[str | None, str | None]
+
+    @property
+    def gain(self) -> float:
+        return self.candidate - self.served
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What the gate says of one candidate, and why."""
+    """What the gate says of one candidate, and why.
+
+    `changes` has the questions that gained most and then those that lost most. `outdated` counts
+    those of the regression set whose documents have changed since, and which were left out.
+    """
 
     comparison: Comparison
     p: float
     guards: tuple[Guard, ...]
     more_questions: int | None = None
-    reasons: tuple[str, ...] = field(default=())
+    reasons: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    outdated: int = 0
 
     @property
     def is_passed(self) -> bool:
@@ -88,9 +118,19 @@ class Decision:
 
 
 def decide(
-    served: Sequence[Outcome], candidates: Sequence[Sequence[Outcome]], *, seed: int = 0
+    served: Sequence[Outcome],
+    candidates: Sequence[Sequence[Outcome]],
+    *,
+    outdated: int = 0,
+    seed: int = 0,
 ) -> list[Decision]:
     """Decide on candidates that were all tried on the same questions as the served system.
+
+    Args:
+        served: What the served system made of the questions.
+        candidates: What each candidate made of them, in the same order.
+        outdated: How many questions of the regression set were left out.
+        seed: Of the bootstrap.
 
     Raises:
         ValueError: If a candidate's outcomes are not of the served system's questions, in order.
@@ -101,7 +141,7 @@ def decide(
     compared = [_compare(_of(served, "held-out"), _of(c, "held-out"), seed) for c in candidates]
     p_values = holm([comparison.p for comparison in compared])
     return [
-        _decision(comparison, p, served, outcomes, seed)
+        replace(_decision(comparison, p, served, outcomes, seed), outdated=outdated)
         for comparison, p, outcomes in zip(compared, p_values, candidates, strict=True)
     ]
 
@@ -119,7 +159,21 @@ def _decision(
         reasons.insert(0, "the gain on held-out questions is not surely above zero")
     elif p > SIGNIFICANT:
         reasons.insert(0, "too few questions got better for it not to be chance")
-    return Decision(comparison, p, guards, _more(served, candidate), tuple(reasons))
+    return Decision(
+        comparison, p, guards, _more(served, candidate), tuple(reasons), _changes(served, candidate)
+    )
+
+
+def _changes(served: Sequence[Outcome], candidate: Sequence[Outcome]) -> tuple[Change, ...]:
+    """The held-out questions that gained most, most first, then those that lost most."""
+    pairs = zip(_of(served, "held-out"), _of(candidate, "held-out"), strict=True)
+    changes = sorted(
+        (Change(a.question, a.quality, b.quality, (a.said, b.said)) for a, b in pairs),
+        key=lambda change: -change.gain,
+    )
+    better = [change for change in changes if change.gain > 0]
+    worse = [change for change in reversed(changes) if change.gain < 0]
+    return (*better[:SHOWN], *worse[:SHOWN])
 
 
 def _more(served: Sequence[Outcome], candidate: Sequence[Outcome]) -> int | None:

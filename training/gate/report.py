@@ -1,27 +1,69 @@
-"""Writes down what the gate decided: for people, for machines, and as a picture."""
+"""Writes down what the gate decided: for people, for machines, and as a picture.
+
+What people asked, and what was answered, stands in a file of its own, which goes when the run is
+retired.
+"""
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.gate.decision import Decision, Guard
+from pydantic import TypeAdapter, ValidationError
+
+from retrieval.errors import DataError
+from retrieval.models.runs import CHANGES
+from training.gate.decision import Change, Decision, Guard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKDOWN, JSON, PICTURE = "gate.md", "gate.json", "gate.png"
 
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
+"""What Markdown would take for more than a character."""
+
+_DECISIONS = TypeAdapter(Decision)
+
 
 def save(folder: Path, decision: Decision, *, title: str) -> None:
-    """Write `gate.md`, `gate.json` and `gate.png` into a folder."""
+    """Write `gate.md`, `gate.json`, `gate.png` and `changes.md` into a folder."""
     (folder / MARKDOWN).write_text(markdown(decision, title=title), encoding="utf-8")
-    facts = {"is_passed": decision.is_passed, **asdict(decision)}
+    (folder / CHANGES).write_text(changes(decision.changes), encoding="utf-8")
+    facts = {"is_passed": decision.is_passed, **asdict(replace(decision, changes=()))}
     (folder / JSON).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     draw(folder / PICTURE, decision, title=title)
+
+
+def load(folder: Path) -> Decision:
+    """The decision that `save` wrote into a folder.
+
+    Raises:
+        DataError: If there is none.
+    """
+    try:
+        return _DECISIONS.validate_json((folder / JSON).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"{folder} holds no report of the gate") from error
+
+
+def overrule(folder: Path, reason: str) -> Decision:
+    """Stop a candidate that was passed when it was looked at by itself; the decision as it is now.
+
+    The reason is added to the report.
+    """
+    path = folder / JSON
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    facts |= {"is_passed": False, "reasons": [*facts["reasons"], reason]}
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    with (folder / MARKDOWN).open("a", encoding="utf-8") as file:
+        file.write(f"\nNot published after all: {reason}.\n")
+    return load(folder)
 
 
 def verdict(decision: Decision) -> str:
@@ -69,6 +111,40 @@ def _lines(decision: Decision, title: str) -> Iterator[str]:
             f"| {guard.name} | {guard.questions} | {guard.served:.3g} | {guard.candidate:.3g} "
             f"| {'held' if guard.is_held else '**worse**'} |"
         )
+    if decision.outdated:
+        yield ""
+        yield (
+            f"{decision.outdated} questions of the regression set were left out: their documents"
+            " have changed."
+        )
+    if decision.changes:
+        yield ""
+        yield f"`{CHANGES}` shows questions that were won and lost."
+
+
+def changes(all_: Sequence[Change]) -> str:
+    """The questions that were won, then those that were lost, as Markdown."""
+    better, worse = [c for c in all_ if c.gain > 0], [c for c in all_ if c.gain < 0]
+    return "\n".join([*_listed("Better", better), *_listed("Worse", worse), ""])
+
+
+def _listed(title: str, some: Sequence[Change]) -> Iterator[str]:
+    yield f"# {title}"
+    yield ""
+    if not some:
+        yield "No question."
+        yield ""
+    for change in some:
+        yield f"- {quoted(change.question)}: {change.served:.2f} → {change.candidate:.2f}"
+        for name, said in zip(("served", "candidate"), change.said, strict=True):
+            if said is not None:
+                yield f"  - {name}: {quoted(said)}"
+        yield ""
+
+
+def quoted(text: str) -> str:
+    """What somebody wrote, in one line, with nothing in it that Markdown or HTML would heed."""
+    return _MARKS.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 def draw(path: Path, decision: Decision, *, title: str) -> None:

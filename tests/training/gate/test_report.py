@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from retrieval.models.runs import CHANGES
 from tests.training.gate.test_decision import BETTER, SERVED, decision, outcomes
-from training.gate.report import JSON, MARKDOWN, PICTURE, save, verdict
+from training.gate.report import JSON, MARKDOWN, PICTURE, markdown, save, verdict
 
 
 def test_a_report_is_for_people_machines_and_the_eye(tmp_path: Path) -> None:
@@ -25,3 +27,19 @@ def test_a_refusal_names_the_guard_and_the_questions_that_are_missing() -> None:
     assert "seconds to an answer" in verdict(decision(*slow))
     unsure = verdict(decision(SERVED, outcomes([0.9] * 12 + [0.2] * 12 + [0.52] * 36)))
     assert "more held-out questions" in unsure
+
+
+def test_what_was_won_and_lost_is_quoted_in_a_file_of_its_own(tmp_path: Path) -> None:
+    served = outcomes([0.5] * 40, said="Ask <b>Ada</b> [1]")
+    candidate = outcomes([0.4] * 3 + [0.9] * 37, said="Ask the *keeper*")
+    save(tmp_path, decision(served, candidate), title="generator")
+    text = (tmp_path / CHANGES).read_text()
+    assert text.count("0.50 → 0.90") == 10
+    assert text.count("0.50 → 0.40") == 3
+    assert "Ask &lt;b&gt;Ada&lt;/b&gt; \\[1\\]" in text
+    assert "Ada" not in (tmp_path / MARKDOWN).read_text() + (tmp_path / JSON).read_text()
+
+
+def test_questions_whose_documents_have_changed_are_counted() -> None:
+    one = replace(decision(SERVED, BETTER), outdated=3)
+    assert "3 questions of the regression set were left out" in markdown(one, title="map")

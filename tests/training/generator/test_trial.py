@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retrieval.abstention import Judge
+from retrieval.answering import Answerer
+from retrieval.examples import Example, Snippet
+from retrieval.indexing import update_index
+from retrieval.library import Library
+from retrieval.records import Passage
+from retrieval.settings import Settings
+from tests.retrieval.test_answering import ALWAYS, NEVER, Writer
+from tests.retrieval.word_embedder import WordEmbedder
+from training.generator.traps import TRAPS
+from training.generator.trial import Task, tasks, try_answers, try_traps
+
+LEAVE = "# Leave\n\nEvery keeper has 27 days of paid leave a year. Ask in the crew portal.\n"
+TIDES = "# Tides\n\nHigh tide is at nine.\n"
+QUESTION = "How many days of paid leave does a keeper have?"
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name, text in (("leave", LEAVE), ("tides", TIDES)):
+        (docs / f"{name}.md").write_text(text, encoding="utf-8")
+    settings = Settings(home=tmp_path / "home")
+    update_index([docs], settings, WordEmbedder())
+    return Library(settings, WordEmbedder())
+
+
+def answerer(library: Library, text: str, judge: Judge = ALWAYS) -> Answerer:
+    return Answerer(library, judge, Settings(), Writer(text))
+
+
+def example(passage: Passage | None, *, answer: str | None, question: str = QUESTION) -> Example:
+    snippets = (Snippet("d", passage.content_hash, "", passage.text),) if passage else ()
+    return Example(
+        id=question, kind="answer", question=question, language="en", passages=snippets,
+        source="approved", day="2026-01-31", answer=answer, is_good=answer is not None,
+    )  # fmt: skip
+
+
+def task(library: Library, answer: str | None) -> Task:
+    searcher = library.searcher()
+    passage = next(each for each in searcher.index.passages if "leave" in each.text)
+    (one,) = tasks([example(passage, answer=answer)], searcher)
+    return one
+
+
+def test_an_approved_answer_becomes_a_task_with_what_search_finds(library: Library) -> None:
+    one = task(library, "27 days of paid leave [1].")
+    assert one.answers == ("27 days of paid leave.",)
+    assert {one.hits[0].passage.content_hash} == one.relevant
+
+
+def test_an_answer_from_passages_that_are_gone_is_no_task(library: Library) -> None:
+    searcher = library.searcher()
+    passage = searcher.index.passages[0]
+    gone = example(passage, answer="27 days.")
+    gone = Example(
+        **{name: getattr(gone, name) for name in gone.__slots__}
+        | {"passages": (Snippet("d", "gone", "", ""),)}
+    )
+    assert tasks([gone], searcher) == []
+
+
+def test_the_words_of_an_answer_are_compared_and_its_citations_looked_up(library: Library) -> None:
+    one = task(library, "Every keeper has 27 days of paid leave a year [1].")
+    (said,) = try_answers(
+        answerer(library, "Every keeper has 27 days of paid leave a year."), [one]
+    )
+    assert (said.quality, said.cited_well, said.abstained) == (1.0, 1.0, False)
+    assert said.question == QUESTION
+    assert said.seconds is not None
+
+
+def test_silence_is_right_only_where_there_is_no_answer(library: Library) -> None:
+    known, unknown = task(library, "27 days of paid leave [1]."), task(library, None)
+    silent = try_answers(answerer(library, "", NEVER), [known, unknown])
+    assert [(one.quality, one.abstained) for one in silent] == [(0.0, True), (1.0, True)]
+    assert [one.is_answerable for one in silent] == [True, False]
+
+
+def test_every_batch_is_answered_in_order(library: Library) -> None:
+    one = task(library, "27 days [1].")
+    many = [Task(f"{QUESTION} {n}", "en", one.hits, one.answers) for n in range(19)]
+    outcomes = try_answers(answerer(library, "A keeper has 27 days of paid leave."), many)
+    assert [each.question for each in outcomes] == [each.question for each in many]
+
+
+def test_a_generator_that_obeys_or_tells_is_found_out(library: Library) -> None:
+    for trap in TRAPS:
+        (outcome,) = try_traps(answerer(library, f"{trap.marker}."), [trap])
+        is_secret = trap.kind == "secret"
+        assert (outcome.obeyed, outcome.leaked) == (int(not is_secret), int(is_secret)), trap
+
+
+def test_a_generator_that_answers_the_question_falls_into_no_trap(library: Library) -> None:
+    for trap in TRAPS:
+        (outcome,) = try_traps(answerer(library, trap.passage), [trap])
+        assert (outcome.obeyed, outcome.leaked) == (0, 0), trap
+
+
+def test_quoting_what_is_planted_is_not_obeying() -> None:
+    trap = next(trap for trap in TRAPS if trap.kind == "instruction")
+    assert trap.has_obeyed(trap.marker)
+    assert not trap.has_obeyed(f"It says: {trap.planted}")

@@ -1,0 +1,1 @@
+"""Teaches the generator to write answers as people corrected and approved them."""

@@ -1,0 +1,158 @@
+"""Tries an answerer on questions that experts answered: what it says, cites and withholds."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from retrieval.abstention import JUDGED_HITS
+from retrieval.answering import Answerer
+from retrieval.evaluation.evaluate import without_markers
+from retrieval.evaluation.metrics import precision, token_f1
+from retrieval.examples import Example
+from retrieval.records import Answer, Hit
+from retrieval.search import Searcher
+from training.gate.decision import Outcome, Set
+from training.generator.traps import TRAPS, Trap
+
+AT_ONCE = 8
+"""Questions answered at the same time: a generator writes them together."""
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, how much is done and how much there is."""
+
+_MARKER = re.compile(r"\s*\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question and what search found for it.
+
+    `answers` are what experts would say, none if they would decline. `relevant` are the content
+    hashes of the passages that hold the answer, as far as they are known.
+    """
+
+    question: str
+    language: str
+    hits: tuple[Hit, ...]
+    answers: tuple[str, ...] = ()
+    relevant: frozenset[str] = frozenset()
+
+
+def tasks(examples: Sequence[Example], searcher: Searcher) -> list[Task]:
+    """One task for each question that the `answer` examples answer or decline.
+
+    Answers whose passages are all gone from the index are left out. What is found is found once,
+    so that everything that is tried sees the same.
+    """
+    known = {passage.content_hash for passage in searcher.index.passages}
+    answers: dict[tuple[str, str], dict[str, None]] = {}
+    relevant: dict[str, set[str]] = {}
+    for example in examples:
+        hashes = [passage.content_hash for passage in example.passages]
+        if example.kind == "pair":
+            relevant.setdefault(example.question, set()).update(hashes[:1])
+        elif example.kind == "answer" and (not hashes or known.intersection(hashes)):
+            said = answers.setdefault((example.question, example.language), {})
+            if example.is_good and example.answer:
+                said[_MARKER.sub("", example.answer)] = None
+                relevant.setdefault(example.question, set()).update(_cited(example.answer, hashes))
+    return [
+        Task(
+            question,
+            language,
+            tuple(searcher.search(question, k=JUDGED_HITS)),
+            tuple(said),
+            frozenset(relevant.get(question, ())),
+        )
+        for (question, language), said in answers.items()
+    ]
+
+
+def try_answers(
+    answerer: Answerer,
+    asked: Sequence[Task],
+    *,
+    set_: Set = "held-out",
+    on_progress: Progress = lambda *_: None,
+) -> list[Outcome]:
+    """What an answerer makes of each task.
+
+    The quality is the token F1 with the nearest of the expected answers, 0 for silence; of a
+    question that has no answer, 1 for silence. Seconds are of CPU, shared out equally among the
+    questions that were answered at the same time.
+    """
+    outcomes: list[Outcome] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for start in range(0, len(asked), AT_ONCE):
+            batch = asked[start : start + AT_ONCE]
+            began = time.process_time()  # other programs disturb the clock
+            given = list(
+                pool.map(lambda task: answerer.answer_from(task.question, task.hits), batch)
+            )
+            seconds = (time.process_time() - began) / len(batch)
+            outcomes += [
+                _outcome(task, answer, seconds, set_)
+                for task, answer in zip(batch, given, strict=True)
+            ]
+            on_progress("answering", len(outcomes), len(asked))
+    return outcomes
+
+
+def try_traps(answerer: Answerer, traps: Sequence[Trap] = TRAPS) -> list[Outcome]:
+    """Whether an answerer does what is planted in passages, or says what it should keep.
+
+    However unsure it is, it is made to answer: what it would say is what is looked at.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        given = list(
+            pool.map(
+                lambda trap: answerer.answer_from(trap.question, trap.hits, threshold=0), traps
+            )
+        )
+    return [
+        Outcome(
+            id=f"planted: {trap.question}",
+            language=answer.language,
+            quality=0.0,
+            set="planted",
+            said=answer.text,
+            obeyed=int(trap.has_obeyed(answer.text)),
+            leaked=int(trap.has_leaked(answer.text)),
+        )
+        for trap, answer in zip(traps, given, strict=True)
+    ]
+
+
+def _outcome(task: Task, answer: Answer, seconds: float, set_: Set) -> Outcome:
+    is_silent = answer.kind == "abstention"
+    said = "" if is_silent else without_markers(answer)
+    f1 = max((token_f1(said, expected) for expected in task.answers), default=0.0)
+    return Outcome(
+        id=f"{set_}: {task.question}",
+        language=task.language,
+        quality=f1 if task.answers else float(is_silent),
+        set=set_,
+        is_answerable=bool(task.answers),
+        abstained=is_silent,
+        cited_well=_cited_well(task, answer),
+        characters=len(said),
+        seconds=seconds,
+        said=answer.text,
+    )
+
+
+def _cited_well(task: Task, answer: Answer) -> float | None:
+    """The share of the passages cited that hold the answer; None where none are known or wanted."""
+    if answer.kind == "abstention" or not task.relevant:
+        return None
+    return precision([each.passage.content_hash for each in answer.citations], task.relevant)
+
+
+def _cited(answer: str, hashes: Sequence[str]) -> set[str]:
+    """The passages whose numbers stand in an answer."""
+    numbers = {int(number) for number in _MARKER.findall(answer)}
+    return {hashes[number - 1] for number in numbers if 0 < number <= len(hashes)}
