@@ -71,3 +71,7 @@ def main() -> None:
 def _fail(line: str) -> NoReturn:
     click.secho(f"whimbrel: {line}", fg="red", err=True)
     sys.exit(1)
+
+
+if __name__ == "__main__":  # for children, whatever is on their PATH
+    main()

@@ -118,8 +118,8 @@ class Settings(FileSettings):
 
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
-        """All but [slack], which is the bot's."""
-        return {name: value for name, value in values.items() if name != "slack"}
+        """All but [slack], which is the bot's, and [learn], which is training's."""
+        return {name: value for name, value in values.items() if name not in ("slack", "learn")}
 
 
 def load_settings() -> Settings:

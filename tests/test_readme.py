@@ -13,15 +13,23 @@ from pydantic_settings import BaseSettings
 from bot.settings import SlackSettings
 from retrieval.cli import whimbrel
 from retrieval.settings import Settings
+from training.settings import LearnSettings
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 
 
+KINDS: tuple[tuple[type[BaseSettings], str], ...] = (
+    (Settings, "WHIMBREL_"),
+    (LearnSettings, "WHIMBREL_LEARN_"),
+    (SlackSettings, "SLACK_"),
+)
+
+
 def settings_table() -> str:
     """Every setting with its default and what it is for."""
     lines = ["| setting | default | what it is |", "|---|---|---|"]
-    for model, prefix in ((Settings, "WHIMBREL_"), (SlackSettings, "SLACK_")):
+    for model, prefix in KINDS:
         lines += [
             f"| `{prefix}{name.upper()}` | {default(model, name)} | {field.description} |"
             for name, field in model.model_fields.items()

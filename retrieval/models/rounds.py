@@ -1,0 +1,114 @@
+"""What each round of `whimbrel learn` tried and what came of it, kept with the runs it left."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from retrieval.errors import ModelCorruptError
+
+ROUNDS = "rounds.jsonl"
+
+State = Literal[
+    "too_few", "known", "ready", "refused", "broken_off", "stopped", "passed", "published"
+]
+"""How a try ended.
+
+`too_few`: there was not enough to learn from. `known`: a round before has tried the same data.
+`ready`: there is enough, but its turn did not come.
+`refused`: the learner could not begin. `broken_off`: time was up. `stopped`: the gate said no.
+`passed`: the gate said yes, and an admin may publish it. `published`: it serves.
+"""
+
+SETTLED: frozenset[State] = frozenset({"stopped", "passed", "published"})
+"""A try that ended like this would end so again on the same data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What became of one learner.
+
+    It found `found` things of a kind (`of`) of which it needs `needed`. `run` is the id of the run
+    that it left, now or in a round before; `reason` says more, in words.
+    """
+
+    learner: str
+    state: State
+    of: str
+    found: int
+    needed: int
+    run: str = ""
+    reason: str = ""
+
+    @property
+    def missing(self) -> int:
+        """How many more are needed."""
+        return max(0, self.needed - self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round; `at` is ISO 8601 in UTC, `dataset` the hash of the data set."""
+
+    at: str
+    dataset: str
+    held_out: int
+    seconds: float
+    tries: tuple[Try, ...]
+
+
+_ROUNDS = TypeAdapter(Round)
+
+
+def keep_round(home: Path, done: Round) -> None:
+    """Write down a round."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ROUNDS).open("a", encoding="utf-8") as file:
+        file.write(to_line(done) + "\n")
+
+
+def to_line(done: Round) -> str:
+    """A round as one line of JSON."""
+    return json.dumps(asdict(done), ensure_ascii=False)
+
+
+def from_line(line: str | bytes) -> Round:
+    """The round that `to_line` wrote.
+
+    Raises:
+        ValueError: If it is not one.
+    """
+    return _ROUNDS.validate_json(line)
+
+
+def all_rounds(home: Path) -> list[Round]:
+    """Every round there was, the oldest first.
+
+    Raises:
+        ModelCorruptError: If the file holds something else.
+    """
+    path = home / ROUNDS
+    try:
+        return [from_line(line) for line in path.read_bytes().splitlines()]
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise ModelCorruptError(f"{path} is not what was written; delete it: {error}") from error
+
+
+def settled_try(home: Path, learner: str, dataset: str) -> Try | None:
+    """The newest try of a learner on a data set that came to an end; None if there was none."""
+    return next(
+        (
+            each
+            for done in reversed(all_rounds(home))
+            if done.dataset == dataset
+            for each in done.tries
+            if each.learner == learner and each.state in SETTLED
+        ),
+        None,
+    )

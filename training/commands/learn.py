@@ -1,0 +1,118 @@
+"""`whimbrel learn`: one round from ratings to a better model, if there is enough to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from training.commands.progress import say
+
+# Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
+if TYPE_CHECKING:
+    from retrieval.models.rounds import Round, Try
+    from training.learning.children import Children
+    from training.learning.learners import Learner
+
+
+@click.command()
+@click.option(
+    "--learner",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Try only this one, as `whimbrel train` names it. May be repeated.",
+)
+@click.option(
+    "--dataset",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Learn from this data set instead of exporting one.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what there is enough for, and train nothing.")
+@click.option(
+    "--publish/--no-publish",
+    "publishes",
+    default=None,
+    help="Let serve what the gate has passed, or leave that to you.  [default: the setting]",
+)
+@click.option("--max-minutes", type=click.IntRange(min=1), help="End after so long.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
+@click.argument("export_options", nargs=-1, type=click.UNPROCESSED)
+def learn(
+    names: tuple[str, ...],
+    dataset: Path | None,
+    dry_run: bool,
+    publishes: bool | None,
+    max_minutes: int | None,
+    as_json: bool,
+    export_options: tuple[str, ...],
+) -> None:
+    """Learn from the ratings that there are, and let serve what is better for sure.
+
+    One round: the log is exported, the cheapest learner that has enough data and has not been tried
+    on them is run, the gate judges what came of it, and what passes is published. If it does not
+    pass, the next learner is tried in the same round.
+
+    "Not enough yet" is no error. All of it runs at low priority, on all cores but one, and never
+    twice at once. Options of `whimbrel export` go behind two dashes: whimbrel learn -- --synthetic
+    200
+    """
+    from retrieval.models.rounds import to_line
+    from retrieval.settings import load_settings
+    from training.learning.children import Children
+    from training.learning.rounds import Plan, alone
+    from training.learning.rounds import learn as learn_a_round
+    from training.settings import load_learn_settings
+
+    settings, own = load_settings(), load_learn_settings()
+    plan = Plan(
+        settings.runs_folder,
+        _chosen(names),
+        publishes=own.publish if publishes is None else publishes,
+        only_tells=dry_run,
+    )
+    with alone(settings.runs_folder):
+        commands = Children(settings, seconds=60 * (max_minutes or own.minutes))
+        folder = dataset or _export(commands, export_options or own.export)
+        done = learn_a_round(plan, folder, commands, on_progress=say)
+    click.echo(to_line(done) if as_json else "\n".join(lines(done)))
+
+
+def _export(commands: Children, options: Sequence[str]) -> Path:
+    *said, folder = commands.run("export", *options)
+    for line in said:
+        say(line)
+    return Path(folder)
+
+
+def _chosen(names: Sequence[str]) -> list[Learner]:
+    from training.learning.learners import LEARNERS
+
+    unknown = set(names) - {each.name for each in LEARNERS}
+    if unknown:
+        known = ", ".join(each.name for each in LEARNERS)
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are: {known}")
+    return [each for each in LEARNERS if not names or each.name in names]
+
+
+def lines(done: Round) -> list[str]:
+    """What a round came to, for people."""
+    head = f"data set {done.dataset}: {done.held_out} questions held out to judge by"
+    return [head, *(f"{each.learner}: {_told(each)}" for each in done.tries)]
+
+
+def _told(tried: Try) -> str:
+    told = {
+        "too_few": f"not enough yet, {tried.missing} more needed: "
+        f"{tried.found} of {tried.needed} {tried.of}",
+        "known": f"nothing new since it was last tried: {tried.reason}",
+        "ready": f"enough to begin: {tried.found} {tried.of}",
+        "refused": f"not tried: {tried.reason}",
+        "broken_off": f"broken off: {tried.reason}",
+        "stopped": f"{tried.reason} ({tried.run})",
+        "passed": f"{tried.reason} Let it serve: whimbrel publish {tried.run}",
+        "published": f"{tried.reason} {tried.run} serves now",
+    }
+    return told[tried.state]
