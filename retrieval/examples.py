@@ -2,7 +2,8 @@
 
 A data set is a folder of files that a person can open: `train.jsonl`, `dev.jsonl` and
 `held-out.jsonl` with one example a line, `excluded.jsonl`, `leakage.json`, `manifest.json`, and
-`card.md`, which tells what is in it. The folder is named by the hash of its examples.
+`card.md`, which tells what is in it. The folder is named by the hash of its examples. Beside the
+folders, `regression.jsonl` has the questions that were frozen once and for all.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from retrieval.errors import DataError
 
 Split = Literal["train", "dev", "held-out"]
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "held-out")
+
+REGRESSION: Final = "regression"
+"""The file of the questions that no later model may answer worse."""
+
+File = Split | Literal["regression"]
 
 HASH_DIGITS = 16
 
@@ -72,14 +78,18 @@ def dataset_hash(splits: Mapping[Split, Iterable[Example]]) -> str:
     return content_id(*lines)
 
 
-def write_examples(folder: Path, split: Split, examples: Sequence[Example]) -> None:
-    """Write one split, in an order that does not depend on how the examples came."""
+def write_examples(folder: Path, split: File, examples: Sequence[Example]) -> None:
+    """Write one split, in an order that does not depend on how the examples came.
+
+    The file appears whole or not at all.
+    """
     lines = sorted(_line(example) for example in examples)
-    text = "".join(line + "\n" for line in lines)
-    (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
+    beside = folder / f".{split}.jsonl"
+    beside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    beside.replace(folder / f"{split}.jsonl")
 
 
-def read_examples(folder: Path, split: Split) -> list[Example]:
+def read_examples(folder: Path, split: File) -> list[Example]:
     """The examples of one split of a data set.
 
     Raises:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from bot.export.provenance import Provenance
+from bot.export.regression import RegressionSet
 from bot.store.database import Database
 from retrieval.models.runs import all_runs, retire, retirement
 
@@ -34,6 +35,7 @@ def erase(person: str, database: Database) -> Erased:
     for run in runs:
         if retirement(runs_folder, run) is None:
             retire(runs_folder, run, reason="somebody whom it learned from was forgotten")
+    RegressionSet(home / "dataset", provenance).forget(person)
     provenance.forget(person, home / "dataset")
     logger.info("took back datasets=%d runs=%d", len(datasets), len(runs))
     return Erased(tuple(datasets), tuple(run.id for run in runs))

@@ -13,6 +13,7 @@ from bot.export.freezing import Frozen, freeze
 from bot.export.log_reader import read_log
 from bot.export.provenance import Provenance
 from bot.export.records import Policy
+from bot.export.regression import RegressionSet
 from bot.export.synthetic import synthesise
 from bot.store.database import Database
 from retrieval.embedding import Embedder
@@ -53,7 +54,7 @@ def export_log(
     log = read_log(database)
     made: list[Example] = []
     if synthetic:
-        searcher = Library(settings, embedder).searcher()
+        searcher = Library.load(settings, embedder).searcher()
         made = synthesise(
             searcher.index.passages,
             searcher,
@@ -74,6 +75,8 @@ def export_log(
     folder = freeze(frozen, settings.dataset_folder)
     provenance.hold_out(((each, "") for each in reserved), at=frozen.until)
     provenance.record(frozen.name, frozen.splits, at=frozen.until)
+    regression = RegressionSet(settings.dataset_folder, provenance)
+    regression.freeze(frozen.splits["held-out"], at=frozen.until)
     return folder, frozen
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.export.records import Draft
 from bot.store.database import Database
-from retrieval.examples import Split, content_id
+from retrieval.examples import REGRESSION, Split, content_id
 
 
 class Provenance:
@@ -52,15 +52,25 @@ class Provenance:
     def datasets_of(self, person: str) -> list[str]:
         """The data sets that hold something that the person had a part in."""
         rows = self._database.connection.conn.execute(
-            "SELECT DISTINCT dataset FROM dataset_sources WHERE person = ? ORDER BY 1", (person,)
+            "SELECT DISTINCT dataset FROM dataset_sources WHERE person = ? AND dataset != ?"
+            " ORDER BY 1",
+            (person, REGRESSION),
         )
         return [row[0] for row in rows]
+
+    def examples_of(self, person: str, dataset: str) -> set[str]:
+        """The ids of a data set's examples that the person had a part in."""
+        rows = self._database.connection.conn.execute(
+            "SELECT example FROM dataset_sources WHERE person = ? AND dataset = ?",
+            (person, dataset),
+        )
+        return {row[0] for row in rows}
 
     def forget(self, person: str, folder: Path) -> list[str]:
         """Delete the data sets that learned from a person, in `folder`, and return their names.
 
-        What was trained on them is for the caller to retire. Questions that nobody else asked
-        are no longer kept as held out.
+        What was trained on them is for the caller to retire, and the regression set to cleanse.
+        Questions that nobody else asked are no longer kept as held out.
         """
         datasets = self.datasets_of(person)
         for dataset in datasets:
@@ -69,6 +79,11 @@ class Provenance:
             db.conn.execute("DELETE FROM held_out_askers WHERE person = ?", (person,))
             db.conn.execute(
                 "DELETE FROM held_out WHERE key NOT IN (SELECT key FROM held_out_askers)"
+            )
+            db.conn.execute(
+                "DELETE FROM dataset_sources WHERE dataset = ? AND example IN"
+                " (SELECT example FROM dataset_sources WHERE dataset = ? AND person = ?)",
+                (REGRESSION, REGRESSION, person),
             )
             for dataset in datasets:
                 db.conn.execute("DELETE FROM dataset_sources WHERE dataset = ?", (dataset,))

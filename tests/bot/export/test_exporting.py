@@ -14,7 +14,7 @@ from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn, Vote
 from retrieval.errors import DataError, IndexNotFoundError
-from retrieval.examples import read_examples
+from retrieval.examples import REGRESSION, read_examples
 from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.records import Answer, Citation
@@ -64,6 +64,23 @@ def test_reserved_questions_are_not_trained_on_now_or_later(
     trained = read_examples(folder, "train") + read_examples(folder, "dev")
     assert not {example.question for example in trained} & set(reserved)
     assert frozen.excluded["held_out_cluster"] == 10
+
+
+def test_what_was_frozen_is_never_trained_on_by_a_later_set(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    asked = [f"{chr(97 + n) * 5} or {chr(98 + m) * 4}?" for n in range(8) for m in range(8, 16)]
+    given = {"correction": {"text": "26 days.", "is_expert": True}}
+    rows = [ROW | given | {"question": one, "ratings": [1, 1]} for one in asked]
+    for name, split in (("first", "test"), ("again", "train")):
+        (tmp_path / name).mkdir()
+        folder = folder_of(tmp_path / name, *(row | {"split": split} for row in rows))
+        import_ratings(folder, database, is_consented=True)
+        dataset, _ = export_log(settings, database, WordEmbedder(), policy=Policy())
+    frozen = {one.question for one in read_examples(settings.dataset_folder, REGRESSION)}
+    trained = read_examples(dataset, "train") + read_examples(dataset, "dev")
+    assert len(frozen) == len(asked)
+    assert not {one.question for one in trained} & frozen
 
 
 def test_before_anybody_rated_anything_documents_make_questions(

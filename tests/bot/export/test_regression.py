@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.export.provenance import Provenance
+from bot.export.records import Draft
+from bot.export.regression import MAX_QUESTIONS, MIN_QUESTIONS, RegressionSet, choose
+from bot.store.database import Database
+from retrieval.examples import REGRESSION, Example, read_examples
+from tests.bot.export.logs_by_hand import LEAVE, NOON
+
+
+def held_out(count: int, *, of: str = "day") -> list[Draft]:
+    """Two drafts for each question, owed to one of five people."""
+    return [
+        Draft(_example(f"What about {of} {n}?", kind), frozenset({f"t{n}"}), people=people(n))
+        for n in range(count)
+        for kind in ("pair", "judgement")
+    ]
+
+
+def people(n: int) -> frozenset[str]:
+    return frozenset({f"U{n % 5}"})
+
+
+def _example(question: str, kind: str) -> Example:
+    return Example(
+        id=f"{kind} {question}", kind=kind, question=question, language="en", passages=(LEAVE,),  # type: ignore[arg-type]
+        source="approved", day=NOON[:10],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def regression(database: Database, tmp_path: Path) -> RegressionSet:
+    return RegressionSet(tmp_path, Provenance(database))
+
+
+def asked(drafts: Sequence[Draft | Example]) -> set[str]:
+    return {(one.example if isinstance(one, Draft) else one).question for one in drafts}
+
+
+def test_too_few_questions_are_not_frozen(regression: RegressionSet) -> None:
+    regression.freeze(held_out(MIN_QUESTIONS - 1), at=NOON)
+    assert not regression.is_frozen
+
+
+def test_the_first_that_are_enough_are_frozen_once_and_for_all(
+    regression: RegressionSet, tmp_path: Path
+) -> None:
+    regression.freeze(held_out(MIN_QUESTIONS), at=NOON)
+    regression.freeze(held_out(MIN_QUESTIONS + 9, of="week"), at=NOON)
+    assert asked(read_examples(tmp_path, REGRESSION)) == asked(held_out(MIN_QUESTIONS))
+
+
+def test_of_many_questions_the_same_ones_are_always_chosen() -> None:
+    many = held_out(MAX_QUESTIONS + 40)
+    assert len(asked(choose(many))) == MAX_QUESTIONS
+    assert asked(choose(many)) == asked(choose(many[::-1]))
+    assert {draft.example.kind for draft in choose(many)} == {"pair"}
+
+
+def test_only_what_a_forgotten_person_had_a_part_in_is_taken_out(
+    regression: RegressionSet, database: Database, tmp_path: Path
+) -> None:
+    regression.freeze(held_out(MIN_QUESTIONS), at=NOON)
+    regression.forget("U1")
+    Provenance(database).forget("U1", tmp_path)
+    assert len(read_examples(tmp_path, REGRESSION)) == MIN_QUESTIONS * 4 // 5
+    assert Provenance(database).examples_of("U1", REGRESSION) == set()
+    regression.forget("U2")
+    assert len(read_examples(tmp_path, REGRESSION)) == MIN_QUESTIONS * 3 // 5
