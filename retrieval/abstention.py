@@ -104,11 +104,21 @@ class Judge:
 
 
 def load_judge(models_folder: Path, embedder: str) -> Judge:
-    """The judge that was calibrated here, else the one that comes with the package.
+    """The judge of the embedder's own run, the one calibrated here, or the package's.
+
+    A run brings its own where its cosines mean something else than the base model's.
+
+    Args:
+        models_folder: Where models, runs and judges are kept.
+        embedder: The id of the one whose hits are judged.
 
     Raises:
         SettingsError: If the one calibrated here belongs to another embedder.
     """
+    run = embedder.partition("+")[2]
+    of_run = models_folder / "runs" / "retriever" / run / JUDGE_FILE
+    if run and of_run.is_file():
+        return _read_judge(of_run)
     judge = find_judge(models_folder)
     is_own = (models_folder / JUDGE_FILE).is_file()
     if is_own and judge.embedder != base_of(embedder):
@@ -126,12 +136,17 @@ def find_judge(models_folder: Path) -> Judge:
         SettingsError: If the file of the one calibrated here is damaged.
     """
     own = models_folder / JUDGE_FILE
-    packaged = files("retrieval").joinpath(JUDGE_FILE)
+    if own.is_file():
+        return _read_judge(own)
+    return _JUDGES.validate_json(files("retrieval").joinpath(JUDGE_FILE).read_bytes())
+
+
+def _read_judge(path: Path) -> Judge:
     try:
-        return _JUDGES.validate_json(own.read_bytes() if own.is_file() else packaged.read_bytes())
+        return _JUDGES.validate_json(path.read_bytes())
     except ValidationError as error:
         raise SettingsError(
-            f"{own} is damaged; run `whimbrel calibrate FOLDER` again or delete the file"
+            f"{path} is damaged; run `whimbrel calibrate FOLDER` again or delete the file"
         ) from error
 
 

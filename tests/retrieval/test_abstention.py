@@ -48,3 +48,10 @@ def test_a_judge_of_another_embedder_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SettingsError, match="whimbrel calibrate"):
         load_judge(tmp_path, "another@2")
+
+
+def test_a_run_that_brings_its_own_judge_is_judged_by_it(tmp_path: Path) -> None:
+    of_run = Judge({"gap": 2.0}, -1.0, 0.7, 0.8, "some-embedder@1+run-1", "its lessons")
+    of_run.save(tmp_path / "runs" / "retriever" / "run-1" / "judge.json")
+    assert load_judge(tmp_path, "some-embedder@1+run-1") == of_run
+    assert load_judge(tmp_path, "some-embedder@1+run-2") != of_run
