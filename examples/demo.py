@@ -43,7 +43,9 @@ def main() -> None:
         report = update_index([HANDBOOK], settings, embedder, on_progress=on_progress)
     click.echo(summary(report))
     click.secho("\n2. Loading the language model", bold=True)
-    answerer = load_answerer(settings, library=Library(settings, embedder), on_progress=click.echo)
+    answerer = load_answerer(
+        settings, library=Library.load(settings, embedder), on_progress=click.echo
+    )
     click.secho("\n3. Asking", bold=True)
     for question in QUESTIONS:
         click.secho(f"\n› {question}", bold=True, fg="cyan")

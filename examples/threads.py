@@ -226,7 +226,7 @@ def heading(text: str) -> None:
 async def perform(settings: Settings, on_progress: Callable[[str], None]) -> None:
     """Load everything, start the bot, play, and stop it."""
     embedder = Embedder.load(settings, on_progress=on_progress)
-    library = Library(settings, embedder)
+    library = Library.load(settings, embedder)
     update_index([HANDBOOK], settings, embedder)
     answerer = load_answerer(settings, library=library, on_progress=on_progress)
     generator = answerer.generator.id if answerer.generator else "none"

@@ -328,7 +328,7 @@ def load_answerer(
 
     The generator `none` is not loaded: then the documents are only quoted.
     """
-    library = library or Library(settings, load_embedder(settings, on_progress=on_progress))
+    library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
     generator = None
     if settings.generator != "none":
         from retrieval.generation.generator import load_generator

@@ -77,7 +77,7 @@ def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> No
     settings = load_settings()
     query = clean(query, max_chars=settings.max_question_chars)
     current(settings.index_folder)  # before a model is loaded for nothing
-    searcher = Library(settings, load_embedder(settings, on_progress=_say)).searcher()
+    searcher = Library.load(settings, load_embedder(settings, on_progress=_say)).searcher()
     hits = searcher.search(query, k=count, audience=_audience(labels))
     for number, hit in enumerate(hits, start=1):
         click.echo(hit_json(hit) if as_json else render_hit(number, hit))

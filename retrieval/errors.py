@@ -68,6 +68,10 @@ class DiskFullError(RetrievalError):
     """What was to be written does not fit on the disk; nothing half-written is left."""
 
 
+class NotReadyError(RetrievalError):
+    """Something is being made that will be there in a moment."""
+
+
 class GeneratorError(RetrievalError):
     """The generator cannot do what was asked, or its model failed."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from retrieval.models.loading import loading
 from retrieval.records import Passage
+from retrieval.settings import Settings
 
 
 class Reranker:
@@ -25,3 +26,12 @@ class Reranker:
             return []
         pairs = [(query, passage.indexed_text) for passage in passages]
         return [float(score) for score in self._model.predict(pairs, show_progress_bar=False)]
+
+
+def load_reranker(settings: Settings) -> Reranker | None:
+    """The reranker that serves: the configured one; None if there is none.
+
+    Raises:
+        ModelCorruptError: If it cannot be loaded.
+    """
+    return Reranker(settings.reranker) if settings.reranker else None

@@ -52,7 +52,7 @@ class Searcher:
     ) -> None:
         self.index = index
         self.embedder = embedder
-        self._reranker = reranker
+        self.reranker = reranker
         self._base = embedder if embedder.map is None else embedder.unmoved()
         sources = [passage.source for passage in index.passages]
         self._documents, self._document_of = np.unique(
@@ -87,9 +87,9 @@ class Searcher:
             return []
         candidates = self._candidates(query, allowed, max(k, DEPTH))
         hits = self._hits(candidates, max(k, DEPTH))
-        if self._reranker is None:
+        if self.reranker is None:
             return hits[:k]
-        return rerank(self._reranker, query, hits[: max(k, RERANKED)])[:k]
+        return rerank(self.reranker, query, hits[: max(k, RERANKED)])[:k]
 
     def count_documents(
         self, *, audience: frozenset[str] = EVERYONE, sources: Sequence[str] = ()

@@ -7,7 +7,11 @@ are there.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
 
 from retrieval.embedding import Embedder
 from retrieval.index import Index, load_index, read_manifest
@@ -16,15 +20,19 @@ from retrieval.models.runs import (
     Run,
     all_runs,
     base_of,
+    folder_of,
     publish,
     retirement,
     serving,
     withdraw,
 )
-from retrieval.records import Vectors
+from retrieval.records import Passage, Vectors
 from retrieval.registry import building, kept
 from retrieval.retriever import load_run, served_run
 from retrieval.settings import Settings
+
+VECTORS = "vectors.npz"
+"""Beside a run's files: what it made of the passages, by their content hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,56 @@ def _made_by(run: Run | None, corpus: Unlearned, settings: Settings) -> tuple[Em
     learned = load_run(settings, run)
     if learned.map is not None:
         return learned, learned.map.of_passages(corpus.index.vectors)
-    return learned, learned.embed_passages([each.indexed_text for each in corpus.index.passages])
+    return learned, _embedded(settings, run, learned, corpus.index.passages)
+
+
+def vectors_by(
+    run: Run, learned: Embedder, settings: Settings, embedder: Embedder, index: Index
+) -> Vectors:
+    """The vectors that a run would give the passages of the served index, in their order.
+
+    What has to be embedded for that is kept beside the run: asked again, or published after it,
+    it embeds what is new alone.
+
+    Args:
+        run: A retriever.
+        learned: Its embedder.
+        settings: Where index and runs are.
+        embedder: The one that made the served index.
+        index: The served index.
+    """
+    if learned.map is not None:
+        return learned.map.of_passages(unlearned(settings, embedder).index.vectors)
+    return _embedded(settings, run, learned, index.passages)
+
+
+def _embedded(
+    settings: Settings, run: Run, learned: Embedder, passages: Sequence[Passage]
+) -> Vectors:
+    path = folder_of(settings.runs_folder, run) / VECTORS
+    texts = {passage.content_hash: passage.indexed_text for passage in passages}
+    known = _read_vectors(path)
+    new = [hash_ for hash_ in texts if hash_ not in known]
+    if new:
+        known |= zip(new, learned.embed_passages([texts[hash_] for hash_ in new]), strict=True)
+    if new or len(known) > len(texts):  # what no document holds any more is not kept
+        _write_vectors(path, {hash_: known[hash_] for hash_ in texts})
+    rows = [known[passage.content_hash] for passage in passages]
+    return np.array(rows, np.float32).reshape(-1, learned.dimension)
+
+
+def _read_vectors(path: Path) -> dict[str, Vectors]:
+    if not path.is_file():
+        return {}
+    with np.load(path, allow_pickle=False) as kept_:
+        return dict(zip(kept_["hashes"].tolist(), kept_["vectors"], strict=True))
+
+
+def _write_vectors(path: Path, vectors: Mapping[str, Vectors]) -> None:
+    beside = path.with_name(f".{path.name}")
+    with beside.open("wb") as file:
+        np.savez(file, hashes=np.array([*vectors]), vectors=np.array([*vectors.values()]))
+    beside.replace(path)
 
 
 def _forget_kept(settings: Settings) -> None:

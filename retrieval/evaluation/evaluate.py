@@ -127,7 +127,7 @@ def build_library(
             own.index_folder, content, recipe=recipe, roots=(), embedder=embedder
         )
         publish(own.index_folder, manifest.name)
-    return Library(own, embedder)
+    return Library.load(own, embedder)
 
 
 def spread(items: Sequence[T], limit: int | None) -> Sequence[T]:

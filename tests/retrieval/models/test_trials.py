@@ -21,9 +21,10 @@ FACTS = Facts(base="model@1", dataset="d", seed=3, code="0.1")
 
 
 def trained(home: Path, text: str = "weights") -> Run:
-    return write_run(
-        home, "judge", FACTS, lambda to: to.joinpath("w.safetensors").write_text(text) and None
-    )
+    def fill(folder: Path) -> None:
+        (folder / "model.safetensors").write_text(text)
+
+    return write_run(home, "judge", FACTS, fill)
 
 
 def test_a_candidate_on_trial_serves_nobody_else(tmp_path: Path) -> None:
