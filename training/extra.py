@@ -1,0 +1,24 @@
+"""What training needs beyond Whimbrel's own libraries, and how to get it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from retrieval.errors import RetrievalError
+
+
+class ExtraMissingError(RetrievalError):
+    """A library of the extra `training` is not installed."""
+
+
+def need(*libraries: str) -> None:
+    """Make sure that libraries are installed, before any time is spent.
+
+    Raises:
+        ExtraMissingError: If one is not; the message says how to get it.
+    """
+    missing = [name for name in libraries if find_spec(name) is None]
+    if missing:
+        raise ExtraMissingError(
+            f"this needs {', '.join(missing)}: run `pip install 'whimbrel[training]'`"
+        )
