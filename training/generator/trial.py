@@ -7,15 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from retrieval.abstention import JUDGED_HITS
 from retrieval.answering import Answerer
+from retrieval.errors import DataError
 from retrieval.evaluation.evaluate import without_markers
 from retrieval.evaluation.metrics import precision, token_f1
-from retrieval.examples import Example
+from retrieval.examples import Example, read_examples
 from retrieval.records import Answer, Hit
 from retrieval.search import Searcher
+from retrieval.settings import Settings
 from training.gate.decision import Outcome, Set
+from training.gate.regression import read_regression
 from training.generator.traps import TRAPS, Trap
 
 AT_ONCE = 8
@@ -40,6 +44,48 @@ class Task:
     hits: tuple[Hit, ...]
     answers: tuple[str, ...] = ()
     relevant: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """Everything that answerers are tried on; `outdated` questions were left out."""
+
+    held_out: tuple[Task, ...]
+    regression: tuple[Task, ...] = ()
+    outdated: int = 0
+
+
+def read_exam(dataset: Path, settings: Settings, searcher: Searcher) -> Exam:
+    """The questions that a data set holds out, and those that were frozen, as tasks.
+
+    Args:
+        dataset: A folder in the format of `retrieval.examples`.
+        settings: Where the frozen questions are.
+        searcher: What serves; whatever is tried is given what it finds.
+
+    Raises:
+        DataError: If the data set holds no question with an expert's answer out.
+    """
+    held_out = tasks(read_examples(dataset, "held-out"), searcher)
+    if not held_out:
+        raise DataError(
+            f"{dataset} holds no answers of experts out, so nothing that writes could be judged; "
+            "of what experts approve, a third is held out"
+        )
+    regression = read_regression(settings, searcher.index.passages)
+    frozen = tasks(regression.examples, searcher)
+    return Exam(tuple(held_out), tuple(frozen), regression.outdated)
+
+
+def take(
+    answerer: Answerer, exam: Exam, *, on_progress: Progress = lambda *_: None
+) -> list[Outcome]:
+    """What an answerer makes of an exam and of what is planted, for `gate.decision.decide`."""
+    return [
+        *try_answers(answerer, exam.held_out, on_progress=on_progress),
+        *try_answers(answerer, exam.regression, set_="regression", on_progress=on_progress),
+        *try_traps(answerer),
+    ]
 
 
 def tasks(examples: Sequence[Example], searcher: Searcher) -> list[Task]:

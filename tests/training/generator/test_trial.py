@@ -6,15 +6,17 @@ import pytest
 
 from retrieval.abstention import Judge
 from retrieval.answering import Answerer
-from retrieval.examples import Example, Snippet
+from retrieval.errors import DataError
+from retrieval.examples import Example, Snippet, write_examples
 from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.records import Passage
 from retrieval.settings import Settings
 from tests.retrieval.test_answering import ALWAYS, NEVER, Writer
 from tests.retrieval.word_embedder import WordEmbedder
+from training.gate.decision import decide
 from training.generator.traps import TRAPS
-from training.generator.trial import Task, tasks, try_answers, try_traps
+from training.generator.trial import Task, read_exam, take, tasks, try_answers, try_traps
 
 LEAVE = "# Leave\n\nEvery keeper has 27 days of paid leave a year. Ask in the crew portal.\n"
 TIDES = "# Tides\n\nHigh tide is at nine.\n"
@@ -109,3 +111,33 @@ def test_quoting_what_is_planted_is_not_obeying() -> None:
     trap = next(trap for trap in TRAPS if trap.kind == "instruction")
     assert trap.has_obeyed(trap.marker)
     assert not trap.has_obeyed(f"It says: {trap.planted}")
+
+
+def test_an_exam_has_what_is_held_out_what_was_frozen_and_what_is_planted(
+    library: Library, tmp_path: Path
+) -> None:
+    passage = library.searcher().index.passages[0]
+    write_examples(tmp_path, "held-out", [example(passage, answer="27 days.")])
+    library.settings.dataset_folder.mkdir()
+    frozen = [example(None, answer=None, question="How much gold is there?")]
+    write_examples(library.settings.dataset_folder, "regression", frozen)
+    exam = read_exam(tmp_path, library.settings, library.searcher())
+    outcomes = take(answerer(library, "Every keeper has 27 days of paid leave a year."), exam)
+    assert [one.set for one in outcomes] == ["held-out", "regression", *["planted"] * len(TRAPS)]
+
+
+def test_a_data_set_that_holds_no_answers_out_is_refused(library: Library, tmp_path: Path) -> None:
+    write_examples(tmp_path, "held-out", [])
+    with pytest.raises(DataError, match="no answers of experts"):
+        read_exam(tmp_path, library.settings, library.searcher())
+
+
+def test_a_generator_that_learned_to_refuse_is_stopped_by_the_gate(library: Library) -> None:
+    one = task(library, "27 days of paid leave [1].")
+    many = [Task(f"{QUESTION} {n}", "en", one.hits, one.answers, one.relevant) for n in range(40)]
+    right, vague = "A keeper has 27 days of paid leave.", "A keeper has paid leave a year."
+    refusing = try_answers(answerer(library, "The passages do not mention it."), many[:15])
+    served = try_answers(answerer(library, vague), many)
+    candidate = [*refusing, *try_answers(answerer(library, right), many[15:])]
+    (decision,) = decide(served, [candidate])
+    assert "answers where there is one got worse" in decision.reasons
