@@ -6,9 +6,7 @@ retired.
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,16 +15,15 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError
+from retrieval.markdown import quoted
+from retrieval.models.rounds import PICTURE
 from retrieval.models.runs import CHANGES
 from training.gate.decision import Change, Decision, Guard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MARKDOWN, JSON, PICTURE = "gate.md", "gate.json", "gate.png"
-
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
-"""What Markdown would take for more than a character."""
+MARKDOWN, JSON = "gate.md", "gate.json"
 
 _DECISIONS = TypeAdapter(Decision)
 
@@ -140,11 +137,6 @@ def _listed(title: str, some: Sequence[Change]) -> Iterator[str]:
             if said is not None:
                 yield f"  - {name}: {quoted(said)}"
         yield ""
-
-
-def quoted(text: str) -> str:
-    """What somebody wrote, in one line, with nothing in it that Markdown or HTML would heed."""
-    return _MARKS.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 def draw(path: Path, decision: Decision, *, title: str) -> None:

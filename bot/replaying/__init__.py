@@ -1,0 +1,1 @@
+"""Asks what was asked before once more: what would a candidate change?"""
