@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,9 @@ from statistics import fmean
 
 from pydantic import TypeAdapter, ValidationError
 
-from retrieval.errors import SettingsError
+from retrieval.errors import ModelUnsuitableError, SettingsError
 from retrieval.lexical import terms
-from retrieval.models.runs import base_of
+from retrieval.models.runs import Run, base_of, folder_of, serving, verify
 from retrieval.records import Hit
 
 JUDGED_HITS = 200
@@ -92,6 +93,11 @@ class Judge:
         logit = self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 
+    @property
+    def id(self) -> str:
+        """Names this very judge, by what `save` writes."""
+        return f"judge@{hashlib.sha256(self._text().encode()).hexdigest()[:8]}"
+
     def with_threshold(self, threshold: float) -> Judge:
         return replace(self, threshold=threshold)
 
@@ -99,25 +105,41 @@ class Judge:
         """Write the judge as JSON, appearing whole."""
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        beside.write_text(self._text(), "utf-8")
         beside.replace(path)
 
+    def _text(self) -> str:
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
-def load_judge(models_folder: Path, embedder: str) -> Judge:
-    """The judge of the embedder's own run, the one calibrated here, or the package's.
 
-    A run brings its own where its cosines mean something else than the base model's.
+def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) -> Judge:
+    """The published judge, that of the embedder's own run, the one calibrated here, the package's.
+
+    A judge that was published counts only for the very embedder whose hits it learned from. A run
+    of an embedder brings a judge where its cosines mean something else than the base model's.
 
     Args:
         models_folder: Where models, runs and judges are kept.
         embedder: The id of the one whose hits are judged.
+        run: A judge to load whether it was published or not.
 
     Raises:
+        ModelUnsuitableError: If the judge of `run` learned from another embedder's hits.
+        ModelCorruptError: If a run's file is missing or is not what was written.
         SettingsError: If the one calibrated here belongs to another embedder.
     """
-    run = embedder.partition("+")[2]
-    of_run = models_folder / "runs" / "retriever" / run / JUDGE_FILE
-    if run and of_run.is_file():
+    home = models_folder / "runs"
+    learned = run or serving(home, "judge")
+    if learned is not None:
+        verify(home, learned)
+        judge = _read_judge(folder_of(home, learned) / JUDGE_FILE)
+        if judge.embedder == embedder:
+            return judge
+        if run is not None:
+            raise ModelUnsuitableError(f"{run.id} judges {judge.embedder}, not {embedder}")
+    own_run = embedder.partition("+")[2]
+    of_run = home / "retriever" / own_run / JUDGE_FILE
+    if own_run and of_run.is_file():
         return _read_judge(of_run)
     judge = find_judge(models_folder)
     is_own = (models_folder / JUDGE_FILE).is_file()

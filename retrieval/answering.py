@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from retrieval.abstention import JUDGED_HITS, Judge, load_judge
+from retrieval.abstention import JUDGED_HITS, Judge
 from retrieval.citations import CheckedStream, Citer
 from retrieval.extraction import extract
 from retrieval.language import language_of
 from retrieval.library import Library
-from retrieval.models.loading import loading
 from retrieval.phrases import notice_of_language, phrase
 from retrieval.prompt import PROMPT_VERSION, Prompt, build_prompt
 from retrieval.questions import asks_for_fact, clean, standalone
 from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message, Passage
 from retrieval.retriever import load_embedder
+from retrieval.roles import ModelRoles
 from retrieval.sanitise import sanitise
 from retrieval.settings import Settings
 from retrieval.tables import read_out
@@ -100,15 +100,25 @@ class Answerer:
         generator: Generator | None = None,
     ) -> None:
         self.library = library
-        self._judge = judge
+        self.judge = judge
         self._settings = settings
         self.generator = generator
+
+    def models(self) -> Mapping[str, str]:
+        """The ids of the models that answer, by what they do."""
+        named = {
+            "embedder": self.library.embedder.id,
+            "generator": self.generator.id if self.generator else "none",
+            "judge": self.judge.id,
+            "reranker": self.library.reranker_id,
+        }
+        return {role: id_ for role, id_ in named.items() if id_}
 
     @property
     def threshold(self) -> float:
         """The confidence from which an answer is given."""
         chosen = self._settings.threshold
-        return self._judge.threshold if chosen is None else chosen
+        return self.judge.threshold if chosen is None else chosen
 
     def answer(
         self,
@@ -152,7 +162,7 @@ class Answerer:
                 language or language_of(question),
                 tuple(wide[: self._settings.hits]),
                 tuple(hit.passage for hit in wide),
-                self._judge.confidence(query, wide),
+                self.judge.confidence(query, wide),
                 self.threshold if threshold is None else threshold,
                 watch,
                 on_text,
@@ -185,7 +195,7 @@ class Answerer:
                 language_of(question),
                 tuple(hits[: self._settings.hits]),
                 tuple(hit.passage for hit in hits),
-                self._judge.confidence(question, hits),
+                self.judge.confidence(question, hits),
                 self.threshold if threshold is None else threshold,
                 watch,
                 None,
@@ -267,6 +277,8 @@ class Answerer:
             prompt_version=PROMPT_VERSION,
             generator=self.generator.id if self.generator else "none",
             embedder=self.library.embedder.id,
+            judge=self.judge.id,
+            reranker=self.library.reranker_id,
             generation=generation,
             timings=request.watch.timings,
         )
@@ -324,16 +336,10 @@ def declines(text: str) -> bool:
 def load_answerer(
     settings: Settings, *, library: Library | None = None, on_progress: Progress | None = None
 ) -> Answerer:
-    """Load the configured models and open the index folder, unless a library is given.
+    """Load the models that serve and open the index folder, unless a library is given.
 
     The generator `none` is not loaded: then the documents are only quoted.
     """
+    roles = ModelRoles(settings, on_progress=on_progress)
     library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
-    generator = None
-    if settings.generator != "none":
-        from retrieval.generation.generator import load_generator
-
-        with loading("generator", settings.generator):
-            generator = load_generator(settings, on_progress=on_progress)
-    judge = load_judge(settings.models_folder, library.embedder.id)
-    return Answerer(library, judge, settings, generator)
+    return Answerer(library, roles.judge(library.embedder.id), settings, roles.generator())

@@ -67,6 +67,11 @@ class Library:
                 searcher = Searcher(searcher.index, searcher.embedder, reranker=reranker)
                 self._loaded = (generation, searcher)
 
+    @property
+    def reranker_id(self) -> str:
+        """The id of the reranker; empty without one."""
+        return self._reranker.id if self._reranker else ""
+
     def following(self) -> Embedder:
         """The embedder that new documents are to be embedded with: the served index's."""
         with self._lock:
@@ -94,10 +99,10 @@ class TrialLibrary(Library):
         retriever: tuple[Run, Embedder] | None = None,
         reranker: Reranker | None = None,
     ) -> None:
-        super().__init__(served.settings, retriever[1] if retriever else served.embedder)
+        embedder = retriever[1] if retriever else served.embedder
+        super().__init__(served.settings, embedder, reranker=reranker)
         self._served = served
         self._retriever = retriever
-        self._candidate_reranker = reranker
         self._made: tuple[Searcher, Searcher] | None = None
 
     def prepare(self) -> None:
@@ -110,7 +115,7 @@ class TrialLibrary(Library):
         served = self._served.searcher()
         if self._made is not None and self._made[0] is served:
             return
-        reranker = self._candidate_reranker or served.reranker
+        reranker = self._reranker or served.reranker
         if self._retriever is None:
             made = Searcher(served.index, served.embedder, reranker=reranker)
         else:

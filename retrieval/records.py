@@ -148,6 +148,10 @@ class Citation:
     support: float
 
 
+Arm = Literal["served", "candidate", "failed"]
+"""Who answered during a trial; where the candidate `failed`, what serves did."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The card: what is said to the person who asked, and how it came about.
@@ -156,7 +160,10 @@ class Answer:
     near enough to be worth a look. `confidence` is the calibrated probability, 0 to 1, that the
     documents answer the question. `timings` are seconds by stage. `author` is the name of the
     person who wrote a curated answer, `searched` the number of documents that were searched before
-    an abstention.
+    an abstention. `generator`, `embedder`, `judge` and `reranker` are the ids of the models that
+    took part, and `generation` the index.
+
+    While a run is on `trial`, `arm` says whether it answered, and `share` how likely that was.
     """
 
     id: str
@@ -173,8 +180,13 @@ class Answer:
     prompt_version: str = ""
     generator: str = ""
     embedder: str = ""
+    judge: str = ""
+    reranker: str = ""
     generation: str = ""
     stopped: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
     author: str | None = None
     searched: int = 0
+    trial: str = ""
+    arm: Arm = "served"
+    share: float = 0.0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retrieval.models.loading import loading
+from retrieval.models.runs import MODEL, Run, base_of, folder_of, serving, verify
 from retrieval.records import Passage
 from retrieval.settings import Settings
 
@@ -28,10 +29,17 @@ class Reranker:
         return [float(score) for score in self._model.predict(pairs, show_progress_bar=False)]
 
 
-def load_reranker(settings: Settings) -> Reranker | None:
-    """The reranker that serves: the configured one; None if there is none.
+def load_reranker(settings: Settings, *, run: Run | None = None) -> Reranker | None:
+    """The reranker of a run or else the one that serves: published, or configured, or None.
 
     Raises:
-        ModelCorruptError: If it cannot be loaded.
+        ModelCorruptError: If it cannot be loaded, or is not what was written.
     """
-    return Reranker(settings.reranker) if settings.reranker else None
+    home = settings.runs_folder
+    learned = run or serving(home, "reranker")
+    if learned is None:
+        return Reranker(settings.reranker) if settings.reranker else None
+    verify(home, learned)
+    reranker = Reranker(str(folder_of(home, learned) / MODEL))
+    reranker.id = f"{base_of(learned.facts.base)}+{learned.id}"
+    return reranker

@@ -14,12 +14,19 @@ from retrieval.errors import IndexCorruptError, IndexMismatchError
 from retrieval.index import read_manifest
 from retrieval.linear_map import FILE, LinearMap
 from retrieval.models.catalogue import Progress, from_folder, resolve
-from retrieval.models.runs import BASE, KINDS, Kind, Run, base_of, find_run, folder_of, verify
+from retrieval.models.runs import (
+    BASE,
+    KINDS,
+    MODEL,
+    Kind,
+    Run,
+    base_of,
+    find_run,
+    folder_of,
+    verify,
+)
 from retrieval.registry import served
 from retrieval.settings import Settings
-
-MODEL = "model"
-"""Where a run keeps a whole sentence-transformers model."""
 
 
 def load_embedder(settings: Settings, *, on_progress: Progress | None = None) -> Embedder:
@@ -42,10 +49,13 @@ def load_run(settings: Settings, run: Run, *, on_progress: Progress | None = Non
     if (folder / FILE).is_file():
         base = Embedder.load(settings, on_progress=on_progress)
         return base.moved(LinearMap.load(folder), name=run.id)
-    base_folder = resolve(settings.embedder, models_folder=settings.models_folder)
-    learned = replace(
-        from_folder(folder / MODEL), name=base_folder.name, id=f"{base_folder.id}+{run.id}"
-    )
+    return load_tuned(settings, folder / MODEL, name=run.id)
+
+
+def load_tuned(settings: Settings, folder: Path, *, name: str) -> Embedder:
+    """The embedder in a folder that was fine-tuned from the configured model, by this name."""
+    base = resolve(settings.embedder, models_folder=settings.models_folder)
+    learned = replace(from_folder(folder), name=base.name, id=f"{base.id}+{name}")
     return Embedder(learned, load_model(learned, settings))
 
 

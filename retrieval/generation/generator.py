@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from collections.abc import Generator as Stream
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from retrieval.errors import GeneratorError, PromptTooLongError
+from retrieval.errors import GeneratorError, ModelUnsuitableError, PromptTooLongError
+from retrieval.generation.adapter import merge_adapter
+from retrieval.generation.wording import Architecture, Wording, load_wording
 from retrieval.generation.writing import Token, Writing
-from retrieval.models.catalogue import resolve
+from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import Device, choose_device, use_threads
+from retrieval.models.runs import Run, folder_of, serving, verify
 from retrieval.records import Completion
 from retrieval.settings import Settings
 
@@ -36,7 +40,7 @@ class Generator(Protocol):
     parameters: int
 
     @property
-    def kind(self) -> Literal["causal", "seq2seq"]: ...
+    def kind(self) -> Architecture: ...
 
     def count_tokens(self, text: str) -> int: ...
 
@@ -76,26 +80,18 @@ class Generator(Protocol):
 class TextGenerator:
     """What causal and seq2seq generators share: counting, rendering and streaming."""
 
-    def __init__(
-        self, model_id: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-    ) -> None:
+    def __init__(self, model_id: str, model: PreTrainedModel, wording: Wording) -> None:
         self.id = model_id
         self.context_tokens: int = getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT)
         self.parameters = model.num_parameters()
-        self._tokenizer = tokenizer
-        self._count_lock = threading.Lock()
+        self._wording = wording
 
     def count_tokens(self, text: str) -> int:
-        return len(self._encode(text, has_special=False))
+        return self._wording.count_tokens(text)
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
         """The prompt of (role, text) messages, in the model's own chat format if it has one."""
-        if self._tokenizer.chat_template is None:
-            return "\n\n".join([*(f"{role}: {text}" for role, text in messages), "assistant:"])
-        chat = [{"role": role, "content": text} for role, text in messages]
-        return str(
-            self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        )
+        return self._wording.render(messages)
 
     def generate(
         self,
@@ -108,9 +104,9 @@ class TextGenerator:
     ) -> Completion:
         """Continue the prompt, as `Generator.generate` says."""
         started = time.perf_counter()
-        ids = self._encode(prompt, has_special=self._tokenizer.chat_template is None)
+        ids = self._wording.read(prompt)
         self._check_length(len(ids), max_tokens)
-        writing = Writing(self._decode, on_text, end)
+        writing = Writing(self._wording.decode, on_text, end)
         stopped = False
         tokens = self._tokens(ids, max_tokens)
         try:
@@ -126,14 +122,6 @@ class TextGenerator:
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
         raise NotImplementedError
-
-    def _encode(self, text: str, *, has_special: bool) -> list[int]:
-        # Rust tokenizers refuse to be borrowed twice when a call changes their settings.
-        with self._count_lock:
-            return list(self._tokenizer.encode(text, add_special_tokens=has_special))
-
-    def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
     def _check_length(self, prompt_tokens: int, max_tokens: int) -> None:
         if prompt_tokens + max_tokens > self.context_tokens or not prompt_tokens:
@@ -152,11 +140,13 @@ class CausalGenerator(TextGenerator):
         self,
         model_id: str,
         model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        wording: Wording,
         device: Device,
     ) -> None:
-        super().__init__(model_id, model, tokenizer)
-        self._batcher = make_batcher(model, device, stopping_ids(model, tokenizer))
+        super().__init__(model_id, model, wording)
+        self._batcher = make_batcher(model, device, stopping_ids(model, wording.tokenizer))
+        # Its thread would keep the model for ever; whoever uses the generator last lets it go.
+        weakref.finalize(self, self._batcher.close).atexit = False
 
     def close(self) -> None:
         self._batcher.close()
@@ -180,16 +170,10 @@ class Seq2SeqGenerator(TextGenerator):
 
     kind: Literal["seq2seq"] = "seq2seq"
 
-    def __init__(
-        self, model_id: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-    ) -> None:
-        super().__init__(model_id, model, tokenizer)
+    def __init__(self, model_id: str, model: PreTrainedModel, wording: Wording) -> None:
+        super().__init__(model_id, model, wording)
         self._model: PreTrainedModel | None = model
         self._lock = threading.Lock()
-
-    def render(self, messages: Sequence[tuple[str, str]]) -> str:
-        """The messages' texts: these models know no roles."""
-        return "\n\n".join(text for _, text in messages)
 
     def close(self) -> None:
         self._model = None
@@ -204,30 +188,61 @@ class Seq2SeqGenerator(TextGenerator):
 
 
 def load_generator(
-    settings: Settings, *, on_progress: Callable[[str], None] | None = None
+    settings: Settings,
+    *,
+    run: Run | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Generator:
     """The generator that `settings.generator` names, on the device that `settings.device` names.
 
+    Args:
+        settings: Which model, and where it runs.
+        run: What it has learned; None for the run that is published, if there is one. A published
+            run that was learned for another model is left out.
+        on_progress: Is told what takes long, and of a run that is left out.
+
     Raises:
         ModelNotFoundError: If there is no such model; the message says how to get it.
+        ModelCorruptError: If a file of the run is not what was written.
+        ModelUnsuitableError: If the given run was learned for another model.
         GeneratorError: If the model keeps something other than keys and values of each token.
     """
-    from transformers import AutoConfig, AutoTokenizer
-
     folder = resolve(
         settings.generator, models_folder=settings.models_folder, on_progress=on_progress
     )
+    run = _fitting(folder, run, settings, on_progress or (lambda _: None))
     device = choose_device(settings)
     use_threads(device)
-    tokenizer = AutoTokenizer.from_pretrained(folder.path)
-    if AutoConfig.from_pretrained(folder.path).is_encoder_decoder:
-        return Seq2SeqGenerator(folder.id, load_model(folder.path, device, "seq2seq"), tokenizer)
-    model = load_model(folder.path, device, "causal")
+    wording = load_wording(folder.path)
+    model = load_model(folder.path, device, wording.kind)
+    id_ = folder.id
+    if run is not None:
+        merge_adapter(model, folder_of(settings.runs_folder, run))
+        id_ = f"{folder.id}+{run.id}"
+    if wording.kind == "seq2seq":
+        return Seq2SeqGenerator(id_, model, wording)
     check_batchable(folder.id, model)
-    return CausalGenerator(folder.id, model, tokenizer, device)
+    return CausalGenerator(id_, model, wording, device)
 
 
-def load_model(path: Path, device: Device, kind: Literal["causal", "seq2seq"]) -> PreTrainedModel:
+def _fitting(
+    folder: ModelFolder, run: Run | None, settings: Settings, say: Callable[[str], None]
+) -> Run | None:
+    """The run that is given or published, checked, if it was learned for this very model."""
+    chosen = run or serving(settings.runs_folder, "generator")
+    if chosen is None:
+        return None
+    if chosen.facts.base == folder.id:
+        verify(settings.runs_folder, chosen)
+        return chosen
+    told = f"run {chosen.id} was learned for {chosen.facts.base}, not for {folder.id}"
+    if run is not None:
+        raise ModelUnsuitableError(told)
+    say(f"{told}; it takes no part")
+    return None
+
+
+def load_model(path: Path, device: Device, kind: Architecture) -> PreTrainedModel:
     """The model in a folder, ready to generate on the device."""
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM

@@ -39,6 +39,8 @@ BASE = "base"
 """The name under which the pointer knows what serves without any training."""
 
 CARD = "run.json"
+MODEL = "model"
+"""The folder in a run that keeps a whole model, as its library saves it."""
 RETIRED = "retired.json"
 CHANGES = "changes.md"
 DEPLOYMENTS = "deployments.jsonl"
