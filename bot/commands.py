@@ -92,6 +92,7 @@ def make_reindexer(settings: Settings, library: Library) -> Reindexer:
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
     import asyncio
 
+    from bot.admin.learner import Learner
     from bot.feedback.shelf import LibraryShelf
     from bot.service import Bot, run_until_stopped
     from retrieval.holdings import Holdings
@@ -102,7 +103,18 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
     holdings = Holdings(answerer.library, generator)
     await asyncio.to_thread(_take_back, holdings)
     shelf = LibraryShelf(answerer)
-    bot = Bot(slack, settings.database, answerer, reindexer, holdings, shelf, host=host, port=port)
+    learner = Learner(settings)
+    bot = Bot(
+        slack,
+        settings.database,
+        answerer,
+        reindexer,
+        learner,
+        holdings,
+        shelf,
+        host=host,
+        port=port,
+    )
     await run_until_stopped(bot)
 
 

@@ -27,9 +27,11 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.admin.desk import Desk
+from bot.admin.learner import Learner
 from bot.admin.models import Holdings
 from bot.admin.people import People
 from bot.admin.reindex import Reindexer
+from bot.admin.schedule import Schedule, Times
 from bot.asking.asking import Asking
 from bot.asking.audience import Audiences
 from bot.asking.conversations import Conversations
@@ -73,6 +75,7 @@ class Bot:
         database: Path,
         answerer: Answerer,
         reindexer: Reindexer,
+        learner: Learner,
         holdings: Holdings,
         shelf: Shelf,
         *,
@@ -88,6 +91,7 @@ class Bot:
         self._database_path = database
         self._answerer = answerer
         self._reindexer = reindexer
+        self._learner = learner
         self._holdings = holdings
         self._shelf = shelf
         self._host = host
@@ -227,10 +231,13 @@ class Bot:
             retry_s=self._retry_s,
         )
 
-        rechecking = asyncio.create_task(self.rechecker.run())
+        tasks = [asyncio.create_task(self.rechecker.run())]
+        if self.settings.learn_at is not None:
+            tasks.append(asyncio.create_task(self._schedule(self.settings.learn_at).run()))
 
         async def end() -> None:
-            rechecking.cancel()
+            for task in tasks:
+                task.cancel()
             await self.worker.stop(grace_s=self._grace_s, on_grace_over=stop.set)
             await asyncio.to_thread(threads.shutdown)
             await asyncio.to_thread(background.shutdown)
@@ -240,6 +247,7 @@ class Bot:
             (
                 Lane(("question",), self.settings.workers),
                 Lane(("reindex",), 2),  # the second is told of the first
+                Lane(("learn",), 2),
                 Lane(("report",), 1),
                 Lane(("refusal", "overheard", "pointed", "prompts", "change"), 4),
                 # Modals must open within seconds of the click; who presses stop wants it now.
@@ -247,6 +255,12 @@ class Bot:
                 Lane(("vote", "review", "home"), 4),
             )
         )
+
+    def _schedule(self, learn_at: str) -> Schedule:
+        if not self.settings.admins:
+            raise SettingsError("SLACK_LEARN_AT needs SLACK_ADMINS: the first of them is told")
+        times, admin = Times.of(learn_at), self.settings.admins[0]
+        return Schedule(times, admin, self.inbox, on_accepted=lambda: self.worker.wake())
 
     def _desk(self, outbox: Outbox, people: People, stop: threading.Event) -> Desk:
         return Desk(
@@ -257,6 +271,7 @@ class Bot:
             people=people,
             holdings=self._holdings,
             reindexer=self._reindexer,
+            learner=self._learner,
             stop=stop,
             tick_s=self._tick_s,
         )

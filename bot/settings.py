@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from bot.admin.schedule import PATTERN
 from retrieval.errors import SettingsError
 from retrieval.settings import CONFIG_FILE, FileSettings, read
 
@@ -47,6 +48,11 @@ class SlackSettings(FileSettings):
     )
     experts: tuple[str, ...] = Field(
         default=(), description="ids of people who approve answers, besides admins"
+    )
+    learn_at: str | None = Field(
+        default=None,
+        pattern=PATTERN,
+        description="when to learn by itself, in UTC: `03:00` or `sunday 03:00`; unset: never",
     )
     proposal_emoji: str = Field(
         default="jigsaw", description="a reaction that proposes a message as an answer"

@@ -27,6 +27,19 @@ class Strings:
     reindex_stage: str
     reindex_done: str
     reindex_failed: str
+    learn_begun: str
+    learn_stage: str
+    learn_again: str
+    learn_busy: str
+    learn_failed: str
+    learn_done: str
+    learn_missing: str
+    learn_enough: str
+    learn_outcomes: Mapping[str, str]
+    learn_counted: Mapping[str, str]
+    learners: Mapping[str, str]
+    learn_pictures: str
+    learn_last: str
     status: str
     help: str
 
@@ -235,6 +248,42 @@ ENGLISH = Strings(
     "{removed} gone, {unchanged} as they were; {passages} passages.",
     reindex_failed="Reindexing failed; I go on with the documents as they were. "
     "{reason} (id `{error_id}`)",
+    learn_begun="Learning has begun; I show the progress in our direct messages.",
+    learn_stage="Learning: {line}",
+    learn_again="Learning, again from the beginning after a restart: {line}",
+    learn_busy="I am learning already.",
+    learn_failed="Learning failed; what answers now has not changed. {reason} (id `{error_id}`)",
+    learn_done="Learned from data set `{dataset}` in {minutes} min; {held_out} questions were held "
+    "out to judge by.",
+    learn_missing="{missing} more needed: {found} of {needed} {of}",
+    learn_enough="{found} {of}",
+    learn_outcomes={
+        "too_few": "not enough yet",
+        "known": "nothing new since the last try",
+        "ready": "enough, not its turn",
+        "refused": "not tried",
+        "broken_off": "broken off",
+        "stopped": "not better",
+        "passed": "better, not published",
+        "published": "better, serves now",
+    },
+    learn_counted={
+        "questions": "questions with a passage that answers them",
+        "held_out": "questions held out, whose answers experts approved",
+        "judgements": "rated answers",
+        "answers": "answers that may be imitated",
+        "preferences": "better answers beside worse ones",
+    },
+    learners={
+        "map": "Retriever, by a map",
+        "retriever": "Retriever, as a whole",
+        "reranker": "Reranker",
+        "abstention": "Judge",
+        "triage": "Triage",
+        "generator": "Generator",
+    },
+    learn_pictures="What the gate measured",
+    learn_last="Last learned {date} UTC. {outcomes}.",
     status="{waiting} waiting, {doing} in progress, {dead} given up. {turns} questions answered.",
     help="*Ask* me in a direct message, by mentioning me in a channel, or with `/ask` so that only "
     "you see the answer.",
@@ -296,6 +345,7 @@ ENGLISH = Strings(
         "reindex": "reads the documents that changed, or all of them with `full`",
         "config": "sets how I behave in this channel",
         "report": "tells how well questions are answered, and which are not",
+        "learn": "learns from the ratings so far; `dry` only tells what they are enough for",
         "models": "shows which models and which index answer",
         "rollback": "goes back to the index as it was before the last change",
         "mute": "keeps me quiet in this channel for an hour or as long as you say",
@@ -528,6 +578,41 @@ CHINESE = Strings(
     reindex_done="索引已重建，用时 {seconds:.0f} 秒：新增 {added} 个，变化 {changed} 个，"
     "移除 {removed} 个，未变 {unchanged} 个；共 {passages} 个段落。",
     reindex_failed="重建索引失败，我会继续使用原来的文档。{reason}（编号 `{error_id}`）",
+    learn_begun="已开始学习，进度会显示在我们的私信中。",
+    learn_stage="正在学习：{line}",
+    learn_again="重启之后从头学习：{line}",
+    learn_busy="我已经在学习了。",
+    learn_failed="学习失败，目前的回答方式没有改变。{reason}（编号 `{error_id}`）",
+    learn_done="已用数据集 `{dataset}` 学习，用时 {minutes} 分钟；留出 {held_out} 个问题用于检验。",
+    learn_missing="还差 {missing} 个：{of} {found} / {needed}",
+    learn_enough="{of} {found} 个",
+    learn_outcomes={
+        "too_few": "还不够",
+        "known": "自上次尝试后没有新内容",
+        "ready": "数量足够，还没轮到",
+        "refused": "没有尝试",
+        "broken_off": "已中断",
+        "stopped": "没有更好",
+        "passed": "更好，尚未发布",
+        "published": "更好，已投入使用",
+    },
+    learn_counted={
+        "questions": "有对应段落的问题",
+        "held_out": "留出的、答案经专家批准的问题",
+        "judgements": "有评价的回答",
+        "answers": "可以模仿的回答",
+        "preferences": "有优劣对照的回答",
+    },
+    learners={
+        "map": "检索模型（映射）",
+        "retriever": "检索模型（整体）",
+        "reranker": "重排模型",
+        "abstention": "判断模型",
+        "triage": "分流模型",
+        "generator": "写作模型",
+    },
+    learn_pictures="检验结果",
+    learn_last="上次学习：{date} UTC。{outcomes}。",
     status="{waiting} 个等待中，{doing} 个处理中，{dead} 个已放弃。已回答 {turns} 个问题。",
     help="在私信中*提问*，在频道里提及我，或使用 `/ask`（只有您能看到答案）。",
     updated_today="今天更新",
@@ -581,6 +666,7 @@ CHINESE = Strings(
         "reindex": "读取有变化的文档，加上 `full` 则读取全部文档",
         "config": "设置我在这个频道里的行为",
         "report": "报告问题回答得怎么样，以及哪些没有答上",
+        "learn": "从已有的评价中学习；加上 `dry` 则只说明数量是否足够",
         "models": "显示正在使用的模型和索引",
         "rollback": "退回到上一次变更之前的索引",
         "mute": "让我在这个频道里静音一小时，或您指定的时间",

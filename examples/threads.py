@@ -18,6 +18,7 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
+from bot.admin.learner import Learner
 from bot.commands import make_reindexer
 from bot.feedback.shelf import LibraryShelf
 from bot.incoming.gestures import FEEDBACK_ACTION
@@ -239,7 +240,8 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
             health_port=0,
         )
         reindexer = make_reindexer(settings, library)
-        bot = Bot(slack_settings, settings.database, answerer, reindexer, holdings, shelf)
+        learner = Learner(settings)
+        bot = Bot(slack_settings, settings.database, answerer, reindexer, learner, holdings, shelf)
         async with bot:
             slack.users["U7"]["real_name"] = NAMES["U7"]
             bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")

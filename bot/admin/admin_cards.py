@@ -31,7 +31,7 @@ def help_card(
     lines = [intro] if intro else []
     lines.append(strings.help)
     lines += [f"`/whimbrel {usage}` {strings.commands[name]}" for name, usage in usages.items()]
-    blocks: list[Block] = [_section("\n".join(lines))]
+    blocks: list[Block] = [section("\n".join(lines))]
     if has_buttons:
         buttons = [
             ButtonElement(text=strings.command_buttons[name], action_id=RUN + name, value=name)
@@ -53,7 +53,7 @@ def changes_card(
         (strings.documents_failed, reasons),
     )
     sections = [_names(title, names, strings) for title, names in lists if names]
-    return Card(headline, tuple(map(_section, (headline, *sections))))
+    return Card(headline, tuple(map(section, (headline, *sections))))
 
 
 def models_card(
@@ -72,7 +72,7 @@ def models_card(
         lines.append(strings.rollback_hint)
     lines += history
     text = "\n".join(lines)
-    return Card(text, (_section(text),))
+    return Card(text, (section(text),))
 
 
 def learned_lines(
@@ -149,5 +149,6 @@ def _name(id_: str) -> str:
     return escape(id_ if len(id_) <= NAME_CHARS else f"…{id_[1 - NAME_CHARS :]}")
 
 
-def _section(text: str) -> Section:
+def section(text: str) -> Section:
+    """A block of text."""
     return Section(text=MarkdownTextObject(text=text))

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from bot.admin.admin_cards import generation_line
 from bot.admin.commands import CommandHandler, Request, Subcommand
 from bot.admin.config import ConfigHandler
+from bot.admin.learner import Learner
+from bot.admin.learning import Learning, outcome_line
 from bot.admin.models import Holdings, Models
 from bot.admin.muting import Muting
 from bot.admin.people import People
+from bot.admin.progress import ProgressMessages
 from bot.admin.reindex import Reindexer, Reindexing
 from bot.admin.reporting import Reporting
 from bot.outgoing.cards import Card, escape, notice
@@ -36,6 +39,7 @@ class Desk:
     people: People
     holdings: Holdings
     reindexer: Reindexer
+    learner: Learner
     stop: threading.Event
     tick_s: float = 3.0
 
@@ -45,20 +49,22 @@ class Desk:
             self.channels, self.inbox, self.outbox, self.people, self.holdings.sources
         )
         commands = CommandHandler(self._table(config), self.inbox, self.outbox, self.people)
-        return {"command": commands, "reindex": commands, "report": commands, "config": config}
+        slow: tuple[Kind, ...] = ("reindex", "report", "learn")
+        return {"command": commands, "config": config, **dict.fromkeys(slow, commands)}
 
     def _table(self, config: ConfigHandler) -> Mapping[str, Subcommand]:
         database = self.inbox.database
         models = Models(self.holdings, database)
         reporting = Reporting(self.holdings, self.inbox, self.outbox)
-        reindexing = Reindexing(
-            self.reindexer, self.inbox, self.outbox, stop=self.stop, tick_s=self.tick_s
-        )
+        messages = ProgressMessages(self.inbox, self.outbox, tick_s=self.tick_s)
+        reindexing = Reindexing(self.reindexer, messages, stop=self.stop)
+        learning = Learning(self.learner, messages, self.outbox)
         return {
             "status": Subcommand(self._status, "status", is_for_admins=False),
             "reindex": Subcommand(reindexing.run, "reindex [full]"),
             "config": Subcommand(config.open, "config"),
             "report": Subcommand(reporting.run, "report [7|30]"),
+            "learn": Subcommand(learning.run, "learn [dry]"),
             "models": Subcommand(models.show, "models"),
             "rollback": Subcommand(models.roll_back, "rollback"),
             "mute": Subcommand(Muting(self.channels, database).run, "mute [2h|off]"),
@@ -75,7 +81,11 @@ class Desk:
             dead=counts.get("dead", 0),
             turns=self.log.count(),
         )
-        return f"{status}\n{self._index_line(strings)}"
+        lines = [status, self._index_line(strings)]
+        last = self.learner.last()
+        if last is not None:
+            lines.append(outcome_line(last, strings))
+        return "\n".join(lines)
 
     def _index_line(self, strings: Strings) -> str:
         try:

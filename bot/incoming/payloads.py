@@ -49,10 +49,13 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What follows `/whimbrel`. A `trigger_id` opens one modal and lives for three seconds."""
+    """What follows `/whimbrel`. A `trigger_id` opens one modal and lives for three seconds.
+
+    What the clock has given has no `response_url`.
+    """
 
     text: str
-    response_url: str
+    response_url: str | None
     trigger_id: str | None = None
 
 

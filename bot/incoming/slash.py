@@ -12,7 +12,7 @@ WHIMBREL = "/whimbrel"
 COMMANDS = (ASK, WHIMBREL)
 """The commands that slack-manifest.json creates."""
 
-_SLOW: dict[str, Kind] = {"reindex": "reindex", "report": "report"}
+_SLOW: dict[str, Kind] = {"reindex": "reindex", "report": "report", "learn": "learn"}
 """The sub-commands that the others must not wait for."""
 
 

@@ -23,6 +23,7 @@ Kind = Literal[
     "config",
     "reindex",
     "report",
+    "learn",
     "vote",
     "card",
     "review",

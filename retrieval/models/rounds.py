@@ -13,6 +13,9 @@ from retrieval.errors import ModelCorruptError
 
 ROUNDS = "rounds.jsonl"
 
+PICTURE = "gate.png"
+"""The picture, in a run's folder, of what the gate measured."""
+
 State = Literal[
     "too_few", "known", "ready", "refused", "broken_off", "stopped", "passed", "published"
 ]
@@ -23,6 +26,10 @@ State = Literal[
 `refused`: the learner could not begin. `broken_off`: time was up. `stopped`: the gate said no.
 `passed`: the gate said yes, and an admin may publish it. `published`: it serves.
 """
+
+Of = Literal["questions", "held_out", "judgements", "answers", "preferences"]
+"""What is counted: questions with a passage that answers them, questions held out to judge by,
+rated answers, answers that may be imitated, better answers beside worse ones."""
 
 SETTLED: frozenset[State] = frozenset({"stopped", "passed", "published"})
 """A try that ended like this would end so again on the same data."""
@@ -38,7 +45,7 @@ class Try:
 
     learner: str
     state: State
-    of: str
+    of: Of
     found: int
     needed: int
     run: str = ""

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot.admin.learner import Learner
 from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
 from bot.asking.questions import Answerer
 from bot.feedback.shelf import Shelf
 from bot.service import Bot
 from bot.settings import SlackSettings
+from retrieval.settings import Settings as RetrievalSettings
 from tests.fakes import FolderReindexer, SentenceAnswerer, SentenceShelf, TwoGenerations
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
 
@@ -59,6 +61,7 @@ class House:
         reindexer: Reindexer | None = None,
         holdings: Holdings | None = None,
         shelf: Shelf | None = None,
+        learner: Learner | None = None,
         grace_s: float = 5.0,
         ping_s: float = 3.0,
     ) -> Bot:
@@ -68,6 +71,7 @@ class House:
             self.folder / "whimbrel.db",
             answerer or SentenceAnswerer(),
             reindexer or FolderReindexer(self.folder),
+            learner or Learner(RetrievalSettings(home=self.folder)),
             holdings or TwoGenerations(),
             shelf or SentenceShelf(),
             host="127.0.0.1",

@@ -104,11 +104,12 @@ def lines(done: Round) -> list[str]:
 
 
 def _told(tried: Try) -> str:
+    of = _COUNTED[tried.of]
     told = {
         "too_few": f"not enough yet, {tried.missing} more needed: "
-        f"{tried.found} of {tried.needed} {tried.of}",
+        f"{tried.found} of {tried.needed} {of}",
         "known": f"nothing new since it was last tried: {tried.reason}",
-        "ready": f"enough to begin: {tried.found} {tried.of}",
+        "ready": f"enough to begin: {tried.found} {of}",
         "refused": f"not tried: {tried.reason}",
         "broken_off": f"broken off: {tried.reason}",
         "stopped": f"{tried.reason} ({tried.run})",
@@ -116,3 +117,12 @@ def _told(tried: Try) -> str:
         "published": f"{tried.reason} {tried.run} serves now",
     }
     return told[tried.state]
+
+
+_COUNTED = {
+    "questions": "questions with a passage that answers them",
+    "held_out": "questions held out, whose answers experts approved",
+    "judgements": "rated answers",
+    "answers": "answers that may be imitated",
+    "preferences": "better answers beside worse ones",
+}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from retrieval.examples import Example
+from retrieval.models.rounds import Of
 from training.retriever.learned_map import MIN_QUESTIONS as MIN_FOR_A_MAP
 
 MIN_FOR_A_RETRIEVER = 200
@@ -20,7 +21,7 @@ class Learner:
     """
 
     name: str
-    of: str
+    of: Of
     needed: int
     count: Callable[[Sequence[Example]], int]
 
@@ -31,7 +32,7 @@ def questions(examples: Sequence[Example]) -> int:
 
 
 LEARNERS: tuple[Learner, ...] = (
-    Learner("map", "questions with a passage", MIN_FOR_A_MAP, questions),
+    Learner("map", "questions", MIN_FOR_A_MAP, questions),
 )
 """In the order in which they are tried."""
 

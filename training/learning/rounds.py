@@ -88,8 +88,7 @@ def _look(learner: Learner, taught: Sequence[Example], judged: int, home: Path, 
     if look.missing:
         return replace(look, state="too_few")
     if judged < MIN_QUESTIONS:
-        of = "questions held out that an expert has approved an answer to"
-        return Try(learner.name, "too_few", of, judged, MIN_QUESTIONS)
+        return Try(learner.name, "too_few", "held_out", judged, MIN_QUESTIONS)
     before = settled_try(home, learner.name, name)
     return replace(before, state="known") if before else look
 
@@ -117,7 +116,7 @@ class _Trials:
     def _try(self, look: Try) -> Try:
         home = self._plan.home
         before = {run.id for run in all_runs(home)}
-        self._on_progress(f"{look.learner}: learning from {look.found} {look.of}")
+        self._on_progress(f"{look.learner}: learning")
         try:
             self._commands.run("train", look.learner, str(self._dataset))
         except CommandFailedError as error:

@@ -1,0 +1,115 @@
+"""Learning from Slack: a round begun by an admin or by the clock, with its progress and outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from slack_sdk.errors import SlackApiError
+
+from bot.admin.admin_cards import section
+from bot.admin.commands import Request
+from bot.admin.learner import Learner, LearningFailedError
+from bot.admin.progress import ProgressMessages
+from bot.outgoing.cards import Card, escape, notice
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import reason
+from bot.strings import Strings
+from retrieval.models.rounds import Round, Try
+
+logger = logging.getLogger(__name__)
+
+DRY = "dry"
+REASON_CHARS = 1_000
+
+
+class Learning:
+    """`/whimbrel learn [dry]`; progress is edited into one direct message."""
+
+    def __init__(self, learner: Learner, messages: ProgressMessages, outbox: Outbox) -> None:
+        self._learner = learner
+        self._messages = messages
+        self._outbox = outbox
+        self._is_running = False
+
+    async def run(self, request: Request) -> Card | None:
+        """Learn, unless that is being done; what came of it ends up where the progress was."""
+        if self._is_running:
+            return notice(request.strings.learn_busy)
+        self._is_running = True
+        try:
+            await self._run(request)
+        finally:
+            self._is_running = False
+        return None
+
+    async def _run(self, request: Request) -> None:
+        strings, job = request.strings, request.job
+        place = await self._messages.begin(request, strings.learn_begun)
+        try:
+            done = await self._learned(request, place)
+        except LearningFailedError as error:
+            logger.warning("learning failed id=%s: %s", job.error_id, error)
+            words, why = strings.learn_failed, escape(str(error))[:REASON_CHARS]
+            card = notice(words.format(reason=why, error_id=job.error_id))
+            await self._messages.end(request, place, card)
+            return
+        logger.info("learned by=%s %s", job.user, outcome_line(done, strings))
+        channel, _ = await self._messages.end(request, place, round_card(done, strings))
+        await self._send_pictures(request, done, channel)
+
+    async def _learned(self, request: Request, place: tuple[str, str]) -> Round:
+        strings = request.strings
+        words = strings.learn_again if request.job.attempts > 1 else strings.learn_stage
+        options = ("--dry-run",) if DRY in request.arguments else ()
+        work = asyncio.create_task(self._learner.learn(options))
+        try:
+            return await self._messages.follow(
+                place, work, lambda: words.format(line=escape(self._learner.latest()))
+            )
+        finally:
+            work.cancel()
+            await asyncio.wait({work})
+
+    async def _send_pictures(self, request: Request, done: Round, channel: str) -> None:
+        strings, pictures = request.strings, self._learner.pictures(done)
+        if not pictures:
+            return
+        try:
+            await self._outbox.upload(channel, pictures, comment=strings.learn_pictures)
+        except SlackApiError as error:
+            logger.warning("pictures not sent: %s", reason(error))
+
+
+def round_card(done: Round, strings: Strings) -> Card:
+    """What a round came to, a line for each learner."""
+    headline = strings.learn_done.format(
+        dataset=done.dataset, minutes=max(1, round(done.seconds / 60)), held_out=done.held_out
+    )
+    text = "\n".join([headline, *(_line(each, strings) for each in done.tries)])
+    return Card(text, (section(text),))
+
+
+def outcome_line(done: Round, strings: Strings) -> str:
+    """When a round was and how it ended for each learner, in a line."""
+    outcomes = ", ".join(
+        f"{strings.learners.get(each.learner, each.learner)}: {strings.learn_outcomes[each.state]}"
+        for each in done.tries
+    )
+    return strings.learn_last.format(date=done.at[:16].replace("T", " "), outcomes=outcomes)
+
+
+def _line(tried: Try, strings: Strings) -> str:
+    name = strings.learners.get(tried.learner, tried.learner)
+    return f"*{name}*: {strings.learn_outcomes[tried.state]}. {_detail(tried, strings)}".strip()
+
+
+def _detail(tried: Try, strings: Strings) -> str:
+    counted = strings.learn_counted[tried.of]
+    if tried.state == "too_few":
+        return strings.learn_missing.format(
+            missing=tried.missing, found=tried.found, needed=tried.needed, of=counted
+        )
+    if tried.state == "ready":
+        return strings.learn_enough.format(found=tried.found, of=counted)
+    return escape(tried.reason[:REASON_CHARS]) + (f" `{tried.run}`" if tried.run else "")
