@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from retrieval.embedding import Embedder
 from retrieval.examples import Example
+from retrieval.index import Index
 from retrieval.records import Passage
+
+DEPTH = 100
+"""A passage that votes alone speak for must be among so many that search finds first."""
+
+LARGEST_SHARE, LEAST_DEPTH = 4, 10
+"""In a small index, among one part of so many, but no fewer than this."""
+
+VOTED = frozenset({"votes", "imported"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +33,7 @@ def lessons(examples: Sequence[Example], passages: Sequence[Passage]) -> list[Le
 
     Pairs whose passage is in the index no longer teach nothing, and are left out.
     """
-    places: dict[str, list[int]] = {}
-    for row, passage in enumerate(passages):
-        places.setdefault(passage.content_hash, []).append(row)
+    places = rows_of(passages)
     taught: dict[tuple[str, str], set[int]] = {}
     for example in examples:
         key = (example.question, example.language)
@@ -41,3 +49,49 @@ def lessons(examples: Sequence[Example], passages: Sequence[Passage]) -> list[Le
 def answerable(all_: Sequence[Lesson]) -> list[Lesson]:
     """The lessons that have a passage."""
     return [lesson for lesson in all_ if lesson.rows]
+
+
+def believable(examples: Sequence[Example], index: Index, embedder: Embedder) -> list[Example]:
+    """The examples without pairs of a question and a passage that are far apart, if only voted for.
+
+    People vote on what they are shown. A passage that search finds nowhere near the question was
+    more likely pushed by somebody who wants it found. Experts are believed in any case.
+
+    Args:
+        examples: To choose from.
+        index: With the embedder's vectors.
+        embedder: The one for which nothing was learned.
+    """
+    places = rows_of(index.passages)
+    voted = [
+        one
+        for one in examples
+        if one.kind == "pair" and one.source in VOTED and one.passages[0].content_hash in places
+    ]
+    ranks = _ranks(voted, places, index, embedder)
+    depth = min(DEPTH, max(LEAST_DEPTH, len(index.passages) // LARGEST_SHARE))
+    far = {one.id for one, rank in zip(voted, ranks, strict=True) if rank >= depth}
+    return [one for one in examples if one.id not in far]
+
+
+def _ranks(
+    voted: Sequence[Example], places: Mapping[str, list[int]], index: Index, embedder: Embedder
+) -> list[int]:
+    """How many passages are nearer to each question than its own."""
+    if not voted:
+        return []
+    questions = embedder.embed_queries([one.question for one in voted])
+    ranks = []
+    for one, question in zip(voted, questions, strict=True):
+        cosines = index.vectors @ question
+        own = cosines[places[one.passages[0].content_hash]].max()
+        ranks.append(int((cosines > own).sum()))
+    return ranks
+
+
+def rows_of(passages: Sequence[Passage]) -> dict[str, list[int]]:
+    """The rows of each passage, by its content hash."""
+    places: dict[str, list[int]] = {}
+    for row, passage in enumerate(passages):
+        places.setdefault(passage.content_hash, []).append(row)
+    return places
