@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from retrieval.abstention import JUDGE_FILE, Judge
+from retrieval.answering import Answerer
+from retrieval.errors import ModelNotFoundError
+from retrieval.index import current
+from retrieval.indexing import update_index
+from retrieval.library import Library
+from retrieval.models.runs import Facts, Kind, Run, write_run
+from retrieval.rehearsal import with_documents, with_run
+from retrieval.roles import ModelRoles
+from retrieval.settings import Settings
+from tests.retrieval.test_answering import ALWAYS, NEVER
+from tests.retrieval.word_embedder import WordEmbedder
+
+QUESTION = "How many days of paid leave does a keeper have?"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path / "home", generator="none")
+    update_index([folder(tmp_path / "docs", days=27)], settings, WordEmbedder())
+    return settings
+
+
+@pytest.fixture
+def served(settings: Settings) -> Answerer:
+    return Answerer(Library(settings, WordEmbedder()), ALWAYS, settings)
+
+
+def folder(path: Path, *, days: int) -> Path:
+    path.mkdir()
+    (path / "leave.md").write_text(f"# Leave\n\nA keeper has {days} days of paid leave a year.\n")
+    (path / "tides.md").write_text("# Tides\n\nHigh tide is at nine.\n")
+    return path
+
+
+def run_of(kind: Kind, settings: Settings, judge: Judge) -> Run:
+    def fill(beside: Path) -> None:
+        judge.save(beside / JUDGE_FILE)
+
+    return write_run(settings.runs_folder, kind, Facts("words", "data", 0, "0.1"), fill)
+
+
+def test_other_documents_are_answered_from_and_published_nowhere(
+    served: Answerer, settings: Settings, tmp_path: Path
+) -> None:
+    before = current(settings.index_folder)
+    other = folder(tmp_path / "new", days=30)
+    candidate = with_documents(served, other, settings, home=tmp_path / "beside")
+    assert "30 days" in candidate.answer(QUESTION).text
+    assert "27 days" in served.answer(QUESTION).text
+    assert current(settings.index_folder) == before
+
+
+def test_a_judge_on_rehearsal_judges_the_hits_of_what_serves(
+    served: Answerer, settings: Settings
+) -> None:
+    run = run_of("judge", settings, replace(NEVER, embedder=served.library.embedder.id))
+    candidate = with_run(served, run, settings, ModelRoles(settings))
+    assert candidate.answer(QUESTION).kind == "abstention"
+    assert served.answer(QUESTION).kind == "answer"
+
+
+@pytest.mark.parametrize("kind", ["triage", "generator"])
+def test_what_plays_no_part_in_answers_cannot_be_rehearsed(
+    served: Answerer, settings: Settings, kind: Kind
+) -> None:
+    run = run_of(kind, settings, NEVER)
+    with pytest.raises(ModelNotFoundError, match=f"a {kind} plays no part"):
+        with_run(served, run, settings, ModelRoles(settings))
