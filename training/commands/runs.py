@@ -24,56 +24,58 @@ if TYPE_CHECKING:
 )
 @click.option("--reason", default="published by hand", help="What the history of models says.")
 @click.option("--force", is_flag=True, help="Also a run that the gate has stopped.")
-def publish(run: str, kind: Kind, reason: str, force: bool) -> None:
+@click.option("--shadow", is_flag=True, help="First let RUN answer for nobody to see.")
+@click.option(
+    "--share",
+    type=click.IntRange(1, 90),
+    metavar="PERCENT",
+    help="First let RUN answer in so many of a hundred threads.",
+)
+def publish(
+    run: str, kind: Kind, reason: str, force: bool, shadow: bool, share: int | None
+) -> None:
     """Let RUN serve from the next question on: an id from `whimbrel models`, its end, or `base`.
 
     With `base` the configured model serves again, without anything that was learned.
+
+    With --shadow or --share the running bot keeps RUN in memory beside what serves, and takes it
+    back by itself if it fails, or if people rate its answers worse; `/whimbrel models` shows how
+    it does. Publish it once more, without either, to let it serve everybody.
     """
     from retrieval.errors import DataError
     from retrieval.models.runs import BASE, find_run
+    from retrieval.publishing import serve, try_run
     from retrieval.settings import load_settings
 
     settings = load_settings()
     chosen = None if run == BASE else find_run(settings.runs_folder, run)
     if chosen is not None and not force and not _is_passed(settings, chosen):
         raise DataError(f"the gate has not passed {chosen.id}; --force publishes it all the same")
-    click.echo(_serve(settings, chosen, chosen.kind if chosen else kind, reason))
-
-
-def _serve(settings: Settings, run: Run | None, kind: Kind, reason: str) -> str:
-    """Publish a run, or withdraw all of its kind; in words what serves now."""
-    from retrieval.models import runs
-    from retrieval.retriever import load_embedder
-    from retrieval.serving import serve_run
-
-    if kind == "retriever":
-        embedder = load_embedder(settings, on_progress=say)
-        generation = serve_run(settings, embedder, run, reason=reason)
-        return f"{run.id if run else runs.BASE} serves, with the index {generation}"
-    if run is None:
-        done = runs.withdraw(settings.runs_folder, kind, reason=reason)
-    else:
-        done = runs.publish(settings.runs_folder, run, reason=reason)
-    return f"{done.after} serves as {kind}, in place of {done.before}"
+    if (shadow or share) and (chosen is None or (shadow and share)):
+        raise click.UsageError("a trial needs a RUN, and either --shadow or --share")
+    if chosen is not None and (shadow or share):
+        trial = try_run(settings, chosen, share=(share or 0) / 100, reason=reason, on_progress=say)
+        click.echo(f"{trial.run} is on trial as {trial.kind} beside {trial.before}")
+        return
+    done = serve(settings, chosen.kind if chosen else kind, chosen, reason=reason, on_progress=say)
+    click.echo(f"{done.after} serves as {done.kind}, in place of {done.before}")
 
 
 @click.command()
-def models() -> None:
-    """List what was learned, what the gate said of it, and what served when."""
-    from retrieval.models.runs import all_runs, deployments, retirement
-    from retrieval.retriever import served_runs
+@click.argument("run", required=False)
+def models(run: str | None) -> None:
+    """List what was learned, what the gate said of it, and what served when.
+
+    Of one RUN, an id or its end, everything is shown: what it was made from and how, the checksum
+    of each file, when it served, and what the gate said.
+    """
+    from retrieval.models.runs import find_run
     from retrieval.settings import load_settings
+    from training.commands.listing import card, listed
 
     settings = load_settings()
-    home, serving = settings.runs_folder, served_runs(settings)
-    for run in all_runs(home):
-        state = retirement(home, run) or ("passed" if _is_passed(settings, run) else "stopped")
-        mark = "*" if run in serving.values() else " "
-        click.echo(f"{mark} {run.kind} {run.id}  data {run.facts.dataset}  {state}")
-    if "retriever" not in serving:
-        click.echo(f"* {settings.embedder}, as configured")
-    for change in deployments(home):
-        click.echo(f"{change.at[:19]}  {change.before} -> {change.after}: {change.reason}")
+    chosen = find_run(settings.runs_folder, run) if run else None
+    click.echo("\n".join(listed(settings) if chosen is None else card(settings, chosen)))
 
 
 def _is_passed(settings: Settings, run: Run) -> bool:

@@ -42,6 +42,8 @@ def test_a_map_is_trained_published_listed_and_taken_back(dataset: Path) -> None
     assert run in said("publish", run, "--reason", "the gate passed it")
     assert f"* retriever {run}" in said("models")
     said("publish", "base")
+    assert f"{run} is on trial as retriever beside base" in said("publish", run, "--shadow")
+    assert f"  retriever {run}" in said("models")
     listed = said("models")
     assert f"  retriever {run}" in listed
     assert f"base -> {run}: the gate passed it" in listed

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import ModelNotFoundError
+from retrieval.models.runs import Facts, Kind, Run, deployments, write_run
+from retrieval.models.trials import under_way
+from retrieval.publishing import serve, try_run
+from retrieval.settings import Settings
+
+
+def trained(settings: Settings, kind: Kind = "generator") -> Run:
+    facts = Facts("words", "d", 0, "1")
+    return write_run(settings.runs_folder, kind, facts, lambda to: to.joinpath("a.json").touch())
+
+
+def test_a_run_is_tried_published_and_withdrawn(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    run = trained(settings)
+    trial = try_run(settings, run, share=0.2, reason="eased in")
+    done = serve(settings, "generator", run, reason="it did well")
+    assert (done.before, done.after) == ("base", run.id)
+    found = under_way(settings.runs_folder)
+    assert found is not None
+    assert (found.mode, found.since) == ("all", trial.since)
+    serve(settings, "generator", None, reason="a doubt")
+    assert under_way(settings.runs_folder) is None
+    hows = [change.how for change in deployments(settings.runs_folder)]
+    assert hows == ["trial", "publish", "rollback"]
+
+
+def test_publishing_another_run_completes_no_trial(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    tried, other = trained(settings), trained(settings)
+    try_run(settings, tried, share=0.2, reason="eased in")
+    serve(settings, "generator", other, reason="better")
+    assert under_way(settings.runs_folder) is None
+
+
+def test_what_answers_nothing_is_not_tried(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with pytest.raises(ModelNotFoundError, match="cannot be tried"):
+        try_run(settings, trained(settings, "triage"), share=0.2, reason="eased in")
