@@ -30,6 +30,9 @@ _LEAST_BAND = 0.01
 
 JUDGE_FILE = "judge.json"
 
+FEATURES = ("gap", "covered", "agreed", "lead", "ahead", "ahead_in_words", "length")
+"""What a judge may give weights to."""
+
 
 def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, float]:
     """What is seen of a search's hits, best first; all 0 where nothing was found.
@@ -43,17 +46,48 @@ def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, flo
       same for all.
     - `covered`: the share of the query's terms that the best three hits contain.
     - `agreed`: 1 where both legs have the same best passage.
+    - `lead`: like `gap`, of the first hit, whose cosine need not be the highest.
+    - `ahead`: how far the first hit's cosine stands above those of other documents, as a share of
+      the same way. Where several documents are equally near, any of them may be meant.
+    - `ahead_in_words`: the same of BM25 scores, as a share of the higher.
+    - `length`: the natural logarithm of the first hit's characters. Longer passages answer more.
     """
+    if not hits:
+        return dict.fromkeys(FEATURES, 0.0)
     dense = _cosines(hits)
     asked = set(terms(query))
     found = {term for hit in hits[:3] for term in terms(hit.passage.indexed_text)}
     background = _background(dense, chance=chance)
     above_chance = max(1 - background, _LEAST_BAND)
+    first, others = hits[0], _of_other_documents(hits)
+    cosine = background if first.dense is None else first.dense
+    rival = max((hit.dense for hit in others if hit.dense is not None), default=background)
     return {
         "gap": (dense[0] - background) / above_chance if dense else 0.0,
         "covered": len(asked & found) / len(asked) if asked else 0.0,
         "agreed": float(any(hit.dense_rank == 1 and hit.lexical_rank == 1 for hit in hits)),
+        "lead": (cosine - background) / above_chance,
+        "ahead": (cosine - rival) / above_chance,
+        "ahead_in_words": _ahead(first.lexical, [hit.lexical for hit in others]),
+        "length": math.log(max(1, len(first.passage.text))),
     }
+
+
+def _of_other_documents(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits in the first one's language that are not of its document."""
+    first = hits[0].passage.source
+    return [
+        hit
+        for hit in hits
+        if hit.passage.source.language == first.language and hit.passage.source.id != first.id
+    ]
+
+
+def _ahead(first: float | None, others: Sequence[float | None]) -> float:
+    """How far a BM25 score is above the best other one, -1 to 1; 0 where there are no words."""
+    rival = max((score for score in others if score is not None), default=0.0)
+    higher = max(first or 0.0, rival)
+    return ((first or 0.0) - rival) / higher if higher else 0.0
 
 
 def _cosines(hits: Sequence[Hit]) -> list[float]:

@@ -39,3 +39,26 @@ def train_map(dataset: Path, seed: int) -> None:
     click.echo(markdown(learned.decision, title=f"retriever {learned.run.id}"))
     if learned.decision.is_passed:
         click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+
+
+@train.command("abstention")
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="Of the gate's bootstrap.")
+def train_abstention(dataset: Path, seed: int) -> None:
+    """Fit the judge, which says whether an answer will be right, to the ratings in DATASET.
+
+    Besides rated answers it learns from every question whose passage is known: as it is, and with
+    the documents that answer it left out. The judge is for the embedder that serves now, and is
+    tried and kept like every other learned model; its scores are in pictures beside it.
+    """
+    from retrieval.retriever import load_embedder
+    from retrieval.settings import load_settings
+    from training.gate.report import markdown
+    from training.heads.abstention import learn_abstention
+
+    settings = load_settings()
+    embedder = load_embedder(settings, on_progress=say)
+    learned = learn_abstention(dataset, settings, embedder, seed=seed, on_progress=say)
+    click.echo(markdown(learned.decision, title=f"judge {learned.run.id}"))
+    if learned.decision.is_passed:
+        click.echo(f"let it serve: whimbrel publish {learned.run.id}")

@@ -17,6 +17,7 @@ from retrieval.evaluation.metrics import auroc
 from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.records import Hit
+from retrieval.search import Searcher
 
 MIN_OF_EACH = 20
 """Fewer answerable or unanswerable questions than this give no curve worth trusting."""
@@ -26,10 +27,11 @@ MAX_FALSE_ABSTENTIONS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class Row:
     """What search finds for one question, and whether the documents hold the answer.
 
-    `chance` is the mean cosine of the question with the passages in its language.
+    `chance` is the mean cosine of the question with the passages in its language; `weight`, above
+    0 and at most 1, tells how much the row can be trusted.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Example:
     hits: tuple[Hit, ...]
     chance: float
     is_answerable: bool
+    weight: float = 1.0
 
     @property
     def is_held_out(self) -> bool:
@@ -62,8 +65,8 @@ def is_held_out(id: str) -> bool:  # noqa: A002 (the records' own name)
     return hashlib.sha256(id.encode()).digest()[0] % 2 == 1
 
 
-def examples(dataset: Dataset, library: Library) -> list[Example]:
-    """One example for each question of a data set that says what is unanswerable.
+def examples(dataset: Dataset, library: Library) -> list[Row]:
+    """One row for each question of a data set that says what is unanswerable.
 
     Raises:
         DataError: If the data set has no answers to say so.
@@ -71,27 +74,38 @@ def examples(dataset: Dataset, library: Library) -> list[Example]:
     if not dataset.answers:
         raise DataError(f"{dataset.name} has no answers.jsonl, which says what is unanswerable")
     searcher = library.searcher()
-    languages = np.array([passage.source.language for passage in searcher.index.passages])
-    centres = {
-        each: searcher.index.vectors[languages == each].mean(axis=0) for each in set(languages)
-    }
-    whole = searcher.index.vectors.mean(axis=0)
-    # All at once: in batches this costs a fraction of what searching one by one embeds again.
-    queries = library.embedder.embed_queries([each.question for each in dataset.answers])
+    chances = chance_cosines([each.question for each in dataset.answers], searcher)
     return [
-        Example(
+        Row(
             reference.id,
             dataset.name,
             reference.question,
             tuple(searcher.search(reference.question, k=JUDGED_HITS)),
-            float(query @ centres.get(language_of(reference.question), whole)),
+            chance,
             not reference.is_unanswerable,
         )
-        for reference, query in zip(dataset.answers, queries, strict=True)
+        for reference, chance in zip(dataset.answers, chances, strict=True)
     ]
 
 
-def fit(rows: Sequence[Example], *, embedder: str, data: str) -> Judge:
+def chance_cosines(questions: Sequence[str], searcher: Searcher) -> list[float]:
+    """The mean cosine of each question with the passages in its language, before any map."""
+    index, embedder = searcher.index, searcher.embedder
+    vectors = index.vectors
+    if embedder.map is not None:
+        vectors, embedder = embedder.map.undone_of_passages(vectors), embedder.unmoved()
+    languages = np.array([passage.source.language for passage in index.passages])
+    centres = {each: vectors[languages == each].mean(axis=0) for each in set(languages)}
+    whole = vectors.mean(axis=0)
+    # All at once: in batches this costs a fraction of what searching one by one embeds again.
+    queries = embedder.embed_queries(questions)
+    return [
+        float(query @ centres.get(language_of(question), whole))
+        for question, query in zip(questions, queries, strict=True)
+    ]
+
+
+def fit(rows: Sequence[Row], *, embedder: str, data: str) -> Judge:
     """A logistic model of answerability, every data set and both classes weighing the same.
 
     The threshold is the probability below which `MAX_FALSE_ABSTENTIONS` of the answerable
@@ -129,7 +143,7 @@ def fit(rows: Sequence[Example], *, embedder: str, data: str) -> Judge:
     return judge.with_threshold(_threshold(judge, rows))
 
 
-def measure(judge: Judge, rows: Sequence[Example]) -> list[Measured]:
+def measure(judge: Judge, rows: Sequence[Row]) -> list[Measured]:
     """One line for each data set among the rows."""
     return [
         _measure(judge, data, [row for row in rows if row.data == data])
@@ -137,7 +151,7 @@ def measure(judge: Judge, rows: Sequence[Example]) -> list[Measured]:
     ]
 
 
-def _measure(judge: Judge, data: str, rows: Sequence[Example]) -> Measured:
+def _measure(judge: Judge, data: str, rows: Sequence[Row]) -> Measured:
     able = [judge.confidence(row.question, row.hits) for row in rows if row.is_answerable]
     unable = [judge.confidence(row.question, row.hits) for row in rows if not row.is_answerable]
     return Measured(
@@ -150,7 +164,7 @@ def _measure(judge: Judge, data: str, rows: Sequence[Example]) -> Measured:
     )
 
 
-def _chance(rows: Sequence[Example]) -> float:
+def _chance(rows: Sequence[Row]) -> float:
     """The mean cosine of a question with a passage in its language, data sets equal."""
     by_data: dict[str, list[float]] = {}
     for row in rows:
@@ -158,13 +172,16 @@ def _chance(rows: Sequence[Example]) -> float:
     return round(fmean(map(fmean, by_data.values())), 4)
 
 
-def _weights(rows: Sequence[Example]) -> npt.NDArray[np.float64]:
+def _weights(rows: Sequence[Row]) -> npt.NDArray[np.float64]:
     groups = [(row.data, row.is_answerable) for row in rows]
-    counts = {group: groups.count(group) for group in set(groups)}
-    return np.array([len(rows) / (len(counts) * counts[group]) for group in groups])
+    sums: dict[tuple[str, bool], float] = {}
+    for group, row in zip(groups, rows, strict=True):
+        sums[group] = sums.get(group, 0.0) + row.weight
+    shares = [row.weight / sums[group] for group, row in zip(groups, rows, strict=True)]
+    return np.array(shares) * len(rows) / len(sums)
 
 
-def _threshold(judge: Judge, rows: Sequence[Example]) -> float:
+def _threshold(judge: Judge, rows: Sequence[Row]) -> float:
     """The confidence that all but a share of the answerable questions reach, data sets equal."""
     answerable = [row for row in rows if row.is_answerable]
     confidences = np.array([judge.confidence(row.question, row.hits) for row in answerable])

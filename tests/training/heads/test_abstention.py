@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from retrieval.abstention import load_judge
+from retrieval.embedding import Embedder
+from retrieval.errors import DataError
+from retrieval.examples import read_examples, write_examples
+from retrieval.library import Library
+from retrieval.models.runs import folder_of, publish
+from retrieval.settings import Settings
+from tests.retrieval.word_embedder import WordEmbedder
+from tests.training.heads.rated_company import build, write_dataset
+from training.heads.abstention import learn_abstention, no_worse, try_judge
+from training.heads.evidence import rows_of
+from training.retriever.candidate import Learned
+
+
+@pytest.fixture(scope="module")
+def model() -> Embedder:
+    return WordEmbedder(dimension=512)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Settings:
+    return build(tmp_path_factory.mktemp("company"), model)
+
+
+@pytest.fixture(scope="module")
+def dataset(settings: Settings, model: Embedder) -> Path:
+    return write_dataset(settings.home.parent / "dataset", settings, model)
+
+
+@pytest.fixture(scope="module")
+def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+    return learn_abstention(dataset, settings, model)
+
+
+def test_a_judge_learned_from_ratings_passes_the_gate(learned: Learned) -> None:
+    assert learned.decision.is_passed
+    guards = {guard.name for guard in learned.decision.guards}
+    assert {"silence where there is no answer", "answers where there is one"} <= guards
+    assert learned.run.facts.metrics["auroc"] > 0.9
+
+
+def test_a_run_holds_the_judge_its_scores_and_pictures(
+    learned: Learned, settings: Settings
+) -> None:
+    folder = folder_of(settings.runs_folder, learned.run)
+    names = {path.name for path in folder.iterdir()}
+    assert {"judge.json", "scores.json", "scores.png", "gate.md", "gate.png"} <= names
+    assert json.loads((folder / "gate.json").read_text())["is_passed"]
+
+
+def test_the_same_data_set_makes_the_same_judge(
+    learned: Learned, settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    again = learn_abstention(dataset, settings, model)
+    assert again.run.files["judge.json"] == learned.run.files["judge.json"]
+
+
+def test_a_published_judge_serves_the_embedder_that_it_learned_from(
+    learned: Learned, settings: Settings, model: Embedder
+) -> None:
+    before = load_judge(settings.models_folder, model.id)
+    publish(settings.runs_folder, learned.run, reason="passed")
+    assert load_judge(settings.models_folder, model.id) != before
+    assert load_judge(settings.models_folder, "another@1") == before
+
+
+def test_the_threshold_makes_a_judge_no_worse_in_either_direction(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    served = load_judge(Path("nowhere"), model.id)
+    rows = rows_of(read_examples(dataset, "held-out"), Library(settings, model).searcher(), read=4)
+    same = served.with_threshold(no_worse(served, served, rows))
+    for is_answerable in (True, False):
+        kind = [row for row in rows if row.is_answerable == is_answerable]
+        before, after = try_judge(served, kind), try_judge(same, kind)
+        assert sum(one.quality for one in after) >= sum(one.quality for one in before)
+
+
+def test_too_few_ratings_say_how_many_are_missing(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    write_examples(tmp_path, "train", read_examples(dataset, "train")[:50])
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
+    with pytest.raises(DataError, match=r"a judge needs 300, 2\d\d more"):
+        learn_abstention(tmp_path, settings, model)
+
+
+def test_a_data_set_that_holds_nothing_out_is_refused(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    write_examples(tmp_path, "train", read_examples(dataset, "train"))
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", [])
+    with pytest.raises(DataError, match="holds no questions out"):
+        learn_abstention(tmp_path, settings, model)
