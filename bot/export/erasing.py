@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from bot.export.provenance import Provenance
 from bot.export.regression import RegressionSet
 from bot.store.database import Database
-from retrieval.models.runs import all_runs, retire, retirement
+from retrieval.models.runs import Run, all_runs, retire, retirement
 
 logger = logging.getLogger(__name__)
 
@@ -24,14 +25,15 @@ class Erased:
 def erase(person: str, database: Database) -> Erased:
     """Delete the data sets that learned from a person and retire what was trained on them.
 
-    Data sets and models are looked for beside the database. A run that serves is replaced by what
-    served before. Doing it again finishes what was broken off: the database forgets last.
+    Data sets and models are looked for beside the database. What was trained on top of such a model
+    is retired with it. A run that serves is replaced by what served before. Doing it again finishes
+    what was broken off: the database forgets last.
     """
     home = database.path.parent
     runs_folder = home / "models" / "runs"
     provenance = Provenance(database)
     datasets = provenance.datasets_of(person)
-    runs = [run for run in all_runs(runs_folder) if run.facts.dataset in datasets]
+    runs = learned_from(datasets, all_runs(runs_folder))
     for run in runs:
         if retirement(runs_folder, run) is None:
             retire(runs_folder, run, reason="somebody whom it learned from was forgotten")
@@ -39,3 +41,12 @@ def erase(person: str, database: Database) -> Erased:
     provenance.forget(person, home / "dataset")
     logger.info("took back datasets=%d runs=%d", len(datasets), len(runs))
     return Erased(tuple(datasets), tuple(run.id for run in runs))
+
+
+def learned_from(datasets: Collection[str], runs: Iterable[Run]) -> list[Run]:
+    """The runs that learned from data sets, or from runs that did; `runs` has the oldest first."""
+    found: dict[str, Run] = {}
+    for run in runs:
+        if run.facts.dataset in datasets or run.facts.base.partition("+")[2] in found:
+            found[run.id] = run
+    return list(found.values())
