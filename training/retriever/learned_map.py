@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from retrieval.abstention import Judge, load_judge
 from retrieval.embedding import Embedder
-from retrieval.errors import DataError
-from retrieval.examples import read_examples
-from retrieval.index import Index, load_index
-from retrieval.models.runs import Facts, Run, folder_of, write_run
-from retrieval.search import Searcher
-from retrieval.serving import unlearned
+from retrieval.models.runs import Facts
 from retrieval.settings import Settings
-from training.gate import report
-from training.gate.decision import Decision, decide
+from training.retriever.candidate import Candidate, Learned, Progress, keep, save_curve
+from training.retriever.corpus import Corpus, heading_of, open_corpus, read_held_out, read_taught
 from training.retriever.lessons import Lesson, answerable, lessons
 from training.retriever.linear_map import Fit, MapConfig, Pairs, fit_map
-from training.retriever.trial import searcher_with, try_retriever
+from training.retriever.trial import searcher_with
 
 MIN_QUESTIONS = 100
 """Fewer questions than this seldom make a map that the gate lets through."""
-
-Progress = Callable[[str], None]
-"""Told what is being done."""
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A new run and what the gate says of it."""
-
-    run: Run
-    decision: Decision
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """The served passages with the vectors that the configured model, nothing else, gives them."""
-
-    index: Index
-    embedder: Embedder
-    served: Searcher
-    judge: Judge
 
 
 def learn_map(
@@ -73,21 +44,9 @@ def learn_map(
     """
     config = config or MapConfig()
     corpus = open_corpus(settings, embedder)
-    passages = corpus.index.passages
-    taught = answerable(
-        lessons([*read_examples(dataset, "train"), *read_examples(dataset, "dev")], passages)
-    )
-    if len(taught) < MIN_QUESTIONS:
-        raise DataError(
-            f"{dataset} holds {len(taught)} questions with a passage of this index; a map needs "
-            f"{MIN_QUESTIONS}, {MIN_QUESTIONS - len(taught)} more"
-        )
-    held_out = lessons(read_examples(dataset, "held-out"), passages)
-    if not held_out:
-        raise DataError(
-            f"{dataset} holds no questions out, so nothing learned from it could be judged; "
-            "of what experts approve, a third is held out"
-        )
+    examples = read_taught(dataset, at_least=MIN_QUESTIONS, learner="a map", corpus=corpus)
+    taught = answerable(lessons(examples, corpus.index.passages))
+    held_out = read_held_out(dataset, corpus)
     fitted = fit_map(
         corpus.index.vectors,
         _pairs(corpus.embedder, taught),
@@ -96,9 +55,6 @@ def learn_map(
         seed=seed,
         on_progress=on_progress,
     )
-    learned = corpus.embedder.moved(fitted.map, name="candidate")
-    vectors = fitted.map.of_passages(corpus.index.vectors)
-    searcher = searcher_with(corpus.index, learned, vectors)
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,
@@ -107,31 +63,20 @@ def learn_map(
         config=asdict(config),
         metrics={"questions": len(taught), "held_back_ndcg": max(fitted.curve)},
     )
-    run = write_run(settings.runs_folder, "retriever", facts, lambda folder: _save(folder, fitted))
-    decision = _judged(corpus, searcher, held_out, on_progress)
-    report.save(folder_of(settings.runs_folder, run), decision, title=f"retriever {run.id}")
-    return Learned(run, decision)
-
-
-def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
-    """The served passages, with what serves them and with the configured model's vectors.
-
-    Raises:
-        IndexNotFoundError: If nothing has been published.
-        IndexMismatchError: If another embedder made the index.
-    """
-    served = Searcher(load_index(settings.index_folder, embedder), embedder)
-    judge = load_judge(settings.models_folder, embedder.id)
-    base = unlearned(settings, embedder)
-    return Corpus(base.index, base.embedder, served, judge)
+    return keep(
+        _candidate(corpus, fitted),
+        settings,
+        facts,
+        lambda folder: _save(folder, fitted),
+        corpus=corpus,
+        held_out=held_out,
+        on_progress=on_progress,
+    )
 
 
 def headings(corpus: Corpus) -> Pairs | None:
     """Each passage's own heading as a question that it answers; None where there are none."""
-    named = [
-        (passage.headings[-1] if passage.headings else passage.source.title, row)
-        for row, passage in enumerate(corpus.index.passages)
-    ]
+    named = [(heading_of(passage), row) for row, passage in enumerate(corpus.index.passages)]
     asked = [(text, row) for text, row in named if text]
     if not asked:
         return None
@@ -144,33 +89,13 @@ def _pairs(embedder: Embedder, taught: list[Lesson]) -> Pairs:
     return Pairs(questions, [lesson.rows for lesson in taught])
 
 
-def _judged(
-    corpus: Corpus,
-    searcher: Searcher,
-    held_out: list[Lesson],
-    on_progress: Progress,
-) -> Decision:
-    on_progress(f"trying what serves on {len(held_out)} questions held out")
-    served = try_retriever(corpus.served, corpus.judge, held_out)
-    on_progress("trying the candidate on the same")
-    candidate = try_retriever(searcher, corpus.judge, held_out)
-    (decision,) = decide(served, [candidate])
-    return decision
+def _candidate(corpus: Corpus, fitted: Fit) -> Candidate:
+    learned = corpus.embedder.moved(fitted.map, name="candidate")
+    vectors = fitted.map.of_passages(corpus.index.vectors)
+    # Hits of a map keep the model's own cosines, which the judge knows.
+    return Candidate(searcher_with(corpus.index, learned, vectors), corpus.judge)
 
 
 def _save(folder: Path, fitted: Fit) -> None:
     fitted.map.save(folder)
-    (folder / "curve.json").write_text(json.dumps(list(fitted.curve)) + "\n", encoding="utf-8")
-    draw_curve(folder / "curve.png", fitted.curve)
-
-
-def draw_curve(path: Path, curve: tuple[float, ...]) -> None:
-    """Draw how well the questions held back were answered, by epoch."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(range(len(curve)), curve, marker="o")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("nDCG@10, held back")
-    figure.savefig(path, dpi=120)
+    save_curve(folder, fitted.curve)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from retrieval.abstention import JUDGED_HITS, Judge
 from retrieval.competence import competences
 from retrieval.dense import DenseIndex
@@ -24,6 +26,17 @@ def searcher_with(index: Index, embedder: Embedder, vectors: Vectors) -> Searche
     dense = DenseIndex.build(vectors)
     manifest = replace(index.manifest, competences=known)
     return Searcher(replace(index, manifest=manifest, vectors=vectors, dense=dense), embedder)
+
+
+def dense_ndcg(
+    questions: Vectors, passages: Vectors, relevant: Sequence[Sequence[int]]
+) -> list[float]:
+    """nDCG@10 of the dense search alone, for each question, of which `relevant` has the rows."""
+    best = np.argsort(-(questions @ passages.T), axis=1)[:, :10]
+    return [
+        ndcg([str(row) for row in ranked], {str(row): 1 for row in rows})
+        for ranked, rows in zip(best, relevant, strict=True)
+    ]
 
 
 def try_retriever(

@@ -13,7 +13,8 @@ from retrieval.models.runs import all_runs, folder_of, serving
 from retrieval.serving import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.retriever.learned_map import Learned, learn_map
+from training.retriever.candidate import Learned
+from training.retriever.learned_map import learn_map
 from training.retriever.lessons import lessons
 from training.retriever.linear_map import MapConfig
 

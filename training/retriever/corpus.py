@@ -1,0 +1,91 @@
+"""What a retriever learns from, and is tried on: the served passages and a data set's questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.abstention import Judge, load_judge
+from retrieval.embedding import Embedder
+from retrieval.errors import DataError
+from retrieval.examples import Example, read_examples
+from retrieval.index import Index, load_index
+from retrieval.records import Passage
+from retrieval.search import Searcher
+from retrieval.serving import unlearned
+from retrieval.settings import Settings
+from training.retriever.lessons import Lesson, answerable, lessons
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The served passages with the vectors that the configured model, nothing else, gives them.
+
+    `judge` belongs to that model, `served_judge` to what serves now.
+    """
+
+    index: Index
+    embedder: Embedder
+    judge: Judge
+    served: Searcher
+    served_judge: Judge
+
+
+def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
+    """The served passages, with what serves them and with the configured model's vectors.
+
+    Raises:
+        IndexNotFoundError: If nothing has been published.
+        IndexMismatchError: If another embedder made the index.
+    """
+    served = Searcher(load_index(settings.index_folder, embedder), embedder)
+    base = unlearned(settings, embedder)
+    return Corpus(
+        base.index,
+        base.embedder,
+        load_judge(settings.models_folder, base.embedder.id),
+        served,
+        load_judge(settings.models_folder, embedder.id),
+    )
+
+
+def read_taught(dataset: Path, *, at_least: int, learner: str, corpus: Corpus) -> list[Example]:
+    """The examples to learn from, if they ask enough questions that the corpus answers.
+
+    Args:
+        dataset: A folder in the format of `retrieval.examples`.
+        at_least: How many questions the learner needs.
+        learner: What needs them, for the message.
+        corpus: Where their passages must be.
+
+    Raises:
+        DataError: If there are too few; the message says how many are missing.
+    """
+    examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
+    found = len(answerable(lessons(examples, corpus.index.passages)))
+    if found < at_least:
+        raise DataError(
+            f"{dataset} holds {found} questions with a passage of this index; {learner} needs "
+            f"{at_least}, {at_least - found} more"
+        )
+    return examples
+
+
+def read_held_out(dataset: Path, corpus: Corpus) -> list[Lesson]:
+    """The lessons that judge what was learned from the others.
+
+    Raises:
+        DataError: If there are none.
+    """
+    held_out = lessons(read_examples(dataset, "held-out"), corpus.index.passages)
+    if not held_out:
+        raise DataError(
+            f"{dataset} holds no questions out, so nothing learned from it could be judged; "
+            "of what experts approve, a third is held out"
+        )
+    return held_out
+
+
+def heading_of(passage: Passage) -> str:
+    """What stands nearest above a passage: often a question that it answers; empty if nothing."""
+    return passage.headings[-1] if passage.headings else passage.source.title
