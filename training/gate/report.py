@@ -106,7 +106,7 @@ def _lines(decision: Decision, title: str) -> Iterator[str]:
     for guard in decision.guards:
         yield (
             f"| {guard.name} | {guard.questions} | {guard.served:.3g} | {guard.candidate:.3g} "
-            f"| {'held' if guard.is_held else '**worse**'} |"
+            f"| {'held' if guard.is_held else '**stops it**'} |"
         )
     if decision.outdated:
         yield ""
@@ -158,15 +158,23 @@ def _draw_gain(axes: Axes, decision: Decision) -> None:
     axes.errorbar([0], [one.gain], yerr=reach, fmt="o", color=colour, capsize=6)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set_xticks([])
-    axes.set_title(f"gain, {one.questions} held-out questions", fontsize=9)
+    axes.set_ylabel("gain, with one-sided 95 % bounds", fontsize=8)
+    axes.set_title(f"{one.questions} held-out questions", fontsize=9)
 
 
 def _draw_guards(axes: Axes, guards: tuple[Guard, ...]) -> None:
+    """Each guard in a scale of its own: what serves as a ring, the candidate as a dot."""
     for place, guard in enumerate(reversed(guards)):
         most = max(abs(guard.served), abs(guard.candidate)) or 1.0
         colour = "tab:green" if guard.is_held else "tab:red"
-        axes.plot([guard.served / most], [place], "o", color="grey", fillstyle="none")
-        axes.plot([guard.candidate / most], [place], "o", color=colour, markersize=5)
-    axes.set_yticks(range(len(guards)), [guard.name for guard in reversed(guards)], fontsize=8)
-    axes.set_xlim(-0.05, 1.05)
-    axes.set_title("guards, as shares of the larger: served o, candidate filled", fontsize=9)
+        ends = [guard.served / most, guard.candidate / most]
+        axes.plot(ends, [place, place], color=colour, linewidth=1)
+        axes.plot(ends[:1], [place], "o", color="grey", fillstyle="none", markersize=8)
+        axes.plot(ends[1:], [place], "o", color=colour, markersize=5)
+        told = f"{guard.served:.3g} → {guard.candidate:.3g}"
+        axes.text(1.08, place, told, color=colour, fontsize=8, va="center")
+    names = [f"{guard.name} ({guard.questions})" for guard in reversed(guards)]
+    axes.set_yticks(range(len(guards)), names, fontsize=8)
+    axes.set_xticks([0, 0.5, 1], ["0", "half", "larger of both"], fontsize=8)
+    axes.set_xlim(-0.05, 1.45)
+    axes.set_title("must not get worse: served as ring, candidate as dot", fontsize=9)

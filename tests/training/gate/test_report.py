@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from retrieval.models.rounds import PICTURE
 from retrieval.models.runs import CHANGES
 from tests.training.gate.test_decision import BETTER, SERVED, decision, outcomes
-from training.gate.report import JSON, MARKDOWN, PICTURE, markdown, save, verdict
+from training.gate.report import JSON, MARKDOWN, markdown, save, verdict
 
 
 def test_a_report_is_for_people_machines_and_the_eye(tmp_path: Path) -> None:
