@@ -21,6 +21,7 @@ from retrieval.models.runs import Facts, folder_of, write_run
 from retrieval.settings import Settings
 from training.gate import report
 from training.gate.decision import Outcome, Set, decide
+from training.gate.regression import read_regression
 from training.heads import scores
 from training.heads.calibration import Row, fit
 from training.heads.evidence import rows_of
@@ -72,7 +73,13 @@ def learn_abstention(
         settings.runs_folder, "judge", facts, lambda folder: _save(folder, judge, held_out)
     )
     on_progress(f"trying it on {len(held_out)} questions held out")
-    (decision,) = decide(try_judge(served, held_out), [try_judge(judge, held_out)], seed=seed)
+    regression = read_regression(settings, searcher.index.passages)
+    frozen = rows_of(regression.examples, searcher, read=settings.hits)
+    before, after = (
+        [*try_judge(one, held_out), *try_judge(one, frozen, set_="regression")]
+        for one in (served, judge)
+    )
+    (decision,) = decide(before, [after], outdated=regression.outdated, seed=seed)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"judge {run.id}")
     return Learned(run, decision)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ import pytest
 from retrieval.abstention import load_judge
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError
-from retrieval.examples import read_examples, write_examples
+from retrieval.examples import REGRESSION, read_examples, write_examples
 from retrieval.library import Library
 from retrieval.models.runs import folder_of, publish
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.heads.rated_company import build, write_dataset
+from training.gate.decision import REGRESSION as REGRESSION_SET
 from training.heads.abstention import learn_abstention, no_worse, try_judge
 from training.heads.evidence import rows_of
 from training.retriever.candidate import Learned
@@ -101,3 +103,16 @@ def test_a_data_set_that_holds_nothing_out_is_refused(
     write_examples(tmp_path, "held-out", [])
     with pytest.raises(DataError, match="holds no questions out"):
         learn_abstention(tmp_path, settings, model)
+
+
+def test_what_was_frozen_is_tried_beside_what_is_held_out(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    frozen = read_examples(dataset, "held-out")
+    gone = replace(frozen[0].passages[0], content_hash="gone")
+    outdated = replace(frozen[0], id="x", question="Who had it?", passages=(gone,))
+    settings.dataset_folder.mkdir()
+    write_examples(settings.dataset_folder, REGRESSION, [*frozen, outdated])
+    decision = learn_abstention(dataset, settings, model).decision
+    assert REGRESSION_SET in {guard.name for guard in decision.guards}
+    assert decision.outdated == 1
