@@ -12,10 +12,10 @@ import click
 if TYPE_CHECKING:
     from bot.admin.reindex import Progress, Reindexer
     from bot.settings import SlackSettings
-    from retrieval.answering import Answerer
     from retrieval.holdings import Holdings
     from retrieval.indexing import IndexReport
     from retrieval.library import Library
+    from retrieval.live import Live
     from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -97,21 +97,21 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
     from bot.service import Bot, run_until_stopped
     from retrieval.holdings import Holdings
 
-    answerer = await asyncio.to_thread(_load, settings)
-    reindexer = make_reindexer(settings, answerer.library)
-    generator = answerer.generator.id if answerer.generator else "none"
-    holdings = Holdings(answerer.library, generator)
+    live = await asyncio.to_thread(_load, settings)
+    reindexer = make_reindexer(settings, live.library)
+    holdings = Holdings(live.library, live.models)
     await asyncio.to_thread(_take_back, holdings)
-    shelf = LibraryShelf(answerer)
+    shelf = LibraryShelf(live)
     learner = Learner(settings)
     bot = Bot(
         slack,
         settings.database,
-        answerer,
+        live,
         reindexer,
         learner,
         holdings,
         shelf,
+        live,
         host=host,
         port=port,
     )
@@ -128,7 +128,11 @@ def _take_back(holdings: Holdings) -> None:
         logger.warning("not looked for retired models: %s", error)
 
 
-def _load(settings: Settings) -> Answerer:
-    from retrieval.answering import load_answerer
+def _load(settings: Settings) -> Live:
+    from retrieval.library import Library
+    from retrieval.live import Live
+    from retrieval.retriever import load_embedder
+    from retrieval.roles import ModelRoles
 
-    return load_answerer(settings, on_progress=logger.info)
+    library = Library(settings, load_embedder(settings, on_progress=logger.info))
+    return Live(settings, library, ModelRoles(settings, on_progress=logger.info))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +51,8 @@ from bot.store.channels import Channels
 from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.store.log import ConversationLog
+from bot.trials.shadowing import Candidates, Shadowing
+from bot.trials.watching import Watching
 from bot.worker import Lane, Worker
 from retrieval.errors import SettingsError
 
@@ -59,6 +61,8 @@ logger = logging.getLogger(__name__)
 REQUEST_S = 30
 PING_S = 3.0
 """A socket that was lost without a word is noticed and replaced after so long."""
+LOOK_S = 2.0
+"""How often we look at what was published and at how a candidate does."""
 GRACE_S = 20.0
 """How long answers in progress may take to end once the bot is told to stop."""
 
@@ -78,6 +82,7 @@ class Bot:
         learner: Learner,
         holdings: Holdings,
         shelf: Shelf,
+        candidates: Candidates,
         *,
         host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
         port: int = 3000,
@@ -85,6 +90,7 @@ class Bot:
         retry_s: float = 2.0,
         tick_s: float = 3.0,
         ping_s: float = PING_S,
+        look_s: float = LOOK_S,
     ) -> None:
         self.settings = settings
         self.port = port
@@ -94,11 +100,13 @@ class Bot:
         self._learner = learner
         self._holdings = holdings
         self._shelf = shelf
+        self._candidates = candidates
         self._host = host
         self._grace_s = grace_s
         self._retry_s = retry_s
         self._tick_s = tick_s
         self._ping_s = ping_s
+        self._look_s = look_s
         self._sockets: list[AsyncSocketModeHandler] = []
         self._stack = AsyncExitStack()
 
@@ -231,7 +239,8 @@ class Bot:
             retry_s=self._retry_s,
         )
 
-        tasks = [asyncio.create_task(self.rechecker.run())]
+        watching = self._watching(outbox, people, background, stop)
+        tasks = [asyncio.create_task(self.rechecker.run()), *watching.start()]
         if self.settings.learn_at is not None:
             tasks.append(asyncio.create_task(self._schedule(self.settings.learn_at).run()))
 
@@ -261,6 +270,21 @@ class Bot:
             raise SettingsError("SLACK_LEARN_AT needs SLACK_ADMINS: the first of them is told")
         times, admin = Times.of(learn_at), self.settings.admins[0]
         return Schedule(times, admin, self.inbox, on_accepted=lambda: self.worker.wake())
+
+    def _watching(
+        self, outbox: Outbox, people: People, background: Executor, stop: threading.Event
+    ) -> Watching:
+        shadowing = Shadowing(self._candidates, self.inbox, executor=background, stop=stop)
+        return Watching(
+            self._candidates,
+            self._holdings,
+            shadowing,
+            self._database,
+            outbox,
+            people,
+            admins=self.settings.admins,
+            every_s=self._look_s,
+        )
 
     def _desk(self, outbox: Outbox, people: People, stop: threading.Event) -> Desk:
         return Desk(

@@ -113,6 +113,22 @@ class Strings:
     run_retired: str
     run_base: str
     deployments_title: str
+    trial_title: str
+    trial_modes: Mapping[str, str]
+    trial_arms: Mapping[str, str]
+    trial_arm: str
+    trial_verdicts: Mapping[str, str]
+    trial_agreement: str
+    trial_publish: str
+    trial_publish_confirm: str
+    trial_stop: str
+    trial_stop_confirm: str
+    trial_cancel: str
+    trial_none: str
+    trial_published: str
+    trial_stopped: str
+    trial_taken_back: str
+    model_rolled_back: str
     deployment: str
     rolled_back: str
     mute_unclear: str
@@ -347,7 +363,8 @@ ENGLISH = Strings(
         "report": "tells how well questions are answered, and which are not",
         "learn": "learns from the ratings so far; `dry` only tells what they are enough for",
         "models": "shows which models and which index answer",
-        "rollback": "goes back to the index as it was before the last change",
+        "rollback": "goes back to the index, or to the learned model of a kind, as it was before",
+        "trial": "tells how the model on trial does, lets it answer everybody, or stops it",
         "mute": "keeps me quiet in this channel for an hour or as long as you say",
         "help": "shows this",
     },
@@ -366,7 +383,12 @@ ENGLISH = Strings(
     documents_failed="Could not be read",
     and_more="… and {count} more",
     models_title="What answers now",
-    model_kinds={"embedder": "Finds passages", "generator": "Writes answers"},
+    model_kinds={
+        "embedder": "Finds passages",
+        "reranker": "Orders passages",
+        "judge": "Judges whether they answer",
+        "generator": "Writes answers",
+    },
     generation_served="Index in use",
     generation_before="Index before it",
     generation="`{name}` of {date} UTC: {documents} documents, {passages} passages ({embedder})",
@@ -385,6 +407,32 @@ ENGLISH = Strings(
     run_retired="taken back for good",
     run_base="the model as configured",
     deployments_title="Changes of learned models",
+    trial_title="On trial: {kind} `{run}`, since {date} UTC, beside {before}",
+    trial_modes={
+        "shadow": "It answers for nobody to see, while nobody waits for me.",
+        "share": "It answers in {share} of the threads.",
+        "all": "It answers everybody by now; I still take it back if people like it less.",
+    },
+    trial_arms={"candidate": "On trial", "served": "Serving"},
+    trial_arm="{arm}: {questions} questions, {answered} answered; {rated} ratings, {good} good",
+    trial_verdicts={
+        "better": "People rate it better.",
+        "worse": "People rate it worse.",
+        "unsure": "There are not enough ratings yet to tell them apart.",
+    },
+    trial_agreement="Compared in {questions} questions: {overlap} of the passages found are the "
+    "same, {gained} more answered, {lost} no longer answered",
+    trial_publish="Let it answer everybody",
+    trial_publish_confirm="From the next question on it answers in every thread.",
+    trial_stop="Stop it",
+    trial_stop_confirm="From the next question on it answers nobody any more.",
+    trial_cancel="Cancel",
+    trial_none="No model is on trial, or that trial is over already.",
+    trial_published="{kind} `{run}` answers everybody from the next question on.",
+    trial_stopped="{kind} `{run}` is not on trial any more; what served before answers everything.",
+    trial_taken_back="I have taken back {kind} `{run}`: {reason}. What served before answers "
+    "everything again.",
+    model_rolled_back="From the next question on {after} serves as {kind} again, not {before}.",
     deployment="{date} UTC, {kind}: {before} → {after} ({reason})",
     rolled_back="From the next question on I answer from the index `{name}` of {date} UTC again, "
     "not from `{before}`. What that changes in the documents:",
@@ -406,6 +454,7 @@ ENGLISH = Strings(
         "visibility": "Who sees answers",
         "threshold": "Least confidence of an answer",
         "buttons": "Buttons under answers",
+        "trials": "Models on trial",
         "experts": "Experts",
     },
     config_hints={
@@ -427,6 +476,8 @@ ENGLISH = Strings(
         "visibility.asker": "Only the person who asked",
         "buttons.on": "Shown",
         "buttons.off": "Hidden",
+        "trials.on": "May answer here",
+        "trials.off": "Never answer here",
     },
     config_all="all",
     config_usual="the usual one",
@@ -668,7 +719,8 @@ CHINESE = Strings(
         "report": "报告问题回答得怎么样，以及哪些没有答上",
         "learn": "从已有的评价中学习；加上 `dry` 则只说明数量是否足够",
         "models": "显示正在使用的模型和索引",
-        "rollback": "退回到上一次变更之前的索引",
+        "rollback": "退回到上一次变更之前的索引，或某一类学到的模型",
+        "trial": "显示试用中的模型表现如何，让它回答所有人，或停止试用",
         "mute": "让我在这个频道里静音一小时，或您指定的时间",
         "help": "显示这些说明",
     },
@@ -687,7 +739,12 @@ CHINESE = Strings(
     documents_failed="无法读取",
     and_more="……还有 {count} 个",
     models_title="目前的回答来自",
-    model_kinds={"embedder": "检索模型", "generator": "写作模型"},
+    model_kinds={
+        "embedder": "检索模型",
+        "reranker": "重排模型",
+        "judge": "判断模型",
+        "generator": "写作模型",
+    },
     generation_served="正在使用的索引",
     generation_before="上一个索引",
     generation="`{name}`，{date} UTC：{documents} 个文档，{passages} 个段落（{embedder}）",
@@ -706,6 +763,31 @@ CHINESE = Strings(
     run_retired="已永久撤回",
     run_base="配置的模型",
     deployments_title="学到的模型的更换记录",
+    trial_title="试用中：{kind} `{run}`，自 {date} UTC 起，与 {before} 并行",
+    trial_modes={
+        "shadow": "没有人等我时，它在暗处回答，谁也看不到。",
+        "share": "它回答 {share} 的话题。",
+        "all": "它已经回答所有人；如果大家不那么喜欢它，我仍会把它撤下。",
+    },
+    trial_arms={"candidate": "试用模型", "served": "现用模型"},
+    trial_arm="{arm}：{questions} 个问题，回答了 {answered} 个；{rated} 个评价，其中 {good} 个好评",
+    trial_verdicts={
+        "better": "大家对它的评价更好。",
+        "worse": "大家对它的评价更差。",
+        "unsure": "评价还不够多，分不出高下。",
+    },
+    trial_agreement="比较了 {questions} 个问题：找到的段落有 {overlap} 相同，多回答了 {gained} 个，"
+    "少回答了 {lost} 个",
+    trial_publish="让它回答所有人",
+    trial_publish_confirm="从下一个问题开始，它回答所有话题。",
+    trial_stop="停止试用",
+    trial_stop_confirm="从下一个问题开始，它不再回答任何人。",
+    trial_cancel="取消",
+    trial_none="没有试用中的模型，或者那次试用已经结束。",
+    trial_published="从下一个问题开始，{kind} `{run}` 回答所有人。",
+    trial_stopped="{kind} `{run}` 不再试用；所有问题都由之前的模型回答。",
+    trial_taken_back="我已撤下{kind} `{run}`：{reason}。所有问题又由之前的模型回答。",
+    model_rolled_back="从下一个问题开始，{after} 重新作为{kind}使用，不再使用 {before}。",
     deployment="{date} UTC，{kind}：{before} → {after}（{reason}）",
     rolled_back="从下一个问题开始，我改用 {date} UTC 的索引 `{name}`，不再使用 `{before}`。"
     "文档因此有以下变化：",
@@ -726,6 +808,7 @@ CHINESE = Strings(
         "visibility": "谁能看到答案",
         "threshold": "回答所需的最低置信度",
         "buttons": "答案下方的按钮",
+        "trials": "试用中的模型",
         "experts": "专家",
     },
     config_hints={
@@ -746,6 +829,8 @@ CHINESE = Strings(
         "visibility.asker": "只有提问者",
         "buttons.on": "显示",
         "buttons.off": "隐藏",
+        "trials.on": "可以在这里回答",
+        "trials.off": "不在这里回答",
     },
     config_all="全部",
     config_usual="默认值",

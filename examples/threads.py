@@ -26,11 +26,12 @@ from bot.service import Bot
 from bot.settings import SlackSettings
 from bot.store.channels import ChannelConfig
 from examples.rendering import Json, render, render_view
-from retrieval.answering import load_answerer
 from retrieval.embedding import Embedder
 from retrieval.holdings import Holdings
 from retrieval.indexing import update_index
 from retrieval.library import Library
+from retrieval.live import Live
+from retrieval.roles import ModelRoles
 from retrieval.settings import Settings, load_settings
 from tests.slack_forms import press_at_home
 from tests.slack_server import (
@@ -227,11 +228,10 @@ def heading(text: str) -> None:
 async def perform(settings: Settings, on_progress: Callable[[str], None]) -> None:
     """Load everything, start the bot, play, and stop it."""
     embedder = Embedder.load(settings, on_progress=on_progress)
-    library = Library.load(settings, embedder)
+    library = Library(settings, embedder)
     update_index([HANDBOOK], settings, embedder)
-    answerer = load_answerer(settings, library=library, on_progress=on_progress)
-    generator = answerer.generator.id if answerer.generator else "none"
-    holdings, shelf = Holdings(library, generator), LibraryShelf(answerer)
+    live = Live(settings, library, ModelRoles(settings, on_progress=on_progress))
+    holdings, shelf = Holdings(library, live.models), LibraryShelf(live)
     async with SlackServer() as slack:
         slack_settings = SlackSettings(
             bot_token=SecretStr(BOT_TOKEN),
@@ -241,7 +241,9 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
         )
         reindexer = make_reindexer(settings, library)
         learner = Learner(settings)
-        bot = Bot(slack_settings, settings.database, answerer, reindexer, learner, holdings, shelf)
+        bot = Bot(
+            slack_settings, settings.database, live, reindexer, learner, holdings, shelf, live
+        )
         async with bot:
             slack.users["U7"]["real_name"] = NAMES["U7"]
             bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrieval.content import read_sources
 from retrieval.index import Manifest, Rollback, current, generations, rollback
 from retrieval.library import Library
-from retrieval.models.runs import Deployment, Run, all_runs, deployments, retirement
+from retrieval.models.runs import (
+    Deployment,
+    Kind,
+    Run,
+    all_runs,
+    deployments,
+    find_run,
+    retirement,
+    roll_back,
+)
+from retrieval.models.trials import Trial, under_way
+from retrieval.publishing import end_trial, serve
 from retrieval.records import Source
 from retrieval.retriever import served_runs
 from retrieval.serving import take_back_retired
@@ -30,13 +41,16 @@ class Learned:
 class Holdings:
     """What is answered from, for those who look after it. Threads may share one."""
 
-    def __init__(self, library: Library, generator: str = "none") -> None:
+    def __init__(
+        self, library: Library, models: Callable[[], Mapping[str, str]] | None = None
+    ) -> None:
+        """Without `models` only the embedder is in use."""
         self._library = library
-        self._generator = generator
+        self._models = models
 
     def models(self) -> Mapping[str, str]:
         """The ids of the models in use, by what they do."""
-        return {"embedder": self._library.embedder.id, "generator": self._generator}
+        return self._models() if self._models else {"embedder": self._library.embedder.id}
 
     def generations(self) -> tuple[Manifest, Manifest | None]:
         """The generation that is served, and the one that `rollback` would serve.
@@ -76,6 +90,36 @@ class Holdings:
     def deployments(self) -> list[Deployment]:
         """Every change of the trained models that serve, the oldest first."""
         return deployments(self._library.settings.runs_folder)
+
+    def roll_back_model(self, kind: Kind, *, reason: str) -> Deployment:
+        """Let the model of a kind, other than a retriever, serve again that served before.
+
+        Raises:
+            ModelNotFoundError: If none serves that was trained.
+        """
+        return roll_back(self._library.settings.runs_folder, kind, reason=reason)
+
+    def trial(self) -> Trial | None:
+        """The trial that is under way."""
+        return under_way(self._library.settings.runs_folder)
+
+    def complete_trial(self, trial: Trial, *, reason: str) -> Deployment:
+        """Let a candidate serve everybody.
+
+        Raises:
+            BusyError: If the index is being built.
+        """
+        settings = self._library.settings
+        run = find_run(settings.runs_folder, trial.run)
+        return serve(settings, trial.kind, run, reason=reason)
+
+    def end_trial(self, trial: Trial, *, reason: str) -> bool:
+        """Let what served before a trial answer everything again; False if it does already.
+
+        Raises:
+            BusyError: If the index is being built.
+        """
+        return end_trial(self._library.settings, self._library.following(), trial, reason=reason)
 
     def take_back(self) -> bool:
         """Let no retired model serve from the next question on; True if one did.

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from retrieval.embedding import Embedder
 from retrieval.errors import ModelNotFoundError
 from retrieval.index import load_index
 from retrieval.models import trials
 from retrieval.models.catalogue import Progress
-from retrieval.models.runs import Deployment, Kind, Run, deployments, publish, withdraw
+from retrieval.models.runs import (
+    Deployment,
+    Kind,
+    Run,
+    deployments,
+    publish,
+    roll_back,
+    withdraw,
+)
 from retrieval.models.trials import Trial
 from retrieval.retriever import load_embedder, load_run
-from retrieval.serving import serve_run, vectors_by
+from retrieval.serving import follow_history, serve_run, vectors_by
 from retrieval.settings import Settings
 
 
@@ -45,6 +54,7 @@ def serve(
         publish(home, run, reason=reason)
     if run is not None and trial is not None and trial.run == run.id:
         trials.complete(home, trial)
+    trials.clear(home)
     return deployments(home)[-1]
 
 
@@ -76,3 +86,27 @@ def try_run(
         index = load_index(settings.index_folder, embedder)
         vectors_by(run, load_run(settings, run), settings, embedder, index)
     return trials.begin(settings.runs_folder, run, share=share, reason=reason)
+
+
+def end_trial(settings: Settings, embedder: Embedder, trial: Trial, *, reason: str) -> bool:
+    """End a trial badly: what served before it serves again; False if it has ended already.
+
+    Args:
+        settings: Where index and runs are.
+        embedder: The one that made the served index.
+        trial: Whose candidate is to answer nobody any more.
+        reason: What the history of models says.
+
+    Raises:
+        BusyError: If the index is being built.
+    """
+    home = settings.runs_folder
+    if trial.mode != "all":
+        return trials.stop(home, trial, reason=reason)
+    if trials.under_way(home) != trial:
+        return False
+    roll_back(home, trial.kind, reason=reason)
+    if trial.kind == "retriever":
+        follow_history(settings, embedder)
+    trials.clear(home)
+    return True

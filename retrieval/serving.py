@@ -86,6 +86,20 @@ def serve_run(settings: Settings, embedder: Embedder, run: Run | None, *, reason
     return publish_vectors(settings, learned, vectors)
 
 
+def follow_history(settings: Settings, embedder: Embedder) -> None:
+    """Serve the index with the vectors of the retriever that the history of models names last.
+
+    Args:
+        settings: Where index and runs are.
+        embedder: The one that made the served index.
+
+    Raises:
+        BusyError: If the index is being built.
+    """
+    now = serving(settings.runs_folder, "retriever")
+    publish_vectors(settings, *_made_by(now, unlearned(settings, embedder), settings))
+
+
 def take_back_retired(settings: Settings, embedder: Embedder) -> bool:
     """Let no index hold what a retired run made of it; True if the served one did.
 
@@ -101,8 +115,7 @@ def take_back_retired(settings: Settings, embedder: Embedder) -> bool:
     run = served_run(settings)
     is_served = run is not None and retirement(settings.runs_folder, run) is not None
     if is_served:
-        now = serving(settings.runs_folder, "retriever")
-        publish_vectors(settings, *_made_by(now, unlearned(settings, embedder), settings))
+        follow_history(settings, embedder)
     _forget_kept(settings)
     return is_served
 

@@ -18,7 +18,8 @@ from retrieval.holdings import Learned
 from retrieval.index import Manifest, Recipe, Rollback
 from retrieval.indexing import IndexReport
 from retrieval.language import language_of, words
-from retrieval.models.runs import Deployment, Facts, Run
+from retrieval.models.runs import Deployment, Facts, Kind, Run
+from retrieval.models.trials import Trial
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -67,6 +68,7 @@ class SentenceAnswerer:
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,  # noqa: ARG002 - part of the interface
         should_stop: Callable[[], bool] | None = None,  # noqa: ARG002 - part of the interface
+        thread: str | None = None,  # noqa: ARG002 - part of the interface
     ) -> Answer:
         self.asked.append((question, tuple(history), audience))
         if len(question) > 4_000:
@@ -172,6 +174,16 @@ def manifest(name: str, created: str) -> Manifest:
     return Manifest(1, name, created, recipe, ("docs",), 64, 4, 812, {}, (), {})
 
 
+class NoCandidates:
+    """Models that nobody publishes or tries."""
+
+    def refresh(self) -> None:
+        """There is nothing new."""
+
+    def shadow(self, query: str, **_: Any) -> Answer | None:  # noqa: ARG002
+        return None
+
+
 class TwoGenerations:
     """The documents of `SentenceAnswerer` with an index before the one that is served."""
 
@@ -203,6 +215,18 @@ class TwoGenerations:
     def deployments(self) -> Sequence[Deployment]:
         at = "2026-02-01T08:00:00+00:00"
         return [Deployment(at, "retriever", "publish", "base", "r2", "better")]
+
+    def roll_back_model(self, kind: Kind, *, reason: str) -> Deployment:
+        return Deployment("2026-02-03T08:00:00+00:00", kind, "rollback", "r9", "base", reason)
+
+    def trial(self) -> Trial | None:
+        return None
+
+    def complete_trial(self, trial: Trial, *, reason: str) -> Deployment:
+        raise NotImplementedError
+
+    def end_trial(self, trial: Trial, *, reason: str) -> bool:
+        raise NotImplementedError
 
     def take_back(self) -> bool:
         self.taken_back += 1

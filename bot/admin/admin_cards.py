@@ -94,8 +94,8 @@ def deployment_line(change: Deployment, strings: Strings) -> str:
     return strings.deployment.format(
         date=change.at[:16].replace("T", " "),
         kind=strings.trained_kinds[change.kind],
-        before=_run(change.before, strings),
-        after=_run(change.after, strings),
+        before=run_name(change.before, strings),
+        after=run_name(change.after, strings),
         reason=shortened(change.reason, REASON_CHARS),
     )
 
@@ -121,7 +121,8 @@ def _learned(learned: Learned, strings: Strings) -> str:
     )
 
 
-def _run(id_: str, strings: Strings) -> str:
+def run_name(id_: str, strings: Strings) -> str:
+    """A run as admins read it."""
     return strings.run_base if id_ == BASE else f"`{id_}`"
 
 

@@ -28,6 +28,7 @@ CHOICES = {
     "language": ("auto", "en", "zh"),
     "visibility": ("thread", "asker"),
     "buttons": ("on", "off"),
+    "trials": ("on", "off"),
 }
 """The fields with a fixed choice and what can be chosen, in the order in which it is shown."""
 
@@ -65,6 +66,7 @@ def read_form(inputs: Mapping[str, str], config: ChannelConfig) -> ChannelConfig
     values: dict[str, Any] = {
         **chosen,
         "buttons": chosen["buttons"] == "on",
+        "trials": chosen["trials"] == "on",
         "sources": _sources(inputs.get("sources", "")),
         "threshold": float(threshold) if threshold else None,
         "experts": tuple(filter(None, inputs.get("experts", "").split(","))),
@@ -115,6 +117,7 @@ def _fields(config: ChannelConfig, strings: Strings) -> Iterator[Block]:
     )
     yield _input("threshold", number, strings, is_optional=True)
     yield _choice("buttons", config, strings, is_radio=True)
+    yield _choice("trials", config, strings, is_radio=True)
     people = UserMultiSelectElement(
         action_id="experts",
         initial_users=list(config.experts) or None,

@@ -17,6 +17,7 @@ from bot.admin.people import People
 from bot.admin.progress import ProgressMessages
 from bot.admin.reindex import Reindexer, Reindexing
 from bot.admin.reporting import Reporting
+from bot.admin.trial_desk import TrialDesk
 from bot.outgoing.cards import Card, escape, notice
 from bot.outgoing.outbox import Outbox
 from bot.store.channels import Channels
@@ -66,7 +67,8 @@ class Desk:
             "report": Subcommand(reporting.run, "report [7|30]"),
             "learn": Subcommand(learning.run, "learn [dry]"),
             "models": Subcommand(models.show, "models"),
-            "rollback": Subcommand(models.roll_back, "rollback"),
+            "trial": Subcommand(TrialDesk(self.holdings, database).run, "trial [publish|stop]"),
+            "rollback": Subcommand(models.roll_back, "rollback [kind]"),
             "mute": Subcommand(Muting(self.channels, database).run, "mute [2h|off]"),
         }
 

@@ -7,18 +7,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from bot.admin.admin_cards import changes_card, learned_lines, models_card
+from bot.admin.admin_cards import changes_card, learned_lines, models_card, run_name
 from bot.admin.commands import Request
+from bot.admin.trial_cards import trial_card
 from bot.feedback.matching import QueryEmbedder
-from bot.outgoing.cards import Card
+from bot.outgoing.cards import Card, notice
 from bot.store.database import Database
 from bot.store.inbox import Job
 from bot.store.log import utc
 from bot.strings import Strings
+from bot.trials.arms import read_arms
 from retrieval.changes import Changes
 from retrieval.holdings import Learned
 from retrieval.index import Manifest, Rollback
-from retrieval.models.runs import Deployment
+from retrieval.models.runs import KINDS, Deployment, Kind
+from retrieval.models.trials import Trial
 from retrieval.records import Source
 
 logger = logging.getLogger(__name__)
@@ -47,6 +50,18 @@ class Holdings(Protocol):
 
     def deployments(self) -> Sequence[Deployment]:
         """Every change of the trained models that serve, the oldest first."""
+
+    def trial(self) -> Trial | None:
+        """The trial that is under way."""
+
+    def complete_trial(self, trial: Trial, *, reason: str) -> Deployment:
+        """Let a candidate serve everybody."""
+
+    def end_trial(self, trial: Trial, *, reason: str) -> bool:
+        """Let what served before a trial answer everything again; False if it does already."""
+
+    def roll_back_model(self, kind: Kind, *, reason: str) -> Deployment:
+        """Let the model of a kind, other than a retriever, serve again that served before."""
 
     def take_back(self) -> bool:
         """Let no retired model serve from the next question on; True if one did."""
@@ -77,10 +92,19 @@ class Models:
     def _card(self, strings: Strings) -> Card:
         served, previous = self._holdings.generations()
         history = learned_lines(self._holdings.learned(), self._holdings.deployments(), strings)
-        return models_card(self._holdings.models(), served, previous, history, strings)
+        card = models_card(self._holdings.models(), served, previous, history, strings)
+        trial = self._holdings.trial()
+        if trial is None:
+            return card
+        tried = trial_card(trial, read_arms(self._database, trial), strings)
+        return Card(f"{card.text}\n{tried.text}", (*card.blocks, *tried.blocks))
 
     async def roll_back(self, request: Request) -> Card:
-        """Serve the generation before, and say what that changes."""
+        """Serve the generation before, and say what that changes; or a kind's model before."""
+        kinds = (each for each in KINDS if each in request.arguments)
+        kind: Kind = next(kinds, "retriever")
+        if kind != "retriever":
+            return await self._database.run(self._roll_back_model, kind, request)
         done = await self._database.run(self._roll_back, request.job)
         logger.info("rolled back by=%s to=%s", request.job.user, done.after.name)
         headline = request.strings.rolled_back.format(
@@ -89,6 +113,19 @@ class Models:
             before=done.before.name,
         )
         return changes_card(headline, done.changes, request.strings)
+
+    def _roll_back_model(self, kind: Kind, request: Request) -> Card:
+        """Once for each command: a second time would go back further."""
+        reason, strings = f"/whimbrel rollback {request.job.event_id}", request.strings
+        known = [each for each in self._holdings.deployments() if each.reason == reason]
+        done = known[0] if known else self._holdings.roll_back_model(kind, reason=reason)
+        logger.info("rolled back by=%s kind=%s to=%s", request.job.user, kind, done.after)
+        words = strings.model_rolled_back.format(
+            kind=strings.trained_kinds[kind],
+            before=run_name(done.before, strings),
+            after=run_name(done.after, strings),
+        )
+        return notice(words)
 
     def _roll_back(self, job: Job) -> Rollback:
         """Once for each command: a second time would go forward again."""

@@ -49,8 +49,9 @@ class Answerer(Protocol):
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        thread: str | None = None,
     ) -> Answer:
-        """Answer or abstain.
+        """Answer or abstain; a `thread` may be answered by a model on trial, all of it or none.
 
         Raises:
             QuestionError: If it cannot be asked like this; the message is for the person.
@@ -197,6 +198,7 @@ class QuestionHandler:
             language=asked.language,
             on_text=reply.on_text,
             should_stop=lambda: self._stop.is_set() or reply.is_stopped(),
+            thread=_thread(job, asked),
         )
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._executor, call)
@@ -227,6 +229,7 @@ class QuestionHandler:
             messages=messages,
             created=utc(self._clock()),
             is_private=background.is_private,
+            triage=question.triage,
         )
 
     def _finish(self, job: Job, question: Question, turn: Turn) -> None:
@@ -238,6 +241,14 @@ class QuestionHandler:
                 self._threads.reopen(job.channel, question.thread_ts)
             self._log.add(turn)
             self._inbox.finish(job)
+
+
+def _thread(job: Job, asked: Asked) -> str | None:
+    """What a conversation is known by to models on trial; None where they may not answer."""
+    if not asked.config.trials:
+        return None
+    question = asked.question
+    return f"{job.channel}:{question.thread_ts or question.ts or job.event_id}"
 
 
 class RefusalHandler:

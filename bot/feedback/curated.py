@@ -191,6 +191,7 @@ class CuratedAnswerer:
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        thread: str | None = None,
     ) -> Answer:
         """As `Answerer.answer`."""
         began = time.perf_counter()
@@ -207,6 +208,7 @@ class CuratedAnswerer:
                 language=language,
                 on_text=on_text,
                 should_stop=should_stop,
+                thread=thread,
             )
         answer = self._card(match, asked, query, time.perf_counter() - began)
         if on_text is not None:

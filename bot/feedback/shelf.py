@@ -11,6 +11,7 @@ from retrieval.records import Passage
 
 if TYPE_CHECKING:
     from retrieval.answering import Answerer
+    from retrieval.live import Live
 
 
 class Shelf(Protocol):
@@ -34,7 +35,7 @@ class Shelf(Protocol):
 class LibraryShelf:
     """The documents of an answerer's library."""
 
-    def __init__(self, answerer: Answerer) -> None:
+    def __init__(self, answerer: Answerer | Live) -> None:
         self._answerer = answerer
         self._lock = threading.Lock()
         self._passages: tuple[str, dict[DocumentRef, Passage]] = ("", {})

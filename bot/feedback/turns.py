@@ -70,6 +70,15 @@ class Turns:
         )
         return list(self._read(where, (since, limit)))
 
+    def unshadowed(self, trial: str, *, since: str, limit: int) -> list[LoggedTurn]:
+        """Turns of a trial since then, latest first, that its candidate has not answered too."""
+        where = (
+            "WHERE trial = ? AND created >= ? AND deleted IS NULL AND NOT EXISTS (SELECT 1 FROM"
+            " shadows WHERE turn_id = turns.id AND shadows.trial = turns.trial)"
+            " ORDER BY rowid DESC LIMIT ?"
+        )
+        return list(self._read(where, (trial, since, limit)))
+
     def documents(self, turn_id: str) -> list[DocumentRef]:
         """The documents found for a turn, nearest first, each with its nearest passage."""
         rows = self._database.connection.conn.execute(

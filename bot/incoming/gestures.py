@@ -38,6 +38,8 @@ GESTURES: dict[str, Kind] = {
     f"{RUN}config": "command",
     f"{RUN}models": "command",
     f"{RUN}report": "report",
+    f"{RUN}trial_publish": "command",
+    f"{RUN}trial_stop": "command",
     SAVE_CONFIG: "config",
     TELL_REASON: "review",
     REASON: "review",

@@ -17,8 +17,8 @@ class Question:
     """A question as asked. With a `response_url` the answer is for the asker's eyes only.
 
     With a `private_url` it becomes so where the bot cannot post. One that was `is_overheard` was
-    not put to the bot: it is answered or left alone, without a word about it. `files` are as
-    Slack describes them.
+    not put to the bot: it is answered or left alone, without a word about it; `triage` is the id
+    of the model that took it for a question. `files` are as Slack describes them.
     """
 
     text: str
@@ -29,6 +29,7 @@ class Question:
     response_url: str | None = None
     private_url: str | None = None
     is_overheard: bool = False
+    triage: str = ""
     files: Sequence[Mapping[str, Any]] = ()
 
 

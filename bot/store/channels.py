@@ -18,8 +18,9 @@ class ChannelConfig:
     In mode `questions` it also answers questions that do not mention it. `followups` says whose
     messages in a thread that it has answered in are questions too. `sources` are beginnings of
     document ids, none for all documents. `threshold` is the least confidence of an answer, None
-    for the calibrated one. With visibility `asker` answers are for the asker's eyes only.
-    `experts` are people's ids. Nothing is answered before `muted_until`, in Unix seconds.
+    for the calibrated one. With visibility `asker` answers are for the asker's eyes only. Models
+    on trial may answer where there are `trials`. `experts` are people's ids. Nothing is answered
+    before `muted_until`, in Unix seconds.
     """
 
     mode: Literal["mentions", "questions"] = "mentions"
@@ -29,6 +30,7 @@ class ChannelConfig:
     visibility: Literal["thread", "asker"] = "thread"
     threshold: float | None = None
     buttons: bool = True
+    trials: bool = True
     experts: tuple[str, ...] = ()
     muted_until: float = 0.0
 

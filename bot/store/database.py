@@ -385,3 +385,18 @@ def m008_admin(db: sqlite_utils.Database) -> None:
 def m010_privacy(db: sqlite_utils.Database) -> None:
     """Whether a turn was in a private conversation; of earlier turns nobody knows."""
     db.table("turns").add_column("is_private", int)
+
+
+@migrations()
+def m011_trials(db: sqlite_utils.Database) -> None:
+    """Every model of an answer, its arm in a trial, and what candidates said for nobody to see."""
+    for name in ("judge", "reranker", "triage", "trial", "arm"):
+        db.table("turns").add_column(name, str)
+    db.table("turns").add_column("share", float)
+    db.table("turns").create_index(["trial", "arm"])
+    turn = "turn_id TEXT REFERENCES turns(id) ON DELETE CASCADE"
+    db.conn.execute(
+        f"CREATE TABLE shadows ({turn}, trial TEXT NOT NULL, kind TEXT NOT NULL, answer TEXT,"
+        " confidence REAL, is_cited INTEGER, overlap REAL, seconds REAL, at TEXT,"
+        " PRIMARY KEY (turn_id, trial))"
+    )

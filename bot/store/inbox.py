@@ -243,6 +243,14 @@ class Inbox:
         ).fetchone()
         return int(row[0])
 
+    def is_busy(self, kind: Kind) -> bool:
+        """Whether a job of this kind waits or is being done."""
+        row = self.database.connection.conn.execute(
+            "SELECT EXISTS (SELECT 1 FROM inbox WHERE state IN ('todo', 'doing') AND kind = ?)",
+            (kind,),
+        ).fetchone()
+        return bool(row[0])
+
     def counts(self) -> dict[str, int]:
         """How many jobs there are by state."""
         rows = self.database.connection.conn.execute(

@@ -32,7 +32,8 @@ class Turn:
     """One question and its answer, with where and for whom it was said.
 
     `messages` are the timestamps of the messages that show the answer; none for an ephemeral one.
-    `created` is ISO 8601 in UTC. It `is_private` unless everybody could have read along.
+    `created` is ISO 8601 in UTC. It `is_private` unless everybody could have read along. `triage`
+    is the id of the model that took the message for a question, where nobody asked the bot.
     """
 
     answer: Answer
@@ -45,6 +46,7 @@ class Turn:
     messages: tuple[str, ...]
     created: str
     is_private: bool = True
+    triage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class ConversationLog:
                 (turn_id,),
             )
             db.conn.execute("DELETE FROM cards WHERE turn_id = ?", (turn_id,))
+            db.conn.execute("DELETE FROM shadows WHERE turn_id = ?", (turn_id,))
             db.conn.execute("DELETE FROM reviews WHERE turn_id = ? AND state = 'open'", (turn_id,))
 
     def vote(self, vote: Vote) -> bool:
@@ -194,7 +197,13 @@ def _turn_row(turn: Turn) -> dict[str, object]:
         "prompt_version": answer.prompt_version,
         "generator": answer.generator,
         "embedder": answer.embedder,
+        "judge": answer.judge,
+        "reranker": answer.reranker,
+        "triage": turn.triage,
         "generation": answer.generation,
+        "trial": answer.trial or None,
+        "arm": answer.arm,
+        "share": answer.share,
         "timings": json.dumps(dict(answer.timings)),
         "reply_ts": next(iter(turn.messages), None),
         "created": turn.created,

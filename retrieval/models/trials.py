@@ -93,6 +93,12 @@ def stop(home: Path, trial: Trial, *, reason: str) -> bool:
     return True
 
 
+def clear(home: Path) -> None:
+    """Delete what a trial left that is over, so that publishing its run revives no old votes."""
+    if under_way(home) is None:
+        (home / TRIAL).unlink(missing_ok=True)
+
+
 def under_way(home: Path) -> Trial | None:
     """The trial of the moment; None if there is none.
 

@@ -18,8 +18,15 @@ from bot.asking.questions import Answerer
 from bot.feedback.shelf import Shelf
 from bot.service import Bot
 from bot.settings import SlackSettings
+from bot.trials.shadowing import Candidates
 from retrieval.settings import Settings as RetrievalSettings
-from tests.fakes import FolderReindexer, SentenceAnswerer, SentenceShelf, TwoGenerations
+from tests.fakes import (
+    FolderReindexer,
+    NoCandidates,
+    SentenceAnswerer,
+    SentenceShelf,
+    TwoGenerations,
+)
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
 
 
@@ -62,6 +69,7 @@ class House:
         holdings: Holdings | None = None,
         shelf: Shelf | None = None,
         learner: Learner | None = None,
+        candidates: Candidates | None = None,
         grace_s: float = 5.0,
         ping_s: float = 3.0,
     ) -> Bot:
@@ -74,11 +82,13 @@ class House:
             learner or Learner(RetrievalSettings(home=self.folder)),
             holdings or TwoGenerations(),
             shelf or SentenceShelf(),
+            candidates or NoCandidates(),
             host="127.0.0.1",
             port=0,
             grace_s=grace_s,
             retry_s=0.0,
             tick_s=0.01,
+            look_s=0.05,
             ping_s=ping_s,
         )
 

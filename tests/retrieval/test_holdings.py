@@ -27,9 +27,9 @@ def answerer(tmp_path: Path) -> Answerer:
 
 
 def test_it_tells_models_documents_and_generations(answerer: Answerer) -> None:
-    holdings = Holdings(answerer.library, "tiny")
+    holdings = Holdings(answerer.library, answerer.models)
     served, previous = holdings.generations()
-    assert holdings.models() == {"embedder": answerer.library.embedder.id, "generator": "tiny"}
+    assert holdings.models() == answerer.models()
     assert [source.id for source in holdings.sources()] == ["docs/leave.md"]
     assert (served.documents, previous) == (1, None)
     assert holdings.embedder is answerer.library.embedder

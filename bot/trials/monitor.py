@@ -64,7 +64,11 @@ class Monitor:
     @property
     def verdict(self) -> Verdict:
         """What can be said at this moment."""
-        if self.p > ALPHA:
+        return self.says(ALPHA)
+
+    def says(self, alpha: float) -> Verdict:
+        """What can be said if a false claim may be made so often."""
+        if self.p > alpha:
             return "unsure"
         return "better" if self.gain > 0 else "worse"
 

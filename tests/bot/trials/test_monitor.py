@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.gate.monitor import Monitor, watch
+from bot.trials.monitor import Monitor, watch
 
 
 def stream(served: float, candidate: float, ratings: int, seed: int) -> Monitor:

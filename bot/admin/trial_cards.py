@@ -1,0 +1,70 @@
+"""How the model on trial does, as admins are shown it: pure functions to messages of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, ConfirmObject
+
+from bot.admin.admin_cards import run_name, section
+from bot.incoming.gestures import RUN
+from bot.outgoing.cards import Card
+from bot.strings import Strings
+from bot.trials.arms import Arms
+from retrieval.models.trials import Trial
+
+
+def trial_card(trial: Trial, arms: Arms, strings: Strings) -> Card:
+    """Both arms of a trial and what can be said of them, with buttons that end it."""
+    text = "\n".join(_lines(trial, arms, strings))
+    buttons = ActionsBlock(elements=list(_buttons(trial, strings)))
+    blocks: tuple[Block, ...] = (section(text), buttons)
+    return Card(text, blocks)
+
+
+def _lines(trial: Trial, arms: Arms, strings: Strings) -> Iterator[str]:
+    title = strings.trial_title.format(
+        kind=strings.trained_kinds[trial.kind],
+        run=trial.run,
+        date=trial.since[:16].replace("T", " "),
+        before=run_name(trial.before, strings),
+    )
+    yield f"*{title}*"
+    yield strings.trial_modes[trial.mode].format(share=f"{trial.share:.0%}")
+    monitor = arms.monitor()
+    for arm, rated in (("candidate", monitor.candidate), ("served", monitor.served)):
+        questions = arms.of(is_candidate=arm == "candidate")
+        yield strings.trial_arm.format(
+            arm=strings.trial_arms[arm],
+            questions=len(questions),
+            answered=sum(each.is_answer for each in questions),
+            rated=rated.ratings,
+            good=rated.good,
+        )
+    if arms.agreement is not None:
+        yield strings.trial_agreement.format(
+            questions=arms.agreement.questions,
+            overlap=f"{arms.agreement.overlap:.0%}",
+            gained=arms.agreement.gained,
+            lost=arms.agreement.lost,
+        )
+    if trial.mode != "shadow":
+        yield strings.trial_verdicts[monitor.verdict]
+
+
+def _buttons(trial: Trial, strings: Strings) -> Iterator[ButtonElement]:
+    choices = [("stop", strings.trial_stop, strings.trial_stop_confirm, "danger")]
+    if trial.mode != "all":
+        choices.insert(
+            0, ("publish", strings.trial_publish, strings.trial_publish_confirm, "primary")
+        )
+    for name, label, question, style in choices:
+        yield ButtonElement(
+            text=label,
+            action_id=f"{RUN}trial_{name}",
+            value=f"trial {name} {trial.run}",
+            style=style,
+            confirm=ConfirmObject(
+                title=label, text=question, confirm=label, deny=strings.trial_cancel
+            ),
+        )

@@ -1,0 +1,1 @@
+"""Candidates on trial: who answered, how people took it, and the way back."""

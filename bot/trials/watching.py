@@ -1,0 +1,116 @@
+"""Follows trials while the bot serves: loads candidates, compares the arms, and takes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from slack_sdk.errors import SlackApiError
+
+from bot.admin.people import People
+from bot.outgoing.cards import escape, notice
+from bot.outgoing.outbox import Outbox
+from bot.outgoing.reaching import SlackUnreachableError
+from bot.store.database import Database
+from bot.trials.arms import read_arms
+from bot.trials.harm import harm
+from bot.trials.shadowing import Candidates, Shadowing
+from retrieval.errors import RetrievalError
+from retrieval.models.trials import Trial
+
+logger = logging.getLogger(__name__)
+
+WATCHED = timedelta(days=14)
+"""A candidate that was published is taken back only so long after its trial began."""
+
+
+class Trials(Protocol):
+    """The trial in the registry. Both raise RetrievalError where it cannot be read or ended."""
+
+    def trial(self) -> Trial | None:
+        """The trial that is under way."""
+
+    def end_trial(self, trial: Trial, *, reason: str) -> bool:
+        """Let what served before answer everything again; False if it does already."""
+
+
+class Watching:
+    """Looks again and again at what was published and at the trial, as long as it runs."""
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        trials: Trials,
+        shadowing: Shadowing,
+        database: Database,
+        outbox: Outbox,
+        people: People,
+        *,
+        admins: tuple[str, ...],
+        every_s: float = 2.0,
+    ) -> None:
+        self._candidates = candidates
+        self._trials = trials
+        self._shadowing = shadowing
+        self._database = database
+        self._outbox = outbox
+        self._people = people
+        self._admins = admins
+        self._every_s = every_s
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Begin to look; cancelling the tasks ends it."""
+        checks = (self.follow, self.shadow, self.watch)
+        return [asyncio.create_task(self._repeat(check)) for check in checks]
+
+    async def follow(self) -> None:
+        """Answer with what is published and on trial now."""
+        await asyncio.to_thread(self._candidates.refresh)
+
+    async def shadow(self) -> None:
+        """Have the candidate answer in the shadow what is due."""
+        trial = await asyncio.to_thread(self._trials.trial)
+        if trial is not None:
+            await self._shadowing.check(trial)
+
+    async def watch(self) -> None:
+        """Take the candidate back if it does harm, and tell the admins."""
+        trial = await asyncio.to_thread(self._trials.trial)
+        if trial is None or (trial.mode == "all" and _age(trial) > WATCHED):
+            return
+        arms = await self._database.run(read_arms, self._database, trial)
+        reason = harm(arms)
+        if reason is None:
+            return
+        if await asyncio.to_thread(self._trials.end_trial, trial, reason=reason):
+            logger.warning("taken back kind=%s run=%s: %s", trial.kind, trial.run, reason)
+            await self._tell(trial, reason)
+
+    async def _tell(self, trial: Trial, reason: str) -> None:
+        for admin in self._admins:
+            try:
+                _, strings = await self._people.look_up(admin)
+                words = strings.trial_taken_back.format(
+                    kind=strings.trained_kinds[trial.kind], run=trial.run, reason=escape(reason)
+                )
+                event_id = f"trial:{trial.run}:{trial.since}"
+                await self._outbox.post(admin, notice(words), thread_ts=None, event_id=event_id)
+            except (SlackApiError, SlackUnreachableError):
+                logger.exception("could not tell admin=%s", admin)
+
+    async def _repeat(self, check: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await check()
+            except RetrievalError as error:
+                logger.info("looked in vain: %s", error)
+            except Exception:
+                logger.exception("looked in vain")
+            await asyncio.sleep(self._every_s)
+
+
+def _age(trial: Trial) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(trial.since)
