@@ -40,9 +40,9 @@ PREFIXES = {
 class Embedder:
     """A sentence-transformers model. Threads may share one.
 
-    `id` and `revision` name the very weights, `dimension` is the length of a vector, and texts are
-    cut after `max_tokens`, prefix included. An id with a `+` names a base model and what was
-    learned on top of it.
+    `id` and `revision` name the very weights, `dimension` is the length of a vector, `prefixes`
+    stand before each query and each passage, and texts are cut after `max_tokens`, prefix included.
+    An id with a `+` names a base model and what was learned on top of it.
     """
 
     def __init__(self, folder: ModelFolder, model: SentenceTransformer) -> None:
@@ -51,9 +51,9 @@ class Embedder:
         self._model, self._tokenizer = model, model.tokenizer
         # The tokenizer keeps its truncation between calls, so calls must not overlap.
         self._lock = threading.Lock()
-        self._query_prefix, self._passage_prefix = prefixes_of(folder.name, model.prompts)
+        self.prefixes = prefixes_of(folder.name, model.prompts)
         self.max_tokens = int(model.max_seq_length or self._tokenizer.model_max_length)
-        self.dimension = self._vectors([self._query_prefix]).shape[1]
+        self.dimension = self._vectors([self.prefixes[0]]).shape[1]
 
     @classmethod
     def load(cls, settings: Settings, *, on_progress: Progress | None = None) -> Self:
@@ -90,7 +90,7 @@ class Embedder:
 
         `on_batch` is told, after each batch, how many texts are done.
         """
-        vectors = self._rows(self._passage_prefix, texts, on_batch)
+        vectors = self._rows(self.prefixes[1], texts, on_batch)
         return self.map.of_passages(vectors) if self.map else vectors
 
     def embed_query(self, text: str) -> Vectors:
@@ -99,7 +99,7 @@ class Embedder:
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """A row for each query, in their order: faster than one by one."""
-        vectors = self._rows(self._query_prefix, texts)
+        vectors = self._rows(self.prefixes[0], texts)
         return self.map.of_queries(vectors) if self.map else vectors
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:

@@ -43,12 +43,14 @@ def build(home: Path, embedder: Embedder) -> Settings:
     return settings
 
 
-def write_dataset(folder: Path, settings: Settings, embedder: Embedder) -> Path:
+def write_dataset(
+    folder: Path, settings: Settings, embedder: Embedder, *, held_out_every: int = 4
+) -> Path:
     """People's questions with the passages that helped; a quarter is held out."""
     folder.mkdir()
     passages = load_index(settings.index_folder, embedder).passages
     examples = [example(*each) for each in product(range(len(ASKED)), passages)]
-    held_out = examples[::4]
+    held_out = examples[::held_out_every]
     write_examples(folder, "held-out", held_out)
     write_examples(folder, "dev", [])
     write_examples(folder, "train", [each for each in examples if each not in held_out])

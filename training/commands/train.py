@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -41,6 +42,47 @@ def train_map(dataset: Path, seed: int) -> None:
         click.echo(f"let it serve: whimbrel publish {learned.run.id}")
 
 
+@train.command("retriever")
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Times that all pairs are shown.")
+@click.option("--max-minutes", type=float, help="Stop learning after so long; then it is tried.")
+def train_retriever(
+    dataset: Path, seed: int, epochs: int | None, max_minutes: float | None
+) -> None:
+    """Fine-tune the whole embedder on the pairs in DATASET: minutes, and the index is made anew.
+
+    What was broken off goes on from its last epoch when the same is started again. The result is
+    tried on the questions that DATASET holds out, beside what serves now, and kept with the gate's
+    report. `whimbrel publish` lets it serve, if the gate has passed it. For several GPUs:
+    `accelerate launch -m retrieval.cli train retriever DATASET`.
+    """
+    from dataclasses import replace
+
+    from retrieval.retriever import load_embedder
+    from retrieval.settings import load_settings
+    from training.gate.report import markdown
+    from training.retriever.fine_tune import TuneConfig
+    from training.retriever.learned_retriever import learn_retriever
+
+    settings = load_settings()
+    config = TuneConfig()
+    learned = learn_retriever(
+        dataset,
+        settings,
+        load_embedder(settings, on_progress=say),
+        seed=seed,
+        config=replace(config, epochs=epochs or config.epochs),
+        max_minutes=max_minutes,
+        on_progress=say,
+    )
+    if learned is None:
+        return
+    click.echo(markdown(learned.decision, title=f"retriever {learned.run.id}"))
+    if learned.decision.is_passed:
+        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+
+
 @train.command("abstention")
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--seed", default=0, show_default=True, help="Of the gate's bootstrap.")
@@ -60,5 +102,60 @@ def train_abstention(dataset: Path, seed: int) -> None:
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_abstention(dataset, settings, embedder, seed=seed, on_progress=say)
     click.echo(markdown(learned.decision, title=f"judge {learned.run.id}"))
+    if learned.decision.is_passed:
+        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+
+
+@train.command("generator")
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--method",
+    type=click.Choice(["sft", "dpo", "kto"]),
+    default="sft",
+    show_default=True,
+    help="From answers; from answers and then preferences; or from answers and then votes.",
+)
+@click.option(
+    "--even-if-it-learns-to-refuse",
+    is_flag=True,
+    help="Allow kto: on noisy votes it was seen to refuse two thirds of what it could answer.",
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same adapter.")
+@click.option("--max-minutes", type=float, help="Stop learning after so long, with what there is.")
+def train_generator(
+    dataset: Path,
+    method: Literal["sft", "dpo", "kto"],
+    even_if_it_learns_to_refuse: bool,
+    seed: int,
+    max_minutes: float | None,
+) -> None:
+    """Teach the generator an adapter from the answers that people approved or corrected in DATASET.
+
+    On two processor cores a model of half a billion weights takes about ten seconds a row; several
+    GPUs share the work under `accelerate launch -m training.generator DATASET`. What is broken off
+    goes on from its last checkpoint when the same command is given again.
+    """
+    from retrieval.library import Library
+    from retrieval.retriever import load_embedder
+    from retrieval.settings import load_settings
+    from training.gate.report import markdown
+    from training.generator.learned_adapter import learn_adapter
+
+    if method == "kto" and not even_if_it_learns_to_refuse:
+        raise click.UsageError("kto may learn to refuse; see --even-if-it-learns-to-refuse")
+    settings = load_settings()
+    library = Library.load(settings, load_embedder(settings, on_progress=say))
+    learned = learn_adapter(
+        dataset,
+        settings,
+        library,
+        method=method,
+        seed=seed,
+        max_minutes=max_minutes,
+        on_progress=say,
+    )
+    if learned is None:
+        return
+    click.echo(markdown(learned.decision, title=f"generator {learned.run.id}"))
     if learned.decision.is_passed:
         click.echo(f"let it serve: whimbrel publish {learned.run.id}")

@@ -8,13 +8,13 @@ from pathlib import Path
 from retrieval.abstention import Judge, load_judge
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError
-from retrieval.examples import Example, read_examples
+from retrieval.examples import Example, Split, read_examples
 from retrieval.index import Index, load_index
 from retrieval.records import Passage
 from retrieval.search import Searcher
 from retrieval.serving import unlearned
 from retrieval.settings import Settings
-from training.retriever.lessons import Lesson, answerable, lessons
+from training.retriever.lessons import Lesson, answerable, believable, lessons
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
 
 
 def read_taught(dataset: Path, *, at_least: int, learner: str, corpus: Corpus) -> list[Example]:
-    """The examples to learn from, if they ask enough questions that the corpus answers.
+    """The examples to learn from that can be believed, if they ask enough that the corpus answers.
 
     Args:
         dataset: A folder in the format of `retrieval.examples`.
@@ -61,7 +61,10 @@ def read_taught(dataset: Path, *, at_least: int, learner: str, corpus: Corpus) -
     Raises:
         DataError: If there are too few; the message says how many are missing.
     """
-    examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
+    examples = [
+        *read_believable(dataset, "train", corpus),
+        *read_believable(dataset, "dev", corpus),
+    ]
     found = len(answerable(lessons(examples, corpus.index.passages)))
     if found < at_least:
         raise DataError(
@@ -69,6 +72,11 @@ def read_taught(dataset: Path, *, at_least: int, learner: str, corpus: Corpus) -
             f"{at_least}, {at_least - found} more"
         )
     return examples
+
+
+def read_believable(dataset: Path, split: Split, corpus: Corpus) -> list[Example]:
+    """The examples of one split, without votes for passages far from their questions."""
+    return believable(read_examples(dataset, split), corpus.index, corpus.embedder)
 
 
 def read_held_out(dataset: Path, corpus: Corpus) -> list[Lesson]:
@@ -87,5 +95,9 @@ def read_held_out(dataset: Path, corpus: Corpus) -> list[Lesson]:
 
 
 def heading_of(passage: Passage) -> str:
-    """What stands nearest above a passage: often a question that it answers; empty if nothing."""
-    return passage.headings[-1] if passage.headings else passage.source.title
+    """What stands nearest above a passage: often a question that it answers; empty if nothing.
+
+    Of a title that is a path, `Leave > Who approves it?`, that is the last part.
+    """
+    nearest = passage.headings[-1] if passage.headings else passage.source.title
+    return nearest.rpartition(" > ")[2].strip()

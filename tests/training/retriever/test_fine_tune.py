@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from retrieval.abstention import load_judge
+from retrieval.embedding import Embedder
+from retrieval.errors import DataError
+from retrieval.examples import read_examples, write_examples
+from retrieval.index import load_index, rollback
+from retrieval.library import Library
+from retrieval.models.runs import folder_of, serving
+from retrieval.serving import serve_run
+from retrieval.settings import Settings
+from tests.training import jargon
+from training.retriever.candidate import Learned
+from training.retriever.fine_tune import TuneConfig
+from training.retriever.learned_retriever import learn_retriever
+from training.retriever.material import split
+
+SMALL = TuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens=32)
+
+
+@pytest.fixture(scope="module")
+def model() -> Embedder:
+    return Embedder.load(Settings(embedder="all-minilm-l6-v2"))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Settings:
+    return jargon.build(tmp_path_factory.mktemp("jargon"), model)
+
+
+@pytest.fixture(scope="module")
+def dataset(settings: Settings, model: Embedder) -> Path:
+    folder = settings.home.parent / "dataset"
+    return jargon.write_dataset(folder, settings, model, held_out_every=5)
+
+
+@pytest.fixture(scope="module")
+def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+    found = learn_retriever(dataset, settings, model, config=SMALL, seed=1)
+    assert found is not None
+    return found
+
+
+def test_a_model_fine_tuned_on_votes_passes_the_gate_on_questions_held_out(
+    learned: Learned,
+) -> None:
+    assert learned.decision.is_passed
+    assert learned.decision.comparison.gain > 0.05
+
+
+def test_a_run_holds_a_model_its_curve_and_a_judge_of_its_own(
+    learned: Learned, settings: Settings, model: Embedder
+) -> None:
+    folder = folder_of(settings.runs_folder, learned.run)
+    names = {path.name for path in folder.iterdir()}
+    assert {"model", "judge.json", "curve.png", "gate.md"} <= names
+    assert json.loads((folder / "gate.json").read_text())["is_passed"]
+    id_ = f"{model.id}+{learned.run.id}"
+    assert load_judge(settings.models_folder, id_).embedder == id_
+    assert not list((settings.models_folder / "training").iterdir())
+
+
+def test_a_published_model_serves_with_its_index_and_can_be_taken_back_at_once(
+    learned: Learned, settings: Settings, model: Embedder
+) -> None:
+    library = Library(settings, model)
+    question = "Who looks after the printer in the attic?"
+    before = library.searcher().search(question)
+    serve_run(settings, library.following(), learned.run, reason="passed")
+    after = library.searcher().search(question)
+    assert Path(after[0].passage.source.id).stem == "zorbel-attic"
+    assert serving(settings.runs_folder, "retriever") == learned.run
+    began = time.monotonic()
+    rollback(settings.index_folder, library.embedder)
+    assert time.monotonic() - began < 1
+    again = library.searcher().search(question)
+    assert [hit.passage for hit in again] == [hit.passage for hit in before]
+    assert library.embedder.id == model.id
+
+
+def test_too_few_questions_say_how_many_are_missing(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    write_examples(tmp_path, "train", read_examples(dataset, "train")[:30])
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
+    with pytest.raises(DataError, match="170 more"):
+        learn_retriever(tmp_path, settings, model)
+
+
+def test_a_tenth_of_the_questions_is_held_back(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    passages = load_index(settings.index_folder, model).passages
+    taught, held_back = split(dataset, passages, seed=0)
+    assert len(held_back) == 21
+    assert len(taught) == 183
+    assert not {one.question for one in taught} & {one.question for one in held_back}

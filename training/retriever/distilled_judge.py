@@ -1,0 +1,132 @@
+"""The judge of a fine-tuned embedder: as sure as the base model's, of cosines that mean otherwise.
+
+It is fitted to the mean of what is true and of how sure the base model's judge is of the base
+model's hits (Hinton et al. 2015), on questions that the embedder has not learned from. So that
+there is something to be unsure of, each question is asked once more with the documents that answer
+it left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import numpy as np
+
+from retrieval.abstention import JUDGED_HITS, Judge, features
+from retrieval.records import Hit, Vectors
+from retrieval.search import Searcher
+from training.retriever.lessons import Lesson
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A question's hits under the new embedder, and how sure the teacher is of its own."""
+
+    question: str
+    hits: tuple[Hit, ...]
+    confidence: float
+    is_answerable: bool
+
+
+def distil(teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[Lesson]) -> Judge:
+    """A judge of the tuned searcher's hits that is as sure of them as the teacher of the base's.
+
+    Args:
+        teacher: The judge of the base searcher's hits.
+        base: What the teacher judges.
+        tuned: The same passages under the embedder that the judge is for.
+        lessons: Questions that the embedder has not learned from, with the passages that answer.
+
+    Returns:
+        A judge that is silent about as often as the teacher, with and without an answer.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    rows = [row for lesson in lessons for row in _rows(teacher, base, tuned, lesson)]
+    chance = _chance(tuned, lessons)
+    seen = [features(row.question, row.hits, chance=chance) for row in rows]
+    names = list(seen[0])
+    inputs = np.array([[each[name] for name in names] for each in seen])
+    scaler = StandardScaler().fit(inputs)
+    # Each row counts as answerable and as not, as much as teacher and truth together have it so.
+    sure = np.array([(row.confidence + row.is_answerable) / 2 for row in rows])
+    model = LogisticRegression().fit(
+        np.tile(scaler.transform(inputs), (2, 1)),
+        np.repeat([True, False], len(rows)),
+        sample_weight=np.concatenate([sure, 1 - sure]),
+    )
+    weights = model.coef_[0] / scaler.scale_
+    judge = Judge(
+        {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)},
+        round(float(model.intercept_[0] - weights @ scaler.mean_), 6),
+        teacher.threshold,
+        chance,
+        tuned.embedder.id,
+        f"distilled from the judge of {base.embedder.id}",
+    )
+    return judge.with_threshold(_threshold(judge, teacher, rows))
+
+
+def without(hits: Sequence[Hit], documents: frozenset[str]) -> tuple[Hit, ...]:
+    """The hits as they would be if documents had not been there: those below move up."""
+    kept = [hit for hit in hits if hit.passage.source.id not in documents]
+    dense = _ranks([hit.dense_rank for hit in kept])
+    lexical = _ranks([hit.lexical_rank for hit in kept])
+    return tuple(
+        replace(
+            hit,
+            dense_rank=dense.get(hit.dense_rank or 0),
+            lexical_rank=lexical.get(hit.lexical_rank or 0),
+        )
+        for hit in kept
+    )
+
+
+def _ranks(ranks: Sequence[int | None]) -> dict[int, int]:
+    """Each rank that is left, and what it becomes."""
+    return {old: new for new, old in enumerate(sorted(filter(None, ranks)), start=1)}
+
+
+def _rows(teacher: Judge, base: Searcher, tuned: Searcher, lesson: Lesson) -> Iterator[_Row]:
+    question = lesson.question
+    answers = frozenset(base.index.passages[row].source.id for row in lesson.rows)
+    known, new = (each.search(question, k=JUDGED_HITS) for each in (base, tuned))
+    for left_out in (frozenset[str](), answers):
+        sure = teacher.confidence(question, without(known, left_out))
+        yield _Row(question, without(new, left_out), sure, not left_out)
+
+
+def _chance(searcher: Searcher, lessons: Sequence[Lesson]) -> float:
+    """The mean cosine of a question with the passages in its language."""
+    asked = searcher.embedder.embed_queries([lesson.question for lesson in lessons])
+    languages = np.array([passage.source.language for passage in searcher.index.passages])
+    vectors = searcher.index.vectors
+    whole = vectors.mean(axis=0)
+    centres: dict[str, Vectors] = {
+        each: vectors[languages == each].mean(axis=0) for each in set(languages.tolist())
+    }
+    near = [
+        q @ centres.get(lesson.language, whole) for q, lesson in zip(asked, lessons, strict=True)
+    ]
+    return round(float(np.mean(near)), 4)
+
+
+def _threshold(judge: Judge, teacher: Judge, rows: Sequence[_Row]) -> float:
+    """Between where the judge answers as often as the teacher, and is as often rightly silent.
+
+    An embedder that tells answers apart better leaves room between the two.
+    """
+    return round(
+        fmean(_like(judge, teacher, rows, is_answerable=each) for each in (True, False)), 4
+    )
+
+
+def _like(judge: Judge, teacher: Judge, rows: Sequence[_Row], *, is_answerable: bool) -> float:
+    """The confidence below which lies as large a share of such rows as the teacher is silent on."""
+    mine = [row for row in rows if row.is_answerable == is_answerable]
+    silent = np.mean([row.confidence < teacher.threshold for row in mine])
+    confidences = [judge.confidence(row.question, row.hits) for row in mine]
+    return float(np.quantile(confidences, silent))

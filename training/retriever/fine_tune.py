@@ -1,0 +1,272 @@
+"""Fine-tunes a whole embedder on questions and the texts of the passages that answer them.
+
+A question is to be nearer to its passage than to the other passages of its batch
+(MultipleNegativesRankingLoss: Henderson et al. 2017). What has been learned is written down after
+every epoch, so that what is broken off goes on from there; the epoch that answers the questions
+held back best is kept. Under `accelerate launch` several processors or GPUs share the work, and
+each contrasts with the passages of all.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
+from retrieval.records import Vectors
+from retrieval.settings import Settings
+from training.retriever.candidate import Progress
+from training.retriever.linear_map import MapConfig, whitening
+from training.retriever.material import HeldBack, Texts
+from training.retriever.trial import dense_ndcg
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.evaluation import BaseEvaluator
+    from sentence_transformers.sentence_transformer.training_args import (
+        SentenceTransformerTrainingArguments,
+    )
+    from transformers import TrainerCallback
+
+METRIC = "ndcg"
+ASKED, FOUND = "asked", "found"
+STATE = "trainer_state.json"
+"""The last file of a checkpoint to be written: without it the checkpoint is not whole."""
+
+LOGGED_SHARE = 0.02
+"""The loss is told and drawn once in such a share of all steps."""
+
+MATRIX = r"\.linear\.weight$"
+"""The name of the whitening matrix among a model's parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuneConfig:
+    """How an embedder is fine-tuned.
+
+    An epoch shows each of people's pairs, over again until about `shown` of them have been, and
+    `headings` beside them. The whitening matrix learns at a rate of its own.
+    """
+
+    learning_rate: float = 5e-5
+    matrix_learning_rate: float = 3e-4
+    warmup: float = 0.1
+    epochs: int = 2
+    shown: int = 400
+    headings: int = 400
+    batch: int = 32
+    max_tokens: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What came out of it.
+
+    `curve` is nDCG@10 on the questions held back, before and after each epoch, `losses` are evenly
+    spaced over the same epochs.
+    """
+
+    model: SentenceTransformer
+    curve: tuple[float, ...]
+    losses: tuple[float, ...]
+
+
+def load_base(folder: Path, passages: Vectors, settings: Settings) -> SentenceTransformer:
+    """The model to start from, in full precision: the folder's own, then a whitening matrix.
+
+    Args:
+        folder: A sentence-transformers model.
+        passages: Its vectors of the corpus, whose common directions the matrix shrinks.
+        settings: Where models run.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Dense
+
+    device = choose_device(settings)
+    use_threads(device)
+    model = SentenceTransformer(
+        str(folder), device=device.name, model_kwargs={"dtype": torch.float32}
+    )
+    # Words keep their meaning in all languages, and most of the weights need no gradient.
+    transformer: Any = model[0]
+    transformer.auto_model.get_input_embeddings().requires_grad_(requires_grad=False)
+    matrix = torch.from_numpy(whitening(passages, MapConfig()))
+    d = len(matrix)
+    model.append(
+        Dense(d, d, bias=False, activation_function=None, init_weight=matrix).to(device.name)
+    )
+    model.model_card_data.generate_widget_examples = False  # a progress bar for a card nobody reads
+    return model
+
+
+def fine_tune(
+    model: SentenceTransformer,
+    taught: Texts,
+    held_back: HeldBack,
+    *,
+    prefixes: tuple[str, str],
+    work: Path,
+    config: TuneConfig | None = None,
+    seed: int = 0,
+    max_minutes: float | None = None,
+    on_progress: Progress = lambda _: None,
+) -> Tuned:
+    """Fine-tune a model, in place.
+
+    Args:
+        model: What to start from.
+        taught: What to learn, shown once an epoch.
+        held_back: What chooses the epoch.
+        prefixes: What serving puts before a query and before a passage.
+        work: Where checkpoints are written; what is there already is gone on with.
+        config: How to learn.
+        seed: The same seed gives the same model on the same machine.
+        max_minutes: Stop after so long, with the best epoch until then.
+        on_progress: Is told about loss and epochs.
+    """
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformerTrainer
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from transformers import PrinterCallback
+
+    config = config or TuneConfig()
+    longest, model.max_seq_length = model.max_seq_length, config.max_tokens
+    measure = _measure(held_back, prefixes)
+    before = measure(model)
+    on_progress(f"nDCG@10 {before:.3f} on questions held back, before")
+    arguments = _arguments(model, config, prefixes, work, seed)
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_dict({ASKED: taught.questions, FOUND: taught.passages}),
+        loss=MultipleNegativesRankingLoss(model, gather_across_devices=arguments.world_size > 1),
+        evaluator=_evaluator(measure),
+        callbacks=[_told(max_minutes, on_progress)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=_last_whole(work))
+    model.max_seq_length = longest
+    log = trainer.state.log_history
+    curve = [line[f"eval_{METRIC}"] for line in log if f"eval_{METRIC}" in line]
+    losses = [line["loss"] for line in log if "loss" in line]
+    return Tuned(model, (before, *curve), tuple(losses))
+
+
+def is_helper() -> bool:
+    """Whether this process only shares the work of another, which keeps what comes out of it."""
+    return int(os.environ.get("RANK", "0")) > 0
+
+
+def _arguments(
+    model: SentenceTransformer,
+    config: TuneConfig,
+    prefixes: tuple[str, str],
+    work: Path,
+    seed: int,
+) -> SentenceTransformerTrainingArguments:
+    from sentence_transformers import SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.training_args import BatchSamplers
+
+    on_cpu = model.device.type == "cpu"
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(work),
+        seed=seed,
+        use_cpu=on_cpu,
+        bf16=has_fast_bfloat16() if on_cpu else model.device.type == "cuda",
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch,
+        batch_sampler=BatchSamplers.NO_DUPLICATES,  # a question's own passage is no negative
+        prompts=dict(zip((ASKED, FOUND), prefixes, strict=True)),
+        learning_rate=config.learning_rate,
+        learning_rate_mapping={MATRIX: config.matrix_learning_rate},
+        warmup_steps=config.warmup,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model=METRIC,
+        logging_steps=LOGGED_SHARE,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=not on_cpu,
+    )
+
+
+def _measure(
+    held_back: HeldBack, prefixes: tuple[str, str]
+) -> Callable[[SentenceTransformer], float]:
+    """What gives a model's nDCG@10 on the questions held back."""
+    import torch
+
+    texts = (held_back.questions, held_back.passages)
+
+    def measure(model: SentenceTransformer) -> float:
+        is_fast = model.device.type == "cuda" or has_fast_bfloat16()
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=is_fast):
+            asked, found = (
+                model.encode([*each], prompt=prefix, show_progress_bar=False)
+                for each, prefix in zip(texts, prefixes, strict=True)
+            )
+        return fmean(dense_ndcg(asked, found, held_back.relevant))
+
+    return measure
+
+
+def _evaluator(measure: Callable[[SentenceTransformer], float]) -> BaseEvaluator:
+    from sentence_transformers.base.evaluation import BaseEvaluator
+
+    class Evaluator(BaseEvaluator):
+        def __call__(
+            self,
+            model: Any,  # noqa: ANN401 - narrower than the library's
+            output_path: str | None = None,  # noqa: ARG002 - the library's signature
+            epoch: int = -1,  # noqa: ARG002
+            steps: int = -1,  # noqa: ARG002
+        ) -> dict[str, float]:
+            return {METRIC: measure(model)}
+
+    return Evaluator()  # type: ignore[no-untyped-call]
+
+
+def _told(max_minutes: float | None, on_progress: Progress) -> TrainerCallback:
+    """What tells how far it is, and stops it when its time is over."""
+    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+    until = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
+
+    class Told(TrainerCallback):
+        def on_log(
+            self,
+            args: TrainingArguments,  # noqa: ARG002 - the library's signature
+            state: TrainerState,
+            control: TrainerControl,  # noqa: ARG002
+            **kwargs: Any,  # noqa: ANN401
+        ) -> None:
+            if "loss" in kwargs["logs"]:
+                loss = kwargs["logs"]["loss"]
+                on_progress(f"step {state.global_step} of {state.max_steps}: loss {loss:.3f}")
+
+        def on_step_end(
+            self,
+            args: TrainingArguments,  # noqa: ARG002
+            state: TrainerState,  # noqa: ARG002
+            control: TrainerControl,
+            **kwargs: Any,  # noqa: ANN401, ARG002
+        ) -> None:
+            if time.monotonic() > until:
+                control.should_training_stop = control.should_evaluate = control.should_save = True
+
+    return Told()
+
+
+def _last_whole(work: Path) -> str | None:
+    """The last checkpoint that was written to its end."""
+    whole = [state.parent for state in work.glob(f"checkpoint-*/{STATE}")]
+    return str(max(whole, key=lambda path: int(path.name.partition("-")[2]))) if whole else None

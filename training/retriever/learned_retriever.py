@@ -1,0 +1,131 @@
+"""From a data set to a fine-tuned retriever: with a judge of its own, tried, and kept as a run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from retrieval.abstention import JUDGE_FILE, Judge
+from retrieval.embedding import Embedder
+from retrieval.examples import content_id
+from retrieval.models.catalogue import resolve
+from retrieval.models.runs import MODEL, Facts
+from retrieval.retriever import load_tuned
+from retrieval.search import Searcher
+from retrieval.settings import Settings
+from training.extra import need
+from training.retriever.candidate import Candidate, Learned, Progress, keep, save_curve
+from training.retriever.corpus import Corpus, open_corpus, read_held_out, read_taught
+from training.retriever.distilled_judge import distil
+from training.retriever.fine_tune import TuneConfig, Tuned, fine_tune, is_helper, load_base
+from training.retriever.lessons import Lesson
+from training.retriever.material import held_back_of, split, texts_of
+from training.retriever.trial import searcher_with
+
+MIN_QUESTIONS = 200
+"""Fewer questions than this are better learned from by a map."""
+
+
+def learn_retriever(
+    dataset: Path,
+    settings: Settings,
+    embedder: Embedder,
+    *,
+    seed: int = 0,
+    config: TuneConfig | None = None,
+    max_minutes: float | None = None,
+    on_progress: Progress = lambda _: None,
+) -> Learned | None:
+    """Fine-tune the configured model on a data set's pairs, and try it on those held out.
+
+    What was broken off goes on from the last epoch when it is called again with the same
+    arguments.
+
+    Args:
+        dataset: A folder in the format of `retrieval.examples`.
+        settings: Where the index is, and where runs are kept.
+        embedder: The one that made the served index.
+        seed: The same seed and data set give the same run on the same machine.
+        config: How to learn.
+        max_minutes: Stop learning after so long.
+        on_progress: Is told what is being done.
+
+    Raises:
+        DataError: If the data set holds too few questions; the message says how many are missing.
+        ExtraMissingError: If what fine-tuning needs is not installed.
+        IndexNotFoundError: If nothing has been published.
+    """
+    need("accelerate", "datasets")
+    config = config or TuneConfig()
+    corpus = open_corpus(settings, embedder)
+    read_taught(dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus)
+    held_out = read_held_out(dataset, corpus)
+    passages = corpus.index.passages
+    taught, held_back = split(dataset, passages, seed=seed)
+    facts = Facts(
+        base=corpus.embedder.id,
+        dataset=dataset.name,
+        seed=seed,
+        code=version("whimbrel"),
+        config=asdict(config),
+    )
+    work = settings.models_folder / "training" / content_id(repr(facts))
+    tuned = fine_tune(
+        load_base(_folder(settings), corpus.index.vectors, settings),
+        texts_of(taught, passages, least=config.shown, headings=config.headings, seed=seed),
+        held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed),
+        prefixes=corpus.embedder.prefixes,
+        work=work,
+        config=config,
+        seed=seed,
+        max_minutes=max_minutes,
+        on_progress=on_progress,
+    )
+    if is_helper():
+        return None
+    tuned.model.save_pretrained(str(work / MODEL), create_model_card=False)
+    candidate = _candidate(corpus, settings, work / MODEL, held_back, on_progress)
+    metrics = {"questions": len(taught) + len(held_back), "held_back_ndcg": max(tuned.curve)}
+    learned = keep(
+        candidate,
+        settings,
+        replace(facts, metrics=metrics),
+        lambda folder: _save(folder, work / MODEL, tuned, candidate.judge),
+        corpus=corpus,
+        held_out=held_out,
+        on_progress=on_progress,
+    )
+    shutil.rmtree(work)
+    return learned
+
+
+def _candidate(
+    corpus: Corpus,
+    settings: Settings,
+    model: Path,
+    held_back: Sequence[Lesson],
+    on_progress: Progress,
+) -> Candidate:
+    """The fine-tuned model as it would serve, with its judge."""
+    embedder = load_tuned(settings, model, name="candidate")
+    texts = [passage.indexed_text for passage in corpus.index.passages]
+    vectors = embedder.embed_passages(
+        texts, on_batch=lambda done: on_progress(f"embedded {done} of {len(texts)} passages")
+    )
+    tuned = searcher_with(corpus.index, embedder, vectors)
+    base = Searcher(corpus.index, corpus.embedder)
+    return Candidate(tuned, distil(corpus.judge, base, tuned, held_back))
+
+
+def _save(folder: Path, model: Path, tuned: Tuned, judge: Judge) -> None:
+    shutil.copytree(model, folder / MODEL)
+    name = judge.embedder.replace("+candidate", f"+{folder.name[1:]}")  # as the run will be called
+    replace(judge, embedder=name).save(folder / JUDGE_FILE)
+    save_curve(folder, tuned.curve, tuned.losses)
+
+
+def _folder(settings: Settings) -> Path:
+    return resolve(settings.embedder, models_folder=settings.models_folder).path

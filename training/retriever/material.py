@@ -1,0 +1,121 @@
+"""What an embedder is fine-tuned on: questions people asked, and passages' own headings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from retrieval.embedding import Embedder
+from retrieval.examples import Example, read_examples
+from retrieval.records import Passage, Vectors
+from training.retriever.corpus import heading_of
+from training.retriever.lessons import Lesson, answerable, lessons
+
+FEW = 20
+"""A dev split of fewer questions is learned from, and a share of all is held back instead."""
+
+HELD_BACK_SHARE = 0.1
+MOST_HELD_BACK = 100
+"""More questions than this choose no better epoch, and each costs the embedding of its passages."""
+
+NEIGHBOURS, OTHERS = 5, 200
+"""What the questions held back are searched in: the passages nearest to each, and so many more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Questions, and for each the text of a passage that answers it."""
+
+    questions: Sequence[str]
+    passages: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Questions that choose the epoch, the passages to find them among, and the right rows."""
+
+    questions: Sequence[str]
+    passages: Sequence[str]
+    relevant: Sequence[Sequence[int]]
+
+
+def split(
+    dataset: Path, passages: Sequence[Passage], *, seed: int
+) -> tuple[list[Lesson], list[Lesson]]:
+    """A data set's lessons to learn from, and those to hold back: of whole clusters of questions.
+
+    Raises:
+        DataError: If `dataset` is not in the format of `retrieval.examples`.
+    """
+    train, dev = (read_examples(dataset, each) for each in ("train", "dev"))
+    if len(answerable(lessons(dev, passages))) < FEW:
+        everything = [*train, *dev]
+        clusters = sorted({_cluster(one) for one in everything})
+        chosen = set(Random(seed).sample(clusters, math.ceil(HELD_BACK_SHARE * len(clusters))))
+        train = [one for one in everything if _cluster(one) not in chosen]
+        dev = [one for one in everything if _cluster(one) in chosen]
+    learned, held_back = (answerable(lessons(each, passages)) for each in (train, dev))
+    return learned, held_back[:MOST_HELD_BACK]
+
+
+def texts_of(
+    taught: Sequence[Lesson], passages: Sequence[Passage], *, least: int, headings: int, seed: int
+) -> Texts:
+    """What one epoch shows: each lesson's pairs, over again up to `least`, and so many headings.
+
+    A heading is shown with its passage's text alone, or it would only teach to find itself; and
+    every other time with what serving embeds, in which it does stand.
+    """
+    pairs = [
+        (lesson.question, passages[row].indexed_text) for lesson in taught for row in lesson.rows
+    ]
+    named = [(heading_of(each), each) for each in passages if heading_of(each)]
+    shown = Random(seed).sample(named, min(headings, len(named)))
+    texts = [
+        (heading, each.text if place % 2 else each.indexed_text)
+        for place, (heading, each) in enumerate(shown)
+    ]
+    both = [*pairs * max(1, round(least / max(1, len(pairs)))), *texts]
+    return Texts([question for question, _ in both], [text for _, text in both])
+
+
+def held_back_of(
+    lessons_: Sequence[Lesson],
+    passages: Sequence[Passage],
+    vectors: Vectors,
+    embedder: Embedder,
+    *,
+    seed: int,
+) -> HeldBack:
+    """The lessons' questions with the passages to find theirs among.
+
+    Args:
+        lessons_: Each has a row.
+        passages: The corpus.
+        vectors: What the embedder makes of the passages, a row for each.
+        embedder: Says which are the nearest to each question.
+        seed: Which others are there.
+    """
+    questions = [lesson.question for lesson in lessons_]
+    near = np.argsort(-(embedder.embed_queries(questions) @ vectors.T), axis=1)[:, :NEIGHBOURS]
+    others = Random(seed).sample(range(len(passages)), min(OTHERS, len(passages)))
+    right = {row for lesson in lessons_ for row in lesson.rows}
+    rows = sorted(right.union(near.ravel().tolist(), others))
+    places = {row: place for place, row in enumerate(rows)}
+    return HeldBack(
+        questions,
+        [passages[row].indexed_text for row in rows],
+        [[places[row] for row in lesson.rows] for lesson in lessons_],
+    )
+
+
+def _cluster(example: Example) -> str:
+    return example.cluster or example.question
