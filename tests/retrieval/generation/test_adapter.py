@@ -35,10 +35,11 @@ def write_adapter(settings: Settings, base: str, *, seed: int = 0) -> Run:
     from transformers import AutoModelForCausalLM
 
     facts = Facts(base=base, dataset="d", seed=seed, code="1")
-    model = AutoModelForCausalLM.from_pretrained(settings.generator)
-    return write_run(
-        settings.runs_folder, "generator", facts, lambda folder: str(save_adapter(model, folder))
-    )
+
+    def fill(folder: Path) -> None:
+        save_adapter(AutoModelForCausalLM.from_pretrained(settings.generator), folder)
+
+    return write_run(settings.runs_folder, "generator", facts, fill)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def said(settings: Settings, run: Run | None = None) -> tuple[str, str]:
 
 def test_a_merged_adapter_computes_what_peft_computes(tmp_path: Path) -> None:
     expected = save_adapter(tiny_llama(), tmp_path)
-    model = tiny_llama().eval()
+    model = tiny_llama()
     merge_adapter(model, tmp_path)
     assert torch.allclose(model(input_ids=IDS).logits, expected, atol=1e-4)
 

@@ -1,0 +1,292 @@
+"""What a generator learns from answers and preferences: bare, base and learned on judged questions.
+
+    python -m benchmarks.learning.generator FOLDER... [--method sft|dpo] [--seeds N...]
+
+A FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with answers.jsonl. The
+half of the questions that `whimbrel calibrate` never fits on is asked; as many as are told of the
+other half teach. For `dpo`, what the base model says to some of the latter is rejected where a
+person's answer is better. All see the same passages:
+
+- `bare`: an instruction to cite and to say "I don't know" (see `benchmarks/answers.py`);
+- `base`: the model under Whimbrel's prompt, taken at its word;
+- `learned`: the same with the adapter;
+- `base pipeline`, `learned pipeline`: the whole of Whimbrel.
+
+The default prompt has four passages; `WHIMBREL_HITS=2` halves the time of all of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
+
+import click
+
+from benchmarks.answers import BareModel
+from retrieval.abstention import load_judge
+from retrieval.answering import Answerer, declines
+from retrieval.citations import CheckedStream, Citer
+from retrieval.embedding import Embedder
+from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset
+from retrieval.evaluation.evaluate import Reply, build_library, reply, spread
+from retrieval.examples import (
+    SPLITS,
+    Example,
+    Snippet,
+    Split,
+    content_id,
+    dataset_hash,
+    write_examples,
+)
+from retrieval.generation.generator import Generator, load_generator
+from retrieval.language import language_of
+from retrieval.library import Library
+from retrieval.models.catalogue import resolve
+from retrieval.models.runs import Facts, Run
+from retrieval.prompt import build_prompt
+from retrieval.records import Answer, Completion
+from retrieval.settings import Settings, load_settings
+from training.commands.progress import say
+from training.gate.comparison import compare
+from training.generator.learned_adapter import Pupil, lay_out
+from training.generator.rows import DECLINES
+from training.generator.trainers import TuneConfig
+from training.heads.calibration import is_held_out
+
+POOR = 0.5
+"""What has less token F1 than this with a person's answer is rejected for it."""
+
+
+class Remembering:
+    """A generator that writes what it has written before to the same prompt."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._written: dict[str, Completion] = {}
+        self.id, self.kind = generator.id, generator.kind
+        self.context_tokens, self.parameters = generator.context_tokens, generator.parameters
+        self.count_tokens, self.render = generator.count_tokens, generator.render
+        self.close = generator.close
+
+    def generate(self, prompt: str, *, max_tokens: int, **rest: object) -> Completion:
+        """As the generator itself, at once where it knows the prompt; it does not stream."""
+        if prompt not in self._written:
+            self._written[prompt] = self._generator.generate(prompt, max_tokens=max_tokens)
+        done = self._written[prompt]
+        if callable(show := rest.get("on_text")):
+            show(done.text)
+        return done
+
+
+class AtItsWord:
+    """A generator under Whimbrel's prompt; what it writes is not checked, only cited."""
+
+    def __init__(self, library: Library, generator: Remembering, settings: Settings) -> None:
+        self._library, self._generator, self._settings = library, generator, settings
+
+    def answer(self, question: str) -> Answer:
+        """What the model says; silence where it says that the passages do not tell."""
+        language = language_of(question)
+        hits = self._library.searcher().search(question, k=200)[: self._settings.hits]
+        prompt = build_prompt(
+            question,
+            hits,
+            language=language,
+            count_tokens=self._generator.count_tokens,
+            max_tokens=self._settings.prompt_tokens,
+        )
+        rendered = self._generator.render([("system", prompt.system), ("user", prompt.user)])
+        done = self._generator.generate(rendered, max_tokens=self._settings.answer_tokens)
+        checked = CheckedStream(Citer(question, prompt.passages))
+        checked.feed(done.text)
+        checked.close()
+        return Answer(
+            id="",
+            question=question,
+            query=question,
+            kind="abstention" if declines(done.text) else "answer",
+            text=done.text,
+            language=language,
+            confidence=0.0,
+            citations=checked.citer.citations,
+            timings={"total": done.total_s},
+        )
+
+
+@dataclass(frozen=True)
+class Material:
+    """Questions to learn from and questions to measure on, over one index."""
+
+    library: Library
+    taught: tuple[ReferenceAnswer, ...]
+    asked: tuple[ReferenceAnswer, ...]
+
+
+def gather(folders: Sequence[Path], settings: Settings, *, taught: int, asked: int) -> Material:
+    """The folders' passages in one index, and as many questions of each folder as are told."""
+    sets = [read_dataset(folder) for folder in folders]
+    together = Dataset(
+        name="+".join(each.name for each in sets),
+        passages=tuple(passage for each in sets for passage in each.passages),
+        queries=(),
+        qrels={},
+        cross_qrels={},
+        answers=(),
+    )
+    embedder = Embedder.load(settings)
+    library = build_library(together, settings, embedder, lambda *_: None)
+    fitted = [[one for one in each.answers if not is_held_out(one.id)] for each in sets]
+    held_out = [[one for one in each.answers if is_held_out(one.id)] for each in sets]
+    return Material(
+        library,
+        tuple(one for some in fitted for one in spread(some, taught)),
+        tuple(one for some in held_out for one in spread(some, asked)),
+    )
+
+
+def example(one: ReferenceAnswer, library: Library, *, rejected: str | None = None) -> Example:
+    """What a person would answer as an example, with the passages that it came from."""
+    held = [p for p in library.searcher().index.passages if p.source.id in one.passages]
+    answer = min(one.answers, key=len) if one.answers else None
+    language = language_of(one.question)
+    wanted = answer or (DECLINES[language] if rejected else None)
+    support = {p.id: Citer(one.question, [p]).support(wanted) if wanted else 0.0 for p in held}
+    found = sorted(held, key=lambda passage: -support[passage.id])
+    if rejected and not found:
+        found = [hit.passage for hit in library.searcher().search(one.question, k=4)]
+    return Example(
+        id=content_id(one.id, rejected or ""),
+        kind="preference" if rejected else "answer",
+        question=one.question,
+        language=language,
+        passages=tuple(Snippet(p.source.id, p.content_hash, "", p.text) for p in found),
+        source="imported",
+        day="2026-01-01",
+        answer=wanted,
+        rejected=rejected,
+        is_good=rejected is not None or answer is not None,
+    )
+
+
+def write_dataset(home: Path, splits: dict[Split, list[Example]]) -> Path:
+    """Write a data set as `whimbrel export` does; its folder."""
+    folder = home / dataset_hash(splits)
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in SPLITS:
+        write_examples(folder, split, splits.get(split, []))
+    return folder
+
+
+def rejections(material: Material, settings: Settings, most: int) -> Iterator[Example]:
+    """What the base model says to questions to learn from, where a person's answer is better."""
+    generator = Remembering(load_generator(settings))
+    words = AtItsWord(material.library, generator, settings)
+    some = spread(material.taught, most)
+    for one, said in zip(some, reply(some, words.answer, lambda *_: None), strict=True):
+        is_wrong = said.kind == "answer" if one.is_unanswerable else said.f1 < POOR
+        if is_wrong:
+            yield example(one, material.library, rejected=said.text)
+    generator.close()
+
+
+def ask(
+    material: Material, settings: Settings, run: Run | None, *, is_bare: bool = False
+) -> dict[str, list[Reply]]:
+    """What each way of using a generator says to the questions that are asked."""
+    generator = Remembering(load_generator(settings, run=run))
+    name = "learned" if run else "base"
+    judge = load_judge(settings.models_folder, material.library.embedder.id)
+    ways = {
+        name: AtItsWord(material.library, generator, settings).answer,
+        f"{name} pipeline": Answerer(material.library, judge, settings, generator).answer,
+    }
+    if is_bare:
+        ways = {"bare": BareModel(material.library, generator, settings).answer} | ways
+    said = {way: reply(material.asked, answer, lambda *_: None) for way, answer in ways.items()}
+    generator.close()
+    return said
+
+
+def line(name: str, replies: Sequence[Reply]) -> str:
+    """One line of the table."""
+    able = [each for each in replies if not each.is_unanswerable]
+    unable = [each for each in replies if each.is_unanswerable]
+    spoken = [each for each in able if each.kind == "answer" and each.cited]
+    cited = fmean(bool({*each.cited} & {*each.relevant}) for each in spoken) if spoken else 0.0
+    return (
+        f"{name:18} F1 {fmean(each.f1 for each in able):.3f} ({len(able)} answerable)  "
+        f"false abstention {fmean(each.kind == 'abstention' for each in able):.3f}  "
+        f"abstention {fmean(each.kind == 'abstention' for each in unable):.3f} ({len(unable)})  "
+        f"cites a right passage {cited:.3f}"
+    )
+
+
+def worth(said: Reply) -> float:
+    """The token F1; of a question without an answer, 1 for silence."""
+    return float(said.kind == "abstention") if said.is_unanswerable else said.f1
+
+
+def main() -> None:
+    """Print what each way of answering is worth, for each seed."""
+    arguments = parse_arguments()
+    settings = load_settings()
+    material = gather(arguments.folders, settings, taught=arguments.taught, asked=arguments.asked)
+    answers = [example(one, material.library) for one in material.taught]
+    worse = []
+    if arguments.method == "dpo":
+        worse = list(rejections(material, settings, arguments.rejections))
+    dataset = write_dataset(settings.home / "evaluations", {"train": [*answers, *worse]})
+    before = ask(material, settings, None, is_bare=True)
+    for way, replies in before.items():
+        click.echo(line(way, replies))
+    for seed in arguments.seeds:
+        run = learned(dataset, material.library, settings, arguments, seed)
+        for name, value in run.facts.metrics.items():
+            click.echo(f"  {name} {value}")
+        for way, replies in ask(material, settings, run).items():
+            click.echo(line(way, replies))
+            other = before[way.replace("learned", "base")]
+            one = compare([worth(each) for each in other], [worth(each) for each in replies])
+            click.echo(
+                f"  against base: {one.gain:+.3f} [{one.low:+.3f}, {one.high:+.3f}], "
+                f"{one.wins} better, {one.losses} worse, p {one.p:.2g}"
+            )
+
+
+def learned(
+    dataset: Path, library: Library, settings: Settings, arguments: argparse.Namespace, seed: int
+) -> Run:
+    """A run that has learned from the data set; nobody judges it but this benchmark."""
+    base = resolve(settings.generator, models_folder=settings.models_folder)
+    config = replace(TuneConfig(), epochs=arguments.epochs)
+    stages = lay_out(dataset, settings, library, base, method=arguments.method, seed=seed, least=1)
+    facts = Facts(base.id, dataset.name, seed, version("whimbrel"), asdict(config))
+    work = settings.models_folder / "training" / content_id(arguments.method, repr(facts))
+    run = Pupil(base, facts, config, work).learn(
+        settings, stages, max_minutes=None, on_progress=say
+    )
+    assert run is not None, "there is one process"
+    return run
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--method", choices=["sft", "dpo"], default="dpo")
+    parser.add_argument("--taught", type=int, default=100, help="questions of a set to learn from")
+    parser.add_argument("--rejections", type=int, default=60, help="asked to find worse answers")
+    parser.add_argument("--asked", type=int, default=40, help="questions of a set to measure on")
+    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""What a generator learns from: examples as rows of tokens, laid out exactly as when it answers.
+
+An approved or corrected answer stands after its own passages among others that search finds, in any
+order, as in RAFT (Zhang et al. 2024); where none of them holds the answer, the row declines.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from retrieval.abstention import JUDGED_HITS
+from retrieval.answering import declines
+from retrieval.citations import SUPPORT_THRESHOLD, Citer
+from retrieval.errors import DataError
+from retrieval.examples import Example
+from retrieval.generation.wording import Wording
+from retrieval.language import sentence_spans
+from retrieval.prompt import Prompt, build_prompt
+from retrieval.records import Hit, Passage
+from retrieval.search import Searcher
+from retrieval.settings import Settings
+
+T = TypeVar("T")
+
+Method = Literal["sft", "dpo", "kto"]
+
+DECLINED_SHARE = 0.2
+"""Of the rows, so many are to decline. With fewer, a small model answers whatever is asked."""
+
+MOST_LEFT_OUT = 0.02
+"""More rows than this share that are too long would make another data set of it."""
+
+DECLINES = {
+    "en": "The passages do not mention this.",
+    "zh": "段落中没有提到这一点。",
+}
+"""What the bot takes for silence, and nobody ever reads."""
+
+_MARKER = re.compile(r"\s*\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Tokens: a prompt and what is to be written after it.
+
+    `rejected` is what is not to be written instead; empty where nobody said so. `is_good` is false
+    where the completion is what somebody was given and did not want.
+    """
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    rejected: tuple[int, ...] = ()
+    is_good: bool = True
+
+    @property
+    def tokens(self) -> int:
+        """The length of the longest text that it holds."""
+        return len(self.prompt) + max(len(self.completion), len(self.rejected))
+
+
+class Layout:
+    """Lays examples out with the passages of an index, as the bot would for a question."""
+
+    def __init__(
+        self, wording: Wording, searcher: Searcher, settings: Settings, *, seed: int
+    ) -> None:
+        self._wording = wording
+        self._searcher = searcher
+        self._settings = settings
+        self._random = random.Random(seed)
+        self._passages = {each.content_hash: each for each in searcher.index.passages}
+
+    def answers(self, examples: Sequence[Example]) -> list[Row]:
+        """A row for each answer and for each question that is to be declined.
+
+        Until `DECLINED_SHARE` of the rows decline, answered questions come a second time, without
+        the passages that hold the answer. Answers whose passages are gone are left out.
+        """
+        some = [example for example in examples if example.kind == "answer"]
+        silent = [self._declined(each, ()) for each in some if not each.is_good]
+        spoken = [(each, gold) for each in some if each.is_good and (gold := self._gold(each))]
+        rows = [self._answered(each, gold) for each, gold in spoken]
+        wanted = round(DECLINED_SHARE / (1 - DECLINED_SHARE) * len(rows)) - len(silent)
+        without = self._random.sample(spoken, max(0, min(wanted, len(spoken))))
+        rows += silent + [self._declined(each, gold) for each, gold in without]
+        return self._shuffled(rows)
+
+    def preferences(self, examples: Sequence[Example]) -> list[Row]:
+        """A row for each answer that somebody gave in place of the bot's."""
+        rows = [
+            self._row(each, self._seen(each), each.answer, rejected=each.rejected)
+            for each in examples
+            if each.kind == "preference" and each.answer and each.rejected and self._seen(each)
+        ]
+        return self._shuffled(rows)
+
+    def votes(self, examples: Sequence[Example]) -> list[Row]:
+        """A row for each answer that people voted on, liked and disliked ones in turn.
+
+        Silence is left out: liking it teaches silence everywhere.
+        """
+        some = [
+            self._row(each, self._seen(each), each.answer, is_good=each.is_good)
+            for each in examples
+            if each.kind == "judgement"
+            and each.answer
+            and not declines(each.answer)
+            and self._seen(each)
+        ]
+        liked = self._shuffled([row for row in some if row.is_good])
+        disliked = self._shuffled([row for row in some if not row.is_good])
+        return list(_interleaved(liked, disliked))
+
+    def _answered(self, example: Example, gold: Sequence[Passage]) -> Row:
+        assert example.answer, "only answers have passages that hold them"
+        others = self._others(example, gold)
+        return self._row(example, [*gold, *others][: self._settings.hits], example.answer)
+
+    def _declined(self, example: Example, gold: Sequence[Passage]) -> Row:
+        text = DECLINES.get(example.language, DECLINES["en"])
+        return self._row(example, self._others(example, gold)[: self._settings.hits], text)
+
+    def _others(self, example: Example, gold: Sequence[Passage]) -> list[Passage]:
+        """What search finds and does not hold the answer, best first."""
+        known = {passage.content_hash for passage in gold}
+        hits = self._searcher.search(example.question, k=JUDGED_HITS)
+        others = (hit.passage for hit in hits if hit.passage.content_hash not in known)
+        wanted = (each for each in others if not (example.answer and _holds(each, example)))
+        return [each for _, each in zip(range(self._settings.hits), wanted, strict=False)]
+
+    def _gold(self, example: Example) -> list[Passage]:
+        """The passages that hold the answer; the first, whoever wrote it had it from there."""
+        if not example.answer or declines(example.answer):
+            return []
+        seen = self._seen(example)
+        return [each for each in seen if _holds(each, example)] or seen[:1]
+
+    def _seen(self, example: Example) -> list[Passage]:
+        """The passages that stood beside the answer and are still what they were."""
+        hashes = [snippet.content_hash for snippet in example.passages]
+        found = [self._passages[each] for each in hashes if each in self._passages]
+        return found[: self._settings.hits]
+
+    def _row(
+        self,
+        example: Example,
+        passages: Sequence[Passage],
+        text: str,
+        *,
+        rejected: str | None = None,
+        is_good: bool = True,
+    ) -> Row:
+        return Row(
+            tuple(self._wording.read(self._prompt(example, passages))),
+            self._written(text),
+            self._written(rejected) if rejected else (),
+            is_good,
+        )
+
+    def _prompt(self, example: Example, passages: Sequence[Passage]) -> str:
+        """The prompt with as many of the passages as fit, the first for sure, in any order."""
+        kept = self._laid_out(example, passages).passages
+        prompt = self._laid_out(example, self._shuffled(kept))
+        return self._wording.render([("system", prompt.system), ("user", prompt.user)])
+
+    def _laid_out(self, example: Example, passages: Sequence[Passage]) -> Prompt:
+        return build_prompt(
+            example.question,
+            [Hit(passage, 0.0) for passage in passages],
+            language=example.language,
+            count_tokens=self._wording.count_tokens,
+            max_tokens=self._settings.prompt_tokens,
+        )
+
+    def _written(self, text: str) -> tuple[int, ...]:
+        """An answer's tokens to its end. Its markers go: the bot itself says what supports what."""
+        end = self._wording.tokenizer.eos_token_id
+        said = _MARKER.sub("", text).strip()
+        return (*self._wording.encode(said, has_special=False), int(end))
+
+    def _shuffled(self, some: Sequence[T]) -> list[T]:
+        return self._random.sample(some, len(some))
+
+
+def fitting(rows: Sequence[Row], *, max_tokens: int) -> list[Row]:
+    """The rows that are not too long for the model or for serving.
+
+    Raises:
+        DataError: If more than `MOST_LEFT_OUT` are; libraries would cut them without a word.
+    """
+    some = [row for row in rows if row.tokens <= max_tokens]
+    left_out = len(rows) - len(some)
+    if left_out > MOST_LEFT_OUT * len(rows):
+        raise DataError(
+            f"{left_out} of {len(rows)} rows are longer than {max_tokens} tokens; set "
+            "WHIMBREL_PROMPT_TOKENS to more, or WHIMBREL_PASSAGE_TOKENS to less and index again"
+        )
+    return some
+
+
+def _holds(passage: Passage, example: Example) -> bool:
+    """Whether a passage supports every sentence of an example's answer."""
+    text = _MARKER.sub("", example.answer or "")
+    citer = Citer(example.question, [passage])
+    return all(
+        citer.support(text[start:end]) >= SUPPORT_THRESHOLD for start, end in sentence_spans(text)
+    )
+
+
+def _interleaved(some: Sequence[T], others: Sequence[T]) -> Iterator[T]:
+    """Both, the rarer spread evenly among the others."""
+    places = [((n + 0.5) / len(each), one) for each in (some, others) for n, one in enumerate(each)]
+    yield from (one for _, one in sorted(places, key=lambda place: place[0]))
