@@ -16,8 +16,9 @@ from typing import Self
 
 from retrieval.errors import UnreadableError
 from retrieval.language import language_of
-from retrieval.loaders import SUFFIXES
+from retrieval.loaders import is_readable
 from retrieval.loaders.blocks import Loaded, one_line, storable
+from retrieval.loaders.corpus import NAMES as CORPORA
 from retrieval.loaders.slack_export import is_slack_day
 from retrieval.records import PUBLIC, Document, Section, Source
 from retrieval.sandbox import Sandbox
@@ -57,7 +58,8 @@ def find_files(folders: Sequence[Path]) -> list[File]:
     """The files below the folders, ordered by id, each once.
 
     Left out are hidden files and folders, links that lead out of the folder, and the pictures,
-    styles and data that come along with documents (`IGNORED`). Files of other unknown types
+    styles and data that come along with documents (`IGNORED`). Of a folder with a `corpus.jsonl`
+    it is that file alone: the others say what was asked about it. Files of other unknown types
     and folders that may not be opened are listed: reading one gives a `Failure`. Folders of
     one name are told apart by as many of their parents' names as it takes.
 
@@ -91,7 +93,7 @@ def _walk(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        for name in sorted(CORPORA.intersection(names) or names):
             path = Path(folder, name)
             if not name.startswith(".") and _is_wanted(path) and _is_inside(path, root):
                 yield path
@@ -135,7 +137,7 @@ class Reader:
         self._sandbox.close()
 
     def read(self, file: File) -> list[Document] | Failure:
-        """The file's documents (several only in a Slack export), or why there are none."""
+        """The file's documents, several only in a Slack export or corpus, or why there are none."""
         try:
             self._check(file)
             sha256, loaded = self._sandbox.load(file.path)
@@ -144,11 +146,11 @@ class Reader:
         return [self._document(file, sha256, each) for each in loaded]
 
     def _check(self, file: File) -> None:
-        suffix = file.path.suffix.lower()
         if file.path.is_dir():
             raise UnreadableError("is a folder that may not be opened")
-        if suffix not in SUFFIXES:
-            raise UnreadableError(f"is of a type that is not read ({suffix or 'no suffix'})")
+        if not is_readable(file.path):
+            suffix = file.path.suffix.lower() or "no suffix"
+            raise UnreadableError(f"is of a type that is not read ({suffix})")
         if file.size == 0:
             raise UnreadableError("is empty (0 bytes)")
         if file.size > self._settings.max_file_mb * 2**20:

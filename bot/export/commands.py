@@ -115,7 +115,14 @@ def summary(frozen: Frozen) -> str:
     is_flag=True,
     help="All raters have agreed that their ratings are learned from; without it they are not.",
 )
-def import_ratings(folder: Path, consented: bool) -> None:
+@click.option(
+    "--trust-tests",
+    "trusts_tests",
+    is_flag=True,
+    help="Judge by rows with split `test` on which two raters or more agree, as if an expert had "
+    "approved them; without it the gate believes experts alone.",
+)
+def import_ratings(folder: Path, consented: bool, trusts_tests: bool) -> None:
     """Bring ratings from elsewhere into the log.
 
     FOLDER holds `ratings.jsonl`, plain or gzipped, with one answered question a line:
@@ -141,6 +148,10 @@ def import_ratings(folder: Path, consented: bool) -> None:
     Only question and ratings must be there. A rating may also be a bare value or word, and texts
     may stand in a list `explanations` beside. `corpus.jsonl` {_id, title, text} is as BEIR has it.
     Importing a folder again adds only what is new, and consent.
+
+    The passages must be indexed, or a retriever learns nothing from them: `whimbrel index FOLDER`
+    reads corpus.jsonl. Documents that were indexed from other files, in other pieces, are
+    recognised by their words.
     """  # noqa: D301 - click wants the very character \b
     from bot.export import ratings
     from bot.store.database import Database
@@ -154,6 +165,7 @@ def import_ratings(folder: Path, consented: bool) -> None:
                 folder,
                 database,
                 is_consented=consented,
+                trusts_tests=trusts_tests,
                 on_progress=on_progress,
             )
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.export.building import Corpus
 from bot.export.log_reader import imported_passages
+from bot.export.recognition import recognised
 from bot.store.database import Database
 from retrieval.content import read_content
 from retrieval.examples import Snippet
@@ -14,19 +15,25 @@ from retrieval.registry import served
 
 
 def load_corpus(index_folder: Path, database: Database) -> Corpus:
-    """What is indexed, and what came with imported ratings of documents that are not indexed."""
+    """What is indexed, and what came with imported ratings of documents that are not indexed.
+
+    An imported passage whose words are indexed, in other pieces, stands for the piece that has
+    most of them.
+    """
     generation = served(index_folder)
     passages = read_content(generation).passages if generation else ()
+    known = {passage.content_hash: passage for passage in passages}
     indexed = {passage.source.id for passage in passages}
     imported = {
         digest: snippet
         for digest, snippet in imported_passages(database).items()
-        if snippet.document_id not in indexed
+        if snippet.document_id not in indexed and digest not in known
     }
-    public = {each.content_hash for each in passages if each.source.audience == PUBLIC}
+    found = known | recognised(imported, passages)
+    public = {digest for digest, each in found.items() if each.source.audience == PUBLIC}
     return Corpus(
-        passages=imported | {each.content_hash: snippet_of(each) for each in passages},
-        public=frozenset(public | imported.keys()),
+        passages=imported | {digest: snippet_of(each) for digest, each in found.items()},
+        public=frozenset(public | (imported.keys() - found.keys())),
     )
 
 

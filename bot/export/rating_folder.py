@@ -20,6 +20,7 @@ from bot.store.log import Turn, Value
 from retrieval.errors import DataError
 from retrieval.examples import content_id
 from retrieval.language import language_of
+from retrieval.loaders.blocks import one_line
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Passage, Source
 
 IMPORTED = "imported"
@@ -85,7 +86,7 @@ def _corpus(folder: Path) -> Iterator[Passage]:
 
 
 def _passage(document_id: str, title: str, text: str) -> Passage:
-    source = Source(document_id, title, document_id, language_of(text), "", "")
+    source = Source(document_id, one_line(title), document_id, language_of(text), "", "")
     passage = Passage("", source, text, 0, len(text))
     # As the index makes it, so that the very same passage found there is known again.
     digest = hashlib.sha256(passage.indexed_text.encode()).hexdigest()[:32]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.export.rating_folder import RatedTurn, read_ratings
@@ -29,6 +29,7 @@ def import_ratings(
     database: Database,
     *,
     is_consented: bool,
+    trusts_tests: bool = False,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> ImportReport:
     """Write what a folder holds into the log; what is there already is not written again.
@@ -39,12 +40,15 @@ def import_ratings(
         folder: In the documented format.
         database: The log's.
         is_consented: Whether all raters have agreed that their ratings are learned from.
+        trusts_tests: Whether what raters agree on in rows held out counts as an expert's word.
         on_progress: Told how many turns are done.
 
     Raises:
         DataError: If a line is not in the documented format; the message names file and line.
     """
     rated = read_ratings(folder)
+    if trusts_tests:
+        rated = [_trusted(one) for one in rated]
     log = ConversationLog(database)
     turns = votes = 0
     passages: set[str] = set()
@@ -56,6 +60,14 @@ def import_ratings(
                 passages.update(hit.passage.content_hash for hit in one.turn.answer.hits)
         on_progress("importing", min(len(rated), start + _TOGETHER), len(rated))
     return ImportReport(turns, len(rated) - turns, votes, len(passages))
+
+
+def _trusted(one: RatedTurn) -> RatedTurn:
+    """With ratings of experts, if it is held out and all of several raters agree on it."""
+    is_agreed = len(one.ratings) > 1 and len({rating.value for rating in one.ratings}) == 1
+    if one.split != "test" or not is_agreed:
+        return one
+    return replace(one, ratings=tuple(replace(each, is_expert=True) for each in one.ratings))
 
 
 def _write(one: RatedTurn, log: ConversationLog, database: Database, *, is_consented: bool) -> bool:

@@ -28,7 +28,7 @@ Source = Literal["votes", "correction", "approved", "imported"]
 
 T = TypeVar("T", VoteEvent, DownVoteReason, Correction)
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever the same log would give another data set."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from retrieval.errors import UnreadableError
 from retrieval.loaders.blocks import Loaded
+from retrieval.loaders.corpus import is_corpus, load_corpus
 from retrieval.loaders.mail import load_mail
 from retrieval.loaders.markup import load_html, load_markdown
 from retrieval.loaders.office import load_office
@@ -33,7 +34,12 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
 _OFFICE = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
 
 SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
-"""What can be read; `.json` only as a day of a Slack export."""
+"""What can be read, besides a corpus; `.json` only as a day of a Slack export."""
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file is of a type that can be read."""
+    return path.suffix.lower() in SUFFIXES or is_corpus(path)
 
 
 def load(path: Path, data: bytes) -> list[Loaded]:
@@ -52,6 +58,8 @@ def load(path: Path, data: bytes) -> list[Loaded]:
 
 def _load(path: Path, data: bytes) -> list[Loaded]:
     suffix = path.suffix.lower()
+    if is_corpus(path):
+        return load_corpus(data)
     if suffix in _OFFICE:
         return load_office(data, suffix)
     if suffix == ".json":

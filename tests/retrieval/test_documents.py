@@ -160,3 +160,14 @@ def test_given_text_is_taken_as_it_is() -> None:
     document = document_from_text("7", "Title", "# not a heading\n*x*", audience="hr")
     assert [section.text for section in document.sections] == ["# not a heading\n*x*"]
     assert (document.source.id, document.source.audience) == ("7", "hr")
+
+
+def test_of_a_data_set_the_corpus_alone_is_read(reader: Reader, docs: Path) -> None:
+    (docs / "hr" / "queries.tsv").write_text("a question\n")
+    (docs / "hr" / "corpus.jsonl").write_text('{"_id": "x", "title": "T", "text": "words"}\n')
+    (file,) = find_files([docs])
+    found = reader.read(file)
+    assert isinstance(found, list)
+    assert [(each.source.id, each.source.audience) for each in found] == [
+        ("docs/hr/corpus.jsonl#x", "hr")
+    ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -290,3 +291,28 @@ def test_json_that_is_no_day_of_messages_is_refused(export: Path, data: bytes) -
 @pytest.mark.parametrize("name", ["a.md", "a.txt", "a.html", "a.csv"])
 def test_a_file_of_white_space_holds_no_text(name: str) -> None:
     assert reason(name, b" \n\n ") == "holds no text"
+
+
+def test_a_corpus_is_a_document_for_each_line_as_it_is() -> None:
+    rows = [
+        {"_id": "a", "title": "Leave", "text": "# 26 *days*", "url": "https://x.example/a"},
+        {"_id": 2, "text": "每年有26天年假。", "lang": "zh", "audience": "hr"},
+    ]
+    body = "\n".join(json.dumps(row) for row in rows).encode()
+    first, second = load(Path("corpus.jsonl.gz"), gzip.compress(body))
+    assert (first.part, first.title, first.url) == ("a", "Leave", "https://x.example/a")
+    assert texts(first) == ["# 26 *days*"]
+    assert (second.part, second.language, second.audience) == ("2", "zh", "hr")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"{", "in line 2"),
+        (b"[1]", "in line 2"),
+        (b'{"text": "no id"}', "in line 2 ('_id')"),
+        (b"\xff", "is not UTF-8 text"),
+    ],
+)
+def test_a_line_of_a_corpus_that_is_no_document_is_named(line: bytes, words: str) -> None:
+    assert words in reason("corpus.jsonl", b'{"_id": "a", "text": "one"}\n' + line)

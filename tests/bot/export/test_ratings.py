@@ -109,3 +109,33 @@ def test_a_correction_by_an_expert_is_gold(tmp_path: Path, database: Database) -
     kinds = {d.example.kind: d.example for d in exported(database).splits["train"]}
     assert set(kinds) == {"answer", "preference"}
     assert kinds["preference"].answer == "It is 26."
+
+
+def test_what_raters_agree_on_in_held_out_rows_is_judged_by_only_if_they_are_trusted(
+    tmp_path: Path, database: Database
+) -> None:
+    test = ROW | {"split": "test"}
+    rows = [test | {"question": question, "ratings": [1, 1]} for question in questions(4)]
+    rows += [test | {"question": "disputed?", "ratings": [1, -1]}, test | {"question": "one?"}]
+    folder = folder_of(tmp_path, *rows)
+    imported(folder, database)
+    assert exported(database).splits["held-out"] == []
+    import_ratings(folder, database, is_consented=True, trusts_tests=True)
+    held_out = {draft.example.question for draft in exported(database).splits["held-out"]}
+    assert held_out == set(questions(4))
+
+
+def test_an_imported_passage_stands_for_the_indexed_one_that_holds_its_words(
+    tmp_path: Path, database: Database
+) -> None:
+    settings = Settings(home=tmp_path / "home")
+    (tmp_path / "docs").mkdir()
+    text = "Everyone who works full time has 26 days of annual leave in each calendar year."
+    (tmp_path / "docs" / "hr.md").write_text(f"# Absence\n\n{text} Ask the people team.\n")
+    update_index((tmp_path / "docs",), settings, WordEmbedder())
+    row = ROW | {"passage": {"title": "Leave", "text": text}, "doc_id": "elsewhere"}
+    imported(folder_of(tmp_path, row), database)
+    (digest,) = imported_passages(database)
+    corpus = load_corpus(settings.index_folder, database)
+    assert corpus.passages[digest].document_id == "docs/hr.md"
+    assert corpus.passages[corpus.passages[digest].content_hash] == corpus.passages[digest]
