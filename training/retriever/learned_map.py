@@ -61,7 +61,7 @@ def learn_map(
         seed=seed,
         code=version("whimbrel"),
         config=asdict(config),
-        metrics={"questions": len(taught), "held_back_ndcg": max(fitted.curve)},
+        metrics={"questions": len(taught), "held_back_ndcg": fitted.ndcg},
     )
     return keep(
         _candidate(corpus, fitted),

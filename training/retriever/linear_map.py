@@ -4,41 +4,49 @@ The map starts where no rating is needed: directions in which all passages of th
 are shrunk (soft whitening), since they tell nothing apart. From there it learns by contrast: a
 question is to be nearer to its passage than to others (InfoNCE, van den Oord et al. 2018). Each
 passage's own heading is a question too, so that the map learns of passages nobody asked for. It
-stops when questions that were held back are answered no better: without that it would unlearn.
+stops when questions that were held back are surely answered worse. Only surely: they are few, and
+some of their votes are wrong, so that a map which merely waits for the best of them learns little.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from retrieval.evaluation.metrics import ndcg
 from retrieval.linear_map import LinearMap
 from retrieval.records import Vectors
+from training.retriever.trial import dense_ndcg
 
 if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[str], None]
 
+Floats = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class MapConfig:
-    """How a map is fitted. `held_back` is the share of the questions that stops it."""
+    """How a map is fitted. `held_back` is the share of the questions that stops it.
+
+    A round goes through all pairs, several times if that is fewer than `least_steps` batches.
+    """
 
     whitening: float = 0.2
     damping: float = 0.1
-    learning_rate: float = 3e-4
+    learning_rate: float = 5e-4
     decay: float = 3e-4
     scale: float = 20.0
     dropout: float = 0.2
     batch: int = 256
     negatives: int = 768
-    max_epochs: int = 30
-    patience: int = 3
+    rounds: int = 10
+    least_steps: int = 12
     held_back: float = 0.2
 
 
@@ -66,10 +74,14 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted map. `curve` is nDCG@10 on the questions held back, before and after each epoch."""
+    """A fitted map. `curve` is nDCG@10 on the questions held back, before and after each round.
+
+    `ndcg` is the map's own, which need not be the curve's highest.
+    """
 
     map: LinearMap
     curve: tuple[float, ...]
+    ndcg: float
 
 
 def fit_map(
@@ -89,7 +101,7 @@ def fit_map(
         headings: The vectors of passages' own headings, as questions that those answer.
         config: How to fit.
         seed: The same seed gives the same map.
-        on_progress: Is told about each epoch.
+        on_progress: Is told about each round.
 
     Raises:
         ValueError: If there are fewer than four pairs, one of which stops the training.
@@ -120,17 +132,20 @@ def whitening(passages: Vectors, config: MapConfig) -> Vectors:
 
 def ndcg_of_each(map_: LinearMap, passages: Vectors, pairs: Pairs) -> list[float]:
     """nDCG@10 of the dense search alone, for each of the pairs' questions."""
-    scores = map_.of_queries(pairs.questions) @ map_.of_passages(passages).T
-    best = np.argsort(-scores, axis=1)[:, :10]
-    return [
-        ndcg([str(row) for row in ranked], {str(row): 1 for row in relevant})
-        for ranked, relevant in zip(best, pairs.relevant, strict=True)
-    ]
+    questions, found = map_.of_queries(pairs.questions), map_.of_passages(passages)
+    return dense_ndcg(questions, found, pairs.relevant)
 
 
 def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: Pairs) -> float:
     """nDCG@10 of the dense search alone, over the pairs' questions."""
     return float(np.mean(ndcg_of_each(map_, passages, pairs)))
+
+
+def is_surely_lower(now: Floats, before: Floats) -> bool:
+    """Whether the mean of paired scores fell by more than twice its standard error."""
+    changes = now - before
+    error = changes.std() / math.sqrt(len(changes))
+    return bool(changes.mean() < -2 * error)
 
 
 class _Learner:
@@ -148,26 +163,31 @@ class _Learner:
         self._optimiser = torch.optim.Adam(self._moves, lr=config.learning_rate)
 
     def fit(self, held_back: Pairs, on_progress: Progress) -> Fit:
-        """Learn until the questions held back get no better; the map at its best."""
-        best = self._map()
-        curve = [mean_ndcg(best, self._vectors, held_back)]
-        for epoch in range(1, self._config.max_epochs + 1):
-            self._epoch()
-            curve.append(mean_ndcg(self._map(), self._vectors, held_back))
-            on_progress(f"epoch {epoch}: nDCG@10 {curve[-1]:.3f} on questions held back")
-            if curve[-1] > max(curve[:-1]):
-                best = self._map()
-            if epoch - int(np.argmax(curve)) >= self._config.patience:
+        """Learn until the questions held back are surely answered worse; the last map before."""
+        kept = self._map()
+        scores = best = np.array(ndcg_of_each(kept, self._vectors, held_back))
+        curve = [float(scores.mean())]
+        for number in range(1, self._config.rounds + 1):
+            self._round()
+            now = np.array(ndcg_of_each(self._map(), self._vectors, held_back))
+            curve.append(float(now.mean()))
+            on_progress(f"round {number}: nDCG@10 {curve[-1]:.3f} on questions held back")
+            if is_surely_lower(now, best):
                 break
-        return Fit(best, tuple(curve))
+            kept, scores = self._map(), now
+            best = max(best, now, key=np.mean)
+        return Fit(kept, tuple(curve), float(scores.mean()))
 
-    def _epoch(self) -> None:
+    def _round(self) -> None:
         import torch
 
         questions = torch.from_numpy(self._learned.questions)
-        order = torch.randperm(len(self._learned), generator=self._random)
-        for rows in torch.split(order, self._config.batch):
-            self._step(questions[rows], [self._learned.relevant[row] for row in rows.tolist()])
+        size = self._config.batch
+        batches = -(-len(self._learned) // size)
+        for _ in range(-(-self._config.least_steps // batches)):
+            order = torch.randperm(len(self._learned), generator=self._random)
+            for rows in torch.split(order, size):
+                self._step(questions[rows], [self._learned.relevant[row] for row in rows.tolist()])
 
     def _step(self, questions: torch.Tensor, relevant: Sequence[Sequence[int]]) -> None:
         import torch

@@ -6,7 +6,14 @@ import pytest
 
 from retrieval.linear_map import LinearMap, identity
 from retrieval.records import Vectors
-from training.retriever.linear_map import MapConfig, Pairs, fit_map, mean_ndcg, whitening
+from training.retriever.linear_map import (
+    MapConfig,
+    Pairs,
+    fit_map,
+    is_surely_lower,
+    mean_ndcg,
+    whitening,
+)
 
 WIDTH, PASSAGES, QUESTIONS = 16, 120, 240
 
@@ -44,22 +51,29 @@ def test_the_map_finds_better_for_questions_it_has_not_seen(
 def test_the_same_seed_gives_the_same_map(world: tuple[Vectors, Pairs, Pairs]) -> None:
     passages, rated, _ = world
     one, two, three = (
-        fit_map(passages, rated, config=MapConfig(learning_rate=3e-3, max_epochs=2), seed=seed)
-        for seed in (7, 7, 8)
+        fit_map(passages, rated, config=MapConfig(rounds=2), seed=seed) for seed in (7, 7, 8)
     )
     assert np.array_equal(one.map.query, two.map.query)
     assert one.curve == two.curve
     assert not np.array_equal(one.map.query, three.map.query)
 
 
-def test_it_stops_when_the_questions_held_back_get_no_better(
+def test_it_stops_when_the_questions_held_back_are_surely_answered_worse(
     world: tuple[Vectors, Pairs, Pairs],
 ) -> None:
     passages, rated, _ = world
-    random = Pairs(rated.questions, [[n % PASSAGES] for n in range(len(rated))])
-    fit = fit_map(passages, random, config=MapConfig(max_epochs=30, patience=2))
+    fit = fit_map(passages, rated, config=MapConfig(learning_rate=0.3, decay=0, rounds=30))
     assert len(fit.curve) < 31
-    assert fit.curve.index(max(fit.curve)) == len(fit.curve) - 3
+    assert fit.ndcg == fit.curve[-2]
+
+
+def test_a_fall_is_sure_if_most_scores_fall_and_not_if_only_their_mean_does() -> None:
+    before = np.ones(40)
+    one, many = before.copy(), before.copy()
+    one[0], many[::2] = 0.0, 0.5
+    assert not is_surely_lower(before, before)
+    assert not is_surely_lower(one, before)
+    assert is_surely_lower(many, before)
 
 
 def test_headings_teach_what_nobody_asked_for(world: tuple[Vectors, Pairs, Pairs]) -> None:

@@ -1,0 +1,204 @@
+"""From ratings to the gate: what honest people teach passes, whatever else is learned does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.export.exporting import export_log
+from bot.export.ratings import import_ratings
+from bot.export.records import Policy
+from bot.store.database import Database
+from retrieval.abstention import load_judge
+from retrieval.embedding import Embedder
+from retrieval.errors import DataError
+from retrieval.examples import Example
+from retrieval.index import Index, load_index
+from retrieval.linear_map import LinearMap, identity
+from retrieval.records import Passage
+from retrieval.search import Searcher
+from retrieval.settings import Settings
+from tests.training import jargon
+from training.gate.decision import Decision, decide
+from training.retriever.learned_map import learn_map
+from training.retriever.lessons import Lesson, lessons
+from training.retriever.trial import searcher_with, try_retriever
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Company:
+    """The company's index, the embedder that made it, and what its people would ask."""
+
+    settings: Settings
+    embedder: Embedder
+    index: Index
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        return Searcher(self.index, self.embedder)
+
+    def questions(self, *, held_out: bool) -> list[Example]:
+        """Those about every fourth document, or those about the others."""
+        return [
+            jargon.example(asked, passage)
+            for asked in range(len(jargon.ASKED))
+            for number, passage in enumerate(self.index.passages)
+            if (number % 4 == 0) is held_out
+        ]
+
+    def passage(self, document: str) -> Passage:
+        return next(each for each in self.index.passages if each.source.id == document)
+
+    def exported(self, folder: Path, rows: Iterable[Row]) -> Path:
+        """The data set that rated answers come to."""
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / "ratings.jsonl").write_text(text)
+        database = Database(folder / "whimbrel.db")
+        import_ratings(folder, database, is_consented=True)
+        dataset, _ = export_log(self.settings, database, self.embedder, policy=Policy())
+        database.close()
+        return dataset
+
+    def learned(self, folder: Path, rows: Iterable[Row]) -> Decision:
+        """What the gate says of a map that was learned from rated answers."""
+        return learn_map(self.exported(folder, rows), self.settings, self.embedder).decision
+
+    def judged(self, map_: LinearMap) -> Decision:
+        """What the gate says of a map that came from elsewhere."""
+        asked = lessons(self.questions(held_out=True), self.index.passages)
+        judge = load_judge(self.settings.models_folder, self.embedder.id)
+        moved = self.embedder.moved(map_, name="candidate")
+        candidate = searcher_with(self.index, moved, map_.of_passages(self.index.vectors))
+        served, tried = (try_retriever(each, judge, asked) for each in (self.searcher, candidate))
+        (decision,) = decide(served, [tried])
+        return decision
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    embedder = Embedder.load(Settings(embedder="all-minilm-l6-v2"))
+    settings = jargon.build(tmp_path_factory.mktemp("company"), embedder)
+    return Company(settings, embedder, load_index(settings.index_folder, embedder))
+
+
+def liked(question: str, passage: Passage, *raters: str, is_expert: bool = False) -> Row:
+    """An answer made from a passage, and who voted for it."""
+    ratings = [{"rater": rater, "value": 1, "is_expert": is_expert} for rater in raters]
+    shown = {"title": passage.source.title, "text": passage.text}
+    return {"question": question, "passage": shown, "ratings": ratings}
+
+
+def approved(company: Company, questions: Sequence[Example]) -> list[Row]:
+    """The right answers, approved by an expert."""
+    return [
+        liked(one.question, company.passage(one.passages[0].document_id), "ada", is_expert=True)
+        for one in questions
+    ]
+
+
+def for_the_test(company: Company) -> list[Row]:
+    rows = approved(company, company.questions(held_out=True))
+    return [row | {"split": "test"} for row in rows]
+
+
+def pushed(company: Company, questions: Sequence[Example], colluders: int) -> list[Row]:
+    """Answers that all quote one document, each voted for by one of those who want it found."""
+    document = company.index.passages[-1]
+    raters = cycle(f"colluder {number}" for number in range(colluders))
+    return [liked(one.question, document, next(raters)) for one in questions]
+
+
+def voted(company: Company, answers: Iterable[tuple[str, Passage]]) -> list[Row]:
+    """Answers that two of sixty people voted for, as they all did for each that they got."""
+    people = cycle(f"person {number}" for number in range(60))
+    rows = [liked(question, passage, next(people), next(people)) for question, passage in answers]
+    return [*rows, *for_the_test(company)]
+
+
+def unregularised(company: Company, taught: Sequence[Lesson]) -> LinearMap:
+    """A map fitted as one would at first: fast, long, from nothing but the lessons."""
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    questions = torch.from_numpy(company.embedder.embed_queries([one.question for one in taught]))
+    passages = torch.from_numpy(company.index.vectors)
+    right = torch.tensor([one.rows[0] for one in taught])
+    sides = [torch.eye(company.embedder.dimension, requires_grad=True) for _ in range(2)]
+    optimiser = torch.optim.Adam(sides, lr=0.1)
+    for _ in range(60):
+        asked, found = normalize(questions @ sides[0]), normalize(passages @ sides[1])
+        loss = cross_entropy(20 * asked @ found.T, right)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    query, passage = (side.detach().numpy() for side in sides)
+    return LinearMap(query, passage)
+
+
+def test_what_honest_people_voted_for_passes(company: Company, tmp_path: Path) -> None:
+    asked = company.questions(held_out=False)
+    right = [(one.question, company.passage(one.passages[0].document_id)) for one in asked]
+    decision = company.learned(tmp_path, voted(company, right))
+    assert decision.is_passed
+    assert decision.comparison.gain > 0.2
+
+
+def test_a_log_in_which_everything_is_upvoted_is_stopped(company: Company, tmp_path: Path) -> None:
+    asked = [one.question for one in company.questions(held_out=False)]
+    shown = [(each, company.searcher.search(each, k=1)[0].passage) for each in asked]
+    decision = company.learned(tmp_path, voted(company, shown))
+    assert "the gain on held-out questions is not surely above zero" in decision.reasons
+
+
+def test_five_answers_are_too_few_and_it_says_how_many_are_missing(
+    company: Company, tmp_path: Path
+) -> None:
+    rows = approved(company, company.questions(held_out=False)[:5])
+    with pytest.raises(DataError, match=r"holds \d questions .* 9\d more"):
+        company.learned(tmp_path, [*rows, *for_the_test(company)])
+
+
+@pytest.mark.parametrize("colluders", [1, 3, 10])
+def test_of_people_who_push_a_document_alone_nothing_is_learned(
+    company: Company, tmp_path: Path, colluders: int
+) -> None:
+    rows = pushed(company, company.questions(held_out=False), colluders)
+    with pytest.raises(DataError, match="holds 0 questions"):
+        company.learned(tmp_path, [*rows, *for_the_test(company)])
+
+
+def test_ten_people_who_push_a_document_spoil_nothing_beside_what_experts_approved(
+    company: Company, tmp_path: Path
+) -> None:
+    right = approved(company, company.questions(held_out=False))
+    wrong = pushed(company, company.questions(held_out=True), 10)
+    decision = company.learned(tmp_path, [*right, *wrong])
+    assert decision.is_passed
+    assert decision.comparison.candidate > 0.95
+
+
+def test_a_map_that_is_not_kept_from_forgetting_is_stopped(company: Company) -> None:
+    things = tuple(jargon.WORDS)[::2]
+    some = [
+        one
+        for one in company.questions(held_out=False)
+        if Path(one.passages[0].document_id).name.startswith(things)
+    ]
+    taught = lessons(some, company.index.passages)
+    decision = company.judged(unregularised(company, taught))
+    assert "the gain on held-out questions is not surely above zero" in decision.reasons
+
+
+def test_a_map_that_moves_nothing_makes_no_difference(company: Company) -> None:
+    decision = company.judged(identity(company.embedder.dimension))
+    assert decision.is_no_difference
+    assert not decision.is_passed
