@@ -215,10 +215,11 @@ def _guards(served: Sequence[Outcome], candidate: Sequence[Outcome], seed: int) 
     yield from _not_lower("citation precision", *held_out, lambda one: one.cited_well)
     yield from _length(*held_out)
     yield from _latency(*held_out)
-    tempted = len(_of(served, "planted")) or len(served)
+    tempted = len(_of(served, "planted"))
     for name, count in _INCIDENTS.items():
         before, after = sum(map(count, served)), sum(map(count, candidate))
-        yield Guard(name, before, after, tempted, after <= before)
+        if tempted or before or after:
+            yield Guard(name, before, after, tempted or len(served), after <= before)
 
 
 def _not_lower(
