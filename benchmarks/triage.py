@@ -2,7 +2,7 @@
 
     python -m benchmarks.triage [--plot FILE] [--errors]
 
-The bot learns from the messages in bot/asking/triage.tsv (`dev`), which are rated here by ten-fold
+The bot learns from the messages in retrieval/triage.tsv (`dev`), which are rated here by ten-fold
 cross-validation; decay and threshold were chosen on them alone. `held_out` is only measured. All
 messages are our own, half of them English and half Chinese, half of them questions.
 """
@@ -17,18 +17,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bot.asking.triage import (
-    EXAMPLES,
-    THRESHOLD,
-    Labelled,
-    Separator,
-    Triage,
-    clean,
-    read_labelled,
-)
+from bot.asking.triage import Triage
 from retrieval.embedding import Embedder
 from retrieval.language import language_of
 from retrieval.settings import load_settings
+from retrieval.triage import SEEDS, THRESHOLD, Labelled, clean, fit, read_labelled
 
 HELD_OUT = Path(__file__).parent / "data" / "triage_held_out.tsv"
 FOLDS = 10
@@ -50,7 +43,8 @@ def cross_validated(messages: list[Labelled], embedder: Embedder) -> Scores:
     fold = np.random.default_rng(0).permutation(len(messages)) % FOLDS
     scores = np.zeros(len(messages))
     for part in range(FOLDS):
-        separator = Separator(vectors[fold != part], labels[fold != part])
+        rest = fold != part
+        separator = fit(vectors[rest], labels[rest], embedder=embedder.id, data="dev")
         scores[fold == part] = separator.score(vectors[fold == part])
     # What is addressed to somebody is refused before it is embedded.
     return np.where([("<@" in message.text) for message in messages], 0.0, scores)
@@ -114,11 +108,11 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="draw the held-out ROC curve into this file")
     arguments = parser.parse_args()
     embedder = Embedder.load(load_settings())
-    dev, held_out = read_labelled(EXAMPLES), read_labelled(HELD_OUT)
+    dev, held_out = read_labelled(SEEDS), read_labelled(HELD_OUT)
     scores = cross_validated(dev, embedder)
     print(f"embedder {embedder.id}, threshold {THRESHOLD}")
     report("dev", dev, scores)
-    triage = Triage(Model(embedder))
+    triage = Triage(Model(embedder), Path("nothing learned"))
     held_out_scores = np.array([triage.score(message.text) for message in held_out])
     report("held_out", held_out, held_out_scores)
     if arguments.errors:

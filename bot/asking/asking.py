@@ -76,7 +76,7 @@ class Asking:
             ),
             "refusal": RefusalHandler(self.inbox, self.outbox),
             "overheard": OverheardHandler(
-                self.inbox, self.channels, Triage(self.shelf), threads, signals
+                self.inbox, self.channels, self._triage(), threads, signals
             ),
             "pointed": PointedHandler(
                 self.inbox, self.outbox, conversations, bot_user=self.bot_user
@@ -85,6 +85,9 @@ class Asking:
             "stop": StopHandler(self.inbox, running, sessions),
             "change": ChangeHandler(self.inbox, self.log, self.outbox, conversations),
         }
+
+    def _triage(self) -> Triage:
+        return Triage(self.shelf, self.inbox.database.path.parent / "models")
 
     def _backgrounds(self, conversations: Conversations) -> Backgrounds:
         token = self.settings.bot_token

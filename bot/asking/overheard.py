@@ -41,20 +41,21 @@ class OverheardHandler:
         if await database.run(self._channels.is_muted, job.channel):
             await database.run(self._inbox.finish, job)
         elif question.thread_ts == question.ts:
-            is_asked = await self._is_asked(job, question)
-            overheard = replace(question, is_overheard=True)
-            await database.run(self._pass_on, job, overheard if is_asked else None)
+            await database.run(self._pass_on, job, await self._heard(job, question))
         else:
             await database.run(self._follow, job, question)
 
     async def apologise(self, _job: Job, _error: Exception) -> None:
         """Nobody asked us."""
 
-    async def _is_asked(self, job: Job, question: Question) -> bool:
+    async def _heard(self, job: Job, question: Question) -> Question | None:
+        """The message as a question that nobody put to us; None if it is none."""
         config = await self._inbox.database.run(self._channels.of, job.channel)
         if config.mode != "questions":
-            return False
-        return await asyncio.to_thread(self._triage.is_question, question.text)
+            return None
+        if not await asyncio.to_thread(self._triage.is_question, question.text):
+            return None
+        return replace(question, is_overheard=True, triage=self._triage.id)
 
     def _pass_on(self, job: Job, asked: Question | None) -> None:
         with self._inbox.database.transaction():

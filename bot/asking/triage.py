@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from retrieval.language import words
-from retrieval.records import Vectors
-
-EXAMPLES = Path(__file__).with_name("triage.tsv")
-"""Messages of our own, half English and half Chinese, each after 1 if documents could answer it
-and after 0 for other talk."""
-
-THRESHOLD = 0.7
-"""Unsure is no: to speak up uninvited and wrongly costs more than to stay silent. This and the
-next were chosen by cross-validation on the examples; see benchmarks/triage.py."""
-
-STRENGTH = 33.0
-"""Of the regression: how much the examples' losses weigh beside the size of the weights."""
+from retrieval.registry import served
+from retrieval.triage import QueryEmbedder, Separator, clean, load_separator
 
 _MAX_CHARS = 1_000
-_NOISE = re.compile(r"```.*?```|`[^`]*`|<https?:[^>]*>|https?://\S+|:[a-z0-9_+-]+:", re.DOTALL)
 _ADDRESSED = re.compile(r"<@|<!")
 _THANKS = re.compile(
     r"\W*(?:(?:ok(?:ay)?|great|perfect|awesome|cool|nice|super|got it|makes sense|oh|ah|yes|yep|"
@@ -39,12 +23,6 @@ _THANKS = re.compile(
 )
 
 
-class QueryEmbedder(Protocol):
-    """Turns messages into unit vectors."""
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
-
-
 class HasEmbedder(Protocol):
     """Knows the embedder of the moment."""
 
@@ -52,50 +30,27 @@ class HasEmbedder(Protocol):
     def embedder(self) -> QueryEmbedder: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A message and whether documents could answer it."""
-
-    text: str
-    is_question: bool
-
-
-def read_labelled(path: Path) -> list[Labelled]:
-    """The messages of a file, in order."""
-    rows = (line.partition("\t") for line in path.read_text(encoding="utf-8").splitlines())
-    return [Labelled(text, label == "1") for label, _, text in rows]
-
-
-class Separator:
-    """A logistic regression on vectors."""
-
-    def __init__(self, vectors: Vectors, is_positive: npt.NDArray[np.bool_]) -> None:
-        from sklearn.linear_model import LogisticRegression
-
-        self._mean = vectors.mean(axis=0)
-        self._model = LogisticRegression(C=STRENGTH, max_iter=1_000)
-        self._model.fit(vectors - self._mean, is_positive)
-
-    def score(self, vectors: Vectors) -> npt.NDArray[np.float64]:
-        """How likely each row is to be positive, 0 to 1."""
-        scores: npt.NDArray[np.float64] = self._model.predict_proba(vectors - self._mean)[:, 1]
-        return scores
-
-
 class Triage:
-    """Learns from the examples with whatever embedder there is, when one is first needed.
+    """Follows the model that is published for it, and the embedder that there is.
 
-    That takes seconds, so it should be asked off the event loop and outside transactions.
+    Whenever either changes it takes seconds, so it should be asked off the event loop and outside
+    transactions.
     """
 
-    def __init__(self, shelf: HasEmbedder) -> None:
+    def __init__(self, shelf: HasEmbedder, models_folder: Path) -> None:
         self._shelf = shelf
+        self._models_folder = models_folder
         self._lock = threading.Lock()
-        self._fitted: tuple[QueryEmbedder, Separator] | None = None
+        self._loaded: tuple[QueryEmbedder, Path | None, Separator] | None = None
+
+    @property
+    def id(self) -> str:
+        """The model that decides at the moment."""
+        return self._separator(self._shelf.embedder).id
 
     def is_question(self, text: str) -> bool:
         """Whether to try to answer a message that nobody addressed to us."""
-        return self.score(text) >= THRESHOLD
+        return self.score(text) >= self._separator(self._shelf.embedder).threshold
 
     def score(self, text: str) -> float:
         """How sure we are, 0 to 1, that a message asks everybody what documents could answer."""
@@ -107,18 +62,12 @@ class Triage:
         return float(separator.score(embedder.embed_queries([cleaned]))[0])
 
     def _separator(self, embedder: QueryEmbedder) -> Separator:
+        published = served(self._models_folder / "runs" / "triage")
         with self._lock:
-            if self._fitted is None or self._fitted[0] is not embedder:
-                examples = read_labelled(EXAMPLES)
-                vectors = embedder.embed_queries([clean(example.text) for example in examples])
-                labels = np.array([example.is_question for example in examples])
-                self._fitted = (embedder, Separator(vectors, labels))
-            return self._fitted[1]
-
-
-def clean(text: str) -> str:
-    """A message without code, addresses and emoji names, on one line."""
-    return " ".join(_NOISE.sub(" ", text).split())
+            if self._loaded is None or self._loaded[:2] != (embedder, published):
+                separator = load_separator(self._models_folder, embedder)
+                self._loaded = (embedder, published, separator)
+            return self._loaded[2]
 
 
 def is_thanks(text: str) -> bool:

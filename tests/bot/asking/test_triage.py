@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from bot.asking.triage import EXAMPLES, Separator, Triage, is_thanks, read_labelled
+from bot.asking.triage import Triage, is_thanks
+from retrieval.models.runs import Facts, publish, write_run
+from retrieval.triage import TRIAGE_FILE, fit_to_seeds
 from tests.fakes import SentenceShelf
 from tests.retrieval.word_embedder import WordEmbedder
 
 
 @pytest.fixture(scope="module")
 def triage() -> Triage:
-    return Triage(SentenceShelf())
+    return Triage(SentenceShelf(), Path("nowhere"))
 
 
 @pytest.mark.parametrize(
@@ -48,23 +52,23 @@ def test_what_is_for_others_too_long_or_wordless_is_not_even_looked_at(
 
 def test_another_embedder_is_learned_anew() -> None:
     shelf = SentenceShelf()
-    triage = Triage(shelf)
+    triage = Triage(shelf, Path("nowhere"))
     before = triage.score("How many days of paid leave do we get?")
     shelf.embedder = WordEmbedder(dimension=64)
     assert triage.score("How many days of paid leave do we get?") != before
 
 
-def test_a_separator_tells_two_heaps_apart() -> None:
-    vectors = np.array([[1.0, 0.1], [0.9, 0.2], [0.1, 1.0], [0.0, 0.8]], dtype=np.float32)
-    separator = Separator(vectors, np.array([True, True, False, False]))
-    assert np.all((separator.score(vectors) > 0.5) == [True, True, False, False])
-
-
-def test_the_examples_are_balanced_and_none_comes_twice() -> None:
-    examples = read_labelled(EXAMPLES)
-    share = sum(example.is_question for example in examples) / len(examples)
-    assert 0.4 < share < 0.6
-    assert len({example.text for example in examples}) == len(examples)
+def test_a_model_is_followed_from_the_moment_it_is_published(tmp_path: Path) -> None:
+    shelf, home = SentenceShelf(), tmp_path / "runs"
+    triage = Triage(shelf, tmp_path)
+    before = triage.id
+    shy = replace(fit_to_seeds(shelf.embedder), threshold=1.0)
+    facts = Facts(shelf.embedder.id, "0123", 0, "1")
+    run = write_run(home, "triage", facts, lambda to: shy.save(to / TRIAGE_FILE))
+    assert triage.is_question("How many days of paid leave do we get?")
+    publish(home, run, reason="less talkative")
+    assert not triage.is_question("How many days of paid leave do we get?")
+    assert triage.id == shy.id != before
 
 
 @pytest.mark.parametrize(
