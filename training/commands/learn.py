@@ -60,6 +60,7 @@ def learn(
     200
     """
     from retrieval.models.rounds import to_line
+    from retrieval.retriever import served_embedder
     from retrieval.settings import load_settings
     from training.learning.children import Children
     from training.learning.rounds import Plan, alone
@@ -70,6 +71,7 @@ def learn(
     plan = Plan(
         settings.runs_folder,
         _chosen(names),
+        served_embedder(settings.index_folder),
         publishes=own.publish if publishes is None else publishes,
         only_tells=dry_run,
     )

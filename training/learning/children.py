@@ -46,6 +46,10 @@ class Children:
         self._environment = os.environ | {"WHIMBREL_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._until = time.monotonic() + seconds
 
+    def minutes_left(self) -> float:
+        """How long sub-commands may still take."""
+        return max(0.0, self._until - time.monotonic()) / 60
+
     def run(self, *arguments: str) -> list[str]:
         """What a sub-command says on its standard output, by lines; its progress is passed on.
 

@@ -7,23 +7,12 @@ from dataclasses import dataclass
 
 from retrieval.examples import Example
 from retrieval.models.rounds import Of
+from training.generator.learned_adapter import MIN_ROWS as MIN_FOR_A_GENERATOR
+from training.heads.abstention import MIN_ROWS as MIN_FOR_A_JUDGE
 from training.retriever.learned_map import MIN_QUESTIONS as MIN_FOR_A_MAP
+from training.retriever.learned_retriever import MIN_QUESTIONS as MIN_FOR_A_RETRIEVER
 
-MIN_FOR_A_RETRIEVER = 200
-"""Questions with a passage. Fewer teach a map, which has less to learn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """A sub-command of `whimbrel train`, and how much of what it needs.
-
-    `count` says how much there is in what may be trained on, `of` what is counted.
-    """
-
-    name: str
-    of: Of
-    needed: int
-    count: Callable[[Sequence[Example]], int]
+Count = Callable[[Sequence[Example]], int]
 
 
 def questions(examples: Sequence[Example]) -> int:
@@ -31,16 +20,64 @@ def questions(examples: Sequence[Example]) -> int:
     return len({one.question for one in examples if one.kind == "pair" and one.passages})
 
 
-LEARNERS: tuple[Learner, ...] = (
+def judgements(examples: Sequence[Example]) -> int:
+    """How many answers are known to be right or wrong, questions with a passage among them."""
+    return sum(one.kind == "judgement" for one in examples) + questions(examples)
+
+
+def answers(examples: Sequence[Example]) -> int:
+    """How many answers, or refusals of one, may be imitated."""
+    return sum(one.kind == "answer" for one in examples)
+
+
+def preferences(examples: Sequence[Example]) -> int:
+    """How many answers are better than another one to the same question."""
+    return sum(one.kind == "preference" for one in examples)
+
+
+def searchable(examples: Sequence[Example]) -> int:
+    """How many questions show what is found: those with a passage, and those without an answer."""
+    declined = {one.question for one in examples if one.kind == "answer" and not one.is_good}
+    return len(declined) + questions([one for one in examples if one.question not in declined])
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A sub-command of `whimbrel train`, and how much of what it needs.
+
+    `count` says how much there is in what may be trained on, `of` what is counted, and `judged` how
+    many of the questions held out can judge it. One that `is_long` takes `--max-minutes`. What is
+    learned `for_embedder` is of use to nothing but the embedder that serves.
+    """
+
+    name: str
+    of: Of
+    needed: int
+    count: Count
+    judged: Count = searchable
+    arguments: tuple[str, ...] = ()
+    is_long: bool = False
+    for_embedder: bool = False
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What follows `whimbrel train`."""
+        return self.arguments or (self.name,)
+
+
+LEARNERS = (
     Learner("map", "questions", MIN_FOR_A_MAP, questions),
+    Learner("retriever", "questions", MIN_FOR_A_RETRIEVER, questions, is_long=True),
+    Learner("abstention", "judgements", MIN_FOR_A_JUDGE, judgements, for_embedder=True),
+    Learner("generator", "answers", MIN_FOR_A_GENERATOR["sft"], answers, answers, is_long=True),
+    Learner(
+        "preferences",
+        "preferences",
+        MIN_FOR_A_GENERATOR["dpo"],
+        preferences,
+        answers,
+        arguments=("generator", "--method", "dpo"),
+        is_long=True,
+    ),
 )
-"""In the order in which they are tried."""
-
-
-def held_out(examples: Sequence[Example]) -> int:
-    """How many questions a candidate can be tried on: those with a passage or without an answer."""
-    return len({
-        one.question
-        for one in examples
-        if (one.kind == "pair" and one.passages) or (one.kind == "answer" and not one.is_good)
-    })  # fmt: skip
+"""In the order in which they are tried. Votes alone (`--method kto`) are never learned from so."""

@@ -13,18 +13,21 @@ from typing import Protocol
 from retrieval.errors import BusyError
 from retrieval.examples import Example, read_examples
 from retrieval.models.rounds import Round, Try, keep_round, settled_try
-from retrieval.models.runs import Run, all_runs, folder_of
+from retrieval.models.runs import Run, all_runs, find_run, folder_of
 from retrieval.registry import building
 from training.gate import report
 from training.gate.comparison import holm
 from training.gate.decision import MIN_QUESTIONS, SIGNIFICANT, Decision
 from training.learning.children import CommandFailedError, TimeUpError
-from training.learning.learners import Learner, held_out
+from training.learning.learners import Learner, searchable
 
 Progress = Callable[[str], None]
 
 LOCK = "learning"
 """A folder beside the runs; it holds nothing but the lock of the round that goes on."""
+
+TO_LEARN = 0.5
+"""The share of the time left that a long learner may take."""
 
 ONE_OF_SEVERAL = "what it gained is not surely more than one of several candidates gains by chance"
 
@@ -40,13 +43,20 @@ class Commands(Protocol):
             TimeUpError: If it is not done in time.
         """
 
+    def minutes_left(self) -> float:
+        """How long sub-commands may still take."""
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be tried, and how. `home` is where runs are kept."""
+    """What is to be tried, and how.
+
+    `home` is where runs are kept, `embedder` the id of the one that serves.
+    """
 
     home: Path
     learners: Sequence[Learner]
+    embedder: str = ""
     publishes: bool = True
     only_tells: bool = False
 
@@ -70,27 +80,34 @@ def learn(
     """
     started, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     taught = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
-    judged = held_out(read_examples(dataset, "held-out"))
-    looks = [_look(each, taught, judged, plan.home, dataset.name) for each in plan.learners]
+    held_out = read_examples(dataset, "held-out")
+    looks = [_look(each, taught, held_out, plan, dataset.name) for each in plan.learners]
     tries = looks
     if not plan.only_tells:
         tries = list(_Trials(plan, dataset, commands, on_progress).of(looks))
     seconds = round(time.monotonic() - started, 1)
-    done = Round(at, dataset.name, judged, seconds, tuple(tries))
+    done = Round(at, dataset.name, searchable(held_out), seconds, tuple(tries))
     if not plan.only_tells:
         keep_round(plan.home, done)
     return done
 
 
-def _look(learner: Learner, taught: Sequence[Example], judged: int, home: Path, name: str) -> Try:
+def _look(
+    learner: Learner, taught: Sequence[Example], held_out: Sequence[Example], plan: Plan, name: str
+) -> Try:
     """Whether there is enough for a learner, and whether it has been tried already."""
     look = Try(learner.name, "ready", learner.of, learner.count(taught), learner.needed)
     if look.missing:
         return replace(look, state="too_few")
+    judged = learner.judged(held_out)
     if judged < MIN_QUESTIONS:
         return Try(learner.name, "too_few", "held_out", judged, MIN_QUESTIONS)
-    before = settled_try(home, learner.name, name)
-    return replace(before, state="known") if before else look
+    before = settled_try(plan.home, learner.name, name)
+    if before is None:
+        return look
+    was_for = find_run(plan.home, before.run).facts.base
+    is_of_use = not learner.for_embedder or was_for == plan.embedder
+    return replace(before, state="known") if is_of_use else look
 
 
 class _Trials:
@@ -108,17 +125,17 @@ class _Trials:
     def of(self, looks: Sequence[Try]) -> Iterator[Try]:
         """What becomes of each learner."""
         is_over = False
-        for look in looks:
-            tried = self._try(look) if look.state == "ready" and not is_over else look
+        for learner, look in zip(self._plan.learners, looks, strict=True):
+            tried = self._try(learner, look) if look.state == "ready" and not is_over else look
             is_over = is_over or tried.state in ("passed", "published", "broken_off")
             yield tried
 
-    def _try(self, look: Try) -> Try:
+    def _try(self, learner: Learner, look: Try) -> Try:
         home = self._plan.home
         before = {run.id for run in all_runs(home)}
         self._on_progress(f"{look.learner}: learning")
         try:
-            self._commands.run("train", look.learner, str(self._dataset))
+            self._commands.run("train", *learner.command, str(self._dataset), *self._limit(learner))
         except CommandFailedError as error:
             return replace(look, state="refused", reason=str(error))
         except TimeUpError as error:
@@ -127,6 +144,11 @@ class _Trials:
         if not left:
             return replace(look, state="refused", reason="it left no run")
         return self._judge(replace(look, run=left[-1].id), left[-1])
+
+    def _limit(self, learner: Learner) -> Sequence[str]:
+        """What is left after learning is for trying what was learned, and for publishing it."""
+        minutes = TO_LEARN * self._commands.minutes_left()
+        return ("--max-minutes", f"{minutes:.1f}") if learner.is_long else ()
 
     def _judge(self, tried: Try, run: Run) -> Try:
         decision = self._corrected(folder_of(self._plan.home, run))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -30,12 +31,17 @@ class Learners:
     def __init__(self, home: Path, **wins: Sequence[bool]) -> None:
         self._home, self._wins = home, wins
         self.asked: list[str] = []
+        self.options: list[str] = []
 
     def run(self, *arguments: str) -> list[str]:
         self.asked.append(" ".join(arguments[:2]))
+        self.options += arguments[3:] if arguments[0] == "train" else ()
         if arguments[0] == "train":
             self._train(arguments[1], Path(arguments[2]).name)
         return []
+
+    def minutes_left(self) -> float:
+        return 10.0
 
     def _train(self, name: str, dataset: str) -> None:
         run = write_run(self._home, "retriever", Facts("base", dataset, 0, "1"), lambda _: None)
@@ -56,6 +62,9 @@ class Failing:
     def run(self, *arguments: str) -> list[str]:
         del arguments
         raise self._error
+
+    def minutes_left(self) -> float:
+        return 0.0
 
 
 def pairs(n: int) -> list[Example]:
@@ -172,3 +181,19 @@ def test_a_learner_that_fails_says_why_and_is_tried_again_in_the_next_round(
 def test_only_one_round_goes_on_at_a_time(tmp_path: Path) -> None:
     with alone(tmp_path), pytest.raises(BusyError, match="going on already"), alone(tmp_path):
         pass
+
+
+def test_a_judge_is_learned_anew_for_another_embedder(dataset: Path, tmp_path: Path) -> None:
+    judge = replace(CHEAP, for_embedder=True)
+    commands = Learners(tmp_path, cheap=NO_BETTER)
+    served = [
+        learn(Plan(tmp_path, [judge], embedder=each), dataset, commands).tries[0].state
+        for each in ("base", "base", "base+map")
+    ]
+    assert served == ["stopped", "known", "stopped"]
+
+
+def test_a_long_learner_leaves_time_to_try_what_it_learned(dataset: Path, tmp_path: Path) -> None:
+    commands = Learners(tmp_path, cheap=BETTER)
+    learn(Plan(tmp_path, [replace(CHEAP, is_long=True)]), dataset, commands)
+    assert commands.options == ["--max-minutes", "5.0"]
