@@ -61,10 +61,13 @@ def learn_retriever(
     need("accelerate", "datasets")
     config = config or TuneConfig()
     corpus = open_corpus(settings, embedder)
-    read_taught(dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus)
+    examples = read_taught(dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus)
+    believed = {one.id for one in examples}
     held_out = read_held_out(dataset, corpus)
     passages = corpus.index.passages
-    taught, held_back = split(dataset, passages, seed=seed)
+    taught, held_back = split(
+        dataset, passages, seed=seed, is_believed=lambda one: one.id in believed
+    )
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -48,14 +48,21 @@ class HeldBack:
 
 
 def split(
-    dataset: Path, passages: Sequence[Passage], *, seed: int
+    dataset: Path,
+    passages: Sequence[Passage],
+    *,
+    seed: int,
+    is_believed: Callable[[Example], bool] = lambda _: True,
 ) -> tuple[list[Lesson], list[Lesson]]:
     """A data set's lessons to learn from, and those to hold back: of whole clusters of questions.
 
     Raises:
         DataError: If `dataset` is not in the format of `retrieval.examples`.
     """
-    train, dev = (read_examples(dataset, each) for each in ("train", "dev"))
+    train, dev = (
+        [one for one in read_examples(dataset, each) if is_believed(one)]
+        for each in ("train", "dev")
+    )
     if len(answerable(lessons(dev, passages))) < FEW:
         everything = [*train, *dev]
         clusters = sorted({_cluster(one) for one in everything})
