@@ -8,100 +8,31 @@ from typing import Any
 
 import pytest
 
-from retrieval.abstention import JUDGE_FILE, Judge, load_judge
-from retrieval.embedding import Embedder
-from retrieval.errors import GeneratorError, ModelCorruptError
-from retrieval.generation.generator import Generator
 from retrieval.indexing import update_index
-from retrieval.library import Library
 from retrieval.live import Live
 from retrieval.models.runs import (
-    Facts,
-    Kind,
     Run,
     deployments,
-    folder_of,
     publish,
     retire,
     roll_back,
-    serving,
-    write_run,
 )
 from retrieval.models.trials import begin, complete, under_way
-from retrieval.records import Answer, Completion
-from retrieval.reranking import Reranker
+from retrieval.records import Answer
 from retrieval.settings import Settings
-from tests.retrieval.test_answering import ALWAYS, LEAVE, NEVER, PAY, Writer
+from tests.retrieval.test_answering import ALWAYS, NEVER
 from tests.retrieval.word_embedder import WordEmbedder
-
-QUESTION = "How many days of leave does a keeper have?"
-
-
-class WordsOfRuns:
-    """Generators that write what their run's file says; one that says `broken` does not load."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.loaded: list[str] = []
-
-    def generator(self, run: Run | None = None) -> Generator | None:
-        home = self._settings.runs_folder
-        learned = run or serving(home, "generator")
-        if learned is None:
-            return Writer("A keeper has 27 days of paid leave a year [1].")
-        text = (folder_of(home, learned) / "words.txt").read_text()
-        if text == "broken":
-            raise ModelCorruptError("its weights are not numbers")
-        self.loaded.append(learned.id)
-        writer = Failing(text) if text == "failing" else Writer(text)
-        writer.id = learned.id
-        return writer
-
-    def judge(self, embedder: str, run: Run | None = None) -> Judge:
-        if run is None and serving(self._settings.runs_folder, "judge") is None:
-            return ALWAYS
-        return load_judge(self._settings.models_folder, embedder, run=run)
-
-    def reranker(self, run: Run | None = None) -> Reranker | None:  # noqa: ARG002
-        return None
-
-    def retriever(self, run: Run) -> Embedder:
-        embedder = WordEmbedder(seed=7)
-        embedder.id = f"words+{run.id}"
-        return embedder
-
-
-class Failing(Writer):
-    """A generator that fails whenever it writes."""
-
-    def generate(self, *_: object, **__: object) -> Completion:
-        raise GeneratorError("out of numbers")
+from tests.retrieval.words_of_runs import QUESTION, WordsOfRuns, install, open_live, trained
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    for name, text in (("leave", LEAVE), ("pay", PAY)):
-        (docs / f"{name}.md").write_text(text, encoding="utf-8")
-    settings = Settings(home=tmp_path / "home", generator="words")
-    update_index([docs], settings, WordEmbedder())
-    return settings
+    return install(tmp_path)
 
 
 @pytest.fixture
 def live(settings: Settings) -> Live:
-    return Live(settings, Library(settings, WordEmbedder()), WordsOfRuns(settings))
-
-
-def trained(settings: Settings, text: str, kind: Kind = "generator") -> Run:
-    def fill(folder: Path) -> None:
-        if kind == "judge":
-            NEVER.save(folder / JUDGE_FILE)
-        else:
-            (folder / "words.txt").write_text(text)
-
-    return write_run(settings.runs_folder, kind, Facts("words", "d", 0, "1"), fill)
+    return open_live(settings)[0]
 
 
 def asked(live: Live, thread: str | None = "C1:1", **rest: Any) -> Answer:
