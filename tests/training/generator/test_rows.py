@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from retrieval.answering import declines
+from retrieval.errors import DataError
+from retrieval.examples import Example, Snippet
+from retrieval.generation.wording import Wording
+from retrieval.indexing import update_index
+from retrieval.library import Library
+from retrieval.settings import Settings
+from tests.retrieval.generation.tiny_models import CHAT, byte_tokenizer
+from tests.retrieval.word_embedder import WordEmbedder
+from training.generator.rows import DECLINES, Layout, Row, fitting
+
+TOPICS = ("leave", "tides", "lamps", "boats", "ropes", "gulls", "storms", "maps", "radio", "tea")
+SETTINGS = Settings(hits=3, prompt_tokens=4000)
+WORDING = Wording(byte_tokenizer(chat_template=CHAT), "causal")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    folder = tmp_path_factory.mktemp("docs")
+    for number, topic in enumerate(TOPICS):
+        text = f"# {topic.title()}\n\nThe keeper of the {topic} counts {number + 10} of them.\n"
+        (folder / f"{topic}.md").write_text(text, encoding="utf-8")
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    update_index([folder], settings, WordEmbedder())
+    return Library(settings, WordEmbedder())
+
+
+@pytest.fixture
+def layout(library: Library) -> Layout:
+    return Layout(WORDING, library.searcher(), SETTINGS, seed=1)
+
+
+def example(library: Library, topic: str) -> Example:
+    passages = library.searcher().index.passages
+    passage = next(each for each in passages if each.source.title == topic.title())
+    number = TOPICS.index(topic) + 10
+    return Example(
+        id=topic, kind="answer", question=f"How many {topic} does the keeper count?", language="en",
+        passages=(Snippet("d", passage.content_hash, "", passage.text),), source="approved",
+        day="2026-01-31", answer=f"The keeper of the {topic} counts {number} of them [1].",
+    )  # fmt: skip
+
+
+def text(tokens: tuple[int, ...]) -> str:
+    return WORDING.decode([*tokens])
+
+
+def test_an_answer_stands_after_its_passage_and_others_in_the_served_prompt(
+    layout: Layout, library: Library
+) -> None:
+    (row,) = layout.answers([example(library, "tides")])
+    prompt = text(row.prompt)
+    assert "counts 11 of them" in prompt
+    assert prompt.count("The keeper of the") == SETTINGS.hits
+    assert prompt.endswith("Question: How many tides does the keeper count?<assistant>")
+
+
+def test_what_is_written_has_no_markers_and_comes_to_an_end(
+    layout: Layout, library: Library
+) -> None:
+    (row,) = layout.answers([example(library, "tides")])
+    assert text(row.completion) == "The keeper of the tides counts 11 of them."
+    assert row.completion[-1] == WORDING.tokenizer.eos_token_id
+
+
+def test_the_passage_that_holds_the_answer_stands_in_any_place(
+    layout: Layout, library: Library
+) -> None:
+    rows = layout.answers([example(library, topic) for topic in TOPICS])
+    spoken = [row for row in rows if not declines(text(row.completion))]
+    numbers = [text(row.completion).split("counts ")[1].split()[0] for row in spoken]
+    places = {
+        text(row.prompt).split(f"counts {number} of")[0].count("counts")
+        for row, number in zip(spoken, numbers, strict=True)
+    }
+    assert len(places) > 1
+
+
+def test_a_fifth_of_the_rows_decline_since_no_passage_tells(
+    layout: Layout, library: Library
+) -> None:
+    rows = layout.answers([example(library, topic) for topic in TOPICS[:8]])
+    silent = [row for row in rows if declines(text(row.completion))]
+    assert (len(silent), len(rows)) == (2, 10)
+    for row in silent:
+        topic = text(row.prompt).split("How many ")[1].split()[0]
+        assert f"The keeper of the {topic}" not in text(row.prompt)
+
+
+def test_questions_to_decline_take_the_place_of_others(layout: Layout, library: Library) -> None:
+    unknown = replace(example(library, "tea"), question="Who is it?", answer=None, is_good=False)
+    rows = layout.answers([unknown, *(example(library, topic) for topic in TOPICS[:4])])
+    assert sum(declines(text(row.completion)) for row in rows) == 1
+    assert len(rows) == 5
+
+
+def test_answers_whose_passage_is_gone_teach_nothing(layout: Layout, library: Library) -> None:
+    gone = replace(example(library, "tea"), passages=(Snippet("d", "gone", "", ""),))
+    assert layout.answers([gone]) == []
+
+
+def test_every_language_declines_so_that_the_bot_understands() -> None:
+    assert all(declines(words) for words in DECLINES.values())
+
+
+def test_preferences_keep_what_was_not_wanted(layout: Layout, library: Library) -> None:
+    better = replace(example(library, "tea"), kind="preference", rejected="Tea is nice [1].")
+    (row,) = layout.preferences([better])
+    assert text(row.rejected) == "Tea is nice."
+
+
+def test_votes_alternate_and_leave_silence_out(layout: Layout, library: Library) -> None:
+    some = [
+        replace(example(library, topic), kind="judgement", is_good=number < 3)
+        for number, topic in enumerate(TOPICS[:6])
+    ]
+    silence = replace(some[0], answer="The passages do not mention it.")
+    rows = layout.votes([*some, silence])
+    good = [row.is_good for row in rows]
+    assert good in ([True, False] * 3, [False, True] * 3)
+
+
+def test_the_same_seed_lays_out_the_same_rows(library: Library) -> None:
+    some = [example(library, topic) for topic in TOPICS]
+    rows = [
+        Layout(WORDING, library.searcher(), SETTINGS, seed=seed).answers(some) for seed in (1, 1, 2)
+    ]
+    assert rows[0] == rows[1] != rows[2]
+
+
+def test_a_few_rows_that_are_too_long_are_left_out_and_many_are_refused() -> None:
+    short, long = Row((1,) * 10, (2,)), Row((1,) * 100, (2,))
+    assert fitting([short] * 99 + [long], max_tokens=50) == [short] * 99
+    with pytest.raises(DataError, match="3 of 100 rows are longer than 50 tokens"):
+        fitting([short] * 97 + [long] * 3, max_tokens=50)

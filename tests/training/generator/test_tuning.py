@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from retrieval.errors import ModelUnsuitableError
+from retrieval.generation.generator import load_model
+from retrieval.generation.wording import Wording, load_wording
+from retrieval.models.device import Device
+from tests.retrieval.generation.tiny_models import save_causal, save_seq2seq
+from training.generator.head import score_labels_only
+from training.generator.rows import Method, Row
+from training.generator.trainers import Stage, TuneConfig
+from training.generator.tuning import Course, learn, upper_layers, with_adapter
+
+CPU = Device("cpu", torch.float32, 1)
+CONFIG = TuneConfig(
+    learning_rate=3e-2, preference_learning_rate=3e-2, at_once=4, batch=4, epochs=3, upper=1.0
+)
+
+
+@pytest.fixture(scope="module")
+def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_causal(tmp_path_factory.mktemp("causal"))
+
+
+def rows(wording: Wording) -> list[Row]:
+    """Four questions with an answer each, and what is not to be said."""
+    end = (int(wording.tokenizer.eos_token_id),)
+
+    def tokens(text: str) -> tuple[int, ...]:
+        return tuple(wording.encode(text, has_special=False))
+
+    return [
+        Row(tokens(f"ask {n}:"), tokens("yes") + end, tokens("no") + end, is_good=n % 2 == 0)
+        for n in range(4)
+    ]
+
+
+def taught(
+    folder: Path, work: Path, *methods: Method, config: TuneConfig = CONFIG, seed: int = 0,
+    max_minutes: float | None = None,
+) -> tuple[PeftModel, list[Course]]:  # fmt: skip
+    wording = load_wording(folder)
+    model = with_adapter(load_model(folder, CPU, wording.kind), config, seed=seed)
+    stages = [Stage(method, rows(wording)) for method in methods]
+    courses = learn(
+        model, wording, stages, device=CPU, work=work, config=config, seed=seed,
+        max_minutes=max_minutes,
+    )  # fmt: skip
+    return model, courses
+
+
+def weights(model: PeftModel) -> torch.Tensor:
+    learned = [each for name, each in model.named_parameters() if ".default." in name]
+    return torch.cat([each.detach().flatten() for each in learned])
+
+
+@torch.no_grad()
+def likelihood(model: PeftModel, folder: Path, text: str) -> float:
+    """The mean log probability of the first letter of an answer."""
+    wording = load_wording(folder)
+    (letter,) = wording.encode(text, has_special=False)
+    scores = [model(input_ids=torch.tensor([row.prompt])).logits[0, -1] for row in rows(wording)]
+    return float(torch.stack(scores).log_softmax(-1)[:, letter].mean())
+
+
+def test_answers_are_learned(causal: Path, tmp_path: Path) -> None:
+    _, (course,) = taught(causal, tmp_path, "sft", config=replace(CONFIG, epochs=6))
+    assert course.losses[-1] < course.losses[0] - 1
+    assert course.wanted_steps == len(course.losses) == 6
+    assert course.figures()["sft_steps"] == 6
+
+
+def test_after_preferences_the_wanted_answer_is_likelier(causal: Path, tmp_path: Path) -> None:
+    model, courses = taught(causal, tmp_path, "sft", "dpo")
+    assert [course.method for course in courses] == ["sft", "dpo"]
+    with model.disable_adapter():
+        before = likelihood(model, causal, "y") - likelihood(model, causal, "n")
+    assert likelihood(model, causal, "y") - likelihood(model, causal, "n") > before
+
+
+def test_votes_are_learned_from(causal: Path, tmp_path: Path) -> None:
+    model, (course,) = taught(causal, tmp_path, "kto")
+    assert len(course.losses) == 3
+    assert weights(model).abs().sum() > 0
+
+
+def test_encoder_decoder_models_learn_answers_and_nothing_else(tmp_path: Path) -> None:
+    folder = save_seq2seq(tmp_path / "model")
+    _, (course,) = taught(folder, tmp_path / "sft", "sft")
+    assert course.losses[-1] < course.losses[0]
+    with pytest.raises(ModelUnsuitableError, match="--method sft"):
+        taught(folder, tmp_path / "dpo", "dpo")
+
+
+def test_what_is_broken_off_goes_on_to_the_same_end(causal: Path, tmp_path: Path) -> None:
+    _, (course,) = taught(causal, tmp_path / "broken", "sft", max_minutes=0)
+    assert len(course.losses) == 1
+    resumed, (whole,) = taught(causal, tmp_path / "broken", "sft")
+    unbroken, _ = taught(causal, tmp_path / "unbroken", "sft")
+    assert len(whole.losses) == 3
+    assert torch.allclose(weights(resumed), weights(unbroken), atol=1e-5)
+
+
+def test_only_the_upper_layers_learn(causal: Path) -> None:
+    model = load_model(causal, CPU, "causal")
+    names = upper_layers(model, 0.5)
+    assert len(names) == 7
+    assert all(name.startswith("model.layers.1.") for name in names)
+
+
+def test_scoring_the_labels_alone_gives_the_same_loss_and_gradient(causal: Path) -> None:
+    ids = torch.arange(1, 13)[None]
+    labels = ids.clone()
+    labels[:, :8] = -100
+
+    def loss_and_gradient(model: PreTrainedModel, **how: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        weight = model.get_parameter("model.layers.1.mlp.down_proj.weight").requires_grad_()
+        output = model(input_ids=ids, labels=labels, **how)
+        loss = -output.log_probs.sum() / 4 if how else output.loss
+        loss.backward()
+        assert weight.grad is not None
+        return loss.detach(), weight.grad
+
+    short = load_model(causal, CPU, "causal")
+    score_labels_only(short)
+    expected = loss_and_gradient(load_model(causal, CPU, "causal"))
+    found = loss_and_gradient(short, fused_lm_head=True)
+    assert torch.allclose(expected[0], found[0], atol=1e-5)
+    assert torch.allclose(expected[1], found[1], atol=1e-5)
