@@ -281,6 +281,7 @@ ENGLISH = Strings(
         "broken_off": "broken off",
         "stopped": "not better",
         "passed": "better, not published",
+        "on_trial": "better, answers a share of the threads",
         "published": "better, serves now",
     },
     learn_counted={
@@ -646,6 +647,7 @@ CHINESE = Strings(
         "broken_off": "已中断",
         "stopped": "没有更好",
         "passed": "更好，尚未发布",
+        "on_trial": "更好，正在部分话题中试用",
         "published": "更好，已投入使用",
     },
     learn_counted={

@@ -19,6 +19,9 @@ class LearnSettings(FileSettings):
     )
 
     publish: bool = Field(True, description="let serve what the gate has passed")
+    share: int = Field(
+        0, ge=0, le=90, description="percent of threads that it answers at first; 0: all of them"
+    )
     minutes: int = Field(60, ge=1, description="longest time that a round of learning may take")
     export: tuple[str, ...] = Field(
         (), description='options of `whimbrel export`, such as `["--synthetic", "200"]`'

@@ -17,21 +17,30 @@ PICTURE = "gate.png"
 """The picture, in a run's folder, of what the gate measured."""
 
 State = Literal[
-    "too_few", "known", "ready", "refused", "broken_off", "stopped", "passed", "published"
+    "too_few",
+    "known",
+    "ready",
+    "refused",
+    "broken_off",
+    "stopped",
+    "passed",
+    "on_trial",
+    "published",
 ]
 """How a try ended.
 
 `too_few`: there was not enough to learn from. `known`: a round before has tried the same data.
 `ready`: there is enough, but its turn did not come.
 `refused`: the learner could not begin. `broken_off`: time was up. `stopped`: the gate said no.
-`passed`: the gate said yes, and an admin may publish it. `published`: it serves.
+`passed`: the gate said yes, and an admin may publish it. `on_trial`: it answers a
+share of the threads. `published`: it serves.
 """
 
 Of = Literal["questions", "held_out", "judgements", "answers", "preferences"]
 """What is counted: questions with a passage that answers them, questions held out to judge by,
 rated answers, answers that may be imitated, better answers beside worse ones."""
 
-SETTLED: frozenset[State] = frozenset({"stopped", "passed", "published"})
+SETTLED: frozenset[State] = frozenset({"stopped", "passed", "on_trial", "published"})
 """A try that ended like this would end so again on the same data."""
 
 

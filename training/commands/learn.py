@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     default=None,
     help="Let serve what the gate has passed, or leave that to you.  [default: the setting]",
 )
+@click.option(
+    "--share",
+    type=click.IntRange(0, 90),
+    metavar="PERCENT",
+    help="At first let it answer so many of the threads, and be watched; 0: all.",
+)
 @click.option("--max-minutes", type=click.IntRange(min=1), help="End after so long.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
 @click.argument("export_options", nargs=-1, type=click.UNPROCESSED)
@@ -45,6 +51,7 @@ def learn(
     dataset: Path | None,
     dry_run: bool,
     publishes: bool | None,
+    share: int | None,
     max_minutes: int | None,
     as_json: bool,
     export_options: tuple[str, ...],
@@ -73,6 +80,7 @@ def learn(
         _chosen(names),
         served_embedder(settings.index_folder),
         publishes=own.publish if publishes is None else publishes,
+        share=own.share if share is None else share,
         only_tells=dry_run,
     )
     with alone(settings.runs_folder):
@@ -116,6 +124,7 @@ def _told(tried: Try) -> str:
         "broken_off": f"broken off: {tried.reason}",
         "stopped": f"{tried.reason} ({tried.run})",
         "passed": f"{tried.reason} Let it serve: whimbrel publish {tried.run}",
+        "on_trial": f"{tried.reason} {tried.run} answers a share of the threads now",
         "published": f"{tried.reason} {tried.run} serves now",
     }
     return told[tried.state]

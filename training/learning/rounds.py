@@ -32,6 +32,9 @@ TO_LEARN = 0.5
 ONE_OF_SEVERAL = "what it gained is not surely more than one of several candidates gains by chance"
 
 
+_ENDS = frozenset({"passed", "on_trial", "published", "broken_off"})
+
+
 class Commands(Protocol):
     """Runs sub-commands of `whimbrel`."""
 
@@ -51,13 +54,15 @@ class Commands(Protocol):
 class Plan:
     """What is to be tried, and how.
 
-    `home` is where runs are kept, `embedder` the id of the one that serves.
+    `home` is where runs are kept, `embedder` the id of the one that serves. What is published
+    answers `share` percent of the threads at first, or all where that is 0.
     """
 
     home: Path
     learners: Sequence[Learner]
     embedder: str = ""
     publishes: bool = True
+    share: int = 0
     only_tells: bool = False
 
 
@@ -127,7 +132,7 @@ class _Trials:
         is_over = False
         for learner, look in zip(self._plan.learners, looks, strict=True):
             tried = self._try(learner, look) if look.state == "ready" and not is_over else look
-            is_over = is_over or tried.state in ("passed", "published", "broken_off")
+            is_over = is_over or tried.state in _ENDS
             yield tried
 
     def _try(self, learner: Learner, look: Try) -> Try:
@@ -170,12 +175,14 @@ class _Trials:
 
     def _publish(self, tried: Try, decision: Decision) -> Try:
         one = decision.comparison
+        share = self._plan.share
+        trial = ("--share", str(share)) if share else ()
         reason = f"learned: {one.gain:+.3f} on {one.questions} questions held out"
         try:
-            self._commands.run("publish", tried.run, "--reason", reason)
+            self._commands.run("publish", tried.run, "--reason", reason, *trial)
         except (CommandFailedError, TimeUpError) as error:
             return replace(tried, state="passed", reason=f"{tried.reason} Not published: {error}")
-        return replace(tried, state="published")
+        return replace(tried, state="on_trial" if share else "published")
 
 
 @contextmanager

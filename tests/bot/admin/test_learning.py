@@ -3,12 +3,14 @@ from __future__ import annotations
 import sys
 import textwrap
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from bot.admin.learner import Learner
+from bot.strings import CHINESE, ENGLISH, Strings
 from retrieval.errors import SettingsError
-from retrieval.models.rounds import PICTURE, Round, Try, keep_round, to_line
+from retrieval.models.rounds import PICTURE, Of, Round, State, Try, keep_round, to_line
 from retrieval.models.runs import Facts, folder_of, write_run
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
@@ -145,3 +147,9 @@ async def test_the_status_tells_of_the_last_round(house: House) -> None:
 async def test_a_schedule_without_anybody_to_tell_is_refused(house: House) -> None:
     with pytest.raises(SettingsError, match="SLACK_LEARN_AT needs SLACK_ADMINS"):
         await house.start(settings=house.settings(learn_at="03:00"))
+
+
+@pytest.mark.parametrize("strings", [ENGLISH, CHINESE])
+def test_every_outcome_has_words_in_every_language(strings: Strings) -> None:
+    assert set(get_args(State)) == strings.learn_outcomes.keys()
+    assert set(get_args(Of)) == strings.learn_counted.keys()

@@ -35,7 +35,7 @@ class Learners:
 
     def run(self, *arguments: str) -> list[str]:
         self.asked.append(" ".join(arguments[:2]))
-        self.options += arguments[3:] if arguments[0] == "train" else ()
+        self.options += arguments[3 if arguments[0] == "train" else 4 :]
         if arguments[0] == "train":
             self._train(arguments[1], Path(arguments[2]).name)
         return []
@@ -197,3 +197,12 @@ def test_a_long_learner_leaves_time_to_try_what_it_learned(dataset: Path, tmp_pa
     commands = Learners(tmp_path, cheap=BETTER)
     learn(Plan(tmp_path, [replace(CHEAP, is_long=True)]), dataset, commands)
     assert commands.options == ["--max-minutes", "5.0"]
+
+
+def test_what_has_passed_can_begin_with_a_share_of_the_threads(
+    dataset: Path, tmp_path: Path
+) -> None:
+    commands = Learners(tmp_path, cheap=BETTER)
+    done = learn(Plan(tmp_path, [CHEAP], share=20), dataset, commands)
+    assert states(done) == {"cheap": "on_trial"}
+    assert commands.options == ["--share", "20"]
