@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from retrieval.abstention import JUDGE_FILE, Judge, load_judge
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import read_examples
-from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.models.runs import Facts, folder_of, write_run
 from retrieval.settings import Settings
@@ -25,6 +20,7 @@ from training.gate.regression import read_regression
 from training.heads import scores
 from training.heads.calibration import Row, fit
 from training.heads.evidence import rows_of
+from training.heads.trial import Case, no_worse, outcomes
 from training.retriever.candidate import Learned, Progress
 
 MIN_ROWS = 300
@@ -60,19 +56,23 @@ def learn_abstention(
     held_out = rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits)
     _check(dataset, rows, held_out)
     judge = fit(rows, embedder=embedder.id, data=dataset.name)
-    judge = judge.with_threshold(no_worse(judge, served, rows))
+    spoke = [confidence >= served.threshold for confidence in confidences(served, rows)]
+    judge = judge.with_threshold(
+        no_worse([case_of(row) for row in rows], confidences(judge, rows), spoke)
+    )
+    on_progress(f"trying it on {len(held_out)} questions held out")
+    cases, said = [case_of(row) for row in held_out], confidences(judge, held_out)
     facts = Facts(
         base=embedder.id,
         dataset=dataset.name,
         seed=seed,
         code=version("whimbrel"),
         config={"features": list(judge.weights)},
-        metrics=_metrics(judge, held_out),
+        metrics=asdict(scores.score(said, [c.is_yes for c in cases], threshold=judge.threshold)),
     )
     run = write_run(
-        settings.runs_folder, "judge", facts, lambda folder: _save(folder, judge, held_out)
+        settings.runs_folder, "judge", facts, lambda folder: _save(folder, judge, said, cases)
     )
-    on_progress(f"trying it on {len(held_out)} questions held out")
     regression = read_regression(settings, searcher.index.passages)
     frozen = rows_of(regression.examples, searcher, read=settings.hits)
     before, after = (
@@ -86,33 +86,18 @@ def learn_abstention(
 
 def try_judge(judge: Judge, rows: Sequence[Row], *, set_: Set = "held-out") -> list[Outcome]:
     """What a judge makes of each row; the quality is 1 where it speaks, or is silent, rightly."""
-    return [_outcome(judge, row, set_) for row in rows]
+    cases = [case_of(row) for row in rows]
+    return outcomes(cases, confidences(judge, rows), threshold=judge.threshold, set_=set_)
 
 
-def no_worse(judge: Judge, served: Judge, rows: Sequence[Row]) -> float:
-    """The threshold at which a judge gains as much in speaking as in being silent rightly.
-
-    A judge that tells answers apart better can then be better in both directions, rather than
-    trade one for the other.
-    """
-    said = np.array([judge.confidence(row.question, row.hits) for row in rows])
-    true = np.array([row.is_answerable for row in rows])
-    spoke = (
-        np.array([served.confidence(row.question, row.hits) for row in rows]) >= served.threshold
-    )
-    candidates = np.unique(said)
-    spoken = _share_from(candidates, said[true]) - spoke[true].mean()
-    silent = (1 - _share_from(candidates, said[~true])) - (~spoke[~true]).mean()
-    # Rounded down, so that what stands exactly at the threshold is still said.
-    return math.floor(float(candidates[np.minimum(spoken, silent).argmax()]) * 1e4) / 1e4
+def case_of(row: Row) -> Case:
+    """The row as a case to be tried: yes is to answer."""
+    return Case(row.id, row.question, row.is_answerable)
 
 
-def _share_from(
-    thresholds: npt.NDArray[np.float64], said: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Of what was said, the share that is at least each threshold."""
-    below = np.searchsorted(np.sort(said), thresholds, side="left")
-    return 1 - below / len(said)
+def confidences(judge: Judge, rows: Sequence[Row]) -> list[float]:
+    """How sure a judge is of each row."""
+    return [judge.confidence(row.question, row.hits) for row in rows]
 
 
 def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
@@ -128,28 +113,6 @@ def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
         )
 
 
-def _outcome(judge: Judge, row: Row, set_: Set) -> Outcome:
-    is_silent = judge.confidence(row.question, row.hits) < judge.threshold
-    return Outcome(
-        id=f"{set_}: {row.id}",
-        language=language_of(row.question),
-        quality=float(is_silent != row.is_answerable),
-        set=set_,
-        is_answerable=row.is_answerable,
-        abstained=is_silent,
-    )
-
-
-def _scored(judge: Judge, rows: Sequence[Row]) -> tuple[list[float], list[bool]]:
-    said = [judge.confidence(row.question, row.hits) for row in rows]
-    return said, [row.is_answerable for row in rows]
-
-
-def _metrics(judge: Judge, rows: Sequence[Row]) -> dict[str, float]:
-    return asdict(scores.score(*_scored(judge, rows), threshold=judge.threshold))
-
-
-def _save(folder: Path, judge: Judge, held_out: Sequence[Row]) -> None:
+def _save(folder: Path, judge: Judge, said: Sequence[float], cases: Sequence[Case]) -> None:
     judge.save(folder / JUDGE_FILE)
-    said, true = _scored(judge, held_out)
-    scores.save(folder, scores.score(said, true, threshold=judge.threshold), said, true)
+    scores.save(folder, said, [case.is_yes for case in cases], threshold=judge.threshold)

@@ -86,12 +86,12 @@ def interval(
 
 
 def save(
-    folder: Path, scores: Scores, probabilities: Sequence[float], labels: Sequence[bool]
+    folder: Path, probabilities: Sequence[float], labels: Sequence[bool], *, threshold: float
 ) -> None:
     """Write `scores.json` and `scores.png` into a folder."""
-    text = json.dumps(asdict(scores), indent=1) + "\n"
+    text = json.dumps(asdict(score(probabilities, labels, threshold=threshold)), indent=1) + "\n"
     (folder / JSON).write_text(text, encoding="utf-8")
-    draw(folder / PICTURE, probabilities, labels, threshold=scores.threshold)
+    draw(folder / PICTURE, probabilities, labels, threshold=threshold)
 
 
 def draw(

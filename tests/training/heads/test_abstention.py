@@ -10,14 +10,12 @@ from retrieval.abstention import load_judge
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import REGRESSION, read_examples, write_examples
-from retrieval.library import Library
 from retrieval.models.runs import folder_of, publish
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.heads.rated_company import build, write_dataset
 from training.gate.decision import REGRESSION as REGRESSION_SET
-from training.heads.abstention import learn_abstention, no_worse, try_judge
-from training.heads.evidence import rows_of
+from training.heads.abstention import learn_abstention
 from training.retriever.candidate import Learned
 
 
@@ -71,18 +69,6 @@ def test_a_published_judge_serves_the_embedder_that_it_learned_from(
     publish(settings.runs_folder, learned.run, reason="passed")
     assert load_judge(settings.models_folder, model.id) != before
     assert load_judge(settings.models_folder, "another@1") == before
-
-
-def test_the_threshold_makes_a_judge_no_worse_in_either_direction(
-    settings: Settings, model: Embedder, dataset: Path
-) -> None:
-    served = load_judge(Path("nowhere"), model.id)
-    rows = rows_of(read_examples(dataset, "held-out"), Library(settings, model).searcher(), read=4)
-    same = served.with_threshold(no_worse(served, served, rows))
-    for is_answerable in (True, False):
-        kind = [row for row in rows if row.is_answerable == is_answerable]
-        before, after = try_judge(served, kind), try_judge(same, kind)
-        assert sum(one.quality for one in after) >= sum(one.quality for one in before)
 
 
 def test_too_few_ratings_say_how_many_are_missing(

@@ -49,6 +49,6 @@ def test_bounds_hold_the_area_and_are_the_same_for_the_same_seed() -> None:
 
 
 def test_scores_are_kept_as_numbers_and_as_a_picture(tmp_path: Path) -> None:
-    save(tmp_path, score(SAID, TRUE, threshold=0.5), SAID, TRUE)
+    save(tmp_path, SAID, TRUE, threshold=0.5)
     assert json.loads((tmp_path / "scores.json").read_text())["auroc"] == pytest.approx(8 / 9)
     assert (tmp_path / "scores.png").read_bytes().startswith(b"\x89PNG")
