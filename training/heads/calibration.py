@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -114,9 +114,6 @@ def fit(rows: Sequence[Row], *, embedder: str, data: str) -> Judge:
     Raises:
         DataError: If there are too few questions of either kind.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
     answerable = sum(row.is_answerable for row in rows)
     if min(answerable, len(rows) - answerable) < MIN_OF_EACH:
         raise DataError(
@@ -125,22 +122,29 @@ def fit(rows: Sequence[Row], *, embedder: str, data: str) -> Judge:
         )
     chance = _chance(rows)
     seen = [features(row.question, row.hits, chance=chance) for row in rows]
+    labels = np.array([row.is_answerable for row in rows])
+    weights, bias = logistic(seen, labels, _weights(rows))
+    judge = Judge(weights, bias, 0.5, chance, embedder, data)
+    return judge.with_threshold(_threshold(judge, rows))
+
+
+def logistic(
+    seen: Sequence[Mapping[str, float]],
+    labels: npt.NDArray[np.bool_],
+    sample_weights: npt.NDArray[np.float64],
+) -> tuple[dict[str, float], float]:
+    """The weights and the bias of a logistic model, for features as they are."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     names = list(seen[0])
     inputs = np.array([[each[name] for name in names] for each in seen])
-    labels = np.array([row.is_answerable for row in rows])
     scaler = StandardScaler().fit(inputs)
-    model = LogisticRegression().fit(scaler.transform(inputs), labels, sample_weight=_weights(rows))
+    model = LogisticRegression().fit(scaler.transform(inputs), labels, sample_weight=sample_weights)
     weights = model.coef_[0] / scaler.scale_
     bias = float(model.intercept_[0] - weights @ scaler.mean_)
-    judge = Judge(
-        {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)},
-        round(bias, 6),
-        0.5,
-        chance,
-        embedder,
-        data,
-    )
-    return judge.with_threshold(_threshold(judge, rows))
+    rounded = {name: round(float(each), 6) for name, each in zip(names, weights, strict=True)}
+    return rounded, round(bias, 6)
 
 
 def measure(judge: Judge, rows: Sequence[Row]) -> list[Measured]:

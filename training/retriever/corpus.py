@@ -8,7 +8,7 @@ from pathlib import Path
 from retrieval.abstention import Judge, load_judge
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError
-from retrieval.examples import Example, Split, read_examples
+from retrieval.examples import Example, read_examples
 from retrieval.index import Index, load_index
 from retrieval.records import Passage
 from retrieval.search import Searcher
@@ -49,8 +49,10 @@ def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
     )
 
 
-def read_taught(dataset: Path, *, at_least: int, learner: str, corpus: Corpus) -> list[Example]:
-    """The examples to learn from that can be believed, if they ask enough that the corpus answers.
+def read_taught(
+    dataset: Path, *, at_least: int, learner: str, corpus: Corpus
+) -> tuple[list[Example], list[Example]]:
+    """The train and dev examples that can be believed, if they ask enough that the corpus answers.
 
     Args:
         dataset: A folder in the format of `retrieval.examples`.
@@ -61,22 +63,17 @@ def read_taught(dataset: Path, *, at_least: int, learner: str, corpus: Corpus) -
     Raises:
         DataError: If there are too few; the message says how many are missing.
     """
-    examples = [
-        *read_believable(dataset, "train", corpus),
-        *read_believable(dataset, "dev", corpus),
-    ]
-    found = len(answerable(lessons(examples, corpus.index.passages)))
+    train, dev = (
+        believable(read_examples(dataset, split), corpus.index, corpus.embedder)
+        for split in ("train", "dev")
+    )
+    found = len(answerable(lessons([*train, *dev], corpus.index.passages)))
     if found < at_least:
         raise DataError(
             f"{dataset} holds {found} questions with a passage of this index; {learner} needs "
             f"{at_least}, {at_least - found} more"
         )
-    return examples
-
-
-def read_believable(dataset: Path, split: Split, corpus: Corpus) -> list[Example]:
-    """The examples of one split, without votes for passages far from their questions."""
-    return believable(read_examples(dataset, split), corpus.index, corpus.embedder)
+    return train, dev
 
 
 def read_held_out(dataset: Path, corpus: Corpus) -> list[Lesson]:

@@ -9,14 +9,16 @@ it left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 
 from retrieval.abstention import JUDGED_HITS, Judge, features
-from retrieval.records import Hit, Vectors
+from retrieval.records import Hit
 from retrieval.search import Searcher
+from training.heads.calibration import chance_cosines, logistic
+from training.heads.evidence import without
 from training.retriever.lessons import Lesson
 
 
@@ -42,26 +44,19 @@ def distil(teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[Le
     Returns:
         A judge that is silent about as often as the teacher, with and without an answer.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
     rows = [row for lesson in lessons for row in _rows(teacher, base, tuned, lesson)]
-    chance = _chance(tuned, lessons)
+    chance = round(fmean(chance_cosines([each.question for each in lessons], tuned)), 4)
     seen = [features(row.question, row.hits, chance=chance) for row in rows]
-    names = list(seen[0])
-    inputs = np.array([[each[name] for name in names] for each in seen])
-    scaler = StandardScaler().fit(inputs)
     # Each row counts as answerable and as not, as much as teacher and truth together have it so.
     sure = np.array([(row.confidence + row.is_answerable) / 2 for row in rows])
-    model = LogisticRegression().fit(
-        np.tile(scaler.transform(inputs), (2, 1)),
+    weights, bias = logistic(
+        [*seen, *seen],
         np.repeat([True, False], len(rows)),
-        sample_weight=np.concatenate([sure, 1 - sure]),
+        np.concatenate([sure, 1 - sure]),
     )
-    weights = model.coef_[0] / scaler.scale_
     judge = Judge(
-        {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)},
-        round(float(model.intercept_[0] - weights @ scaler.mean_), 6),
+        weights,
+        bias,
         teacher.threshold,
         chance,
         tuned.embedder.id,
@@ -70,48 +65,13 @@ def distil(teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[Le
     return judge.with_threshold(_threshold(judge, teacher, rows))
 
 
-def without(hits: Sequence[Hit], documents: frozenset[str]) -> tuple[Hit, ...]:
-    """The hits as they would be if documents had not been there: those below move up."""
-    kept = [hit for hit in hits if hit.passage.source.id not in documents]
-    dense = _ranks([hit.dense_rank for hit in kept])
-    lexical = _ranks([hit.lexical_rank for hit in kept])
-    return tuple(
-        replace(
-            hit,
-            dense_rank=dense.get(hit.dense_rank or 0),
-            lexical_rank=lexical.get(hit.lexical_rank or 0),
-        )
-        for hit in kept
-    )
-
-
-def _ranks(ranks: Sequence[int | None]) -> dict[int, int]:
-    """Each rank that is left, and what it becomes."""
-    return {old: new for new, old in enumerate(sorted(filter(None, ranks)), start=1)}
-
-
 def _rows(teacher: Judge, base: Searcher, tuned: Searcher, lesson: Lesson) -> Iterator[_Row]:
     question = lesson.question
     answers = frozenset(base.index.passages[row].source.id for row in lesson.rows)
     known, new = (each.search(question, k=JUDGED_HITS) for each in (base, tuned))
     for left_out in (frozenset[str](), answers):
         sure = teacher.confidence(question, without(known, left_out))
-        yield _Row(question, without(new, left_out), sure, not left_out)
-
-
-def _chance(searcher: Searcher, lessons: Sequence[Lesson]) -> float:
-    """The mean cosine of a question with the passages in its language."""
-    asked = searcher.embedder.embed_queries([lesson.question for lesson in lessons])
-    languages = np.array([passage.source.language for passage in searcher.index.passages])
-    vectors = searcher.index.vectors
-    whole = vectors.mean(axis=0)
-    centres: dict[str, Vectors] = {
-        each: vectors[languages == each].mean(axis=0) for each in set(languages.tolist())
-    }
-    near = [
-        q @ centres.get(lesson.language, whole) for q, lesson in zip(asked, lessons, strict=True)
-    ]
-    return round(float(np.mean(near)), 4)
+        yield _Row(question, tuple(without(new, left_out)), sure, not left_out)
 
 
 def _threshold(judge: Judge, teacher: Judge, rows: Sequence[_Row]) -> float:

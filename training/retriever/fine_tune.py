@@ -102,7 +102,6 @@ def load_base(folder: Path, passages: Vectors, settings: Settings) -> SentenceTr
     model.append(
         Dense(d, d, bias=False, activation_function=None, init_weight=matrix).to(device.name)
     )
-    model.model_card_data.generate_widget_examples = False  # a progress bar for a card nobody reads
     return model
 
 
@@ -261,7 +260,7 @@ def _told(max_minutes: float | None, on_progress: Progress) -> TrainerCallback:
             **kwargs: Any,  # noqa: ANN401, ARG002
         ) -> None:
             if time.monotonic() > until:
-                control.should_training_stop = control.should_evaluate = control.should_save = True
+                control.should_training_stop = True
 
     return Told()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 
 from retrieval.embedding import Embedder
 from retrieval.models.runs import Facts
@@ -12,8 +15,12 @@ from retrieval.settings import Settings
 from training.retriever.candidate import Candidate, Learned, Progress, keep, save_curve
 from training.retriever.corpus import Corpus, heading_of, open_corpus, read_held_out, read_taught
 from training.retriever.lessons import Lesson, answerable, lessons
-from training.retriever.linear_map import Fit, MapConfig, Pairs, fit_map
+from training.retriever.linear_map import Fit, MapConfig, Pairs, fit_map, suggest
 from training.retriever.trial import searcher_with
+from training.search import Found, search
+
+SPLITS = 2
+"""A configuration is tried on so many choices of questions held back: one alone is luck."""
 
 MIN_QUESTIONS = 100
 """Fewer questions than this seldom make a map that the gate lets through."""
@@ -26,6 +33,7 @@ def learn_map(
     *,
     seed: int = 0,
     config: MapConfig | None = None,
+    trials: int = 0,
     on_progress: Progress = lambda _: None,
 ) -> Learned:
     """Fit a map to a data set's pairs, and try it on those that are held out.
@@ -36,25 +44,26 @@ def learn_map(
         embedder: The one that made the served index.
         seed: The same seed and data set give the same run.
         config: How to fit.
+        trials: How many other configurations to try before, on questions held back.
         on_progress: Is told what is being done.
 
     Raises:
         DataError: If the data set holds too few questions; the message says how many are missing.
+        ExtraMissingError: If configurations are to be tried, and Optuna is not installed.
         IndexNotFoundError: If nothing has been published.
     """
     config = config or MapConfig()
     corpus = open_corpus(settings, embedder)
-    examples = read_taught(dataset, at_least=MIN_QUESTIONS, learner="a map", corpus=corpus)
-    taught = answerable(lessons(examples, corpus.index.passages))
+    train, dev = read_taught(dataset, at_least=MIN_QUESTIONS, learner="a map", corpus=corpus)
+    taught = answerable(lessons([*train, *dev], corpus.index.passages))
     held_out = read_held_out(dataset, corpus)
-    fitted = fit_map(
-        corpus.index.vectors,
-        _pairs(corpus.embedder, taught),
-        headings=headings(corpus),
-        config=config,
-        seed=seed,
-        on_progress=on_progress,
-    )
+    pairs, named = _pairs(corpus.embedder, taught), headings(corpus)
+    fit = partial(fit_map, corpus.index.vectors, pairs, headings=named)
+    found = None
+    if trials:
+        found = _searched(fit, config, trials=trials, seed=seed, on_progress=on_progress)
+        config = found.config
+    fitted = fit(config=config, seed=seed, on_progress=on_progress)
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,
@@ -67,11 +76,27 @@ def learn_map(
         _candidate(corpus, fitted),
         settings,
         facts,
-        lambda folder: _save(folder, fitted),
+        lambda folder: _save(folder, fitted, found),
         corpus=corpus,
         held_out=held_out,
         on_progress=on_progress,
     )
+
+
+def _searched(
+    fit: Callable[..., Fit],
+    start: MapConfig,
+    *,
+    trials: int,
+    seed: int,
+    on_progress: Progress,
+) -> Found[MapConfig]:
+    """The configuration that answers questions held back best, whichever are held back."""
+
+    def score(config: MapConfig) -> float:
+        return fmean(fit(config=config, seed=seed + split).ndcg for split in range(SPLITS))
+
+    return search(suggest, score, start=start, trials=trials, seed=seed, on_progress=on_progress)
 
 
 def headings(corpus: Corpus) -> Pairs | None:
@@ -96,6 +121,8 @@ def _candidate(corpus: Corpus, fitted: Fit) -> Candidate:
     return Candidate(searcher_with(corpus.index, learned, vectors), corpus.judge)
 
 
-def _save(folder: Path, fitted: Fit) -> None:
+def _save(folder: Path, fitted: Fit, found: Found[MapConfig] | None) -> None:
     fitted.map.save(folder)
     save_curve(folder, fitted.curve)
+    if found:
+        found.save(folder)

@@ -61,13 +61,10 @@ def learn_retriever(
     need("accelerate", "datasets")
     config = config or TuneConfig()
     corpus = open_corpus(settings, embedder)
-    examples = read_taught(dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus)
-    believed = {one.id for one in examples}
+    train, dev = read_taught(dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus)
     held_out = read_held_out(dataset, corpus)
     passages = corpus.index.passages
-    taught, held_back = split(
-        dataset, passages, seed=seed, is_believed=lambda one: one.id in believed
-    )
+    taught, held_back = split(train, dev, passages, seed=seed)
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,

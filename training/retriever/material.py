@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from retrieval.embedding import Embedder
-from retrieval.examples import Example, read_examples
+from retrieval.examples import Example
 from retrieval.records import Passage, Vectors
 from training.retriever.corpus import heading_of
 from training.retriever.lessons import Lesson, answerable, lessons
@@ -48,21 +47,9 @@ class HeldBack:
 
 
 def split(
-    dataset: Path,
-    passages: Sequence[Passage],
-    *,
-    seed: int,
-    is_believed: Callable[[Example], bool] = lambda _: True,
+    train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
 ) -> tuple[list[Lesson], list[Lesson]]:
-    """A data set's lessons to learn from, and those to hold back: of whole clusters of questions.
-
-    Raises:
-        DataError: If `dataset` is not in the format of `retrieval.examples`.
-    """
-    train, dev = (
-        [one for one in read_examples(dataset, each) if is_believed(one)]
-        for each in ("train", "dev")
-    )
+    """The lessons to learn from, and those to hold back: dev's, or of a tenth of all clusters."""
     if len(answerable(lessons(dev, passages))) < FEW:
         everything = [*train, *dev]
         clusters = sorted({_cluster(one) for one in everything})

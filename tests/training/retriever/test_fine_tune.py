@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,15 @@ from retrieval.errors import DataError
 from retrieval.examples import read_examples, write_examples
 from retrieval.index import load_index, rollback
 from retrieval.library import Library
+from retrieval.models.catalogue import resolve
 from retrieval.models.runs import folder_of, serving
 from retrieval.serving import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.retriever.candidate import Learned
-from training.retriever.fine_tune import TuneConfig
+from training.retriever.candidate import Learned, Progress
+from training.retriever.fine_tune import TuneConfig, Tuned, fine_tune, load_base
 from training.retriever.learned_retriever import learn_retriever
-from training.retriever.material import split
+from training.retriever.material import held_back_of, split, texts_of
 
 SMALL = TuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens=32)
 
@@ -84,6 +86,59 @@ def test_a_published_model_serves_with_its_index_and_can_be_taken_back_at_once(
     assert library.embedder.id == model.id
 
 
+def test_what_is_broken_off_goes_on_from_the_last_epoch(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    def break_off(line: str) -> None:
+        told.append(line)
+        if line.startswith("step 5 "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        small(settings, model, dataset, tmp_path, break_off)
+    told.clear()
+    gone_on = small(settings, model, dataset, tmp_path, told.append)
+    assert told[1].startswith("step 5 of 8")
+    assert len(gone_on.losses) == 8
+    assert len(gone_on.curve) == 3
+
+
+def test_learning_stops_when_its_time_is_over(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    tuned = small(settings, model, dataset, tmp_path, told.append, max_minutes=0)
+    assert len(tuned.losses) == 1
+    assert len(tuned.curve) == 2
+
+
+def small(
+    settings: Settings,
+    model: Embedder,
+    dataset: Path,
+    work: Path,
+    on_progress: Progress,
+    *,
+    max_minutes: float | None = None,
+) -> Tuned:
+    """Two epochs of four steps on the half of the questions."""
+    index = load_index(settings.index_folder, model)
+    taught, held_back = split(read_examples(dataset, "train"), [], index.passages, seed=0)
+    base = resolve(settings.embedder, models_folder=settings.models_folder)
+    return fine_tune(
+        load_base(base.path, index.vectors, settings),
+        texts_of(taught[:128], index.passages, least=0, headings=0, seed=0),
+        held_back_of(held_back, index.passages, index.vectors, model, seed=0),
+        prefixes=model.prefixes,
+        work=work,
+        config=replace(SMALL, epochs=2),
+        max_minutes=max_minutes,
+        on_progress=on_progress,
+    )
+
+
 def test_too_few_questions_say_how_many_are_missing(
     settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
 ) -> None:
@@ -94,11 +149,15 @@ def test_too_few_questions_say_how_many_are_missing(
         learn_retriever(tmp_path, settings, model)
 
 
-def test_a_tenth_of_the_questions_is_held_back(
+def test_questions_that_mean_the_same_are_held_back_together(
     settings: Settings, model: Embedder, dataset: Path
 ) -> None:
     passages = load_index(settings.index_folder, model).passages
-    taught, held_back = split(dataset, passages, seed=0)
-    assert len(held_back) == 21
-    assert len(taught) == 183
-    assert not {one.question for one in taught} & {one.question for one in held_back}
+    train = [
+        replace(one, cluster=one.question.removesuffix("?")[-9:])
+        for one in read_examples(dataset, "train")
+    ]
+    taught, held_back = split(train, [], passages, seed=0)
+    learned_from, kept_back = ({one.question[-10:] for one in each} for each in (taught, held_back))
+    assert kept_back
+    assert not learned_from & kept_back
