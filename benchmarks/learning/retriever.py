@@ -1,0 +1,157 @@
+"""What fine-tuning the embedder does for dense search, by the number of pairs that people made.
+
+    python -m benchmarks.learning.retriever FOLDER [--pairs 200 1000] [--ratings] [--other FOLDER]
+
+FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with questions to learn
+from (`queries_train.jsonl` and `qrels_train.tsv`); only its test questions are measured, and they
+choose nothing. With --ratings, the pairs of `feedback.jsonl` ({split, question, doc_id, ratings})
+that all raters call excellent or acceptable are learned from as well, those of the test split left
+out. Of what is learned from, a tenth is held back to choose the epoch. The last model of each seed
+is also tried on each other FOLDER. The seconds are the processor's: of learning, and of embedding
+the passages anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.learning.learned_map import Side, embedded, line
+from retrieval.embedding import Embedder
+from retrieval.evaluation.dataset import Dataset, read_dataset
+from retrieval.models.catalogue import resolve
+from retrieval.retriever import load_tuned
+from retrieval.settings import Settings, load_settings
+from training.gate.comparison import compare
+from training.retriever.fine_tune import TuneConfig, fine_tune, load_base
+from training.retriever.lessons import Lesson
+from training.retriever.material import HELD_BACK_SHARE, MOST_HELD_BACK, held_back_of, texts_of
+from training.retriever.trial import dense_ndcg
+
+GOOD = frozenset({"Excellent", "Acceptable"})
+
+
+@dataclass(frozen=True)
+class Base:
+    """What every fine-tuning starts from, and what it is compared to."""
+
+    settings: Settings
+    embedder: Embedder
+    dataset: Dataset
+    side: Side
+
+
+def judged_lessons(dataset: Dataset) -> list[Lesson]:
+    """The questions to learn from with the rows of their passages."""
+    rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
+    return [
+        Lesson(query.text, query.language, tuple(rows[id_] for id_ in dataset.qrels[query.id]))
+        for query in dataset.queries
+        if query.id in dataset.qrels
+    ]
+
+
+def rated_lessons(folder: Path, dataset: Dataset) -> list[Lesson]:
+    """The questions whose answers all raters call good, with the rows of the passages."""
+    rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
+    good: dict[str, set[int]] = {}
+    with gzip.open(folder / "feedback.jsonl.gz", "rt", encoding="utf-8") as file:
+        for rated in map(json.loads, file):
+            if rated["split"] != "test" and GOOD.issuperset(rated["ratings"]):
+                good.setdefault(rated["question"], set()).add(rows[rated["doc_id"]])
+    return [Lesson(question, "en", tuple(sorted(found))) for question, found in good.items()]
+
+
+def tuned(base: Base, lessons: list[Lesson], folder: Path, *, seed: int) -> tuple[Embedder, float]:
+    """The embedder fine-tuned on lessons, and the processor's seconds that it took."""
+    began = time.process_time()
+    config, passages, vectors = TuneConfig(), base.dataset.passages, base.side.passages
+    stop = min(MOST_HELD_BACK, round(HELD_BACK_SHARE * len(lessons)))
+    path = resolve(base.settings.embedder, models_folder=base.settings.models_folder).path
+    done = fine_tune(
+        load_base(path, vectors, base.settings),
+        texts_of(lessons[stop:], passages, least=config.shown, headings=config.headings, seed=seed),
+        held_back_of(lessons[:stop], passages, vectors, base.embedder, seed=seed),
+        prefixes=base.embedder.prefixes,
+        work=folder / "work",
+        config=config,
+        seed=seed,
+    )
+    done.model.save_pretrained(str(folder / "model"), create_model_card=False)
+    spent = time.process_time() - began
+    return load_tuned(base.settings, folder / "model", name=f"seed-{seed}"), spent
+
+
+def drawn(options: argparse.Namespace, base: Base, seed: int) -> Iterator[tuple[str, list[Lesson]]]:
+    """What each fine-tuning is called, and what it learns from."""
+    judged = judged_lessons(read_dataset(options.folder, part="train"))
+    for pairs in options.pairs:
+        yield f"{pairs} pairs, seed {seed}", shuffled(judged, seed)[:pairs]
+    if options.ratings:
+        rated = rated_lessons(options.folder, base.dataset)
+        yield f"{len(rated)} rated, seed {seed}", shuffled(rated, seed)
+
+
+def shuffled(lessons: list[Lesson], seed: int) -> list[Lesson]:
+    """The lessons in an order that the seed says."""
+    return [lessons[row] for row in np.random.default_rng(seed).permutation(len(lessons))]
+
+
+def in_languages_of(base: Base, folder: Path) -> Dataset:
+    """Another data set, of which only what is in the languages that were learned from."""
+    other = read_dataset(folder)
+    languages = {query.language for query in base.dataset.queries}
+    return replace(
+        other,
+        passages=tuple(each for each in other.passages if each.source.language in languages),
+        queries=tuple(each for each in other.queries if each.language in languages),
+    )
+
+
+def ndcg_of(side: Side) -> list[float]:
+    """nDCG@10 of each question."""
+    return dense_ndcg(side.asked.questions, side.passages, side.asked.relevant)
+
+
+def main() -> None:
+    """Run and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--other", type=Path, action="append", default=[])
+    parser.add_argument("--embedder", default="all-minilm-l6-v2")
+    parser.add_argument("--pairs", type=int, nargs="*", default=[200, 1_000])
+    parser.add_argument("--ratings", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options = parser.parse_args()
+    settings = load_settings().model_copy(update={"embedder": options.embedder})
+    embedder = Embedder.load(settings)
+    dataset = read_dataset(options.folder)
+    base = Base(settings, embedder, dataset, embedded(dataset, embedder))
+    before = ndcg_of(base.side)
+    print(f"{embedder.id}: nDCG@10 of dense search, {len(dataset.passages)} passages")
+    print(f"{'':<34}{'asked':>6}{'before':>8}{'after':>8}{'gain':>8}  95 % bounds          cpu s")
+    others = [in_languages_of(base, folder) for folder in options.other]
+    known = {other.name: ndcg_of(embedded(other, embedder)) for other in others}
+    for seed in options.seeds:
+        for name, lessons in drawn(options, base, seed):
+            with tempfile.TemporaryDirectory() as folder:
+                learned, spent = tuned(base, lessons, Path(folder), seed=seed)
+                began = time.process_time()
+                after = ndcg_of(embedded(dataset, learned))
+                row = line(f"{dataset.name}, {name}", compare(before, after), spent)
+                print(f"{row} + {time.process_time() - began:.1f}", flush=True)
+        for other in others:
+            after = ndcg_of(embedded(other, learned))
+            print(line(f"{other.name}, {name}", compare(known[other.name], after), None))
+
+
+if __name__ == "__main__":
+    main()
