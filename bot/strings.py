@@ -40,6 +40,15 @@ class Strings:
     learners: Mapping[str, str]
     learn_pictures: str
     learn_last: str
+    replay_usage: str
+    replay_begun: str
+    replay_stage: str
+    replay_busy: str
+    replay_failed: str
+    replay_done: str
+    replay_line: str
+    replay_changes: Mapping[str, str]
+    replay_files: str
     status: str
     help: str
 
@@ -129,7 +138,7 @@ class Strings:
     trial_stopped: str
     trial_taken_back: str
     model_rolled_back: str
-    deployment: str
+    deployment: Mapping[str, str]
     rolled_back: str
     mute_unclear: str
     muted_for: str
@@ -302,6 +311,22 @@ ENGLISH = Strings(
     },
     learn_pictures="What the gate measured",
     learn_last="Last learned {date} UTC. {outcomes}.",
+    replay_usage="Please name a model of `/whimbrel models`: `/whimbrel replay RUN`.",
+    replay_begun="I am asking the last questions again; I show the progress in our direct "
+    "messages.",
+    replay_stage="Asking again: {line}",
+    replay_busy="I am asking questions again already.",
+    replay_failed="Asking again failed. {reason} (id `{error_id}`)",
+    replay_done="I asked the last {asked} questions again. With {candidate} there would be:",
+    replay_line="• {share:.0%} ({count}) {change}",
+    replay_changes={
+        "same": "the same answer",
+        "words": "other words from the same passages",
+        "passages": "an answer from other passages",
+        "answered": "an answer where there is none now",
+        "silent": "no answer where there is one now",
+    },
+    replay_files="Which questions these are stands in `{folder}` on the machine I run on.",
     status="{waiting} waiting, {doing} in progress, {dead} given up. {turns} questions answered.",
     help="*Ask* me in a direct message, by mentioning me in a channel, or with `/ask` so that only "
     "you see the answer.",
@@ -364,6 +389,7 @@ ENGLISH = Strings(
         "config": "sets how I behave in this channel",
         "report": "tells how well questions are answered, and which are not",
         "learn": "learns from the ratings so far; `dry` only tells what they are enough for",
+        "replay": "asks the last questions again, and tells what a learned model would change",
         "models": "shows which models and which index answer",
         "rollback": "goes back to the index, or to the learned model of a kind, as it was before",
         "trial": "tells how the model on trial does, lets it answer everybody, or stops it",
@@ -435,7 +461,12 @@ ENGLISH = Strings(
     trial_taken_back="I have taken back {kind} `{run}`: {reason}. What served before answers "
     "everything again.",
     model_rolled_back="From the next question on {after} serves as {kind} again, not {before}.",
-    deployment="{date} UTC, {kind}: {before} → {after} ({reason})",
+    deployment={
+        "publish": "{date} UTC, {kind}: {before} → {after} ({reason})",
+        "rollback": "{date} UTC, {kind}: {before} → {after} ({reason})",
+        "trial": "{date} UTC, {kind}: {after} on trial beside {before} ({reason})",
+        "stop": "{date} UTC, {kind}: {before} no longer on trial ({reason})",
+    },
     rolled_back="From the next question on I answer from the index `{name}` of {date} UTC again, "
     "not from `{before}`. What that changes in the documents:",
     mute_unclear="I did not understand how long. For example: `/whimbrel mute 30m`, `2h`, `1d`, "
@@ -668,6 +699,21 @@ CHINESE = Strings(
     },
     learn_pictures="检验结果",
     learn_last="上次学习：{date} UTC。{outcomes}。",
+    replay_usage="请写明 `/whimbrel models` 中的一个模型：`/whimbrel replay RUN`。",
+    replay_begun="正在重问最近的问题，进度会显示在我们的私信中。",
+    replay_stage="正在重问：{line}",
+    replay_busy="我已经在重问了。",
+    replay_failed="重问失败。{reason}（编号 `{error_id}`）",
+    replay_done="我重问了最近的 {asked} 个问题。如果改用 {candidate}：",
+    replay_line="• {share:.0%}（{count} 个）{change}",
+    replay_changes={
+        "same": "回答不变",
+        "words": "段落相同，措辞不同",
+        "passages": "回答出自别的段落",
+        "answered": "原来没有回答，现在有",
+        "silent": "原来有回答，现在没有",
+    },
+    replay_files="具体是哪些问题，见我所在机器上的 `{folder}`。",
     status="{waiting} 个等待中，{doing} 个处理中，{dead} 个已放弃。已回答 {turns} 个问题。",
     help="在私信中*提问*，在频道里提及我，或使用 `/ask`（只有您能看到答案）。",
     updated_today="今天更新",
@@ -722,6 +768,7 @@ CHINESE = Strings(
         "config": "设置我在这个频道里的行为",
         "report": "报告问题回答得怎么样，以及哪些没有答上",
         "learn": "从已有的评价中学习；加上 `dry` 则只说明数量是否足够",
+        "replay": "重问最近的问题，说明某个学到的模型会带来什么变化",
         "models": "显示正在使用的模型和索引",
         "rollback": "退回到上一次变更之前的索引，或某一类学到的模型",
         "trial": "显示试用中的模型表现如何，让它回答所有人，或停止试用",
@@ -792,7 +839,12 @@ CHINESE = Strings(
     trial_stopped="{kind} `{run}` 不再试用；所有问题都由之前的模型回答。",
     trial_taken_back="我已撤下{kind} `{run}`：{reason}。所有问题又由之前的模型回答。",
     model_rolled_back="从下一个问题开始，{after} 重新作为{kind}使用，不再使用 {before}。",
-    deployment="{date} UTC，{kind}：{before} → {after}（{reason}）",
+    deployment={
+        "publish": "{date} UTC，{kind}：{before} → {after}（{reason}）",
+        "rollback": "{date} UTC，{kind}：{before} → {after}（{reason}）",
+        "trial": "{date} UTC，{kind}：{after} 开始试用，与 {before} 并行（{reason}）",
+        "stop": "{date} UTC，{kind}：{before} 不再试用（{reason}）",
+    },
     rolled_back="从下一个问题开始，我改用 {date} UTC 的索引 `{name}`，不再使用 `{before}`。"
     "文档因此有以下变化：",
     mute_unclear="我没看懂时长。例如：`/whimbrel mute 30m`、`2h`、`1d` 或 `off`。",

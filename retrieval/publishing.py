@@ -37,7 +37,7 @@ def serve(
         kind: What is to be replaced.
         run: What is to serve; None for the configured model alone.
         reason: What the history of models says.
-        on_progress: Is told of models that are unpacked.
+        on_progress: Is told of models that are unpacked and of passages that are embedded anew.
 
     Raises:
         ModelNotFoundError: If the run was retired.
@@ -45,9 +45,10 @@ def serve(
         BusyError: If the index is being built.
     """
     home, trial = settings.runs_folder, trials.under_way(settings.runs_folder)
+    trials.clear(home)
     if kind == "retriever":
         embedder = load_embedder(settings, on_progress=on_progress)
-        serve_run(settings, embedder, run, reason=reason)
+        serve_run(settings, embedder, run, reason=reason, on_progress=on_progress)
     elif run is None:
         withdraw(home, kind, reason=reason)
     else:

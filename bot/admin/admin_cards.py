@@ -90,8 +90,8 @@ def learned_lines(
 
 
 def deployment_line(change: Deployment, strings: Strings) -> str:
-    """A change of the trained model that serves, with its date and reason."""
-    return strings.deployment.format(
+    """A change of the trained model that serves or is tried, with its date and reason."""
+    return strings.deployment[change.how].format(
         date=change.at[:16].replace("T", " "),
         kind=strings.trained_kinds[change.kind],
         before=run_name(change.before, strings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
@@ -10,6 +11,9 @@ from statistics import fmean
 from bot.store.database import Database
 from bot.trials.monitor import Monitor, watch
 from retrieval.models.trials import Trial
+
+MAX_OF_ONE = 5
+"""So many ratings of each arm count of one person: nobody alone takes a model back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +92,16 @@ def _shadows(database: Database, trial: Trial) -> Iterator[Outcome]:
 
 
 def _ratings(database: Database, trial: Trial) -> Iterator[tuple[bool, bool]]:
-    for arm, value in database.connection.conn.execute(
-        "SELECT turns.arm, votes.value FROM votes JOIN turns ON turns.id = votes.turn_id"
+    counted: Counter[tuple[str, str]] = Counter()
+    for arm, voter, value in database.connection.conn.execute(
+        "SELECT arm, voter, value FROM votes JOIN turns ON turns.id = votes.turn_id"
         " WHERE trial = ? AND created >= substr(?, 1, 19) AND arm != 'failed'"
         " ORDER BY votes.at, votes.rowid",
         (trial.run, trial.since),
     ):
-        yield arm == "candidate", value > 0
+        counted[arm, voter] += 1
+        if counted[arm, voter] <= MAX_OF_ONE:
+            yield arm == "candidate", value > 0
 
 
 def _agreement(database: Database, trial: Trial) -> Agreement | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import ModelNotFoundError
-from retrieval.models.runs import Facts, Kind, Run, deployments, write_run
+from retrieval.models.runs import Facts, Kind, Run, deployments, roll_back, write_run
 from retrieval.models.trials import under_way
 from retrieval.publishing import serve, try_run
 from retrieval.settings import Settings
@@ -43,3 +43,13 @@ def test_what_answers_nothing_is_not_tried(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with pytest.raises(ModelNotFoundError, match="cannot be tried"):
         try_run(settings, trained(settings, "triage"), share=0.2, reason="eased in")
+
+
+def test_publishing_again_what_was_rolled_back_revives_no_trial(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    run = trained(settings)
+    try_run(settings, run, share=0.2, reason="eased in")
+    serve(settings, "generator", run, reason="it did well")
+    roll_back(settings.runs_folder, "generator", reason="a doubt")
+    serve(settings, "generator", run, reason="no doubt")
+    assert under_way(settings.runs_folder) is None

@@ -6,7 +6,15 @@ import json
 from collections.abc import Iterator
 from textwrap import wrap
 
-from retrieval.models.runs import CARD, Run, all_runs, deployments, folder_of, retirement
+from retrieval.models.runs import (
+    CARD,
+    Deployment,
+    Run,
+    all_runs,
+    deployments,
+    folder_of,
+    retirement,
+)
 from retrieval.models.trials import under_way
 from retrieval.retriever import served_runs
 from retrieval.settings import Settings
@@ -29,7 +37,7 @@ def listed(settings: Settings) -> Iterator[str]:
     if changes:
         yield ""
     for change in changes:
-        yield f"{change.at[:19]}  {change.kind}: {change.before} -> {change.after}: {change.reason}"
+        yield f"{change.at[:19]}  {change.kind}: {_change(change)}"
 
 
 def state(settings: Settings, run: Run) -> str:
@@ -69,13 +77,18 @@ def card(settings: Settings, run: Run) -> Iterator[str]:
         yield from _field("file", f"{name} sha256 {digest}")
     for change in deployments(home):
         if run.id in (change.before, change.after):
-            said = f"{change.at[:19]} {change.before} -> {change.after}: {change.reason}"
-            yield from _field("history", said)
+            yield from _field("history", f"{change.at[:19]} {_change(change)}")
     beside = {path.name for path in folder.iterdir() if path.is_file()} - {CARD, *run.files}
     yield from _field("look at", f"{folder}: {', '.join(sorted(beside)) or CARD}")
     if (decision := judged(settings, run)) is not None:
         yield ""
         yield report.markdown(decision, title="What the gate said").rstrip()
+
+
+def _change(change: Deployment) -> str:
+    words = {"trial": "{after} on trial beside {before}", "stop": "{before} no longer on trial"}
+    said = words.get(change.how, "{before} -> {after}")
+    return f"{said.format(before=change.before, after=change.after)}: {change.reason}"
 
 
 def _field(name: str, text: str) -> Iterator[str]:

@@ -62,13 +62,15 @@ class Team:
     async def settle(self) -> None:
         await settled(self.bot, done=self.jobs)
 
-    async def rate(self, thread: str, *, is_good: bool) -> None:
+    async def rate(self, thread: str, *, is_good: bool, by: str | None = None) -> None:
         """Click a button under the answer in a thread."""
         posted = self.house.slack.posted("C1")
         (message,) = [each for each in posted if each["thread_ts"] == thread]
         side = "positive_button" if is_good else "negative_button"
         self.jobs += 1
-        clicked = click(button(message, side), trigger_id=f"t{self.jobs}", user=f"U{self.jobs}")
+        clicked = click(
+            button(message, side), trigger_id=f"t{self.jobs}", user=by or f"U{self.jobs}"
+        )
         await self.house.slack.deliver(clicked)
 
     async def command(self, text: str) -> str:
@@ -179,6 +181,18 @@ async def test_a_candidate_that_is_voted_down_is_taken_back(team: Team) -> None:
     assert under_way(team.home) is None
     assert deployments(team.home)[-1].how == "stop"
     await team.settle()
+
+
+async def test_nobody_alone_takes_a_model_back(team: Team) -> None:
+    trial = await team.try_words(WORDS, share=0.5)
+    threads = of_both(trial, 12)
+    await team.ask(thread for thread, _ in threads)
+    await team.settle()
+    for thread, is_candidate in threads:
+        await team.rate(thread, is_good=not is_candidate, by="U7")
+    await team.settle()
+    assert len(read_arms(team.bot.inbox.database, trial).ratings) == 10
+    assert under_way(team.home) == trial
 
 
 async def test_equal_arms_are_left_alone(team: Team) -> None:
