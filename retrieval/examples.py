@@ -28,6 +28,8 @@ File = Split | Literal["regression"]
 
 HASH_DIGITS = 16
 
+Kind = Literal["pair", "answer", "preference", "judgement", "message"]
+
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
@@ -46,13 +48,14 @@ class Example:
     What it teaches depends on `kind`: `pair`, that the first of `passages` answers the question
     and any others do not; `answer`, to write `answer`, where `[n]` cites the n-th of `passages`, or
     to decline where `is_good` is false; `preference`, to write `answer` and not `rejected`;
-    `judgement`, whether an answer from `passages` was good. `source` tells how much it can be
+    `judgement`, whether an answer from `passages` was good; `message`, whether what was taken for
+    a question was one. `source` tells how much it can be
     trusted, `weight` (above 0, at most 1) in numbers. `day` is ISO 8601. Questions of one `cluster`
     mean nearly the same.
     """
 
     id: str
-    kind: Literal["pair", "answer", "preference", "judgement"]
+    kind: Kind
     question: str
     language: str
     passages: tuple[Snippet, ...]

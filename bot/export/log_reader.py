@@ -104,6 +104,7 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
             is_private=given is None and _is_private(row, public),
             in_private_channel=given is None and row["is_private"] != 0,  # unknown counts as one
             is_imported=given is not None,
+            is_unasked=bool(row["triage"]),
             given_split=None if given is None else given["split"],
         )
         if row["thread_ts"] is not None:

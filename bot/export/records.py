@@ -84,7 +84,7 @@ class LoggedTurn:
     `earlier_askers` are people whose questions in the thread are part of it. `given_split` is what
     the giver of an imported turn said of it: `test` is never trained on. It `is_private` if it was
     said to the bot alone or shown to nobody else, and `in_private_channel` unless it is known that
-    everybody could read along.
+    everybody could read along. It `is_unasked` if the message was only overheard.
     """
 
     id: str
@@ -101,6 +101,7 @@ class LoggedTurn:
     is_private: bool = False
     in_private_channel: bool = False
     is_imported: bool = False
+    is_unasked: bool = False
     given_split: Literal["train", "test"] | None = None
 
     @property

@@ -22,7 +22,7 @@ from bot.export.records import (
     VoteEvent,
 )
 from bot.export.votes import Trust, Verdict, verdict
-from retrieval.examples import Example, Snippet, content_id
+from retrieval.examples import Example, Kind, Snippet, content_id
 
 Source = Literal["votes", "correction", "approved", "imported"]
 
@@ -113,6 +113,8 @@ def _last_of_each(votes: Iterable[VoteEvent]) -> tuple[VoteEvent, ...]:
 
 def drafts_of(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
     """What a case teaches, and what it does not teach and why."""
+    if all(turn.is_unasked for turn in case.turns):
+        yield from _message(case)
     gold = [each for each in case.corrections if each.is_gold]
     if gold:
         yield from _corrected(case, gold[-1], passages)
@@ -127,6 +129,14 @@ def drafts_of(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
         yield from _good(case, passages)
     else:
         yield from _bad(case, passages)
+
+
+def _message(case: Case) -> Iterator[Draft]:
+    """Whether what was answered unasked was a question: a wrong answer says that it was."""
+    is_bad = case.verdict.word == "bad"
+    if case.verdict.reason is None and (case.codes or not is_bad):
+        is_none = is_bad and case.codes == {"not_understood"}
+        yield _draft(case, "message", (), is_good=not is_none)
 
 
 def _good(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
@@ -207,7 +217,7 @@ def _current(shown: Iterable[Shown], passages: Passages) -> tuple[Snippet, ...]:
 
 def _draft(
     case: Case,
-    kind: Literal["pair", "answer", "preference", "judgement"],
+    kind: Kind,
     passages: Sequence[Snippet],
     *,
     answer: str | None = None,

@@ -9,6 +9,16 @@ import click
 
 from training.commands.progress import say
 
+SEARCH = click.option(
+    "--search",
+    "trials",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="First try N ways to learn, on questions held back; they are listed and drawn beside the "
+    "result. Each takes as long as learning once or twice.",
+)
+
 
 @click.group()
 def train() -> None:
@@ -18,7 +28,8 @@ def train() -> None:
 @train.command("map")
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same map.")
-def train_map(dataset: Path, seed: int) -> None:
+@SEARCH
+def train_map(dataset: Path, seed: int, trials: int) -> None:
     """Fit a linear map of the embedder's vectors to the pairs in DATASET: a matter of seconds.
 
     The map is tried on the questions that DATASET holds out, beside what serves now, and kept
@@ -35,6 +46,7 @@ def train_map(dataset: Path, seed: int) -> None:
         settings,
         load_embedder(settings, on_progress=say),
         seed=seed,
+        trials=trials,
         on_progress=say,
     )
     click.echo(markdown(learned.decision, title=f"retriever {learned.run.id}"))
@@ -157,5 +169,28 @@ def train_generator(
     if learned is None:
         return
     click.echo(markdown(learned.decision, title=f"generator {learned.run.id}"))
+    if learned.decision.is_passed:
+        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+
+
+@train.command("triage")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+def train_triage(source: Path, seed: int) -> None:
+    """Fit what tells questions for the documents from other talk, to what people said.
+
+    SOURCE is a data set, whose questions are some and whose `message` examples say what was taken
+    for one; or a file with a message a line, after a tab and 1 for a question or 0 for other talk.
+    Half of the messages are held out, and the model is tried on them beside what serves now.
+    """
+    from retrieval.retriever import load_embedder
+    from retrieval.settings import load_settings
+    from training.gate.report import markdown
+    from training.heads.triage import learn_triage
+
+    settings = load_settings()
+    embedder = load_embedder(settings, on_progress=say)
+    learned = learn_triage(source, settings, embedder, seed=seed, on_progress=say)
+    click.echo(markdown(learned.decision, title=f"triage {learned.run.id}"))
     if learned.decision.is_passed:
         click.echo(f"let it serve: whimbrel publish {learned.run.id}")

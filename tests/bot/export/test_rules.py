@@ -165,3 +165,26 @@ def test_a_draft_knows_everybody_who_had_a_part_in_it() -> None:
     assert drafts["pair"].people == {ASKER, OTHER, "U4"}
     assert drafts["pair"].askers == {ASKER, "U4"}
     assert drafts["pair"].raters == {ASKER, OTHER}
+
+
+@pytest.mark.parametrize(
+    ("code", "is_question"), [("not_understood", False), ("wrong", True), ("outdated", True)]
+)
+def test_a_bad_answer_that_nobody_asked_for_tells_whether_there_was_a_question(
+    code: DownReason, is_question: bool
+) -> None:
+    reasons = (DownVoteReason("t1", ASKER, code),)
+    drafts, _ = taught(log_of(turn(is_unasked=True), events=(vote(value=-1),), reasons=reasons))
+    assert drafts["message"].example.is_good is is_question
+    assert drafts["message"].example.passages == ()
+
+
+def test_a_liked_answer_that_nobody_asked_for_met_a_question() -> None:
+    drafts, _ = taught(log_of(turn(is_unasked=True), events=(vote(),)))
+    assert drafts["message"].example.is_good
+
+
+def test_a_bare_down_vote_or_a_question_to_us_tells_nothing_of_what_was_meant() -> None:
+    unexplained = log_of(turn(is_unasked=True), events=(vote(value=-1),))
+    assert "message" not in taught(unexplained)[0]
+    assert "message" not in taught(log_of(turn(), events=(vote(),)))[0]
