@@ -93,6 +93,7 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
     import asyncio
 
     from bot.admin.learner import Learner
+    from bot.admin.replaying import Replayer
     from bot.feedback.shelf import LibraryShelf
     from bot.service import Bot, run_until_stopped
     from retrieval.holdings import Holdings
@@ -109,6 +110,7 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
         live,
         reindexer,
         learner,
+        Replayer(settings),
         holdings,
         shelf,
         live,

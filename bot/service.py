@@ -31,6 +31,7 @@ from bot.admin.learner import Learner
 from bot.admin.models import Holdings
 from bot.admin.people import People
 from bot.admin.reindex import Reindexer
+from bot.admin.replaying import Replayer
 from bot.admin.schedule import Schedule, Times
 from bot.asking.asking import Asking
 from bot.asking.audience import Audiences
@@ -80,6 +81,7 @@ class Bot:
         answerer: Answerer,
         reindexer: Reindexer,
         learner: Learner,
+        replayer: Replayer,
         holdings: Holdings,
         shelf: Shelf,
         candidates: Candidates,
@@ -98,6 +100,7 @@ class Bot:
         self._answerer = answerer
         self._reindexer = reindexer
         self._learner = learner
+        self._replayer = replayer
         self._holdings = holdings
         self._shelf = shelf
         self._candidates = candidates
@@ -257,6 +260,7 @@ class Bot:
                 Lane(("question",), self.settings.workers),
                 Lane(("reindex",), 2),  # the second is told of the first
                 Lane(("learn",), 2),
+                Lane(("replay",), 2),
                 Lane(("report",), 1),
                 Lane(("refusal", "overheard", "pointed", "prompts", "change"), 4),
                 # Modals must open within seconds of the click; who presses stop wants it now.
@@ -296,6 +300,7 @@ class Bot:
             holdings=self._holdings,
             reindexer=self._reindexer,
             learner=self._learner,
+            replayer=self._replayer,
             stop=stop,
             tick_s=self._tick_s,
         )

@@ -19,6 +19,7 @@ import click
 from pydantic import SecretStr
 
 from bot.admin.learner import Learner
+from bot.admin.replaying import Replayer
 from bot.commands import make_reindexer
 from bot.feedback.shelf import LibraryShelf
 from bot.incoming.gestures import FEEDBACK_ACTION
@@ -242,7 +243,15 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
         reindexer = make_reindexer(settings, library)
         learner = Learner(settings)
         bot = Bot(
-            slack_settings, settings.database, live, reindexer, learner, holdings, shelf, live
+            slack_settings,
+            settings.database,
+            live,
+            reindexer,
+            learner,
+            Replayer(settings),
+            holdings,
+            shelf,
+            live,
         )
         async with bot:
             slack.users["U7"]["real_name"] = NAMES["U7"]

@@ -16,6 +16,7 @@ from bot.admin.muting import Muting
 from bot.admin.people import People
 from bot.admin.progress import ProgressMessages
 from bot.admin.reindex import Reindexer, Reindexing
+from bot.admin.replaying import Replayer, Replaying
 from bot.admin.reporting import Reporting
 from bot.admin.trial_desk import TrialDesk
 from bot.outgoing.cards import Card, escape, notice
@@ -41,6 +42,7 @@ class Desk:
     holdings: Holdings
     reindexer: Reindexer
     learner: Learner
+    replayer: Replayer
     stop: threading.Event
     tick_s: float = 3.0
 
@@ -50,7 +52,7 @@ class Desk:
             self.channels, self.inbox, self.outbox, self.people, self.holdings.sources
         )
         commands = CommandHandler(self._table(config), self.inbox, self.outbox, self.people)
-        slow: tuple[Kind, ...] = ("reindex", "report", "learn")
+        slow: tuple[Kind, ...] = ("reindex", "report", "learn", "replay")
         return {"command": commands, "config": config, **dict.fromkeys(slow, commands)}
 
     def _table(self, config: ConfigHandler) -> Mapping[str, Subcommand]:
@@ -66,6 +68,7 @@ class Desk:
             "config": Subcommand(config.open, "config"),
             "report": Subcommand(reporting.run, "report [7|30]"),
             "learn": Subcommand(learning.run, "learn [dry]"),
+            "replay": Subcommand(Replaying(self.replayer, messages).run, "replay RUN"),
             "models": Subcommand(models.show, "models"),
             "trial": Subcommand(TrialDesk(self.holdings, database).run, "trial [publish|stop]"),
             "rollback": Subcommand(models.roll_back, "rollback [kind]"),

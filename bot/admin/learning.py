@@ -8,8 +8,9 @@ import logging
 from slack_sdk.errors import SlackApiError
 
 from bot.admin.admin_cards import section
+from bot.admin.child import ChildFailedError
 from bot.admin.commands import Request
-from bot.admin.learner import Learner, LearningFailedError
+from bot.admin.learner import Learner
 from bot.admin.progress import ProgressMessages
 from bot.outgoing.cards import Card, escape, notice
 from bot.outgoing.outbox import Outbox
@@ -48,7 +49,7 @@ class Learning:
         place = await self._messages.begin(request, strings.learn_begun)
         try:
             done = await self._learned(request, place)
-        except LearningFailedError as error:
+        except ChildFailedError as error:
             logger.warning("learning failed id=%s: %s", job.error_id, error)
             words, why = strings.learn_failed, escape(str(error))[:REASON_CHARS]
             card = notice(words.format(reason=why, error_id=job.error_id))

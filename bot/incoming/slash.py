@@ -12,7 +12,12 @@ WHIMBREL = "/whimbrel"
 COMMANDS = (ASK, WHIMBREL)
 """The commands that slack-manifest.json creates."""
 
-_SLOW: dict[str, Kind] = {"reindex": "reindex", "report": "report", "learn": "learn"}
+_SLOW: dict[str, Kind] = {
+    "reindex": "reindex",
+    "report": "report",
+    "learn": "learn",
+    "replay": "replay",
+}
 """The sub-commands that the others must not wait for."""
 
 

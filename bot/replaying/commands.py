@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for replay.md and replay.json.",
 )
-def replay(run: str | None, documents: Path | None, last: int, out: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
+def replay(run: str | None, documents: Path | None, last: int, out: Path, as_json: bool) -> None:
     """Ask the last N logged questions again: of what serves, and of a candidate.
 
     The candidate is RUN, an id from `whimbrel models` or its end, of any kind. Each question is
@@ -38,9 +41,9 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path) -> Non
     from tempfile import TemporaryDirectory
 
     from bot.replaying.files import save, table
+    from bot.replaying.outcome import outcome_of
     from bot.replaying.replaying import replay as ask_again
     from retrieval.answering import load_answerer
-    from retrieval.commands import progress_bar
     from retrieval.models.runs import find_run
     from retrieval.rehearsal import with_documents, with_run
     from retrieval.roles import ModelRoles
@@ -52,7 +55,7 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path) -> Non
     questions = _read(settings, last)
     chosen = find_run(settings.runs_folder, run) if run else None
     served = load_answerer(settings, on_progress=_say)
-    with TemporaryDirectory() as home, progress_bar() as on_progress:
+    with TemporaryDirectory() as home, _progress(as_lines=as_json) as on_progress:
         if chosen is not None:
             roles = ModelRoles(settings, on_progress=_say)
             candidate = with_run(served, chosen, settings, roles)
@@ -64,7 +67,10 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path) -> Non
         found = ask_again(questions, served, candidate, on_progress=on_progress)
     named = f"{chosen.kind} {chosen.id}" if chosen else f"documents in {documents}"
     save(found, out, title=f"{len(found.replayed)} questions again: {named}")
-    click.echo(f"{table(found)}\nevery change: {out}")
+    if as_json:
+        click.echo(outcome_of(found, named, out).to_line())
+    else:
+        click.echo(f"{table(found)}\nevery change: {out}")
 
 
 def _read(settings: Settings, last: int) -> list[Logged]:
@@ -85,6 +91,18 @@ def _read(settings: Settings, last: int) -> list[Logged]:
             "keep them there"
         )
     return found
+
+
+@contextmanager
+def _progress(*, as_lines: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for people; for another process a line each time, of which it shows the last."""
+    from retrieval.commands import progress_bar
+
+    if as_lines:
+        yield lambda stage, done, total: _say(f"{stage} {done} of {total}")
+    else:
+        with progress_bar() as on_progress:
+            yield on_progress
 
 
 def _say(line: str) -> None:

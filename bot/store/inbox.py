@@ -24,6 +24,7 @@ Kind = Literal[
     "reindex",
     "report",
     "learn",
+    "replay",
     "vote",
     "card",
     "review",

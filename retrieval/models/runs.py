@@ -129,7 +129,8 @@ def find_run(home: Path, name: str) -> Run:
     Raises:
         ModelNotFoundError: If there is none, or more than one.
     """
-    found = [run for run in all_runs(home) if name and run.id.endswith(name)]
+    ending = name.lower()  # Slack's commands are typed in lower case
+    found = [run for run in all_runs(home) if ending and run.id.lower().endswith(ending)]
     if len(found) != 1:
         known = ", ".join(run.id for run in found or all_runs(home)) or "none yet"
         raise ModelNotFoundError(f"no single run {name!r}; there are: {known}")

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from bot.admin.learner import Learner
 from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
+from bot.admin.replaying import Replayer
 from bot.asking.questions import Answerer
 from bot.feedback.shelf import Shelf
 from bot.service import Bot
@@ -69,6 +70,7 @@ class House:
         holdings: Holdings | None = None,
         shelf: Shelf | None = None,
         learner: Learner | None = None,
+        replayer: Replayer | None = None,
         candidates: Candidates | None = None,
         grace_s: float = 5.0,
         ping_s: float = 3.0,
@@ -80,6 +82,7 @@ class House:
             answerer or SentenceAnswerer(),
             reindexer or FolderReindexer(self.folder),
             learner or Learner(RetrievalSettings(home=self.folder)),
+            replayer or Replayer(RetrievalSettings(home=self.folder)),
             holdings or TwoGenerations(),
             shelf or SentenceShelf(),
             candidates or NoCandidates(),
