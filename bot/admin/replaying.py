@@ -11,13 +11,14 @@ from bot.admin.child import PROGRAM, Child, ChildFailedError
 from bot.admin.commands import Request
 from bot.admin.progress import ProgressMessages
 from bot.outgoing.cards import Card, escape, notice
+from bot.replaying.files import REPLAYS
 from bot.replaying.outcome import Outcome, from_line
 from bot.strings import Strings
 from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-LOG, FOLDER = "replay.log", "replays"
+LOG = "replay.log"
 REASON_CHARS = 1_000
 
 
@@ -25,7 +26,7 @@ class Replayer:
     """Runs `whimbrel replay` in a process of its own; its files are kept by run in `replays`."""
 
     def __init__(self, settings: Settings, *, program: Sequence[str] = PROGRAM) -> None:
-        self._folder = settings.home / FOLDER
+        self._folder = settings.home / REPLAYS
         self._child = Child(settings.models_folder / LOG, program=program)
 
     async def replay(self, run: str) -> Outcome:

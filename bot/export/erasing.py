@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from bot.export.provenance import Provenance
 from bot.export.regression import RegressionSet
+from bot.replaying.files import REPLAYS
 from bot.store.database import Database
 from retrieval.models.runs import Run, all_runs, retire, retirement
 
@@ -37,6 +39,7 @@ def erase(person: str, database: Database) -> Erased:
     for run in runs:
         if retirement(runs_folder, run) is None:
             retire(runs_folder, run, reason="somebody whom it learned from was forgotten")
+    shutil.rmtree(home / REPLAYS, ignore_errors=True)  # they may quote the person
     RegressionSet(home / "dataset", provenance).forget(person)
     provenance.forget(person, home / "dataset")
     logger.info("took back datasets=%d runs=%d", len(datasets), len(runs))

@@ -15,6 +15,9 @@ from retrieval.records import Answer
 
 MARKDOWN, JSON = "replay.md", "replay.json"
 
+REPLAYS = "replays"
+"""Where the bot's own replays are, beside the database; they go when somebody is forgotten."""
+
 SHOWN = 25
 """So many questions of each change stand in the Markdown; all of them in the JSON."""
 

@@ -7,6 +7,7 @@ import pytest
 from bot.export.erasing import erase
 from bot.export.freezing import freeze
 from bot.export.provenance import Provenance
+from bot.replaying.files import REPLAYS
 from bot.store.database import Database
 from retrieval.examples import REGRESSION, read_examples, write_examples
 from retrieval.models.runs import (
@@ -92,6 +93,15 @@ def test_the_trial_of_what_learned_from_a_person_is_over(database: Database) -> 
     begin(runs_of(database), tried, share=0.2, reason="try it")
     erase(person, database)
     assert under_way(runs_of(database)) is None
+
+
+def test_replays_that_may_quote_a_person_are_deleted(database: Database) -> None:
+    _, person = learned(database)
+    replays = database.path.parent / REPLAYS
+    (replays / "1a2b3c").mkdir(parents=True)
+    (replays / "1a2b3c" / "replay.md").write_text("What is it?")
+    erase(person, database)
+    assert not replays.exists()
 
 
 def test_the_regression_set_forgets_what_a_person_asked(database: Database) -> None:
