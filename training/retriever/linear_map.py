@@ -24,6 +24,7 @@ from training.retriever.trial import dense_ndcg
 
 if TYPE_CHECKING:
     import torch
+    from optuna import Trial
 
 Progress = Callable[[str], None]
 
@@ -48,6 +49,17 @@ class MapConfig:
     rounds: int = 10
     least_steps: int = 12
     held_back: float = 0.2
+
+
+def suggest(trial: Trial) -> MapConfig:
+    """What a search may try; all else is as usual."""
+    return MapConfig(
+        whitening=trial.suggest_float("whitening", 0.0, 0.5),
+        learning_rate=trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True),
+        decay=trial.suggest_float("decay", 1e-5, 1e-2, log=True),
+        scale=trial.suggest_float("scale", 10.0, 40.0),
+        dropout=trial.suggest_float("dropout", 0.0, 0.5),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,3 +116,18 @@ def test_a_data_set_that_holds_nothing_out_is_refused_before_anything_is_learned
 
 def test_what_the_index_no_longer_holds_teaches_nothing(dataset: Path) -> None:
     assert lessons(read_examples(dataset, "train"), []) == []
+
+
+def test_a_search_lists_what_it_tried_beside_a_map_learned_with_the_best(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    said: list[str] = []
+    learned = learn_map(dataset, settings, model, trials=2, on_progress=said.append)
+    folder = folder_of(settings.runs_folder, learned.run)
+    listed = json.loads((folder / "search.json").read_text())
+    best = max(listed["trials"], key=lambda trial: trial["score"])
+    assert listed["config"] == learned.run.facts.config
+    assert best["values"].items() <= listed["config"].items()
+    told = [line.partition(":")[0] for line in said if line.startswith("trial")]
+    assert told == ["trial 1 of 2", "trial 2 of 2"]
+    assert "search.png" in learned.run.files
