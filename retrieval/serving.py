@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from retrieval.content import read_sources
 from retrieval.embedding import Embedder
-from retrieval.index import Index, load_index, read_manifest
+from retrieval.index import Index, current, load_index, read_manifest, rollback
 from retrieval.indexing import publish_vectors
+from retrieval.models.catalogue import Progress
 from retrieval.models.runs import (
     Run,
     all_runs,
@@ -65,7 +67,14 @@ def unlearned(settings: Settings, embedder: Embedder) -> Unlearned:
     return Unlearned(replace(index, vectors=vectors), base)
 
 
-def serve_run(settings: Settings, embedder: Embedder, run: Run | None, *, reason: str) -> str:
+def serve_run(
+    settings: Settings,
+    embedder: Embedder,
+    run: Run | None,
+    *,
+    reason: str,
+    on_progress: Progress | None = None,
+) -> str:
     """Serve the index with a run's vectors, or the configured model's; the generation's name.
 
     Args:
@@ -73,12 +82,13 @@ def serve_run(settings: Settings, embedder: Embedder, run: Run | None, *, reason
         embedder: The one that made the served index.
         run: What is to serve; None for the configured model alone.
         reason: What the history of models says.
+        on_progress: Is told how many passages are embedded anew, where that has to be.
 
     Raises:
         ModelNotFoundError: If the run was retired.
         BusyError: If the index is being built.
     """
-    learned, vectors = _made_by(run, unlearned(settings, embedder), settings)
+    learned, vectors = _made_by(run, unlearned(settings, embedder), settings, on_progress)
     if run is None:
         withdraw(settings.runs_folder, "retriever", reason=reason)
     else:
@@ -89,6 +99,8 @@ def serve_run(settings: Settings, embedder: Embedder, run: Run | None, *, reason
 def follow_history(settings: Settings, embedder: Embedder) -> None:
     """Serve the index with the vectors of the retriever that the history of models names last.
 
+    That takes no time if the generation before was made by it of the same documents.
+
     Args:
         settings: Where index and runs are.
         embedder: The one that made the served index.
@@ -97,7 +109,21 @@ def follow_history(settings: Settings, embedder: Embedder) -> None:
         BusyError: If the index is being built.
     """
     now = serving(settings.runs_folder, "retriever")
-    publish_vectors(settings, *_made_by(now, unlearned(settings, embedder), settings))
+    if _is_kept(settings, f"{base_of(embedder.id)}+{now.id}" if now else base_of(embedder.id)):
+        rollback(settings.index_folder, embedder)
+    else:
+        publish_vectors(settings, *_made_by(now, unlearned(settings, embedder), settings))
+
+
+def _is_kept(settings: Settings, embedder: str) -> bool:
+    """Whether the generation before is of the same documents under the embedder of this id."""
+    other = kept(settings.index_folder)
+    if other is None:
+        return False
+    served_now = current(settings.index_folder)
+    now, before = read_manifest(served_now).recipe, read_manifest(other).recipe
+    is_alike = replace(now, embedder=embedder, revision=before.revision) == before
+    return is_alike and read_sources(served_now) == read_sources(other)
 
 
 def take_back_retired(settings: Settings, embedder: Embedder) -> bool:
@@ -120,13 +146,18 @@ def take_back_retired(settings: Settings, embedder: Embedder) -> bool:
     return is_served
 
 
-def _made_by(run: Run | None, corpus: Unlearned, settings: Settings) -> tuple[Embedder, Vectors]:
+def _made_by(
+    run: Run | None,
+    corpus: Unlearned,
+    settings: Settings,
+    on_progress: Progress | None = None,
+) -> tuple[Embedder, Vectors]:
     if run is None:
         return corpus.embedder, corpus.index.vectors
     learned = load_run(settings, run)
     if learned.map is not None:
         return learned, learned.map.of_passages(corpus.index.vectors)
-    return learned, _embedded(settings, run, learned, corpus.index.passages)
+    return learned, _embedded(settings, run, learned, corpus.index.passages, on_progress)
 
 
 def vectors_by(
@@ -150,18 +181,47 @@ def vectors_by(
 
 
 def _embedded(
-    settings: Settings, run: Run, learned: Embedder, passages: Sequence[Passage]
+    settings: Settings,
+    run: Run,
+    learned: Embedder,
+    passages: Sequence[Passage],
+    on_progress: Progress | None = None,
 ) -> Vectors:
     path = folder_of(settings.runs_folder, run) / VECTORS
     texts = {passage.content_hash: passage.indexed_text for passage in passages}
     known = _read_vectors(path)
     new = [hash_ for hash_ in texts if hash_ not in known]
     if new:
-        known |= zip(new, learned.embed_passages([texts[hash_] for hash_ in new]), strict=True)
+        vectors = embed_telling(learned, [texts[hash_] for hash_ in new], on_progress)
+        known |= zip(new, vectors, strict=True)
     if new or len(known) > len(texts):  # what no document holds any more is not kept
         _write_vectors(path, {hash_: known[hash_] for hash_ in texts})
     rows = [known[passage.content_hash] for passage in passages]
     return np.array(rows, np.float32).reshape(-1, learned.dimension)
+
+
+def embed_telling(
+    embedder: Embedder, texts: Sequence[str], on_progress: Progress | None
+) -> Vectors:
+    """A row for each text; `on_progress` is told of each twentieth of them that is done."""
+    told = 0
+
+    def tell(done: int) -> None:
+        nonlocal told
+        if on_progress is not None and done * 20 // len(texts) > told:
+            told = done * 20 // len(texts)
+            on_progress(f"embedded {done} of {len(texts)} passages")
+
+    return embedder.embed_passages(texts, on_batch=tell)
+
+
+def keep_vectors(
+    settings: Settings, run: Run, passages: Sequence[Passage], vectors: Vectors
+) -> None:
+    """Keep beside a run what it makes of passages, so that publishing it embeds nothing again."""
+    hashes = [passage.content_hash for passage in passages]
+    path = folder_of(settings.runs_folder, run) / VECTORS
+    _write_vectors(path, dict(zip(hashes, vectors, strict=True)))
 
 
 def _read_vectors(path: Path) -> dict[str, Vectors]:

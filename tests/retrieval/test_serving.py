@@ -8,12 +8,13 @@ import pytest
 from retrieval.embedding import Embedder
 from retrieval.errors import ModelNotFoundError
 from retrieval.holdings import Holdings
+from retrieval.index import current
 from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.linear_map import LinearMap
-from retrieval.models.runs import Facts, Run, retire, write_run
+from retrieval.models.runs import Facts, Run, retire, roll_back, write_run
 from retrieval.registry import kept
-from retrieval.serving import serve_run, unlearned
+from retrieval.serving import follow_history, serve_run, unlearned
 from retrieval.settings import Settings
 
 QUESTION = "When does the ferry leave?"
@@ -62,6 +63,25 @@ def test_a_run_that_is_retired_leaves_the_index_to_what_served_before(library: L
     assert Holdings(library).take_back()
     assert library.searcher().embedder.id.endswith(first.id)
     assert library.searcher().search(QUESTION)[0].passage.source.title == "Ferry"
+
+
+def test_what_served_before_comes_back_with_its_own_generation(library: Library) -> None:
+    generation = current(library.folder)
+    run = learned(library, 1)
+    serve(library, run)
+    roll_back(library.settings.runs_folder, "retriever", reason="people say so")
+    follow_history(library.settings, library.following())
+    assert current(library.folder) == generation
+
+
+def test_what_served_before_knows_the_documents_of_now(library: Library) -> None:
+    serve(library, learned(library, 1))
+    (library.settings.home.parent / "docs" / "owl.md").write_text("# Owl\n\nThe owl sleeps.")
+    update_index((), library.settings, library.following())
+    roll_back(library.settings.runs_folder, "retriever", reason="people say so")
+    follow_history(library.settings, library.following())
+    assert library.searcher().search("What does the owl do?")[0].passage.source.title == "Owl"
+    assert "+" not in library.embedder.id
 
 
 def test_no_generation_of_a_retired_run_can_be_rolled_back_to(library: Library) -> None:

@@ -15,6 +15,7 @@ from retrieval.models.catalogue import resolve
 from retrieval.models.runs import MODEL, Facts
 from retrieval.retriever import load_tuned
 from retrieval.search import Searcher
+from retrieval.serving import embed_telling, keep_vectors
 from retrieval.settings import Settings
 from training.extra import need
 from training.retriever.candidate import Candidate, Learned, Progress, keep, save_curve
@@ -98,6 +99,7 @@ def learn_retriever(
         held_out=held_out,
         on_progress=on_progress,
     )
+    keep_vectors(settings, learned.run, passages, candidate.searcher.index.vectors)
     shutil.rmtree(work)
     return learned
 
@@ -112,10 +114,7 @@ def _candidate(
     """The fine-tuned model as it would serve, with its judge."""
     embedder = load_tuned(settings, model, name="candidate")
     texts = [passage.indexed_text for passage in corpus.index.passages]
-    vectors = embedder.embed_passages(
-        texts, on_batch=lambda done: on_progress(f"embedded {done} of {len(texts)} passages")
-    )
-    tuned = searcher_with(corpus.index, embedder, vectors)
+    tuned = searcher_with(corpus.index, embedder, embed_telling(embedder, texts, on_progress))
     base = Searcher(corpus.index, corpus.embedder)
     return Candidate(tuned, distil(corpus.judge, base, tuned, held_back))
 

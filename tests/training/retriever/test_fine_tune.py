@@ -74,7 +74,9 @@ def test_a_published_model_serves_with_its_index_and_can_be_taken_back_at_once(
     library = Library(settings, model)
     question = "Who looks after the printer in the attic?"
     before = library.searcher().search(question)
-    serve_run(settings, library.following(), learned.run, reason="passed")
+    told: list[str] = []
+    serve_run(settings, library.following(), learned.run, reason="passed", on_progress=told.append)
+    assert not told, "the trial has embedded the passages already"
     after = library.searcher().search(question)
     assert Path(after[0].passage.source.id).stem == "zorbel-attic"
     assert serving(settings.runs_folder, "retriever") == learned.run
