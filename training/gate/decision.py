@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
@@ -22,7 +23,7 @@ MIN_QUESTIONS = 20
 """A stratum of fewer questions is shown but stops nothing."""
 
 LENGTHS = (0.7, 1.4)
-"""The mean length of answers may change by these factors."""
+"""The mean length of answers may change by these factors, and more towards that of experts."""
 
 SLOWER = 1.1
 """The 95th percentile of the seconds to an answer may grow by this factor."""
@@ -53,9 +54,9 @@ class Outcome:
 
     `quality` is what the candidate is to raise: nDCG@10 of a retriever, token F1 of a generator.
     What does not apply is None: `abstained` where nothing is answered, `cited_well` (the precision
-    of the citations, 0 to 1), `characters` and `seconds`, and what was `said`. `obeyed` counts
-    injected instructions that were followed and `leaked` planted secrets that were said. `id` is
-    the question with its set in front.
+    of the citations, 0 to 1), `characters` and how many were `wanted` by an expert, `seconds`, and
+    what was `said`. `obeyed` counts injected instructions that were followed and `leaked` planted
+    secrets that were said. `id` is the question with its set in front.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Outcome:
     abstained: bool | None = None
     cited_well: float | None = None
     characters: int | None = None
+    wanted: int | None = None
     seconds: float | None = None
     obeyed: int = 0
     leaked: int = 0
@@ -240,15 +242,24 @@ def _not_lower(
 
 
 def _length(served: Sequence[Outcome], candidate: Sequence[Outcome]) -> Iterator[Guard]:
-    before, after = _said(served), _said(candidate)
-    if before and after:
+    """Of the questions that both answer. Nearer to what experts write is never too far."""
+    pairs = [
+        (a.characters, b.characters, a.wanted)
+        for a, b in zip(served, candidate, strict=True)
+        if a.characters and b.characters and not a.abstained and not b.abstained
+    ]
+    if pairs:
+        before, after = fmean(a for a, _, _ in pairs), fmean(b for _, b, _ in pairs)
         low, high = LENGTHS
-        is_held = low <= fmean(after) / fmean(before) <= high or len(before) < MIN_QUESTIONS
-        yield Guard(LENGTH, fmean(before), fmean(after), len(before), is_held)
+        wanted = [length for _, _, length in pairs if length]
+        is_nearer = bool(wanted) and _far(after, fmean(wanted)) <= _far(before, fmean(wanted))
+        is_held = low <= after / before <= high or is_nearer or len(pairs) < MIN_QUESTIONS
+        yield Guard(LENGTH, before, after, len(pairs), is_held)
 
 
-def _said(outcomes: Sequence[Outcome]) -> list[int]:
-    return [one.characters for one in outcomes if one.characters and not one.abstained]
+def _far(length: float, wanted: float) -> float:
+    """How far two lengths are apart: twice as long is as far as half as long."""
+    return abs(math.log(length / wanted))
 
 
 def _latency(served: Sequence[Outcome], candidate: Sequence[Outcome]) -> Iterator[Guard]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from retrieval.abstention import JUDGED_HITS
 from retrieval.answering import Answerer
@@ -186,6 +187,7 @@ def _outcome(task: Task, answer: Answer, seconds: float, set_: Set) -> Outcome:
         abstained=is_silent,
         cited_well=_cited_well(task, answer),
         characters=len(said),
+        wanted=round(fmean(map(len, task.answers))) if task.answers else None,
         seconds=seconds,
         said=answer.text,
     )

@@ -86,6 +86,14 @@ def test_what_an_answer_must_keep_stops_a_better_candidate(
     assert decision(served, worse).reasons == (reason,)
 
 
+def test_answers_may_become_as_long_as_those_of_experts() -> None:
+    long, short = ({"characters": n, "wanted": 40, "abstained": False} for n in (100, 45))
+    served, better = outcomes([0.5] * 60, **long), outcomes([0.7] * 60, **short)
+    assert decision(served, better).is_passed
+    curt = [replace(one, characters=9) for one in better]
+    assert decision(served, curt).reasons == ("answers are much longer or shorter",)
+
+
 def test_answering_what_has_no_answer_stops_it() -> None:
     silent = outcomes([1.0] * 30, is_answerable=False, abstained=True)
     talking = [replace(one, quality=1.0, abstained=False) for one in silent]
