@@ -48,10 +48,11 @@ class Example:
     What it teaches depends on `kind`: `pair`, that the first of `passages` answers the question
     and any others do not; `answer`, to write `answer`, where `[n]` cites the n-th of `passages`, or
     to decline where `is_good` is false; `preference`, to write `answer` and not `rejected`;
-    `judgement`, whether an answer from `passages` was good; `message`, whether what was taken for
-    a question was one. `source` tells how much it can be
-    trusted, `weight` (above 0, at most 1) in numbers. `day` is ISO 8601. Questions of one `cluster`
-    mean nearly the same.
+    `judgement`, whether an answer from `passages` was good; `message`, whether what was taken for a
+    question was one. `source` tells how much it can be trusted, `weight` (above 0, at most 1) in
+    numbers. `propensity` is how likely it was, above 0, that the model was asked whose answer
+    people rated: less than 1 while another was on trial. `day` is ISO 8601. Questions of one
+    `cluster` mean nearly the same.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Example:
     rejected: str | None = None
     is_good: bool = True
     weight: float = 1.0
+    propensity: float = 1.0
 
 
 def content_id(*parts: str) -> str:

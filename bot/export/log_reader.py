@@ -106,6 +106,7 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
             is_imported=given is not None,
             is_unasked=bool(row["triage"]),
             given_split=None if given is None else given["split"],
+            propensity=_propensity(row),
         )
         if row["thread_ts"] is not None:
             thread.add(row["asker"])
@@ -113,6 +114,13 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
 
 def _is_private(row: Row, public: set[str]) -> bool:
     return row["id"] not in public or str(row["channel"]).startswith(DIRECT)
+
+
+def _propensity(row: Row) -> float:
+    """How likely it was that this arm of a trial answered; certain where there was no trial."""
+    if row["trial"] is None or row["arm"] == "failed":
+        return 1.0
+    return float(row["share"] if row["arm"] == "candidate" else 1 - row["share"])
 
 
 def _shown(hits: Iterable[Row], citations: Iterable[Row]) -> tuple[Shown, ...]:

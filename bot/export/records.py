@@ -85,6 +85,7 @@ class LoggedTurn:
     the giver of an imported turn said of it: `test` is never trained on. It `is_private` if it was
     said to the bot alone or shown to nobody else, and `in_private_channel` unless it is known that
     everybody could read along. It `is_unasked` if the message was only overheard.
+    `propensity` is how likely it was that the model was asked that answered.
     """
 
     id: str
@@ -103,6 +104,7 @@ class LoggedTurn:
     is_imported: bool = False
     is_unasked: bool = False
     given_split: Literal["train", "test"] | None = None
+    propensity: float = 1.0
 
     @property
     def cited(self) -> tuple[Shown, ...]:

@@ -239,6 +239,7 @@ def _draft(
         rejected=rejected,
         is_good=is_good,
         weight=1.0 if correction else verdict.weight,
+        propensity=turn.propensity,
     )
     askers = frozenset().union(*({each.asker} | each.earlier_askers for each in case.turns))
     authors = {correction.author} if correction else set()

@@ -7,7 +7,7 @@ from bot.export.log_reader import _one_moment, read_log
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn, Vote
-from retrieval.records import Answer
+from retrieval.records import Answer, Arm
 from tests.fakes import SentenceAnswerer
 
 NOON = "2026-01-05T12:00:00+00:00"
@@ -38,6 +38,16 @@ def test_a_turn_is_read_with_what_it_cited(database: Database) -> None:
     assert [(shown.number, shown.support) for shown in turn.passages] == [(1, 1.0), (0, 0), (0, 0)]
     assert turn.cited[0].content_hash == one.answer.hits[0].passage.content_hash
     assert (turn.is_private, turn.in_private_channel, turn.is_imported) == (False, False, False)
+
+
+def test_a_turn_of_a_trial_is_read_with_how_likely_its_arm_was(database: Database) -> None:
+    log, answer = ConversationLog(database), SentenceAnswerer().answer("How many days of leave?")
+    log.add(said(n=1, answer=answer))
+    arms: dict[int, Arm] = {2: "candidate", 3: "served"}
+    for n, arm in arms.items():
+        tried = replace(answer, id=f"t{n}", trial="r1", share=0.25, arm=arm)
+        log.add(said(n=n, answer=tried))
+    assert [turn.propensity for turn in read_log(database).turns] == [1.0, 0.25, 0.75]
 
 
 def test_direct_messages_and_answers_that_only_the_asker_saw_are_private(
