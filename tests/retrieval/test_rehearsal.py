@@ -17,6 +17,7 @@ from retrieval.roles import ModelRoles
 from retrieval.settings import Settings
 from tests.retrieval.test_answering import ALWAYS, NEVER
 from tests.retrieval.word_embedder import WordEmbedder
+from tests.retrieval.words_of_runs import WordsOfRuns, install, trained
 
 QUESTION = "How many days of paid leave does a keeper have?"
 
@@ -74,3 +75,23 @@ def test_what_plays_no_part_in_answers_cannot_be_rehearsed(
     run = run_of(kind, settings, NEVER)
     with pytest.raises(ModelNotFoundError, match=f"a {kind} plays no part"):
         with_run(served, run, settings, ModelRoles(settings))
+
+
+def test_a_generator_on_rehearsal_writes_and_what_serves_goes_on(tmp_path: Path) -> None:
+    settings = install(tmp_path)
+    roles = WordsOfRuns(settings)
+    served = Answerer(Library(settings, WordEmbedder()), ALWAYS, settings, roles.generator())
+    run = trained(settings, "Keepers have 27 days of paid leave [1].")
+    candidate = with_run(served, run, settings, roles)
+    assert candidate.answer(QUESTION).generator == run.id
+    assert served.answer(QUESTION).generator == "writer@1"
+
+
+def test_a_retriever_on_rehearsal_searches_an_index_of_its_own(tmp_path: Path) -> None:
+    settings = install(tmp_path)
+    served = Answerer(Library(settings, WordEmbedder()), ALWAYS, settings)
+    run = trained(settings, "", kind="retriever")
+    candidate = with_run(served, run, settings, WordsOfRuns(settings))
+    assert candidate.answer(QUESTION).embedder == f"words+{run.id}"
+    assert "27 days" in candidate.answer(QUESTION).text
+    assert served.answer(QUESTION).embedder == "words"
