@@ -59,8 +59,9 @@ def train_map(dataset: Path, seed: int, trials: int) -> None:
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Times that all pairs are shown.")
 @click.option("--max-minutes", type=float, help="Stop learning after so long; then it is tried.")
+@SEARCH
 def train_retriever(
-    dataset: Path, seed: int, epochs: int | None, max_minutes: float | None
+    dataset: Path, seed: int, epochs: int | None, max_minutes: float | None, trials: int
 ) -> None:
     """Fine-tune the whole embedder on the pairs in DATASET: minutes, and the index is made anew.
 
@@ -85,6 +86,7 @@ def train_retriever(
         load_embedder(settings, on_progress=say),
         seed=seed,
         config=replace(config, epochs=epochs or config.epochs),
+        trials=trials,
         max_minutes=max_minutes,
         on_progress=say,
     )
@@ -192,5 +194,27 @@ def train_triage(source: Path, seed: int) -> None:
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_triage(source, settings, embedder, seed=seed, on_progress=say)
     click.echo(markdown(learned.decision, title=f"triage {learned.run.id}"))
+    if learned.decision.is_passed:
+        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+
+
+@train.command("reranker")
+@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+def train_reranker(dataset: Path, seed: int) -> None:
+    """Fine-tune the configured cross-encoder on what DATASET says of questions and passages.
+
+    That takes a pre-trained cross-encoder (WHIMBREL_RERANKER) and a thousand labelled pairs: from
+    less, or from an encoder that has never reranked, it would learn less than plain cosines tell.
+    """
+    from retrieval.retriever import load_embedder
+    from retrieval.settings import load_settings
+    from training.gate.report import markdown
+    from training.heads.reranker import learn_reranker
+
+    settings = load_settings()
+    embedder = load_embedder(settings, on_progress=say)
+    learned = learn_reranker(dataset, settings, embedder, seed=seed, on_progress=say)
+    click.echo(markdown(learned.decision, title=f"reranker {learned.run.id}"))
     if learned.decision.is_passed:
         click.echo(f"let it serve: whimbrel publish {learned.run.id}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.abstention import Judge
-from retrieval.models.runs import Facts, Run, folder_of, write_run
+from retrieval.models.runs import Facts, Kind, Run, folder_of, write_run
 from retrieval.search import Searcher
 from retrieval.settings import Settings
 from training.gate import report
@@ -44,12 +44,13 @@ def keep(
     facts: Facts,
     fill: Callable[[Path], None],
     *,
+    kind: Kind = "retriever",
     corpus: Corpus,
     held_out: Sequence[Lesson],
     on_progress: Progress,
 ) -> Learned:
     """Keep a candidate as a run, filled by `fill`, with what the gate says of it."""
-    run = write_run(settings.runs_folder, "retriever", facts, fill)
+    run = write_run(settings.runs_folder, kind, facts, fill)
     regression = read_regression(settings, corpus.index.passages)
     frozen = lessons(regression.examples, corpus.index.passages)
 
@@ -62,7 +63,7 @@ def keep(
     on_progress("trying the candidate on the same")
     tried = attempt(candidate.searcher, candidate.judge)
     (decision,) = decide(served, [tried], outdated=regression.outdated)
-    report.save(folder_of(settings.runs_folder, run), decision, title=f"retriever {run.id}")
+    report.save(folder_of(settings.runs_folder, run), decision, title=f"{kind} {run.id}")
     return Learned(run, decision)
 
 
