@@ -54,7 +54,7 @@ class Found(Generic[C]):
 
 
 def search(
-    suggest: Callable[[Trial], C],
+    suggest: Callable[[Trial, C], C],
     score: Callable[[C], float],
     *,
     start: C,
@@ -65,7 +65,7 @@ def search(
     """Try configurations, the usual one first, and take the best (TPE: Bergstra et al. 2011).
 
     Args:
-        suggest: Makes a configuration of what it asks a trial for, by the names of its fields.
+        suggest: Changes `start` by what it asks a trial for, by the names of its fields.
         score: How good a configuration is; the more the better.
         start: The usual configuration; on a tie it stays.
         trials: How many to try, this one included.
@@ -83,7 +83,7 @@ def search(
     tried: list[Tried] = []
 
     def objective(trial: Trial) -> float:
-        config, started = suggest(trial), time.monotonic()
+        config, started = suggest(trial, start), time.monotonic()
         value = score(config)
         configs.append(config)
         tried.append(Tried(dict(trial.params), value, round(time.monotonic() - started, 2)))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ class Cake:
     name: str = "plain"
 
 
-def suggest(trial: Any) -> Cake:
-    return Cake(
+def suggest(trial: Any, usual: Cake) -> Cake:
+    return replace(
+        usual,
         sugar=trial.suggest_float("sugar", 0, 1),
         minutes=trial.suggest_float("minutes", 1, 100, log=True),
     )

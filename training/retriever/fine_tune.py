@@ -13,7 +13,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from training.retriever.material import HeldBack, Texts
 from training.retriever.trial import dense_ndcg
 
 if TYPE_CHECKING:
+    from optuna import Trial
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.evaluation import BaseEvaluator
     from sentence_transformers.sentence_transformer.training_args import (
@@ -62,6 +63,17 @@ class TuneConfig:
     headings: int = 400
     batch: int = 32
     max_tokens: int = 128
+
+
+def suggest(trial: Trial, usual: TuneConfig) -> TuneConfig:
+    """What a search may try; all else is as usual."""
+    return replace(
+        usual,
+        learning_rate=trial.suggest_float("learning_rate", 1e-5, 5e-4, log=True),
+        matrix_learning_rate=trial.suggest_float("matrix_learning_rate", 3e-5, 3e-3, log=True),
+        epochs=trial.suggest_int("epochs", 1, 4),
+        headings=trial.suggest_int("headings", 0, 800),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from retrieval.abstention import JUDGE_FILE, Judge
 from retrieval.embedding import Embedder
@@ -21,10 +23,18 @@ from training.extra import need
 from training.retriever.candidate import Candidate, Learned, Progress, keep, save_curve
 from training.retriever.corpus import Corpus, open_corpus, read_held_out, read_taught
 from training.retriever.distilled_judge import distil
-from training.retriever.fine_tune import TuneConfig, Tuned, fine_tune, is_helper, load_base
+from training.retriever.fine_tune import (
+    TuneConfig,
+    Tuned,
+    fine_tune,
+    is_helper,
+    load_base,
+    suggest,
+)
 from training.retriever.lessons import Lesson
 from training.retriever.material import held_back_of, split, texts_of
 from training.retriever.trial import searcher_with
+from training.search import Found, search
 
 MIN_QUESTIONS = 200
 """Fewer questions than this are better learned from by a map."""
@@ -37,6 +47,7 @@ def learn_retriever(
     *,
     seed: int = 0,
     config: TuneConfig | None = None,
+    trials: int = 0,
     max_minutes: float | None = None,
     on_progress: Progress = lambda _: None,
 ) -> Learned | None:
@@ -51,7 +62,8 @@ def learn_retriever(
         embedder: The one that made the served index.
         seed: The same seed and data set give the same run on the same machine.
         config: How to learn.
-        max_minutes: Stop learning after so long.
+        trials: How many other ways to learn are tried before, on questions held back.
+        max_minutes: Stop learning after so long, each time.
         on_progress: Is told what is being done.
 
     Raises:
@@ -66,6 +78,28 @@ def learn_retriever(
     held_out = read_held_out(dataset, corpus)
     passages = corpus.index.passages
     taught, held_back = split(train, dev, passages, seed=seed)
+    texts = held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed)
+
+    def tune(config: TuneConfig, work: Path) -> Tuned:
+        return fine_tune(
+            load_base(_folder(settings), corpus.index.vectors, settings),
+            texts_of(taught, passages, least=config.shown, headings=config.headings, seed=seed),
+            texts,
+            prefixes=corpus.embedder.prefixes,
+            work=work,
+            config=config,
+            seed=seed,
+            max_minutes=max_minutes,
+            on_progress=on_progress,
+        )
+
+    found = None
+    if trials:
+        score = partial(_score, tune)
+        found = search(
+            suggest, score, start=config, trials=trials, seed=seed, on_progress=on_progress
+        )
+        config = found.config
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,
@@ -74,17 +108,7 @@ def learn_retriever(
         config=asdict(config),
     )
     work = settings.models_folder / "training" / content_id(repr(facts))
-    tuned = fine_tune(
-        load_base(_folder(settings), corpus.index.vectors, settings),
-        texts_of(taught, passages, least=config.shown, headings=config.headings, seed=seed),
-        held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed),
-        prefixes=corpus.embedder.prefixes,
-        work=work,
-        config=config,
-        seed=seed,
-        max_minutes=max_minutes,
-        on_progress=on_progress,
-    )
+    tuned = tune(config, work)
     if is_helper():
         return None
     tuned.model.save_pretrained(str(work / MODEL), create_model_card=False)
@@ -94,7 +118,7 @@ def learn_retriever(
         candidate,
         settings,
         replace(facts, metrics=metrics),
-        lambda folder: _save(folder, work / MODEL, tuned, candidate.judge),
+        lambda folder: _save(folder, work / MODEL, tuned, candidate.judge, found),
         corpus=corpus,
         held_out=held_out,
         on_progress=on_progress,
@@ -102,6 +126,12 @@ def learn_retriever(
     keep_vectors(settings, learned.run, passages, candidate.searcher.index.vectors)
     shutil.rmtree(work)
     return learned
+
+
+def _score(tune: Callable[[TuneConfig, Path], Tuned], config: TuneConfig) -> float:
+    """How well questions held back are answered by what is learned so; nothing of it is kept."""
+    with TemporaryDirectory() as work:
+        return max(tune(config, Path(work)).curve)
 
 
 def _candidate(
@@ -119,11 +149,15 @@ def _candidate(
     return Candidate(tuned, distil(corpus.judge, base, tuned, held_back))
 
 
-def _save(folder: Path, model: Path, tuned: Tuned, judge: Judge) -> None:
+def _save(
+    folder: Path, model: Path, tuned: Tuned, judge: Judge, found: Found[TuneConfig] | None
+) -> None:
     shutil.copytree(model, folder / MODEL)
     name = judge.embedder.replace("+candidate", f"+{folder.name[1:]}")  # as the run will be called
     replace(judge, embedder=name).save(folder / JUDGE_FILE)
     save_curve(folder, tuned.curve, tuned.losses)
+    if found:
+        found.save(folder)
 
 
 def _folder(settings: Settings) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,9 +51,10 @@ class MapConfig:
     held_back: float = 0.2
 
 
-def suggest(trial: Trial) -> MapConfig:
+def suggest(trial: Trial, usual: MapConfig) -> MapConfig:
     """What a search may try; all else is as usual."""
-    return MapConfig(
+    return replace(
+        usual,
         whitening=trial.suggest_float("whitening", 0.0, 0.5),
         learning_rate=trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True),
         decay=trial.suggest_float("decay", 1e-5, 1e-2, log=True),

@@ -163,3 +163,14 @@ def test_questions_that_mean_the_same_are_held_back_together(
     learned_from, kept_back = ({one.question[-10:] for one in each} for each in (taught, held_back))
     assert kept_back
     assert not learned_from & kept_back
+
+
+def test_a_search_is_kept_beside_what_was_learned_with_the_best_of_it(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    learned = learn_retriever(dataset, settings, model, config=SMALL, trials=1)
+    assert learned is not None
+    folder = folder_of(settings.runs_folder, learned.run)
+    (trial,) = json.loads((folder / "search.json").read_text())["trials"]
+    assert trial["values"]["learning_rate"] == SMALL.learning_rate
+    assert trial["score"] == pytest.approx(learned.run.facts.metrics["held_back_ndcg"])
