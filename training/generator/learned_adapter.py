@@ -202,7 +202,7 @@ class Pupil:
 
 def _save(folder: Path, model: PeftModel, base: ModelFolder, courses: Sequence[Course]) -> None:
     model.peft_config["default"].base_model_name_or_path = base.id  # not a path on this machine
-    model.save_pretrained(str(folder), selected_adapters=["default"])
+    model.save_pretrained(str(folder), selected_adapters=["default"], save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # an empty form; the run has a card of its own
     losses = {course.method: list(course.losses) for course in courses}
     (folder / "losses.json").write_text(json.dumps(losses) + "\n", encoding="utf-8")

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from retrieval.answering import Answerer
+from retrieval.errors import DataError
+from retrieval.examples import Example, Snippet, write_examples
+from retrieval.generation.generator import load_generator
+from retrieval.indexing import update_index
+from retrieval.library import Library
+from retrieval.models.runs import Run, all_runs, folder_of
+from retrieval.settings import Settings
+from tests.retrieval.generation.tiny_models import save_causal
+from tests.retrieval.test_answering import ALWAYS
+from tests.retrieval.word_embedder import WordEmbedder
+from tests.training.generator import two_processes
+from training.gate.decision import Outcome, decide
+from training.generator.learned_adapter import learn_adapter
+from training.generator.trainers import TuneConfig
+from training.generator.trial import read_exam, try_answers
+
+ROOT = Path(__file__).parents[3]
+TOPICS = [f"{first}{last}" for first in ("north", "south", "east") for last in
+          ("pier", "lamp", "boat", "rope", "gull", "tide", "dock", "wall")]  # fmt: skip
+CONFIG = TuneConfig(
+    learning_rate=1e-2, preference_learning_rate=1e-3, at_once=4, batch=4, epochs=8, upper=1.0
+)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Documents, and a home folder with a model so small that it writes nothing of use."""
+    home = tmp_path_factory.mktemp("home")
+    docs = home / "docs"
+    docs.mkdir()
+    for number, topic in enumerate(TOPICS):
+        text = f"# {topic.title()}\n\nThe {topic} is painted every {number + 11} days.\n"
+        (docs / f"{topic}.md").write_text(text, encoding="utf-8")
+    model = save_causal(home / "model")
+    settings = Settings(
+        home=home, generator=str(model), device="cpu", threads=1, hits=1, answer_tokens=40
+    )
+    update_index([docs], settings, WordEmbedder())
+    return Library(settings, WordEmbedder())
+
+
+def example(library: Library, topic: str) -> Example:
+    passages = library.searcher().index.passages
+    passage = next(each for each in passages if each.source.title == topic.title())
+    return Example(
+        id=topic, kind="answer", question=f"How often is the {topic} painted?", language="en",
+        passages=(Snippet("d", passage.content_hash, "", passage.text),), source="approved",
+        day="2026-01-31", answer=passage.text.strip().split("\n")[-1],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset(library: Library) -> Path:
+    """Liked silence, disliked answers, and answers of experts to be tried on."""
+    folder = library.settings.home / "dataset" / "1234"
+    folder.mkdir(parents=True)
+    known = [example(library, topic) for topic in TOPICS]
+    silence = [replace(each, answer=None, is_good=False) for each in known[:16]]
+    votes = [
+        replace(each, kind="judgement", is_good=number % 2 == 0)
+        for number, each in enumerate(known[:8])
+    ]
+    write_examples(folder, "train", [*silence, *votes])
+    write_examples(folder, "dev", [])
+    write_examples(folder, "held-out", known)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def refusing(library: Library, dataset: Path) -> Run:
+    learned = learn_adapter(
+        dataset, library.settings, library, method="kto", config=CONFIG, min_rows=8
+    )
+    assert learned is not None
+    assert learned.decision.is_no_difference  # so small a model only quotes
+    return learned.run
+
+
+def tried(library: Library, dataset: Path, run: Run | None) -> list[Outcome]:
+    """What the bot answers with a run, if it trusts even so small a model to write."""
+    generator = load_generator(library.settings, run=run)
+    generator.parameters = 10**9
+    exam = read_exam(dataset, library.settings, library.searcher())
+    try:
+        return try_answers(Answerer(library, ALWAYS, library.settings, generator), exam.held_out)
+    finally:
+        generator.close()
+
+
+def test_the_gate_stops_a_generator_that_has_learned_to_refuse(
+    library: Library, dataset: Path, refusing: Run
+) -> None:
+    served, candidate = tried(library, dataset, None), tried(library, dataset, refusing)
+    assert sum(bool(one.abstained) for one in candidate) > len(candidate) / 2
+    (decision,) = decide(served, [candidate])
+    assert not decision.is_passed
+    assert "answers where there is one got worse" in decision.reasons
+
+
+def test_everything_about_a_run_stands_beside_it(library: Library, refusing: Run) -> None:
+    folder = folder_of(library.settings.runs_folder, refusing)
+    names = {path.name for path in folder.iterdir()}
+    assert {"adapter_model.safetensors", "losses.json", "losses.png", "gate.md"} <= names
+    assert str(library.settings.home) not in (folder / "adapter_config.json").read_text()
+    assert refusing.facts.config["method"] == "kto"
+    assert refusing.facts.metrics["sft_rows"] == 16
+    assert refusing.facts.metrics["kto_rows"] == 8
+    assert not (library.settings.models_folder / "training").exists() or not any(
+        (library.settings.models_folder / "training").iterdir()
+    )
+
+
+def test_too_little_to_learn_from_is_refused_with_how_much_is_missing(
+    library: Library, dataset: Path
+) -> None:
+    with pytest.raises(DataError, match="gives 16 rows to learn by sft; it needs 300, 284 more"):
+        learn_adapter(dataset, library.settings, library)
+    with pytest.raises(DataError, match="gives 0 rows to learn by dpo"):
+        learn_adapter(dataset, library.settings, library, method="dpo")
+
+
+def test_two_processes_learn_what_one_does_and_write_one_run(tmp_path: Path) -> None:
+    model = save_causal(tmp_path / "model")
+    alone = two_processes.teach(model, tmp_path / "one")
+    assert alone is not None
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    script = (two_processes.__file__, str(model), str(tmp_path / "two"))
+    subprocess.run(  # noqa: S603  our own script
+        [sys.executable, *launcher, *script],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    (run,) = all_runs(tmp_path / "two" / "models" / "runs")
+    losses = [
+        json.loads(
+            (folder_of(tmp_path / name / "models" / "runs", each) / "losses.json").read_text()
+        )
+        for name, each in (("one", alone), ("two", run))
+    ]
+    assert losses[0]["sft"] == pytest.approx(losses[1]["sft"], rel=1e-3)

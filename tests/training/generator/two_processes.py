@@ -1,0 +1,34 @@
+"""One of several processes that teach a tiny model together: `two_processes.py MODEL HOME`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from retrieval.generation.wording import load_wording
+from retrieval.models.catalogue import from_folder
+from retrieval.models.runs import Facts, Run
+from retrieval.settings import Settings
+from training.generator.learned_adapter import Pupil
+from training.generator.rows import Row
+from training.generator.trainers import Stage, TuneConfig
+
+CONFIG = TuneConfig(learning_rate=3e-2, at_once=2, batch=8, epochs=2, upper=1.0)
+
+
+def teach(model: Path, home: Path) -> Run | None:
+    """The run that a tiny model leaves when it has learned eight answers."""
+    base, wording = from_folder(model), load_wording(model)
+    end = int(wording.tokenizer.eos_token_id)
+
+    def tokens(text: str) -> tuple[int, ...]:
+        return tuple(wording.encode(text, has_special=False))
+
+    rows = [Row(tokens(f"ask {n}:"), (*tokens("yes" * (n + 1)), end)) for n in range(8)]
+    settings = Settings(home=home, generator=str(model), device="cpu", threads=1)
+    pupil = Pupil(base, Facts(base.id, "d", 0, "1"), CONFIG, home / "work")
+    return pupil.learn(settings, [Stage("sft", rows)], max_minutes=None, on_progress=lambda _: None)
+
+
+if __name__ == "__main__":
+    teach(Path(sys.argv[1]), Path(sys.argv[2]))
