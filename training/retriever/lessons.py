@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval.embedding import Embedder
 from retrieval.examples import Example
 from retrieval.index import Index
-from retrieval.records import Passage
+from retrieval.records import Passage, Vectors
 
 DEPTH = 100
 """A passage that votes alone speak for must be among so many that search finds first."""
@@ -68,25 +68,30 @@ def believable(examples: Sequence[Example], index: Index, embedder: Embedder) ->
         for one in examples
         if one.kind == "pair" and one.source in VOTED and one.passages[0].content_hash in places
     ]
-    ranks = _ranks(voted, places, index, embedder)
-    depth = min(DEPTH, max(LEAST_DEPTH, len(index.passages) // LARGEST_SHARE))
-    far = {one.id for one, rank in zip(voted, ranks, strict=True) if rank >= depth}
+    if not voted:
+        return list(examples)
+    questions = embedder.embed_queries([one.question for one in voted])
+    own = [places[one.passages[0].content_hash] for one in voted]
+    is_near = are_near(questions, own, index.vectors)
+    far = {one.id for one, near in zip(voted, is_near, strict=True) if not near}
     return [one for one in examples if one.id not in far]
 
 
-def _ranks(
-    voted: Sequence[Example], places: Mapping[str, list[int]], index: Index, embedder: Embedder
-) -> list[int]:
-    """How many passages are nearer to each question than its own."""
-    if not voted:
-        return []
-    questions = embedder.embed_queries([one.question for one in voted])
-    ranks = []
-    for one, question in zip(voted, questions, strict=True):
-        cosines = index.vectors @ question
-        own = cosines[places[one.passages[0].content_hash]].max()
-        ranks.append(int((cosines > own).sum()))
-    return ranks
+def are_near(questions: Vectors, own: Sequence[Sequence[int]], passages: Vectors) -> list[bool]:
+    """For each question, whether a passage of its own rows is among those that search finds first.
+
+    Args:
+        questions: One vector a row.
+        own: The rows of each question's passages.
+        passages: All of them, one vector a row.
+    """
+    depth = min(DEPTH, max(LEAST_DEPTH, len(passages) // LARGEST_SHARE))
+    near = []
+    for question, rows in zip(questions, own, strict=True):
+        cosines = passages @ question
+        nearer = cosines > cosines[list(rows)].max()
+        near.append(bool(nearer.sum() < depth))
+    return near
 
 
 def rows_of(passages: Sequence[Passage]) -> dict[str, list[int]]:
