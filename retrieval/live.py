@@ -19,7 +19,7 @@ from retrieval.library import Library, TrialLibrary
 from retrieval.models import runs, trials
 from retrieval.models.runs import BASE, Kind
 from retrieval.models.trials import Trial
-from retrieval.records import PUBLIC, Answer, Arm, Message
+from retrieval.records import PUBLIC, Answer, Arm, Message, Thread
 from retrieval.registry import served
 from retrieval.reranking import Reranker
 from retrieval.roles import Roles
@@ -77,12 +77,12 @@ class Live:
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        thread: str | None = None,
+        thread: Thread | None = None,
     ) -> Answer:
         """As `Answerer.answer`; a candidate that fails costs nobody an answer.
 
-        `thread` names the conversation, which is answered by one model from its beginning to its
-        end while another is on trial; None keeps it out of any trial.
+        While a model is on trial, a `thread` is answered by one model from its beginning to its
+        end; None keeps a question out of any trial.
         """
 
         def ask(answerer: Answerer, on_text: Callable[[str], None] | None = on_text) -> Answer:
@@ -98,7 +98,7 @@ class Live:
             )
 
         trial, candidate = self._trial, self._candidate
-        if trial is None or thread is None:
+        if trial is None or thread is None or not trial.covers(thread):
             return ask(self._serving())
         if trial.mode == "all":
             return _marked(ask(self._serving()), trial, "candidate")

@@ -118,6 +118,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation: what tells it from all others, and when it began, in Unix seconds."""
+
+    id: str
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a generator wrote.
 

@@ -20,7 +20,7 @@ from retrieval.indexing import IndexReport
 from retrieval.language import language_of, words
 from retrieval.models.runs import Deployment, Facts, Kind, Run
 from retrieval.models.trials import Trial
-from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source
+from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source, Thread
 from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {
@@ -68,7 +68,7 @@ class SentenceAnswerer:
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,  # noqa: ARG002 - part of the interface
         should_stop: Callable[[], bool] | None = None,  # noqa: ARG002 - part of the interface
-        thread: str | None = None,  # noqa: ARG002 - part of the interface
+        thread: Thread | None = None,  # noqa: ARG002 - part of the interface
     ) -> Answer:
         self.asked.append((question, tuple(history), audience))
         if len(question) > 4_000:

@@ -30,7 +30,7 @@ from bot.store.log import ConversationLog, Turn, utc
 from bot.strings import Strings, strings_for
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.language import language_of, words
-from retrieval.records import Answer, Message
+from retrieval.records import Answer, Message, Thread
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Answerer(Protocol):
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        thread: str | None = None,
+        thread: Thread | None = None,
     ) -> Answer:
         """Answer or abstain; a `thread` may be answered by a model on trial, all of it or none.
 
@@ -243,12 +243,12 @@ class QuestionHandler:
             self._inbox.finish(job)
 
 
-def _thread(job: Job, asked: Asked) -> str | None:
-    """What a conversation is known by to models on trial; None where they may not answer."""
+def _thread(job: Job, asked: Asked) -> Thread | None:
+    """The conversation as models on trial know it; None where they may not answer."""
     if not asked.config.trials:
         return None
-    question = asked.question
-    return f"{job.channel}:{question.thread_ts or question.ts or job.event_id}"
+    ts = asked.question.thread_ts or asked.question.ts
+    return Thread(f"{job.channel}:{ts or job.event_id}", float(ts) if ts else job.created)
 
 
 class RefusalHandler:

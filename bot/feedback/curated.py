@@ -22,7 +22,7 @@ from bot.store.log import utc
 from retrieval.answering import addresses
 from retrieval.language import language_of, sentences, words
 from retrieval.questions import standalone
-from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Vectors
+from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Thread, Vectors
 from retrieval.sanitise import sanitise
 
 MAX_QUESTION_CHARS = 500
@@ -191,7 +191,7 @@ class CuratedAnswerer:
         language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        thread: str | None = None,
+        thread: Thread | None = None,
     ) -> Answer:
         """As `Answerer.answer`."""
         began = time.perf_counter()

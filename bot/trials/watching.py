@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
@@ -22,9 +21,6 @@ from retrieval.errors import RetrievalError
 from retrieval.models.trials import Trial
 
 logger = logging.getLogger(__name__)
-
-WATCHED = timedelta(days=14)
-"""A candidate that was published is taken back only so long after its trial began."""
 
 
 class Trials(Protocol):
@@ -79,7 +75,7 @@ class Watching:
     async def watch(self) -> None:
         """Take the candidate back if it does harm, and tell the admins."""
         trial = await asyncio.to_thread(self._trials.trial)
-        if trial is None or (trial.mode == "all" and _age(trial) > WATCHED):
+        if trial is None:
             return
         arms = await self._database.run(read_arms, self._database, trial)
         reason = harm(arms)
@@ -110,7 +106,3 @@ class Watching:
             except Exception:
                 logger.exception("looked in vain")
             await asyncio.sleep(self._every_s)
-
-
-def _age(trial: Trial) -> timedelta:
-    return datetime.now(UTC) - datetime.fromisoformat(trial.since)

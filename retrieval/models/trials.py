@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -25,9 +26,13 @@ from retrieval.models.runs import (
     retirement,
     verify,
 )
+from retrieval.records import Thread
 from retrieval.registry import replace_text, served
 
 TRIAL = "trial.json"
+
+WATCHED = timedelta(days=14)
+"""A candidate that was published is taken back only so long after its trial began."""
 
 Mode = Literal["shadow", "share", "all"]
 
@@ -49,9 +54,13 @@ class Trial:
     since: str
     before: str
 
-    def takes(self, thread: str) -> bool:
+    def covers(self, thread: Thread) -> bool:
+        """Whether a thread is part of the trial: those that began before it keep their model."""
+        return self.mode == "all" or thread.began >= datetime.fromisoformat(self.since).timestamp()
+
+    def takes(self, thread: Thread) -> bool:
         """Whether the candidate answers in this thread: for one thread it is always the same."""
-        digest = hashlib.sha256(f"{self.run}\n{thread}".encode()).digest()
+        digest = hashlib.sha256(f"{self.run}\n{thread.id}".encode()).digest()
         return int.from_bytes(digest[:8], "big") / 2**64 < self.share
 
 
@@ -71,6 +80,8 @@ def begin(home: Path, run: Run, *, share: float, reason: str) -> Trial:
     before = _served(home, run.kind)
     if before == run.id:
         raise ModelNotFoundError(f"run {run.id} serves already; there is nothing to try")
+    if (other := under_way(home)) is not None:
+        stop(home, other, reason="another trial begins")
     mode: Mode = "share" if share else "shadow"
     trial = Trial(run.id, run.kind, mode, share, now(), before)
     note(home, Deployment(trial.since, run.kind, "trial", before, run.id, reason))
@@ -102,8 +113,8 @@ def clear(home: Path) -> None:
 def under_way(home: Path) -> Trial | None:
     """The trial of the moment; None if there is none.
 
-    It is over as soon as its run was retired, or something else was published in the place of
-    what it is compared with.
+    It is over as soon as its run was retired, something else was published in the place of what it
+    is compared with, or it was published long ago.
 
     Raises:
         ModelCorruptError: If the file is not what was written.
@@ -117,7 +128,12 @@ def under_way(home: Path) -> Trial | None:
         raise ModelCorruptError(f"{home / TRIAL} is damaged; delete it: {error}") from error
     expected = trial.run if trial.mode == "all" else trial.before
     is_over = retirement(home, run) is not None or _served(home, trial.kind) != expected
-    return None if is_over else trial
+    return None if is_over or _is_old(trial) else trial
+
+
+def _is_old(trial: Trial) -> bool:
+    age = datetime.now(UTC) - datetime.fromisoformat(trial.since)
+    return trial.mode == "all" and age > WATCHED
 
 
 def _served(home: Path, kind: Kind) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from retrieval.models.runs import (
     roll_back,
 )
 from retrieval.models.trials import begin, complete, under_way
-from retrieval.records import Answer
+from retrieval.records import Answer, Thread
 from retrieval.settings import Settings
 from tests.retrieval.test_answering import ALWAYS, NEVER
 from tests.retrieval.word_embedder import WordEmbedder
@@ -35,7 +36,9 @@ def live(settings: Settings) -> Live:
     return open_live(settings)[0]
 
 
-def asked(live: Live, thread: str | None = "C1:1", **rest: Any) -> Answer:
+def asked(live: Live, id_: str | None = "C1:1", **rest: Any) -> Answer:
+    """Ask in a thread of this id that begins now, or in none."""
+    thread = None if id_ is None else Thread(id_, time.time())
     return live.answer(QUESTION, thread=thread, **rest)
 
 
@@ -112,7 +115,7 @@ def test_a_share_of_the_threads_is_answered_by_the_candidate(
     live.refresh()
     for thread in map(str, range(8)):
         answer = asked(live, thread)
-        is_taken = trial.takes(thread)
+        is_taken = trial.takes(Thread(thread, 0))
         assert answer.generator == (run.id if is_taken else "writer@1")
         assert answer.arm == ("candidate" if is_taken else "served")
         assert (answer.trial, answer.share) == (run.id, 0.5)
@@ -121,7 +124,7 @@ def test_a_share_of_the_threads_is_answered_by_the_candidate(
 def test_questions_of_no_thread_are_kept_out_of_a_trial(live: Live, settings: Settings) -> None:
     begin(settings.runs_folder, trained(settings, "27 [1]."), share=0.99, reason="eased in")
     live.refresh()
-    answer = asked(live, thread=None)
+    answer = asked(live, None)
     assert (answer.generator, answer.trial) == ("writer@1", "")
 
 

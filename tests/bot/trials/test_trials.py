@@ -20,6 +20,7 @@ from retrieval.holdings import Holdings
 from retrieval.live import Live
 from retrieval.models.runs import Run, deployments, publish, retire, serving
 from retrieval.models.trials import Trial, begin, under_way
+from retrieval.records import Thread
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
@@ -33,6 +34,9 @@ from tests.retrieval.words_of_runs import (
     trained,
 )
 from tests.slack_server import WAIT_S, click, event, mention
+
+LATER = 2_000_000_000
+"""In Unix seconds, when threads begin."""
 
 WORDS = "Keepers have 27 days of paid leave a year [1]."
 
@@ -108,8 +112,8 @@ async def team(house: House) -> Team:
 
 def of_arm(trial: Trial, how_many: int, *, is_candidate: bool) -> list[str]:
     """Threads that an arm answers."""
-    threads = (f"{n}.0" for n in count(1))
-    taken = (each for each in threads if trial.takes(f"C1:{each}") is is_candidate)
+    threads = (f"{n}.0" for n in count(LATER))
+    taken = (each for each in threads if trial.takes(Thread(f"C1:{each}", LATER)) is is_candidate)
     return list(islice(taken, how_many))
 
 
@@ -241,7 +245,7 @@ async def test_what_was_published_after_its_trial_is_still_taken_back(team: Team
 
 async def test_the_shadow_answers_for_nobody_to_see(team: Team) -> None:
     trial = await team.try_words(WORDS, share=0)
-    await team.ask(["1.0"])
+    await team.ask([f"{LATER}.0"])
     await team.settle()
     database = team.bot.inbox.database
     async with asyncio.timeout(WAIT_S):

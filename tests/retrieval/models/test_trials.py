@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from retrieval.models.runs import (
     write_run,
 )
 from retrieval.models.trials import TRIAL, Trial, begin, complete, stop, under_way
+from retrieval.records import Thread
 
 FACTS = Facts(base="model@1", dataset="d", seed=3, code="0.1")
 
@@ -25,6 +29,10 @@ def trained(home: Path, text: str = "weights") -> Run:
         (folder / "model.safetensors").write_text(text)
 
     return write_run(home, "judge", FACTS, fill)
+
+
+def thread(id_: str) -> Thread:
+    return Thread(id_, time.time())
 
 
 def test_a_candidate_on_trial_serves_nobody_else(tmp_path: Path) -> None:
@@ -38,19 +46,19 @@ def test_a_candidate_on_trial_serves_nobody_else(tmp_path: Path) -> None:
 def test_a_trial_without_a_share_is_in_the_shadow(tmp_path: Path) -> None:
     trial = begin(tmp_path, trained(tmp_path), share=0, reason="looked at")
     assert trial.mode == "shadow"
-    assert not any(trial.takes(f"thread {n}") for n in range(100))
+    assert not any(trial.takes(thread(f"{n}")) for n in range(100))
 
 
 def test_a_thread_keeps_its_arm_and_the_share_is_kept() -> None:
     trial = Trial("run", "judge", "share", 0.2, "", "base")
-    taken = [trial.takes(f"C1:{n}.0") for n in range(2_000)]
-    assert taken == [trial.takes(f"C1:{n}.0") for n in range(2_000)]
+    taken = [trial.takes(thread(f"C1:{n}.0")) for n in range(2_000)]
+    assert taken == [trial.takes(thread(f"C1:{n}.0")) for n in range(2_000)]
     assert 0.17 < sum(taken) / len(taken) < 0.23
 
 
 def test_the_next_trial_draws_other_threads() -> None:
     first, second = (Trial(run, "judge", "share", 0.5, "", "base") for run in "ab")
-    taken = [(first.takes(f"{n}"), second.takes(f"{n}")) for n in range(400)]
+    taken = [(first.takes(thread(f"{n}")), second.takes(thread(f"{n}"))) for n in range(400)]
     assert 0.4 < sum(a == b for a, b in taken) / len(taken) < 0.6
 
 
@@ -86,6 +94,28 @@ def test_a_completed_trial_goes_on_until_it_is_rolled_back(tmp_path: Path) -> No
     assert found is not None
     assert (found.mode, found.since) == ("all", trial.since)
     roll_back(tmp_path, "judge", reason="bad after all")
+    assert under_way(tmp_path) is None
+
+
+def test_threads_that_began_before_a_trial_keep_their_model(tmp_path: Path) -> None:
+    earlier = thread("C1:1")
+    trial = begin(tmp_path, trained(tmp_path), share=0.2, reason="eased in")
+    assert [trial.covers(each) for each in (earlier, thread("C1:2"))] == [False, True]
+
+
+def test_the_next_trial_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    begin(tmp_path, trained(tmp_path, "a"), share=0.2, reason="eased in")
+    second = begin(tmp_path, trained(tmp_path, "b"), share=0.2, reason="eased in")
+    assert under_way(tmp_path) == second
+    assert [change.how for change in deployments(tmp_path)] == ["trial", "stop", "trial"]
+
+
+def test_what_was_published_long_ago_is_no_longer_on_trial(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    trial = begin(tmp_path, run, share=0.2, reason="eased in")
+    publish(tmp_path, run, reason="good")
+    since = (datetime.now(UTC) - timedelta(days=15)).isoformat()
+    complete(tmp_path, replace(trial, since=since))
     assert under_way(tmp_path) is None
 
 
