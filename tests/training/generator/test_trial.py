@@ -16,7 +16,14 @@ from tests.retrieval.test_answering import ALWAYS, NEVER, Writer
 from tests.retrieval.word_embedder import WordEmbedder
 from training.gate.decision import decide
 from training.generator.traps import TRAPS
-from training.generator.trial import Task, read_exam, take, tasks, try_answers, try_traps
+from training.generator.trial import (
+    Task,
+    read_exam,
+    take,
+    tasks,
+    try_answers,
+    try_traps,
+)
 
 LEAVE = "# Leave\n\nEvery keeper has 27 days of paid leave a year. Ask in the crew portal.\n"
 TIDES = "# Tides\n\nHigh tide is at nine.\n"
@@ -68,6 +75,13 @@ def test_an_answer_from_passages_that_are_gone_is_no_task(library: Library) -> N
         | {"passages": (Snippet("d", "gone", "", ""),)}
     )
     assert tasks([gone], searcher) == []
+
+
+def test_of_many_questions_the_same_ones_are_always_asked(library: Library) -> None:
+    many = [example(None, answer="27.", question=f"Why {n}?") for n in range(20)]
+    found = tasks(many, library.searcher(), at_most=5)
+    assert len(found) == 5
+    assert found == tasks(many[::-1], library.searcher(), at_most=5)
 
 
 def test_the_words_of_an_answer_are_compared_and_its_citations_looked_up(library: Library) -> None:
