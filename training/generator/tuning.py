@@ -1,8 +1,8 @@
-"""Teaches a low-rank adapter (LoRA, Hu et al. 2021) of a generator from rows of tokens.
+"""Teaches a generator a low-rank adapter from rows of tokens.
 
-Only the upper layers learn: nothing has to be carried back through the others. What is broken off
-goes on from its last checkpoint. Under `accelerate launch` several processors or GPUs share each
-step, and a step learns from as many rows as on one.
+That is LoRA (Hu et al. 2021). Only the upper layers learn: nothing has to be carried back through
+the others. What is broken off goes on from its last checkpoint. Under `accelerate launch` several
+processors or GPUs share each step, and a step learns from as many rows as on one.
 """
 
 from __future__ import annotations
