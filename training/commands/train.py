@@ -136,12 +136,14 @@ def train_abstention(dataset: Path, seed: int) -> None:
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same adapter.")
 @click.option("--max-minutes", type=float, help="Stop learning after so long, with what there is.")
+@SEARCH
 def train_generator(
     dataset: Path,
     method: Literal["sft", "dpo", "kto"],
     even_if_it_learns_to_refuse: bool,
     seed: int,
     max_minutes: float | None,
+    trials: int,
 ) -> None:
     """Teach the generator an adapter from the answers that people approved or corrected in DATASET.
 
@@ -165,6 +167,7 @@ def train_generator(
         library,
         method=method,
         seed=seed,
+        trials=trials,
         max_minutes=max_minutes,
         on_progress=say,
     )

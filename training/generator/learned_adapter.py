@@ -24,12 +24,14 @@ from retrieval.settings import Settings
 from training.extra import need
 from training.gate import report
 from training.gate.decision import Decision, Outcome, decide
+from training.generator.better_ways import search_ways
 from training.generator.rows import Layout, Method, fitting
 from training.generator.trainers import Stage, TuneConfig
 from training.generator.trial import Exam, read_exam, take
 from training.generator.tuning import Course, Progress, learn, with_adapter
 from training.retriever.candidate import Learned
 from training.retriever.fine_tune import is_helper
+from training.search import Found
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -51,6 +53,7 @@ def learn_adapter(
     method: Method = "sft",
     seed: int = 0,
     config: TuneConfig | None = None,
+    trials: int = 0,
     min_rows: int | None = None,
     max_minutes: float | None = None,
     on_progress: Progress = lambda _: None,
@@ -69,6 +72,7 @@ def learn_adapter(
             then votes.
         seed: The same seed and data set give the same run on the same machine.
         config: How to learn.
+        trials: How many other ways to learn answers are tried before, on those of dev.jsonl.
         min_rows: How many rows the method needs; None for `MIN_ROWS`.
         max_minutes: Stop learning after so long, with what is learned until then.
         on_progress: Is told what is being done.
@@ -86,6 +90,13 @@ def learn_adapter(
     config = config or TuneConfig()
     exam = read_exam(dataset, settings, library.searcher())
     base = resolve(settings.generator, models_folder=settings.models_folder)
+    found = None
+    if trials:
+        found = _searched(
+            dataset, settings, library, base, config, trials=trials, seed=seed,
+            on_progress=on_progress,
+        )  # fmt: skip
+        config = found.config
     facts = Facts(
         base=base.id,
         dataset=dataset.name,
@@ -95,7 +106,7 @@ def learn_adapter(
     )
     stages = lay_out(dataset, settings, library, base, method=method, seed=seed, least=min_rows)
     work = settings.models_folder / "training" / content_id(repr(facts))
-    pupil = Pupil(base, facts, config, work)
+    pupil = Pupil(base, facts, config, work, found)
     run = pupil.learn(settings, stages, max_minutes=max_minutes, on_progress=on_progress)
     if run is None:
         return None
@@ -103,6 +114,32 @@ def learn_adapter(
     report.save(folder_of(settings.runs_folder, run), decision, title=f"generator {run.id}")
     shutil.rmtree(work)
     return Learned(run, decision)
+
+
+def _searched(
+    dataset: Path,
+    settings: Settings,
+    library: Library,
+    base: ModelFolder,
+    config: TuneConfig,
+    *,
+    trials: int,
+    seed: int,
+    on_progress: Progress,
+) -> Found[TuneConfig]:
+    """The way to learn the answers of train.jsonl that makes those of dev.jsonl most likely."""
+    layout = Layout(load_wording(base.path), library.searcher(), settings, seed=seed)
+    most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
+    taught, held_back = (
+        fitting(layout.answers(read_examples(dataset, split)), max_tokens=most)
+        for split in ("train", "dev")
+    )
+    device = choose_device(settings)
+    use_threads(device)
+    return search_ways(
+        base.path, taught, held_back, start=config, trials=trials, device=device, seed=seed,
+        on_progress=on_progress,
+    )  # fmt: skip
 
 
 def lay_out(
@@ -158,6 +195,7 @@ class Pupil:
     facts: Facts
     config: TuneConfig
     work: Path
+    found: Found[TuneConfig] | None = None
 
     def learn(
         self,
@@ -196,8 +234,13 @@ class Pupil:
             settings.runs_folder,
             "generator",
             replace(self.facts, metrics=metrics),
-            lambda folder: _save(folder, model, self.base, courses),
+            lambda folder: self._save(folder, model, courses),
         )
+
+    def _save(self, folder: Path, model: PeftModel, courses: Sequence[Course]) -> None:
+        _save(folder, model, self.base, courses)
+        if self.found:
+            self.found.save(folder)
 
 
 def _save(folder: Path, model: PeftModel, base: ModelFolder, courses: Sequence[Course]) -> None:
