@@ -248,6 +248,7 @@ def _evaluator(measure: Callable[[SentenceTransformer], float]) -> BaseEvaluator
 
 def _told(max_minutes: float | None, on_progress: Progress) -> TrainerCallback:
     """What tells how far it is, and stops it when its time is over."""
+    from accelerate.utils import broadcast_object_list
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
     until = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
@@ -271,7 +272,8 @@ def _told(max_minutes: float | None, on_progress: Progress) -> TrainerCallback:
             control: TrainerControl,
             **kwargs: Any,  # noqa: ANN401, ARG002
         ) -> None:
-            if time.monotonic() > until:
+            # Processes that share the work must all stop after the same step.
+            if broadcast_object_list([time.monotonic() > until])[0]:
                 control.should_training_stop = True
 
     return Told()
