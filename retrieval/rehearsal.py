@@ -12,7 +12,7 @@ from retrieval.answering import Answerer
 from retrieval.errors import ModelNotFoundError
 from retrieval.indexing import Progress, update_index
 from retrieval.library import Library, TrialLibrary
-from retrieval.models.runs import Run
+from retrieval.models.runs import Run, retirement
 from retrieval.roles import Roles
 from retrieval.settings import Settings
 
@@ -27,9 +27,11 @@ def with_run(served: Answerer, run: Run, settings: Settings, roles: Roles) -> An
         roles: Loads the run.
 
     Raises:
-        ModelNotFoundError: If a run of its kind plays no part in answers here.
+        ModelNotFoundError: If the run was retired, or its kind plays no part in answers here.
         ModelCorruptError: If the run is not what was written.
     """
+    if why := retirement(settings.runs_folder, run):
+        raise ModelNotFoundError(f"run {run.id} was retired: {why}")
     library, judge, generator = served.library, served.judge, served.generator
     if run.kind == "retriever":
         embedder = roles.retriever(run)

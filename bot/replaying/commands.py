@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 def replay(run: str | None, documents: Path | None, last: int, out: Path, as_json: bool) -> None:
     """Ask the last N logged questions again: of what serves, and of a candidate.
 
-    The candidate is RUN, an id from `whimbrel models` or its end, of any kind. Each question is
-    asked for the audience of the channel where it was asked. A table says how much would change,
-    and files show how; what was asked in private is counted, but not quoted. Nothing is published.
+    The candidate is RUN, an id from `whimbrel models` or its end, of any kind but triage. Each
+    question is asked for the audience of the channel where it was asked. A table says how much
+    would change, and files show how; what was asked in private is counted, but not quoted. Nothing
+    is published.
     """
     from tempfile import TemporaryDirectory
 

@@ -11,7 +11,7 @@ from retrieval.errors import ModelNotFoundError
 from retrieval.index import current
 from retrieval.indexing import update_index
 from retrieval.library import Library
-from retrieval.models.runs import Facts, Kind, Run, write_run
+from retrieval.models.runs import Facts, Kind, Run, retire, write_run
 from retrieval.rehearsal import with_documents, with_run
 from retrieval.roles import ModelRoles
 from retrieval.settings import Settings
@@ -95,3 +95,10 @@ def test_a_retriever_on_rehearsal_searches_an_index_of_its_own(tmp_path: Path) -
     assert candidate.answer(QUESTION).embedder == f"words+{run.id}"
     assert "27 days" in candidate.answer(QUESTION).text
     assert served.answer(QUESTION).embedder == "words"
+
+
+def test_a_retired_model_is_not_rehearsed(served: Answerer, settings: Settings) -> None:
+    run = run_of("judge", settings, replace(NEVER, embedder=served.library.embedder.id))
+    retire(settings.runs_folder, run, reason="somebody was forgotten")
+    with pytest.raises(ModelNotFoundError, match="was retired: somebody was forgotten"):
+        with_run(served, run, settings, ModelRoles(settings))
