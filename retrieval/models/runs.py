@@ -8,7 +8,8 @@ models/runs/
         current                 the run that serves; absent or `base` while none does
         20260131T120000000000-1a2b3c/
             run.json            what it was made from, and the sha256 of every other file
-            card.md  report.md  ...  the weights, as safetensors
+            ...                 the weights, as safetensors, and how they were learned
+            gate.md  gate.json  gate.png    what the gate said
             changes.md          what people asked and the gate tried; gone once it is retired
             retired.json        only if it may not be served any more, and why
 ```
