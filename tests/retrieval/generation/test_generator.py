@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,3 +117,13 @@ def test_a_closed_generator_refuses(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_batched_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match="mamba model"):
         load(save_mamba(tmp_path))
+
+
+def test_who_uses_a_generator_last_lets_it_go(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    generator = load(save_causal(tmp_path))
+    (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "generator")
+    assert generator.generate("ab", max_tokens=2).tokens <= 2
+    del generator
+    gc.collect()
+    assert not thread.is_alive()
