@@ -162,7 +162,9 @@ def verify(home: Path, run: Run) -> None:
     for name, digest in run.files.items():
         if present.get(name) != digest:
             path = folder_of(home, run) / name
-            raise ModelCorruptError(f"{path} is not what was written; `whimbrel rollback` mends it")
+            raise ModelCorruptError(
+                f"{path} is not what was written; `whimbrel rollback --kind {run.kind}` mends it"
+            )
 
 
 def publish(home: Path, run: Run, *, reason: str) -> Deployment:
