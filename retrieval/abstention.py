@@ -6,17 +6,19 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from statistics import fmean
+from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import ModelUnsuitableError, SettingsError
 from retrieval.lexical import terms
-from retrieval.models.runs import Run, base_of, folder_of, serving, verify
-from retrieval.records import Hit
+from retrieval.models.runs import MODEL, Run, base_of, folder_of, serving, verify
+from retrieval.records import Hit, Passage
+from retrieval.reranking import Reranker
 
 JUDGED_HITS = 200
 """The judge needs this many hits, so that the best one's language has enough of its own."""
@@ -32,6 +34,9 @@ JUDGE_FILE = "judge.json"
 
 FEATURES = ("gap", "covered", "agreed", "lead", "ahead", "ahead_in_words", "length")
 """What a judge may give weights to."""
+
+READ = "read"
+"""And what one with a reader may, too."""
 
 
 def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, float]:
@@ -123,9 +128,16 @@ class Judge:
         """The probability, 0 to 1, that the hits hold the answer; 0 without any hit."""
         if not hits:
             return 0.0
-        seen = features(query, hits, chance=self.chance)
-        logit = self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, self.log_odds(query, hits)))))
+
+    def log_odds(self, query: str, hits: Sequence[Hit]) -> float:
+        """The same as a number without bounds; there is at least one hit."""
+        seen = self.seen(query, hits)
+        return self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
+
+    def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
+        """What the weights belong to; there is at least one hit."""
+        return features(query, hits, chance=self.chance)
 
     @property
     def id(self) -> str:
@@ -143,7 +155,34 @@ class Judge:
         beside.replace(path)
 
     def _text(self) -> str:
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        values = {field.name: getattr(self, field.name) for field in fields(Judge)}
+        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+
+
+class Reader(Protocol):
+    """Says from 0 to 1 how well each passage suits a query."""
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingJudge(Judge):
+    """A judge that has an encoder read the question together with the first hit, too.
+
+    Its weights have one for `read`, the log-odds of what the reader says.
+    """
+
+    reader: Reader
+
+    def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
+        return Judge.seen(self, query, hits) | {READ: read(self.reader, query, hits)}
+
+
+def read(reader: Reader, query: str, hits: Sequence[Hit]) -> float:
+    """The log-odds, -9 to 9, that the first hit answers the query, as a reader says."""
+    (said,) = reader.scores(query, [hits[0].passage])
+    likely = min(max(said, 1e-4), 1 - 1e-4)
+    return math.log(likely / (1 - likely))
 
 
 def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) -> Judge:
@@ -166,9 +205,10 @@ def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) ->
     learned = run or serving(home, "judge")
     if learned is not None:
         verify(home, learned)
-        judge = _read_judge(folder_of(home, learned) / JUDGE_FILE)
+        folder = folder_of(home, learned)
+        judge = _read_judge(folder / JUDGE_FILE)
         if judge.embedder == embedder:
-            return judge
+            return with_reader(judge, folder / MODEL) if (folder / MODEL).is_dir() else judge
         if run is not None:
             raise ModelUnsuitableError(f"{run.id} judges {judge.embedder}, not {embedder}")
     own_run = embedder.partition("+")[2]
@@ -183,6 +223,16 @@ def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) ->
             "configured; run `whimbrel calibrate FOLDER` again or delete the file"
         )
     return judge
+
+
+def with_reader(judge: Judge, folder: Path) -> ReadingJudge:
+    """The judge with the reader in a folder.
+
+    Raises:
+        ModelCorruptError: If it cannot be loaded.
+    """
+    values = {field.name: getattr(judge, field.name) for field in fields(Judge)}
+    return ReadingJudge(**values, reader=Reranker(str(folder)))
 
 
 def find_judge(models_folder: Path) -> Judge:

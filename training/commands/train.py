@@ -99,8 +99,14 @@ def train_retriever(
 
 @train.command("abstention")
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--seed", default=0, show_default=True, help="Of the gate's bootstrap.")
-def train_abstention(dataset: Path, seed: int) -> None:
+@click.option("--seed", default=0, show_default=True, help="Of the encoder and the bootstrap.")
+@click.option(
+    "--strong",
+    is_flag=True,
+    help="Fine-tune an encoder that reads question and passage, too, which takes many minutes; it "
+    "becomes a part of the judge only if that is surely better with it.",
+)
+def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
     """Fit the judge, which says whether an answer will be right, to the ratings in DATASET.
 
     Besides rated answers it learns from every question whose passage is known: as it is, and with
@@ -114,7 +120,9 @@ def train_abstention(dataset: Path, seed: int) -> None:
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
-    learned = learn_abstention(dataset, settings, embedder, seed=seed, on_progress=say)
+    learned = learn_abstention(
+        dataset, settings, embedder, strong=strong, seed=seed, on_progress=say
+    )
     click.echo(markdown(learned.decision, title=f"judge {learned.run.id}"))
     if learned.decision.is_passed:
         click.echo(f"let it serve: whimbrel publish {learned.run.id}")
@@ -148,8 +156,8 @@ def train_generator(
     """Teach the generator an adapter from the answers that people approved or corrected in DATASET.
 
     On two processor cores a model of half a billion weights takes about ten seconds a row; several
-    GPUs share the work under `accelerate launch -m training.generator DATASET`. What is broken off
-    goes on from its last checkpoint when the same command is given again.
+    GPUs share the work under `accelerate launch -m retrieval.cli train generator DATASET`. What is
+    broken off goes on from its last checkpoint when the same command is given again.
     """
     from retrieval.library import Library
     from retrieval.retriever import load_embedder

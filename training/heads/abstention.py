@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from retrieval.abstention import JUDGE_FILE, Judge, load_judge
+from retrieval.abstention import JUDGE_FILE, Judge, ReadingJudge, load_judge
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import read_examples
 from retrieval.library import Library
-from retrieval.models.runs import Facts, folder_of, write_run
+from retrieval.models.catalogue import resolve
+from retrieval.models.runs import MODEL, Facts, folder_of, write_run
 from retrieval.settings import Settings
+from training.extra import need
 from training.gate import report
 from training.gate.decision import Outcome, Set, decide
 from training.gate.regression import read_regression
 from training.heads import scores
 from training.heads.calibration import Row, fit
+from training.heads.cross_encoder import CrossConfig
 from training.heads.evidence import rows_of
+from training.heads.reading import Choice, choose
 from training.heads.trial import Case, no_worse, outcomes
 from training.retriever.candidate import Learned, Progress
 
@@ -32,7 +38,9 @@ def learn_abstention(
     settings: Settings,
     embedder: Embedder,
     *,
+    strong: bool = False,
     seed: int = 0,
+    config: CrossConfig | None = None,
     on_progress: Progress = lambda _: None,
 ) -> Learned:
     """Fit a judge to a data set's ratings, and try it on the questions that are held out.
@@ -41,38 +49,55 @@ def learn_abstention(
         dataset: A folder in the format of `retrieval.examples`.
         settings: Where the index is, and where runs are kept.
         embedder: The one that made the served index; the judge is for its hits.
-        seed: Of the gate's bootstrap; fitting has nothing random in it.
+        strong: Whether to fine-tune an encoder, too, which reads question and passage: the
+            configured cross-encoder, else the embedder. It becomes a part of the judge only if
+            the judge is surely better with it; `on_progress` is told.
+        seed: Of the encoder and of the gate's bootstrap; nothing else is random.
+        config: How the encoder learns.
         on_progress: Is told what is being done.
 
     Raises:
         DataError: If the data set holds too little; the message says how much is missing.
+        ExtraMissingError: If the encoder needs a library that is not installed.
         IndexNotFoundError: If nothing has been published.
     """
+    if strong:
+        need("accelerate", "datasets")
     searcher = Library.load(settings, embedder).searcher()
-    served = load_judge(settings.models_folder, embedder.id)
     taught = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
     on_progress("searching for what people rated")
     rows = rows_of(taught, searcher, read=settings.hits)
     held_out = rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits)
     _check(dataset, rows, held_out)
-    judge = fit(rows, embedder=embedder.id, data=dataset.name)
-    spoke = [confidence >= served.threshold for confidence in confidences(served, rows)]
-    judge = judge.with_threshold(
-        no_worse([case_of(row) for row in rows], confidences(judge, rows), spoke)
-    )
+    served = load_judge(settings.models_folder, embedder.id)
+    names = {"embedder": embedder.id, "data": dataset.name}
+    with TemporaryDirectory() as work:
+        reader = Path(work) / MODEL
+        if strong:
+            start = _start(settings)
+            choice = choose(
+                rows, start, reader, settings, **names, config=config, seed=seed,
+                on_progress=on_progress,
+            )  # fmt: skip
+            on_progress(_told(choice))
+            judge = choice.judge
+        else:
+            judge = fit(rows, **names)
+        spoke = [confidence >= served.threshold for confidence in confidences(served, rows)]
+        said = confidences(judge, rows)
+        judge = judge.with_threshold(no_worse([case_of(row) for row in rows], said, spoke))
+        facts = Facts(
+            base=embedder.id,
+            dataset=dataset.name,
+            seed=seed,
+            code=version("whimbrel"),
+            config={"features": list(judge.weights), "strong": strong},
+            metrics=_metrics(judge, held_out),
+        )
+        run = write_run(
+            settings.runs_folder, "judge", facts, lambda to: _save(to, judge, held_out, reader)
+        )
     on_progress(f"trying it on {len(held_out)} questions held out")
-    cases, said = [case_of(row) for row in held_out], confidences(judge, held_out)
-    facts = Facts(
-        base=embedder.id,
-        dataset=dataset.name,
-        seed=seed,
-        code=version("whimbrel"),
-        config={"features": list(judge.weights)},
-        metrics=asdict(scores.score(said, [c.is_yes for c in cases], threshold=judge.threshold)),
-    )
-    run = write_run(
-        settings.runs_folder, "judge", facts, lambda folder: _save(folder, judge, said, cases)
-    )
     regression = read_regression(settings, searcher.index.passages)
     frozen = rows_of(regression.examples, searcher, read=settings.hits)
     before, after = (
@@ -113,6 +138,28 @@ def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
         )
 
 
-def _save(folder: Path, judge: Judge, said: Sequence[float], cases: Sequence[Case]) -> None:
+def _start(settings: Settings) -> str:
+    if settings.reranker:
+        return settings.reranker
+    return str(resolve(settings.embedder, models_folder=settings.models_folder).path)
+
+
+def _told(choice: Choice) -> str:
+    verdict = "is a part of the judge" if choice.is_reading else "is not worth its time"
+    return (
+        f"AUROC on answers held back: {choice.plain:.3f} from the hits alone, {choice.reading:.3f} "
+        f"with the encoder, which {verdict}"
+    )
+
+
+def _metrics(judge: Judge, rows: Sequence[Row]) -> dict[str, float]:
+    labels = [row.is_answerable for row in rows]
+    return asdict(scores.score(confidences(judge, rows), labels, threshold=judge.threshold))
+
+
+def _save(folder: Path, judge: Judge, held_out: Sequence[Row], reader: Path) -> None:
     judge.save(folder / JUDGE_FILE)
-    scores.save(folder, said, [case.is_yes for case in cases], threshold=judge.threshold)
+    if isinstance(judge, ReadingJudge):
+        shutil.copytree(reader, folder / MODEL)
+    labels = [row.is_answerable for row in held_out]
+    scores.save(folder, confidences(judge, held_out), labels, threshold=judge.threshold)
