@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from tests.retrieval.passages_by_hand import passage
+from training.retriever.corpus import heading_of
+from training.retriever.lessons import Lesson
+from training.retriever.material import texts_of
+
+FERRY = passage("The ferry to Dunmore leaves at nine.", title="Travel > When does it leave?")
+BARE = passage("The parrot sees a dentist once a year.", title="")
+LESSON = Lesson("When is the ferry?", "en", (0,))
+
+
+def test_few_pairs_are_shown_over_again_and_many_once() -> None:
+    few = texts_of([LESSON], [FERRY, BARE], least=3, headings=0, seed=0)
+    many = texts_of([LESSON] * 5, [FERRY, BARE], least=3, headings=0, seed=0)
+    assert [len(few), len(many)] == [3, 5]
+
+
+def test_headings_are_questions_to_their_passages_with_and_without_themselves() -> None:
+    texts = texts_of([LESSON], [BARE, FERRY], least=1, headings=10, seed=0)
+    assert list(zip(texts.questions, texts.passages, strict=True))[1:] == [
+        ("When does it leave?", FERRY.indexed_text)
+    ]
+    both = texts_of([LESSON], [FERRY, FERRY], least=1, headings=10, seed=0)
+    assert {*both.passages[1:]} == {FERRY.text, FERRY.indexed_text}
+
+
+def test_of_a_title_that_is_a_path_the_last_part_is_the_heading() -> None:
+    assert [heading_of(FERRY), heading_of(BARE)] == ["When does it leave?", ""]
