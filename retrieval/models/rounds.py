@@ -36,9 +36,12 @@ State = Literal[
 share of the threads. `published`: it serves.
 """
 
-Of = Literal["questions", "held_out", "judgements", "answers", "preferences"]
-"""What is counted: questions with a passage that answers them, questions held out to judge by,
-rated answers, answers that may be imitated, better answers beside worse ones."""
+Of = Literal["questions", "held_out", "judgements", "labels", "answers", "preferences"]
+"""What is counted.
+
+Questions with a passage that answers them, questions held out to judge by, rated answers, pairs of
+a question and a passage, answers that may be imitated, better answers beside worse ones.
+"""
 
 SETTLED: frozenset[State] = frozenset({"stopped", "passed", "on_trial", "published"})
 """A try that ended like this would end so again on the same data."""

@@ -13,6 +13,7 @@ from training.commands.progress import say
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
     from retrieval.models.rounds import Round, Try
+    from retrieval.settings import Settings
     from training.learning.children import Children
     from training.learning.learners import Learner
 
@@ -77,7 +78,7 @@ def learn(
     settings, own = load_settings(), load_learn_settings()
     plan = Plan(
         settings.runs_folder,
-        _chosen(names),
+        _chosen(names, settings),
         served_embedder(settings.index_folder),
         publishes=own.publish if publishes is None else publishes,
         share=own.share if share is None else share,
@@ -97,14 +98,17 @@ def _export(commands: Children, options: Sequence[str]) -> Path:
     return Path(folder)
 
 
-def _chosen(names: Sequence[str]) -> list[Learner]:
+def _chosen(names: Sequence[str], settings: Settings) -> list[Learner]:
+    """Those named, or else all that there is a model for."""
     from training.learning.learners import LEARNERS
 
     unknown = set(names) - {each.name for each in LEARNERS}
     if unknown:
         known = ", ".join(each.name for each in LEARNERS)
         raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are: {known}")
-    return [each for each in LEARNERS if not names or each.name in names]
+    if names:
+        return [each for each in LEARNERS if each.name in names]
+    return [each for each in LEARNERS if each.is_usable(settings)]
 
 
 def lines(done: Round) -> list[str]:
@@ -134,6 +138,7 @@ _COUNTED = {
     "questions": "questions with a passage that answers them",
     "held_out": "questions held out, whose answers experts approved",
     "judgements": "rated answers",
+    "labels": "passages known to belong to a question, or not to",
     "answers": "answers that may be imitated",
     "preferences": "better answers beside worse ones",
 }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from retrieval.examples import Example
 from retrieval.models.rounds import Of
+from retrieval.settings import Settings
 from training.generator.learned_adapter import MIN_ROWS as MIN_FOR_A_GENERATOR
 from training.heads.abstention import MIN_ROWS as MIN_FOR_A_JUDGE
+from training.heads.reranker import MIN_PAIRS as MIN_FOR_A_RERANKER
+from training.heads.reranker import labelled
 from training.retriever.learned_map import MIN_QUESTIONS as MIN_FOR_A_MAP
 from training.retriever.learned_retriever import MIN_QUESTIONS as MIN_FOR_A_RETRIEVER
 
@@ -23,6 +27,11 @@ def questions(examples: Sequence[Example]) -> int:
 def judgements(examples: Sequence[Example]) -> int:
     """How many answers are known to be right or wrong, questions with a passage among them."""
     return sum(one.kind == "judgement" for one in examples) + questions(examples)
+
+
+def labels(examples: Sequence[Example]) -> int:
+    """How many questions and passages are known to belong together, or not to."""
+    return len(labelled(examples))
 
 
 def answers(examples: Sequence[Example]) -> int:
@@ -47,7 +56,8 @@ class Learner:
 
     `count` says how much there is in what may be trained on, `of` what is counted, and `judged` how
     many of the questions held out can judge it. One that `is_long` takes `--max-minutes`. What is
-    learned `for_embedder` is of use to nothing but the embedder that serves.
+    learned `for_embedder` is of use to nothing but the embedder that serves. What it begins from is
+    named by the setting that it `needs`, if it is not the embedder.
     """
 
     name: str
@@ -58,18 +68,32 @@ class Learner:
     arguments: tuple[str, ...] = ()
     is_long: bool = False
     for_embedder: bool = False
+    needs: Literal["reranker", "generator"] | None = None
 
     @property
     def command(self) -> tuple[str, ...]:
         """What follows `whimbrel train`."""
         return self.arguments or (self.name,)
 
+    def is_usable(self, settings: Settings) -> bool:
+        """Whether there is a model to begin from."""
+        return self.needs is None or getattr(settings, self.needs) not in (None, "none")
+
 
 LEARNERS = (
     Learner("map", "questions", MIN_FOR_A_MAP, questions),
     Learner("retriever", "questions", MIN_FOR_A_RETRIEVER, questions, is_long=True),
     Learner("abstention", "judgements", MIN_FOR_A_JUDGE, judgements, for_embedder=True),
-    Learner("generator", "answers", MIN_FOR_A_GENERATOR["sft"], answers, answers, is_long=True),
+    Learner("reranker", "labels", MIN_FOR_A_RERANKER, labels, needs="reranker"),
+    Learner(
+        "generator",
+        "answers",
+        MIN_FOR_A_GENERATOR["sft"],
+        answers,
+        answers,
+        is_long=True,
+        needs="generator",
+    ),
     Learner(
         "preferences",
         "preferences",
@@ -78,6 +102,7 @@ LEARNERS = (
         answers,
         arguments=("generator", "--method", "dpo"),
         is_long=True,
+        needs="generator",
     ),
 )
 """In the order in which they are tried. Votes alone (`--method kto`) are never learned from so."""

@@ -15,7 +15,8 @@ from training.learning.learners import LEARNERS
 
 
 def said(home: Path, *arguments: str) -> str:
-    environment = {"WHIMBREL_HOME": str(home), "WHIMBREL_EMBEDDER": "all-minilm-l6-v2"}
+    models = {"WHIMBREL_EMBEDDER": "all-minilm-l6-v2", "WHIMBREL_GENERATOR": "none"}
+    environment = {"WHIMBREL_HOME": str(home), **models}
     result = CliRunner().invoke(whimbrel, arguments, env=environment, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
@@ -36,6 +37,7 @@ def test_a_round_learns_judges_publishes_and_is_not_repeated(tmp_path: Path) -> 
 
 def test_a_log_without_ratings_is_not_enough_yet_and_no_error(tmp_path: Path) -> None:
     done = from_line(said(tmp_path, "learn", "--json"))
+    assert [each.learner for each in done.tries] == ["map", "retriever", "abstention"]
     assert {(each.state, each.missing == each.needed) for each in done.tries} == {("too_few", True)}
     assert (tmp_path / "dataset" / done.dataset / "card.md").is_file()
 
