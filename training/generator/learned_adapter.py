@@ -209,7 +209,8 @@ class Pupil:
         device = choose_device(settings)
         use_threads(device)
         wording = load_wording(self.base.path)
-        base = load_model(self.base.path, device, wording.kind)
+        # The trainer moves it: of several GPUs, each process has one of its own.
+        base = load_model(self.base.path, replace(device, name="cpu"), wording.kind)
         model = with_adapter(base, self.config, seed=self.facts.seed)
         for stage in stages:
             tokens = sum(row.tokens for row in stage.rows)
