@@ -151,7 +151,8 @@ def fine_tune(
     longest, model.max_seq_length = model.max_seq_length, config.max_tokens
     measure = _measure(held_back, prefixes)
     before = measure(model)
-    on_progress(f"nDCG@10 {before:.3f} on questions held back, before")
+    if not is_helper():
+        on_progress(f"nDCG@10 {before:.3f} on questions held back, before")
     arguments = _arguments(model, config, prefixes, work, seed)
     trainer = SentenceTransformerTrainer(
         model=model,
@@ -261,7 +262,7 @@ def _told(max_minutes: float | None, on_progress: Progress) -> TrainerCallback:
             control: TrainerControl,  # noqa: ARG002
             **kwargs: Any,  # noqa: ANN401
         ) -> None:
-            if "loss" in kwargs["logs"]:
+            if "loss" in kwargs["logs"] and state.is_world_process_zero:
                 loss = kwargs["logs"]["loss"]
                 on_progress(f"step {state.global_step} of {state.max_steps}: loss {loss:.3f}")
 
