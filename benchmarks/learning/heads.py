@@ -1,6 +1,6 @@
 """How well a judge knows whether an answer will be right: as it comes, and learned from a set.
 
-    python -m benchmarks.learning.heads FOLDER... [--embedder NAME] [--questions N] [--seeds N]
+    python -m benchmarks.learning.heads FOLDER... [--embedder NAME] [--questions N] [--strong]
 
 A FOLDER with `ratings.jsonl` or `feedback.jsonl` is learned from where all raters of an answer from
 its training part agree, and measured on the answers of its test part: on what most raters say, and
@@ -13,6 +13,9 @@ with the documents that answer them left out: nobody says there what is unanswer
 `as it comes` is the judge that serves before anything is learned, `one cosine` the first hit's
 alone. Areas are means over the seeds, with the bootstrapped 95 % bounds of the first; the other
 figures are of the first seed, with the threshold that refuses one right answer in five.
+
+With --strong the first seed also fine-tunes the embedder to read question and passage together; the
+encoder is measured alone too, and with the judge if that was better on what was held back.
 """
 
 from __future__ import annotations
@@ -23,20 +26,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from bot.export.rating_folder import FILES, RatedTurn, read_ratings
-from retrieval.abstention import JUDGED_HITS, Judge, features, find_judge
+from retrieval.abstention import JUDGED_HITS, Judge, features, find_judge, read
 from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.evaluation.evaluate import build_library, spread
 from retrieval.library import Library
+from retrieval.models.catalogue import resolve
 from retrieval.records import Hit
+from retrieval.reranking import Reranker
 from retrieval.search import Searcher
-from retrieval.settings import load_settings
+from retrieval.settings import Settings, load_settings
 from training.heads.calibration import Row, chance_cosines, examples, fit
 from training.heads.evidence import led_by, without
+from training.heads.reading import choose
 from training.heads.scores import interval, score
 
 WIDTH = 40
@@ -118,6 +125,23 @@ def table(name: str, draws: Sequence[Draw], embedder: Embedder, given: Judge) ->
         _line(f"learned from {len(draws[0].taught)}", rows, said, learned[0].threshold)
 
 
+def strong(draw: Draw, settings: Settings, embedder: Embedder) -> None:
+    """Print a line for each test of the judge that an encoder reads for, or would."""
+    start = resolve(settings.embedder, models_folder=settings.models_folder).path
+    with TemporaryDirectory() as folder:
+        choice = choose(
+            draw.taught, start, Path(folder), settings, embedder=embedder.id, data="benchmark"
+        )
+        print(f"held back: {choice.plain:.3f} plain, {choice.reading:.3f} with a reader")
+        reader = Reranker(folder)
+        for name, rows in draw.tests.items():
+            said = [read(reader, row.question, row.hits) for row in rows]
+            _line(f"{name}: the reader alone", [rows], [said], None)
+            if choice.is_reading:
+                said = [choice.judge.confidence(row.question, row.hits) for row in rows]
+                _line(f"{name}: judge and reader", [rows], [said], choice.judge.threshold)
+
+
 def _lead(row: Row) -> float:
     return features(row.question, row.hits, chance=row.chance)["lead"]
 
@@ -147,6 +171,7 @@ def main() -> None:
     parser.add_argument("--embedder", default="multilingual-e5-small")
     parser.add_argument("--questions", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--strong", action="store_true")
     options = parser.parse_args()
     settings = load_settings().model_copy(update={"embedder": options.embedder})
     embedder, given = Embedder.load(settings), find_judge(settings.models_folder)
@@ -163,6 +188,8 @@ def main() -> None:
         else:
             draws = list(near_misses(dataset, library, options.seeds))
         table(dataset.name, draws, embedder, given)
+        if options.strong:
+            strong(draws[0], settings, embedder)
         done = time.process_time()
         print(
             f"{'':<{WIDTH}}{indexed - began:.0f} CPU-s to index, {done - indexed:.0f} for the rest"
