@@ -23,7 +23,7 @@ C = TypeVar("C", bound="DataclassInstance")
 """A learner's configuration."""
 
 JSON, PICTURE = "search.json", "search.png"
-LOG_FROM = 20.0
+LOG_FROM = 50.0
 """Values whose largest is so many times the smallest are drawn on a logarithmic scale."""
 
 Progress = Callable[[str], None]
@@ -130,4 +130,7 @@ def _draw_values(axes: Axes, name: str, values: Sequence[float], scores: Sequenc
     axes.plot(values[place : place + 1], scores[place : place + 1], "*", color="tab:green", ms=12)
     if min(values) > 0 and max(values) / min(values) > LOG_FROM:
         axes.set_xscale("log")
+    else:
+        axes.locator_params(axis="x", nbins=5)
+    axes.tick_params(labelsize=7)
     axes.set_title(name, fontsize=9)
