@@ -278,6 +278,20 @@ async def test_an_admin_publishes_once_from_the_card(team: Team) -> None:
     assert found.mode == "all"
 
 
+async def test_the_card_has_buttons_that_ask_first_and_end_the_trial(team: Team) -> None:
+    trial = await team.try_words(WORDS, share=0.2)
+    await team.command("models")
+    card = team.house.slack.responses["models"][-1]
+    publish_it, stop_it = card["blocks"][-1]["elements"]
+    assert all("next question" in str(each["confirm"]) for each in (publish_it, stop_it))
+    assert publish_it["value"] == f"trial publish {trial.run}"
+    team.jobs += 1
+    await team.house.slack.deliver(click(stop_it, trigger_id="clicked"))
+    await team.settle()
+    assert under_way(team.home) is None
+    assert "is not on trial any more" in str(team.house.slack.posted("D1"))
+
+
 async def test_stopping_a_trial_twice_stops_it_once(team: Team) -> None:
     trial = await team.try_words(WORDS, share=0.2)
     first, second = [await team.command(f"trial stop{id_}") for id_ in (f" {trial.run}", "")]
