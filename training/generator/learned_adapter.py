@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.answering import Answerer
-from retrieval.errors import DataError
+from retrieval.errors import DataError, SettingsError
 from retrieval.examples import content_id, read_examples
 from retrieval.generation.generator import load_generator, load_model
 from retrieval.generation.wording import load_wording
@@ -84,9 +84,12 @@ def learn_adapter(
         DataError: If the data set holds too few examples; the message says how many are missing.
         ExtraMissingError: If what it needs is not installed.
         ModelUnsuitableError: If the model cannot learn by this method.
+        SettingsError: If there is no generator.
         IndexNotFoundError: If nothing has been published.
     """
     need("accelerate", "datasets", "peft", "trl")
+    if settings.generator == "none":
+        raise SettingsError("WHIMBREL_GENERATOR is `none`: set it to a model that can be taught")
     config = config or TuneConfig()
     exam = read_exam(dataset, settings, library.searcher())
     base = resolve(settings.generator, models_folder=settings.models_folder)

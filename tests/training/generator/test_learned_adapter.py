@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.answering import Answerer
-from retrieval.errors import DataError
+from retrieval.errors import DataError, SettingsError
 from retrieval.examples import Example, Snippet, write_examples
 from retrieval.generation.generator import load_generator
 from retrieval.indexing import update_index
@@ -129,6 +129,14 @@ def test_too_little_to_learn_from_is_refused_with_how_much_is_missing(
         learn_adapter(dataset, library.settings, library)
     with pytest.raises(DataError, match="gives 0 rows to learn by dpo"):
         learn_adapter(dataset, library.settings, library, method="dpo")
+
+
+def test_where_documents_are_only_quoted_nobody_learns_to_write(
+    library: Library, dataset: Path
+) -> None:
+    settings = library.settings.model_copy(update={"generator": "none"})
+    with pytest.raises(SettingsError, match="WHIMBREL_GENERATOR is `none`"):
+        learn_adapter(dataset, settings, library)
 
 
 def test_two_processes_learn_what_one_does_and_write_one_run(tmp_path: Path) -> None:
