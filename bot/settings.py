@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from bot.admin.schedule import PATTERN
@@ -51,7 +52,6 @@ class SlackSettings(FileSettings):
     )
     learn_at: str | None = Field(
         default=None,
-        pattern=PATTERN,
         description="when to learn by itself, in UTC: `03:00` or `sunday 03:00`; unset: never",
     )
     proposal_emoji: str = Field(
@@ -63,6 +63,13 @@ class SlackSettings(FileSettings):
     user_audiences: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="person id to the labels readable in private with the bot"
     )
+
+    @field_validator("learn_at")
+    @classmethod
+    def _is_time(cls, text: str | None) -> str | None:
+        if text and not re.match(PATTERN, text):
+            raise ValueError(f"found {text!r}; wanted a time such as 03:00 or sunday 03:00")
+        return text or None
 
     @property
     def mode(self) -> Literal["socket", "http"]:
