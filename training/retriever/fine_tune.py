@@ -88,6 +88,11 @@ class Tuned:
     curve: tuple[float, ...]
     losses: tuple[float, ...]
 
+    @property
+    def ndcg(self) -> float:
+        """Of the epoch that was kept."""
+        return max(self.curve[1:])
+
 
 def load_base(folder: Path, passages: Vectors, settings: Settings) -> SentenceTransformer:
     """The model to start from, in full precision: the folder's own, then a whitening matrix.

@@ -113,7 +113,7 @@ def learn_retriever(
         return None
     tuned.model.save_pretrained(str(work / MODEL), create_model_card=False)
     candidate = _candidate(corpus, settings, work / MODEL, held_back, on_progress)
-    metrics = {"questions": len(taught) + len(held_back), "held_back_ndcg": max(tuned.curve)}
+    metrics = {"questions": len(taught) + len(held_back), "held_back_ndcg": tuned.ndcg}
     learned = keep(
         candidate,
         settings,
@@ -131,7 +131,7 @@ def learn_retriever(
 def _score(tune: Callable[[TuneConfig, Path], Tuned], config: TuneConfig) -> float:
     """How well questions held back are answered by what is learned so; nothing of it is kept."""
     with TemporaryDirectory() as work:
-        return max(tune(config, Path(work)).curve)
+        return tune(config, Path(work)).ndcg
 
 
 def _candidate(

@@ -114,6 +114,7 @@ def test_learning_stops_when_its_time_is_over(
     tuned = small(settings, model, dataset, tmp_path, told.append, max_minutes=0)
     assert len(tuned.losses) == 1
     assert len(tuned.curve) == 2
+    assert tuned.ndcg == tuned.curve[1]
 
 
 def small(
