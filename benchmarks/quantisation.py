@@ -17,8 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from retrieval.embedding import Embedder
 from retrieval.evaluation.evaluate import spread
 from retrieval.generation.batching import Batcher
@@ -30,6 +28,7 @@ from retrieval.generation.generator import (
     load_model,
     stopping_ids,
 )
+from retrieval.generation.wording import load_wording
 from retrieval.indexing import update_index
 from retrieval.language import language_of
 from retrieval.library import Library
@@ -49,10 +48,10 @@ class PlainGenerator(CausalGenerator):
         folder = resolve(settings.generator, models_folder=settings.models_folder)
         device = choose_device(settings)
         use_threads(device)
-        tokenizer = AutoTokenizer.from_pretrained(folder.path)
+        wording = load_wording(folder.path)
         model = load_model(folder.path, device, "causal")
-        super(CausalGenerator, self).__init__(folder.id, model, tokenizer)
-        stop_ids = stopping_ids(model, tokenizer)
+        super(CausalGenerator, self).__init__(folder.id, model, wording)
+        stop_ids = stopping_ids(model, wording.tokenizer)
         self._batcher = Batcher(ModelDecoder(model, device.dtype), stop_ids=stop_ids)
 
 
