@@ -129,9 +129,8 @@ def strong(draw: Draw, settings: Settings, embedder: Embedder) -> None:
     """Print a line for each test of the judge that an encoder reads for, or would."""
     start = resolve(settings.embedder, models_folder=settings.models_folder).path
     with TemporaryDirectory() as folder:
-        choice = choose(
-            draw.taught, start, Path(folder), settings, embedder=embedder.id, data="benchmark"
-        )
+        judge = fit(draw.taught, embedder=embedder.id, data="benchmark")
+        choice = choose(judge, draw.taught, start, Path(folder), settings)
         print(f"held back: {choice.plain:.3f} plain, {choice.reading:.3f} with a reader")
         reader = Reranker(folder)
         for name, rows in draw.tests.items():

@@ -16,10 +16,11 @@ from retrieval.examples import read_examples
 from retrieval.library import Library
 from retrieval.models.catalogue import resolve
 from retrieval.models.runs import MODEL, Facts, folder_of, write_run
+from retrieval.search import Searcher
 from retrieval.settings import Settings
 from training.extra import need
 from training.gate import report
-from training.gate.decision import Outcome, Set, decide
+from training.gate.decision import Decision, Outcome, Set, decide
 from training.gate.regression import read_regression
 from training.heads import scores
 from training.heads.calibration import Row, fit
@@ -70,22 +71,24 @@ def learn_abstention(
     held_out = rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits)
     _check(dataset, rows, held_out)
     served = load_judge(settings.models_folder, embedder.id)
-    names = {"embedder": embedder.id, "data": dataset.name}
     with TemporaryDirectory() as work:
         reader = Path(work) / MODEL
+        judge = fit(rows, embedder=embedder.id, data=dataset.name)
         if strong:
-            start = _start(settings)
+            on_progress("learning to read answers")
             choice = choose(
-                rows, start, reader, settings, **names, config=config, seed=seed,
+                judge,
+                rows,
+                _start(settings),
+                reader,
+                settings,
+                config=config,
+                seed=seed,
                 on_progress=on_progress,
-            )  # fmt: skip
+            )
             on_progress(_told(choice))
             judge = choice.judge
-        else:
-            judge = fit(rows, **names)
-        spoke = [confidence >= served.threshold for confidence in confidences(served, rows)]
-        said = confidences(judge, rows)
-        judge = judge.with_threshold(no_worse([case_of(row) for row in rows], said, spoke))
+        judge = judge.with_threshold(_threshold(judge, served, rows))
         facts = Facts(
             base=embedder.id,
             dataset=dataset.name,
@@ -98,13 +101,7 @@ def learn_abstention(
             settings.runs_folder, "judge", facts, lambda to: _save(to, judge, held_out, reader)
         )
     on_progress(f"trying it on {len(held_out)} questions held out")
-    regression = read_regression(settings, searcher.index.passages)
-    frozen = rows_of(regression.examples, searcher, read=settings.hits)
-    before, after = (
-        [*try_judge(one, held_out), *try_judge(one, frozen, set_="regression")]
-        for one in (served, judge)
-    )
-    (decision,) = decide(before, [after], outdated=regression.outdated, seed=seed)
+    decision = _decided(judge, served, held_out, searcher, settings, seed)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"judge {run.id}")
     return Learned(run, decision)
 
@@ -136,6 +133,29 @@ def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
             f"{dataset} holds no questions out, so nothing learned from it could be judged; "
             "of what experts approve, a third is held out"
         )
+
+
+def _decided(
+    judge: Judge,
+    served: Judge,
+    held_out: Sequence[Row],
+    searcher: Searcher,
+    settings: Settings,
+    seed: int,
+) -> Decision:
+    regression = read_regression(settings, searcher.index.passages)
+    frozen = rows_of(regression.examples, searcher, read=settings.hits)
+    before, after = (
+        [*try_judge(one, held_out), *try_judge(one, frozen, set_="regression")]
+        for one in (served, judge)
+    )
+    (decision,) = decide(before, [after], outdated=regression.outdated, seed=seed)
+    return decision
+
+
+def _threshold(judge: Judge, served: Judge, rows: Sequence[Row]) -> float:
+    spoke = [confidence >= served.threshold for confidence in confidences(served, rows)]
+    return no_worse([case_of(row) for row in rows], confidences(judge, rows), spoke)
 
 
 def _start(settings: Settings) -> str:

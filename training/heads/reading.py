@@ -37,13 +37,12 @@ class Choice:
 
 
 def choose(
+    judge: Judge,
     rows: Sequence[Row],
     start: str | Path,
     folder: Path,
     settings: Settings,
     *,
-    embedder: str,
-    data: str,
     config: CrossConfig | None = None,
     seed: int = 0,
     on_progress: Progress = lambda _: None,
@@ -54,12 +53,11 @@ def choose(
     plain judge, and the better of the two is chosen.
 
     Args:
+        judge: The plain judge, fitted to all the rows.
         rows: What people said of answers.
         start: The encoder to start from.
         folder: Gets the reader.
         settings: Where models run.
-        embedder: Whose hits are judged.
-        data: What the rows are from.
         config: How the reader learns.
         seed: Of the reader's learning.
         on_progress: Is told what is being done.
@@ -69,8 +67,7 @@ def choose(
     """
     taught = [row for row in rows if not _is_held_back(row)]
     held_back = [row for row in rows if _is_held_back(row)]
-    plain = fit(taught, embedder=embedder, data=data)
-    on_progress(f"learning to read from {len(taught)} answers")
+    plain = fit(taught, embedder=judge.embedder, data=judge.data)
     pairs = [
         Labelled(row.question, row.hits[0].passage.indexed_text, float(row.is_answerable))
         for row in taught
@@ -81,7 +78,7 @@ def choose(
     both, choice = _weighed(plain, Reranker(str(folder)), held_back)
     if choice.is_reading:
         return Choice(with_reader(both, folder), choice.plain, choice.reading)
-    return Choice(fit(rows, embedder=embedder, data=data), choice.plain, choice.reading)
+    return Choice(judge, choice.plain, choice.reading)
 
 
 def _weighed(plain: Judge, reader: Reranker, rows: Sequence[Row]) -> tuple[Judge, Choice]:

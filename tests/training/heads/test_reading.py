@@ -34,10 +34,8 @@ def chosen(folder: Path, *, is_told: bool) -> tuple[list[Row], Choice]:
     start = tiny_cross_encoder.write(folder / "tiny")
     settings = Settings(home=folder / "home", device="cpu")
     rows = [row(number, is_told=is_told) for number in range(240)]
-    choice = choose(
-        rows, start, folder / MODEL, settings, embedder="words", data="here", config=QUICK
-    )
-    return rows, choice
+    judge = fit(rows, embedder="words", data="here")
+    return rows, choose(judge, rows, start, folder / MODEL, settings, config=QUICK)
 
 
 @pytest.fixture(scope="module")
