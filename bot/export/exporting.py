@@ -76,7 +76,8 @@ def export_log(
     provenance.hold_out(((each, "") for each in reserved), at=frozen.until)
     provenance.record(frozen.name, frozen.splits, at=frozen.until)
     regression = RegressionSet(settings.dataset_folder, provenance)
-    regression.freeze(frozen.splits["held-out"], at=frozen.until)
+    if count := regression.freeze(frozen.splits["held-out"], at=frozen.until):
+        on_progress("freezing", count, count)
     return folder, frozen
 
 

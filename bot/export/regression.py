@@ -27,12 +27,17 @@ class RegressionSet:
     def is_frozen(self) -> bool:
         return (self._folder / f"{REGRESSION}.jsonl").is_file()
 
-    def freeze(self, held_out: Sequence[Draft], *, at: str) -> None:
-        """Freeze some of what is held out, if it is enough and nothing was frozen before."""
-        chosen = choose(held_out)
-        if chosen and not self.is_frozen:
+    def freeze(self, held_out: Sequence[Draft], *, at: str) -> int:
+        """Freeze some of what is held out, if it is enough and nothing was frozen before.
+
+        Returns:
+            How many questions were frozen now.
+        """
+        chosen = [] if self.is_frozen else choose(held_out)
+        if chosen:
             self._provenance.record(REGRESSION, {"held-out": chosen}, at=at)
             write_examples(self._folder, REGRESSION, [draft.example for draft in chosen])
+        return len({draft.example.question for draft in chosen})
 
     def forget(self, person: str) -> None:
         """Take out what a person had a part in; for ever, and without freezing others instead."""

@@ -50,8 +50,8 @@ def test_too_few_questions_are_not_frozen(regression: RegressionSet) -> None:
 def test_the_first_that_are_enough_are_frozen_once_and_for_all(
     regression: RegressionSet, tmp_path: Path
 ) -> None:
-    regression.freeze(held_out(MIN_QUESTIONS), at=NOON)
-    regression.freeze(held_out(MIN_QUESTIONS + 9, of="week"), at=NOON)
+    assert regression.freeze(held_out(MIN_QUESTIONS), at=NOON) == MIN_QUESTIONS
+    assert regression.freeze(held_out(MIN_QUESTIONS + 9, of="week"), at=NOON) == 0
     assert asked(read_examples(tmp_path, REGRESSION)) == asked(held_out(MIN_QUESTIONS))
 
 
