@@ -21,7 +21,11 @@ from retrieval.models.rounds import Round, Try
 logger = logging.getLogger(__name__)
 
 DRY = "dry"
-REASON_CHARS = 1_000
+REASON_CHARS = 350
+"""Of each learner, so that all of them fit into one block."""
+
+BAR = "━"
+"""What progress is drawn with in a terminal."""
 
 
 class Learning:
@@ -65,12 +69,13 @@ class Learning:
         options = ("--dry-run",) if DRY in request.arguments else ()
         work = asyncio.create_task(self._learner.learn(options))
         try:
-            return await self._messages.follow(
-                place, work, lambda: words.format(line=escape(self._learner.latest()))
-            )
+            return await self._messages.follow(place, work, lambda: words.format(line=self._line()))
         finally:
             work.cancel()
             await asyncio.wait({work})
+
+    def _line(self) -> str:
+        return escape(" ".join(self._learner.latest().replace(BAR, "").split()))
 
     async def _send_pictures(self, request: Request, done: Round, channel: str) -> None:
         strings, pictures = request.strings, self._learner.pictures(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,9 +110,15 @@ def _look(
     before = settled_try(plan.home, learner.name, name)
     if before is None:
         return look
-    was_for = find_run(plan.home, before.run).facts.base
-    is_of_use = not learner.for_embedder or was_for == plan.embedder
-    return replace(before, state="known") if is_of_use else look
+    if learner.for_embedder and find_run(plan.home, before.run).facts.base != plan.embedder:
+        return look
+    return replace(before, state="known")
+
+
+def _reason(decision: Decision) -> str:
+    one = decision.comparison
+    gain = f"{one.gain:+.3f}, surely more than {one.low:+.3f}, on {one.questions} questions"
+    return f"{report.verdict(decision)} ({gain})"
 
 
 class _Trials:
@@ -157,7 +163,7 @@ class _Trials:
 
     def _judge(self, tried: Try, run: Run) -> Try:
         decision = self._corrected(folder_of(self._plan.home, run))
-        tried = replace(tried, reason=report.verdict(decision))
+        tried = replace(tried, reason=_reason(decision))
         self._on_progress(f"{tried.learner}: {tried.reason}")
         if not decision.is_passed:
             return replace(tried, state="stopped")
@@ -192,8 +198,10 @@ def alone(home: Path) -> Iterator[None]:
     Raises:
         BusyError: If a round is going on.
     """
-    try:
-        with building(home / LOCK):
-            yield
-    except BusyError as error:
-        raise BusyError(f"a round of learning is going on already ({error})") from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(building(home / LOCK))
+        except BusyError:
+            wait = "try again when it is done"
+            raise BusyError(f"a round of learning is going on already; {wait}") from None
+        yield
