@@ -101,7 +101,8 @@ class Live:
         if trial is None or thread is None or not trial.covers(thread):
             return ask(self._serving())
         if trial.mode == "all":
-            return _marked(ask(self._serving()), trial, "candidate")
+            answer = ask(self._serving())
+            return _marked(answer, trial, "candidate") if _is_by(trial, answer) else answer
         if candidate is None or not trial.takes(thread):
             return _marked(ask(self._serving()), trial, "served")
         try:
@@ -232,6 +233,11 @@ class Live:
     def _name(self, kind: Kind) -> str:
         folder = served(self._home / kind)
         return folder.name if folder else BASE
+
+
+def _is_by(trial: Trial, answer: Answer) -> bool:
+    """Whether a run that serves took part: the index may have been rolled back from a retriever."""
+    return trial.kind != "retriever" or answer.embedder.endswith(f"+{trial.run}")
 
 
 def _marked(answer: Answer, trial: Trial, arm: Arm) -> Answer:

@@ -191,6 +191,17 @@ def test_a_completed_trial_serves_what_it_tried_without_loading_it_again(
     assert live._roles.loaded == [run.id]
 
 
+def test_a_retriever_whose_index_was_rolled_back_has_no_part_in_its_trial(
+    live: Live, settings: Settings
+) -> None:
+    run = trained(settings, "", "retriever")
+    trial = begin(settings.runs_folder, run, share=0.5, reason="eased in")
+    publish(settings.runs_folder, run, reason="good")  # and the index is not of its making
+    complete(settings.runs_folder, trial)
+    live.refresh()
+    assert (asked(live).embedder, asked(live).trial) == ("words", "")
+
+
 def test_a_retriever_on_trial_searches_the_served_passages(
     live: Live, settings: Settings, tmp_path: Path
 ) -> None:
