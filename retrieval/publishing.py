@@ -17,6 +17,7 @@ from retrieval.models.runs import (
     withdraw,
 )
 from retrieval.models.trials import Trial
+from retrieval.registry import building
 from retrieval.retriever import load_embedder, load_run
 from retrieval.serving import follow_history, serve_run, vectors_by
 from retrieval.settings import Settings
@@ -99,15 +100,16 @@ def end_trial(settings: Settings, embedder: Embedder, trial: Trial, *, reason: s
         reason: What the history of models says.
 
     Raises:
-        BusyError: If the index is being built.
+        BusyError: If the index is being built, or somebody else is ending a trial.
     """
     home = settings.runs_folder
-    if trial.mode != "all":
-        return trials.stop(home, trial, reason=reason)
-    if trials.under_way(home) != trial:
-        return False
-    roll_back(home, trial.kind, reason=reason)
-    if trial.kind == "retriever":
-        follow_history(settings, embedder)
-    trials.clear(home)
+    with building(home):  # two bots that watch one trial must not go back two steps
+        if trial.mode != "all":
+            return trials.stop(home, trial, reason=reason)
+        if trials.under_way(home) != trial:
+            return False
+        roll_back(home, trial.kind, reason=reason)
+        if trial.kind == "retriever":
+            follow_history(settings, embedder)
+        trials.clear(home)
     return True

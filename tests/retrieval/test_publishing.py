@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import ModelNotFoundError
-from retrieval.models.runs import Facts, Kind, Run, deployments, roll_back, write_run
+from retrieval.models.runs import Facts, Kind, Run, deployments, roll_back, serving, write_run
 from retrieval.models.trials import under_way
-from retrieval.publishing import serve, try_run
+from retrieval.publishing import end_trial, serve, try_run
 from retrieval.settings import Settings
+from tests.retrieval.word_embedder import WordEmbedder
 
 
 def trained(settings: Settings, kind: Kind = "generator") -> Run:
@@ -53,3 +54,16 @@ def test_publishing_again_what_was_rolled_back_revives_no_trial(tmp_path: Path) 
     roll_back(settings.runs_folder, "generator", reason="a doubt")
     serve(settings, "generator", run, reason="no doubt")
     assert under_way(settings.runs_folder) is None
+
+
+def test_a_trial_that_two_watch_is_taken_back_one_step(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    first, second = trained(settings), trained(settings)
+    serve(settings, "generator", first, reason="better")
+    try_run(settings, second, share=0.2, reason="eased in")
+    serve(settings, "generator", second, reason="it did well")
+    trial = under_way(settings.runs_folder)
+    assert trial is not None
+    ended = [end_trial(settings, WordEmbedder(), trial, reason="a doubt") for _ in range(2)]
+    assert ended == [True, False]
+    assert serving(settings.runs_folder, "generator") == first
