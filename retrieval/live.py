@@ -103,7 +103,7 @@ class Live:
         if trial.mode == "all":
             answer = ask(self._serving())
             return _marked(answer, trial, "candidate") if _is_by(trial, answer) else answer
-        if candidate is None or not trial.takes(thread):
+        if candidate is None or candidate.trial != trial or not trial.takes(thread):
             return _marked(ask(self._serving()), trial, "served")
         try:
             return _marked(ask(self._trying(candidate)), trial, "candidate")
@@ -186,7 +186,7 @@ class Live:
             self._candidate, self._trial = None, trial
             return
         try:
-            if self._candidate is None or self._candidate.trial != trial:
+            if self._candidate is None or not self._is_fit(self._candidate, trial):
                 self._candidate, self._trial = None, None
                 self._candidate = self._load(trial)
                 logger.info("trying kind=%s run=%s share=%s", trial.kind, trial.run, trial.share)
@@ -197,6 +197,14 @@ class Live:
             logger.warning("cannot try run=%s: %s", trial.run, error)
             self._candidate, self._trial = None, None
             trials.stop(self._home, trial, reason=_unloadable(error))
+
+    def _is_fit(self, candidate: Candidate, trial: Trial) -> bool:
+        """Whether a candidate is the one on trial, and can judge the hits of the moment."""
+        if candidate.trial != trial:
+            return False
+        if trial.kind != "judge" or candidate.judge is None:
+            return True
+        return candidate.judge.embedder == self.library.embedder.id
 
     def _load(self, trial: Trial) -> Candidate:
         run = runs.find_run(self._home, trial.run)
@@ -223,6 +231,8 @@ class Live:
 
     def _trying(self, candidate: Candidate) -> Answerer:
         serving = self._serving()
+        if not self._is_fit(candidate, candidate.trial):
+            raise NotReadyError("the judge on trial learned from the hits of another embedder")
         return Answerer(
             candidate.library or serving.library,
             candidate.judge or serving.judge,

@@ -191,6 +191,23 @@ def test_a_completed_trial_serves_what_it_tried_without_loading_it_again(
     assert live._roles.loaded == [run.id]
 
 
+def test_a_judge_on_trial_judges(live: Live, settings: Settings) -> None:
+    begin(settings.runs_folder, trained(settings, "", "judge"), share=0.999, reason="eased in")
+    live.refresh()
+    answer = asked(live)
+    assert (answer.kind, answer.judge, answer.arm) == ("abstention", NEVER.id, "candidate")
+
+
+def test_a_judge_of_another_embedder_is_not_tried_any_more(live: Live, settings: Settings) -> None:
+    begin(settings.runs_folder, trained(settings, "", "judge"), share=0.999, reason="eased in")
+    live.refresh()
+    assert asked(live).kind == "abstention"
+    live.library.embedder.id = "other"
+    assert (asked(live).kind, asked(live).trial) == ("answer", "")
+    live.refresh()
+    assert under_way(settings.runs_folder) is None
+
+
 def test_a_retriever_whose_index_was_rolled_back_has_no_part_in_its_trial(
     live: Live, settings: Settings
 ) -> None:
