@@ -82,7 +82,8 @@ def _corpus(folder: Path) -> Iterator[Passage]:
         try:
             yield _passage(str(row["_id"]), row.get("title") or "", _text(row, "text"))
         except (KeyError, ValueError) as error:
-            raise DataError(f"{where}: {error}; wanted _id, title and text") from error
+            missing = "has no " if isinstance(error, KeyError) else ""
+            raise DataError(f"{where}: {missing}{error}; wanted _id, title and text") from error
 
 
 def _passage(document_id: str, title: str, text: str) -> Passage:
@@ -154,9 +155,6 @@ def _rated_turn(
     split = row.get("split")
     if split is not None and split not in SPLITS:
         raise ValueError(f"split is {split!r}; wanted one of {', '.join(SPLITS)}")
-    at = datetime.fromisoformat(row.get("at") or UNDATED)
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
     turn = Turn(
         answer=_answer(id_, question, answer, passage, row.get("language")),
         event_id=f"{IMPORTED}:{id_}",
@@ -166,10 +164,19 @@ def _rated_turn(
         asker=IMPORTED,
         audience=_audience(row.get("audience") or [PUBLIC]),
         messages=(),
-        created=at.astimezone(UTC).isoformat(timespec="seconds"),
+        created=_moment(row.get("at") or UNDATED),
     )
     ratings = _ratings(row, scale, id_)
     return RatedTurn(turn, ratings, None if split is None else SPLITS[split], correction, is_gold)
+
+
+def _moment(given: object) -> str:
+    try:
+        at = datetime.fromisoformat(str(given))
+    except ValueError:
+        raise ValueError(f"at is {given!r}; wanted a time such as 2026-01-31T12:00:00") from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _audience(given: object) -> frozenset[str]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     "names",
     multiple=True,
     metavar="NAME",
-    help="Try only this one, as `whimbrel train` names it. May be repeated.",
+    help="Try only this one: map, retriever, abstention, reranker, generator (from answers), or "
+    "preferences (the generator, too). May be repeated.",
 )
 @click.option(
     "--dataset",

@@ -115,7 +115,7 @@ def test_a_gzipped_file_called_feedback_is_read_too(tmp_path: Path) -> None:
         (ROW | {"ratings": [{"value": -1, "reason": "meh"}]}, "reason is 'meh'; wanted one of"),
         (ROW | {"doc_id": "gone"}, "'gone' is not in corpus.jsonl"),
         (ROW | {"split": "later"}, "split is 'later'; wanted one of train"),
-        (ROW | {"at": "yesterday"}, "yesterday"),
+        (ROW | {"at": "yesterday"}, "at is 'yesterday'; wanted a time such as"),
         (ROW | {"correction": 3}, "correction is 3"),
         (ROW | {"audience": "public"}, "audience is 'public'; wanted a list"),
     ],
