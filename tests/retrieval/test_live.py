@@ -191,6 +191,19 @@ def test_a_completed_trial_serves_what_it_tried_without_loading_it_again(
     assert live._roles.loaded == [run.id]
 
 
+def test_a_reranker_is_tried_and_then_published(live: Live, settings: Settings) -> None:
+    run = trained(settings, "", "reranker")
+    begin(settings.runs_folder, run, share=0.999, reason="eased in")
+    live.refresh()
+    tried = asked(live)
+    assert (tried.reranker, tried.arm) == (run.id, "candidate")
+    assert asked(live, None).reranker == ""
+    publish_and_follow(live, settings, run)
+    served = asked(live)
+    assert (served.reranker, served.trial) == (run.id, "")
+    assert [hit.reranker for hit in served.hits] == [hit.reranker for hit in tried.hits]
+
+
 def test_a_judge_on_trial_judges(live: Live, settings: Settings) -> None:
     begin(settings.runs_folder, trained(settings, "", "judge"), share=0.999, reason="eased in")
     live.refresh()

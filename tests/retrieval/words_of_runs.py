@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.live import Live
 from retrieval.models.runs import Facts, Kind, Run, folder_of, serving, write_run
-from retrieval.records import Completion
+from retrieval.records import Completion, Passage
 from retrieval.reranking import Reranker
 from retrieval.settings import Settings
 from tests.retrieval.test_answering import ALWAYS, LEAVE, NEVER, PAY, Writer
@@ -58,8 +59,9 @@ class WordsOfRuns:
             return ALWAYS
         return load_judge(self._settings.models_folder, embedder, run=run)
 
-    def reranker(self, run: Run | None = None) -> Reranker | None:  # noqa: ARG002
-        return None
+    def reranker(self, run: Run | None = None) -> Reranker | None:
+        learned = run or serving(self._settings.runs_folder, "reranker")
+        return LongestFirst(learned.id) if learned else None
 
     def retriever(self, run: Run) -> Embedder:
         embedder = WordEmbedder(seed=7)
@@ -85,6 +87,16 @@ class Failing(Writer):
 
     def generate(self, *_: object, **__: object) -> Completion:
         raise GeneratorError("out of numbers")
+
+
+class LongestFirst(Reranker):
+    """Prefers long passages."""
+
+    def __init__(self, name: str) -> None:
+        self.id = name
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:  # noqa: ARG002
+        return [float(len(passage.text)) for passage in passages]
 
 
 def install(folder: Path) -> Settings:
