@@ -262,7 +262,7 @@ def learned(
 ) -> Run:
     """A run that has learned from the data set; nobody judges it but this benchmark."""
     base = resolve(settings.generator, models_folder=settings.models_folder)
-    config = replace(TuneConfig(), epochs=arguments.epochs)
+    config = replace(TuneConfig(), epochs=arguments.epochs, learning_rate=arguments.learning_rate)
     stages = lay_out(dataset, settings, library, base, method=arguments.method, seed=seed, least=1)
     facts = Facts(base.id, dataset.name, seed, version("whimbrel"), asdict(config))
     work = settings.models_folder / "training" / content_id(arguments.method, repr(facts))
@@ -284,6 +284,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rejections", type=int, default=60, help="asked to find worse answers")
     parser.add_argument("--asked", type=int, default=40, help="questions of a set to measure on")
     parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--learning-rate", type=float, default=TuneConfig().learning_rate)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     return parser.parse_args()
 
