@@ -68,7 +68,7 @@ def learn_abstention(
     taught = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
     on_progress("searching for what people rated")
     rows = rows_of(taught, searcher, read=settings.hits)
-    held_out = rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits)
+    held_out = _current(rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits))
     _check(dataset, rows, held_out)
     served = load_judge(settings.models_folder, embedder.id)
     with TemporaryDirectory() as work:
@@ -88,7 +88,7 @@ def learn_abstention(
             )
             on_progress(_told(choice))
             judge = choice.judge
-        judge = judge.with_threshold(_threshold(judge, served, rows))
+        judge = judge.with_threshold(_threshold(judge, served, _current(rows)))
         facts = Facts(
             base=embedder.id,
             dataset=dataset.name,
@@ -133,6 +133,11 @@ def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
             f"{dataset} holds no questions out, so nothing learned from it could be judged; "
             "of what experts approve, a third is held out"
         )
+
+
+def _current(rows: Sequence[Row]) -> list[Row]:
+    """Only what is answered so now can tell where to be silent, and whether that is better."""
+    return [row for row in rows if row.is_current]
 
 
 def _decided(

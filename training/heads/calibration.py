@@ -31,7 +31,8 @@ class Row:
     """What search finds for one question, and whether the documents hold the answer.
 
     `chance` is the mean cosine of the question with the passages in its language; `weight`, above
-    0 and at most 1, tells how much the row can be trusted.
+    0 and at most 1, tells how much the row can be trusted. It `is_current` if the question would
+    be answered from these hits now.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Row:
     chance: float
     is_answerable: bool
     weight: float = 1.0
+    is_current: bool = True
 
     @property
     def is_held_out(self) -> bool:

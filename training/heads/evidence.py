@@ -19,7 +19,8 @@ DOCUMENTS = "documents"
 def rows_of(examples: Sequence[Example], searcher: Searcher, *, read: int) -> list[Row]:
     """What search finds for each rated question, and whether an answer from it would be right.
 
-    A rated answer counts as people rated it, as if its own passages had been found first. A
+    A rated answer counts as people rated it, as if its own passages had been found first; only
+    if they still are is the row current. A
     question whose passage is known teaches twice: as it is, where the answer is right if the
     passage is among the first hits; and with the documents that answer it left out, where no
     answer can be right although everything near it is there. A question that is to be declined
@@ -64,14 +65,16 @@ def _ratings(examples: Sequence[Example], searcher: Searcher) -> Iterator[Row]:
     chances = chance_cosines([example.question for example, _ in rated], searcher)
     for (example, shown), chance in zip(rated, chances, strict=True):
         hits = searcher.search(example.question, k=JUDGED_HITS)
+        leading = led_by(hits, shown)
         yield Row(
             f"{example.question} {shown[0].content_hash}",
             RATINGS,
             example.question,
-            tuple(led_by(hits, shown)),
+            tuple(leading),
             chance,
             example.is_good,
             weight=example.weight,
+            is_current=hits[:1] == leading[:1],
         )
 
 

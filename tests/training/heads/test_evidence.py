@@ -41,7 +41,13 @@ def test_an_answer_is_judged_as_if_its_own_passages_had_been_found_first(
     shown = searcher.index.passages[document(searcher, "kettle-library")]
     (row,) = rows_of([judgement(asked, shown)], searcher, read=4)
     assert row.hits[0].passage == shown
-    assert (row.is_answerable, row.weight) == (False, 0.5)
+    assert (row.is_answerable, row.weight, row.is_current) == (False, 0.5, False)
+
+
+def test_an_answer_that_would_be_given_now_is_current(searcher: Searcher) -> None:
+    shown = searcher.index.passages[document(searcher, "kettle-attic")]
+    (row,) = rows_of([judgement(pair(0, shown), shown)], searcher, read=4)
+    assert row.is_current
 
 
 def test_a_question_to_decline_has_no_right_answer(searcher: Searcher) -> None:
