@@ -122,7 +122,8 @@ def test_a_search_lists_what_it_tried_beside_a_map_learned_with_the_best(
     settings: Settings, model: Embedder, dataset: Path
 ) -> None:
     said: list[str] = []
-    learned = learn_map(dataset, settings, model, trials=2, on_progress=said.append)
+    short = MapConfig(rounds=1, least_steps=2)
+    learned = learn_map(dataset, settings, model, config=short, trials=2, on_progress=said.append)
     folder = folder_of(settings.runs_folder, learned.run)
     listed = json.loads((folder / "search.json").read_text())
     best = max(listed["trials"], key=lambda trial: trial["score"])
