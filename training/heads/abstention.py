@@ -128,11 +128,14 @@ def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
             f"{dataset} says of {len(rows)} answers whether they are right; a judge needs "
             f"{MIN_ROWS}, {MIN_ROWS - len(rows)} more"
         )
-    if not held_out:
-        raise DataError(
-            f"{dataset} holds no questions out, so nothing learned from it could be judged; "
-            "of what experts approve, a third is held out"
-        )
+    for name, known in (("taught", _current(rows)), ("held out", held_out)):
+        right = sum(row.is_answerable for row in known)
+        if not 0 < right < len(known):
+            raise DataError(
+                f"of the answers {name} in {dataset} that would be given now, {right} of "
+                f"{len(known)} are right; both kinds are needed. Of what experts approve, a third "
+                "is held out"
+            )
 
 
 def _current(rows: Sequence[Row]) -> list[Row]:
