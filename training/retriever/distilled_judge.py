@@ -2,8 +2,8 @@
 
 It is fitted to the mean of what is true and of how sure the base model's judge is of the base
 model's hits (Hinton et al. 2015), on questions that the embedder has not learned from. So that
-there is something to be unsure of, each question is asked once more with the documents that answer
-it left out.
+there is something to be unsure of, each question is asked twice more: with the documents that
+answer it left out, and with all that are near it left out, as if nobody had written of that.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from retrieval.search import Searcher
 from training.heads.calibration import chance_cosines, logistic
 from training.heads.evidence import without
 from training.retriever.lessons import Lesson
+
+NEAR = 20
+"""So many hits are of documents that are near a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,19 @@ def distil(teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[Le
 
 def _rows(teacher: Judge, base: Searcher, tuned: Searcher, lesson: Lesson) -> Iterator[_Row]:
     question = lesson.question
-    answers = frozenset(base.index.passages[row].source.id for row in lesson.rows)
+    answers = {base.index.passages[row].source.id for row in lesson.rows}
     known, new = (each.search(question, k=JUDGED_HITS) for each in (base, tuned))
-    for left_out in (frozenset[str](), answers):
-        sure = teacher.confidence(question, without(known, left_out))
-        yield _Row(question, tuple(without(new, left_out)), sure, not left_out)
+    for near in (None, 0, NEAR):
+        before, after = (
+            hits if near is None else without(hits, answers | _documents(hits[:near]))
+            for hits in (known, new)
+        )
+        sure = teacher.confidence(question, before)
+        yield _Row(question, tuple(after), sure, near is None)
+
+
+def _documents(hits: Sequence[Hit]) -> set[str]:
+    return {hit.passage.source.id for hit in hits}
 
 
 def _threshold(judge: Judge, teacher: Judge, rows: Sequence[_Row]) -> float:
