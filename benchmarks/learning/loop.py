@@ -1,6 +1,6 @@
 """Whether the loop makes it better: ask, vote, export, learn, judge, publish, and ask again.
 
-    python -m benchmarks.learning.loop FOLDER [--seeds N] [--approved N] [--others N]
+    python -m benchmarks.learning.loop FOLDER [--learners map retriever] [--seeds N]
 
 FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with questions to learn
 from and with `feedback.jsonl` {question, doc_id, ratings, split}, which people gave to answers of a
@@ -10,7 +10,8 @@ one of the ratings recorded for it, drawn at random; what nobody rated gets none
 questions to learn from are asked beside: there the first passage is voted on by whether it is the
 right one, and 18 % of these votes are turned round, as often as people recorded something else than
 others did. An expert has approved some questions beforehand, which the gate tries candidates on.
-Everything goes through import, export, `learn_map`, gate and publication in a folder of its own.
+Everything goes through import, export, learning, gate and publication in a folder of its own. Of
+several learners the next one is tried if the gate does not pass what the one before has made.
 What serves after each round is measured on test questions, which choose nothing; neither they nor
 questions like them are learned from.
 """
@@ -23,7 +24,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -51,11 +52,17 @@ from retrieval.search import Searcher
 from retrieval.serving import serve_run
 from retrieval.settings import Settings, load_settings
 from training.gate.comparison import compare
+from training.retriever.candidate import Learned
 from training.retriever.learned_map import learn_map
+from training.retriever.learned_retriever import learn_retriever
 
 ROUNDS = 3
 SHOWN = 4
 WRONG = 0.18
+LEARNERS: Mapping[str, Callable[..., Learned | None]] = {
+    "map": learn_map,
+    "retriever": learn_retriever,
+}
 FIRST_DAY = date(2026, 1, 5)
 
 Row = dict[str, Any]
@@ -162,7 +169,7 @@ def bring_in(rows: Iterable[Row], home: Path) -> None:
     database.close()
 
 
-def learn(world: World, settings: Settings, seed: int) -> str:
+def learn(world: World, settings: Settings, learners: Sequence[str], seed: int) -> str:
     """Export, learn from all votes so far, and publish what the gate passes; what came of it."""
     embedder = load_embedder(settings)
     database = Database(settings.database)
@@ -170,16 +177,22 @@ def learn(world: World, settings: Settings, seed: int) -> str:
     dataset, frozen = export_log(settings, database, embedder, policy=Policy(), reserved=reserved)
     database.close()
     pairs = sum(frozen.counts("kind")[part].get("pair", 0) for part in ("train", "dev"))
-    try:
-        learned = learn_map(dataset, settings, embedder, seed=seed)
-    except DataError as error:
-        return f"{pairs} pairs: {str(error).partition('; ')[2]}"
-    gain = learned.decision.comparison
-    judged = f"{pairs} pairs, gate {gain.gain:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
-    if not learned.decision.is_passed:
-        return f"{judged}: {', '.join(learned.decision.reasons)}"
-    serve_run(settings, embedder, learned.run, reason="the gate passed it")
-    return f"{judged}: published"
+    came = [f"{pairs} pairs"]
+    for name in learners:
+        try:
+            learned = LEARNERS[name](dataset, settings, embedder, seed=seed)
+        except DataError as error:
+            came.append(f"{name}: {str(error).partition('; ')[2]}")
+            continue
+        if learned is None:  # another process keeps it
+            continue
+        gain = learned.decision.comparison
+        came.append(f"{name}: gate {gain.gain:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})")
+        if learned.decision.is_passed:
+            serve_run(settings, embedder, learned.run, reason="the gate passed it")
+            return ", ".join([*came, "published"])
+        came += learned.decision.reasons
+    return ", ".join(came)
 
 
 def served(settings: Settings) -> Searcher:
@@ -215,7 +228,7 @@ def simulate(world: World, settings: Settings, options: argparse.Namespace, seed
             *simulated(world, others, searcher, day, random),
         ]
         bring_in(votes, settings.home)
-        came = learn(world, settings, seed)
+        came = learn(world, settings, options.learners, seed)
         seconds = time.process_time() - began
         one = compare(before, measured(world, served(settings)))
         print(
@@ -230,6 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--embedder", default="all-minilm-l6-v2")
+    parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=["map"])
     parser.add_argument("--approved", type=int, default=400)
     parser.add_argument("--others", type=int, default=600)
     parser.add_argument("--measured", type=int, default=500)
