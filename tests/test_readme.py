@@ -46,14 +46,16 @@ def default(model: type[BaseSettings], name: str) -> str:
 
 def file_list() -> str:
     """Every module with the first sentence of its docstring."""
-    lines = []
+    modules = {}
     for package in ("retrieval", "bot", "training"):
         for path in sorted((ROOT / package).rglob("*.py")):
             docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
             assert docstring, f"{path} does not say what it is for"
             name = path.relative_to(ROOT).as_posix().replace("__init__.py", "")
-            first = re.split(r"\n\n|(?<=\.)\s", docstring, maxsplit=1)[0].replace("\n", " ")
-            lines.append(f"{name:<32}{first}")
+            first = re.split(r"\n\n|(?<=\.)\s", docstring, maxsplit=1)[0]
+            modules[name] = first.replace("\n", " ")
+    width = max(map(len, modules)) + 2
+    lines = [f"{name:<{width}}{first}" for name, first in modules.items()]
     return "\n".join(["```text", *lines, "```"])
 
 
