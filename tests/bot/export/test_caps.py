@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,8 +30,11 @@ DRAFTS = st.lists(
 @given(DRAFTS, st.sampled_from((0.05, 0.2)))
 def test_nobody_makes_up_more_than_the_share(drafts: list[Draft], share: float) -> None:
     kept, rest = within_share(drafts, share)
-    counts = Counter(rater for each in kept for rater in each.raters)
-    assert max(counts.values(), default=0) <= share * len(kept)
+    parts: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for each in kept:
+        for rater in each.raters:
+            parts[rater] += Fraction(1, len(each.raters))
+    assert max(parts.values(), default=0) <= share * len(kept)
     assert sorted(d.example.id for d in (*kept, *rest)) == sorted(d.example.id for d in drafts)
 
 
@@ -48,3 +52,13 @@ def test_ten_colluding_raters_fill_no_set() -> None:
 def test_many_raters_are_all_kept() -> None:
     drafts = [draft(n, frozenset({f"U{n % 40}"})) for n in range(400)]
     assert len(within_share(drafts, 0.05)[0]) == 400
+
+
+def test_twenty_raters_who_agree_in_pairs_are_enough() -> None:
+    drafts = [draft(n, frozenset({f"U{n % 20}", f"U{(n + 1) % 20}"})) for n in range(200)]
+    assert len(within_share(drafts, 0.05)[0]) == 200
+
+
+def test_a_pair_of_ten_fills_no_set_either() -> None:
+    drafts = [draft(n, frozenset({f"U{n % 10}", f"U{(n + 1) % 10}"})) for n in range(200)]
+    assert within_share(drafts, 0.05)[0] == []
