@@ -11,7 +11,7 @@ from bot.export.provenance import Provenance
 from bot.export.regression import RegressionSet
 from bot.replaying.files import REPLAYS
 from bot.store.database import Database
-from retrieval.models.runs import Run, all_runs, retire, retirement
+from retrieval.models.runs import Run, all_runs, erase_dataset, retire, retirement
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ def erase(person: str, database: Database) -> Erased:
     runs_folder = home / "models" / "runs"
     provenance = Provenance(database)
     datasets = provenance.datasets_of(person)
+    for dataset in datasets:
+        erase_dataset(runs_folder, dataset)
     runs = learned_from(datasets, all_runs(runs_folder))
     for run in runs:
         if retirement(runs_folder, run) is None:

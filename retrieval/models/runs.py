@@ -4,6 +4,8 @@
 models/runs/
     deployments.jsonl           what was published, tried and rolled back, when and why
     trial.json                  the candidate on trial, while there is one
+    erased.txt                  data sets that nothing may be trained on any more
+    unfinished/<data set>/      the checkpoints of what is being trained
     generator/
         current                 the run that serves; absent or `base` while none does
         20260131T120000000000-1a2b3c/
@@ -17,7 +19,9 @@ models/runs/
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +30,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from retrieval.errors import ModelCorruptError, ModelNotFoundError
+from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.registry import checksums, new_folder, point, served
 
 Kind = Literal["retriever", "reranker", "judge", "triage", "generator"]
@@ -45,6 +49,8 @@ MODEL = "model"
 RETIRED = "retired.json"
 CHANGES = "changes.md"
 DEPLOYMENTS = "deployments.jsonl"
+ERASED = "erased.txt"
+UNFINISHED = "unfinished"
 UNSAFE = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 """Weights in these formats can run code when they are loaded."""
 
@@ -100,9 +106,11 @@ def write_run(home: Path, kind: Kind, facts: Facts, fill: Callable[[Path], None]
 
     Raises:
         ModelCorruptError: If it wrote weights in a format that can run code.
+        DataError: If somebody whom it learned from was forgotten meanwhile.
     """
     with new_folder(home / kind) as beside:
         fill(beside)
+        _refuse_erased(home, facts.dataset)
         files = checksums(beside)
         for name in files:
             if Path(name).suffix in UNSAFE:
@@ -111,6 +119,27 @@ def write_run(home: Path, kind: Kind, facts: Facts, fill: Callable[[Path], None]
         text = json.dumps(asdict(run), ensure_ascii=False, indent=1)
         (beside / CARD).write_text(text, encoding="utf-8")
     return run
+
+
+def checkpoints(home: Path, facts: Facts) -> Path:
+    """Where what is being trained can be left and taken up again; not made by this."""
+    digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return home / UNFINISHED / facts.dataset / digest
+
+
+def erase_dataset(home: Path, dataset: str) -> None:
+    """Let nothing come any more of a data set that knows somebody who was forgotten."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ERASED).open("a", encoding="utf-8") as file:
+        file.write(dataset + "\n")
+    shutil.rmtree(home / UNFINISHED / dataset, ignore_errors=True)
+
+
+def _refuse_erased(home: Path, dataset: str) -> None:
+    path = home / ERASED
+    if path.exists() and dataset in path.read_text(encoding="utf-8").splitlines():
+        shutil.rmtree(home / UNFINISHED / dataset, ignore_errors=True)  # written since
+        raise DataError(f"somebody whom {dataset} learned from was forgotten; export again")
 
 
 def all_runs(home: Path) -> list[Run]:

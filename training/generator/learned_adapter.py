@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from retrieval.answering import Answerer
 from retrieval.errors import DataError, SettingsError
-from retrieval.examples import content_id, read_examples
+from retrieval.examples import read_examples
 from retrieval.generation.generator import load_generator, load_model
 from retrieval.generation.wording import load_wording
 from retrieval.library import Library
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device, use_threads
-from retrieval.models.runs import Facts, Run, folder_of, write_run
+from retrieval.models.runs import Facts, Run, checkpoints, folder_of, write_run
 from retrieval.roles import ModelRoles
 from retrieval.settings import Settings
 from training.extra import need
@@ -108,7 +108,7 @@ def learn_adapter(
         config={"method": method, **asdict(config)},
     )
     stages = lay_out(dataset, settings, library, base, method=method, seed=seed, least=min_rows)
-    work = settings.models_folder / "training" / content_id(repr(facts))
+    work = checkpoints(settings.runs_folder, facts)
     pupil = Pupil(base, facts, config, work, found)
     run = pupil.learn(settings, stages, max_minutes=max_minutes, on_progress=on_progress)
     if run is None:

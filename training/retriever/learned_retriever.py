@@ -12,9 +12,8 @@ from tempfile import TemporaryDirectory
 
 from retrieval.abstention import JUDGE_FILE, Judge
 from retrieval.embedding import Embedder
-from retrieval.examples import content_id
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import MODEL, Facts
+from retrieval.models.runs import MODEL, Facts, checkpoints
 from retrieval.retriever import load_tuned
 from retrieval.search import Searcher
 from retrieval.serving import embed_telling, keep_vectors
@@ -107,7 +106,7 @@ def learn_retriever(
         code=version("whimbrel"),
         config=asdict(config),
     )
-    work = settings.models_folder / "training" / content_id(repr(facts))
+    work = checkpoints(settings.runs_folder, facts)
     tuned = tune(config, work)
     if is_helper():
         return None

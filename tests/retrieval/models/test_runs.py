@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import ModelCorruptError, ModelNotFoundError
+from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.models.runs import (
     Facts,
     Run,
     all_runs,
+    checkpoints,
     deployments,
+    erase_dataset,
     find_run,
     folder_of,
     publish,
@@ -111,3 +113,15 @@ def test_a_name_that_leads_nowhere_tells_what_there_is(tmp_path: Path, name: str
     run = trained(tmp_path)
     with pytest.raises(ModelNotFoundError, match=run.id):
         find_run(tmp_path, name)
+
+
+def test_what_is_being_trained_on_somebody_who_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
+    checkpoint = checkpoints(tmp_path, FACTS) / "checkpoint-1"
+    checkpoint.mkdir(parents=True)
+    erase_dataset(tmp_path, FACTS.dataset)
+    assert not checkpoint.exists()
+    checkpoint.mkdir(parents=True)  # the trainer knows nothing of it
+    with pytest.raises(DataError, match="forgotten; export again"):
+        trained(tmp_path)
+    assert not checkpoint.exists()
+    assert all_runs(tmp_path) == []

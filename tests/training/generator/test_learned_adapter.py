@@ -15,7 +15,7 @@ from retrieval.examples import Example, Snippet, write_examples
 from retrieval.generation.generator import load_generator
 from retrieval.indexing import update_index
 from retrieval.library import Library
-from retrieval.models.runs import Run, all_runs, folder_of
+from retrieval.models.runs import UNFINISHED, Run, all_runs, folder_of
 from retrieval.settings import Settings
 from tests.retrieval.generation.tiny_models import save_causal
 from tests.retrieval.test_answering import ALWAYS
@@ -117,8 +117,8 @@ def test_everything_about_a_run_stands_beside_it(library: Library, refusing: Run
     assert refusing.facts.config["method"] == "kto"
     assert refusing.facts.metrics["sft_rows"] == 16
     assert refusing.facts.metrics["kto_rows"] == 8
-    assert not (library.settings.models_folder / "training").exists() or not any(
-        (library.settings.models_folder / "training").iterdir()
+    assert not (library.settings.runs_folder / UNFINISHED).exists() or not any(
+        (library.settings.runs_folder / UNFINISHED).glob("*/*")
     )
 
 

@@ -14,7 +14,7 @@ from retrieval.examples import read_examples, write_examples
 from retrieval.index import load_index, rollback
 from retrieval.library import Library
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import folder_of, serving
+from retrieval.models.runs import UNFINISHED, folder_of, serving
 from retrieval.serving import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
@@ -65,7 +65,7 @@ def test_a_run_holds_a_model_its_curve_and_a_judge_of_its_own(
     assert json.loads((folder / "gate.json").read_text())["is_passed"]
     id_ = f"{model.id}+{learned.run.id}"
     assert load_judge(settings.models_folder, id_).embedder == id_
-    assert not list((settings.models_folder / "training").iterdir())
+    assert not list((settings.runs_folder / UNFINISHED).glob("*/*"))
 
 
 def test_a_published_model_serves_with_its_index_and_can_be_taken_back_at_once(
