@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from slack_sdk.errors import SlackApiError
 
@@ -11,7 +12,7 @@ from bot.admin.admin_cards import section
 from bot.admin.child import ChildFailedError
 from bot.admin.commands import Request
 from bot.admin.learner import Learner
-from bot.admin.progress import ProgressMessages
+from bot.admin.progress import Alone, ProgressMessages
 from bot.outgoing.cards import Card, escape, notice
 from bot.outgoing.outbox import Outbox
 from bot.outgoing.reaching import reason
@@ -35,18 +36,12 @@ class Learning:
         self._learner = learner
         self._messages = messages
         self._outbox = outbox
-        self._is_running = False
+        self._alone = Alone()
 
     async def run(self, request: Request) -> Card | None:
         """Learn, unless that is being done; what came of it ends up where the progress was."""
-        if self._is_running:
-            return notice(request.strings.learn_busy)
-        self._is_running = True
-        try:
-            await self._run(request)
-        finally:
-            self._is_running = False
-        return None
+        has_run = await self._alone.run(partial(self._run, request))
+        return None if has_run else notice(request.strings.learn_busy)
 
     async def _run(self, request: Request) -> None:
         strings, job = request.strings, request.job

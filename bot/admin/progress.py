@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bot.admin.commands import Request, tell
@@ -19,6 +19,24 @@ T = TypeVar("T")
 
 Place = tuple[str, str]
 """The channel and ts of a message."""
+
+
+class Alone:
+    """Lets a job run only where it is not running already."""
+
+    def __init__(self) -> None:
+        self._is_running = False
+
+    async def run(self, job: Callable[[], Awaitable[None]]) -> bool:
+        """Whether the job was run; False, at once, if it is being done."""
+        if self._is_running:
+            return False
+        self._is_running = True
+        try:
+            await job()
+        finally:
+            self._is_running = False
+        return True
 
 
 class ProgressMessages:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.admin.admin_cards import changes_card
 from bot.admin.commands import Request
-from bot.admin.progress import Place, ProgressMessages
+from bot.admin.progress import Alone, Place, ProgressMessages
 from bot.outgoing.cards import Card, escape, notice
 from bot.store.inbox import BrokenOffError
 from bot.strings import Strings
@@ -47,18 +47,12 @@ class Reindexing:
         self._reindexer = reindexer
         self._messages = messages
         self._stop = stop
-        self._is_running = False
+        self._alone = Alone()
 
     async def run(self, request: Request) -> Card | None:
         """Reindex, unless that is being done; what changed ends up where the progress was."""
-        if self._is_running:
-            return notice(request.strings.reindex_busy)
-        self._is_running = True
-        try:
-            await self._run(request)
-        finally:
-            self._is_running = False
-        return None
+        has_run = await self._alone.run(partial(self._run, request))
+        return None if has_run else notice(request.strings.reindex_busy)
 
     async def _run(self, request: Request) -> None:
         job, strings = request.job, request.strings

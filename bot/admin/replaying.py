@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from bot.admin.admin_cards import section
 from bot.admin.child import PROGRAM, Child, ChildFailedError
 from bot.admin.commands import Request
-from bot.admin.progress import ProgressMessages
+from bot.admin.progress import Alone, ProgressMessages
 from bot.outgoing.cards import Card, escape, notice
 from bot.replaying.files import REPLAYS
 from bot.replaying.outcome import Outcome, from_line
@@ -51,20 +52,14 @@ class Replaying:
     def __init__(self, replayer: Replayer, messages: ProgressMessages) -> None:
         self._replayer = replayer
         self._messages = messages
-        self._is_running = False
+        self._alone = Alone()
 
     async def run(self, request: Request) -> Card | None:
         """Replay, unless that is being done or no run is named."""
         if not request.arguments:
             return notice(request.strings.replay_usage)
-        if self._is_running:
-            return notice(request.strings.replay_busy)
-        self._is_running = True
-        try:
-            await self._run(request, request.arguments[0])
-        finally:
-            self._is_running = False
-        return None
+        has_run = await self._alone.run(partial(self._run, request, request.arguments[0]))
+        return None if has_run else notice(request.strings.replay_busy)
 
     async def _run(self, request: Request, run: str) -> None:
         strings, job = request.strings, request.job
