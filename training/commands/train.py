@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from training.commands.progress import say
+
+if TYPE_CHECKING:
+    from training.retriever.candidate import Learned
+
+DATASET = click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 SEARCH = click.option(
     "--search",
@@ -26,7 +31,7 @@ def train() -> None:
 
 
 @train.command("map")
-@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@DATASET
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same map.")
 @SEARCH
 def train_map(dataset: Path, seed: int, trials: int) -> None:
@@ -37,7 +42,6 @@ def train_map(dataset: Path, seed: int, trials: int) -> None:
     """
     from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
-    from training.gate.report import markdown
     from training.retriever.learned_map import learn_map
 
     settings = load_settings()
@@ -49,13 +53,11 @@ def train_map(dataset: Path, seed: int, trials: int) -> None:
         trials=trials,
         on_progress=say,
     )
-    click.echo(markdown(learned.decision, title=f"retriever {learned.run.id}"))
-    if learned.decision.is_passed:
-        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+    _tell(learned)
 
 
 @train.command("retriever")
-@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@DATASET
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Times that all pairs are shown.")
 @click.option("--max-minutes", type=float, help="Stop learning after so long; then it is tried.")
@@ -74,7 +76,6 @@ def train_retriever(
 
     from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
-    from training.gate.report import markdown
     from training.retriever.fine_tune import TuneConfig
     from training.retriever.learned_retriever import learn_retriever
 
@@ -90,15 +91,12 @@ def train_retriever(
         max_minutes=max_minutes,
         on_progress=say,
     )
-    if learned is None:
-        return
-    click.echo(markdown(learned.decision, title=f"retriever {learned.run.id}"))
-    if learned.decision.is_passed:
-        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+    if learned is not None:
+        _tell(learned)
 
 
 @train.command("abstention")
-@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@DATASET
 @click.option("--seed", default=0, show_default=True, help="Of the encoder and the bootstrap.")
 @click.option(
     "--strong",
@@ -115,7 +113,6 @@ def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
     """
     from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
-    from training.gate.report import markdown
     from training.heads.abstention import learn_abstention
 
     settings = load_settings()
@@ -123,13 +120,11 @@ def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
     learned = learn_abstention(
         dataset, settings, embedder, strong=strong, seed=seed, on_progress=say
     )
-    click.echo(markdown(learned.decision, title=f"judge {learned.run.id}"))
-    if learned.decision.is_passed:
-        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+    _tell(learned)
 
 
 @train.command("generator")
-@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@DATASET
 @click.option(
     "--method",
     type=click.Choice(["sft", "dpo", "kto"]),
@@ -162,7 +157,6 @@ def train_generator(
     from retrieval.library import Library
     from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
-    from training.gate.report import markdown
     from training.generator.learned_adapter import learn_adapter
 
     if method == "kto" and not even_if_it_learns_to_refuse:
@@ -179,11 +173,8 @@ def train_generator(
         max_minutes=max_minutes,
         on_progress=say,
     )
-    if learned is None:
-        return
-    click.echo(markdown(learned.decision, title=f"generator {learned.run.id}"))
-    if learned.decision.is_passed:
-        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+    if learned is not None:
+        _tell(learned)
 
 
 @train.command("triage")
@@ -198,19 +189,16 @@ def train_triage(source: Path, seed: int) -> None:
     """
     from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
-    from training.gate.report import markdown
     from training.heads.triage import learn_triage
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_triage(source, settings, embedder, seed=seed, on_progress=say)
-    click.echo(markdown(learned.decision, title=f"triage {learned.run.id}"))
-    if learned.decision.is_passed:
-        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+    _tell(learned)
 
 
 @train.command("reranker")
-@click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@DATASET
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
 def train_reranker(dataset: Path, seed: int) -> None:
     """Fine-tune the configured cross-encoder on what DATASET says of questions and passages.
@@ -220,12 +208,19 @@ def train_reranker(dataset: Path, seed: int) -> None:
     """
     from retrieval.retriever import load_embedder
     from retrieval.settings import load_settings
-    from training.gate.report import markdown
     from training.heads.reranker import learn_reranker
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_reranker(dataset, settings, embedder, seed=seed, on_progress=say)
-    click.echo(markdown(learned.decision, title=f"reranker {learned.run.id}"))
+    _tell(learned)
+
+
+def _tell(learned: Learned) -> None:
+    """Print what the gate says of a run, and how it comes to serve."""
+    from training.gate.report import markdown
+
+    run = learned.run
+    click.echo(markdown(learned.decision, title=f"{run.kind} {run.id}"))
     if learned.decision.is_passed:
-        click.echo(f"let it serve: whimbrel publish {learned.run.id}")
+        click.echo(f"let it serve: whimbrel publish {run.id}")

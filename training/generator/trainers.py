@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -153,10 +153,6 @@ def _dpo_trainer(
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
-    class TokenTrainer(DPOTrainer):
-        def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401  TRL's own
-            return dataset  # these are tokens already, just as serving has them
-
     texts = [
         {
             "prompt_ids": [*row.prompt],
@@ -171,7 +167,7 @@ def _dpo_trainer(
         "loss_weights": [1.0, 0.2],
         "beta": config.beta,
     }
-    return TokenTrainer(
+    return _of_tokens(DPOTrainer)(
         model=model,
         args=DPOConfig(**arguments, **losses, max_length=None),
         train_dataset=_dataset(texts),
@@ -189,10 +185,6 @@ def _kto_trainer(
     from trl.trainer.kto_config import KTOConfig
     from trl.trainer.kto_trainer import KTOTrainer
 
-    class TokenTrainer(KTOTrainer):
-        def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401  TRL's own
-            return dataset  # these are tokens already, just as serving has them
-
     some = int(arguments["per_device_train_batch_size"])
     batches = [rows[n : n + some] for n in range(0, len(rows) - some + 1, some)]
     texts = [
@@ -207,7 +199,7 @@ def _kto_trainer(
         for place, row in enumerate(batch)
     ]
     good = sum(row.is_good for row in rows)
-    return TokenTrainer(
+    return _of_tokens(KTOTrainer)(
         model=model,
         args=KTOConfig(
             **arguments,
@@ -239,6 +231,16 @@ def _seq2seq_trainer(
         data_collator=DataCollatorForSeq2Seq(wording.tokenizer, model=base),
         processing_class=wording.tokenizer,
     )
+
+
+def _of_tokens(trainer: Any) -> Callable[..., Trainer]:  # noqa: ANN401  TRL has no types
+    """A trainer of TRL that takes rows as they are: tokens already, just as serving has them."""
+
+    class TokenTrainer(trainer):  # type: ignore[misc]  # whichever it is
+        def _prepare_dataset(self, dataset: Any, *_: object) -> Any:  # noqa: ANN401  TRL's own
+            return dataset
+
+    return TokenTrainer
 
 
 def _dataset(rows: list[dict[str, Any]]) -> Dataset:
