@@ -34,7 +34,7 @@ from retrieval.generation.generator import Generator
 from retrieval.language import language_of
 from retrieval.library import Library
 from retrieval.prompt import build_prompt
-from retrieval.records import Answer, Citation
+from retrieval.records import Answer, AnswerRequest, Citation
 from retrieval.settings import Settings, load_settings
 from training.heads.calibration import is_held_out
 
@@ -59,9 +59,9 @@ class BareModel:
         self._generator = generator
         self._settings = settings
 
-    def answer(self, question: str) -> Answer:
+    def answer(self, request: AnswerRequest) -> Answer:
         """What the model says, taken at its word."""
-        language = language_of(question)
+        question, language = request.text, language_of(request.text)
         hits = self._library.searcher().search(question, k=self._settings.hits)
         prompt = build_prompt(
             question,

@@ -33,7 +33,7 @@ from retrieval.evaluation.evaluate import spread
 from retrieval.generation.generator import Generator, load_generator
 from retrieval.indexing import update_index
 from retrieval.library import Library
-from retrieval.records import PUBLIC, Answer, Completion, Vectors
+from retrieval.records import PUBLIC, Answer, AnswerRequest, Completion, Vectors
 from retrieval.settings import Settings, load_settings
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ def measure_answers(folder: Path, count: int) -> None:
     print(f"{'generator':<38}{'whole':>9}{'outside':>10}{'logging':>10}{'share':>8}")
     for generator in load_generators(settings, embedder.watch):
         answerer = Answerer(library, judge, settings, generator)
-        answerer.answer(questions[0])
+        answerer.answer(AnswerRequest(questions[0]))
         costs = [cost(question, answerer, embedder.watch, log) for question in questions]
         show(generator.id if generator else "none: quotes", costs)
     print(f"wanted: a share under {SHARE_TARGET:.0%}")
@@ -198,7 +198,8 @@ def answerable() -> list[str]:
 def cost(question: str, answerer: Answerer, watch: Stopwatch, log: ConversationLog) -> Cost:
     """What one answer costs, shown piece by piece as in Slack."""
     before = watch.seconds
-    answer, total = timed(lambda: answerer.answer(question, on_text=lambda _: None))
+    request = AnswerRequest(question)
+    answer, total = timed(lambda: answerer.answer(request, on_text=lambda _: None))
     _, logging = timed(lambda: log.add(turn(answer)))
     return Cost(total, watch.seconds - before, logging)
 

@@ -13,6 +13,7 @@ from retrieval.commands import progress_bar, summary
 from retrieval.embedding import Embedder
 from retrieval.indexing import update_index
 from retrieval.library import Library
+from retrieval.records import AnswerRequest
 from retrieval.settings import load_settings
 
 HANDBOOK = Path(__file__).parent / "handbook"
@@ -49,7 +50,7 @@ def main() -> None:
     click.secho("\n3. Asking", bold=True)
     for question in QUESTIONS:
         click.secho(f"\n› {question}", bold=True, fg="cyan")
-        click.echo(render_card(answerer.answer(question)))
+        click.echo(render_card(answerer.answer(AnswerRequest(question))))
     click.echo(f"\nDone in {time.monotonic() - began:.0f} s.")
     click.echo(NEXT)
 

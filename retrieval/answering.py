@@ -18,7 +18,7 @@ from retrieval.library import Library
 from retrieval.phrases import notice_of_language, phrase
 from retrieval.prompt import PROMPT_VERSION, Prompt, build_prompt
 from retrieval.questions import asks_for_fact, clean, standalone
-from retrieval.records import PUBLIC, Answer, Citation, Completion, Hit, Message, Passage
+from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
 from retrieval.retriever import load_embedder
 from retrieval.roles import ModelRoles
 from retrieval.sanitise import sanitise
@@ -74,8 +74,8 @@ class Stopwatch:
 
 
 @dataclass(frozen=True)
-class Request:
-    """A question on its way to an answer from `hits`; `passages` has those and many behind them."""
+class Retrieved:
+    """A question and the `hits` to answer it from; `passages` has those and many behind them."""
 
     question: str
     query: str
@@ -122,25 +122,15 @@ class Answerer:
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
-        history: Sequence[Message] = (),
-        audience: frozenset[str] = frozenset({PUBLIC}),
-        sources: Sequence[str] = (),
-        threshold: float | None = None,
-        language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Answer:
         """Answer a question from the documents that the audience may see, or abstain.
 
         Args:
-            question: As the person wrote it.
-            history: The thread's earlier messages, oldest first.
-            audience: Labels of the documents that everybody who will read the reply may see.
-            sources: Beginnings of the ids of the only documents to search; none for all.
-            threshold: The confidence from which to answer; None for the usual one.
-            language: `en` or `zh` to answer in; None for the question's own.
+            request: The question, for whom it is answered and from what.
             on_text: Called with each sentence once it is checked against its passage; what is
                 not checked yet is never shown.
             should_stop: Polled while generating; what was written until then is kept.
@@ -151,28 +141,30 @@ class Answerer:
         """
         watch = Stopwatch()
         with watch.stage("total"):
-            question = clean(question, max_chars=self._settings.max_question_chars)
-            query = standalone(question, history)
+            question = clean(request.text, max_chars=self._settings.max_question_chars)
+            query = standalone(question, request.history)
             searcher = self.library.searcher()
             with watch.stage("search"):
-                wide = searcher.search(query, k=JUDGED_HITS, audience=audience, sources=sources)
-            request = Request(
+                wide = searcher.search(
+                    query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
+                )
+            found = Retrieved(
                 question,
                 query,
-                language or language_of(question),
+                request.language or language_of(question),
                 tuple(wide[: self._settings.hits]),
                 tuple(hit.passage for hit in wide),
                 self.judge.confidence(query, wide),
-                self.threshold if threshold is None else threshold,
+                self.threshold if request.threshold is None else request.threshold,
                 watch,
                 on_text,
                 should_stop,
             )
-            draft = self._draft(request)
-        card = self._card(request, draft, searcher.index.manifest.name)
+            draft = self._draft(found)
+        card = self._card(found, draft, searcher.index.manifest.name)
         if draft is not None:
             return card
-        searched = searcher.count_documents(audience=audience, sources=sources)
+        searched = searcher.count_documents(audience=request.audience, sources=request.sources)
         return replace(card, searched=searched)
 
     def answer_from(
@@ -189,7 +181,7 @@ class Answerer:
         """
         watch = Stopwatch()
         with watch.stage("total"):
-            request = Request(
+            found = Retrieved(
                 question,
                 question,
                 language_of(question),
@@ -201,86 +193,86 @@ class Answerer:
                 None,
                 None,
             )
-            draft = self._draft(request)
-        return self._card(request, draft, "")
+            draft = self._draft(found)
+        return self._card(found, draft, "")
 
-    def _draft(self, request: Request) -> Draft | None:
+    def _draft(self, found: Retrieved) -> Draft | None:
         """What the generator wrote, else what the documents say word for word; None to abstain."""
-        if request.confidence < request.threshold:
+        if found.confidence < found.threshold:
             return None
-        if self.generator is None or not can_write(self.generator, request.question):
-            return self._quote(request)
-        if request.hits and is_foreign(request.hits[0].passage, request.language):
+        if self.generator is None or not can_write(self.generator, found.question):
+            return self._quote(found)
+        if found.hits and is_foreign(found.hits[0].passage, found.language):
             # What is written in one language cannot be checked against words of another.
-            return self._quote(request)
-        prompt = self._prompt(self.generator, request)
-        stream = CheckedStream(Citer(request.query, prompt.passages))
-        completion = self._write(self.generator, prompt, stream, request)
+            return self._quote(found)
+        prompt = self._prompt(self.generator, found)
+        stream = CheckedStream(Citer(found.query, prompt.passages))
+        completion = self._write(self.generator, prompt, stream, found)
         if stream.text or completion.stopped:
-            text = stream.text or phrase("stopped", request.language)
+            text = stream.text or phrase("stopped", found.language)
             return Draft(text, stream.citer.citations, "generated", completion.stopped)
-        return None if declines(completion.text) else self._quote(request)
+        return None if declines(completion.text) else self._quote(found)
 
-    def _prompt(self, generator: Generator, request: Request) -> Prompt:
+    def _prompt(self, generator: Generator, found: Retrieved) -> Prompt:
         return build_prompt(
-            request.question,
-            request.hits,
-            language=request.language,
+            found.question,
+            found.hits,
+            language=found.language,
             count_tokens=generator.count_tokens,
             max_tokens=self._settings.prompt_tokens,
-            earlier=request.query.removesuffix(request.question).strip(),
+            earlier=found.query.removesuffix(found.question).strip(),
         )
 
     def _write(
-        self, generator: Generator, prompt: Prompt, stream: CheckedStream, request: Request
+        self, generator: Generator, prompt: Prompt, stream: CheckedStream, found: Retrieved
     ) -> Completion:
         def show(checked: str) -> None:
-            if checked and request.on_text is not None:
-                request.on_text(sanitise(checked, allowed_urls=addresses(stream.citer.citations)))
+            if checked and found.on_text is not None:
+                found.on_text(sanitise(checked, allowed_urls=addresses(stream.citer.citations)))
 
-        with request.watch.stage("generate"):
+        with found.watch.stage("generate"):
             completion = generator.generate(
                 generator.render([("system", prompt.system), ("user", prompt.user)]),
                 max_tokens=self._settings.answer_tokens,
                 on_text=lambda piece: show(stream.feed(piece)),
-                should_stop=request.should_stop,
+                should_stop=found.should_stop,
             )
         show(stream.close())
-        request.watch.timings["first_token"] = round(completion.first_token_s, 4)
+        found.watch.timings["first_token"] = round(completion.first_token_s, 4)
         return completion
 
-    def _quote(self, request: Request) -> Draft | None:
-        with request.watch.stage("extract"):
-            citation = extract(request.query, request.hits, self.library.embedder)
+    def _quote(self, found: Retrieved) -> Draft | None:
+        with found.watch.stage("extract"):
+            citation = extract(found.query, found.hits, self.library.embedder)
         if citation is None:
             return None
         text = f"{read_out(citation.quote, citation.passage.text)} [1]"
-        if is_foreign(citation.passage, request.language):
+        if is_foreign(citation.passage, found.language):
             document = citation.passage.source.language
-            text = f"{notice_of_language(document, request.language)}\n{text}"
+            text = f"{notice_of_language(document, found.language)}\n{text}"
         draft = Draft(text, (citation,), "extracted")
-        if request.on_text is not None:
-            request.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
+        if found.on_text is not None:
+            found.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
         return draft
 
-    def _card(self, request: Request, draft: Draft | None, generation: str) -> Answer:
+    def _card(self, found: Retrieved, draft: Draft | None, generation: str) -> Answer:
         common = Answer(
             id=uuid.uuid4().hex[:12],
-            question=request.question,
-            query=request.query,
+            question=found.question,
+            query=found.query,
             kind="abstention",
-            text=phrase("not_found", request.language),
-            language=request.language,
-            confidence=round(request.confidence, 4),
-            nearest=_nearest(request),
-            hits=request.hits,
+            text=phrase("not_found", found.language),
+            language=found.language,
+            confidence=round(found.confidence, 4),
+            nearest=_nearest(found),
+            hits=found.hits,
             prompt_version=PROMPT_VERSION,
             generator=self.generator.id if self.generator else "none",
             embedder=self.library.embedder.id,
             judge=self.judge.id,
             reranker=self.library.reranker_id,
             generation=generation,
-            timings=request.watch.timings,
+            timings=found.watch.timings,
         )
         if draft is None:
             return common
@@ -295,17 +287,17 @@ class Answerer:
         )
 
 
-def _nearest(request: Request) -> tuple[Passage, ...]:
+def _nearest(found: Retrieved) -> tuple[Passage, ...]:
     """One passage each of the nearest documents, if they are near enough to be worth a look."""
-    if request.confidence < request.threshold * _NEAR_SHARE:
+    if found.confidence < found.threshold * _NEAR_SHARE:
         return ()
     by_document: dict[str, Passage] = {}
-    for hit in request.hits:
+    for hit in found.hits:
         by_document.setdefault(hit.passage.source.id, hit.passage)
     nearest = tuple(by_document.values())[:_NEAREST]
     # Words put a question's own language first; the document it is about may be in another.
-    foreign = next((each for each in request.passages if is_foreign(each, request.language)), None)
-    if foreign is None or any(is_foreign(each, request.language) for each in nearest):
+    foreign = next((each for each in found.passages if is_foreign(each, found.language)), None)
+    if foreign is None or any(is_foreign(each, found.language) for each in nearest):
         return nearest
     return (*nearest[: _NEAREST - 1], foreign)
 

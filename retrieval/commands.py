@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from retrieval.changes import Changes
     from retrieval.indexing import IndexReport
     from retrieval.models.runs import Kind
-    from retrieval.records import Answer, Message
+    from retrieval.records import Answer, AnswerRequest, Message
     from retrieval.settings import Settings
 
 CHECKS = "whimbrel.checks"
@@ -94,12 +94,13 @@ def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
     from retrieval.answering import load_answerer
     from retrieval.card import card_json, render_card
     from retrieval.index import current
+    from retrieval.records import AnswerRequest
     from retrieval.settings import load_settings
 
     settings = load_settings()
     current(settings.index_folder)  # before a model is loaded for nothing
     answerer = load_answerer(settings, on_progress=_say)
-    answer = answerer.answer(question, audience=_audience(labels))
+    answer = answerer.answer(AnswerRequest(question, audience=_audience(labels)))
     click.echo(card_json(answer) if as_json else render_card(answer))
 
 
@@ -112,7 +113,7 @@ def chat(labels: tuple[str, ...]) -> None:
     """
     from retrieval.answering import load_answerer
     from retrieval.index import current
-    from retrieval.records import Message
+    from retrieval.records import AnswerRequest, Message
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -121,8 +122,9 @@ def chat(labels: tuple[str, ...]) -> None:
     audience = _audience(labels)
     thread: list[Message] = []
     while question := _asked():
+        request = AnswerRequest(question, history=thread, audience=audience)
         try:
-            answer = _converse(answerer, question, thread, audience)
+            answer = _converse(answerer, request)
         except QuestionError as error:
             click.echo(f"{error}\n")
             continue
@@ -155,9 +157,7 @@ def stopped_by_ctrl_c() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _converse(
-    answerer: Answerer, question: str, thread: list[Message], audience: frozenset[str]
-) -> Answer:
+def _converse(answerer: Answerer, request: AnswerRequest) -> Answer:
     """Show the checked sentences as they come, then the rest of the card."""
     from retrieval.card import render_card
 
@@ -168,9 +168,7 @@ def _converse(
         click.echo(text, nl=False)
 
     with stopped_by_ctrl_c() as should_stop:
-        answer = answerer.answer(
-            question, history=thread, audience=audience, on_text=show, should_stop=should_stop
-        )
+        answer = answerer.answer(request, on_text=show, should_stop=should_stop)
     card = render_card(answer)
     click.echo((card.removeprefix(answer.text) if shown else card) + "\n")
     return answer

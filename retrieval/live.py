@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from retrieval.library import Library, TrialLibrary
 from retrieval.models import runs, trials
 from retrieval.models.runs import BASE, Kind
 from retrieval.models.trials import Trial
-from retrieval.records import PUBLIC, Answer, Arm, Message, Thread
+from retrieval.records import Answer, AnswerRequest, Arm
 from retrieval.registry import served
 from retrieval.reranking import Reranker
 from retrieval.roles import Roles
@@ -68,36 +68,17 @@ class Live:
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
-        history: Sequence[Message] = (),
-        audience: frozenset[str] = frozenset({PUBLIC}),
-        sources: Sequence[str] = (),
-        threshold: float | None = None,
-        language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        thread: Thread | None = None,
     ) -> Answer:
-        """As `Answerer.answer`; a candidate that fails costs nobody an answer.
-
-        While a model is on trial, a `thread` is answered by one model from its beginning to its
-        end; None keeps a question out of any trial.
-        """
+        """As `Answerer.answer`; a candidate that fails costs nobody an answer."""
 
         def ask(answerer: Answerer, on_text: Callable[[str], None] | None = on_text) -> Answer:
-            return answerer.answer(
-                question,
-                history=history,
-                audience=audience,
-                sources=sources,
-                threshold=threshold,
-                language=language,
-                on_text=on_text,
-                should_stop=should_stop,
-            )
+            return answerer.answer(request, on_text=on_text, should_stop=should_stop)
 
-        trial, candidate = self._trial, self._candidate
+        trial, candidate, thread = self._trial, self._candidate, request.thread
         if trial is None or thread is None or not trial.covers(thread):
             return ask(self._serving())
         if trial.mode == "all":
@@ -116,15 +97,7 @@ class Live:
         # The whole answer replaces what was shown of the candidate's words.
         return _marked(ask(self._serving(), None), trial, "failed")
 
-    def shadow(
-        self,
-        query: str,
-        *,
-        audience: frozenset[str],
-        sources: Sequence[str],
-        threshold: float | None,
-        should_stop: Callable[[], bool],
-    ) -> Answer | None:
+    def shadow(self, request: AnswerRequest, *, should_stop: Callable[[], bool]) -> Answer | None:
         """What the candidate would answer, for nobody to see; None if none is on trial.
 
         Raises:
@@ -133,13 +106,7 @@ class Live:
         candidate = self._candidate
         if candidate is None:
             return None
-        answer = self._trying(candidate).answer(
-            query,
-            audience=audience,
-            sources=sources,
-            threshold=threshold,
-            should_stop=should_stop,
-        )
+        answer = self._trying(candidate).answer(request, should_stop=should_stop)
         return _marked(answer, candidate.trial, "candidate")
 
     def refresh(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -123,6 +123,27 @@ class Thread:
 
     id: str
     began: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """A question with all that decides how it is answered.
+
+    `text` is as the person wrote it; `history` are the thread's earlier messages, oldest first.
+    `audience` has the labels of the documents that everybody who will read the reply may see, and
+    `sources` the beginnings of the ids of the only documents to search, none for all. It takes a
+    confidence of `threshold` to answer, None for the usual one. `language` is `en` or `zh` to
+    answer in, None for the question's own. While a model is on trial, a `thread` is answered by one
+    model from its beginning to its end; None keeps a question out of any trial.
+    """
+
+    text: str
+    history: Sequence[Message] = ()
+    audience: frozenset[str] = frozenset({PUBLIC})
+    sources: Sequence[str] = ()
+    threshold: float | None = None
+    language: str | None = None
+    thread: Thread | None = None
 
 
 @dataclass(frozen=True, slots=True)

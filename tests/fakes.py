@@ -20,7 +20,7 @@ from retrieval.indexing import IndexReport
 from retrieval.language import language_of, words
 from retrieval.models.runs import Deployment, Facts, Kind, Run
 from retrieval.models.trials import Trial
-from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Source, Thread
+from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Hit, Passage, Source
 from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {
@@ -50,42 +50,38 @@ def passage(title: str, text: str, *, audience: str = PUBLIC) -> Passage:
 class SentenceAnswerer:
     """Answers with the sentence that shares most words with the question, or abstains.
 
-    `asked` keeps what it was called with.
+    `asked` keeps the requests.
     """
 
     def __init__(self) -> None:
         self.passages = [passage(t, text, audience=a) for t, (text, a) in HANDBOOK.items()]
-        self.asked: list[tuple[str, tuple[Message, ...], frozenset[str]]] = []
+        self.asked: list[AnswerRequest] = []
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
-        history: Sequence[Message] = (),
-        audience: frozenset[str] = frozenset({PUBLIC}),
-        sources: Sequence[str] = (),
-        threshold: float | None = None,
-        language: str | None = None,
         on_text: Callable[[str], None] | None = None,  # noqa: ARG002 - part of the interface
         should_stop: Callable[[], bool] | None = None,  # noqa: ARG002 - part of the interface
-        thread: Thread | None = None,  # noqa: ARG002 - part of the interface
     ) -> Answer:
-        self.asked.append((question, tuple(history), audience))
+        self.asked.append(request)
+        question, sources = request.text, tuple(request.sources)
         if len(question) > 4_000:
             raise QuestionError(f"The question has {len(question)} characters; 4000 are allowed.")
-        query = " ".join([*(m.text for m in history if m.role == "user"), question])
+        query = " ".join([*(m.text for m in request.history if m.role == "user"), question])
         asked = set(words(query)) - _COMMON
         readable = [
             p
             for p in self.passages
-            if p.source.audience in audience and p.source.id.startswith(tuple(sources) or "")
+            if p.source.audience in request.audience and p.source.id.startswith(sources or "")
         ]
         hits = sorted(
             (Hit(p, float(len(asked & set(words(p.text))))) for p in readable),
             key=lambda hit: -hit.score,
         )
-        answer = self._card(question, query, tuple(hits), 0.5 if threshold is None else threshold)
-        return replace(answer, language=language or answer.language)
+        threshold = 0.5 if request.threshold is None else request.threshold
+        answer = self._card(question, query, tuple(hits), threshold)
+        return replace(answer, language=request.language or answer.language)
 
     def _card(self, question: str, query: str, hits: tuple[Hit, ...], threshold: float) -> Answer:
         best = hits[0] if hits else Hit(self.passages[0], 0.0)
@@ -119,21 +115,20 @@ class GatedAnswerer(SentenceAnswerer):
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
-        history: Sequence[Message] = (),
-        audience: frozenset[str] = frozenset({PUBLIC}),
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        **rest: Any,
     ) -> Answer:
         is_stopped = False
         while not is_stopped and not self.gate.wait(0.01):
             is_stopped = should_stop is not None and should_stop()
-        answer = super().answer(
-            question, history=history, audience=audience, on_text=on_text, **rest
-        )
-        return replace(answer, stopped=is_stopped)
+        return replace(super().answer(request, on_text=on_text), stopped=is_stopped)
+
+
+def answer_to(question: str, *, audience: frozenset[str] = frozenset({PUBLIC})) -> Answer:
+    """What a `SentenceAnswerer` says to people who may read the documents of an audience."""
+    return SentenceAnswerer().answer(AnswerRequest(question, audience=audience))
 
 
 class SentenceShelf:
@@ -180,7 +175,7 @@ class NoCandidates:
     def refresh(self) -> None:
         """There is nothing new."""
 
-    def shadow(self, query: str, **_: Any) -> Answer | None:  # noqa: ARG002
+    def shadow(self, request: AnswerRequest, **_: Any) -> Answer | None:  # noqa: ARG002
         return None
 
 

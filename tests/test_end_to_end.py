@@ -19,7 +19,7 @@ from bot.store.log import ConversationLog, Turn
 from retrieval.cli import whimbrel
 from retrieval.errors import RetrievalError
 from retrieval.records import PUBLIC
-from tests.fakes import SentenceAnswerer
+from tests.fakes import answer_to
 
 HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"
 
@@ -56,7 +56,7 @@ def run(models_home: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 def turn(question: str, *, event_id: str) -> Turn:
     """A question that somebody has asked just now."""
-    answer = SentenceAnswerer().answer(question)
+    answer = answer_to(question)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Turn(answer, event_id, "T1", "C1", "1.0", "U1", frozenset({PUBLIC}), (), now)
 

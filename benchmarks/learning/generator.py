@@ -48,7 +48,7 @@ from retrieval.library import Library
 from retrieval.models.catalogue import resolve
 from retrieval.models.runs import Facts, Run
 from retrieval.prompt import build_prompt
-from retrieval.records import Answer, Completion
+from retrieval.records import Answer, AnswerRequest, Completion
 from retrieval.settings import Settings, load_settings
 from training.commands.progress import say
 from training.gate.comparison import compare
@@ -88,9 +88,9 @@ class AtItsWord:
     def __init__(self, library: Library, generator: Remembering, settings: Settings) -> None:
         self._library, self._generator, self._settings = library, generator, settings
 
-    def answer(self, question: str) -> Answer:
+    def answer(self, request: AnswerRequest) -> Answer:
         """What the model says; silence where it says that the passages do not tell."""
-        language = language_of(question)
+        question, language = request.text, language_of(request.text)
         hits = self._library.searcher().search(question, k=200)[: self._settings.hits]
         prompt = build_prompt(
             question,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +30,7 @@ from bot.store.log import ConversationLog, Turn, utc
 from bot.strings import Strings, strings_for
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.language import language_of, words
-from retrieval.records import Answer, Message, Thread
+from retrieval.records import Answer, AnswerRequest, Thread
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +40,12 @@ class Answerer(Protocol):
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
-        history: Sequence[Message] = (),
-        audience: frozenset[str] = ...,
-        sources: Sequence[str] = (),
-        threshold: float | None = None,
-        language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        thread: Thread | None = None,
     ) -> Answer:
-        """Answer or abstain; a `thread` may be answered by a model on trial, all of it or none.
+        """Answer or abstain.
 
         Raises:
             QuestionError: If it cannot be asked like this; the message is for the person.
@@ -188,17 +182,20 @@ class QuestionHandler:
                 unread = asked.strings.attachment_unread.format(names=names)
                 raise QuestionError(f"{asked.strings.empty}\n{unread}")
             history, text = history[:-1], history[-1].text
-        call = partial(
-            self._answerer.answer,
+        request = AnswerRequest(
             text,
             history=tuple(history),
             audience=background.audience | {place(job.channel)},
             sources=asked.config.sources,
             threshold=asked.config.threshold,
             language=asked.language,
+            thread=_thread(job, asked),
+        )
+        call = partial(
+            self._answerer.answer,
+            request,
             on_text=reply.on_text,
             should_stop=lambda: self._stop.is_set() or reply.is_stopped(),
-            thread=_thread(job, asked),
         )
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._executor, call)

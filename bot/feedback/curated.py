@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from bot.store.log import utc
 from retrieval.answering import addresses
 from retrieval.language import language_of, sentences, words
 from retrieval.questions import standalone
-from retrieval.records import PUBLIC, Answer, Citation, Hit, Message, Passage, Thread, Vectors
+from retrieval.records import Answer, AnswerRequest, Citation, Hit, Passage, Vectors
 from retrieval.sanitise import sanitise
 
 MAX_QUESTION_CHARS = 500
@@ -104,28 +104,23 @@ class CuratedAnswers:
         row = self._database.connection.conn.execute("SELECT max(id) FROM curated").fetchone()
         return int(row[0] or 0)
 
-    def match(
-        self,
-        question: str,
-        *,
-        audience: frozenset[str],
-        sources: Sequence[str] = (),
-        language: str | None = None,
-    ) -> Match | None:
+    def match(self, request: AnswerRequest) -> Match | None:
         """The curated answer for a question in its language, of those that the audience may read.
 
-        Where `sources` are given it must rest on a document whose id begins with one of them.
-        A curated answer whose document has changed is found out here and expires.
+        The question must stand by itself. Where its sources are given, the answer must rest on a
+        document whose id begins with one of them. A curated answer whose document has changed is
+        found out here and expires.
         """
-        if len(question) > MAX_QUESTION_CHARS or language not in (None, language_of(question)):
+        question, language = request.text, language_of(request.text)
+        if len(question) > MAX_QUESTION_CHARS or request.language not in (None, language):
             return None
-        rows = [row for row in self._active(language_of(question)) if _fits(row, audience, sources)]
+        rows = [row for row in self._active(language) if _fits(row, request)]
         for row, likeness in self._alike(question, rows):
             curated = _curated(row)
             passage = self._shelf.find(curated.document) if curated.document else None
             if passage is None and curated.document is not None:
                 self._expire(curated.id)
-            elif passage is None or passage.source.audience in audience:
+            elif passage is None or passage.source.audience in request.audience:
                 return Match(curated, passage, likeness)
         return None
 
@@ -182,35 +177,20 @@ class CuratedAnswerer:
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
-        history: Sequence[Message] = (),
-        audience: frozenset[str] = frozenset({PUBLIC}),
-        sources: Sequence[str] = (),
-        threshold: float | None = None,
-        language: str | None = None,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        thread: Thread | None = None,
     ) -> Answer:
         """As `Answerer.answer`."""
         began = time.perf_counter()
-        asked = " ".join(question.split())
-        query = standalone(asked, history)
-        match = self._curated.match(query, audience=audience, sources=sources, language=language)
+        question = " ".join(request.text.split())
+        query = standalone(question, request.history)
+        match = self._curated.match(replace(request, text=query))
         if match is None:
-            return self._answerer.answer(
-                question,
-                history=history,
-                audience=of_documents(audience),
-                sources=sources,
-                threshold=threshold,
-                language=language,
-                on_text=on_text,
-                should_stop=should_stop,
-                thread=thread,
-            )
-        answer = self._card(match, asked, query, time.perf_counter() - began)
+            request = replace(request, audience=of_documents(request.audience))
+            return self._answerer.answer(request, on_text=on_text, should_stop=should_stop)
+        answer = self._card(match, question, query, time.perf_counter() - began)
         if on_text is not None:
             on_text(answer.text)
         return answer
@@ -238,9 +218,10 @@ class CuratedAnswerer:
         )
 
 
-def _fits(row: dict[str, Any], audience: frozenset[str], sources: Sequence[str]) -> bool:
-    is_allowed = audience.issuperset(json.loads(row["audience"]))
-    return is_allowed and (not sources or (row["document_id"] or "").startswith(tuple(sources)))
+def _fits(row: dict[str, Any], request: AnswerRequest) -> bool:
+    is_allowed = request.audience.issuperset(json.loads(row["audience"]))
+    sources = tuple(request.sources)
+    return is_allowed and (not sources or (row["document_id"] or "").startswith(sources))
 
 
 def _curated(row: dict[str, Any]) -> CuratedAnswer:

@@ -20,7 +20,7 @@ from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
 from retrieval.errors import QuestionError, RetrievalError
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,8 @@ class Rechecker:
 
     def _recheck(self, turn: LoggedTurn, state: State) -> bool:
         """Record what is better; False if it must be tried again."""
-        match = self._curated.match(turn.query, audience=turn.audience | {place(turn.channel)})
+        audience = turn.audience | {place(turn.channel)}
+        match = self._curated.match(AnswerRequest(turn.query, audience=audience))
         if match is not None and turn.generator != f"curated/{match.curated.id}":
             self._fixes.record(turn.id, match.curated.answer, curated_id=match.curated.id)
         elif turn.kind == "abstention" and not self._is_checked(turn, state):
@@ -137,13 +138,10 @@ class Rechecker:
 
     def _answer_again(self, turn: LoggedTurn) -> Answer:
         config = self._channels.of(turn.channel)
-        return self._answerer.answer(
-            turn.query,
-            audience=turn.audience,
-            sources=config.sources,
-            threshold=config.threshold,
-            should_stop=self._must_pause,
+        request = AnswerRequest(
+            turn.query, audience=turn.audience, sources=config.sources, threshold=config.threshold
         )
+        return self._answerer.answer(request, should_stop=self._must_pause)
 
     def _is_checked(self, turn: LoggedTurn, state: State) -> bool:
         generator, generation, _ = state

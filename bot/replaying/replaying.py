@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from bot.replaying.logged import Logged
 from retrieval.errors import QuestionError
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 
 AT_ONCE = 8
 """Questions asked at the same time: a generator writes their answers together."""
@@ -34,15 +34,7 @@ Progress = Callable[[str, int, int], None]
 class Answers(Protocol):
     """What answers questions: see `retrieval.answering.Answerer`."""
 
-    def answer(
-        self,
-        question: str,
-        *,
-        audience: frozenset[str],
-        sources: Sequence[str],
-        threshold: float | None,
-        language: str | None,
-    ) -> Answer: ...
+    def answer(self, request: AnswerRequest) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +93,16 @@ def replay(
 
 
 def _asked(logged: Logged, served: Answers, candidate: Answers) -> Replayed | None:
+    request = _request(logged)
     try:
-        return Replayed(logged, _answer(served, logged), _answer(candidate, logged))
+        return Replayed(logged, served.answer(request), candidate.answer(request))
     except QuestionError:  # longer, joined to its thread, than a question may be
         return None
 
 
-def _answer(answers: Answers, logged: Logged) -> Answer:
+def _request(logged: Logged) -> AnswerRequest:
     config = logged.config
-    return answers.answer(
+    return AnswerRequest(
         logged.question,
         audience=logged.audience,
         sources=config.sources,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Protocol
@@ -17,7 +17,7 @@ from bot.store.inbox import Inbox
 from bot.store.log import utc
 from retrieval.errors import NotReadyError, QuestionError
 from retrieval.models.trials import Trial
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +33,7 @@ class Candidates(Protocol):
     def refresh(self) -> None:
         """Follow what was published or put on trial; takes as long as loading a model."""
 
-    def shadow(
-        self,
-        query: str,
-        *,
-        audience: frozenset[str],
-        sources: Sequence[str],
-        threshold: float | None,
-        should_stop: Callable[[], bool],
-    ) -> Answer | None:
+    def shadow(self, request: AnswerRequest, *, should_stop: Callable[[], bool]) -> Answer | None:
         """What the candidate would answer; None if there is none."""
 
 
@@ -112,13 +104,10 @@ class Shadowing:
 
     def _answer(self, turn: LoggedTurn) -> Answer | None:
         config = self._channels.of(turn.channel)
-        return self._candidates.shadow(
-            turn.query,
-            audience=turn.audience,
-            sources=config.sources,
-            threshold=config.threshold,
-            should_stop=self._must_pause,
+        request = AnswerRequest(
+            turn.query, audience=turn.audience, sources=config.sources, threshold=config.threshold
         )
+        return self._candidates.shadow(request, should_stop=self._must_pause)
 
     def _write(
         self, turn: LoggedTurn, trial: Trial, kind: str, answer: Answer | None, seconds: float

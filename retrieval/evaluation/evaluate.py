@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from retrieval.evaluation.dataset import Dataset, Query, ReferenceAnswer
 from retrieval.evaluation.metrics import auroc, ndcg, precision, recall, reciprocal_rank, token_f1
 from retrieval.language import language_of
-from retrieval.records import Answer, Document, Section
+from retrieval.records import Answer, AnswerRequest, Document, Section
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -153,13 +153,13 @@ def rank(queries: Sequence[Query], library: Library, on_progress: Progress) -> l
 
 def reply(
     references: Sequence[ReferenceAnswer],
-    answer: Callable[[str], Answer],
+    answer: Callable[[AnswerRequest], Answer],
     on_progress: Progress,
 ) -> list[Reply]:
     """Answer every question, several at once, and compare with what people would answer."""
     replies = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(answer, [reference.question for reference in references])
+        answers = pool.map(answer, [AnswerRequest(each.question) for each in references])
         for done, (reference, given) in enumerate(zip(references, answers, strict=True), start=1):
             replies.append(_compare(reference, given))
             on_progress("answering", done, len(references))

@@ -6,7 +6,7 @@ import pytest
 
 from retrieval.contributions import contributions
 from retrieval.records import Answer, Citation, Hit, Passage
-from tests.fakes import SentenceAnswerer, passage
+from tests.fakes import answer_to, passage
 
 LEAVE = passage("Leave", "Every employee has 30 days of paid leave a year.")
 PARKING = passage("Parking", "Bicycles are parked in the cellar behind the lift.")
@@ -15,7 +15,7 @@ TEXT = f"{LEAVE.text} [1] {PARKING.text} [2]"
 
 def answer_from(text: str, *passages: Passage, hits: tuple[Passage, ...] = ()) -> Answer:
     return replace(
-        SentenceAnswerer().answer("What may I do?"),
+        answer_to("What may I do?"),
         text=text,
         citations=tuple(Citation(n, p, p.text, 1.0) for n, p in enumerate(passages, start=1)),
         hits=tuple(Hit(p, 1.0) for p in (*passages, *hits)),

@@ -9,6 +9,7 @@ from retrieval.errors import IndexNotFoundError
 from retrieval.holdings import Holdings
 from retrieval.indexing import update_index
 from retrieval.library import Library
+from retrieval.records import AnswerRequest
 from retrieval.settings import Settings
 from tests.retrieval.test_answering import ALWAYS
 from tests.retrieval.word_embedder import WordEmbedder
@@ -36,13 +37,13 @@ def test_it_tells_models_documents_and_generations(answerer: Answerer) -> None:
 
 
 def test_a_rollback_is_seen_by_the_next_question(answerer: Answerer, tmp_path: Path) -> None:
-    question = "How many days of paid leave a year?"
+    request = AnswerRequest("How many days of paid leave a year?")
     (tmp_path / "docs" / "leave.md").write_text(LEAVE.replace("27", "28"))
     update_index((), Settings(home=tmp_path / "home"), WordEmbedder())
-    assert "28 days" in answerer.answer(question).text
+    assert "28 days" in answerer.answer(request).text
     done = Holdings(answerer.library).rollback()
     assert done.changes.changed == ("docs/leave.md",)
-    assert "27 days" in answerer.answer(question).text
+    assert "27 days" in answerer.answer(request).text
 
 
 def test_there_must_be_something_to_roll_back_to(answerer: Answerer) -> None:

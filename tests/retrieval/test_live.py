@@ -19,7 +19,7 @@ from retrieval.models.runs import (
     roll_back,
 )
 from retrieval.models.trials import begin, complete, under_way
-from retrieval.records import Answer, Thread
+from retrieval.records import Answer, AnswerRequest, Thread
 from retrieval.settings import Settings
 from tests.retrieval.test_answering import ALWAYS, NEVER
 from tests.retrieval.word_embedder import WordEmbedder
@@ -39,7 +39,7 @@ def live(settings: Settings) -> Live:
 def asked(live: Live, id_: str | None = "C1:1", **rest: Any) -> Answer:
     """Ask in a thread of this id that begins now, or in none."""
     thread = None if id_ is None else Thread(id_, time.time())
-    return live.answer(QUESTION, thread=thread, **rest)
+    return live.answer(AnswerRequest(QUESTION, thread=thread), **rest)
 
 
 def publish_and_follow(live: Live, settings: Settings, run: Run) -> None:
@@ -152,13 +152,7 @@ def test_in_the_shadow_a_candidate_answers_for_nobody_to_see(
     begin(settings.runs_folder, run, share=0, reason="looked at")
     live.refresh()
     shown = asked(live)
-    hidden = live.shadow(
-        QUESTION,
-        audience=frozenset({"public"}),
-        sources=(),
-        threshold=None,
-        should_stop=lambda: False,
-    )
+    hidden = live.shadow(AnswerRequest(QUESTION), should_stop=lambda: False)
     assert (shown.generator, shown.trial, shown.share) == ("writer@1", run.id, 0)
     assert hidden is not None
     assert hidden.generator == run.id

@@ -12,6 +12,7 @@ from retrieval.index import current
 from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.models.runs import Facts, Kind, Run, retire, write_run
+from retrieval.records import AnswerRequest
 from retrieval.rehearsal import with_documents, with_run
 from retrieval.roles import ModelRoles
 from retrieval.settings import Settings
@@ -19,7 +20,7 @@ from tests.retrieval.test_answering import ALWAYS, NEVER
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.retrieval.words_of_runs import WordsOfRuns, install, trained
 
-QUESTION = "How many days of paid leave does a keeper have?"
+REQUEST = AnswerRequest("How many days of paid leave does a keeper have?")
 
 
 @pytest.fixture
@@ -54,8 +55,8 @@ def test_other_documents_are_answered_from_and_published_nowhere(
     before = current(settings.index_folder)
     other = folder(tmp_path / "new", days=30)
     candidate = with_documents(served, other, settings, home=tmp_path / "beside")
-    assert "30 days" in candidate.answer(QUESTION).text
-    assert "27 days" in served.answer(QUESTION).text
+    assert "30 days" in candidate.answer(REQUEST).text
+    assert "27 days" in served.answer(REQUEST).text
     assert current(settings.index_folder) == before
 
 
@@ -64,8 +65,8 @@ def test_a_judge_on_rehearsal_judges_the_hits_of_what_serves(
 ) -> None:
     run = run_of("judge", settings, replace(NEVER, embedder=served.library.embedder.id))
     candidate = with_run(served, run, settings, ModelRoles(settings))
-    assert candidate.answer(QUESTION).kind == "abstention"
-    assert served.answer(QUESTION).kind == "answer"
+    assert candidate.answer(REQUEST).kind == "abstention"
+    assert served.answer(REQUEST).kind == "answer"
 
 
 @pytest.mark.parametrize("kind", ["triage", "generator"])
@@ -83,8 +84,8 @@ def test_a_generator_on_rehearsal_writes_and_what_serves_goes_on(tmp_path: Path)
     served = Answerer(Library(settings, WordEmbedder()), ALWAYS, settings, roles.generator())
     run = trained(settings, "Keepers have 27 days of paid leave [1].")
     candidate = with_run(served, run, settings, roles)
-    assert candidate.answer(QUESTION).generator == run.id
-    assert served.answer(QUESTION).generator == "writer@1"
+    assert candidate.answer(REQUEST).generator == run.id
+    assert served.answer(REQUEST).generator == "writer@1"
 
 
 def test_a_retriever_on_rehearsal_searches_an_index_of_its_own(tmp_path: Path) -> None:
@@ -92,9 +93,9 @@ def test_a_retriever_on_rehearsal_searches_an_index_of_its_own(tmp_path: Path) -
     served = Answerer(Library(settings, WordEmbedder()), ALWAYS, settings)
     run = trained(settings, "", kind="retriever")
     candidate = with_run(served, run, settings, WordsOfRuns(settings))
-    assert candidate.answer(QUESTION).embedder == f"words+{run.id}"
-    assert "27 days" in candidate.answer(QUESTION).text
-    assert served.answer(QUESTION).embedder == "words"
+    assert candidate.answer(REQUEST).embedder == f"words+{run.id}"
+    assert "27 days" in candidate.answer(REQUEST).text
+    assert served.answer(REQUEST).embedder == "words"
 
 
 def test_a_retired_model_is_not_rehearsed(served: Answerer, settings: Settings) -> None:

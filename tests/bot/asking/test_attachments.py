@@ -30,7 +30,7 @@ async def ask(house: House, text: str, *files: Json) -> tuple[SentenceAnswerer, 
 async def test_a_text_file_joins_the_question_and_the_card_says_so(each_transport: House) -> None:
     file = attached(each_transport, "letter.txt", b"My  leave\nis 30 days.")
     answerer, card = await ask(each_transport, "Is this right?", file)
-    assert answerer.asked[0][1] == (Message("user", "My leave is 30 days."),)
+    assert answerer.asked[0].history == (Message("user", "My leave is 30 days."),)
     assert "Read with the question: letter.txt" in card
     assert each_transport.slack.file_tokens == ["Bearer xoxb-test"]
 
@@ -38,13 +38,14 @@ async def test_a_text_file_joins_the_question_and_the_card_says_so(each_transpor
 async def test_a_file_without_a_word_is_the_question(house: House) -> None:
     file = attached(house, "question.md", b"How many days of leave do I have?")
     answerer, card = await ask(house, "", file)
-    assert answerer.asked[0][:2] == ("How many days of leave do I have?", ())
+    (request,) = answerer.asked
+    assert (request.text, request.history) == ("How many days of leave do I have?", ())
     assert "Read with the question: question.md" in card
 
 
 async def test_only_the_beginning_of_a_long_file_is_read(house: House) -> None:
     answerer, _ = await ask(house, "Leave?", attached(house, "log.txt", b"leave " * 9_999))
-    assert len(answerer.asked[0][1][0].text) <= 800
+    assert len(answerer.asked[0].history[0].text) <= 800
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ async def test_only_the_beginning_of_a_long_file_is_read(house: House) -> None:
 )
 async def test_what_could_not_be_read_is_named(house: House, name: str, data: bytes) -> None:
     answerer, card = await ask(house, "How much leave is there?", attached(house, name, data))
-    assert answerer.asked[0][1] == ()
+    assert answerer.asked[0].history == ()
     assert f"Not read: {name}" in card
 
 

@@ -19,7 +19,7 @@ async def audience_of(house: House, payload: dict[str, object]) -> frozenset[str
     bot, answerer = await start(house)
     await house.slack.deliver(payload)
     await settled(bot)
-    return answerer.asked[0][2]
+    return answerer.asked[0].audience
 
 
 async def test_a_private_channel_reads_what_it_is_granted(house: House) -> None:

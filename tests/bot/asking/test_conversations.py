@@ -31,7 +31,7 @@ async def test_a_mention_deep_in_a_thread_is_asked_with_what_people_said(
     asked = mention("What is it called?", ts="1600000004.0", thread_ts="1600000001.0")
     await each_transport.slack.deliver(event(asked, "Ev1"))
     await settled(bot)
-    assert answerer.asked[0][1] == (
+    assert answerer.asked[0].history == (
         Message("user", "Our printer is broken, the one on floor 2"),
         Message("user", "might know"),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from bot.service import Bot
 from bot.store.channels import ChannelConfig
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer, SentenceAnswerer
 from tests.slack_asking import message
@@ -132,7 +132,7 @@ async def test_a_follow_up_waits_for_the_answer_it_follows(house: House) -> None
     await say(house.slack, "And paid?", "2.0")
     answerer.gate.set()
     await settled(bot, done=3)
-    assert [m.text for m in answerer.asked[1][1] if m.role == "user"] == [LEAVE]
+    assert [m.text for m in answerer.asked[1].history if m.role == "user"] == [LEAVE]
 
 
 async def test_what_does_not_concern_us_is_not_even_stored(each_transport: House) -> None:
@@ -170,8 +170,8 @@ async def test_where_the_documents_have_no_answer_nobody_hears_of_it(
 
 async def test_an_error_about_what_was_overheard_is_for_the_log_alone(house: House) -> None:
     class Broken(SentenceAnswerer):
-        def answer(self, question: str, **_: Any) -> Answer:
-            raise RuntimeError(question)
+        def answer(self, request: AnswerRequest, **_: Any) -> Answer:
+            raise RuntimeError(request.text)
 
     bot = await house.start(Broken())
     bot.channels.set("C1", ChannelConfig(mode="questions"), by="UADMIN")

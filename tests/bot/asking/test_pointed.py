@@ -8,7 +8,7 @@ import pytest
 
 from bot.store.channels import ChannelConfig
 from retrieval.errors import IndexNotFoundError
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
 from tests.slack_asking import message, shortcut
@@ -135,8 +135,8 @@ async def test_a_message_without_words_is_not_asked(house: House) -> None:
 
 async def test_an_error_is_told_in_private_where_we_cannot_post(house: House) -> None:
     class Broken(SentenceAnswerer):
-        def answer(self, question: str, **_: Any) -> Answer:
-            raise IndexNotFoundError(question)
+        def answer(self, request: AnswerRequest, **_: Any) -> Answer:
+            raise IndexNotFoundError(request.text)
 
     slack = house.slack
     slack.channels["C1"]["is_member"] = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer
 from tests.slack_server import Fault, direct_message, event, mention
@@ -122,14 +122,14 @@ class WritingAnswerer(GatedAnswerer):
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
         on_text: Callable[[str], None] | None = None,
         **rest: Any,
     ) -> Answer:
         assert on_text is not None
         on_text("Every employee has 30 days. ")
-        answer = super().answer(question, on_text=on_text, **rest)
+        answer = super().answer(request, on_text=on_text, **rest)
         return replace(answer, text="Every employee has 30 days.") if answer.stopped else answer
 
 

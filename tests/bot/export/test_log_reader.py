@@ -8,7 +8,7 @@ from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn, Vote
 from retrieval.records import Answer, Arm
-from tests.fakes import SentenceAnswerer
+from tests.fakes import answer_to
 
 NOON = "2026-01-05T12:00:00+00:00"
 
@@ -16,7 +16,7 @@ NOON = "2026-01-05T12:00:00+00:00"
 def said(
     question: str = "How many days of leave?", n: int = 1, answer: Answer | None = None, **v: Any
 ) -> Turn:
-    answer = answer or SentenceAnswerer().answer(question)
+    answer = answer or answer_to(question)
     values: dict[str, Any] = {"channel": "C1", "asker": "U1", "messages": (f"{n}.5",)}
     values["is_private"] = False
     return Turn(
@@ -41,7 +41,7 @@ def test_a_turn_is_read_with_what_it_cited(database: Database) -> None:
 
 
 def test_a_turn_of_a_trial_is_read_with_how_likely_its_arm_was(database: Database) -> None:
-    log, answer = ConversationLog(database), SentenceAnswerer().answer("How many days of leave?")
+    log, answer = ConversationLog(database), answer_to("How many days of leave?")
     log.add(said(n=1, answer=answer))
     arms: dict[int, Arm] = {2: "candidate", 3: "served"}
     for n, arm in arms.items():
@@ -80,7 +80,7 @@ def test_deleted_answers_and_forgotten_words_are_not_read(database: Database) ->
 def test_a_follow_up_is_read_with_those_who_asked_before(database: Database) -> None:
     log = ConversationLog(database)
     log.add(said(n=1, asker="U1"))
-    follow_up = replace(SentenceAnswerer().answer("And interns?"), query="Leave? And interns?")
+    follow_up = replace(answer_to("And interns?"), query="Leave? And interns?")
     log.add(said(n=2, asker="U2", answer=follow_up))
     _, turn = read_log(database).turns
     assert turn.question == "Leave? And interns?"
@@ -89,7 +89,7 @@ def test_a_follow_up_is_read_with_those_who_asked_before(database: Database) -> 
 
 def test_a_follow_up_to_what_was_deleted_is_not_read(database: Database) -> None:
     log, first = ConversationLog(database), said(n=1)
-    follow_up = replace(SentenceAnswerer().answer("And interns?"), query="Leave? And interns?")
+    follow_up = replace(answer_to("And interns?"), query="Leave? And interns?")
     log.add(first)
     log.add(said(n=2, answer=follow_up))
     log.add(said("What about sick pay?", n=3))

@@ -10,7 +10,7 @@ import pytest
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn
 from retrieval.records import PUBLIC
-from tests.fakes import SentenceAnswerer, SentenceShelf
+from tests.fakes import SentenceShelf, answer_to
 
 NOON = 1_767_268_800.0
 """1 January 2026, 12:00 UTC."""
@@ -38,7 +38,7 @@ def logged(
     created: str = "2026-01-01T11:00:00+00:00",
 ) -> str:
     """The id of a turn in which the question was answered, or abstained from."""
-    answer = SentenceAnswerer().answer(question, audience=audience)
+    answer = answer_to(question, audience=audience)
     turn = Turn(
         answer=answer,
         event_id=f"event of {answer.id}",

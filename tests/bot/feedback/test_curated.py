@@ -6,7 +6,7 @@ from bot.feedback.curated import CuratedAnswerer, CuratedAnswers
 from bot.feedback.reviews import Reader, Review, Reviews
 from bot.feedback.turns import DocumentRef
 from bot.store.database import Database
-from retrieval.records import PUBLIC, Message
+from retrieval.records import PUBLIC, AnswerRequest, Message
 from tests.bot.feedback.conftest import logged
 from tests.fakes import SentenceAnswerer, SentenceShelf, passage
 from tests.retrieval.word_embedder import WordEmbedder
@@ -51,7 +51,7 @@ def test_an_approved_answer_is_given_to_who_asks_the_same(
     database: Database, curated: CuratedAnswers, shelf: SentenceShelf
 ) -> None:
     curated_id = curated.add(review(database), reviewer="U9", author_name="Ada")
-    answer = served(curated, shelf).answer(ALIKE)
+    answer = served(curated, shelf).answer(AnswerRequest(ALIKE))
     assert (answer.text, answer.method) == ("31 days, as of this year.", "curated")
     assert (answer.author, answer.generator) == ("Ada", f"curated/{curated_id}")
     assert answer.confidence >= 0.7
@@ -65,7 +65,7 @@ def test_other_questions_are_answered_from_the_documents(
     database: Database, curated: CuratedAnswers, shelf: SentenceShelf, question: str
 ) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
-    assert served(curated, shelf).answer(question).method != "curated"
+    assert served(curated, shelf).answer(AnswerRequest(question)).method != "curated"
 
 
 def test_a_curated_answer_stays_within_its_audience(
@@ -73,8 +73,8 @@ def test_a_curated_answer_stays_within_its_audience(
 ) -> None:
     curated.add(review(database, audience=HR), reviewer="U9", author_name="Ada")
     answerer = served(curated, shelf)
-    assert answerer.answer(LEAVE).method != "curated"
-    assert answerer.answer(LEAVE, audience=HR).method == "curated"
+    assert answerer.answer(AnswerRequest(LEAVE)).method != "curated"
+    assert answerer.answer(AnswerRequest(LEAVE, audience=HR)).method == "curated"
 
 
 def test_it_cites_its_document_and_expires_when_that_changes(
@@ -83,13 +83,13 @@ def test_it_cites_its_document_and_expires_when_that_changes(
     leave = shelf.passages[0]
     document = DocumentRef(leave.source.id, leave.content_hash)
     curated.add(review(database, document=document), reviewer="U9", author_name="Ada")
-    answer = served(curated, shelf).answer(LEAVE)
+    answer = served(curated, shelf).answer(AnswerRequest(LEAVE))
     assert answer.text == "31 days, as of this year. [1]"
     assert answer.citations[0].quote in leave.text
     shelf.passages[0] = passage("Leave", "Every employee has 32 days of paid leave a year.")
-    assert served(curated, shelf).answer(LEAVE).method == "extracted"
+    assert served(curated, shelf).answer(AnswerRequest(LEAVE)).method == "extracted"
     shelf.passages[0] = leave  # what has expired stays so
-    assert served(curated, shelf).answer(LEAVE).method == "extracted"
+    assert served(curated, shelf).answer(AnswerRequest(LEAVE)).method == "extracted"
 
 
 def test_the_document_itself_may_be_for_fewer_people(
@@ -99,8 +99,8 @@ def test_the_document_itself_may_be_for_fewer_people(
     document = DocumentRef(salaries.source.id, salaries.content_hash)
     curated.add(review(database, document=document), reviewer="U9", author_name="Ada")
     answerer = served(curated, shelf)
-    assert answerer.answer(LEAVE).method != "curated"
-    assert answerer.answer(LEAVE, audience=HR).method == "curated"
+    assert answerer.answer(AnswerRequest(LEAVE)).method != "curated"
+    assert answerer.answer(AnswerRequest(LEAVE, audience=HR)).method == "curated"
 
 
 def test_sources_and_language_of_a_channel_hold_for_curated_answers(
@@ -108,8 +108,8 @@ def test_sources_and_language_of_a_channel_hold_for_curated_answers(
 ) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
     answerer = served(curated, shelf)
-    assert answerer.answer(LEAVE, sources=("handbook/",)).method != "curated"
-    assert answerer.answer(LEAVE, language="zh").method != "curated"
+    assert answerer.answer(AnswerRequest(LEAVE, sources=("handbook/",))).method != "curated"
+    assert answerer.answer(AnswerRequest(LEAVE, language="zh")).method != "curated"
 
 
 def test_another_embedder_finds_them_too(
@@ -118,7 +118,7 @@ def test_another_embedder_finds_them_too(
     curated.add(review(database), reviewer="U9", author_name="Ada")
     shelf.embedder = WordEmbedder(dimension=256, seed=7)
     shelf.embedder.id = "other words"
-    assert served(curated, shelf).answer(ALIKE).method == "curated"
+    assert served(curated, shelf).answer(AnswerRequest(ALIKE)).method == "curated"
     (row,) = database.connection.query("SELECT embedder, length(vector) AS size FROM curated")
     assert row == {"embedder": "other words", "size": 4 * 256}
 
@@ -129,8 +129,8 @@ def test_a_follow_up_is_matched_with_what_it_points_back_to(
     curated.add(review(database), reviewer="U9", author_name="Ada")
     history = (Message("user", "Who repairs the printer?"), Message("assistant", "Heron."))
     answerer = served(curated, shelf)
-    assert answerer.answer(LEAVE, history=history).method == "curated"
-    assert answerer.answer(f"And {LEAVE}", history=history).method != "curated"
+    assert answerer.answer(AnswerRequest(LEAVE, history=history)).method == "curated"
+    assert answerer.answer(AnswerRequest(f"And {LEAVE}", history=history)).method != "curated"
 
 
 def test_an_address_is_shown_only_if_it_is_the_documents(
@@ -138,7 +138,7 @@ def test_an_address_is_shown_only_if_it_is_the_documents(
 ) -> None:
     found = review(database, answer="Look at [this](https://evil.example/leave).")
     curated.add(found, reviewer="U9", author_name="Ada")
-    assert "evil.example" not in served(curated, shelf).answer(LEAVE).text
+    assert "evil.example" not in served(curated, shelf).answer(AnswerRequest(LEAVE)).text
 
 
 def test_approving_twice_makes_one_answer(database: Database, curated: CuratedAnswers) -> None:
@@ -154,4 +154,4 @@ def test_the_latest_approved_answer_counts(
     curated.add(review(database), reviewer="U9", author_name="Ada")
     newer = review(database, question=ALIKE, answer="32 days.")
     curated.add(newer, reviewer="U9", author_name="Bo")
-    assert served(curated, shelf).answer(LEAVE).text == "32 days."
+    assert served(curated, shelf).answer(AnswerRequest(LEAVE)).text == "32 days."

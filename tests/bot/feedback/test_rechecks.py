@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.records import PUBLIC, Answer
+from retrieval.records import PUBLIC, Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.bot.feedback.story import CUP, LEAVE, Story, story
 from tests.fakes import SentenceAnswerer, SentenceShelf, passage
@@ -21,9 +21,9 @@ class RenewedAnswerer(SentenceAnswerer):
         super().__init__()
         self._shelf = shelf
 
-    def answer(self, question: str, **rest: Any) -> Answer:
+    def answer(self, request: AnswerRequest, **rest: Any) -> Answer:
         self.passages = self._shelf.passages
-        return replace(super().answer(question, **rest), generation=self._shelf.generation)
+        return replace(super().answer(request, **rest), generation=self._shelf.generation)
 
     def renew(self) -> None:
         """A new index holds who won the cup."""

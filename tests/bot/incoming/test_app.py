@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from retrieval.errors import IndexNotFoundError, SettingsError
-from retrieval.records import Answer, Message
+from retrieval.records import Answer, AnswerRequest, Message
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer, SentenceAnswerer
 from tests.slack_server import Fault, click, direct_message, event, mention, slash
@@ -28,11 +28,11 @@ class BrokenAnswerer(SentenceAnswerer):
         self.error = error
         self.times = times
 
-    def answer(self, question: str, **rest: Any) -> Answer:
+    def answer(self, request: AnswerRequest, **rest: Any) -> Answer:
         if self.times:
             self.times -= 1
             raise self.error
-        return super().answer(question, **rest)
+        return super().answer(request, **rest)
 
 
 class LongAnswerer(SentenceAnswerer):
@@ -131,7 +131,7 @@ async def test_a_follow_up_is_asked_with_its_thread(house: House) -> None:
     await settled(bot)
     await house.slack.deliver(event(mention("And paid?", ts="2.0", thread_ts="1.0"), "Ev2"))
     await settled(bot, done=2)
-    assert answerer.asked[1][1][0] == Message("user", LEAVE)
+    assert answerer.asked[1].history[0] == Message("user", LEAVE)
     assert house.slack.posted("C1")[1]["thread_ts"] == "1.0"
 
 

@@ -117,7 +117,7 @@ async def test_an_answer_to_a_reply_comes_after_the_answer_to_what_it_replies_to
     await house.slack.deliver(event(direct_message("And paid?", ts="2.0", thread_ts="1.0"), "Ev2"))
     answerer.gate.set()
     await settled(bot, done=2)
-    assert [question for question, _, _ in answerer.asked] == [LEAVE, "And paid?"]
+    assert [request.text for request in answerer.asked] == [LEAVE, "And paid?"]
 
 
 @pytest.mark.parametrize("bot_message", [{"bot_id": "BOTHER"}, {"subtype": "bot_message"}])

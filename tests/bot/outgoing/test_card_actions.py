@@ -12,9 +12,9 @@ from bot.incoming.gestures import WHY
 from bot.service import Bot
 from bot.store.channels import ChannelConfig
 from bot.store.log import Turn
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
-from tests.fakes import SentenceAnswerer
+from tests.fakes import SentenceAnswerer, answer_to
 from tests.slack_forms import press
 from tests.slack_server import TEAM, Fault, SlackServer, event, mention, reaction, slash
 from tests.slack_streams import Json
@@ -31,17 +31,17 @@ class UnluckyAnswerer(SentenceAnswerer):
 
     is_lucky = False
 
-    def answer(self, question: str, **rest: Any) -> Answer:
+    def answer(self, request: AnswerRequest, **rest: Any) -> Answer:
         if not self.is_lucky:
             raise RuntimeError("boom")
-        return super().answer(question, **rest)
+        return super().answer(request, **rest)
 
 
 class OwnedAnswerer(SentenceAnswerer):
     """Knows of a document near the cup, and whose it is."""
 
-    def answer(self, question: str, **rest: Any) -> Answer:
-        answer = super().answer(question, **rest)
+    def answer(self, request: AnswerRequest, **rest: Any) -> Answer:
+        answer = super().answer(request, **rest)
         nearest = answer.hits[0].passage
         source = replace(nearest.source, owner="U7")
         return replace(answer, nearest=(replace(nearest, source=source),))
@@ -288,7 +288,7 @@ async def test_a_failed_private_question_is_asked_anew_in_private(house: House) 
 
 async def test_a_click_before_its_turn_is_in_the_log_waits_for_it(house: House) -> None:
     asked = await thread(house)
-    answer = SentenceAnswerer().answer(LEAVE)
+    answer = answer_to(LEAVE)
     url = house.slack.response_url("why")
     await house.slack.deliver(press(WHY, answer.id, url=url))
     attempts = "SELECT sum(attempts) FROM inbox"

@@ -10,11 +10,11 @@ from bot.outgoing.cards import Frame, age, answer_cards, escape, fallback, helpe
 from bot.store.channels import ChannelConfig
 from bot.strings import ENGLISH
 from retrieval.records import Answer, Citation, Passage, Source
-from tests.fakes import SentenceAnswerer, passage
+from tests.fakes import answer_to, passage
 from tests.slack_server import check_message
 
 NOW = 1_767_225_600.0 + 100 * 86_400  # 100 days after every passage of the fakes was changed
-ANSWER = SentenceAnswerer().answer("How many days of paid leave are there?")
+ANSWER = answer_to("How many days of paid leave are there?")
 
 
 def test_an_answer_is_markdown_then_sources_then_the_buttons() -> None:
@@ -31,13 +31,13 @@ def test_an_answer_is_markdown_then_sources_then_the_buttons() -> None:
 
 
 def test_a_chinese_question_gets_a_chinese_card() -> None:
-    (card,) = answer_cards(SentenceAnswerer().answer("每年有多少天带薪年假？"))
+    (card,) = answer_cards(answer_to("每年有多少天带薪年假？"))
     assert "来源" in str(card.block_dicts())
     assert "有帮助" in str(card.block_dicts())
 
 
 def test_an_abstention_names_what_came_nearest_and_no_sources() -> None:
-    answer = SentenceAnswerer().answer("Who won the cup?")
+    answer = answer_to("Who won the cup?")
     (bare,) = answer_cards(answer)
     types = [block["type"] for block in bare.block_dicts()]
     assert types == ["markdown", "actions", "context_actions"]
@@ -125,7 +125,7 @@ def test_an_age_is_told_as_people_say_it(days: int, words: str) -> None:
 
 
 def test_an_abstention_offers_those_who_may_know() -> None:
-    answer = SentenceAnswerer().answer("Who won the cup?")
+    answer = answer_to("Who won the cup?")
     named, tagged = (
         replace(answer, nearest=(owned("Ann"),)),
         replace(answer, nearest=(owned("U7"),)),
@@ -138,7 +138,7 @@ def test_an_abstention_offers_those_who_may_know() -> None:
 
 
 def test_an_expert_is_asked_only_where_the_expert_can_see_it_and_once() -> None:
-    answer = replace(SentenceAnswerer().answer("Who won the cup?"), nearest=(owned("U7"),))
+    answer = replace(answer_to("Who won the cup?"), nearest=(owned("U7"),))
     assert "ask_expert" in said(answer, Frame())
     assert "ask_expert" not in said(answer, Frame(is_private=True))
     assert "ask_expert" not in said(answer, Frame(is_direct=True))
@@ -159,7 +159,7 @@ def test_a_channel_without_buttons_gets_none() -> None:
 
 
 def test_an_abstention_says_where_it_was_searched() -> None:
-    answer = replace(SentenceAnswerer().answer("Who won the cup?"), searched=3)
+    answer = replace(answer_to("Who won the cup?"), searched=3)
     config = ChannelConfig(sources=("handbook/", "policies/"))
     assert "Documents searched: 3, in `handbook/`, `policies/`." in said(answer, Frame(config))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from retrieval.records import Answer
+from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
 from tests.slack_server import direct_message, event, mention, slash
@@ -26,13 +25,12 @@ class WritingAnswerer(SentenceAnswerer):
 
     def answer(
         self,
-        question: str,
+        request: AnswerRequest,
         *,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-        **rest: Any,
     ) -> Answer:
-        answer = super().answer(question, **rest)
+        answer = super().answer(request)
         written = ""
         for piece in WORDS:
             while not self.gate.acquire(timeout=0.01):

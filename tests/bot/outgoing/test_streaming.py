@@ -25,7 +25,7 @@ from bot.outgoing.streaming import LiveText, Place
 from bot.store.database import Database
 from bot.store.inbox import Delivery, Inbox, Job
 from retrieval.records import Answer
-from tests.fakes import SentenceAnswerer
+from tests.fakes import answer_to
 from tests.slack_server import BOT_TOKEN, Fault, SlackServer
 
 LONG = "\n\n".join(f"Paragraph {n} of the answer. " + "More words. " * 40 for n in range(40))
@@ -107,7 +107,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 def answer() -> Answer:
-    return SentenceAnswerer().answer("How many days of paid leave are there?")
+    return answer_to("How many days of paid leave are there?")
 
 
 async def test_words_are_streamed_and_the_stream_ends_with_sources_and_buttons(

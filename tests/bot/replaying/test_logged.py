@@ -10,11 +10,11 @@ from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn
 from tests.bot.export.test_rating_folder import ROW, folder_of
-from tests.fakes import SentenceAnswerer
+from tests.fakes import answer_to
 
 
 def turn(question: str, n: int, *, channel: str = "C1", is_private: bool = False) -> Turn:
-    answer = SentenceAnswerer().answer(question)
+    answer = answer_to(question)
     at = f"2026-01-01T12:00:0{n}+00:00"
     audience = frozenset({"public", "hr"} if is_private else {"public"})
     return Turn(

@@ -7,6 +7,7 @@ from bot.replaying.files import JSON, MARKDOWN, save, table
 from bot.replaying.logged import Logged
 from bot.replaying.replaying import Replay, replay
 from bot.store.channels import ChannelConfig
+from retrieval.records import AnswerRequest
 from tests.fakes import SentenceAnswerer, passage
 
 PUBLIC = frozenset({"public"})
@@ -42,7 +43,8 @@ def test_what_would_change_is_told_apart() -> None:
 def test_both_are_asked_for_the_audience_and_as_the_channel_has_it() -> None:
     asked, then = SentenceAnswerer(), candidate()
     replay(logged(LEAVE, sources=("handbook",), threshold=0.99), asked, then)
-    assert asked.asked == then.asked == [(LEAVE, (), PUBLIC)]
+    request = AnswerRequest(LEAVE, audience=PUBLIC, sources=("handbook",), threshold=0.99)
+    assert asked.asked == then.asked == [request]
     silent = replay(logged(LEAVE, threshold=0.99), asked, then)
     assert silent.replayed[0].now.kind == "abstention"
 

@@ -10,7 +10,7 @@ import pytest
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn, Vote
 from retrieval.records import Message
-from tests.fakes import SentenceAnswerer
+from tests.fakes import answer_to
 
 NOON = "2026-01-01T12:00:00+00:00"
 PUBLIC = frozenset({"public"})
@@ -31,7 +31,7 @@ def log(database: Database) -> ConversationLog:
 def turn(
     question: str = "How many days of leave?", *, n: int = 1, audience: frozenset[str] = PUBLIC
 ) -> Turn:
-    answer = SentenceAnswerer().answer(question)
+    answer = answer_to(question)
     return Turn(answer, f"Ev{n}", "T1", "C1", "1.0", "U1", audience, (f"{n}.5",), NOON)
 
 

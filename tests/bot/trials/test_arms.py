@@ -11,7 +11,7 @@ from bot.store.log import ConversationLog, Turn, Vote
 from bot.trials.arms import Agreement, read_arms
 from retrieval.models.trials import Trial
 from retrieval.records import Arm
-from tests.fakes import SentenceAnswerer
+from tests.fakes import answer_to
 
 TRIAL = Trial("r1", "generator", "share", 0.5, "2026-01-02T12:00:00.123456+00:00", "base")
 
@@ -32,7 +32,7 @@ def said(
     question: str = "How many days of leave?",
     at: str = "2026-01-03T12:00:00+00:00",
 ) -> None:
-    answer = SentenceAnswerer().answer(question)
+    answer = answer_to(question)
     turn = Turn(
         answer=replace(answer, id=id_, trial=trial, arm=arm, share=0.5),
         event_id=id_,

@@ -10,7 +10,7 @@ import pytest
 from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
 from retrieval.evaluation.report import save, table
-from retrieval.records import Answer, Citation
+from retrieval.records import Answer, AnswerRequest, Citation
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -66,10 +66,10 @@ def test_replies_are_compared_with_what_people_would_answer(
     library = build_library(dataset, Settings(home=tmp_path), WordEmbedder(), no_progress)
     passages = {p.source.id: p for p in library.searcher().index.passages}
 
-    def answer(question: str) -> Answer:
-        knows = "tea" in question
+    def answer(request: AnswerRequest) -> Answer:
+        knows = "tea" in request.text
         return Answer(
-            id="1", question=question, query=question, language="en",
+            id="1", question=request.text, query=request.text, language="en",
             kind="answer" if knows else "abstention",
             text="At four. [1]" if knows else "I did not find it.",
             confidence=0.9 if knows else 0.1,
