@@ -31,7 +31,7 @@ from training.retriever.fine_tune import (
     suggest,
 )
 from training.retriever.lessons import Lesson
-from training.retriever.material import held_back_of, split, texts_of
+from training.retriever.material import held_back_of, split, texts_of, with_negatives
 from training.retriever.trial import searcher_with
 from training.search import Found, search
 
@@ -80,9 +80,13 @@ def learn_retriever(
     texts = held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed)
 
     def tune(config: TuneConfig, work: Path) -> Tuned:
+        shown = texts_of(taught, passages, least=config.shown, headings=config.headings, seed=seed)
+        if config.hard_negatives:
+            vectors = corpus.index.vectors
+            shown = with_negatives(shown, passages, vectors, corpus.embedder, seed=seed)
         return fine_tune(
             load_base(_folder(settings), corpus.index.vectors, settings),
-            texts_of(taught, passages, least=config.shown, headings=config.headings, seed=seed),
+            shown,
             texts,
             prefixes=corpus.embedder.prefixes,
             work=work,

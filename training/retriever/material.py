@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -22,16 +22,26 @@ HELD_BACK_SHARE = 0.1
 MOST_HELD_BACK = 100
 """More questions than this choose no better epoch, and each costs the embedding of its passages."""
 
+MINED = slice(5, 50)
+"""Among these of what search finds for a question are its hard negatives."""
+
+FARTHER = 0.95
+"""Of the nearest own passage's cosine, a hard negative has at most this share."""
+
 NEIGHBOURS, OTHERS = 5, 200
 """What the questions held back are searched in: the passages nearest to each, and so many more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Questions, and for each the text of a passage that answers it."""
+    """Questions, for each the text of a passage that answers it, and of one that does not.
+
+    The latter are empty where none were looked for.
+    """
 
     questions: Sequence[str]
     passages: Sequence[str]
+    negatives: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -79,6 +89,40 @@ def texts_of(
     ]
     both = [*pairs * max(1, round(least / max(1, len(pairs)))), *texts]
     return Texts([question for question, _ in both], [text for _, text in both])
+
+
+def with_negatives(
+    texts: Texts, passages: Sequence[Passage], vectors: Vectors, embedder: Embedder, *, seed: int
+) -> Texts:
+    """The same with hard negatives: passages that search finds for a question, not quite first.
+
+    The very first may answer it too, though nobody said so, as may those that are nearly as near
+    as its own; all these are passed over.
+
+    Args:
+        texts: Questions with their passages.
+        passages: The corpus.
+        vectors: What the embedder makes of the passages, a row for each.
+        embedder: Says what is near.
+        seed: Which of those that are left is taken.
+    """
+    random = Random(seed)
+    rows = {each.text: row for row, each in enumerate(passages)}
+    rows |= {each.indexed_text: row for row, each in enumerate(passages)}
+    own: dict[str, list[int]] = {}
+    for question, text in zip(texts.questions, texts.passages, strict=True):
+        own.setdefault(question, []).append(rows[text])
+    asked = dict(zip(own, embedder.embed_queries([*own]), strict=True))
+
+    def negative(question: str) -> int:
+        cosines = vectors @ asked[question]
+        ranked = np.argsort(-cosines)
+        most = FARTHER * cosines[own[question]].max()
+        far = [int(row) for row in ranked[MINED] if cosines[row] < most]
+        return random.choice(far or [int(ranked[-1])])
+
+    negatives = [passages[negative(question)].indexed_text for question in texts.questions]
+    return replace(texts, negatives=negatives)
 
 
 def held_back_of(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.training import jargon
 from training.retriever.candidate import Learned, Progress
 from training.retriever.fine_tune import TuneConfig, Tuned, fine_tune, load_base
 from training.retriever.learned_retriever import learn_retriever
-from training.retriever.material import held_back_of, split, texts_of
+from training.retriever.material import held_back_of, split, texts_of, with_negatives
 
 SMALL = TuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens=32)
 
@@ -117,6 +118,16 @@ def test_learning_stops_when_its_time_is_over(
     assert tuned.ndcg == tuned.curve[1]
 
 
+def test_a_batch_that_is_read_in_parts_teaches_too(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    learn = partial(small, settings, model, dataset, on_progress=lambda _: None, is_mined=True)
+    whole = learn(work=tmp_path / "whole", config=SMALL)
+    parts = learn(work=tmp_path / "parts", config=replace(SMALL, at_once=8))
+    assert parts.losses[0] == pytest.approx(whole.losses[0], rel=0.05)
+    assert parts.losses[-1] < parts.losses[0] / 4
+
+
 def small(
     settings: Settings,
     model: Embedder,
@@ -124,19 +135,24 @@ def small(
     work: Path,
     on_progress: Progress,
     *,
+    config: TuneConfig | None = None,
+    is_mined: bool = False,
     max_minutes: float | None = None,
 ) -> Tuned:
     """Two epochs of four steps on the half of the questions."""
     index = load_index(settings.index_folder, model)
     taught, held_back = split(read_examples(dataset, "train"), [], index.passages, seed=0)
     base = resolve(settings.embedder, models_folder=settings.models_folder)
+    texts = texts_of(taught[:128], index.passages, least=0, headings=0, seed=0)
+    if is_mined:
+        texts = with_negatives(texts, index.passages, index.vectors, model, seed=0)
     return fine_tune(
         load_base(base.path, index.vectors, settings),
-        texts_of(taught[:128], index.passages, least=0, headings=0, seed=0),
+        texts,
         held_back_of(held_back, index.passages, index.vectors, model, seed=0),
         prefixes=model.prefixes,
         work=work,
-        config=replace(SMALL, epochs=2),
+        config=config or replace(SMALL, epochs=2),
         max_minutes=max_minutes,
         on_progress=on_progress,
     )
