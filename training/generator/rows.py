@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -28,8 +29,11 @@ T = TypeVar("T")
 
 Method = Literal["sft", "dpo", "kto"]
 
-DECLINED_SHARE = 0.2
-"""Of the rows, so many are to decline. With fewer, a small model answers whatever is asked."""
+DECLINED_SHARE = 0.1
+"""Of the rows, so many are to decline.
+
+With fewer, a small model answers whatever is asked; with more, it declines what it could answer.
+"""
 
 MOST_LEFT_OUT = 0.02
 """More rows than this share that are too long would make another data set of it."""
@@ -75,27 +79,39 @@ class Layout:
         self._passages = {each.content_hash: each for each in searcher.index.passages}
 
     def answers(self, examples: Sequence[Example]) -> list[Row]:
-        """A row for each answer and for each question that is to be declined.
+        """A row for each answer, and beside them so many questions to decline, in each language.
 
-        Until `DECLINED_SHARE` of the rows decline, answered questions come a second time, without
-        the passages that hold the answer. Answers whose passages are gone are left out.
+        Where too few questions are to be declined, answered ones come a second time, without the
+        passages that hold the answer. Answers whose passages are gone are left out.
         """
         some = [example for example in examples if example.kind == "answer"]
-        silent = [self._declined(each, ()) for each in some if not each.is_good]
         spoken = [(each, gold) for each in some if each.is_good and (gold := self._gold(each))]
         rows = [self._answered(each, gold) for each, gold in spoken]
-        wanted = round(DECLINED_SHARE / (1 - DECLINED_SHARE) * len(rows)) - len(silent)
-        without = self._random.sample(spoken, max(0, min(wanted, len(spoken))))
-        rows += silent + [self._declined(each, gold) for each, gold in without]
+        silent = [(each, ()) for each in some if not each.is_good]
+        for language, wanted in _declined_beside(each.language for each, _ in spoken).items():
+            own, without = (
+                self._shuffled([one for one in each if one[0].language == language])
+                for each in (silent, spoken)
+            )
+            rows += [self._declined(each, gold) for each, gold in [*own, *without][:wanted]]
         return self._shuffled(rows)
 
     def preferences(self, examples: Sequence[Example]) -> list[Row]:
-        """A row for each answer that somebody gave in place of the bot's."""
-        rows = [
-            self._row(each, self._seen(each), each.answer, rejected=each.rejected)
+        """A row for each answer that somebody gave in place of the bot's.
+
+        Of those that are to decline, no more are taken than stand beside answers.
+        """
+        some = [
+            (each.language, declines(each.answer), row)
             for each in examples
             if each.kind == "preference" and each.answer and each.rejected and self._seen(each)
+            for row in [self._row(each, self._seen(each), each.answer, rejected=each.rejected)]
         ]
+        rows = [row for _, is_silent, row in some if not is_silent]
+        spoken = (language for language, is_silent, _ in some if not is_silent)
+        for language, wanted in _declined_beside(spoken).items():
+            own = [row for each, is_silent, row in some if is_silent and each == language]
+            rows += self._shuffled(own)[:wanted]
         return self._shuffled(rows)
 
     def votes(self, examples: Sequence[Example]) -> list[Row]:
@@ -200,6 +216,15 @@ def fitting(rows: Sequence[Row], *, max_tokens: int) -> list[Row]:
             "WHIMBREL_PROMPT_TOKENS to more, or WHIMBREL_PASSAGE_TOKENS to less and index again"
         )
     return some
+
+
+def _declined_beside(languages: Iterable[str]) -> dict[str, int]:
+    """How many rows decline in each language, beside those of answers in these languages.
+
+    Were it more in one of them, its questions would be declined for the language alone.
+    """
+    counts = Counter(languages)
+    return {each: round(DECLINED_SHARE / (1 - DECLINED_SHARE) * n) for each, n in counts.items()}
 
 
 def _holds(passage: Passage, example: Example) -> bool:
