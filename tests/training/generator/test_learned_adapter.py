@@ -11,20 +11,24 @@ import pytest
 
 from retrieval.answering import Answerer
 from retrieval.errors import DataError, SettingsError
-from retrieval.examples import Example, Snippet, write_examples
+from retrieval.examples import Example, Snippet, read_examples, write_examples
 from retrieval.generation.generator import load_generator
+from retrieval.generation.wording import load_wording
 from retrieval.indexing import update_index
 from retrieval.library import Library
-from retrieval.models.runs import UNFINISHED, Run, all_runs, folder_of
+from retrieval.models.catalogue import resolve
+from retrieval.models.runs import UNFINISHED, Facts, Run, all_runs, folder_of
 from retrieval.settings import Settings
 from tests.retrieval.generation.tiny_models import save_causal
 from tests.retrieval.test_answering import ALWAYS
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.generator import two_processes
 from training.gate.decision import Outcome, decide
-from training.generator.learned_adapter import learn_adapter
+from training.generator.learned_adapter import Pupil, lay_out, learn_adapter
+from training.generator.rows import DECLINES
 from training.generator.trainers import TuneConfig
 from training.generator.trial import read_exam, try_answers
+from training.retriever.candidate import Learned
 
 ROOT = Path(__file__).parents[3]
 TOPICS = [f"{first}{last}" for first in ("north", "south", "east") for last in
@@ -63,29 +67,43 @@ def example(library: Library, topic: str) -> Example:
 
 @pytest.fixture(scope="module")
 def dataset(library: Library) -> Path:
-    """Liked silence, disliked answers, and answers of experts to be tried on."""
+    """Approved answers, votes, and answers of experts to be tried on."""
     folder = library.settings.home / "dataset" / "1234"
     folder.mkdir(parents=True)
     known = [example(library, topic) for topic in TOPICS]
-    silence = [replace(each, answer=None, is_good=False) for each in known[:16]]
     votes = [
         replace(each, kind="judgement", is_good=number % 2 == 0)
         for number, each in enumerate(known[:8])
     ]
-    write_examples(folder, "train", [*silence, *votes])
+    write_examples(folder, "train", [*known[:16], *votes])
     write_examples(folder, "dev", [])
     write_examples(folder, "held-out", known)
     return folder
 
 
 @pytest.fixture(scope="module")
-def refusing(library: Library, dataset: Path) -> Run:
-    learned = learn_adapter(
+def learned(library: Library, dataset: Path) -> Learned:
+    found = learn_adapter(
         dataset, library.settings, library, method="kto", config=CONFIG, min_rows=8
     )
-    assert learned is not None
-    assert learned.decision.is_no_difference  # so small a model only quotes
-    return learned.run
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def refusing(library: Library, dataset: Path) -> Run:
+    """Learned from the same rows, all of which decline, and then from the same votes."""
+    settings = library.settings
+    base = resolve(settings.generator, models_folder=settings.models_folder)
+    answers, votes = lay_out(dataset, settings, library, base, method="kto", seed=0, least=8)
+    wording = load_wording(base.path)
+    silence = (*wording.encode(DECLINES["en"], has_special=False), wording.tokenizer.eos_token_id)
+    silent = [replace(row, completion=silence) for row in answers.rows]
+    pupil = Pupil(base, Facts(base.id, dataset.name, 0, "1", {}), CONFIG, settings.home / "work")
+    stages = [replace(answers, rows=silent), votes]
+    run = pupil.learn(settings, stages, max_minutes=None, on_progress=lambda _: None)
+    assert run is not None
+    return run
 
 
 def tried(library: Library, dataset: Path, run: Run | None) -> list[Outcome]:
@@ -109,23 +127,39 @@ def test_the_gate_stops_a_generator_that_has_learned_to_refuse(
     assert "answers where there is one got worse" in decision.reasons
 
 
-def test_everything_about_a_run_stands_beside_it(library: Library, refusing: Run) -> None:
-    folder = folder_of(library.settings.runs_folder, refusing)
+def test_so_small_a_model_only_quotes_whatever_it_learned(learned: Learned) -> None:
+    assert learned.decision.is_no_difference
+
+
+def test_everything_about_a_run_stands_beside_it(library: Library, learned: Learned) -> None:
+    folder = folder_of(library.settings.runs_folder, learned.run)
     names = {path.name for path in folder.iterdir()}
     assert {"adapter_model.safetensors", "losses.json", "losses.png", "gate.md"} <= names
     assert str(library.settings.home) not in (folder / "adapter_config.json").read_text()
-    assert refusing.facts.config["method"] == "kto"
-    assert refusing.facts.metrics["sft_rows"] == 16
-    assert refusing.facts.metrics["kto_rows"] == 8
+    assert learned.run.facts.config["method"] == "kto"
+    assert learned.run.facts.metrics["sft_rows"] == 18
+    assert learned.run.facts.metrics["kto_rows"] == 8
     assert not (library.settings.runs_folder / UNFINISHED).exists() or not any(
         (library.settings.runs_folder / UNFINISHED).glob("*/*")
     )
 
 
+def test_approved_silence_alone_teaches_nothing(
+    library: Library, dataset: Path, tmp_path: Path
+) -> None:
+    known = read_examples(dataset, "held-out")
+    silence = [replace(each, answer=None, is_good=False) for each in known]
+    write_examples(tmp_path, "train", silence)
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", known)
+    with pytest.raises(DataError, match="gives 0 rows to learn by sft"):
+        learn_adapter(tmp_path, library.settings, library)
+
+
 def test_too_little_to_learn_from_is_refused_with_how_much_is_missing(
     library: Library, dataset: Path
 ) -> None:
-    with pytest.raises(DataError, match="gives 16 rows to learn by sft; it needs 300, 284 more"):
+    with pytest.raises(DataError, match="gives 18 rows to learn by sft; it needs 300, 282 more"):
         learn_adapter(dataset, library.settings, library)
     with pytest.raises(DataError, match="gives 0 rows to learn by dpo"):
         learn_adapter(dataset, library.settings, library, method="dpo")
