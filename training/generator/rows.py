@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -85,15 +85,13 @@ class Layout:
         passages that hold the answer. Answers whose passages are gone are left out.
         """
         some = [example for example in examples if example.kind == "answer"]
-        spoken = [(each, gold) for each in some if each.is_good and (gold := self._gold(each))]
-        rows = [self._answered(each, gold) for each, gold in spoken]
-        silent = [(each, ()) for each in some if not each.is_good]
-        for language, wanted in _declined_beside(each.language for each, _ in spoken).items():
-            own, without = (
-                self._shuffled([one for one in each if one[0].language == language])
-                for each in (silent, spoken)
-            )
-            rows += [self._declined(each, gold) for each, gold in [*own, *without][:wanted]]
+        gold = {each: found for each in some if each.is_good and (found := self._gold(each))}
+        silent = [each for each in some if not each.is_good]
+        rows = [self._answered(each, found) for each, found in gold.items()]
+        rows += [
+            self._declined(each, gold.get(each, ()))
+            for each in self._declined_beside([*gold], silent, [*gold])
+        ]
         return self._shuffled(rows)
 
     def preferences(self, examples: Sequence[Example]) -> list[Row]:
@@ -101,18 +99,16 @@ class Layout:
 
         Of those that are to decline, no more are taken than stand beside answers.
         """
-        some = [
-            (each.language, declines(each.answer), row)
-            for each in examples
-            if each.kind == "preference" and each.answer and each.rejected and self._seen(each)
-            for row in [self._row(each, self._seen(each), each.answer, rejected=each.rejected)]
-        ]
-        rows = [row for _, is_silent, row in some if not is_silent]
-        spoken = (language for language, is_silent, _ in some if not is_silent)
-        for language, wanted in _declined_beside(spoken).items():
-            own = [row for each, is_silent, row in some if is_silent and each == language]
-            rows += self._shuffled(own)[:wanted]
-        return self._shuffled(rows)
+        some = [each for each in examples if each.kind == "preference" and each.rejected]
+        some = [each for each in some if each.answer and self._seen(each)]
+        silent = [each for each in some if declines(each.answer or "")]
+        spoken = [each for each in some if not declines(each.answer or "")]
+        return self._shuffled(
+            [
+                self._row(each, self._seen(each), each.answer or "", rejected=each.rejected)
+                for each in [*spoken, *self._declined_beside(spoken, silent)]
+            ]
+        )
 
     def votes(self, examples: Sequence[Example]) -> list[Row]:
         """A row for each answer that people voted on, liked and disliked ones in turn.
@@ -130,6 +126,18 @@ class Layout:
         liked = self._shuffled([row for row in some if row.is_good])
         disliked = self._shuffled([row for row in some if not row.is_good])
         return list(_interleaved(liked, disliked))
+
+    def _declined_beside(
+        self, spoken: Sequence[Example], *others: Sequence[Example]
+    ) -> Iterator[Example]:
+        """Of others, the first ones before the next, so many to decline in each language.
+
+        Were it more in one of them, its questions would be declined for the language alone.
+        """
+        for language, count in Counter(each.language for each in spoken).items():
+            own = ([one for one in some if one.language == language] for some in others)
+            wanted = round(DECLINED_SHARE / (1 - DECLINED_SHARE) * count)
+            yield from [one for some in own for one in self._shuffled(some)][:wanted]
 
     def _answered(self, example: Example, gold: Sequence[Passage]) -> Row:
         assert example.answer, "only answers have passages that hold them"
@@ -216,15 +224,6 @@ def fitting(rows: Sequence[Row], *, max_tokens: int) -> list[Row]:
             "WHIMBREL_PROMPT_TOKENS to more, or WHIMBREL_PASSAGE_TOKENS to less and index again"
         )
     return some
-
-
-def _declined_beside(languages: Iterable[str]) -> dict[str, int]:
-    """How many rows decline in each language, beside those of answers in these languages.
-
-    Were it more in one of them, its questions would be declined for the language alone.
-    """
-    counts = Counter(languages)
-    return {each: round(DECLINED_SHARE / (1 - DECLINED_SHARE) * n) for each, n in counts.items()}
 
 
 def _holds(passage: Passage, example: Example) -> bool:
