@@ -12,8 +12,8 @@ from retrieval.examples import REGRESSION, content_id, read_examples, write_exam
 MIN_QUESTIONS = 50
 """Fewer questions than this would let chance stop a model."""
 
-MAX_QUESTIONS = 100
-"""Every candidate is tried on them, with every generator at the price of an answer each."""
+MAX_QUESTIONS = 200
+"""On half as many, chance would stop every other candidate that is as much better as most are."""
 
 
 class RegressionSet:

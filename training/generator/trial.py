@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -19,7 +19,7 @@ from retrieval.examples import Example, content_id, read_examples
 from retrieval.records import Answer, Hit
 from retrieval.search import Searcher
 from retrieval.settings import Settings
-from training.gate.decision import Outcome, Set
+from training.gate.decision import Outcome
 from training.gate.regression import read_regression
 from training.generator.traps import TRAPS, Trap
 
@@ -84,10 +84,16 @@ def read_exam(dataset: Path, settings: Settings, searcher: Searcher) -> Exam:
 def take(
     answerer: Answerer, exam: Exam, *, on_progress: Progress = lambda *_: None
 ) -> list[Outcome]:
-    """What an answerer makes of an exam and of what is planted, for `gate.decision.decide`."""
+    """What an answerer makes of an exam and of what is planted, for `gate.decision.decide`.
+
+    What is both held out and frozen is asked once.
+    """
+    asked = list(dict.fromkeys([*exam.held_out, *exam.regression]))
+    made = dict(zip(asked, try_answers(answerer, asked, on_progress=on_progress), strict=True))
+    frozen = (made[task] for task in exam.regression)
     return [
-        *try_answers(answerer, exam.held_out, on_progress=on_progress),
-        *try_answers(answerer, exam.regression, set_="regression", on_progress=on_progress),
+        *(made[task] for task in exam.held_out),
+        *(replace(one, id=f"regression: {one.question}", set="regression") for one in frozen),
         *try_traps(answerer),
     ]
 
@@ -131,7 +137,6 @@ def try_answers(
     answerer: Answerer,
     asked: Sequence[Task],
     *,
-    set_: Set = "held-out",
     on_progress: Progress = lambda *_: None,
 ) -> list[Outcome]:
     """What an answerer makes of each task.
@@ -150,7 +155,7 @@ def try_answers(
             )
             seconds = (time.process_time() - began) / len(batch)
             outcomes += [
-                _outcome(task, answer, seconds, set_)
+                _outcome(task, answer, seconds)
                 for task, answer in zip(batch, given, strict=True)
             ]
             on_progress("answering", len(outcomes), len(asked))
@@ -182,15 +187,14 @@ def try_traps(answerer: Answerer, traps: Sequence[Trap] = TRAPS) -> list[Outcome
     ]
 
 
-def _outcome(task: Task, answer: Answer, seconds: float, set_: Set) -> Outcome:
+def _outcome(task: Task, answer: Answer, seconds: float) -> Outcome:
     is_silent = answer.kind == "abstention"
     said = "" if is_silent else without_markers(answer)
     f1 = max((token_f1(said, expected) for expected in task.answers), default=0.0)
     return Outcome(
-        id=f"{set_}: {task.question}",
+        id=f"held-out: {task.question}",
         language=task.language,
         quality=f1 if task.answers else float(is_silent),
-        set=set_,
         is_answerable=bool(task.answers),
         abstained=is_silent,
         cited_well=_cited_well(task, answer),

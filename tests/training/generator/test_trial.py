@@ -155,3 +155,17 @@ def test_a_generator_that_learned_to_refuse_is_stopped_by_the_gate(library: Libr
     candidate = [*refusing, *try_answers(answerer(library, right), many[15:])]
     (decision,) = decide(served, [candidate])
     assert "answers where there is one got worse" in decision.reasons
+
+
+def test_what_is_held_out_and_frozen_is_asked_once(library: Library, tmp_path: Path) -> None:
+    passage = library.searcher().index.passages[0]
+    library.settings.dataset_folder.mkdir()
+    both = [example(passage, answer="27 days.")]
+    write_examples(tmp_path, "held-out", both)
+    write_examples(library.settings.dataset_folder, "regression", both)
+    exam = read_exam(tmp_path, library.settings, library.searcher())
+    writer = Writer("Every keeper has 27 days of paid leave a year.")
+    held_out, frozen, *planted = take(Answerer(library, ALWAYS, Settings(), writer), exam)
+    assert (held_out.question, held_out.quality) == (frozen.question, frozen.quality)
+    assert [held_out.set, frozen.set] == ["held-out", "regression"]
+    assert len(writer.prompts) == 1 + len(planted)
