@@ -92,15 +92,21 @@ def learned(library: Library, dataset: Path) -> Learned:
 
 @pytest.fixture(scope="module")
 def refusing(library: Library, dataset: Path) -> Run:
-    """Learned from the same rows, all of which decline, and then from the same votes."""
+    """Learned from the same answers, and then from votes for silence and against answers."""
     settings = library.settings
     base = resolve(settings.generator, models_folder=settings.models_folder)
     answers, votes = lay_out(dataset, settings, library, base, method="kto", seed=0, least=8)
     wording = load_wording(base.path)
     silence = (*wording.encode(DECLINES["en"], has_special=False), wording.tokenizer.eos_token_id)
-    silent = [replace(row, completion=silence) for row in answers.rows]
-    pupil = Pupil(base, Facts(base.id, dataset.name, 0, "1", {}), CONFIG, settings.home / "work")
-    stages = [replace(answers, rows=silent), votes]
+    spoken = [row for row in answers.rows if row.completion != silence]
+    rows = [
+        each
+        for row in spoken
+        for each in (replace(row, completion=silence), replace(row, is_good=False))
+    ]
+    config = replace(CONFIG, preference_learning_rate=5e-3)
+    pupil = Pupil(base, Facts(base.id, dataset.name, 0, "1", {}), config, settings.home / "work")
+    stages = [answers, replace(votes, rows=rows)]
     run = pupil.learn(settings, stages, max_minutes=None, on_progress=lambda _: None)
     assert run is not None
     return run
@@ -117,10 +123,11 @@ def tried(library: Library, dataset: Path, run: Run | None) -> list[Outcome]:
         generator.close()
 
 
-def test_the_gate_stops_a_generator_that_has_learned_to_refuse(
-    library: Library, dataset: Path, refusing: Run
+def test_the_gate_stops_a_generator_that_votes_have_taught_to_refuse(
+    library: Library, dataset: Path, learned: Learned, refusing: Run
 ) -> None:
-    served, candidate = tried(library, dataset, None), tried(library, dataset, refusing)
+    served, candidate = tried(library, dataset, learned.run), tried(library, dataset, refusing)
+    assert not any(one.abstained for one in served)
     assert sum(bool(one.abstained) for one in candidate) > len(candidate) / 2
     (decision,) = decide(served, [candidate])
     assert not decision.is_passed
