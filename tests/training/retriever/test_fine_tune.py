@@ -28,16 +28,6 @@ SMALL = TuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens
 
 
 @pytest.fixture(scope="module")
-def model() -> Embedder:
-    return Embedder.load(Settings(embedder="all-minilm-l6-v2"))
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Settings:
-    return jargon.build(tmp_path_factory.mktemp("jargon"), model)
-
-
-@pytest.fixture(scope="module")
 def dataset(settings: Settings, model: Embedder) -> Path:
     folder = settings.home.parent / "dataset"
     return jargon.write_dataset(folder, settings, model, held_out_every=5)

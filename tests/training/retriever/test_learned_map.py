@@ -21,16 +21,6 @@ from training.retriever.linear_map import MapConfig
 
 
 @pytest.fixture(scope="module")
-def model() -> Embedder:
-    return Embedder.load(Settings(embedder="all-minilm-l6-v2"))
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Settings:
-    return jargon.build(tmp_path_factory.mktemp("jargon"), model)
-
-
-@pytest.fixture(scope="module")
 def dataset(settings: Settings, model: Embedder) -> Path:
     return jargon.write_dataset(settings.home.parent / "dataset", settings, model)
 
