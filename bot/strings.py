@@ -140,6 +140,8 @@ class Strings:
     model_rolled_back: str
     deployment: Mapping[str, str]
     rolled_back: str
+    documents_differ: str
+    documents_same: str
     mute_unclear: str
     muted_for: str
     muted_off: str
@@ -469,7 +471,9 @@ ENGLISH = Strings(
         "stop": "{date} UTC, {kind}: {before} no longer on trial ({reason})",
     },
     rolled_back="From the next question on I answer from the index `{name}` of {date} UTC again, "
-    "not from `{before}`. What that changes in the documents:",
+    "not from `{before}`.",
+    documents_differ="What that changes in the documents:",
+    documents_same="The documents are the same.",
     mute_unclear="I did not understand how long. For example: `/whimbrel mute 30m`, `2h`, `1d`, "
     "or `off`.",
     muted_for="I answer nothing in this channel for {duration}. `/whimbrel mute off` ends that.",
@@ -847,8 +851,9 @@ CHINESE = Strings(
         "trial": "{date} UTC，{kind}：{after} 开始试用，与 {before} 并行（{reason}）",
         "stop": "{date} UTC，{kind}：{before} 不再试用（{reason}）",
     },
-    rolled_back="从下一个问题开始，我改用 {date} UTC 的索引 `{name}`，不再使用 `{before}`。"
-    "文档因此有以下变化：",
+    rolled_back="从下一个问题开始，我改用 {date} UTC 的索引 `{name}`，不再使用 `{before}`。",
+    documents_differ="文档因此有以下变化：",
+    documents_same="文档没有变化。",
     mute_unclear="我没看懂时长。例如：`/whimbrel mute 30m`、`2h`、`1d` 或 `off`。",
     muted_for="我在这个频道里静音 {duration}。用 `/whimbrel mute off` 可以提前结束。",
     muted_off="我会重新在这个频道里回答问题。",

@@ -17,6 +17,9 @@ class Changes:
     removed: tuple[str, ...] = ()
     unchanged: int = 0
 
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
 
 def compare(before: Iterable[Source], after: Iterable[Source]) -> Changes:
     """What happened to the documents; one that only moved or was touched is unchanged."""

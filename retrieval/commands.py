@@ -242,21 +242,24 @@ def rollback(kind: Kind, reason: str) -> None:
 
     settings = load_settings()
     if kind == "retriever":
-        _roll_back_index(settings)
+        _roll_back_index(settings, reason)
         return
     done = roll_back(settings.runs_folder, kind, reason=reason)
     click.echo(f"{done.after} serves as {kind} again, in place of {done.before}")
 
 
-def _roll_back_index(settings: Settings) -> None:
-    from retrieval.index import rollback as roll_back
+def _roll_back_index(settings: Settings, reason: str) -> None:
+    from retrieval.models.runs import base_of, run_of
+    from retrieval.serving import roll_back
 
-    done = roll_back(settings.index_folder)
+    done = roll_back(settings, reason=reason)
     click.echo(f"searching {done.after.name} of {done.after.created} from the next question on")
     click.echo(f"documents: {_counts(done.changes)}")
-    made_with = done.after.recipe.embedder
-    if made_with != done.before.recipe.embedder:
-        click.echo(f"it was made with {made_with}: set WHIMBREL_EMBEDDER to that")
+    before, after = done.before.recipe.embedder, done.after.recipe.embedder
+    if base_of(after) != base_of(before):
+        click.echo(f"it was made with {base_of(after)}: set WHIMBREL_EMBEDDER to that")
+    if after != before:
+        click.echo(f"{run_of(after)} serves as retriever again, in place of {run_of(before)}")
 
 
 def _audience(labels: tuple[str, ...]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrieval.content import read_sources
-from retrieval.index import Manifest, Rollback, current, generations, rollback
+from retrieval.index import Manifest, Rollback, current, generations
 from retrieval.library import Library
 from retrieval.models.runs import (
     Deployment,
@@ -23,6 +23,7 @@ from retrieval.models.trials import Trial, under_way
 from retrieval.publishing import end_trial, serve
 from retrieval.records import Source
 from retrieval.retriever import served_runs
+from retrieval.serving import roll_back as roll_back_index
 from retrieval.serving import take_back_retired
 
 if TYPE_CHECKING:
@@ -61,15 +62,18 @@ class Holdings:
         """
         return generations(self._library.folder)
 
-    def rollback(self) -> Rollback:
+    def rollback(self, *, reason: str) -> Rollback:
         """Serve the generation before, from the next question on.
+
+        Args:
+            reason: What the history of models says if another retriever made it.
 
         Raises:
             IndexNotFoundError: If no other generation was kept.
             IndexCorruptError: If it is not what was written.
             IndexMismatchError: If another embedder made it.
         """
-        return rollback(self._library.folder, self._library.embedder)
+        return roll_back_index(self._library.settings, self._library.embedder, reason=reason)
 
     def sources(self) -> list[Source]:
         """The documents that are searched now.

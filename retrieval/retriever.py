@@ -23,6 +23,7 @@ from retrieval.models.runs import (
     base_of,
     find_run,
     folder_of,
+    run_of,
     verify,
 )
 from retrieval.registry import served
@@ -62,12 +63,12 @@ def load_tuned(settings: Settings, folder: Path, *, name: str) -> Embedder:
 def served_run(settings: Settings) -> Run | None:
     """The run that made the served index, unless it was learned from another model than ours."""
     name = served_embedder(settings.index_folder)
-    if "+" not in name:
+    if run_of(name) == BASE:
         return None
     base = resolve(settings.embedder, models_folder=settings.models_folder)
     if base_of(name) != base.id:
         return None
-    return find_run(settings.runs_folder, name.partition("+")[2])
+    return find_run(settings.runs_folder, run_of(name))
 
 
 def served_runs(settings: Settings) -> dict[Kind, Run]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.content import read_sources
 from retrieval.embedding import Embedder
-from retrieval.index import Index, current, load_index, read_manifest, rollback
+from retrieval.index import Index, Rollback, current, load_index, read_manifest, rollback
 from retrieval.indexing import publish_vectors
 from retrieval.models.catalogue import Progress
 from retrieval.models.runs import (
@@ -23,8 +23,10 @@ from retrieval.models.runs import (
     all_runs,
     base_of,
     folder_of,
+    follow,
     publish,
     retirement,
+    run_of,
     serving,
     withdraw,
 )
@@ -94,6 +96,25 @@ def serve_run(
     else:
         publish(settings.runs_folder, run, reason=reason)
     return publish_vectors(settings, learned, vectors)
+
+
+def roll_back(settings: Settings, embedder: Embedder | None = None, *, reason: str) -> Rollback:
+    """Serve the generation before, with the retriever that made it.
+
+    Args:
+        settings: Where index and runs are.
+        embedder: The one that made the served index; None to go back to any.
+        reason: What the history of models says if that is another retriever.
+
+    Raises:
+        IndexNotFoundError: If no other generation was kept.
+        IndexCorruptError: If it is not what was written.
+        IndexMismatchError: If neither the embedder nor one learned from the same model made it.
+    """
+    done = rollback(settings.index_folder, embedder)
+    made_by = run_of(done.after.recipe.embedder)
+    follow(settings.runs_folder, "retriever", made_by, reason=reason)
+    return done
 
 
 def follow_history(settings: Settings, embedder: Embedder) -> None:
@@ -243,6 +264,6 @@ def _forget_kept(settings: Settings) -> None:
     home = settings.runs_folder
     retired = {run.id for run in all_runs(home) if retirement(home, run) is not None}
     other = kept(settings.index_folder) if retired else None
-    if other and read_manifest(other).recipe.embedder.partition("+")[2] in retired:
+    if other and run_of(read_manifest(other).recipe.embedder) in retired:
         with building(settings.index_folder):
             shutil.rmtree(other)

@@ -193,7 +193,7 @@ class TwoGenerations:
     def generations(self) -> tuple[Manifest, Manifest | None]:
         return self.served, self.previous
 
-    def rollback(self) -> Rollback:
+    def rollback(self, *, reason: str) -> Rollback:  # noqa: ARG002  kept with learned models
         if self.previous is None:
             raise IndexNotFoundError("no other generation of the index is kept to roll back to")
         self.served, self.previous = self.previous, self.served

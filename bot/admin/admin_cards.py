@@ -14,7 +14,7 @@ from retrieval.changes import Changes
 from retrieval.documents import Failure
 from retrieval.holdings import Learned
 from retrieval.index import Manifest
-from retrieval.models.runs import BASE, Deployment
+from retrieval.models.runs import BASE, Deployment, Kind, run_of
 
 NAMES_SHOWN = 10
 NAME_CHARS = 80
@@ -54,6 +54,29 @@ def changes_card(
     )
     sections = [_names(title, names, strings) for title, names in lists if names]
     return Card(headline, tuple(map(section, (headline, *sections))))
+
+
+def rollback_card(
+    before: Manifest, after: Manifest, changes: Changes | None, strings: Strings
+) -> Card:
+    """From which index is answered again, by which retriever, and with which documents."""
+    date = after.created[:16].replace("T", " ")
+    lines = [strings.rolled_back.format(name=after.name, date=date, before=before.name)]
+    was, is_now = (run_of(each.recipe.embedder) for each in (before, after))
+    if was != is_now:
+        lines.append(model_line("retriever", was, is_now, strings))
+    if changes is not None:
+        lines.append(strings.documents_differ if changes else strings.documents_same)
+    return changes_card("\n".join(lines), changes or Changes(), strings)
+
+
+def model_line(kind: Kind, before: str, after: str, strings: Strings) -> str:
+    """Which model of a kind serves again, and which one no longer does."""
+    return strings.model_rolled_back.format(
+        kind=strings.trained_kinds[kind],
+        before=run_name(before, strings),
+        after=run_name(after, strings),
+    )
 
 
 def models_card(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from bot.admin.admin_cards import changes_card, learned_lines, models_card, run_name
+from bot.admin.admin_cards import learned_lines, model_line, models_card, rollback_card
 from bot.admin.commands import Request
 from bot.admin.trial_cards import trial_card
 from bot.feedback.matching import QueryEmbedder
@@ -39,7 +39,7 @@ class Holdings(Protocol):
     def generations(self) -> tuple[Manifest, Manifest | None]:
         """The generation that is served, and the one that `rollback` would serve."""
 
-    def rollback(self) -> Rollback:
+    def rollback(self, *, reason: str) -> Rollback:
         """Serve the generation before, from the next question on."""
 
     def sources(self) -> Sequence[Source]:
@@ -105,30 +105,23 @@ class Models:
         kind: Kind = next(kinds, "retriever")
         if kind != "retriever":
             return await self._database.run(self._roll_back_model, kind, request)
-        done = await self._database.run(self._roll_back, request.job)
-        logger.info("rolled back by=%s to=%s", request.job.user, done.after.name)
-        headline = request.strings.rolled_back.format(
-            name=done.after.name,
-            date=done.after.created[:16].replace("T", " "),
-            before=done.before.name,
-        )
-        return changes_card(headline, done.changes, request.strings)
+        before, after, changes = await self._database.run(self._roll_back, request.job)
+        logger.info("rolled back by=%s to=%s", request.job.user, after.name)
+        return rollback_card(before, after, changes, request.strings)
 
     def _roll_back_model(self, kind: Kind, request: Request) -> Card:
         """Once for each command: a second time would go back further."""
-        reason, strings = f"/whimbrel rollback {request.job.event_id}", request.strings
+        reason, strings = _reason(request.job), request.strings
         known = [each for each in self._holdings.deployments() if each.reason == reason]
         done = known[0] if known else self._holdings.roll_back_model(kind, reason=reason)
         logger.info("rolled back by=%s kind=%s to=%s", request.job.user, kind, done.after)
-        words = strings.model_rolled_back.format(
-            kind=strings.trained_kinds[kind],
-            before=run_name(done.before, strings),
-            after=run_name(done.after, strings),
-        )
-        return notice(words)
+        return notice(model_line(kind, done.before, done.after, strings))
 
-    def _roll_back(self, job: Job) -> Rollback:
-        """Once for each command: a second time would go forward again."""
+    def _roll_back(self, job: Job) -> tuple[Manifest, Manifest, Changes | None]:
+        """What served before, what serves now, and how their documents differ, if that is known.
+
+        Once for each command: a second time would go forward again.
+        """
         served, previous = self._holdings.generations()
         with self._database.transaction() as db:
             known = db.conn.execute(
@@ -139,6 +132,12 @@ class Models:
                 row = {"event_id": job.event_id, "at": utc(self._clock())}
                 db.table("rollbacks").insert(row | {"before": served.name, "after": after})
         if known is None or known[0] == served.name:
-            return self._holdings.rollback()
+            done = self._holdings.rollback(reason=_reason(job))
+            return done.before, done.after, done.changes
         assert previous is not None, "an earlier attempt has rolled back, so both are kept"
-        return Rollback(previous, served, Changes())
+        return previous, served, None
+
+
+def _reason(job: Job) -> str:
+    """What the history of models says; no other command has it."""
+    return f"/whimbrel rollback {job.event_id}"

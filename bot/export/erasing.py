@@ -11,7 +11,7 @@ from bot.export.provenance import Provenance
 from bot.export.regression import RegressionSet
 from bot.replaying.files import REPLAYS
 from bot.store.database import Database
-from retrieval.models.runs import Run, all_runs, erase_dataset, retire, retirement
+from retrieval.models.runs import Run, all_runs, erase_dataset, retire, retirement, run_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,6 @@ def learned_from(datasets: Collection[str], runs: Iterable[Run]) -> list[Run]:
     """The runs that learned from data sets, or from runs that did; `runs` has the oldest first."""
     found: dict[str, Run] = {}
     for run in runs:
-        if run.facts.dataset in datasets or run.facts.base.partition("+")[2] in found:
+        if run.facts.dataset in datasets or run_of(run.facts.base) in found:
             found[run.id] = run
     return list(found.values())

@@ -101,6 +101,11 @@ def base_of(model_id: str) -> str:
     return model_id.partition("+")[0]
 
 
+def run_of(model_id: str) -> str:
+    """The id of the run that made the model `base+run`; `base` if none did."""
+    return model_id.partition("+")[2] or BASE
+
+
 def write_run(home: Path, kind: Kind, facts: Facts, fill: Callable[[Path], None]) -> Run:
     """Keep what `fill` writes into an empty folder as a new run, which serves nobody yet.
 
@@ -225,6 +230,14 @@ def roll_back(home: Path, kind: Kind, *, reason: str) -> Deployment:
 def withdraw(home: Path, kind: Kind, *, reason: str) -> Deployment:
     """Serve the base model again, whatever served before."""
     return _deploy(home, kind, BASE, "rollback", reason)
+
+
+def follow(home: Path, kind: Kind, after: str, *, reason: str) -> None:
+    """Note that a run, or `base`, serves already: what it has made was put back by itself."""
+    before = served(home / kind)
+    if after != (before.name if before else BASE):
+        is_back = after == BASE or after in _standing(home, kind)
+        _deploy(home, kind, after, "rollback" if is_back else "publish", reason)
 
 
 def retire(home: Path, run: Run, *, reason: str) -> None:

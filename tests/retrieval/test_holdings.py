@@ -41,11 +41,11 @@ def test_a_rollback_is_seen_by_the_next_question(answerer: Answerer, tmp_path: P
     (tmp_path / "docs" / "leave.md").write_text(LEAVE.replace("27", "28"))
     update_index((), Settings(home=tmp_path / "home"), WordEmbedder())
     assert "28 days" in answerer.answer(request).text
-    done = Holdings(answerer.library).rollback()
+    done = Holdings(answerer.library).rollback(reason="better")
     assert done.changes.changed == ("docs/leave.md",)
     assert "27 days" in answerer.answer(request).text
 
 
 def test_there_must_be_something_to_roll_back_to(answerer: Answerer) -> None:
     with pytest.raises(IndexNotFoundError, match="no other generation"):
-        Holdings(answerer.library).rollback()
+        Holdings(answerer.library).rollback(reason="better")

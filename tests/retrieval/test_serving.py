@@ -12,8 +12,9 @@ from retrieval.index import current
 from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.linear_map import LinearMap
-from retrieval.models.runs import Facts, Run, retire, roll_back, write_run
+from retrieval.models.runs import Facts, Run, retire, roll_back, serving, write_run
 from retrieval.registry import kept
+from retrieval.retriever import served_run
 from retrieval.serving import follow_history, serve_run, unlearned
 from retrieval.settings import Settings
 
@@ -72,6 +73,31 @@ def test_what_served_before_comes_back_with_its_own_generation(library: Library)
     roll_back(library.settings.runs_folder, "retriever", reason="people say so")
     follow_history(library.settings, library.following())
     assert current(library.folder) == generation
+
+
+def test_the_history_of_models_follows_an_index_that_is_rolled_back(library: Library) -> None:
+    first, second = learned(library, 1), learned(library, 2)
+    serve(library, first)
+    serve(library, second)
+    holdings, home = Holdings(library), library.settings.runs_folder
+    for before, after in ((second, first), (first, second)):
+        done = holdings.rollback(reason="by hand")
+        assert serving(home, "retriever") == served_run(library.settings) == after
+        last = holdings.deployments()[-1]
+        assert (last.before, last.after, last.reason) == (before.id, after.id, "by hand")
+        assert not done.changes
+    assert [each.how for each in holdings.deployments()[-2:]] == ["rollback", "publish"]
+
+
+def test_an_index_of_other_documents_leaves_the_history_of_models_alone(
+    library: Library, tmp_path: Path
+) -> None:
+    serve(library, learned(library, 1))
+    (tmp_path / "docs" / "ferry.md").unlink()
+    update_index((tmp_path / "docs",), library.settings, library.following())
+    done = Holdings(library).rollback(reason="by hand")
+    assert done.changes.added == ("docs/ferry.md",)
+    assert len(Holdings(library).deployments()) == 1
 
 
 def test_what_served_before_knows_the_documents_of_now(library: Library) -> None:
