@@ -57,7 +57,7 @@ def export(
     that not everybody may see, and private conversations, are left out unless asked for.
 
     One third of the questions that experts approved, the newest, are held out to test on. Neither
-    they nor similar questions are ever trained on by a later data set. The first 50 to 100 of them
+    they nor similar questions are ever trained on by a later data set. Once there are 50, up to 200
     are frozen in dataset/regression.jsonl: no model that answers those worse is published.
     """
     from bot.export.exporting import export_log, read_questions

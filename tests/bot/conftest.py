@@ -31,9 +31,9 @@ from tests.fakes import (
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
 
 
-async def settled(bot: Bot, *, done: int = 1, dead: int = 0) -> None:
+async def settled(bot: Bot, *, done: int = 1, dead: int = 0, within_s: float = WAIT_S) -> None:
     """Wait until no job is left and so many have ended."""
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(within_s):
         while True:
             change = bot.worker.next_change
             if bot.inbox.counts() == {k: n for k, n in (("done", done), ("dead", dead)) if n}:

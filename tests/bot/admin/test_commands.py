@@ -6,15 +6,17 @@ from bot.service import Bot
 from bot.strings import CHINESE, ENGLISH
 from tests.bot.conftest import House, settled
 from tests.slack_forms import press
-from tests.slack_server import Fault, slash
+from tests.slack_server import WAIT_S, Fault, slash
 
 
-async def command(house: House, bot: Bot, text: str, *, done: int = 1, dead: int = 0) -> str:
+async def command(
+    house: House, bot: Bot, text: str, *, done: int = 1, dead: int = 0, within_s: float = WAIT_S
+) -> str:
     """What the person who sent `/whimbrel TEXT` is told."""
     url = house.slack.response_url(text or "empty")
     sent = slash("/whimbrel", text, trigger_id=text, url=url)
     assert (await house.slack.deliver(sent)).is_acked
-    await settled(bot, done=done, dead=dead)
+    await settled(bot, done=done, dead=dead, within_s=within_s)
     return str(house.slack.responses[text or "empty"][-1])
 
 
