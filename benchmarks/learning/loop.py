@@ -1,6 +1,6 @@
 """Whether the loop makes it better: ask, vote, export, learn, judge, publish, and ask again.
 
-    python -m benchmarks.learning.loop FOLDER [--learners map retriever] [--seeds N]
+    python -m benchmarks.learning.loop FOLDER [--learners map] [--seeds N]
 
 FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with questions to learn
 from and with `feedback.jsonl` {question, doc_id, ratings, split}, which people gave to answers of a
@@ -9,9 +9,11 @@ not asked before ask their questions. Each passage among the first four that sea
 one of the ratings recorded for it, drawn at random; what nobody rated gets none. So many other
 questions to learn from are asked beside: there the first passage is voted on by whether it is the
 right one, and 18 % of these votes are turned round, as often as people recorded something else than
-others did. An expert has approved some questions beforehand, which the gate tries candidates on.
-Everything goes through import, export, learning, gate and publication in a folder of its own. Of
-several learners the next one is tried if the gate does not pass what the one before has made.
+others did. Of the questions that are voted down an expert looks at some, and names the passage that
+answers them; `whimbrel export` holds a third of these out. Other questions an expert has approved
+beforehand, for the gate to try candidates on. Everything goes through import, export, learning,
+gate and publication in a folder of its own. As in `whimbrel learn` the next learner is tried if the
+gate does not pass what the one before has made, and has to be better for sure among all of them.
 What serves after each round is measured on test questions, which choose nothing; neither they nor
 questions like them are learned from.
 """
@@ -51,7 +53,8 @@ from retrieval.retriever import load_embedder
 from retrieval.search import Searcher
 from retrieval.serving import serve_run
 from retrieval.settings import Settings, load_settings
-from training.gate.comparison import compare
+from training.gate.comparison import compare, holm
+from training.gate.decision import SIGNIFICANT
 from training.retriever.candidate import Learned
 from training.retriever.learned_map import learn_map
 from training.retriever.learned_retriever import learn_retriever
@@ -116,13 +119,13 @@ def index(world: World, settings: Settings, embedder: Embedder) -> None:
     publish(folder, made.name)
 
 
-def approved(world: World, queries: Sequence[Query]) -> Iterator[Row]:
-    """Questions with the passage that an expert found to answer them, to test on."""
+def approved(world: World, queries: Iterable[Query], day: date) -> Iterator[Row]:
+    """Questions with the passage that an expert found to answer them."""
     passages = {passage.id: passage for passage in world.dataset.passages}
     for query in queries:
         (right, *_) = world.taught.qrels[query.id]
         rating = {"rater": "expert", "value": "Excellent", "is_expert": True}
-        yield _row(query.text, passages[right], rating, FIRST_DAY) | {"split": "test"}
+        yield _row(query.text, passages[right], rating, day)
 
 
 def recorded(
@@ -138,13 +141,17 @@ def recorded(
 
 def simulated(
     world: World, queries: Sequence[Query], searcher: Searcher, day: date, random: Random
-) -> Iterator[Row]:
-    """Votes on the first passage that search shows, some of them wrong."""
+) -> tuple[list[Row], list[Query]]:
+    """Votes on the first passage that search shows, some of them wrong; what was voted down."""
+    rows, disliked = [], []
     for query in queries:
         (hit,) = searcher.search(query.text, k=1)
         is_right = hit.passage.source.id in world.taught.qrels[query.id]
         is_liked = is_right if random.random() > WRONG else not is_right
-        yield _row(query.text, hit.passage, {"value": 1 if is_liked else -1}, day)
+        rows.append(_row(query.text, hit.passage, {"value": 1 if is_liked else -1}, day))
+        if not is_liked:
+            disliked.append(query)
+    return rows, disliked
 
 
 def _row(question: str, passage: Passage, rating: Row, day: date) -> Row:
@@ -177,7 +184,7 @@ def learn(world: World, settings: Settings, learners: Sequence[str], seed: int) 
     dataset, frozen = export_log(settings, database, embedder, policy=Policy(), reserved=reserved)
     database.close()
     pairs = sum(frozen.counts("kind")[part].get("pair", 0) for part in ("train", "dev"))
-    came = [f"{pairs} pairs"]
+    came, p_values = [f"{pairs} pairs"], []
     for name in learners:
         try:
             learned = LEARNERS[name](dataset, settings, embedder, seed=seed)
@@ -187,11 +194,12 @@ def learn(world: World, settings: Settings, learners: Sequence[str], seed: int) 
         if learned is None:  # another process keeps it
             continue
         gain = learned.decision.comparison
+        p_values.append(gain.p)
         came.append(f"{name}: gate {gain.gain:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})")
-        if learned.decision.is_passed:
+        if learned.decision.is_passed and holm(p_values)[-1] <= SIGNIFICANT:
             serve_run(settings, embedder, learned.run, reason="the gate passed it")
             return ", ".join([*came, "published"])
-        came += learned.decision.reasons
+        came += learned.decision.reasons or ["one of several may gain so much by chance"]
     return ", ".join(came)
 
 
@@ -215,7 +223,8 @@ def simulate(world: World, settings: Settings, options: argparse.Namespace, seed
     random = Random(seed)
     judged = [query for query in world.taught.queries if query.id in world.taught.qrels]
     queries = random.sample(judged, options.approved + ROUNDS * options.others)
-    bring_in(approved(world, queries[: options.approved]), settings.home)
+    reserved = approved(world, queries[: options.approved], FIRST_DAY)
+    bring_in((row | {"split": "test"} for row in reserved), settings.home)
     rated = random.sample(sorted(world.recorded), len(world.recorded))
     before = measured(world, served(settings))
     print(f"seed {seed}  start    {fmean(before):.3f}", flush=True)
@@ -223,17 +232,18 @@ def simulate(world: World, settings: Settings, options: argparse.Namespace, seed
         began = time.process_time()
         day, searcher = FIRST_DAY + timedelta(weeks=number), served(settings)
         others = queries[options.approved + number :: ROUNDS]
-        votes = [
-            *recorded(world, rated[number::ROUNDS], searcher, day, random),
-            *simulated(world, others, searcher, day, random),
-        ]
-        bring_in(votes, settings.home)
+        votes = [*recorded(world, rated[number::ROUNDS], searcher, day, random)]
+        more, disliked = simulated(world, others, searcher, day, random)
+        looked_at = random.sample(disliked, min(len(disliked), options.corrected))
+        votes += more
+        bring_in([*votes, *approved(world, looked_at, day)], settings.home)
         came = learn(world, settings, options.learners, seed)
         seconds = time.process_time() - began
         one = compare(before, measured(world, served(settings)))
         print(
             f"seed {seed}  round {number + 1}  {one.candidate:.3f}  {one.gain:+.3f} "
-            f"({one.low:+.3f} to {one.high:+.3f})  {len(votes)} votes, {came}, {seconds:.0f} cpu s",
+            f"({one.low:+.3f} to {one.high:+.3f})  {len(votes)} votes, {len(looked_at)} corrected, "
+            f"{came}, {seconds:.0f} cpu s",
             flush=True,
         )
 
@@ -243,9 +253,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--embedder", default="all-minilm-l6-v2")
-    parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=["map"])
-    parser.add_argument("--approved", type=int, default=400)
-    parser.add_argument("--others", type=int, default=600)
+    parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=[*LEARNERS])
+    parser.add_argument("--approved", type=int, default=1500)
+    parser.add_argument("--others", type=int, default=1200)
+    parser.add_argument("--corrected", type=int, default=400)
     parser.add_argument("--measured", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()

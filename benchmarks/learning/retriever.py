@@ -1,14 +1,16 @@
 """What fine-tuning the embedder does for dense search, by the number of pairs that people made.
 
-    python -m benchmarks.learning.retriever FOLDER [--pairs 200 1000] [--ratings] [--other FOLDER]
+    python -m benchmarks.learning.retriever FOLDER [--pairs 200 1000] [--wrong 0 0.3] [--ratings]
+        [--other FOLDER]
 
 FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with questions to learn
 from (`queries_train.jsonl` and `qrels_train.tsv`); only its test questions are measured, and they
 choose nothing. With --ratings, the pairs of `feedback.jsonl` ({split, question, doc_id, ratings})
 that all raters call excellent or acceptable are learned from as well, those of the test split left
-out. Of what is learned from, a tenth is held back to choose the epoch. The last model of each seed
-is also tried on each other FOLDER. The seconds are the processor's: of learning, and of embedding
-the passages anew.
+out. Of the pairs so many are --wrong: they name one of the four nearest passages that is not right;
+what is far-fetched is not believed, as when a data set is learned from. Of what is learned from, a
+tenth is held back to choose the epoch. The last model of each seed is also tried on each other
+FOLDER. The seconds are the processor's: of learning, and of embedding the passages anew.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.learning.curve import harmed
 from benchmarks.learning.learned_map import Side, embedded, line
 from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import Dataset, read_dataset
@@ -32,7 +35,8 @@ from retrieval.retriever import load_tuned
 from retrieval.settings import Settings, load_settings
 from training.gate.comparison import compare
 from training.retriever.fine_tune import TuneConfig, fine_tune, load_base
-from training.retriever.lessons import Lesson
+from training.retriever.lessons import Lesson, are_near
+from training.retriever.linear_map import Pairs
 from training.retriever.material import HELD_BACK_SHARE, MOST_HELD_BACK, held_back_of, texts_of
 from training.retriever.trial import dense_ndcg
 
@@ -94,10 +98,26 @@ def drawn(options: argparse.Namespace, base: Base, seed: int) -> Iterator[tuple[
     """What each fine-tuning is called, and what it learns from."""
     judged = judged_lessons(read_dataset(options.folder, part="train"))
     for pairs in options.pairs:
-        yield f"{pairs} pairs, seed {seed}", shuffled(judged, seed)[:pairs]
+        some = shuffled(judged, seed)[:pairs]
+        for share in options.wrong:
+            name = f"{pairs} pairs, {share:.0%} wrong" if share else f"{pairs} pairs"
+            yield f"{name}, seed {seed}", misled(some, base, share, seed) if share else some
     if options.ratings:
         rated = rated_lessons(options.folder, base.dataset)
         yield f"{len(rated)} rated, seed {seed}", shuffled(rated, seed)
+
+
+def misled(lessons: list[Lesson], base: Base, share: float, seed: int) -> list[Lesson]:
+    """The lessons, of which so many are wrong, as far as they are believed."""
+    questions = base.embedder.embed_queries([lesson.question for lesson in lessons])
+    right = Pairs(questions, [lesson.rows for lesson in lessons])
+    rows = harmed(right, base.side.passages, "flipped", share, seed).relevant
+    near = are_near(questions, rows, base.side.passages)
+    return [
+        replace(lesson, rows=tuple(found))
+        for lesson, found, is_near in zip(lessons, rows, near, strict=True)
+        if is_near
+    ]
 
 
 def shuffled(lessons: list[Lesson], seed: int) -> list[Lesson]:
@@ -128,6 +148,7 @@ def main() -> None:
     parser.add_argument("--other", type=Path, action="append", default=[])
     parser.add_argument("--embedder", default="all-minilm-l6-v2")
     parser.add_argument("--pairs", type=int, nargs="*", default=[200, 1_000])
+    parser.add_argument("--wrong", type=float, nargs="+", default=[0.0])
     parser.add_argument("--ratings", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()

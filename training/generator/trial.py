@@ -155,8 +155,7 @@ def try_answers(
             )
             seconds = (time.process_time() - began) / len(batch)
             outcomes += [
-                _outcome(task, answer, seconds)
-                for task, answer in zip(batch, given, strict=True)
+                _outcome(task, answer, seconds) for task, answer in zip(batch, given, strict=True)
             ]
             on_progress("answering", len(outcomes), len(asked))
     return outcomes

@@ -67,7 +67,7 @@ def split(
         train = [one for one in everything if _cluster(one) not in chosen]
         dev = [one for one in everything if _cluster(one) in chosen]
     learned, held_back = (answerable(lessons(each, passages)) for each in (train, dev))
-    return learned, held_back[:MOST_HELD_BACK]
+    return learned, held_back
 
 
 def texts_of(
@@ -136,22 +136,23 @@ def held_back_of(
     """The lessons' questions with the passages to find theirs among.
 
     Args:
-        lessons_: Each has a row.
+        lessons_: Each has a row; no more than the first `MOST_HELD_BACK` are taken.
         passages: The corpus.
         vectors: What the embedder makes of the passages, a row for each.
         embedder: Says which are the nearest to each question.
         seed: Which others are there.
     """
-    questions = [lesson.question for lesson in lessons_]
+    few = lessons_[:MOST_HELD_BACK]
+    questions = [lesson.question for lesson in few]
     near = np.argsort(-(embedder.embed_queries(questions) @ vectors.T), axis=1)[:, :NEIGHBOURS]
     others = Random(seed).sample(range(len(passages)), min(OTHERS, len(passages)))
-    right = {row for lesson in lessons_ for row in lesson.rows}
+    right = {row for lesson in few for row in lesson.rows}
     rows = sorted(right.union(near.ravel().tolist(), others))
     places = {row: place for place, row in enumerate(rows)}
     return HeldBack(
         questions,
         [passages[row].indexed_text for row in rows],
-        [[places[row] for row in lesson.rows] for lesson in lessons_],
+        [[places[row] for row in lesson.rows] for lesson in few],
     )
 
 
