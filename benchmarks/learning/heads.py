@@ -37,6 +37,7 @@ from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.evaluation.evaluate import build_library, spread
 from retrieval.library import Library
 from retrieval.models.catalogue import resolve
+from retrieval.models.runs import MODEL
 from retrieval.records import Hit
 from retrieval.reranking import Reranker
 from retrieval.search import Searcher
@@ -132,7 +133,7 @@ def strong(draw: Draw, settings: Settings, embedder: Embedder) -> None:
         judge = fit(draw.taught, embedder=embedder.id, data="benchmark")
         choice = choose(judge, draw.taught, start, Path(folder), settings)
         print(f"held back: {choice.plain:.3f} plain, {choice.reading:.3f} with a reader")
-        reader = Reranker(folder)
+        reader = Reranker(str(Path(folder) / MODEL))
         for name, rows in draw.tests.items():
             said = [read(reader, row.question, row.hits) for row in rows]
             _line(f"{name}: the reader alone", [rows], [said], None)

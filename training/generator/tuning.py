@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from retrieval.errors import ModelUnsuitableError
 from retrieval.generation.wording import Wording
 from retrieval.models.device import Device
+from training.checkpoints import last_whole
 from training.generator.rows import Method
 from training.generator.trainers import Stage, TuneConfig, make_trainer
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 """Told what is being done."""
-
-STATE = "trainer_state.json"
-"""The last file of a checkpoint to be written: without it the checkpoint is not whole."""
 
 TOLD = 20
 """About so many steps are told of."""
@@ -137,7 +135,7 @@ def learn(
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(_callback(teller))
         began, cpu = time.monotonic(), time.process_time()
-        trainer.train(resume_from_checkpoint=_last_whole(folder))
+        trainer.train(resume_from_checkpoint=last_whole(folder))
         courses.append(
             Course(
                 stage.method,
@@ -193,9 +191,3 @@ def _callback(teller: Teller) -> TrainerCallback:
                 control.should_training_stop = control.should_save = True
 
     return Told()
-
-
-def _last_whole(folder: Path) -> str | None:
-    """The last checkpoint that was written to its end."""
-    whole = [state.parent for state in folder.glob(f"checkpoint-*/{STATE}")]
-    return str(max(whole, key=lambda path: int(path.name.partition("-")[2]))) if whole else None

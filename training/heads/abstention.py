@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from retrieval.abstention import JUDGE_FILE, Judge, ReadingJudge, load_judge
 from retrieval.embedding import Embedder
@@ -15,7 +14,7 @@ from retrieval.errors import DataError
 from retrieval.examples import read_examples
 from retrieval.library import Library
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import MODEL, Facts, folder_of, write_run
+from retrieval.models.runs import MODEL, Facts, checkpoints, folder_of, write_run
 from retrieval.search import Searcher
 from retrieval.settings import Settings
 from training.extra import need
@@ -46,6 +45,9 @@ def learn_abstention(
 ) -> Learned:
     """Fit a judge to a data set's ratings, and try it on the questions that are held out.
 
+    An encoder whose learning was broken off goes on from its last checkpoint when this is called
+    again with the same arguments.
+
     Args:
         dataset: A folder in the format of `retrieval.examples`.
         settings: Where the index is, and where runs are kept.
@@ -71,35 +73,31 @@ def learn_abstention(
     held_out = _current(rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits))
     _check(dataset, rows, held_out)
     served = load_judge(settings.models_folder, embedder.id)
-    with TemporaryDirectory() as work:
-        reader = Path(work) / MODEL
-        judge = fit(rows, embedder=embedder.id, data=dataset.name)
-        if strong:
-            on_progress("learning to read answers")
-            choice = choose(
-                judge,
-                rows,
-                _start(settings),
-                reader,
-                settings,
-                config=config,
-                seed=seed,
-                on_progress=on_progress,
-            )
-            on_progress(_told(choice))
-            judge = choice.judge
-        judge = judge.with_threshold(_threshold(judge, served, _current(rows)))
-        facts = Facts(
-            base=embedder.id,
-            dataset=dataset.name,
-            seed=seed,
-            code=version("whimbrel"),
+    config, start = config or CrossConfig(), _start(settings)
+    how = {"start": start, **asdict(config)} if strong else {}
+    facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
+    work = checkpoints(settings.runs_folder, facts)
+    judge = fit(rows, embedder=embedder.id, data=dataset.name)
+    if strong:
+        on_progress("learning to read answers")
+        choice = choose(
+            judge, rows, start, work, settings, config=config, seed=seed, on_progress=on_progress
+        )
+        on_progress(_told(choice))
+        judge = choice.judge
+    judge = judge.with_threshold(_threshold(judge, served, _current(rows)))
+    run = write_run(
+        settings.runs_folder,
+        "judge",
+        replace(
+            facts,
             config={"features": list(judge.weights), "strong": strong},
             metrics=_metrics(judge, held_out),
-        )
-        run = write_run(
-            settings.runs_folder, "judge", facts, lambda to: _save(to, judge, held_out, reader)
-        )
+        ),
+        lambda to: _save(to, judge, held_out, work / MODEL),
+    )
+    if strong:
+        shutil.rmtree(work)
     on_progress(f"trying it on {len(held_out)} questions held out")
     decision = _decided(judge, served, held_out, searcher, settings, seed)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"judge {run.id}")

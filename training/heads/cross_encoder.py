@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
+from retrieval.models.runs import MODEL
 from retrieval.settings import Settings
+from training.checkpoints import last_whole
 
 if TYPE_CHECKING:
     from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
     from transformers import TrainerCallback
+
+SAVED_SHARE = 0.1
+"""A checkpoint is written once in such a share of all steps, and the last is kept."""
 
 Progress = Callable[[str], None]
 
@@ -39,19 +44,19 @@ class CrossConfig:
 def fine_tune(
     start: str | Path,
     pairs: Sequence[Labelled],
-    folder: Path,
+    work: Path,
     settings: Settings,
     *,
     config: CrossConfig,
     seed: int = 0,
     on_progress: Progress = lambda _: None,
 ) -> tuple[float, ...]:
-    """Fine-tune an encoder on labelled pairs and write it into a folder.
+    """Fine-tune an encoder on labelled pairs and write it, as safetensors, to `work / MODEL`.
 
     Args:
         start: A cross-encoder, or any encoder, which gets an untrained head.
         pairs: What to learn from; they are shuffled.
-        folder: Gets the model, as safetensors.
+        work: Where checkpoints are written as well; what is there already is gone on with.
         settings: Where models run.
         config: How to learn.
         seed: The same seed gives the same model on the same machine.
@@ -78,24 +83,24 @@ def fine_tune(
     }
     trainer = CrossEncoderTrainer(
         model=model,
-        args=_arguments(config, folder, seed, on_cpu=device.name == "cpu"),
+        args=_arguments(config, work, seed, on_cpu=device.name == "cpu"),
         train_dataset=Dataset.from_dict(columns),
         loss=BinaryCrossEntropyLoss(model),
         callbacks=[_told(on_progress)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    model.save_pretrained(str(folder))
+    trainer.train(resume_from_checkpoint=last_whole(work))
+    model.save_pretrained(str(work / MODEL))
     return tuple(line["loss"] for line in trainer.state.log_history if "loss" in line)
 
 
 def _arguments(
-    config: CrossConfig, folder: Path, seed: int, *, on_cpu: bool
+    config: CrossConfig, work: Path, seed: int, *, on_cpu: bool
 ) -> CrossEncoderTrainingArguments:
     from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
 
     return CrossEncoderTrainingArguments(
-        output_dir=str(folder),
+        output_dir=str(work),
         seed=seed,
         use_cpu=on_cpu,
         bf16=has_fast_bfloat16() if on_cpu else True,
@@ -103,7 +108,9 @@ def _arguments(
         per_device_train_batch_size=config.batch,
         learning_rate=config.learning_rate,
         warmup_steps=0.1,
-        save_strategy="no",
+        save_strategy="steps",
+        save_steps=SAVED_SHARE,
+        save_total_limit=1,
         logging_steps=0.02,
         report_to="none",
         disable_tqdm=True,

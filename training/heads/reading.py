@@ -11,6 +11,7 @@ import numpy as np
 
 from retrieval.abstention import READ, Judge, read, with_reader
 from retrieval.evaluation.metrics import auroc
+from retrieval.models.runs import MODEL
 from retrieval.reranking import Reranker
 from retrieval.settings import Settings
 from training.heads.calibration import Row, fit, logistic
@@ -40,7 +41,7 @@ def choose(
     judge: Judge,
     rows: Sequence[Row],
     start: str | Path,
-    folder: Path,
+    work: Path,
     settings: Settings,
     *,
     config: CrossConfig | None = None,
@@ -56,7 +57,7 @@ def choose(
         judge: The plain judge, fitted to all the rows.
         rows: What people said of answers.
         start: The encoder to start from.
-        folder: Gets the reader.
+        work: Gets the reader as `work / MODEL`, and before it checkpoints to go on from.
         settings: Where models run.
         config: How the reader learns.
         seed: Of the reader's learning.
@@ -74,10 +75,10 @@ def choose(
         if row.hits
     ]
     config = config or CrossConfig()
-    fine_tune(start, pairs, folder, settings, config=config, seed=seed, on_progress=on_progress)
-    both, choice = _weighed(plain, Reranker(str(folder)), held_back)
+    fine_tune(start, pairs, work, settings, config=config, seed=seed, on_progress=on_progress)
+    both, choice = _weighed(plain, Reranker(str(work / MODEL)), held_back)
     if choice.is_reading:
-        return Choice(with_reader(both, folder), choice.plain, choice.reading)
+        return Choice(with_reader(both, work / MODEL), choice.plain, choice.reading)
     return Choice(judge, choice.plain, choice.reading)
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from retrieval.abstention import load_judge
 from retrieval.embedding import Embedder
 from retrieval.errors import DataError, SettingsError
 from retrieval.examples import Example
 from retrieval.library import Library
-from retrieval.models.runs import MODEL, Facts
+from retrieval.models.runs import MODEL, Facts, checkpoints
 from retrieval.reranking import Reranker
 from retrieval.search import Searcher
 from retrieval.settings import Settings
@@ -43,6 +42,9 @@ def learn_reranker(
     on_progress: Progress = lambda _: None,
 ) -> Learned:
     """Fine-tune the configured cross-encoder, and try it on the questions that are held out.
+
+    What was broken off goes on from its last checkpoint when it is called again with the same
+    arguments.
 
     Args:
         dataset: A folder in the format of `retrieval.examples`.
@@ -80,37 +82,37 @@ def learn_reranker(
     plain = Searcher(served.index, embedder)
     taught = answerable(lessons([*train, *dev], served.index.passages))
     misses = [pair for lesson in taught for pair in near_misses(lesson, plain)]
-    with TemporaryDirectory() as work:
-        folder = Path(work)
-        on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")
-        losses = fine_tune(
-            settings.reranker,
-            [*pairs, *misses],
-            folder,
-            settings,
-            config=config,
-            seed=seed,
-            on_progress=on_progress,
-        )
-        facts = Facts(
-            base=settings.reranker,
-            dataset=dataset.name,
-            seed=seed,
-            code=version("whimbrel"),
-            config=asdict(config),
-            metrics={"pairs": len(pairs), "near_misses": len(misses)},
-        )
-        reranker = Reranker(str(folder))
-        return keep(
-            Candidate(Searcher(served.index, embedder, reranker=reranker), judge),
-            settings,
-            facts,
-            lambda run: _save(run, folder, losses),
-            kind="reranker",
-            corpus=corpus,
-            held_out=held_out,
-            on_progress=on_progress,
-        )
+    facts = Facts(
+        base=settings.reranker,
+        dataset=dataset.name,
+        seed=seed,
+        code=version("whimbrel"),
+        config=asdict(config),
+    )
+    work = checkpoints(settings.runs_folder, facts)
+    on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")
+    losses = fine_tune(
+        settings.reranker,
+        [*pairs, *misses],
+        work,
+        settings,
+        config=config,
+        seed=seed,
+        on_progress=on_progress,
+    )
+    reranker = Reranker(str(work / MODEL))
+    learned = keep(
+        Candidate(Searcher(served.index, embedder, reranker=reranker), judge),
+        settings,
+        replace(facts, metrics={"pairs": len(pairs), "near_misses": len(misses)}),
+        lambda run: _save(run, work / MODEL, losses),
+        kind="reranker",
+        corpus=corpus,
+        held_out=held_out,
+        on_progress=on_progress,
+    )
+    shutil.rmtree(work)
+    return learned
 
 
 def labelled(examples: Sequence[Example]) -> list[Labelled]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
 from retrieval.records import Vectors
 from retrieval.settings import Settings
+from training.checkpoints import last_whole
 from training.retriever.candidate import Progress
 from training.retriever.linear_map import MapConfig, whitening
 from training.retriever.material import HeldBack, Texts
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 METRIC = "ndcg"
 ASKED, FOUND, OTHER = "asked", "found", "other"
-STATE = "trainer_state.json"
-"""The last file of a checkpoint to be written: without it the checkpoint is not whole."""
-
 LOGGED_SHARE = 0.02
 """The loss is told and drawn once in such a share of all steps."""
 
@@ -176,7 +174,7 @@ def fine_tune(
         callbacks=[_told(max_minutes, on_progress)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_last_whole(work))
+    trainer.train(resume_from_checkpoint=last_whole(work))
     model.max_seq_length = longest
     log = trainer.state.log_history
     curve = [line[f"eval_{METRIC}"] for line in log if f"eval_{METRIC}" in line]
@@ -314,9 +312,3 @@ def _told(max_minutes: float | None, on_progress: Progress) -> TrainerCallback:
                 control.should_training_stop = True
 
     return Told()
-
-
-def _last_whole(work: Path) -> str | None:
-    """The last checkpoint that was written to its end."""
-    whole = [state.parent for state in work.glob(f"checkpoint-*/{STATE}")]
-    return str(max(whole, key=lambda path: int(path.name.partition("-")[2]))) if whole else None

@@ -35,7 +35,7 @@ def chosen(folder: Path, *, is_told: bool) -> tuple[list[Row], Choice]:
     settings = Settings(home=folder / "home", device="cpu")
     rows = [row(number, is_told=is_told) for number in range(240)]
     judge = fit(rows, embedder="words", data="here")
-    return rows, choose(judge, rows, start, folder / MODEL, settings, config=QUICK)
+    return rows, choose(judge, rows, start, folder, settings, config=QUICK)
 
 
 @pytest.fixture(scope="module")

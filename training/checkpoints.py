@@ -1,0 +1,14 @@
+"""What the trainers of transformers leave behind while they learn, to go on from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STATE = "trainer_state.json"
+"""The last file of a checkpoint to be written: without it the checkpoint is not whole."""
+
+
+def last_whole(folder: Path) -> str | None:
+    """The last checkpoint in a folder that was written to its end."""
+    whole = [state.parent for state in folder.glob(f"checkpoint-*/{STATE}")]
+    return str(max(whole, key=lambda path: int(path.name.partition("-")[2]))) if whole else None
