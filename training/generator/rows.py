@@ -84,9 +84,8 @@ class Layout:
         Where too few questions are to be declined, answered ones come a second time, without the
         passages that hold the answer. Answers whose passages are gone are left out.
         """
-        some = [example for example in examples if example.kind == "answer"]
-        gold = {each: found for each in some if each.is_good and (found := self._gold(each))}
-        silent = [each for each in some if not each.is_good]
+        gold = self._answerable(examples)
+        silent = [each for each in examples if each.kind == "answer" and not each.is_good]
         rows = [self._answered(each, found) for each, found in gold.items()]
         rows += [
             self._declined(each, gold.get(each, ()))
@@ -97,18 +96,27 @@ class Layout:
     def preferences(self, examples: Sequence[Example]) -> list[Row]:
         """A row for each answer that somebody gave in place of the bot's.
 
-        Of those that are to decline, no more are taken than stand beside answers.
+        Beside each that declines, in the same language, an approved answer is better than to
+        decline; else declining would be learned whatever the passages hold. What finds no such
+        answer is left out.
         """
         some = [each for each in examples if each.kind == "preference" and each.rejected]
         some = [each for each in some if each.answer and self._seen(each)]
         silent = [each for each in some if declines(each.answer or "")]
-        spoken = [each for each in some if not declines(each.answer or "")]
-        return self._shuffled(
-            [
-                self._row(each, self._seen(each), each.answer or "", rejected=each.rejected)
-                for each in [*spoken, *self._declined_beside(spoken, silent)]
-            ]
-        )
+        gold = self._answerable(examples)
+        pairs = list(self._in_pairs(silent, [*gold]))
+        better = [
+            *(each for each in some if not declines(each.answer or "")),
+            *(declined for declined, _ in pairs),
+        ]
+        rows = [
+            self._row(each, self._seen(each), each.answer or "", rejected=each.rejected)
+            for each in better
+        ]
+        rows += [
+            self._answered(each, gold[each], rejected=_silence(each.language)) for _, each in pairs
+        ]
+        return self._shuffled(rows)
 
     def votes(self, examples: Sequence[Example]) -> list[Row]:
         """A row for each answer that people voted on, liked and disliked ones in turn.
@@ -139,14 +147,29 @@ class Layout:
             wanted = round(DECLINED_SHARE / (1 - DECLINED_SHARE) * count)
             yield from [one for some in own for one in self._shuffled(some)][:wanted]
 
-    def _answered(self, example: Example, gold: Sequence[Passage]) -> Row:
+    def _in_pairs(
+        self, silent: Sequence[Example], answered: Sequence[Example]
+    ) -> Iterator[tuple[Example, Example]]:
+        """Two by two of the same language, as many as there are of both."""
+        for language in dict.fromkeys(each.language for each in silent):
+            own = ([one for one in some if one.language == language] for some in (silent, answered))
+            yield from zip(*map(self._shuffled, own), strict=False)
+
+    def _answerable(self, examples: Sequence[Example]) -> dict[Example, list[Passage]]:
+        """The approved answers, with the passages that hold them."""
+        some = [each for each in examples if each.kind == "answer" and each.is_good]
+        return {each: found for each in some if (found := self._gold(each))}
+
+    def _answered(
+        self, example: Example, gold: Sequence[Passage], *, rejected: str | None = None
+    ) -> Row:
         assert example.answer, "only answers have passages that hold them"
-        others = self._others(example, gold)
-        return self._row(example, [*gold, *others][: self._settings.hits], example.answer)
+        passages = [*gold, *self._others(example, gold)][: self._settings.hits]
+        return self._row(example, passages, example.answer, rejected=rejected)
 
     def _declined(self, example: Example, gold: Sequence[Passage]) -> Row:
-        text = DECLINES.get(example.language, DECLINES["en"])
-        return self._row(example, self._others(example, gold)[: self._settings.hits], text)
+        passages = self._others(example, gold)[: self._settings.hits]
+        return self._row(example, passages, _silence(example.language))
 
     def _others(self, example: Example, gold: Sequence[Passage]) -> list[Passage]:
         """What search finds and does not hold the answer, best first."""
@@ -224,6 +247,10 @@ def fitting(rows: Sequence[Row], *, max_tokens: int) -> list[Row]:
             "WHIMBREL_PROMPT_TOKENS to more, or WHIMBREL_PASSAGE_TOKENS to less and index again"
         )
     return some
+
+
+def _silence(language: str) -> str:
+    return DECLINES.get(language, DECLINES["en"])
 
 
 def _holds(passage: Passage, example: Example) -> bool:

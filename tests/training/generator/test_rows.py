@@ -109,13 +109,23 @@ def test_no_language_declines_more_often_than_others(layout: Layout, library: Li
     rows = layout.answers([*unknown, *foreign, *known])
     silent = [text(row.completion) for row in rows if declines(text(row.completion))]
     assert (len(silent), len(rows)) == (1, 10)
-    worse = [replace(each, kind="preference", rejected="No.") for each in known]
-    for each in [*unknown, *foreign]:
-        answer = DECLINES[each.language]
-        worse.append(replace(each, kind="preference", answer=answer, rejected="At nine."))
-    rows = layout.preferences(worse)
-    assert sum(declines(text(row.completion)) for row in rows) == 1
-    assert len(rows) == 10
+
+
+def test_beside_each_preference_to_decline_an_answer_is_better_than_that(
+    layout: Layout, library: Library
+) -> None:
+    known = [example(library, topic) for topic in TOPICS[:2]]
+    silence = [
+        replace(known[0], kind="preference", answer=DECLINES[language], language=language,
+                question=f"Who is {n}?", rejected="At nine.")
+        for n, language in enumerate(("en", "en", "en", "zh"))
+    ]  # fmt: skip
+    rows = layout.preferences([*known, *silence])
+    said = sorted((text(row.completion), text(row.rejected)) for row in rows)
+    spoken = [(each.answer or "").removesuffix(" [1].") + "." for each in known]
+    declined = DECLINES["en"]
+    assert said == sorted([*((each, declined) for each in spoken), *[(declined, "At nine.")] * 2])
+    assert layout.preferences(silence) == []
 
 
 def test_answers_whose_passage_is_gone_teach_nothing(layout: Layout, library: Library) -> None:
