@@ -20,10 +20,10 @@ from retrieval.indexing import publish_vectors
 from retrieval.models.catalogue import Progress
 from retrieval.models.runs import (
     Run,
+    acknowledge,
     all_runs,
     base_of,
     folder_of,
-    follow,
     publish,
     retirement,
     run_of,
@@ -113,7 +113,7 @@ def roll_back(settings: Settings, embedder: Embedder | None = None, *, reason: s
     """
     done = rollback(settings.index_folder, embedder)
     made_by = run_of(done.after.recipe.embedder)
-    follow(settings.runs_folder, "retriever", made_by, reason=reason)
+    acknowledge(settings.runs_folder, "retriever", made_by, reason=reason)
     return done
 
 

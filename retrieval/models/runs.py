@@ -232,7 +232,7 @@ def withdraw(home: Path, kind: Kind, *, reason: str) -> Deployment:
     return _deploy(home, kind, BASE, "rollback", reason)
 
 
-def follow(home: Path, kind: Kind, after: str, *, reason: str) -> None:
+def acknowledge(home: Path, kind: Kind, after: str, *, reason: str) -> None:
     """Note that a run, or `base`, serves already: what it has made was put back by itself."""
     before = served(home / kind)
     if after != (before.name if before else BASE):
