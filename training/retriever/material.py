@@ -112,17 +112,17 @@ def with_negatives(
     own: dict[str, list[int]] = {}
     for question, text in zip(texts.questions, texts.passages, strict=True):
         own.setdefault(question, []).append(rows[text])
-    asked = dict(zip(own, embedder.embed_queries([*own]), strict=True))
-
-    def negative(question: str) -> int:
-        cosines = vectors @ asked[question]
-        ranked = np.argsort(-cosines)
-        most = FARTHER * cosines[own[question]].max()
-        far = [int(row) for row in ranked[MINED] if cosines[row] < most]
-        return random.choice(far or [int(ranked[-1])])
-
-    negatives = [passages[negative(question)].indexed_text for question in texts.questions]
+    asked = zip(own.items(), embedder.embed_queries([*own]), strict=True)
+    wrong = {question: _mined(vectors @ vector, found) for (question, found), vector in asked}
+    negatives = [passages[random.choice(wrong[each])].indexed_text for each in texts.questions]
     return replace(texts, negatives=negatives)
+
+
+def _mined(cosines: Vectors, own: Sequence[int]) -> list[int]:
+    """The rows of hard negatives of a question; the farthest passage where there are none."""
+    ranked = np.argsort(-cosines)
+    most = FARTHER * cosines[list(own)].max()
+    return [int(row) for row in ranked[MINED] if cosines[row] < most] or [int(ranked[-1])]
 
 
 def held_back_of(
