@@ -258,7 +258,7 @@ def _roll_back_index(settings: Settings, reason: str) -> None:
     before, after = done.before.recipe.embedder, done.after.recipe.embedder
     if base_of(after) != base_of(before):
         click.echo(f"it was made with {base_of(after)}: set WHIMBREL_EMBEDDER to that")
-    if after != before:
+    elif after != before:
         click.echo(f"{run_of(after)} serves as retriever again, in place of {run_of(before)}")
 
 

@@ -34,6 +34,10 @@ def test_a_round_learns_judges_publishes_and_is_not_repeated(tmp_path: Path) -> 
     again = said(settings.home, "learn", "--dataset", str(dataset), "--learner", "map")
     assert "map: nothing new since it was last tried: Passed" in again
     assert len(all_rounds(settings.runs_folder)) == 2
+    back = said(settings.home, "rollback")
+    assert "documents: 0 added, 0 changed, 0 removed" in back
+    assert f"base serves as retriever again, in place of {run.id}" in back
+    assert serving(settings.runs_folder, "retriever") is None
 
 
 def test_a_log_without_ratings_is_not_enough_yet_and_no_error(tmp_path: Path) -> None:
