@@ -1,6 +1,6 @@
 """Whether the loop makes it better: ask, vote, export, learn, judge, publish, and ask again.
 
-    python -m benchmarks.learning.loop FOLDER [--learners map] [--seeds N]
+    python -m benchmarks.learning.loop FOLDER [--learners map] [--seeds N…]
 
 FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with questions to learn
 from and with `feedback.jsonl` {question, doc_id, ratings, split}, which people gave to answers of a
@@ -258,7 +258,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=1200)
     parser.add_argument("--corrected", type=int, default=400)
     parser.add_argument("--measured", type=int, default=500)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
     world = read_world(options.folder, options.measured)
     with TemporaryDirectory() as name:
@@ -269,7 +269,7 @@ def main() -> None:
         print(
             f"{embedder.id}: nDCG@10 of search as it serves, {len(world.dataset.queries)} questions"
         )
-        for seed in range(options.seeds):
+        for seed in options.seeds:
             home = Path(name) / str(seed)
             shutil.copytree(fresh.home, home)
             simulate(world, fresh.model_copy(update={"home": home}), options, seed)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.abstention import JUDGED_HITS, Judge, features
 from retrieval.records import Hit
@@ -20,6 +21,12 @@ from retrieval.search import Searcher
 from training.heads.calibration import chance_cosines, logistic
 from training.heads.evidence import without
 from training.retriever.lessons import Lesson
+
+EXTREME = 0.001
+"""Nearer to 0 or 1 all confidences are the same."""
+
+SPREAD = 0.01
+"""Log-odds that are nearer together than this are the same."""
 
 NEAR = 20
 """So many hits are of documents that are near a question."""
@@ -96,8 +103,20 @@ def _threshold(judge: Judge, teacher: Judge, rows: Sequence[_Row]) -> float:
 
 
 def _like(judge: Judge, teacher: Judge, rows: Sequence[_Row], *, is_answerable: bool) -> float:
-    """The confidence below which lies as large a share of such rows as the teacher is silent on."""
+    """The confidence that is as rare among such rows as the teacher's threshold is for the teacher.
+
+    By linear equating of log-odds (Kolen and Brennan 2014): as many standard deviations from their
+    mean. A share of so few rows would be off by several points.
+    """
     mine = [row for row in rows if row.is_answerable == is_answerable]
-    silent = np.mean([row.confidence < teacher.threshold for row in mine])
-    confidences = [judge.confidence(row.question, row.hits) for row in mine]
-    return float(np.quantile(confidences, silent))
+    known = _log_odds([row.confidence for row in mine])
+    new = _log_odds([judge.confidence(row.question, row.hits) for row in mine])
+    (limit,) = _log_odds([teacher.threshold])
+    away = (limit - known.mean()) / max(known.std(), SPREAD)
+    return float(1 / (1 + np.exp(-(new.mean() + away * new.std()))))
+
+
+def _log_odds(confidences: Sequence[float]) -> npt.NDArray[np.float64]:
+    some: npt.NDArray[np.float64] = np.clip(confidences, EXTREME, 1 - EXTREME)
+    odds: npt.NDArray[np.float64] = some / (1 - some)
+    return np.log(odds)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from statistics import fmean
+
+import pytest
+
+from retrieval.abstention import JUDGED_HITS, Judge, load_judge
+from retrieval.embedding import Embedder
+from retrieval.index import load_index
+from retrieval.search import Searcher
+from retrieval.settings import Settings
+from tests.training import jargon
+from training.retriever.distilled_judge import distil
+from training.retriever.lessons import Lesson, lessons
+
+
+@pytest.fixture(scope="module")
+def searcher(settings: Settings, model: Embedder) -> Searcher:
+    return Searcher(load_index(settings.index_folder, model), model)
+
+
+@pytest.fixture(scope="module")
+def asked(searcher: Searcher) -> list[Lesson]:
+    """All questions about all documents, half of them in the documents' own words."""
+    passages = searcher.index.passages
+    examples = [jargon.example(n, each) for n in range(len(jargon.ASKED)) for each in passages]
+    some = lessons(examples, passages)
+    named = [
+        Lesson(f"Which team has the {each.source.title}?", "en", (row,))
+        for row, each in enumerate(passages)
+    ]
+    return [*some[::2], *named]
+
+
+def spoken(judge: Judge, searcher: Searcher, asked: list[Lesson]) -> float:
+    """The share of questions that a judge would have answered."""
+    hits = [searcher.search(lesson.question, k=JUDGED_HITS) for lesson in asked]
+    sure = [judge.confidence(one.question, found) for one, found in zip(asked, hits, strict=True)]
+    return fmean(confidence >= judge.threshold for confidence in sure)
+
+
+def test_of_the_same_hits_it_answers_about_as_often_as_its_teacher(
+    searcher: Searcher, asked: list[Lesson], settings: Settings
+) -> None:
+    teacher = load_judge(settings.models_folder, searcher.embedder.id)
+    judges = [distil(teacher, searcher, searcher, asked[start::6]) for start in range(6)]
+    usual = spoken(teacher, searcher, asked)
+    assert 0.2 < usual < 0.8
+    for judge in judges:
+        assert spoken(judge, searcher, asked) == pytest.approx(usual, abs=0.1)
