@@ -73,7 +73,7 @@ def learn_abstention(
     held_out = _current(rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits))
     _check(dataset, rows, held_out)
     served = load_judge(settings.models_folder, embedder.id)
-    config, start = config or CrossConfig(), _start(settings)
+    config, start = config or CrossConfig(), _start(settings) if strong else ""
     how = {"start": start, **asdict(config)} if strong else {}
     facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
     work = checkpoints(settings.runs_folder, facts)
