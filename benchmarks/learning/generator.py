@@ -1,11 +1,13 @@
 """What a generator learns from answers and preferences: bare, base and learned on judged questions.
 
     python -m benchmarks.learning.generator FOLDER... [--method sft|dpo] [--seeds N...]
+    python -m benchmarks.learning.generator FOLDER... --dataset DATASET [--method sft|dpo]
 
 A FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with answers.jsonl. The
 half of the questions that `whimbrel calibrate` never fits on is asked; as many as are told of the
 other half teach. For `dpo`, what the base model says to some of the latter is rejected where a
-person's answer is better. All see the same passages:
+person's answer is better. With --dataset nothing of the folders teaches, but what `whimbrel export`
+has frozen of other documents, those of the index in WHIMBREL_HOME. All see the same passages:
 
 - `bare`: an instruction to cite and to say "I don't know" (see `benchmarks/answers.py`);
 - `base`: the model under Whimbrel's prompt, taken at its word;
@@ -235,16 +237,12 @@ def main() -> None:
     arguments = parse_arguments()
     settings = load_settings()
     material = gather(arguments.folders, settings, taught=arguments.taught, asked=arguments.asked)
-    answers = [example(one, material.library) for one in material.taught]
-    worse = []
-    if arguments.method == "dpo":
-        worse = list(rejections(material, settings, arguments.rejections))
-    dataset = write_dataset(settings.home / "evaluations", {"train": [*answers, *worse]})
+    dataset, library = teaching(arguments, settings, material)
     before = ask(material, settings, None, is_bare=True)
     for way, replies in before.items():
         click.echo(line(way, replies))
     for seed in arguments.seeds:
-        run = learned(dataset, material.library, settings, arguments, seed)
+        run = learned(dataset, library, settings, arguments, seed)
         for name, value in run.facts.metrics.items():
             click.echo(f"  {name} {value}")
         for way, replies in ask(material, settings, run).items():
@@ -255,6 +253,20 @@ def main() -> None:
                 f"  against base: {one.gain:+.3f} [{one.low:+.3f}, {one.high:+.3f}], "
                 f"{one.wins} better, {one.losses} worse, p {one.p:.2g}"
             )
+
+
+def teaching(
+    arguments: argparse.Namespace, settings: Settings, material: Material
+) -> tuple[Path, Library]:
+    """The data set to learn from, and what its answers were made from."""
+    if arguments.dataset:
+        return arguments.dataset, Library.load(settings, material.library.embedder)
+    answers = [example(one, material.library) for one in material.taught]
+    worse = []
+    if arguments.method == "dpo":
+        worse = list(rejections(material, settings, arguments.rejections))
+    dataset = write_dataset(settings.home / "evaluations", {"train": [*answers, *worse]})
+    return dataset, material.library
 
 
 def learned(
@@ -280,6 +292,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--method", choices=["sft", "dpo"], default="dpo")
+    parser.add_argument("--dataset", type=Path, help="learned from in place of the folders")
     parser.add_argument("--taught", type=int, default=100, help="questions of a set to learn from")
     parser.add_argument("--rejections", type=int, default=60, help="asked to find worse answers")
     parser.add_argument("--asked", type=int, default=40, help="questions of a set to measure on")
