@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import ModelUnsuitableError, SettingsError
 from retrieval.lexical import terms
-from retrieval.models.runs import MODEL, Run, base_of, folder_of, serving, verify
+from retrieval.models.runs import MODEL, Run, base_of, folder_of, run_of, serving, verify
 from retrieval.records import Hit, Passage
 from retrieval.reranking import Reranker
 
@@ -211,9 +211,8 @@ def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) ->
             return with_reader(judge, folder / MODEL) if (folder / MODEL).is_dir() else judge
         if run is not None:
             raise ModelUnsuitableError(f"{run.id} judges {judge.embedder}, not {embedder}")
-    own_run = embedder.partition("+")[2]
-    of_run = home / "retriever" / own_run / JUDGE_FILE
-    if own_run and of_run.is_file():
+    of_run = home / "retriever" / run_of(embedder) / JUDGE_FILE
+    if of_run.is_file():
         return _read_judge(of_run)
     judge = find_judge(models_folder)
     is_own = (models_folder / JUDGE_FILE).is_file()

@@ -20,7 +20,6 @@ from retrieval.models import runs, trials
 from retrieval.models.runs import BASE, Kind
 from retrieval.models.trials import Trial
 from retrieval.records import Answer, AnswerRequest, Arm
-from retrieval.registry import served
 from retrieval.reranking import Reranker
 from retrieval.roles import Roles
 from retrieval.settings import Settings
@@ -55,7 +54,7 @@ class Live:
         self._home = settings.runs_folder
         self._roles = roles
         self._refreshing = threading.Lock()
-        self._names = {kind: self._name(kind) for kind in FOLLOWED}
+        self._names = {kind: runs.pointed(self._home, kind) for kind in FOLLOWED}
         self._trial: Trial | None = None
         self._candidate: Candidate | None = None
         self.generator: Generator | None = roles.generator()
@@ -121,7 +120,7 @@ class Live:
             self._follow_trial()
 
     def _follow(self, kind: Kind) -> None:
-        name = self._name(kind)
+        name = runs.pointed(self._home, kind)
         if name == self._names[kind]:
             return
         try:
@@ -206,10 +205,6 @@ class Live:
             self._settings,
             candidate.generator or serving.generator,
         )
-
-    def _name(self, kind: Kind) -> str:
-        folder = served(self._home / kind)
-        return folder.name if folder else BASE
 
 
 def _is_by(trial: Trial, answer: Answer) -> bool:

@@ -23,6 +23,7 @@ from retrieval.models.runs import (
     base_of,
     find_run,
     folder_of,
+    pointed,
     run_of,
     verify,
 )
@@ -79,9 +80,9 @@ def served_runs(settings: Settings) -> dict[Kind, Run]:
     home = settings.runs_folder
     serving: dict[Kind, Run] = {}
     for kind in KINDS:
-        pointed = served(home / kind)
-        if kind != "retriever" and pointed is not None and pointed.name != BASE:
-            serving[kind] = find_run(home, pointed.name)
+        name = pointed(home, kind)
+        if kind != "retriever" and name != BASE:
+            serving[kind] = find_run(home, name)
     retriever = served_run(settings)
     return serving if retriever is None else {"retriever": retriever, **serving}
 

@@ -53,8 +53,9 @@ from retrieval.retriever import load_embedder
 from retrieval.search import Searcher
 from retrieval.serving import serve_run
 from retrieval.settings import Settings, load_settings
-from training.gate.comparison import compare, holm
-from training.gate.decision import SIGNIFICANT
+from training.gate.comparison import compare
+from training.gate.decision import is_sure_among
+from training.learning.rounds import ONE_OF_SEVERAL
 from training.retriever.candidate import Learned
 from training.retriever.learned_map import learn_map
 from training.retriever.learned_retriever import learn_retriever
@@ -141,17 +142,13 @@ def recorded(
 
 def simulated(
     world: World, queries: Sequence[Query], searcher: Searcher, day: date, random: Random
-) -> tuple[list[Row], list[Query]]:
-    """Votes on the first passage that search shows, some of them wrong; what was voted down."""
-    rows, disliked = [], []
+) -> Iterator[Row]:
+    """A vote on the first passage that search shows for each question, some of them wrong."""
     for query in queries:
         (hit,) = searcher.search(query.text, k=1)
         is_right = hit.passage.source.id in world.taught.qrels[query.id]
         is_liked = is_right if random.random() > WRONG else not is_right
-        rows.append(_row(query.text, hit.passage, {"value": 1 if is_liked else -1}, day))
-        if not is_liked:
-            disliked.append(query)
-    return rows, disliked
+        yield _row(query.text, hit.passage, {"value": 1 if is_liked else -1}, day)
 
 
 def _row(question: str, passage: Passage, rating: Row, day: date) -> Row:
@@ -196,10 +193,10 @@ def learn(world: World, settings: Settings, learners: Sequence[str], seed: int) 
         gain = learned.decision.comparison
         p_values.append(gain.p)
         came.append(f"{name}: gate {gain.gain:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})")
-        if learned.decision.is_passed and holm(p_values)[-1] <= SIGNIFICANT:
+        if learned.decision.is_passed and is_sure_among(p_values):
             serve_run(settings, embedder, learned.run, reason="the gate passed it")
             return ", ".join([*came, "published"])
-        came += learned.decision.reasons or ["one of several may gain so much by chance"]
+        came += learned.decision.reasons or [ONE_OF_SEVERAL]
     return ", ".join(came)
 
 
@@ -233,9 +230,14 @@ def simulate(world: World, settings: Settings, options: argparse.Namespace, seed
         day, searcher = FIRST_DAY + timedelta(weeks=number), served(settings)
         others = queries[options.approved + number :: ROUNDS]
         votes = [*recorded(world, rated[number::ROUNDS], searcher, day, random)]
-        more, disliked = simulated(world, others, searcher, day, random)
+        on_first = [*simulated(world, others, searcher, day, random)]
+        disliked = [
+            query
+            for query, row in zip(others, on_first, strict=True)
+            if row["ratings"][0]["value"] < 0
+        ]
         looked_at = random.sample(disliked, min(len(disliked), options.corrected))
-        votes += more
+        votes += on_first
         bring_in([*votes, *approved(world, looked_at, day)], settings.home)
         came = learn(world, settings, options.learners, seed)
         seconds = time.process_time() - began

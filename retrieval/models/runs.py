@@ -172,6 +172,12 @@ def find_run(home: Path, name: str) -> Run:
     return found[0]
 
 
+def pointed(home: Path, kind: Kind) -> str:
+    """The id of the run of a kind that serves, or `base`; nothing is checked."""
+    folder = served(home / kind)
+    return folder.name if folder else BASE
+
+
 def serving(home: Path, kind: Kind) -> Run | None:
     """The run of a kind that serves, its files checked; None if the base model does.
 
@@ -234,8 +240,7 @@ def withdraw(home: Path, kind: Kind, *, reason: str) -> Deployment:
 
 def acknowledge(home: Path, kind: Kind, after: str, *, reason: str) -> None:
     """Note that a run, or `base`, serves already: what it has made was put back by itself."""
-    before = served(home / kind)
-    if after != (before.name if before else BASE):
+    if after != pointed(home, kind):
         is_back = after == BASE or after in _standing(home, kind)
         _deploy(home, kind, after, "rollback" if is_back else "publish", reason)
 
@@ -248,8 +253,7 @@ def retire(home: Path, run: Run, *, reason: str) -> None:
     (folder_of(home, run) / CHANGES).unlink(missing_ok=True)
     text = json.dumps({"at": now(), "reason": reason}, ensure_ascii=False)
     (folder_of(home, run) / RETIRED).write_text(text, encoding="utf-8")
-    current = served(home / run.kind)
-    if current is not None and current.name == run.id:
+    if pointed(home, run.kind) == run.id:
         roll_back(home, run.kind, reason=reason)
 
 
@@ -263,9 +267,8 @@ def deployments(home: Path) -> list[Deployment]:
 
 
 def _deploy(home: Path, kind: Kind, after: str, how: How, reason: str) -> Deployment:
-    before = served(home / kind)
     (home / kind).mkdir(parents=True, exist_ok=True)
-    change = Deployment(now(), kind, how, before.name if before else BASE, after, reason)
+    change = Deployment(now(), kind, how, pointed(home, kind), after, reason)
     note(home, change)
     point(home / kind, after)
     return change

@@ -16,18 +16,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.models.runs import (
-    BASE,
     Deployment,
     Kind,
     Run,
     find_run,
     note,
     now,
+    pointed,
     retirement,
     verify,
 )
 from retrieval.records import Thread
-from retrieval.registry import replace_text, served
+from retrieval.registry import replace_text
 
 TRIAL = "trial.json"
 
@@ -77,7 +77,7 @@ def begin(home: Path, run: Run, *, share: float, reason: str) -> Trial:
     if why := retirement(home, run):
         raise ModelNotFoundError(f"run {run.id} was retired: {why}")
     verify(home, run)
-    before = _served(home, run.kind)
+    before = pointed(home, run.kind)
     if before == run.id:
         raise ModelNotFoundError(f"run {run.id} serves already; there is nothing to try")
     if (other := under_way(home)) is not None:
@@ -99,7 +99,7 @@ def stop(home: Path, trial: Trial, *, reason: str) -> bool:
     if under_way(home) != trial:
         return False
     (home / TRIAL).unlink()
-    after = _served(home, trial.kind)
+    after = pointed(home, trial.kind)
     note(home, Deployment(now(), trial.kind, "stop", trial.run, after, reason))
     return True
 
@@ -127,18 +127,13 @@ def under_way(home: Path) -> Trial | None:
     except ValidationError as error:
         raise ModelCorruptError(f"{home / TRIAL} is damaged; delete it: {error}") from error
     expected = trial.run if trial.mode == "all" else trial.before
-    is_over = retirement(home, run) is not None or _served(home, trial.kind) != expected
+    is_over = retirement(home, run) is not None or pointed(home, trial.kind) != expected
     return None if is_over or _is_old(trial) else trial
 
 
 def _is_old(trial: Trial) -> bool:
     age = datetime.now(UTC) - datetime.fromisoformat(trial.since)
     return trial.mode == "all" and age > WATCHED
-
-
-def _served(home: Path, kind: Kind) -> str:
-    folder = served(home / kind)
-    return folder.name if folder else BASE
 
 
 def _write(home: Path, trial: Trial) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from bot.admin.learner import Learner
-from bot.export.ratings import import_ratings
 from bot.feedback.shelf import LibraryShelf
 from bot.service import Bot
 from bot.store.database import Database
@@ -24,7 +21,7 @@ from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
 from tests.slack_server import event, mention
 from tests.training import jargon
-from tests.training.test_loop import Company, voted
+from tests.training.test_loop import Company, bring_in, honest
 
 LEARNED_S = 900
 """It takes half a minute, but steps back behind whatever else the machine does."""
@@ -35,12 +32,8 @@ def rated_company(house: House) -> Settings:
     model = Embedder.load(Settings(embedder="all-minilm-l6-v2"))
     settings = jargon.build(house.folder, model)
     company = Company(settings, model, load_index(settings.index_folder, model))
-    asked = company.questions(held_out=False)
-    right = [(one.question, company.passage(one.passages[0].document_id)) for one in asked]
-    rows = "".join(json.dumps(row) + "\n" for row in voted(company, right))
-    (house.folder / "ratings.jsonl").write_text(rows)
     database = Database(settings.database)
-    import_ratings(house.folder, database, is_consented=True)
+    bring_in(honest(company), house.folder, database)
     database.close()
     house.folder = settings.home
     return settings

@@ -12,7 +12,7 @@ from retrieval.index import current
 from retrieval.indexing import update_index
 from retrieval.library import Library
 from retrieval.linear_map import LinearMap
-from retrieval.models.runs import Facts, Run, retire, roll_back, serving, write_run
+from retrieval.models.runs import Facts, Run, base_of, retire, roll_back, serving, write_run
 from retrieval.registry import kept
 from retrieval.retriever import served_run
 from retrieval.serving import follow_history, serve_run, unlearned
@@ -40,7 +40,7 @@ def library(tmp_path: Path, model: Embedder) -> Library:
 def learned(library: Library, seed: int) -> Run:
     noise = np.random.default_rng(seed).normal(scale=0.05, size=(2, 384, 384))
     moved = LinearMap(*(np.eye(384) + noise).astype(np.float32))
-    facts = Facts(base=library.embedder.id.partition("+")[0], dataset="d", seed=seed, code="1")
+    facts = Facts(base=base_of(library.embedder.id), dataset="d", seed=seed, code="1")
     return write_run(library.settings.runs_folder, "retriever", facts, moved.save)
 
 

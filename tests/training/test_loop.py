@@ -60,10 +60,8 @@ class Company:
 
     def exported(self, folder: Path, rows: Iterable[Row]) -> Path:
         """The data set that rated answers come to."""
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / "ratings.jsonl").write_text(text)
         database = Database(folder / "whimbrel.db")
-        import_ratings(folder, database, is_consented=True)
+        bring_in(rows, folder, database)
         dataset, _ = export_log(self.settings, database, self.embedder, policy=Policy())
         database.close()
         return dataset
@@ -88,6 +86,13 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     embedder = Embedder.load(Settings(embedder="all-minilm-l6-v2"))
     settings = jargon.build(tmp_path_factory.mktemp("company"), embedder)
     return Company(settings, embedder, load_index(settings.index_folder, embedder))
+
+
+def bring_in(rows: Iterable[Row], folder: Path, database: Database) -> None:
+    """Import rated answers, by way of a folder, into a log."""
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "ratings.jsonl").write_text(text)
+    import_ratings(folder, database, is_consented=True)
 
 
 def liked(question: str, passage: Passage, *raters: str, is_expert: bool = False) -> Row:
@@ -124,6 +129,13 @@ def voted(company: Company, answers: Iterable[tuple[str, Passage]]) -> list[Row]
     return [*rows, *for_the_test(company)]
 
 
+def honest(company: Company) -> list[Row]:
+    """The right answers to what is not held out, each voted for."""
+    asked = company.questions(held_out=False)
+    right = [(one.question, company.passage(one.passages[0].document_id)) for one in asked]
+    return voted(company, right)
+
+
 def unregularised(company: Company, taught: Sequence[Lesson]) -> LinearMap:
     """A map fitted as one would at first: fast, long, from nothing but the lessons."""
     import torch
@@ -145,9 +157,7 @@ def unregularised(company: Company, taught: Sequence[Lesson]) -> LinearMap:
 
 
 def test_what_honest_people_voted_for_passes(company: Company, tmp_path: Path) -> None:
-    asked = company.questions(held_out=False)
-    right = [(one.question, company.passage(one.passages[0].document_id)) for one in asked]
-    decision = company.learned(tmp_path, voted(company, right))
+    decision = company.learned(tmp_path, honest(company))
     assert decision.is_passed
     assert decision.comparison.gain > 0.2
 

@@ -165,6 +165,11 @@ def decide(
     ]
 
 
+def is_sure_among(p_values: Sequence[float]) -> bool:
+    """Whether the last of several candidates gained more than one of them would by chance."""
+    return holm(p_values)[-1] <= SIGNIFICANT
+
+
 def _decision(
     comparison: Comparison,
     p: float,

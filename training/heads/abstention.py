@@ -73,13 +73,14 @@ def learn_abstention(
     held_out = _current(rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits))
     _check(dataset, rows, held_out)
     served = load_judge(settings.models_folder, embedder.id)
-    config, start = config or CrossConfig(), _start(settings) if strong else ""
-    how = {"start": start, **asdict(config)} if strong else {}
+    config = config or CrossConfig()
+    how = {"reranker": settings.reranker, **asdict(config)}
     facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
     work = checkpoints(settings.runs_folder, facts)
     judge = fit(rows, embedder=embedder.id, data=dataset.name)
     if strong:
         on_progress("learning to read answers")
+        start = _start(settings)
         choice = choose(
             judge, rows, start, work, settings, config=config, seed=seed, on_progress=on_progress
         )

@@ -16,8 +16,7 @@ from retrieval.models.rounds import Round, Try, keep_round, settled_try
 from retrieval.models.runs import Run, all_runs, find_run, folder_of
 from retrieval.registry import building
 from training.gate import report
-from training.gate.comparison import holm
-from training.gate.decision import MIN_QUESTIONS, SIGNIFICANT, Decision
+from training.gate.decision import MIN_QUESTIONS, Decision, is_sure_among
 from training.learning.children import CommandFailedError, TimeUpError
 from training.learning.learners import Learner, searchable
 
@@ -175,7 +174,7 @@ class _Trials:
         """The gate's decision; passed only if it would be among all of this round's (Holm 1979)."""
         decision = report.load(folder)
         self._p_values.append(decision.comparison.p)
-        if decision.is_passed and holm(self._p_values)[-1] > SIGNIFICANT:
+        if decision.is_passed and not is_sure_among(self._p_values):
             return report.overrule(folder, ONE_OF_SEVERAL)
         return decision
 

@@ -14,6 +14,7 @@ from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from retrieval.abstention import JUDGED_HITS, Judge, features
 from retrieval.records import Hit
@@ -113,10 +114,9 @@ def _like(judge: Judge, teacher: Judge, rows: Sequence[_Row], *, is_answerable: 
     new = _log_odds([judge.confidence(row.question, row.hits) for row in mine])
     (limit,) = _log_odds([teacher.threshold])
     away = (limit - known.mean()) / max(known.std(), SPREAD)
-    return float(1 / (1 + np.exp(-(new.mean() + away * new.std()))))
+    return float(expit(new.mean() + away * new.std()))
 
 
 def _log_odds(confidences: Sequence[float]) -> npt.NDArray[np.float64]:
-    some: npt.NDArray[np.float64] = np.clip(confidences, EXTREME, 1 - EXTREME)
-    odds: npt.NDArray[np.float64] = some / (1 - some)
-    return np.log(odds)
+    odds: npt.NDArray[np.float64] = logit(np.clip(confidences, EXTREME, 1 - EXTREME))
+    return odds

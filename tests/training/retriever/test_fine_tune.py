@@ -19,6 +19,7 @@ from retrieval.models.runs import UNFINISHED, folder_of, serving
 from retrieval.serving import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
+from tests.training.breaking_off import break_off
 from training.retriever.candidate import Learned, Progress
 from training.retriever.fine_tune import TuneConfig, Tuned, fine_tune, load_base
 from training.retriever.learned_retriever import learn_retriever
@@ -82,16 +83,8 @@ def test_a_published_model_serves_with_its_index_and_can_be_taken_back_at_once(
 def test_what_is_broken_off_goes_on_from_the_last_epoch(
     settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
 ) -> None:
+    break_off(partial(small, settings, model, dataset, tmp_path), at="step 5 ")
     told: list[str] = []
-
-    def break_off(line: str) -> None:
-        told.append(line)
-        if line.startswith("step 5 "):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        small(settings, model, dataset, tmp_path, break_off)
-    told.clear()
     gone_on = small(settings, model, dataset, tmp_path, told.append)
     assert told[1].startswith("step 5 of 8")
     assert len(gone_on.losses) == 8
