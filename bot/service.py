@@ -242,10 +242,13 @@ class Bot:
             retry_s=self._retry_s,
         )
 
+        # What can be refused comes before all that has to be ended.
+        learn_at = self.settings.learn_at
+        schedule = self._schedule(learn_at) if learn_at is not None else None
         watching = self._watching(outbox, people, background, stop)
         tasks = [asyncio.create_task(self.rechecker.run()), *watching.start()]
-        if self.settings.learn_at is not None:
-            tasks.append(asyncio.create_task(self._schedule(self.settings.learn_at).run()))
+        if schedule is not None:
+            tasks.append(asyncio.create_task(schedule.run()))
 
         async def end() -> None:
             for task in tasks:
