@@ -24,19 +24,19 @@ from pathlib import Path
 
 import click
 
-from retrieval.answering import Answerer, declines, load_answerer
+from retrieval.answering.answerer import Answerer, declines, load_answerer
+from retrieval.answering.prompt import build_prompt
 from retrieval.commands import progress_bar
-from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset
 from retrieval.evaluation.evaluate import Reply, Row, build_library, reply, spread, summarise
 from retrieval.evaluation.report import table
-from retrieval.generation.generator import Generator
+from retrieval.index.library import Library
 from retrieval.language import language_of
-from retrieval.library import Library
-from retrieval.prompt import build_prompt
+from retrieval.llm.generator import Generator
 from retrieval.records import Answer, AnswerRequest, Citation
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
-from training.heads.calibration import is_held_out
+from training.classifiers.judge_fit import is_held_out
 
 INSTRUCTION = {
     "en": (

@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from bot.feedback.matching import Likeness, agree, is_same
-from retrieval.embedding import Embedder
+from bot.review.matching import Likeness, agree, is_same
 from retrieval.language import language_of
+from retrieval.search.embedding import Embedder
 from retrieval.settings import load_settings
 
 Pair = tuple[str, str, bool, float]

@@ -28,8 +28,8 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from retrieval.generation.batching import Batcher, Request
-from retrieval.generation.generator import load_model, make_batcher
+from retrieval.llm.batching import Batcher, Request
+from retrieval.llm.generator import load_model, make_batcher
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.settings import load_settings

@@ -27,9 +27,9 @@ from bot.export.rating_folder import RatedTurn, read_ratings
 from bot.export.ratings import import_ratings
 from bot.export.records import Policy
 from bot.store.database import Database
-from retrieval.embedding import Embedder
 from retrieval.examples import Example, read_examples
 from retrieval.records import Vectors
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)

@@ -19,13 +19,13 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from retrieval.content import read_content
-from retrieval.embedding import Embedder, load_model, prefixes_of
 from retrieval.evaluation.dataset import read_dataset
-from retrieval.index import current
-from retrieval.indexing import update_index
+from retrieval.index.building import update_index
+from retrieval.index.content import read_content
+from retrieval.index.generation import current
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device
+from retrieval.search.embedding import Embedder, load_model, prefixes_of
 from retrieval.settings import Settings, load_settings
 
 HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"

@@ -26,14 +26,14 @@ from typing import TypeVar
 
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn
-from retrieval.abstention import load_judge
-from retrieval.answering import Answerer
-from retrieval.embedding import Embedder
+from retrieval.answering.answerer import Answerer
+from retrieval.answering.judge import load_judge
 from retrieval.evaluation.evaluate import spread
-from retrieval.generation.generator import Generator, load_generator
-from retrieval.indexing import update_index
-from retrieval.library import Library
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
+from retrieval.llm.generator import Generator, load_generator
 from retrieval.records import PUBLIC, Answer, AnswerRequest, Completion, Vectors
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
 
 T = TypeVar("T")

@@ -17,25 +17,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from retrieval.embedding import Embedder
+from retrieval.answering.prompt import build_prompt
 from retrieval.evaluation.evaluate import spread
-from retrieval.generation.batching import Batcher
-from retrieval.generation.decoder import ModelDecoder
-from retrieval.generation.generator import (
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
+from retrieval.index.searcher import Searcher
+from retrieval.language import language_of
+from retrieval.llm.batching import Batcher
+from retrieval.llm.chat_format import load_wording
+from retrieval.llm.decoder import ModelDecoder
+from retrieval.llm.generator import (
     CausalGenerator,
     Generator,
     load_generator,
     load_model,
     stopping_ids,
 )
-from retrieval.generation.wording import load_wording
-from retrieval.indexing import update_index
-from retrieval.language import language_of
-from retrieval.library import Library
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
-from retrieval.prompt import build_prompt
-from retrieval.search import Searcher
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

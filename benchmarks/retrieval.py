@@ -28,15 +28,15 @@ from types import MappingProxyType
 
 import numpy as np
 
-from retrieval.content import Content
-from retrieval.embedding import Embedder
+from retrieval.documents.splitting import SPLITTER_VERSION
 from retrieval.evaluation.dataset import Dataset, Query, read_dataset
 from retrieval.evaluation.metrics import ndcg, recall, reciprocal_rank
-from retrieval.index import Recipe, load_index, write_generation
-from retrieval.passages import SPLITTER_VERSION
+from retrieval.index.content import Content
+from retrieval.index.generation import Recipe, load_index, write_generation
+from retrieval.index.searcher import Searcher
 from retrieval.records import Vectors
-from retrieval.registry import publish
-from retrieval.search import Searcher
+from retrieval.registry.folders import publish
+from retrieval.search.embedding import Embedder
 from retrieval.settings import load_settings
 
 DEPTH = 100

@@ -16,13 +16,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from retrieval.content import Content
-from retrieval.embedding import Embedder
-from retrieval.index import Recipe, load_index, write_generation
-from retrieval.passages import SPLITTER_VERSION
+from retrieval.documents.splitting import SPLITTER_VERSION
+from retrieval.index.content import Content
+from retrieval.index.generation import Recipe, load_index, write_generation
+from retrieval.index.searcher import Searcher
 from retrieval.records import Passage, Source, Vectors
-from retrieval.registry import publish
-from retrieval.search import Searcher
+from retrieval.registry.folders import publish
+from retrieval.search.embedding import Embedder
 from retrieval.settings import load_settings
 
 WORDS = 30_000

@@ -2,9 +2,9 @@
 
     python -m benchmarks.triage [--plot FILE] [--errors]
 
-The bot learns from the messages in retrieval/triage.tsv (`dev`), which are rated here by ten-fold
-cross-validation; decay and threshold were chosen on them alone. `held_out` is only measured. All
-messages are our own, half of them English and half Chinese, half of them questions.
+The bot learns from the messages in retrieval/answering/triage.tsv (`dev`), which are rated here
+by ten-fold cross-validation; decay and threshold were chosen on them alone. `held_out` is only
+measured. All messages are our own, half of them English and half Chinese, half of them questions.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.asking.triage import Triage
-from retrieval.embedding import Embedder
+from retrieval.answering.triage import SEEDS, THRESHOLD, Labelled, clean, fit, read_labelled
 from retrieval.language import language_of
+from retrieval.search.embedding import Embedder
 from retrieval.settings import load_settings
-from retrieval.triage import SEEDS, THRESHOLD, Labelled, clean, fit, read_labelled
 
 HELD_OUT = Path(__file__).parent / "data" / "triage_held_out.tsv"
 FOLDS = 10

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from bot.admin.schedule import PATTERN
+from bot.times import PATTERN
 from retrieval.errors import SettingsError
 from retrieval.settings import CONFIG_FILE, FileSettings, read
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from retrieval.answering import load_answerer
-from retrieval.card import render_card
+from retrieval.answering.answerer import load_answerer
+from retrieval.answering.card import render_card
 from retrieval.commands import progress_bar, summary
-from retrieval.embedding import Embedder
-from retrieval.indexing import update_index
-from retrieval.library import Library
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
 from retrieval.records import AnswerRequest
+from retrieval.search.embedding import Embedder
 from retrieval.settings import load_settings
 
 HANDBOOK = Path(__file__).parent / "handbook"

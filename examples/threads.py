@@ -20,19 +20,19 @@ from pydantic import SecretStr
 
 from bot.admin.learner import Learner
 from bot.admin.replaying import Replayer
-from bot.commands import make_reindexer
-from bot.feedback.shelf import LibraryShelf
-from bot.incoming.gestures import FEEDBACK_ACTION
-from bot.service import Bot
+from bot.app.bot import Bot
+from bot.app.commands import make_reindexer
+from bot.review.document_lookup import LibraryShelf
 from bot.settings import SlackSettings
+from bot.slack.incoming.interactions import FEEDBACK_ACTION
 from bot.store.channels import ChannelConfig
 from examples.rendering import Json, render, render_view
-from retrieval.embedding import Embedder
-from retrieval.holdings import Holdings
-from retrieval.indexing import update_index
-from retrieval.library import Library
-from retrieval.live import Live
-from retrieval.roles import ModelRoles
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
+from retrieval.search.embedding import Embedder
+from retrieval.serving.installation import Holdings
+from retrieval.serving.live import Live
+from retrieval.serving.model_loader import ModelRoles
 from retrieval.settings import Settings, load_settings
 from tests.slack_forms import press_at_home
 from tests.slack_server import (

@@ -17,11 +17,11 @@ from retrieval.errors import QuestionError
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from retrieval.answering import Answerer
-    from retrieval.changes import Changes
-    from retrieval.indexing import IndexReport
-    from retrieval.models.runs import Kind
+    from retrieval.answering.answerer import Answerer
+    from retrieval.index.building import IndexReport
+    from retrieval.index.changes import Changes
     from retrieval.records import Answer, AnswerRequest, Message
+    from retrieval.registry.runs import Kind
     from retrieval.settings import Settings
 
 CHECKS = "whimbrel.checks"
@@ -47,8 +47,8 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
     Without FOLDERS, the folders of the last time are read again. Only what changed is embedded;
     deleted and renamed files vanish from the index.
     """
-    from retrieval.indexing import update_index
-    from retrieval.retriever import load_embedder
+    from retrieval.index.building import update_index
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -67,11 +67,11 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
 @audience_option
 def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> None:
     """Show what is found for QUERY, with scores and where each passage comes from."""
-    from retrieval.card import hit_json, render_hit
-    from retrieval.index import current
-    from retrieval.library import Library
-    from retrieval.questions import clean
-    from retrieval.retriever import load_embedder
+    from retrieval.answering.card import hit_json, render_hit
+    from retrieval.answering.questions import clean
+    from retrieval.index.generation import current
+    from retrieval.index.library import Library
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -91,9 +91,9 @@ def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> No
 @audience_option
 def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
     """Answer QUESTION from the indexed documents, with citations."""
-    from retrieval.answering import load_answerer
-    from retrieval.card import card_json, render_card
-    from retrieval.index import current
+    from retrieval.answering.answerer import load_answerer
+    from retrieval.answering.card import card_json, render_card
+    from retrieval.index.generation import current
     from retrieval.records import AnswerRequest
     from retrieval.settings import load_settings
 
@@ -111,8 +111,8 @@ def chat(labels: tuple[str, ...]) -> None:
 
     An empty line ends it. Ctrl-C stops the answer that is being written.
     """
-    from retrieval.answering import load_answerer
-    from retrieval.index import current
+    from retrieval.answering.answerer import load_answerer
+    from retrieval.index.generation import current
     from retrieval.records import AnswerRequest, Message
     from retrieval.settings import load_settings
 
@@ -159,7 +159,7 @@ def stopped_by_ctrl_c() -> Iterator[Callable[[], bool]]:
 
 def _converse(answerer: Answerer, request: AnswerRequest) -> Answer:
     """Show the checked sentences as they come, then the rest of the card."""
-    from retrieval.card import render_card
+    from retrieval.answering.card import render_card
 
     shown: list[str] = []
 
@@ -185,11 +185,11 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
     gzipped, and for --answers `answers.jsonl`: one object a line with _id, question, answers,
     unanswerable and doc_ids. The table is printed, and saved with every ranking and answer.
     """
-    from retrieval.answering import load_answerer
+    from retrieval.answering.answerer import load_answerer
     from retrieval.evaluation.dataset import read_dataset
     from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
     from retrieval.evaluation.report import save, table
-    from retrieval.retriever import load_embedder
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -237,7 +237,7 @@ def rollback(kind: Kind, reason: str) -> None:
 
     With --kind, let the trained model serve again that served before, or the configured one.
     """
-    from retrieval.models.runs import roll_back
+    from retrieval.registry.runs import roll_back
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -249,8 +249,8 @@ def rollback(kind: Kind, reason: str) -> None:
 
 
 def _roll_back_index(settings: Settings, reason: str) -> None:
-    from retrieval.models.runs import base_of, run_of
-    from retrieval.serving import roll_back
+    from retrieval.registry.runs import base_of, run_of
+    from retrieval.serving.retriever import roll_back
 
     done = roll_back(settings, reason=reason)
     click.echo(f"searching {done.after.name} of {done.after.created} from the next question on")

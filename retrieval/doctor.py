@@ -119,7 +119,7 @@ def _from_hub(role: Role, name: str) -> Finding:
 
 
 def _index(settings: Settings) -> Finding:
-    from retrieval.index import current, verify
+    from retrieval.index.generation import current, verify
 
     manifest = verify(current(settings.index_folder))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
@@ -127,7 +127,7 @@ def _index(settings: Settings) -> Finding:
 
 
 def _judge(settings: Settings) -> Finding:
-    from retrieval.abstention import find_judge
+    from retrieval.answering.judge import find_judge
 
     judge = find_judge(settings.models_folder)
     found = f"answers from confidence {judge.threshold:.2f} on, calibrated on {judge.data}"

@@ -10,17 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bot.feedback.turns import DocumentRef
-from retrieval.changes import Changes
-from retrieval.documents import Failure
+from bot.store.turns import DocumentRef
+from retrieval.documents.files import Failure
 from retrieval.errors import IndexNotFoundError, QuestionError
-from retrieval.holdings import Learned
-from retrieval.index import Manifest, Recipe, Rollback
-from retrieval.indexing import IndexReport
+from retrieval.index.building import IndexReport
+from retrieval.index.changes import Changes
+from retrieval.index.generation import Manifest, Recipe, Rollback
 from retrieval.language import language_of, words
-from retrieval.models.runs import Deployment, Facts, Kind, Run
-from retrieval.models.trials import Trial
 from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Hit, Passage, Source
+from retrieval.registry.runs import Deployment, Facts, Kind, Run
+from retrieval.registry.trials import Trial
+from retrieval.serving.installation import Learned
 from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {

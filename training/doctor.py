@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from retrieval.doctor import Finding
 from retrieval.errors import RetrievalError
-from retrieval.models.rounds import all_rounds
+from retrieval.registry.rounds import all_rounds
 from retrieval.settings import load_settings
 from training.extra import ExtraMissingError, need
 from training.settings import load_learn_settings

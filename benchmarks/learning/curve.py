@@ -27,15 +27,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.learning.learned_map import Side, embedded, headings_of
-from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import read_dataset
-from retrieval.linear_map import identity
 from retrieval.records import Vectors
+from retrieval.search.embedding import Embedder
+from retrieval.search.linear_map import identity
 from retrieval.settings import load_settings
+from training.data.labelled_queries import are_near
 from training.gate.comparison import compare
-from training.retriever.lessons import are_near
+from training.gate.retriever_trial import dense_ndcg
 from training.retriever.linear_map import Pairs, fit_map, ndcg_of_each
-from training.retriever.trial import dense_ndcg
 
 PAIRS = (50, 200, 1_000)
 UNFILTERED = (1_000,)

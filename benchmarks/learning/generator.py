@@ -29,10 +29,10 @@ from statistics import fmean
 import click
 
 from benchmarks.answers import BareModel
-from retrieval.abstention import load_judge
-from retrieval.answering import Answerer, declines
-from retrieval.citations import CheckedStream, Citer
-from retrieval.embedding import Embedder
+from retrieval.answering.answerer import Answerer, declines
+from retrieval.answering.citations import CheckedStream, Citer
+from retrieval.answering.judge import load_judge
+from retrieval.answering.prompt import build_prompt
 from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset
 from retrieval.evaluation.evaluate import Reply, build_library, reply, spread
 from retrieval.examples import (
@@ -44,20 +44,20 @@ from retrieval.examples import (
     dataset_hash,
     write_examples,
 )
-from retrieval.generation.generator import Generator, load_generator
+from retrieval.index.library import Library
 from retrieval.language import language_of
-from retrieval.library import Library
+from retrieval.llm.generator import Generator, load_generator
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import Facts, Run
-from retrieval.prompt import build_prompt
 from retrieval.records import Answer, AnswerRequest, Completion
+from retrieval.registry.runs import Facts, Run
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
-from training.commands.progress import say
+from training.classifiers.judge_fit import is_held_out
 from training.gate.comparison import compare
 from training.generator.learned_adapter import Pupil, lay_out
 from training.generator.rows import DECLINES
 from training.generator.trainers import TuneConfig
-from training.heads.calibration import is_held_out
+from training.progress import say
 
 POOR = 0.5
 """What has less token F1 than this with a person's answer is rejected for it."""

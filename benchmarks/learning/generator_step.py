@@ -16,8 +16,8 @@ from pathlib import Path
 
 import click
 
-from retrieval.generation.generator import load_model
-from retrieval.generation.wording import load_wording
+from retrieval.llm.chat_format import load_wording
+from retrieval.llm.generator import load_model
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.settings import load_settings

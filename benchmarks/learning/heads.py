@@ -31,21 +31,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from bot.export.rating_folder import FILES, RatedTurn, read_ratings
-from retrieval.abstention import JUDGED_HITS, Judge, features, find_judge, read
-from retrieval.embedding import Embedder
+from retrieval.answering.judge import JUDGED_HITS, Judge, features, find_judge, read
 from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.evaluation.evaluate import build_library, spread
-from retrieval.library import Library
+from retrieval.index.library import Library
+from retrieval.index.searcher import Searcher
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import MODEL
 from retrieval.records import Hit
-from retrieval.reranking import Reranker
-from retrieval.search import Searcher
+from retrieval.registry.runs import MODEL
+from retrieval.search.embedding import Embedder
+from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings, load_settings
-from training.heads.calibration import Row, chance_cosines, examples, fit
-from training.heads.evidence import led_by, without
-from training.heads.reading import choose
-from training.heads.scores import interval, score
+from training.classifiers.evidence import led_by, without
+from training.classifiers.judge_fit import Row, chance_cosines, examples, fit
+from training.classifiers.reading_judge import choose
+from training.classifiers.scores import interval, score
 
 WIDTH = 40
 

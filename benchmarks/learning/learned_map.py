@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import Dataset, read_dataset
-from retrieval.linear_map import identity
 from retrieval.records import Vectors
+from retrieval.search.embedding import Embedder
+from retrieval.search.linear_map import identity
 from retrieval.settings import load_settings
 from training.gate.comparison import Comparison, compare
 from training.retriever.linear_map import Pairs, fit_map, ndcg_of_each

@@ -39,26 +39,26 @@ from bot.export.exporting import export_log
 from bot.export.ratings import import_ratings
 from bot.export.records import Policy
 from bot.store.database import Database
-from retrieval.content import Content
-from retrieval.embedding import Embedder
+from retrieval.documents.splitting import SPLITTER_VERSION
 from retrieval.errors import DataError
 from retrieval.evaluation.dataset import Dataset, Query, read_dataset
 from retrieval.evaluation.evaluate import spread
 from retrieval.evaluation.metrics import ndcg
-from retrieval.index import Recipe, load_index, write_generation
-from retrieval.passages import SPLITTER_VERSION
+from retrieval.index.content import Content
+from retrieval.index.generation import Recipe, load_index, write_generation
+from retrieval.index.searcher import Searcher
+from retrieval.index.served_embedder import load_embedder
 from retrieval.records import Passage
-from retrieval.registry import publish
-from retrieval.retriever import load_embedder
-from retrieval.search import Searcher
-from retrieval.serving import serve_run
+from retrieval.registry.folders import publish
+from retrieval.search.embedding import Embedder
+from retrieval.serving.retriever import serve_run
 from retrieval.settings import Settings, load_settings
+from training.gate.candidate import Learned
 from training.gate.comparison import compare
 from training.gate.decision import is_sure_among
-from training.learning.rounds import ONE_OF_SEVERAL
-from training.retriever.candidate import Learned
 from training.retriever.learned_map import learn_map
 from training.retriever.learned_retriever import learn_retriever
+from training.rounds.rounds import ONE_OF_SEVERAL
 
 ROUNDS = 3
 SHOWN = 4

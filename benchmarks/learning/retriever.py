@@ -28,17 +28,22 @@ import numpy as np
 
 from benchmarks.learning.curve import harmed
 from benchmarks.learning.learned_map import Side, embedded, line
-from retrieval.embedding import Embedder
 from retrieval.evaluation.dataset import Dataset, read_dataset
+from retrieval.index.served_embedder import load_tuned
 from retrieval.models.catalogue import resolve
-from retrieval.retriever import load_tuned
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
+from training.data.labelled_queries import Lesson, are_near
 from training.gate.comparison import compare
+from training.gate.retriever_trial import dense_ndcg
 from training.retriever.fine_tune import TuneConfig, fine_tune, load_base
-from training.retriever.lessons import Lesson, are_near
 from training.retriever.linear_map import Pairs
-from training.retriever.material import HELD_BACK_SHARE, MOST_HELD_BACK, held_back_of, texts_of
-from training.retriever.trial import dense_ndcg
+from training.retriever.training_pairs import (
+    HELD_BACK_SHARE,
+    MOST_HELD_BACK,
+    held_back_of,
+    texts_of,
+)
 
 GOOD = frozenset({"Excellent", "Acceptable"})
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, MarkdownTextObject
 from slack_sdk.models.blocks import SectionBlock as Section
 
-from bot.incoming.gestures import RUN
-from bot.outgoing.cards import Card, escape
+from bot.slack.incoming.interactions import RUN
+from bot.slack.outgoing.cards import Card, escape
 from bot.strings import Strings
-from retrieval.changes import Changes
-from retrieval.documents import Failure
-from retrieval.holdings import Learned
-from retrieval.index import Manifest
-from retrieval.models.runs import BASE, Deployment, Kind, run_of
+from retrieval.documents.files import Failure
+from retrieval.index.changes import Changes
+from retrieval.index.generation import Manifest
+from retrieval.registry.runs import BASE, Deployment, Kind, run_of
+from retrieval.serving.installation import Learned
 
 NAMES_SHOWN = 10
 NAME_CHARS = 80

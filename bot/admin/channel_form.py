@@ -18,7 +18,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
-from bot.incoming.gestures import SAVE_CONFIG
+from bot.slack.incoming.interactions import SAVE_CONFIG
 from bot.store.channels import ChannelConfig
 from bot.strings import Strings, strings_for
 

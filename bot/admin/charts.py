@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from bot.admin.report import Rate, Report
-from bot.outgoing.outbox import Picture
+from bot.slack.outgoing.outbox import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

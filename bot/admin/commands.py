@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from bot.admin.admin_cards import help_card
-from bot.admin.people import People
-from bot.incoming.payloads import Command, Gesture
-from bot.outgoing.cards import Card, escape, notice
-from bot.outgoing.outbox import Outbox
+from bot.slack.incoming.payloads import Command, Gesture
+from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.people import People
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings
 from retrieval.errors import RetrievalError

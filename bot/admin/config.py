@@ -9,11 +9,11 @@ from slack_sdk.errors import SlackApiError
 
 from bot.admin.channel_form import channel_form, config_lines, read_form
 from bot.admin.commands import Request
-from bot.admin.people import People
-from bot.incoming.payloads import Gesture
-from bot.outgoing.cards import Card, escape, notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import reason
+from bot.slack.incoming.payloads import Gesture
+from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import reason
+from bot.slack.people import People
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bot.admin.asked import Asked
+from bot.store.asked import Asked
 
 Likenesses = npt.NDArray[np.float32]
 """Shape (n, n): how alike each two of n questions are, 0 for unrelated ones, 1 for the same."""

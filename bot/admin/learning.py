@@ -13,11 +13,11 @@ from bot.admin.child import ChildFailedError
 from bot.admin.commands import Request
 from bot.admin.learner import Learner
 from bot.admin.progress import Alone, ProgressMessages
-from bot.outgoing.cards import Card, escape, notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import reason
+from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import reason
 from bot.strings import Strings
-from retrieval.models.rounds import Round, Try
+from retrieval.registry.rounds import Round, Try
 
 logger = logging.getLogger(__name__)
 

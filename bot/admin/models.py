@@ -10,19 +10,19 @@ from typing import Protocol
 from bot.admin.admin_cards import learned_lines, model_line, models_card, rollback_card
 from bot.admin.commands import Request
 from bot.admin.trial_cards import trial_card
-from bot.feedback.matching import QueryEmbedder
-from bot.outgoing.cards import Card, notice
+from bot.review.matching import QueryEmbedder
+from bot.slack.outgoing.cards import Card, notice
 from bot.store.database import Database
 from bot.store.inbox import Job
 from bot.store.log import utc
 from bot.strings import Strings
 from bot.trials.arms import read_arms
-from retrieval.changes import Changes
-from retrieval.holdings import Learned
-from retrieval.index import Manifest, Rollback
-from retrieval.models.runs import KINDS, Deployment, Kind
-from retrieval.models.trials import Trial
+from retrieval.index.changes import Changes
+from retrieval.index.generation import Manifest, Rollback
 from retrieval.records import Source
+from retrieval.registry.runs import KINDS, Deployment, Kind
+from retrieval.registry.trials import Trial
+from retrieval.serving.installation import Learned
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import re
 
 from bot.admin.commands import Request
 from bot.admin.config import is_channel
-from bot.outgoing.cards import Card, notice
+from bot.slack.outgoing.cards import Card, notice
 from bot.store.channels import Channels
 from bot.store.database import Database
 from bot.strings import Strings

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from bot.admin.commands import Request, tell
-from bot.outgoing.cards import Card, notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import SlackUnreachableError
+from bot.slack.outgoing.cards import Card, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.inbox import Inbox
 
 logger = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 from bot.admin.admin_cards import changes_card
 from bot.admin.commands import Request
 from bot.admin.progress import Alone, Place, ProgressMessages
-from bot.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.cards import Card, escape, notice
 from bot.store.inbox import BrokenOffError
 from bot.strings import Strings
 from retrieval.errors import BusyError, RetrievalError
 
 if TYPE_CHECKING:
-    from retrieval.indexing import IndexReport
+    from retrieval.index.building import IndexReport
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from bot.admin.admin_cards import section
 from bot.admin.child import PROGRAM, Child, ChildFailedError
 from bot.admin.commands import Request
 from bot.admin.progress import Alone, ProgressMessages
-from bot.outgoing.cards import Card, escape, notice
-from bot.replaying.files import REPLAYS
-from bot.replaying.outcome import Outcome, from_line
+from bot.replay.files import REPLAYS
+from bot.replay.outcome import Outcome, from_line
+from bot.slack.outgoing.cards import Card, escape, notice
 from bot.strings import Strings
 from retrieval.settings import Settings
 

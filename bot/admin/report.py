@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from statistics import median
 
-from bot.admin.asked import Asked, Period
 from bot.admin.gaps import Gap
-from retrieval.models.runs import Deployment
+from bot.store.asked import Asked, Period
 from retrieval.records import Source
+from retrieval.registry.runs import Deployment
 
 OFTEN = 3
 """A document cited in fewer answers is not worth a line."""

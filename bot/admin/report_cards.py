@@ -9,7 +9,7 @@ from slack_sdk.models.blocks import Block, HeaderBlock, MarkdownTextObject, Sect
 from bot.admin.admin_cards import deployment_line, shortened
 from bot.admin.gaps import Gap
 from bot.admin.report import CitedSource, Era, Figures, Rate, Report
-from bot.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.cards import Card, escape, notice
 from bot.strings import Strings, strings_for
 
 GAPS_SHOWN = 8

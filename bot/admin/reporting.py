@@ -12,17 +12,17 @@ from functools import partial
 import numpy as np
 from slack_sdk.errors import SlackApiError
 
-from bot.admin.asked import Period, read_period
 from bot.admin.charts import draw
 from bot.admin.commands import Request, tell
 from bot.admin.gaps import Likenesses, find_gaps
 from bot.admin.models import Holdings
 from bot.admin.report import Report, build_report
 from bot.admin.report_cards import is_empty, report_card, summary
-from bot.feedback.matching import Likeness, QueryEmbedder
-from bot.outgoing.cards import Card, notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import reason
+from bot.review.matching import Likeness, QueryEmbedder
+from bot.slack.outgoing.cards import Card, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import reason
+from bot.store.asked import Period, read_period
 from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.strings import Strings

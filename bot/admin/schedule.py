@@ -4,45 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 
-from bot.incoming.payloads import Command
+from bot.slack.incoming.payloads import Command
 from bot.store.inbox import Delivery, Inbox
+from bot.times import Times
 
 logger = logging.getLogger(__name__)
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-PATTERN = rf"^(?:(?P<day>{'|'.join(DAYS)}) )?(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)$"
 LOOK_S = 60.0
 """A clock that was put right, or a machine that slept, is noticed after so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Moments that come again; `weekday` counts from Monday, None is every day. In UTC."""
-
-    hour: int
-    minute: int
-    weekday: int | None = None
-
-    @classmethod
-    def of(cls, text: str) -> Times:
-        """What a text such as `03:00` or `sunday 03:00` means; it matches `PATTERN`."""
-        found = re.match(PATTERN, text)
-        assert found is not None, "the settings let nothing else pass"
-        day = found["day"]
-        return cls(int(found["hour"]), int(found["minute"]), DAYS.index(day) if day else None)
-
-    def after(self, moment: datetime) -> datetime:
-        """The first of the moments that is later than this one."""
-        day = moment.replace(hour=self.hour, minute=self.minute, second=0, microsecond=0)
-        while day <= moment or self.weekday not in (None, day.weekday()):
-            day += timedelta(days=1)
-        return day
 
 
 class Schedule:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, ConfirmObject
 
 from bot.admin.admin_cards import run_name, section
-from bot.incoming.gestures import RUN
-from bot.outgoing.cards import Card
+from bot.slack.incoming.interactions import RUN
+from bot.slack.outgoing.cards import Card
 from bot.strings import Strings
 from bot.trials.arms import Arms
-from retrieval.models.trials import Trial
+from retrieval.registry.trials import Trial
 
 
 def trial_card(trial: Trial, arms: Arms, strings: Strings) -> Card:

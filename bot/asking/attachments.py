@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 
-from bot.outgoing.cards import Card, escape
+from bot.slack.outgoing.cards import Card, escape
 from bot.strings import Strings
+from retrieval.documents.loaders import SUFFIXES
+from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import RetrievalError, UnreadableError
-from retrieval.loaders import SUFFIXES
 from retrieval.records import Answer, Message
-from retrieval.sandbox import Sandbox
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.asking.attachments import Attached, Attachments
-from bot.asking.audience import Audiences
-from bot.asking.conversations import Conversations
-from bot.incoming.payloads import Question
+from bot.slack.audience import Audiences
+from bot.slack.conversations import Conversations
+from bot.slack.incoming.payloads import Question
 from bot.store.database import Database
 from bot.store.inbox import Job
 from bot.store.log import ConversationLog

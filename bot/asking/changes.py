@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from bot.asking.conversations import Conversations
-from bot.incoming.events import question_key
-from bot.incoming.payloads import Change
-from bot.outgoing.outbox import Outbox
+from bot.slack.conversations import Conversations
+from bot.slack.incoming.events import question_key
+from bot.slack.incoming.payloads import Change
+from bot.slack.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
 from bot.store.log import ConversationLog
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from slack_sdk.errors import SlackApiError
 
-from bot.incoming.payloads import Question
-from bot.outgoing.cards import notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import reason
+from bot.slack.incoming.payloads import Question
+from bot.slack.outgoing.cards import notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import reason
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings
 

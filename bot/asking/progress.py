@@ -12,11 +12,11 @@ from slack_sdk.errors import SlackApiError
 
 from bot.asking.running import Running
 from bot.asking.sessions import Sessions
-from bot.incoming.payloads import Question
-from bot.outgoing.cards import Card, notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import reason
-from bot.outgoing.reply import Reply
+from bot.slack.incoming.payloads import Question
+from bot.slack.outgoing.cards import Card, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import reason
+from bot.slack.outgoing.reply import Reply
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings
 

@@ -12,21 +12,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from bot.asking.audience import place
 from bot.asking.background import Background, Backgrounds
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import Progress
 from bot.asking.threads import Threads
 from bot.asking.triage import is_thanks
-from bot.feedback.signals import Signals
-from bot.incoming.payloads import Question
-from bot.incoming.text import plain
-from bot.outgoing.cards import Frame, answer_cards, error_card, escape, notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reply import Reply
+from bot.slack.audience import place
+from bot.slack.incoming.payloads import Question
+from bot.slack.incoming.text import plain
+from bot.slack.outgoing.cards import Frame, answer_cards, error_card, escape, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reply import Reply
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import BrokenOffError, Inbox, Job
 from bot.store.log import ConversationLog, Turn, utc
+from bot.store.signals import Signals
 from bot.strings import Strings, strings_for
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.language import language_of, words

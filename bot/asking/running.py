@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from bot.asking.sessions import Sessions
-from bot.incoming.payloads import Stop
+from bot.slack.incoming.payloads import Stop
 from bot.store.database import Database
 from bot.store.inbox import Inbox, Job
 

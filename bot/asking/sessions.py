@@ -11,8 +11,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.admin.people import People
-from bot.outgoing.reaching import reason
+from bot.slack.outgoing.reaching import reason
+from bot.slack.people import People
 from bot.store.inbox import Inbox, Job
 
 logger = logging.getLogger(__name__)

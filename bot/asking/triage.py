@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
+from retrieval.answering.triage import QueryEmbedder, Separator, clean, load_separator
 from retrieval.language import words
-from retrieval.registry import served
-from retrieval.triage import QueryEmbedder, Separator, clean, load_separator
+from retrieval.registry.folders import served
 
 _MAX_CHARS = 1_000
 _ADDRESSED = re.compile(r"<@|<!")

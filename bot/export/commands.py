@@ -64,8 +64,8 @@ def export(
     from bot.export.records import Policy
     from bot.store.database import Database
     from retrieval.commands import progress_bar
-    from retrieval.generation.generator import load_generator
-    from retrieval.retriever import load_embedder
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.llm.generator import load_generator
     from retrieval.settings import load_settings
 
     settings = load_settings()

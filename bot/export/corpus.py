@@ -8,10 +8,10 @@ from bot.export.building import Corpus
 from bot.export.log_reader import imported_passages
 from bot.export.recognition import recognised
 from bot.store.database import Database
-from retrieval.content import read_content
 from retrieval.examples import Snippet
+from retrieval.index.content import read_content
 from retrieval.records import PUBLIC, Passage
-from retrieval.registry import served
+from retrieval.registry.folders import served
 
 
 def load_corpus(index_folder: Path, database: Database) -> Corpus:

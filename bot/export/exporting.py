@@ -16,11 +16,11 @@ from bot.export.records import Policy
 from bot.export.regression import RegressionSet
 from bot.export.synthetic import synthesise
 from bot.store.database import Database
-from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import Example
-from retrieval.generation.generator import Generator
-from retrieval.library import Library
+from retrieval.index.library import Library
+from retrieval.llm.generator import Generator
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 
 

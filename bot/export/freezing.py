@@ -13,7 +13,7 @@ from bot.export.records import REASONS, Draft, Exclusion, ReasonCode
 from bot.export.rules import RULES_VERSION
 from bot.export.splitting import Leakage
 from retrieval.examples import SPLITS, Example, Split, dataset_hash, write_examples
-from retrieval.registry import building, new_folder
+from retrieval.registry.folders import building, new_folder
 
 MANIFEST = "manifest.json"
 

@@ -17,10 +17,10 @@ from typing import Any, Literal, get_args
 
 from bot.export.records import DownReason
 from bot.store.log import Turn, Value
+from retrieval.documents.loaders.blocks import one_line
 from retrieval.errors import DataError
 from retrieval.examples import content_id
 from retrieval.language import language_of
-from retrieval.loaders.blocks import one_line
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Passage, Source
 
 IMPORTED = "imported"

@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from retrieval.examples import Snippet
-from retrieval.lexical import terms
 from retrieval.records import Passage
+from retrieval.search.lexical import terms
 
 RUN = 6
 """So many terms in a row are compared: fewer are in other passages too."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bot.feedback.matching import BACKGROUND
+from bot.review.matching import BACKGROUND
 from retrieval.language import language_of, words
 from retrieval.records import Vectors
 

@@ -9,21 +9,21 @@ from dataclasses import replace
 from slack_sdk.errors import SlackApiError
 
 from bot.admin.models import Holdings
-from bot.admin.people import People
-from bot.feedback.fixes import FIXED, Fixes
-from bot.feedback.notices import Notices
-from bot.feedback.preferences import PeoplesPreferences
-from bot.feedback.turns import LoggedTurn, Turns
-from bot.home.forgetting import Forgetting, Forgotten
 from bot.home.home import Home
 from bot.home.view import short
-from bot.incoming.gestures import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
-from bot.incoming.payloads import Gesture
-from bot.outgoing.cards import notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import SlackUnreachableError
+from bot.privacy.forgetting import Forgetting, Forgotten
+from bot.review.fixes import FIXED, Fixes
+from bot.review.notices import Notices
 from bot.settings import SlackSettings
+from bot.slack.incoming.interactions import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
+from bot.slack.incoming.payloads import Gesture
+from bot.slack.outgoing.cards import notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import SlackUnreachableError
+from bot.slack.people import People
 from bot.store.inbox import Inbox, Job
+from bot.store.preferences import PeoplesPreferences
+from bot.store.turns import LoggedTurn, Turns
 from retrieval.errors import RetrievalError
 from retrieval.records import PUBLIC
 
@@ -96,7 +96,7 @@ class HomeHandler:
         said = strings.forgotten.format(
             questions=forgotten.questions, votes=forgotten.votes, proposals=forgotten.proposals
         )
-        await self._home.publish(person, said=said)
+        await self._home.publish(person, said)
 
     async def _tell(self, job: Job, turn_id: str) -> None:
         """The one message about a question that is answered better now."""

@@ -8,11 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.admin.people import People
 from bot.admin.reporting import weekly_summary
-from bot.feedback.experts import Experts
-from bot.feedback.preferences import PeoplesPreferences
-from bot.feedback.reviews import Reader, Reviews
 from bot.home.view import (
     FIXED,
     QUESTIONS,
@@ -23,8 +19,12 @@ from bot.home.view import (
     Page,
     home_view,
 )
-from bot.outgoing.outbox import Outbox
+from bot.review.experts import Experts
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.people import People
 from bot.store.database import Database
+from bot.store.preferences import PeoplesPreferences
+from bot.store.reviews import Reader, Reviews
 
 
 class Home:
@@ -47,7 +47,7 @@ class Home:
         self._preferences = PeoplesPreferences(database)
         self._reviews = Reviews(database)
 
-    async def publish(self, person: str, *, said: str | None = None) -> None:
+    async def publish(self, person: str, said: str | None = None) -> None:
         """Show a person their App Home as it is now, below what is `said` to them."""
         is_admin, strings = await self._people.look_up(person)
         reader = await self._experts.reader(person)

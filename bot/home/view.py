@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.feedback.modals import document_label
-from bot.feedback.preferences import Preferences
-from bot.feedback.reviews import Review
-from bot.incoming.gestures import (
+from bot.review.modals import document_label
+from bot.slack.incoming.interactions import (
     APPROVE_REVIEW,
     EDIT_REVIEW,
     FORGET_ME,
@@ -20,7 +18,9 @@ from bot.incoming.gestures import (
     RUN,
     SET_LEARNING,
 )
-from bot.outgoing.cards import escape
+from bot.slack.outgoing.cards import escape
+from bot.store.preferences import Preferences
+from bot.store.reviews import Review
 from bot.strings import Strings
 
 Block = dict[str, Any]

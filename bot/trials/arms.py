@@ -10,7 +10,7 @@ from statistics import fmean
 
 from bot.store.database import Database
 from bot.trials.monitor import Monitor, watch
-from retrieval.models.trials import Trial
+from retrieval.registry.trials import Trial
 
 MAX_OF_ONE = 5
 """So many ratings of each arm count of one person: nobody alone takes a model back."""

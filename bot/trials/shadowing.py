@@ -11,13 +11,13 @@ from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Protocol
 
-from bot.feedback.turns import LoggedTurn, Turns
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
+from bot.store.turns import LoggedTurn, Turns
 from retrieval.errors import NotReadyError, QuestionError
-from retrieval.models.trials import Trial
 from retrieval.records import Answer, AnswerRequest
+from retrieval.registry.trials import Trial
 
 logger = logging.getLogger(__name__)
 

@@ -9,16 +9,16 @@ from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
-from bot.admin.people import People
-from bot.outgoing.cards import escape, notice
-from bot.outgoing.outbox import Outbox
-from bot.outgoing.reaching import SlackUnreachableError
+from bot.slack.outgoing.cards import escape, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import SlackUnreachableError
+from bot.slack.people import People
 from bot.store.database import Database
 from bot.trials.arms import read_arms
 from bot.trials.harm import harm
 from bot.trials.shadowing import Candidates, Shadowing
 from retrieval.errors import RetrievalError
-from retrieval.models.trials import Trial
+from retrieval.registry.trials import Trial
 
 logger = logging.getLogger(__name__)
 

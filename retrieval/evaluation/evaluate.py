@@ -19,8 +19,8 @@ from retrieval.records import Answer, AnswerRequest, Document, Section
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
-    from retrieval.embedding import Embedder
-    from retrieval.library import Library
+    from retrieval.index.library import Library
+    from retrieval.search.embedding import Embedder
 
 T = TypeVar("T")
 
@@ -98,11 +98,11 @@ def build_library(
 
     The index of last time is used again if neither the documents nor the recipe changed.
     """
-    from retrieval.content import Content
-    from retrieval.index import Recipe, write_generation
-    from retrieval.library import Library
-    from retrieval.passages import SPLITTER_VERSION, split
-    from retrieval.registry import publish, served
+    from retrieval.documents.splitting import SPLITTER_VERSION, split
+    from retrieval.index.content import Content
+    from retrieval.index.generation import Recipe, write_generation
+    from retrieval.index.library import Library
+    from retrieval.registry.folders import publish, served
 
     most = min(settings.passage_tokens, embedder.max_tokens)
     recipe = Recipe(embedder.id, embedder.revision, SPLITTER_VERSION, most, {})

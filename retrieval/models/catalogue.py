@@ -14,7 +14,7 @@ from typing import Literal
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.models import unpack_e5, unpack_gguf
-from retrieval.registry import telling_full_disk
+from retrieval.registry.folders import telling_full_disk
 
 Progress = Callable[[str], None]
 Unpack = Callable[[memoryview, Path], None]

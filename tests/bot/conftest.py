@@ -15,9 +15,9 @@ from bot.admin.learner import Learner
 from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
+from bot.app.bot import Bot
 from bot.asking.questions import Answerer
-from bot.feedback.shelf import Shelf
-from bot.service import Bot
+from bot.review.document_lookup import Shelf
 from bot.settings import SlackSettings
 from bot.trials.shadowing import Candidates
 from retrieval.settings import Settings as RetrievalSettings

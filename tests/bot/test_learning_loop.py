@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from bot.admin.learner import Learner
-from bot.feedback.shelf import LibraryShelf
-from bot.service import Bot
+from bot.app.bot import Bot
+from bot.review.document_lookup import LibraryShelf
 from bot.store.database import Database
-from retrieval.embedding import Embedder
 from retrieval.examples import content_id
-from retrieval.holdings import Holdings
-from retrieval.index import load_index
-from retrieval.library import Library
-from retrieval.live import Live
-from retrieval.models.runs import serving
-from retrieval.roles import ModelRoles
+from retrieval.index.generation import load_index
+from retrieval.index.library import Library
+from retrieval.registry.runs import serving
+from retrieval.search.embedding import Embedder
+from retrieval.serving.installation import Holdings
+from retrieval.serving.live import Live
+from retrieval.serving.model_loader import ModelRoles
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled

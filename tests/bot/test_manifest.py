@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.incoming.events import EVENTS
-from bot.incoming.gestures import GESTURES
-from bot.incoming.slash import COMMANDS
+from bot.slack.incoming.events import EVENTS
+from bot.slack.incoming.interactions import GESTURES
+from bot.slack.incoming.slash import COMMANDS
 from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House, settled
 from tests.slack_server import METHOD_SCOPES, Fault, event, mention, slash

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from retrieval.embedding import Embedder
 from retrieval.language import words
 from retrieval.records import Vectors
+from retrieval.search.embedding import Embedder
 
 
 class WordEmbedder(Embedder):

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from retrieval.abstention import JUDGE_FILE, Judge, load_judge
-from retrieval.embedding import Embedder
+from retrieval.answering.judge import JUDGE_FILE, Judge, load_judge
 from retrieval.errors import GeneratorError, ModelCorruptError
-from retrieval.generation.generator import Generator
-from retrieval.indexing import update_index
-from retrieval.library import Library
-from retrieval.live import Live
-from retrieval.models.runs import Facts, Kind, Run, folder_of, serving, write_run
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
+from retrieval.llm.generator import Generator
 from retrieval.records import Completion, Passage
-from retrieval.reranking import Reranker
+from retrieval.registry.runs import Facts, Kind, Run, folder_of, serving, write_run
+from retrieval.search.embedding import Embedder
+from retrieval.search.reranking import Reranker
+from retrieval.serving.live import Live
 from retrieval.settings import Settings
-from tests.retrieval.test_answering import ALWAYS, LEAVE, NEVER, PAY, Writer
+from tests.retrieval.answering.test_answerer import ALWAYS, LEAVE, NEVER, PAY, Writer
 from tests.retrieval.word_embedder import WordEmbedder
 
 QUESTION = "How many days of leave does a keeper have?"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from retrieval.embedding import Embedder
 from retrieval.examples import Example, Snippet, content_id, write_examples
-from retrieval.index import load_index
-from retrieval.indexing import update_index
+from retrieval.index.building import update_index
+from retrieval.index.generation import load_index
 from retrieval.records import Passage
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 
 WORDS = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.models.rounds import Round, keep_round
+from retrieval.registry.rounds import Round, keep_round
 from retrieval.settings import Settings
 from training.doctor import checks
 

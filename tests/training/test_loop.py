@@ -16,20 +16,20 @@ from bot.export.exporting import export_log
 from bot.export.ratings import import_ratings
 from bot.export.records import Policy
 from bot.store.database import Database
-from retrieval.abstention import load_judge
-from retrieval.embedding import Embedder
+from retrieval.answering.judge import load_judge
 from retrieval.errors import DataError
 from retrieval.examples import Example
-from retrieval.index import Index, load_index
-from retrieval.linear_map import LinearMap, identity
+from retrieval.index.generation import Index, load_index
+from retrieval.index.searcher import Searcher
 from retrieval.records import Passage
-from retrieval.search import Searcher
+from retrieval.search.embedding import Embedder
+from retrieval.search.linear_map import LinearMap, identity
 from retrieval.settings import Settings
 from tests.training import jargon
+from training.data.labelled_queries import Lesson, lessons
 from training.gate.decision import Decision, decide
+from training.gate.retriever_trial import searcher_with, try_retriever
 from training.retriever.learned_map import learn_map
-from training.retriever.lessons import Lesson, lessons
-from training.retriever.trial import searcher_with, try_retriever
 
 Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from training.commands.progress import say
+from training.progress import say
 
 
 @click.command()
@@ -24,13 +24,13 @@ def calibrate(folders: tuple[Path, ...], output: Path | None) -> None:
     questions are held out, and what is printed is measured on them. The judge is used from the
     next start on; delete the file to go back to the one that comes with the package.
     """
-    from retrieval.abstention import JUDGE_FILE
+    from retrieval.answering.judge import JUDGE_FILE
     from retrieval.commands import progress_bar
-    from retrieval.embedding import Embedder
     from retrieval.evaluation.dataset import read_dataset
     from retrieval.evaluation.evaluate import build_library
+    from retrieval.search.embedding import Embedder
     from retrieval.settings import load_settings
-    from training.heads.calibration import examples, fit, measure
+    from training.classifiers.judge_fit import examples, fit, measure
 
     settings = load_settings()
     embedder = Embedder.load(settings, on_progress=say)

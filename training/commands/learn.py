@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from training.commands.progress import say
+from training.progress import say
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from retrieval.models.rounds import Round, Try
+    from retrieval.registry.rounds import Round, Try
     from retrieval.settings import Settings
-    from training.learning.children import Children
-    from training.learning.learners import Learner
+    from training.rounds.children import Children
+    from training.rounds.learners import Learner
 
 
 @click.command()
@@ -68,12 +68,12 @@ def learn(
     twice at once. Options of `whimbrel export` go behind two dashes: whimbrel learn -- --synthetic
     200
     """
-    from retrieval.models.rounds import to_line
-    from retrieval.retriever import served_embedder
+    from retrieval.index.served_embedder import served_embedder
+    from retrieval.registry.rounds import to_line
     from retrieval.settings import load_settings
-    from training.learning.children import Children
-    from training.learning.rounds import Plan, alone
-    from training.learning.rounds import learn as learn_a_round
+    from training.rounds.children import Children
+    from training.rounds.rounds import Plan, alone
+    from training.rounds.rounds import learn as learn_a_round
     from training.settings import load_learn_settings
 
     settings, own = load_settings(), load_learn_settings()
@@ -101,7 +101,7 @@ def _export(commands: Children, options: Sequence[str]) -> Path:
 
 def _chosen(names: Sequence[str], settings: Settings) -> list[Learner]:
     """Those named, or else all that there is a model for."""
-    from training.learning.learners import LEARNERS
+    from training.rounds.learners import LEARNERS
 
     unknown = set(names) - {each.name for each in LEARNERS}
     if unknown:

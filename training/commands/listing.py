@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from textwrap import wrap
 
-from retrieval.models.runs import (
+from retrieval.index.served_embedder import served_runs
+from retrieval.registry.runs import (
     CARD,
     Deployment,
     Run,
@@ -15,8 +16,7 @@ from retrieval.models.runs import (
     folder_of,
     retirement,
 )
-from retrieval.models.trials import under_way
-from retrieval.retriever import served_runs
+from retrieval.registry.trials import under_way
 from retrieval.settings import Settings
 from training.gate import report
 from training.gate.decision import Decision

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from training.commands.progress import say
+from training.progress import say
 
 if TYPE_CHECKING:
-    from retrieval.models.runs import Kind, Run
+    from retrieval.registry.runs import Kind, Run
     from retrieval.settings import Settings
 
 
@@ -43,8 +43,8 @@ def publish(
     it does. Publish it once more, without either, to let it serve everybody.
     """
     from retrieval.errors import DataError
-    from retrieval.models.runs import BASE, find_run
-    from retrieval.publishing import serve, try_run
+    from retrieval.registry.runs import BASE, find_run
+    from retrieval.serving.publishing import serve, try_run
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -69,7 +69,7 @@ def models(run: str | None) -> None:
     Of one RUN, an id or its end, everything is shown: what it was made from and how, the checksum
     of each file, when it served, and what the gate said.
     """
-    from retrieval.models.runs import find_run
+    from retrieval.registry.runs import find_run
     from retrieval.settings import load_settings
     from training.commands.listing import card, listed
 
@@ -81,7 +81,7 @@ def models(run: str | None) -> None:
 def _is_passed(settings: Settings, run: Run) -> bool:
     import json
 
-    from retrieval.models.runs import folder_of
+    from retrieval.registry.runs import folder_of
     from training.gate.report import JSON
 
     path = folder_of(settings.runs_folder, run) / JSON

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from training.commands.progress import say
+from training.progress import say
 
 if TYPE_CHECKING:
-    from training.retriever.candidate import Learned
+    from training.gate.candidate import Learned
 
 DATASET = click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -40,7 +40,7 @@ def train_map(dataset: Path, seed: int, trials: int) -> None:
     The map is tried on the questions that DATASET holds out, beside what serves now, and kept
     with the gate's report. `whimbrel publish` lets it serve, if the gate has passed it.
     """
-    from retrieval.retriever import load_embedder
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
     from training.retriever.learned_map import learn_map
 
@@ -74,7 +74,7 @@ def train_retriever(
     """
     from dataclasses import replace
 
-    from retrieval.retriever import load_embedder
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
     from training.retriever.fine_tune import TuneConfig
     from training.retriever.learned_retriever import learn_retriever
@@ -111,9 +111,9 @@ def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
     the documents that answer it left out. The judge is for the embedder that serves now, and is
     tried and kept like every other learned model; its scores are in pictures beside it.
     """
-    from retrieval.retriever import load_embedder
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
-    from training.heads.abstention import learn_abstention
+    from training.classifiers.judge import learn_abstention
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
@@ -154,8 +154,8 @@ def train_generator(
     GPUs share the work under `accelerate launch -m retrieval.cli train generator DATASET`. What is
     broken off goes on from its last checkpoint when the same command is given again.
     """
-    from retrieval.library import Library
-    from retrieval.retriever import load_embedder
+    from retrieval.index.library import Library
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
     from training.generator.learned_adapter import learn_adapter
 
@@ -187,9 +187,9 @@ def train_triage(source: Path, seed: int) -> None:
     for one; or a file with a message a line, after a tab and 1 for a question or 0 for other talk.
     Half of the messages are held out, and the model is tried on them beside what serves now.
     """
-    from retrieval.retriever import load_embedder
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
-    from training.heads.triage import learn_triage
+    from training.classifiers.triage import learn_triage
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
@@ -206,9 +206,9 @@ def train_reranker(dataset: Path, seed: int) -> None:
     That takes a pre-trained cross-encoder (WHIMBREL_RERANKER) and a thousand labelled pairs: from
     less, or from an encoder that has never reranked, it would learn less than plain cosines tell.
     """
-    from retrieval.retriever import load_embedder
+    from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
-    from training.heads.reranker import learn_reranker
+    from training.classifiers.reranker import learn_reranker
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)

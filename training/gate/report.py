@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError
 from retrieval.markdown import quoted
-from retrieval.models.rounds import PICTURE
-from retrieval.models.runs import CHANGES
+from retrieval.registry.rounds import PICTURE
+from retrieval.registry.runs import CHANGES
 from training.gate.decision import Change, Decision, Guard
 
 if TYPE_CHECKING:

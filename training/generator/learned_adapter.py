@@ -10,28 +10,28 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.answering import Answerer
+from retrieval.answering.answerer import Answerer
 from retrieval.errors import DataError, SettingsError
 from retrieval.examples import read_examples
-from retrieval.generation.generator import load_generator, load_model
-from retrieval.generation.wording import load_wording
-from retrieval.library import Library
+from retrieval.index.library import Library
+from retrieval.llm.chat_format import load_wording
+from retrieval.llm.generator import load_generator, load_model
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device, use_threads
-from retrieval.models.runs import Facts, Run, checkpoints, folder_of, write_run
-from retrieval.roles import ModelRoles
+from retrieval.registry.runs import Facts, Run, checkpoints, folder_of, write_run
+from retrieval.serving.model_loader import ModelRoles
 from retrieval.settings import Settings
 from training.extra import need
 from training.gate import report
+from training.gate.candidate import Learned
 from training.gate.decision import Decision, Outcome, decide
-from training.generator.better_ways import search_ways
+from training.generator.hyperparameters import search_ways
 from training.generator.rows import Layout, Method, fitting
 from training.generator.trainers import Stage, TuneConfig
 from training.generator.trial import Exam, read_exam, take
 from training.generator.tuning import Course, Progress, learn, with_adapter
-from training.retriever.candidate import Learned
-from training.retriever.fine_tune import is_helper
-from training.search import Found
+from training.hyperparameters import Found
+from training.trainer import is_helper
 
 if TYPE_CHECKING:
     from peft import PeftModel

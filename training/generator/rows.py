@@ -13,16 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from retrieval.abstention import JUDGED_HITS
-from retrieval.answering import declines
-from retrieval.citations import SUPPORT_THRESHOLD, Citer
+from retrieval.answering.answerer import declines
+from retrieval.answering.citations import SUPPORT_THRESHOLD, Citer
+from retrieval.answering.judge import JUDGED_HITS
+from retrieval.answering.prompt import Prompt, build_prompt
 from retrieval.errors import DataError
 from retrieval.examples import Example
-from retrieval.generation.wording import Wording
+from retrieval.index.searcher import Searcher
 from retrieval.language import sentence_spans
-from retrieval.prompt import Prompt, build_prompt
+from retrieval.llm.chat_format import Wording
 from retrieval.records import Hit, Passage
-from retrieval.search import Searcher
 from retrieval.settings import Settings
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from retrieval.generation.wording import Wording
+from retrieval.llm.chat_format import Wording
 from retrieval.models.device import Device
 from training.generator.head import score_labels_only
 from training.generator.rows import Method, Row

@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from retrieval.abstention import JUDGED_HITS
-from retrieval.answering import Answerer
+from retrieval.answering.answerer import Answerer
+from retrieval.answering.judge import JUDGED_HITS
 from retrieval.errors import DataError
 from retrieval.evaluation.evaluate import without_markers
 from retrieval.evaluation.metrics import precision, token_f1
 from retrieval.examples import Example, content_id, read_examples
+from retrieval.index.searcher import Searcher
 from retrieval.records import Answer, Hit
-from retrieval.search import Searcher
 from retrieval.settings import Settings
+from training.data.regression import read_regression
 from training.gate.decision import Outcome
-from training.gate.regression import read_regression
-from training.generator.traps import TRAPS, Trap
+from training.generator.injection_tests import TRAPS, Trap
 
 MAX_QUESTIONS = 400
 """So many show a gain of five points two times in three; more would take hours to answer."""

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.errors import ModelUnsuitableError
-from retrieval.generation.wording import Wording
+from retrieval.llm.chat_format import Wording
 from retrieval.models.device import Device
-from training.checkpoints import last_whole
 from training.generator.rows import Method
 from training.generator.trainers import Stage, TuneConfig, make_trainer
+from training.trainer import last_whole
 
 if TYPE_CHECKING:
     from peft import PeftModel

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from retrieval.abstention import JUDGED_HITS, Judge, features
+from retrieval.answering.judge import JUDGED_HITS, Judge, features
+from retrieval.index.searcher import Searcher
 from retrieval.records import Hit
-from retrieval.search import Searcher
-from training.heads.calibration import chance_cosines, logistic
-from training.heads.evidence import without
-from training.retriever.lessons import Lesson
+from training.classifiers.evidence import without
+from training.classifiers.judge_fit import chance_cosines, logistic
+from training.data.labelled_queries import Lesson
 
 EXTREME = 0.001
 """Nearer to 0 or 1 all confidences are the same."""

@@ -10,7 +10,6 @@ each contrasts with the passages of all.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
 from retrieval.records import Vectors
 from retrieval.settings import Settings
-from training.checkpoints import last_whole
-from training.retriever.candidate import Progress
+from training.gate.candidate import Progress
+from training.gate.retriever_trial import dense_ndcg
 from training.retriever.linear_map import MapConfig, whitening
-from training.retriever.material import HeldBack, Texts
-from training.retriever.trial import dense_ndcg
+from training.retriever.training_pairs import HeldBack, Texts
+from training.trainer import is_helper, last_whole
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -203,11 +202,6 @@ def _loss(model: SentenceTransformer, config: TuneConfig, *, is_shared: bool) ->
     return CachedMultipleNegativesRankingLoss(
         model, mini_batch_size=config.at_once, gather_across_devices=is_shared
     )
-
-
-def is_helper() -> bool:
-    """Whether this process only shares the work of another, which keeps what comes out of it."""
-    return int(os.environ.get("RANK", "0")) > 0
 
 
 def _arguments(

@@ -9,15 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
-from retrieval.embedding import Embedder
-from retrieval.models.runs import Facts
+from retrieval.registry.runs import Facts
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
-from training.retriever.candidate import Candidate, Learned, Progress, keep, save_curve
-from training.retriever.corpus import Corpus, heading_of, open_corpus, read_held_out, read_taught
-from training.retriever.lessons import Lesson, answerable, lessons
+from training.data.corpus import Corpus, heading_of, open_corpus, read_held_out, read_taught
+from training.data.labelled_queries import Lesson, answerable, lessons
+from training.gate.candidate import Candidate, Learned, Progress, keep, save_curve
+from training.gate.retriever_trial import searcher_with
+from training.hyperparameters import Found, search
 from training.retriever.linear_map import Fit, MapConfig, Pairs, fit_map, suggest
-from training.retriever.trial import searcher_with
-from training.search import Found, search
 
 SPLITS = 2
 """A configuration is tried on so many choices of questions held back: one alone is luck."""

@@ -10,30 +10,30 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from retrieval.abstention import JUDGE_FILE, Judge
-from retrieval.embedding import Embedder
+from retrieval.answering.judge import JUDGE_FILE, Judge
+from retrieval.index.searcher import Searcher
+from retrieval.index.served_embedder import load_tuned
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import MODEL, Facts, checkpoints
-from retrieval.retriever import load_tuned
-from retrieval.search import Searcher
-from retrieval.serving import embed_telling, keep_vectors
+from retrieval.registry.runs import MODEL, Facts, checkpoints
+from retrieval.search.embedding import Embedder
+from retrieval.serving.retriever import embed_telling, keep_vectors
 from retrieval.settings import Settings
+from training.data.corpus import Corpus, open_corpus, read_held_out, read_taught
+from training.data.labelled_queries import Lesson
 from training.extra import need
-from training.retriever.candidate import Candidate, Learned, Progress, keep, save_curve
-from training.retriever.corpus import Corpus, open_corpus, read_held_out, read_taught
+from training.gate.candidate import Candidate, Learned, Progress, keep, save_curve
+from training.gate.retriever_trial import searcher_with
+from training.hyperparameters import Found, search
 from training.retriever.distilled_judge import distil
 from training.retriever.fine_tune import (
     TuneConfig,
     Tuned,
     fine_tune,
-    is_helper,
     load_base,
     suggest,
 )
-from training.retriever.lessons import Lesson
-from training.retriever.material import held_back_of, split, texts_of, with_negatives
-from training.retriever.trial import searcher_with
-from training.search import Found, search
+from training.retriever.training_pairs import held_back_of, split, texts_of, with_negatives
+from training.trainer import is_helper
 
 MIN_QUESTIONS = 200
 """Fewer questions than this are better learned from by a map."""

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.linear_map import LinearMap
 from retrieval.records import Vectors
-from training.retriever.trial import dense_ndcg
+from retrieval.search.linear_map import LinearMap
+from training.gate.retriever_trial import dense_ndcg
 
 if TYPE_CHECKING:
     import torch

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.service import Bot
+from bot.app.bot import Bot
 from bot.strings import CHINESE, ENGLISH
 from tests.bot.conftest import House, settled
 from tests.slack_forms import press

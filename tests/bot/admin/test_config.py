@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bot.admin.channel_form import channel_form, read_form
-from bot.incoming.gestures import read_inputs
-from bot.service import Bot
+from bot.app.bot import Bot
+from bot.slack.incoming.interactions import read_inputs
 from bot.store.channels import ChannelConfig
 from bot.strings import CHINESE, ENGLISH
 from tests.bot.conftest import House, settled

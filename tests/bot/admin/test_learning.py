@@ -10,8 +10,8 @@ import pytest
 from bot.admin.learner import Learner
 from bot.strings import CHINESE, ENGLISH, Strings
 from retrieval.errors import SettingsError
-from retrieval.models.rounds import PICTURE, Of, Round, State, Try, keep_round, to_line
-from retrieval.models.runs import Facts, folder_of, write_run
+from retrieval.registry.rounds import PICTURE, Of, Round, State, Try, keep_round, to_line
+from retrieval.registry.runs import Facts, folder_of, write_run
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled

@@ -4,10 +4,10 @@ import threading
 from pathlib import Path
 
 from bot.admin.reindex import Progress
-from retrieval.changes import Changes
-from retrieval.documents import Failure
+from retrieval.documents.files import Failure
 from retrieval.errors import BusyError, RetrievalError, UnreadableError
-from retrieval.indexing import IndexReport
+from retrieval.index.building import IndexReport
+from retrieval.index.changes import Changes
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
 from tests.fakes import index_report

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 
 from bot.admin.replaying import Replayer
-from bot.replaying.outcome import Outcome
+from bot.replay.outcome import Outcome
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.admin.asked import Asked, Period
 from bot.admin.report import Report, Z, build_report, figures, rate
-from retrieval.models.runs import Deployment
+from bot.store.asked import Asked, Period
 from retrieval.records import Source
+from retrieval.registry.runs import Deployment
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ASKED = Asked(

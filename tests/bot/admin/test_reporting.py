@@ -3,7 +3,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from bot.service import Bot
+from bot.app.bot import Bot
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
 from tests.slack_server import Fault, event, mention

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.admin.schedule import Schedule, Times
+from bot.admin.schedule import Schedule
 from bot.settings import SlackSettings
 from bot.store.database import Database
 from bot.store.inbox import Inbox
+from bot.times import Times
 
 NIGHT = datetime(2026, 2, 3, 3, 0, tzinfo=UTC).timestamp()
 """A Tuesday, at three."""

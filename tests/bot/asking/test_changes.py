@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from bot.service import Bot
+from bot.app.bot import Bot
 from tests.bot.conftest import House, settled
 from tests.slack_asking import deleted, edited, message
 from tests.slack_server import BOT_USER, Fault, event, mention

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.asking.triage import Triage, is_thanks
-from retrieval.models.runs import Facts, publish, write_run
-from retrieval.triage import TRIAGE_FILE, fit_to_seeds
+from retrieval.answering.triage import TRIAGE_FILE, fit_to_seeds
+from retrieval.registry.runs import Facts, publish, write_run
 from tests.fakes import SentenceShelf
 from tests.retrieval.word_embedder import WordEmbedder
 

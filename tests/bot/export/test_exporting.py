@@ -15,8 +15,8 @@ from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn, Vote
 from retrieval.errors import DataError, IndexNotFoundError
 from retrieval.examples import REGRESSION, read_examples
-from retrieval.indexing import update_index
-from retrieval.library import Library
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
 from retrieval.records import Answer, Citation
 from retrieval.settings import Settings
 from tests.bot.export.logs_by_hand import NOON

@@ -9,7 +9,7 @@ from bot.export.log_reader import imported_passages, read_log
 from bot.export.ratings import ImportReport, import_ratings
 from bot.export.records import Policy
 from bot.store.database import Database
-from retrieval.indexing import update_index
+from retrieval.index.building import update_index
 from retrieval.settings import Settings
 from tests.bot.export.test_rating_folder import ROW, folder_of
 from tests.retrieval.word_embedder import WordEmbedder

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.bot.conftest import House
-from tests.bot.feedback.story import CUP, LEAVE, story
+from tests.bot.review.story import CUP, LEAVE, story
 
 CHOICES = "SELECT person, may_learn, notify FROM people"
 

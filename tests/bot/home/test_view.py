@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.home.view import short
-from bot.outgoing.cards import escape
+from bot.slack.outgoing.cards import escape
 
 
 @given(st.text("ab &<>\n…", max_size=300), st.integers(10, 200))

@@ -9,8 +9,8 @@ import pytest
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn, Vote
 from bot.trials.arms import Agreement, read_arms
-from retrieval.models.trials import Trial
 from retrieval.records import Arm
+from retrieval.registry.trials import Trial
 from tests.fakes import answer_to
 
 TRIAL = Trial("r1", "generator", "share", 0.5, "2026-01-02T12:00:00.123456+00:00", "base")

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from bot.feedback.shelf import LibraryShelf
-from bot.service import Bot
+from bot.app.bot import Bot
+from bot.review.document_lookup import LibraryShelf
 from bot.store.channels import ChannelConfig
 from bot.trials.arms import read_arms
 from bot.trials.harm import harm
-from retrieval.holdings import Holdings
-from retrieval.live import Live
-from retrieval.models.runs import Run, deployments, publish, retire, serving
-from retrieval.models.trials import Trial, begin, under_way
 from retrieval.records import Thread
+from retrieval.registry.runs import Run, deployments, publish, retire, serving
+from retrieval.registry.trials import Trial, begin, under_way
+from retrieval.serving.installation import Holdings
+from retrieval.serving.live import Live
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
-from tests.bot.feedback.test_ratings import button
+from tests.bot.review.test_ratings import button
 from tests.retrieval.words_of_runs import (
     BASE_WORDS,
     QUESTION,

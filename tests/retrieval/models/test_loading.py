@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.embedding import Embedder
 from retrieval.errors import ModelCorruptError, ModelUnsuitableError
 from retrieval.models.loading import Role, check_folder, loading
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 
 

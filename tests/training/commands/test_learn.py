@@ -5,13 +5,13 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from retrieval.cli import whimbrel
-from retrieval.embedding import Embedder
-from retrieval.models.rounds import all_rounds, from_line
-from retrieval.models.runs import serving
+from retrieval.registry.rounds import all_rounds, from_line
+from retrieval.registry.runs import serving
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.training import jargon
 from training.commands.train import train
-from training.learning.learners import LEARNERS
+from training.rounds.learners import LEARNERS
 
 
 def said(home: Path, *arguments: str) -> str:

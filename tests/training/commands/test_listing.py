@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.models.runs import CHANGES, Facts, Run, folder_of, publish, retire, write_run
-from retrieval.models.trials import begin
+from retrieval.registry.runs import CHANGES, Facts, Run, folder_of, publish, retire, write_run
+from retrieval.registry.trials import begin
 from retrieval.settings import Settings
 from tests.training.gate.test_decision import BETTER, SERVED, decision
 from training.commands.listing import card, listed

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from retrieval.commands import rollback
-from retrieval.embedding import Embedder
-from retrieval.models.runs import Facts, write_run
+from retrieval.registry.runs import Facts, write_run
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.training import jargon
 from training.commands.runs import models, publish

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from retrieval.models.rounds import PICTURE
-from retrieval.models.runs import CHANGES
+from retrieval.registry.rounds import PICTURE
+from retrieval.registry.runs import CHANGES
 from tests.training.gate.test_decision import BETTER, SERVED, decision, outcomes
 from training.gate.report import JSON, MARKDOWN, markdown, save, verdict
 

@@ -9,26 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.answering import Answerer
+from retrieval.answering.answerer import Answerer
 from retrieval.errors import DataError, SettingsError
 from retrieval.examples import Example, Snippet, read_examples, write_examples
-from retrieval.generation.generator import load_generator
-from retrieval.generation.wording import load_wording
-from retrieval.indexing import update_index
-from retrieval.library import Library
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
+from retrieval.llm.chat_format import load_wording
+from retrieval.llm.generator import load_generator
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import UNFINISHED, Facts, Run, all_runs, folder_of
+from retrieval.registry.runs import UNFINISHED, Facts, Run, all_runs, folder_of
 from retrieval.settings import Settings
-from tests.retrieval.generation.tiny_models import save_causal
-from tests.retrieval.test_answering import ALWAYS
+from tests.retrieval.answering.test_answerer import ALWAYS
+from tests.retrieval.llm.tiny_models import save_causal
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.generator import two_processes
+from training.gate.candidate import Learned
 from training.gate.decision import Outcome, decide
 from training.generator.learned_adapter import Pupil, lay_out, learn_adapter
 from training.generator.rows import DECLINES
 from training.generator.trainers import TuneConfig
 from training.generator.trial import read_exam, try_answers
-from training.retriever.candidate import Learned
 
 ROOT = Path(__file__).parents[3]
 TOPICS = [f"{first}{last}" for first in ("north", "south", "east") for last in

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval.answering import declines
+from retrieval.answering.answerer import declines
 from retrieval.errors import DataError
 from retrieval.examples import Example, Snippet
-from retrieval.generation.wording import Wording
-from retrieval.indexing import update_index
-from retrieval.library import Library
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
+from retrieval.llm.chat_format import Wording
 from retrieval.settings import Settings
-from tests.retrieval.generation.tiny_models import CHAT, byte_tokenizer
+from tests.retrieval.llm.tiny_models import CHAT, byte_tokenizer
 from tests.retrieval.word_embedder import WordEmbedder
 from training.generator.rows import DECLINES, Layout, Row, fitting
 

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.abstention import Judge
-from retrieval.answering import Answerer
+from retrieval.answering.answerer import Answerer
+from retrieval.answering.judge import Judge
 from retrieval.errors import DataError
 from retrieval.examples import Example, Snippet, write_examples
-from retrieval.indexing import update_index
-from retrieval.library import Library
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
 from retrieval.records import Passage
 from retrieval.settings import Settings
-from tests.retrieval.test_answering import ALWAYS, NEVER, Writer
+from tests.retrieval.answering.test_answerer import ALWAYS, NEVER, Writer
 from tests.retrieval.word_embedder import WordEmbedder
 from training.gate.decision import decide
-from training.generator.traps import TRAPS
+from training.generator.injection_tests import TRAPS
 from training.generator.trial import (
     Task,
     read_exam,

@@ -9,10 +9,10 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from retrieval.errors import ModelUnsuitableError
-from retrieval.generation.generator import load_model
-from retrieval.generation.wording import Wording, load_wording
+from retrieval.llm.chat_format import Wording, load_wording
+from retrieval.llm.generator import load_model
 from retrieval.models.device import Device
-from tests.retrieval.generation.tiny_models import save_causal, save_seq2seq
+from tests.retrieval.llm.tiny_models import save_causal, save_seq2seq
 from training.generator.head import score_labels_only
 from training.generator.rows import Method, Row
 from training.generator.trainers import Stage, TuneConfig

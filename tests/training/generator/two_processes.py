@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from retrieval.generation.wording import load_wording
+from retrieval.llm.chat_format import load_wording
 from retrieval.models.catalogue import from_folder
-from retrieval.models.runs import Facts, Run
+from retrieval.registry.runs import Facts, Run
 from retrieval.settings import Settings
 from training.generator.learned_adapter import Pupil
 from training.generator.rows import Row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.embedding import Embedder
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.training import jargon
 

@@ -4,14 +4,14 @@ from statistics import fmean
 
 import pytest
 
-from retrieval.abstention import JUDGED_HITS, Judge, load_judge
-from retrieval.embedding import Embedder
-from retrieval.index import load_index
-from retrieval.search import Searcher
+from retrieval.answering.judge import JUDGED_HITS, Judge, load_judge
+from retrieval.index.generation import load_index
+from retrieval.index.searcher import Searcher
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.training import jargon
+from training.data.labelled_queries import Lesson, lessons
 from training.retriever.distilled_judge import distil
-from training.retriever.lessons import Lesson, lessons
 
 
 @pytest.fixture(scope="module")

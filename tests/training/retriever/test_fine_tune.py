@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.abstention import load_judge
-from retrieval.embedding import Embedder
+from retrieval.answering.judge import load_judge
 from retrieval.errors import DataError
 from retrieval.examples import read_examples, write_examples
-from retrieval.index import load_index, rollback
-from retrieval.library import Library
+from retrieval.index.generation import load_index, rollback
+from retrieval.index.library import Library
 from retrieval.models.catalogue import resolve
-from retrieval.models.runs import UNFINISHED, folder_of, serving
-from retrieval.serving import serve_run
+from retrieval.registry.runs import UNFINISHED, folder_of, serving
+from retrieval.search.embedding import Embedder
+from retrieval.serving.retriever import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
 from tests.training.breaking_off import break_off
-from training.retriever.candidate import Learned, Progress
+from training.gate.candidate import Learned, Progress
 from training.retriever.fine_tune import TuneConfig, Tuned, fine_tune, load_base
 from training.retriever.learned_retriever import learn_retriever
-from training.retriever.material import held_back_of, split, texts_of, with_negatives
+from training.retriever.training_pairs import held_back_of, split, texts_of, with_negatives
 
 SMALL = TuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens=32)
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.embedding import Embedder
 from retrieval.errors import DataError
 from retrieval.examples import read_examples, write_examples
-from retrieval.library import Library
-from retrieval.models.runs import all_runs, folder_of, serving
-from retrieval.serving import serve_run
+from retrieval.index.library import Library
+from retrieval.registry.runs import all_runs, folder_of, serving
+from retrieval.search.embedding import Embedder
+from retrieval.serving.retriever import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.retriever.candidate import Learned
+from training.data.labelled_queries import lessons
+from training.gate.candidate import Learned
 from training.retriever.learned_map import learn_map
-from training.retriever.lessons import lessons
 from training.retriever.linear_map import MapConfig
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from retrieval.linear_map import LinearMap, identity
 from retrieval.records import Vectors
+from retrieval.search.linear_map import LinearMap, identity
 from training.retriever.linear_map import (
     MapConfig,
     Pairs,

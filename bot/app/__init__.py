@@ -1,0 +1,1 @@
+"""The bot as a whole: everything wired together, the worker, and the commands that start it."""

@@ -1,0 +1,140 @@
+"""The bot's sub-commands."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+# Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
+if TYPE_CHECKING:
+    from bot.admin.reindex import Progress, Reindexer
+    from bot.settings import SlackSettings
+    from retrieval.index.building import IndexReport
+    from retrieval.index.library import Library
+    from retrieval.serving.installation import Holdings
+    from retrieval.serving.live import Live
+    from retrieval.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True, help="Port for Slack in HTTP mode.")
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address for HTTP mode.")  # noqa: S104 - Slack must reach it; deliveries are signed
+def serve(port: int, host: str) -> None:
+    """Answer questions in Slack until stopped.
+
+    Needs SLACK_BOT_TOKEN and, for Socket Mode, SLACK_APP_TOKEN; or SLACK_SIGNING_SECRET for HTTP.
+    """
+    import asyncio
+
+    from bot.settings import load_slack_settings
+    from retrieval.settings import load_settings
+
+    slack, settings = load_slack_settings(), load_settings()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for package in ("bot", "retrieval"):  # of the libraries only what is wrong
+        logging.getLogger(package).setLevel(logging.INFO)
+    asyncio.run(_serve(slack, settings, host=host, port=port))
+
+
+@click.command()
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 366))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    help="Folder for report.md, report.json and the pictures.",
+)
+@click.option("--all-questions", is_flag=True, help="Also those that fewer than 3 people asked.")
+def report(days: int, out: Path, all_questions: bool) -> None:
+    """Tell how well questions are answered, and which are not."""
+    from datetime import UTC, datetime
+
+    from bot.admin.report_files import save_report
+    from bot.admin.reporting import make_report
+    from bot.store.asked import read_period
+    from bot.store.database import Database
+    from retrieval.errors import DataError
+    from retrieval.index.library import Library
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.serving.installation import Holdings
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    if not settings.database.is_file():
+        raise DataError(f"no questions in {settings.database}; `whimbrel serve` keeps them there")
+    database = Database(settings.database)
+    try:
+        period = read_period(database, days=days, until=datetime.now(UTC))
+    finally:
+        database.close()
+    holdings = Holdings(Library(settings, load_embedder(settings)))
+    made = make_report(period, holdings, tells_all=all_questions)
+    click.echo(save_report(made, out))
+
+
+def make_reindexer(settings: Settings, library: Library) -> Reindexer:
+    """What `/whimbrel reindex` runs: it brings the folders of the last `whimbrel index` in."""
+    from retrieval.index.building import update_index
+
+    def reindex(*, full: bool, on_progress: Progress) -> IndexReport:
+        embedder = library.following()
+        return update_index((), settings, embedder, full=full, on_progress=on_progress)
+
+    return reindex
+
+
+async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
+    import asyncio
+
+    from bot.admin.learner import Learner
+    from bot.admin.replaying import Replayer
+    from bot.app.bot import Bot, run_until_stopped
+    from bot.review.document_lookup import LibraryShelf
+    from retrieval.serving.installation import Holdings
+
+    live = await asyncio.to_thread(_load, settings)
+    reindexer = make_reindexer(settings, live.library)
+    holdings = Holdings(live.library, live.models)
+    await asyncio.to_thread(_take_back, holdings)
+    shelf = LibraryShelf(live)
+    learner = Learner(settings)
+    bot = Bot(
+        slack,
+        settings.database,
+        live,
+        reindexer,
+        learner,
+        Replayer(settings),
+        holdings,
+        shelf,
+        live,
+        host=host,
+        port=port,
+    )
+    await run_until_stopped(bot)
+
+
+def _take_back(holdings: Holdings) -> None:
+    """Finish what a crash or a busy index has left of forgetting somebody."""
+    from retrieval.errors import RetrievalError
+
+    try:
+        holdings.take_back()
+    except RetrievalError as error:
+        logger.warning("not looked for retired models: %s", error)
+
+
+def _load(settings: Settings) -> Live:
+    from retrieval.index.library import Library
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.serving.live import Live
+    from retrieval.serving.model_loader import ModelRoles
+
+    library = Library(settings, load_embedder(settings, on_progress=logger.info))
+    return Live(settings, library, ModelRoles(settings, on_progress=logger.info))

@@ -1,0 +1,194 @@
+"""Does what waits in the inbox: several jobs at once, each with a lease, failures told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from slack_sdk.errors import SlackApiError
+
+from bot.slack.outgoing.reaching import SlackUnreachableError
+from bot.store.inbox import BrokenOffError, Inbox, Job, Kind, LeaseLostError
+from retrieval.errors import RetrievalError
+
+logger = logging.getLogger(__name__)
+
+MAX_FAULTS = 3
+PATIENCE_S = 3_600.0
+"""An answer that Slack has not taken for so long is not worth sending any more."""
+
+
+class Handler(Protocol):
+    """Knows one kind of job."""
+
+    async def handle(self, job: Job) -> None:
+        """Do the job and finish it in the inbox. It may have been begun before, and broken off."""
+
+    async def apologise(self, job: Job, error: Exception, /) -> None:
+        """Tell the person that the job has failed for good, with its `error_id`."""
+
+
+class OutOfAttemptsError(Exception):
+    """The process died each time it did this job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Kinds of jobs that wait only for each other, and how many of them are done at once."""
+
+    kinds: Sequence[Kind]
+    size: int
+
+
+class Worker:
+    """Claims jobs and hands them to their handlers until it is stopped."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        handlers: Mapping[Kind, Handler],
+        *,
+        retry_s: float = 2.0,
+        poll_s: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._inbox = inbox
+        self._handlers = handlers
+        self._retry_s = retry_s
+        self._poll_s = poll_s
+        self._clock = clock
+        self.next_change = asyncio.Event()
+        """Set, and then replaced, when a job was accepted or has ended."""
+        self._is_stopping = False
+        self._lanes: list[asyncio.Task[None]] = []
+        self._doing: set[asyncio.Task[None]] = set()
+
+    def start(self, lanes: Sequence[Lane]) -> None:
+        """Begin to claim jobs."""
+        self._lanes = [asyncio.create_task(self._run(lane)) for lane in lanes]
+
+    def wake(self) -> None:
+        """There may be something to claim; do not wait for the next poll."""
+        self.next_change.set()
+        self.next_change = asyncio.Event()
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self._lanes) and not any(lane.done() for lane in self._lanes)
+
+    async def stop(self, *, grace_s: float, on_grace_over: Callable[[], None]) -> None:
+        """Claim nothing more, let jobs end for `grace_s`, and give back what has not ended."""
+        self._is_stopping = True
+        self.wake()
+        if self._doing:
+            await asyncio.wait(self._doing, timeout=grace_s)
+        on_grace_over()
+        for task in self._doing:
+            task.cancel()
+        await asyncio.gather(*self._doing, *self._lanes, return_exceptions=True)
+        released = await self._inbox.database.run(self._inbox.release, self.owner)
+        if released:
+            logger.info("released jobs=%d", released)
+
+    async def _run(self, lane: Lane) -> None:
+        slots = asyncio.Semaphore(lane.size)
+        while not self._is_stopping:
+            await slots.acquire()
+            job = await self._next(lane.kinds)
+            if job is None:
+                return
+            task = asyncio.create_task(self._do(job))
+            self._doing.add(task)
+            task.add_done_callback(lambda done: self._done(done, slots))
+
+    async def _next(self, kinds: Sequence[Kind]) -> Job | None:
+        while not self._is_stopping:
+            change = self.next_change  # taken before looking, so that nothing slips between
+            try:
+                job = await self._inbox.database.run(self._inbox.claim, self.owner, kinds)
+            except sqlite3.Error:
+                logger.exception("cannot claim")
+                job = None
+            if job is not None:
+                return job
+            try:
+                await asyncio.wait_for(change.wait(), self._poll_s)
+            except TimeoutError:
+                continue
+        return None
+
+    def _done(self, task: asyncio.Task[None], slots: asyncio.Semaphore) -> None:
+        self._doing.discard(task)
+        slots.release()
+        self.wake()  # the next question of the same thread may go
+        if not task.cancelled() and task.exception() is not None:
+            # Its lease runs out and it is done again.
+            logger.error("job left to its lease", exc_info=task.exception())
+
+    async def _do(self, job: Job) -> None:
+        beat = asyncio.create_task(self._beat(job))
+        try:
+            await self._attempt(job)
+        finally:
+            beat.cancel()
+
+    async def _beat(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(self._inbox.lease_s / 3)
+            try:
+                await self._inbox.database.run(self._inbox.heartbeat, job)
+            except LeaseLostError:
+                return
+            except sqlite3.Error:
+                logger.exception("no heartbeat job=%d", job.id)
+
+    async def _attempt(self, job: Job) -> None:
+        if job.faults > MAX_FAULTS:
+            await self._give_up(job, OutOfAttemptsError(f"not ended in {MAX_FAULTS} attempts"))
+            return
+        try:
+            await self._handlers[job.kind].handle(job)
+        except (LeaseLostError, BrokenOffError) as error:
+            logger.warning("%s", error)
+        except SlackUnreachableError as error:
+            await self._postpone(job, error)
+        except (RetrievalError, SlackApiError) as error:
+            await self._give_up(job, error)  # trying again would change nothing
+        except Exception as error:
+            if job.faults >= MAX_FAULTS:
+                await self._give_up(job, error)
+                return
+            logger.exception("trying again job=%d kind=%s", job.id, job.kind)
+            await self._inbox.database.run(self._inbox.retry, job, delay_s=self._retry_s)
+
+    async def _postpone(self, job: Job, error: Exception) -> None:
+        if self._clock() - job.created > PATIENCE_S:
+            await self._bury(job, error)
+            return
+        logger.warning("slack unreachable job=%d: %s", job.id, error)
+        delay_s = self._retry_s * min(2 ** (job.attempts - 1), 30)
+        await self._inbox.database.run(self._inbox.retry, job, delay_s=delay_s, is_fault=False)
+
+    async def _give_up(self, job: Job, error: Exception) -> None:
+        logger.error("failed id=%s job=%d kind=%s", job.error_id, job.id, job.kind, exc_info=error)
+        try:
+            await self._handlers[job.kind].apologise(job, error)
+        except SlackUnreachableError as unreachable:
+            await self._postpone(job, unreachable)
+            return
+        except SlackApiError:
+            logger.exception("could not apologise id=%s", job.error_id)
+        await self._bury(job, error)
+
+    async def _bury(self, job: Job, error: Exception) -> None:
+        reason = f"{job.error_id} {type(error).__name__}: {error}"
+        await self._inbox.database.run(self._inbox.bury, job, reason)

@@ -1,0 +1,86 @@
+"""Messages that somebody points at, with the shortcut or a reaction, so that they are asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from bot.slack.conversations import Conversations
+from bot.slack.incoming.events import question_delivery
+from bot.slack.incoming.payloads import Gesture, Question
+from bot.slack.incoming.text import plain
+from bot.slack.outgoing.cards import notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.store.inbox import Inbox, Job
+from bot.strings import strings_for
+from retrieval.language import language_of, words
+
+
+class PointedHandler:
+    """Asks a message once, whoever points at it.
+
+    By the shortcut the one who points asks, in private if the message was asked before; by a
+    reaction its author does.
+    """
+
+    def __init__(
+        self, inbox: Inbox, outbox: Outbox, conversations: Conversations, *, bot_user: str
+    ) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._conversations = conversations
+        self._bot_user = bot_user
+
+    async def handle(self, job: Job) -> None:
+        gesture = Gesture(**job.payload)
+        if gesture.response_url is None:
+            gesture = await self._fetched(job, gesture)
+        is_ours = gesture.author in (None, self._bot_user)
+        if not is_ours and words(plain(gesture.text, bot_user=self._bot_user)):
+            await self._inbox.database.run(self._ask, job, gesture)
+            return
+        if gesture.response_url is not None:
+            strings = strings_for(language_of(gesture.text))
+            card = notice(strings.ask_own if is_ours else strings.empty)
+            await self._outbox.respond(gesture.response_url, job.user, (card,))
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def apologise(self, job: Job, _error: Exception) -> None:
+        url = Gesture(**job.payload).response_url
+        if url is not None:
+            card = notice(strings_for("en").failed.format(error_id=job.error_id))
+            await self._outbox.respond(url, job.user, (card,))
+
+    async def _fetched(self, job: Job, gesture: Gesture) -> Gesture:
+        message = await self._conversations.message(job.channel, gesture.ts or "") or {}
+        return Gesture(
+            name=gesture.name,
+            ts=gesture.ts,
+            thread_ts=message.get("thread_ts"),
+            text=message.get("text", ""),
+            author=None if message.get("bot_id") else message.get("user"),
+        )
+
+    def _ask(self, job: Job, gesture: Gesture) -> None:
+        question = Question(
+            text=gesture.text,
+            ts=gesture.ts,
+            thread_ts=gesture.thread_ts or gesture.ts,
+            channel_type="im" if job.channel.startswith("D") else None,
+            private_url=gesture.response_url,
+        )
+        delivery = question_delivery(
+            question,
+            event_id=f"{job.event_id}:asked",
+            team=job.team,
+            channel=job.channel,
+            user=job.user if gesture.response_url else gesture.author or job.user,
+        )
+        with self._inbox.database.transaction():
+            if not self._inbox.accept(delivery) and gesture.response_url is not None:
+                # Its answer may be where only another person sees it.
+                alone = Question(text=gesture.text, response_url=gesture.response_url)
+                key = delivery.event_id
+                self._inbox.accept(
+                    replace(delivery, payload=asdict(alone), thread_key=key, work_key=None)
+                )
+            self._inbox.finish(job)

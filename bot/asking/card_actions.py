@@ -1,0 +1,275 @@
+"""What the buttons of a card do: explain, share, keep, delete, ask an expert, try again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
+
+from bot.asking.explanation import explanation, working
+from bot.slack.audience import Audiences
+from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
+from bot.slack.incoming.payloads import Gesture, Question
+from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import reason
+from bot.slack.people import People
+from bot.store.cards import Cards
+from bot.store.channels import Channels
+from bot.store.inbox import Inbox, Job
+from bot.store.log import Turn
+from bot.store.signals import SignalKind, Signals
+from bot.strings import Strings, strings_for
+from retrieval.answering.contributions import contributions
+
+WAIT_S, PATIENCE_S = 0.5, 10.0
+"""How often, and for how long, a click waits for its turn to be in the log."""
+
+SHOWN_CHARS = 300
+"""How much of a question is repeated where its answer is shown again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A click on a button of a card, and the turn that the card shows."""
+
+    job: Job
+    gesture: Gesture
+    turn: Turn
+
+    @property
+    def strings(self) -> Strings:
+        return strings_for(self.turn.answer.language)
+
+
+class CardHandler:
+    """Does what people ask of an answer that is there already."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        cards: Cards,
+        channels: Channels,
+        signals: Signals,
+        outbox: Outbox,
+        audiences: Audiences,
+        people: People,
+        *,
+        proposal_emoji: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._inbox = inbox
+        self._run = inbox.database.run
+        self._cards = cards
+        self._channels = channels
+        self._signals = signals
+        self._outbox = outbox
+        self._audiences = audiences
+        self._people = people
+        self._emoji = proposal_emoji.strip(":")
+        self._clock = clock
+        self._actions: dict[str, Callable[[Click], Awaitable[None]]] = {
+            WHY: self._why,
+            SHARE: self._share,
+            KEEP: self._keep,
+            DELETE: self._delete,
+            ASK_EXPERT: self._ask_expert,
+        }
+
+    async def handle(self, job: Job) -> None:
+        gesture = Gesture(**job.payload)
+        if gesture.name == RETRY:
+            await self._run(self._retry, job, gesture)
+            return
+        turn = await self._run(self._cards.turn, gesture.value)
+        if turn is not None:
+            await self._actions[gesture.name](Click(job, gesture, turn))
+        elif await self._is_early(job, gesture):
+            await self._run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)
+        else:
+            _, strings = await self._people.look_up(job.user)
+            await self._tell(job, gesture, strings.gone)
+            await self._run(self._inbox.finish, job)
+
+    async def apologise(self, job: Job, _error: Exception) -> None:
+        strings = await self._strings(job)
+        text = strings.failed.format(error_id=job.error_id)
+        await self._tell(job, Gesture(**job.payload), text)
+
+    async def _is_early(self, job: Job, gesture: Gesture) -> bool:
+        """Whether the turn may yet be written: its card is shown a moment before."""
+        is_fresh = self._clock() - job.created < PATIENCE_S
+        return is_fresh and not await self._run(self._cards.is_logged, gesture.value)
+
+    async def _why(self, click: Click) -> None:
+        strings = click.strings
+        modal = await self._outbox.open_modal(click.gesture.trigger_id or "", working(strings))
+        if modal is None:
+            await self._end(click, strings.too_late)
+            return
+        found = await asyncio.to_thread(contributions, click.turn.answer)
+        view = explanation(found, Frame(now=self._clock()), strings)
+        await self._outbox.change_modal(modal, view)
+        await self._end(click, signal="why")
+
+    async def _share(self, click: Click) -> None:
+        turn, job = click.turn, click.job
+        if not await self._is_for_all(click):
+            await self._end(click, click.strings.not_shareable)
+            return
+        if not await self._is_in(turn, lambda channel: channel == turn.channel):
+            try:
+                await self._show_again(click, turn.channel, turn.thread_ts, click.strings.shared)
+            except SlackApiError as error:
+                if reason(error) not in ("not_in_channel", "channel_not_found"):
+                    raise
+                await self._end(click, click.strings.not_member)
+                return
+            await self._run(self._signals.note, turn.answer.id, "shared", job.user, job.event_id)
+        await self._refresh(click)
+        await self._end(click)
+
+    async def _keep(self, click: Click) -> None:
+        if not await self._is_in(click.turn, lambda channel: channel.startswith("D")):
+            await self._show_again(click, click.job.user, None, click.strings.kept)
+        await self._refresh(click)
+        await self._end(click)
+
+    async def _delete(self, click: Click) -> None:
+        job, turn = click.job, click.turn
+        if job.user != turn.asker and not (await self._people.look_up(job.user))[0]:
+            await self._end(click, click.strings.not_yours)
+            return
+        for channel, ts in await self._run(self._cards.messages, turn.answer.id):
+            await self._outbox.delete(channel, ts)
+        await self._run(self._forget, click)
+
+    async def _ask_expert(self, click: Click) -> None:
+        turn, job = click.turn, click.job
+        config = await self._run(self._channels.of, job.channel)
+        experts = helpers(turn.answer, config)
+        if await self._run(self._cards.escalation, turn.answer.id) or not experts:
+            await self._end(click, click.strings.escalated)
+            return
+        ts = await self._escalate(click, experts)
+        await self._run(self._cards.escalate, turn.answer.id, person=job.user, ts=ts)
+        if click.gesture.ts is not None:
+            cards = await self._public_cards(turn, job.channel)
+            await self._outbox.edit(job.channel, click.gesture.ts, cards[-1])
+        await self._end(click, signal="escalated")
+
+    async def _escalate(self, click: Click, experts: Sequence[str]) -> str:
+        """Ask the experts in the answer's thread, once; the ts of the message that does."""
+        event_id = f"escalation:{click.turn.answer.id}"
+        thread_ts = click.turn.thread_ts or click.gesture.thread_ts or click.gesture.ts
+        where, since = click.job.channel, thread_ts or "0"
+        if click.job.attempts > 1:
+            sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
+            if 0 in sent:
+                return sent[0]
+        text = click.strings.escalation.format(question=_shown(click.turn), emoji=self._emoji)
+        _, ts = await self._outbox.post(
+            where, notice(text), thread_ts=thread_ts, event_id=event_id, tagged=experts
+        )
+        return ts
+
+    def _retry(self, job: Job, gesture: Gesture) -> None:
+        with self._inbox.database.transaction():
+            self._inbox.again(gesture.value, response_url=gesture.response_url)
+            self._inbox.finish(job)
+
+    async def _is_for_all(self, click: Click) -> bool:
+        """Whether everybody in the channel may read each document that the card names."""
+        answer, channel = click.turn.answer, click.turn.channel
+        labels = await self._audiences.of(Question(text=""), channel=channel, user=click.job.user)
+        shown = [*(citation.passage for citation in answer.citations), *answer.nearest]
+        return all(passage.source.audience in labels for passage in shown)
+
+    async def _is_in(self, turn: Turn, is_there: Callable[[str], bool]) -> bool:
+        messages = await self._run(self._cards.messages, turn.answer.id)
+        return any(is_there(channel) for channel, _ in messages)
+
+    async def _show_again(
+        self, click: Click, where: str, thread_ts: str | None, heading: str
+    ) -> None:
+        """Post a private answer for others, or to keep, and let ratings of it count."""
+        turn = click.turn
+        event_id = f"{click.gesture.name}:{turn.answer.id}"
+        sent: dict[int, str] = {}
+        if click.job.attempts > 1 and where == turn.channel:
+            since = thread_ts or "0"
+            sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
+        channel = where
+        for part, card in enumerate(await self._public_cards(turn, where, heading=heading)):
+            if part not in sent:
+                channel, sent[part] = await self._outbox.post(
+                    where, card, thread_ts=thread_ts, event_id=event_id, part=part
+                )
+            await self._run(self._cards.add_message, turn.answer.id, channel, sent[part])
+
+    async def _public_cards(
+        self, turn: Turn, channel: str, *, heading: str | None = None
+    ) -> tuple[Card, ...]:
+        """The answer's cards as they are now, below a heading where it was private at first."""
+        config = await self._run(self._channels.of, channel)
+        has_asked = await self._run(self._cards.escalation, turn.answer.id) is not None
+        done = frozenset({ASK_EXPERT} if has_asked else ())
+        is_direct = channel[:1] not in ("C", "G")
+        frame = Frame(config, now=self._clock(), is_direct=is_direct, done=done)
+        first, *rest = answer_cards(turn.answer, frame)
+        if heading is None and not await self._run(self._cards.is_private, turn.answer.id):
+            return (first, *rest)
+        heading = heading or strings_for(turn.answer.language).shared
+        line = MarkdownTextObject(text=heading.format(question=_shown(turn)))
+        return (Card(first.text, (ContextBlock(elements=[line]), *first.blocks)), *rest)
+
+    async def _refresh(self, click: Click) -> None:
+        """Take the buttons that have had their effect off a private answer."""
+        if click.gesture.response_url is None:
+            return
+        turn = click.turn
+        config = await self._run(self._channels.of, turn.channel)
+        messages = await self._run(self._cards.messages, turn.answer.id)
+        done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
+        frame = Frame(config, now=self._clock(), is_private=True, done=done)
+        last = answer_cards(turn.answer, frame)[-1:]  # the one with the buttons
+        await self._outbox.respond(click.gesture.response_url, click.job.user, last)
+
+    async def _end(
+        self, click: Click, words: str | None = None, *, signal: SignalKind | None = None
+    ) -> None:
+        """Tell the person something in private, if there is something, and finish."""
+        if words is not None:
+            await self._tell(click.job, click.gesture, words)
+        await self._run(self._finish, click, signal)
+
+    async def _tell(self, job: Job, gesture: Gesture, text: str) -> None:
+        if gesture.response_url is not None:
+            cards = (notice(text),)
+            await self._outbox.respond(gesture.response_url, job.user, cards, replaces=False)
+
+    async def _strings(self, job: Job) -> Strings:
+        turn = await self._run(self._cards.turn, Gesture(**job.payload).value)
+        return strings_for("en" if turn is None else turn.answer.language)
+
+    def _finish(self, click: Click, signal: SignalKind | None) -> None:
+        job = click.job
+        with self._inbox.database.transaction():
+            if signal is not None:
+                self._signals.note(click.turn.answer.id, signal, job.user, job.event_id)
+            self._inbox.finish(job)
+
+    def _forget(self, click: Click) -> None:
+        with self._inbox.database.transaction():
+            self._cards.delete(click.turn.answer.id)
+            self._finish(click, "deleted")
+
+
+def _shown(turn: Turn) -> str:
+    """The question on one line, for mrkdwn between asterisks."""
+    line = " ".join(turn.answer.question.split()).replace("*", "∗")
+    return escape(line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS - 1]}…")

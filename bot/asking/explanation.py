@@ -1,0 +1,51 @@
+"""The modal that tells why an answer is what it is: pure functions to views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
+from slack_sdk.models.views import View
+
+from bot.slack.outgoing.cards import Frame, escape, source_line
+from bot.strings import Strings
+from retrieval.answering.contributions import Contribution
+from retrieval.documents.tables import read_out
+
+QUOTE_CHARS = 500
+
+
+def working(strings: Strings) -> dict[str, Any]:
+    """The modal while the passages are still being looked at."""
+    return _view([_section(strings.why_working)], strings)
+
+
+def explanation(
+    contributions: Sequence[Contribution], frame: Frame, strings: Strings
+) -> dict[str, Any]:
+    """Each citation with its supporting sentence and what would be lost without it."""
+    blocks = [block for each in contributions for block in _citation(each, frame, strings)]
+    note = ContextBlock(elements=[MarkdownTextObject(text=strings.why_measure)])
+    return _view([*blocks, note], strings)
+
+
+def _citation(each: Contribution, frame: Frame, strings: Strings) -> Iterator[Block]:
+    citation = each.citation
+    quote = " ".join(read_out(citation.quote, citation.passage.text).split())
+    if len(quote) > QUOTE_CHARS:
+        quote = f"{quote[: QUOTE_CHARS - 1]}…"
+    yield _section(f"*{citation.number}*  {source_line(citation.passage, frame, strings)}")
+    share = strings.why_share.format(share=each.share)
+    yield _section(f"> {escape(quote)}\n{share}")
+
+
+def _section(text: str) -> Block:
+    return SectionBlock(text=MarkdownTextObject(text=text))
+
+
+def _view(blocks: Sequence[Block], strings: Strings) -> dict[str, Any]:
+    view = View(
+        type="modal", title=strings.why_title, close=strings.close, blocks=list(blocks)
+    ).to_dict()
+    return dict(view)

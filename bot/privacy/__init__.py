@@ -1,0 +1,1 @@
+"""What is deleted when somebody asks to be forgotten, and what follows from that."""

@@ -1,0 +1,115 @@
+"""Asks questions of two answerers, and tells how their answers differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal, Protocol
+
+from bot.replay.logged import Logged
+from retrieval.errors import QuestionError
+from retrieval.records import Answer, AnswerRequest
+
+AT_ONCE = 8
+"""Questions asked at the same time: a generator writes their answers together."""
+
+Change = Literal["same", "words", "passages", "answered", "silent"]
+
+CHANGES: Mapping[Change, str] = {
+    "same": "the same answer",
+    "words": "other words from the same passages",
+    "passages": "an answer from other passages",
+    "answered": "an answer where there was none",
+    "silent": "no answer where there was one",
+}
+"""Every change, in words."""
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, how much is done and how much there is."""
+
+
+class Answers(Protocol):
+    """What answers questions: see `retrieval.answering.answerer.Answerer`."""
+
+    def answer(self, request: AnswerRequest) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A question with what is answered now and what a candidate would answer."""
+
+    logged: Logged
+    now: Answer
+    then: Answer
+
+    @property
+    def change(self) -> Change:
+        if self.now.kind != self.then.kind:
+            return "answered" if self.now.kind == "abstention" else "silent"
+        if self.now.text == self.then.text:
+            return "same"
+        return "words" if _cited(self.now) == _cited(self.then) else "passages"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What asking again came to. `refused` counts questions that cannot be asked any more."""
+
+    replayed: Sequence[Replayed]
+    refused: int
+
+    @property
+    def counts(self) -> dict[Change, int]:
+        """How many questions change in which way, all ways in their order."""
+        found = Counter(each.change for each in self.replayed)
+        return {change: found[change] for change in CHANGES}
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The median time to an answer, now and then; 0 where nothing was asked."""
+        now = [each.now.timings["total"] for each in self.replayed]
+        then = [each.then.timings["total"] for each in self.replayed]
+        return (median(now), median(then)) if self.replayed else (0.0, 0.0)
+
+
+def replay(
+    questions: Sequence[Logged],
+    served: Answers,
+    candidate: Answers,
+    *,
+    on_progress: Progress = lambda *_: None,
+) -> Replay:
+    """Ask both every question, for the audience that it was asked for."""
+    replayed: list[Replayed] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = pool.map(lambda each: _asked(each, served, candidate), questions)
+        for done, one in enumerate(asked, start=1):
+            replayed += [] if one is None else [one]
+            on_progress("answering", done, len(questions))
+    return Replay(replayed, len(questions) - len(replayed))
+
+
+def _asked(logged: Logged, served: Answers, candidate: Answers) -> Replayed | None:
+    request = _request(logged)
+    try:
+        return Replayed(logged, served.answer(request), candidate.answer(request))
+    except QuestionError:  # longer, joined to its thread, than a question may be
+        return None
+
+
+def _request(logged: Logged) -> AnswerRequest:
+    config = logged.config
+    return AnswerRequest(
+        logged.question,
+        audience=logged.audience,
+        sources=config.sources,
+        threshold=config.threshold,
+        language=None if config.language == "auto" else config.language,
+    )
+
+
+def _cited(answer: Answer) -> set[str]:
+    return {citation.passage.content_hash for citation in answer.citations}

@@ -1,0 +1,248 @@
+"""Answers that an expert has approved, given again to who asks the same."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bot.asking.questions import Answerer
+from bot.review.document_lookup import Shelf
+from bot.review.matching import SAME_WORDS, Likeness, is_same
+from bot.slack.audience import of_documents
+from bot.store.database import Database
+from bot.store.log import utc
+from bot.store.reviews import Review
+from bot.store.turns import DocumentRef
+from retrieval.answering.answerer import addresses
+from retrieval.answering.questions import standalone
+from retrieval.answering.sanitise import sanitise
+from retrieval.language import language_of, sentences, words
+from retrieval.records import Answer, AnswerRequest, Citation, Hit, Passage, Vectors
+
+MAX_QUESTION_CHARS = 500
+"""Longer questions say too much to be the same as another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CuratedAnswer:
+    """An approved answer to a question, for who may read all of `audience`.
+
+    It holds as long as its document holds the passage. `author` is the name of who wrote it.
+    """
+
+    id: int
+    question: str
+    answer: str
+    audience: frozenset[str]
+    document: DocumentRef | None
+    author: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A curated answer that fits a question, its passage and how alike the questions are."""
+
+    curated: CuratedAnswer
+    passage: Passage | None
+    likeness: float
+
+
+class CuratedAnswers:
+    """Keeps curated answers and finds the one for a question."""
+
+    def __init__(
+        self, database: Database, shelf: Shelf, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._shelf = shelf
+        self._clock = clock
+        self._likeness: Likeness | None = None
+
+    def add(self, review: Review, *, reviewer: str, author_name: str | None) -> int:
+        """Serve a review's answer from now on; its id. Doing it again changes nothing."""
+        proposal = review.proposal
+        vector = self._shelf.embedder.embed_queries([proposal.question])
+        row = {
+            "review_id": review.id,
+            "turn_id": proposal.turn_id,
+            "question": proposal.question,
+            "language": language_of(proposal.question),
+            "answer": proposal.answer,
+            "document_id": proposal.document.document_id if proposal.document else None,
+            "content_hash": proposal.document.content_hash if proposal.document else None,
+            "audience": json.dumps(
+                sorted(proposal.audience | self._audience_of(proposal.document))
+            ),
+            "author": proposal.author,
+            "author_name": author_name,
+            "reviewer": reviewer,
+            "embedder": self._shelf.embedder.id,
+            "vector": vector[0].astype("<f4").tobytes(),
+            "created": utc(self._clock()),
+        }
+        with self._database.transaction() as db:
+            db.table("curated").insert(row, ignore=True)
+            found = db.conn.execute("SELECT id FROM curated WHERE review_id = ?", (review.id,))
+            return int(found.fetchone()[0])
+
+    def retire(self, review_id: int) -> None:
+        """Give a review's answer to nobody any more."""
+        with self._database.transaction() as db:
+            db.conn.execute(
+                "UPDATE curated SET expired = ? WHERE review_id = ? AND expired IS NULL",
+                (utc(self._clock()), review_id),
+            )
+
+    def latest(self) -> int:
+        """The id of the newest curated answer; 0 if there is none."""
+        row = self._database.connection.conn.execute("SELECT max(id) FROM curated").fetchone()
+        return int(row[0] or 0)
+
+    def match(self, request: AnswerRequest) -> Match | None:
+        """The curated answer for a question in its language, of those that the audience may read.
+
+        The question must stand by itself. Where its sources are given, the answer must rest on a
+        document whose id begins with one of them. A curated answer whose document has changed is
+        found out here and expires.
+        """
+        question, language = request.text, language_of(request.text)
+        if len(question) > MAX_QUESTION_CHARS or request.language not in (None, language):
+            return None
+        rows = [row for row in self._active(language) if _fits(row, request)]
+        for row, likeness in self._alike(question, rows):
+            curated = _curated(row)
+            passage = self._shelf.find(curated.document) if curated.document else None
+            if passage is None and curated.document is not None:
+                self._expire(curated.id)
+            elif passage is None or passage.source.audience in request.audience:
+                return Match(curated, passage, likeness)
+        return None
+
+    def _audience_of(self, document: DocumentRef | None) -> set[str]:
+        passage = self._shelf.find(document) if document else None
+        return {passage.source.audience} if passage else set()
+
+    def _active(self, language: str) -> list[dict[str, Any]]:
+        return list(
+            self._database.connection.query(
+                "SELECT * FROM curated WHERE expired IS NULL AND language = ? ORDER BY id DESC",
+                (language,),
+            )
+        )
+
+    def _alike(
+        self, question: str, rows: Sequence[dict[str, Any]]
+    ) -> list[tuple[dict[str, Any], float]]:
+        """The rows whose question is the same, the latest word first, and how alike they are."""
+        if not rows:
+            return []
+        if self._likeness is None or self._likeness.embedder is not self._shelf.embedder:
+            self._likeness = Likeness(self._shelf.embedder)
+        asked = self._shelf.embedder.embed_queries([question])
+        values = self._likeness.of(asked, self._vectors(rows), language_of(question))
+        near = [(row, float(v)) for row, v in zip(rows, values, strict=True) if v >= SAME_WORDS]
+        return [(row, v) for row, v in near if is_same(question, row["question"], v)]
+
+    def _vectors(self, rows: Sequence[dict[str, Any]]) -> Vectors:
+        """What the present embedder makes of the rows' questions; written down if it is new."""
+        embedder = self._shelf.embedder
+        stale = [row for row in rows if row["embedder"] != embedder.id]
+        if stale:
+            vectors = embedder.embed_queries([row["question"] for row in stale])
+            with self._database.transaction() as db:
+                for row, vector in zip(stale, vectors, strict=True):
+                    row["vector"] = vector.astype("<f4").tobytes()
+                    change = {"embedder": embedder.id, "vector": row["vector"]}
+                    db.table("curated").update(row["id"], change)
+        return np.stack([np.frombuffer(row["vector"], "<f4") for row in rows])
+
+    def _expire(self, curated_id: int) -> None:
+        with self._database.transaction() as db:
+            db.table("curated").update(curated_id, {"expired": utc(self._clock())})
+
+
+class CuratedAnswerer:
+    """Gives the curated answer where there is one, and asks another answerer where there is not."""
+
+    def __init__(self, curated: CuratedAnswers, shelf: Shelf, answerer: Answerer) -> None:
+        self._curated = curated
+        self._shelf = shelf
+        self._answerer = answerer
+
+    def answer(
+        self,
+        request: AnswerRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """As `Answerer.answer`."""
+        began = time.perf_counter()
+        question = " ".join(request.text.split())
+        query = standalone(question, request.history)
+        match = self._curated.match(replace(request, text=query))
+        if match is None:
+            request = replace(request, audience=of_documents(request.audience))
+            return self._answerer.answer(request, on_text=on_text, should_stop=should_stop)
+        answer = self._card(match, question, query, time.perf_counter() - began)
+        if on_text is not None:
+            on_text(answer.text)
+        return answer
+
+    def _card(self, match: Match, question: str, query: str, seconds: float) -> Answer:
+        curated = match.curated
+        citations = (_citation(match.passage, curated.answer),) if match.passage else ()
+        text = f"{curated.answer} [1]" if citations else curated.answer
+        return Answer(
+            id=uuid.uuid4().hex[:12],
+            question=question,
+            query=query,
+            kind="answer",
+            text=sanitise(text, allowed_urls=addresses(citations)),
+            language=language_of(question),
+            confidence=round(min(1.0, match.likeness), 4),
+            citations=citations,
+            hits=(Hit(match.passage, match.likeness),) if match.passage else (),
+            method="curated",
+            generator=f"curated/{curated.id}",
+            embedder=self._shelf.embedder.id,
+            generation=self._shelf.generation,
+            timings={"total": round(seconds, 4)},
+            author=curated.author,
+        )
+
+
+def _fits(row: dict[str, Any], request: AnswerRequest) -> bool:
+    is_allowed = request.audience.issuperset(json.loads(row["audience"]))
+    sources = tuple(request.sources)
+    return is_allowed and (not sources or (row["document_id"] or "").startswith(sources))
+
+
+def _curated(row: dict[str, Any]) -> CuratedAnswer:
+    document = DocumentRef(row["document_id"], row["content_hash"]) if row["document_id"] else None
+    return CuratedAnswer(
+        id=row["id"],
+        question=row["question"],
+        answer=row["answer"],
+        audience=frozenset(json.loads(row["audience"])),
+        document=document,
+        author=row["author_name"],
+    )
+
+
+def _citation(passage: Passage, answer: str) -> Citation:
+    """The sentence of the passage that shares most words with the answer."""
+    said = set(words(answer))
+
+    def share(sentence: str) -> float:
+        held = set(words(sentence))
+        return len(said & held) / max(1, len(said | held))
+
+    quote = max(sentences(passage.text), key=share, default=passage.text)
+    return Citation(1, passage, quote, round(share(quote), 4))

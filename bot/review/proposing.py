@@ -1,0 +1,192 @@
+"""What people hold to be right, taken to the review queue: corrections and marked messages."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from slack_sdk.errors import SlackApiError
+
+from bot.review.modals import accept_note, chosen_document
+from bot.slack.audience import Audiences
+from bot.slack.incoming.payloads import Body, Gesture, Question
+from bot.slack.incoming.text import plain
+from bot.slack.outgoing.cards import Card, notice
+from bot.slack.outgoing.outbox import Outbox
+from bot.store.inbox import Inbox, Job
+from bot.store.reasons import REASONS, Reason, Reasons
+from bot.store.reviews import Proposal, ProposalSource, Reviews
+from bot.store.turns import LoggedTurn, Turns
+from bot.strings import strings_for
+from retrieval.answering.questions import standalone
+from retrieval.language import language_of, words
+
+KEEPS_SOURCE = ("incomplete", "outdated", "not_understood", "tone")
+"""Reasons for which the document that the answer cites is still the right one."""
+
+
+class Messages(Protocol):
+    """Reads messages of people in Slack."""
+
+    async def message(self, channel: str, ts: str) -> Body | None: ...
+
+    async def thread(self, channel: str, thread_ts: str) -> list[Body]:
+        """Oldest first."""
+
+
+class Proposing:
+    """Writes reasons and proposals; ends with the job finished."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        outbox: Outbox,
+        audiences: Audiences,
+        messages: Messages,
+        *,
+        bot_user: str,
+    ) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._audiences = audiences
+        self._messages = messages
+        self._bot_user = bot_user
+        self._turns = Turns(inbox.database)
+        self._reasons = Reasons(inbox.database)
+        self._reviews = Reviews(inbox.database)
+
+    async def correct(self, job: Job, gesture: Gesture) -> None:
+        """Keep what a person wrote into the modal; a right answer goes into the queue."""
+        await self._inbox.database.run(self._correct, job, gesture)
+
+    async def propose(self, job: Job, gesture: Gesture) -> None:
+        """Propose a person's message as the answer to its thread's question."""
+        message = await self._messages.message(job.channel, gesture.ts or "") or {}
+        answer = plain(message.get("text", ""), bot_user=self._bot_user)
+        if message.get("bot_id") or not message.get("user") or not words(answer):
+            await self._inbox.database.run(self._inbox.finish, job)
+            return
+        proposal = await self._proposal(job, message, answer)
+        if proposal is not None:
+            await self._inbox.database.run(self._reviews.add, proposal)
+        strings = strings_for(language_of(answer))
+        text = strings.no_question_here if proposal is None else strings.proposed
+        await self._whisper(job, notice(text), message.get("thread_ts"))
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def offer(self, job: Job, gesture: Gesture) -> None:
+        """Ask the asker whether what a person replied is the answer."""
+        turn = await self._inbox.database.run(self._turns.get, gesture.value)
+        if turn is not None:
+            card = accept_note(turn.id, strings_for(turn.language))
+            await self._whisper(job, card, turn.thread_ts)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def accept(self, job: Job, gesture: Gesture) -> None:
+        """Propose the last thing that anybody else said in the thread."""
+        turn = await self._inbox.database.run(self._turns.get, gesture.value)
+        if turn is None or turn.asker != job.user or turn.thread_ts is None:
+            await self._inbox.database.run(self._inbox.finish, job)
+            return
+        said = await self._messages.thread(turn.channel, turn.thread_ts)
+        replies = [message for message in said if self._is_reply(message, turn)]
+        if replies:
+            answer = plain(replies[-1]["text"], bot_user=self._bot_user)
+            proposal = await self._proposal(job, replies[-1], answer, source="accepted")
+            if proposal is not None:
+                await self._inbox.database.run(self._reviews.add, proposal)
+        strings = strings_for(turn.language)
+        text = strings.proposed if replies else strings.no_reply_here
+        await self._whisper(job, notice(text), turn.thread_ts)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    def _is_reply(self, message: Body, turn: LoggedTurn) -> bool:
+        is_others = message.get("user") not in (None, turn.asker, self._bot_user)
+        text = plain(message.get("text", ""), bot_user=self._bot_user)
+        return (
+            is_others
+            and not message.get("bot_id")
+            and message["ts"] != turn.thread_ts
+            and bool(words(text))
+        )
+
+    def _correct(self, job: Job, gesture: Gesture) -> None:
+        turn = self._turns.get(gesture.value)
+        with self._inbox.database.transaction():
+            if turn is not None:
+                reason = self._reason(job, turn, gesture)
+                self._reasons.give(reason)
+                self._propose_correction(turn, reason)
+            self._inbox.finish(job)
+
+    def _reason(self, job: Job, turn: LoggedTurn, gesture: Gesture) -> Reason:
+        said = gesture.inputs
+        return Reason(
+            turn_id=turn.id,
+            person=job.user,
+            reason=next((each for each in REASONS if each == said.get("reason")), ""),
+            answer=said.get("answer", "").strip(),
+            document=chosen_document(said, self._turns.documents(turn.id)),
+            document_name=said.get("document_name", "").strip(),
+            event_id=job.event_id,
+        )
+
+    def _propose_correction(self, turn: LoggedTurn, reason: Reason) -> None:
+        key = f"correction:{_digest(turn.id, reason.person)}"
+        if not words(reason.answer):
+            self._reviews.withdraw(key, reason.person)
+            return
+        cited = turn.cited if reason.reason in KEEPS_SOURCE else None
+        self._reviews.propose(
+            turn.id,
+            answer=reason.answer,
+            author=reason.person,
+            proposer=reason.person,
+            source="correction",
+            key=key,
+            document=reason.document or (None if reason.document_name else cited),
+            document_name=reason.document_name,
+        )
+
+    async def _proposal(
+        self, job: Job, message: Body, answer: str, *, source: ProposalSource = "proposal"
+    ) -> Proposal | None:
+        ts = message["ts"]
+        thread_ts = message.get("thread_ts", ts)
+        turn = await self._inbox.database.run(self._turns.before, job.channel, thread_ts, ts)
+        question = turn.query if turn else await self._asked(job.channel, thread_ts, ts)
+        if not words(question):
+            return None
+        place = await self._audiences.place(job.channel)
+        asked = Question(question, channel_type="im" if job.channel.startswith("D") else None)
+        audience = await self._audiences.of(asked, channel=job.channel, user=job.user)
+        return Proposal(
+            key=f"message:{_digest(job.channel, ts)}",
+            source=source,
+            question=question,
+            answer=answer,
+            audience=(turn.audience if turn else audience) | ({place} if place else set()),
+            channel=job.channel,
+            author=message["user"],
+            proposer=job.user,
+            turn_id=turn.id if turn else None,
+            document=turn.cited if turn else None,
+        )
+
+    async def _asked(self, channel: str, thread_ts: str, ts: str) -> str:
+        """What began the thread, if that is a person's message and not the one proposed."""
+        root = await self._messages.message(channel, thread_ts) if thread_ts != ts else None
+        if root is None or root.get("bot_id"):
+            return ""
+        return standalone(plain(root.get("text", ""), bot_user=self._bot_user), ())
+
+    async def _whisper(self, job: Job, card: Card, thread_ts: str | None) -> None:
+        try:
+            await self._outbox.whisper(job.channel, job.user, card, thread_ts=thread_ts)
+        except SlackApiError:
+            # Who is not in the channel any more need not be told.
+            return
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(":".join(parts).encode()).hexdigest()[:24]

@@ -1,0 +1,124 @@
+"""Writes ratings from buttons and reactions into the log, and asks what was wrong."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from slack_sdk.errors import SlackApiError
+
+from bot.review.modals import reason_modal, why_note
+from bot.review.notices import Notices
+from bot.slack.incoming.payloads import Rating
+from bot.slack.outgoing.outbox import Outbox
+from bot.store.inbox import Inbox, Job
+from bot.store.log import ConversationLog, Vote, utc
+from bot.store.reactions import Reactions
+from bot.store.reasons import Reasons
+from bot.store.turns import LoggedTurn, Turns
+from bot.strings import strings_for
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 60.0
+"""A card can be rated before its turn is in the log; the vote waits for it so long."""
+GRACE_S = 2.0
+"""A message stands in Slack a moment before the inbox knows that it is ours."""
+WAIT_S = 1.0
+
+
+class RatingHandler:
+    """One current vote per person and turn; what is not about an answer of ours is dropped.
+
+    A bad vote is stored before a modal asks for the reason, so that closing it takes nothing back.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        log: ConversationLog,
+        outbox: Outbox,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._inbox = inbox
+        self._log = log
+        self._outbox = outbox
+        self._turns = Turns(inbox.database)
+        self._reasons = Reasons(inbox.database, clock=clock)
+        self._reactions = Reactions(inbox.database)
+        self._notices = Notices(inbox.database, clock=clock)
+        self._clock = clock
+
+    async def handle(self, job: Job) -> None:
+        rating = Rating(**job.payload)
+        turn = await self._inbox.database.run(self._write, job, rating)
+        if turn is None and await self._inbox.database.run(self._is_early, job, rating):
+            await self._inbox.database.run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)
+            return
+        if turn is not None and rating.value < 0 and not rating.is_withdrawn:
+            await self._ask_why(job, rating, turn)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def apologise(self, _job: Job, _error: Exception) -> None:
+        """A lost vote is for the log only; nobody waits for an answer to it."""
+
+    def _write(self, job: Job, rating: Rating) -> LoggedTurn | None:
+        turn_id = rating.turn_id or self._log.turn_shown_in(job.channel, rating.ts or "")
+        turn = self._turns.get(turn_id) if turn_id else None
+        if turn is not None:
+            with self._inbox.database.transaction():
+                self._vote(job, rating, turn)
+        return turn
+
+    def _vote(self, job: Job, rating: Rating, turn: LoggedTurn) -> None:
+        vote = Vote(
+            turn_id=turn.id,
+            voter=job.user,
+            value=rating.value,
+            source=rating.source,
+            event_id=job.event_id,
+            at=utc(self._clock()),
+            is_withdrawn=rating.is_withdrawn,
+        )
+        if rating.source == "reaction" and not self._reactions.note(
+            turn.id, job.user, rating.value, is_on=not rating.is_withdrawn, at=rating.at
+        ):
+            return
+        is_new = self._log.vote(vote)
+        logger.info("vote turn=%s value=%+d changed=%s", turn.id, rating.value, is_new)
+        standing = self._reactions.standing(turn.id, job.user)
+        if is_new and rating.is_withdrawn and standing is not None:
+            self._log.vote(replace(vote, value=standing, is_withdrawn=False))
+
+    def _is_early(self, job: Job, rating: Rating) -> bool:
+        """Whether the turn may yet be written: its card is shown a moment before."""
+        age_s = self._clock() - job.created
+        is_shown = rating.turn_id is not None or self._inbox.shows(job.channel, rating.ts or "")
+        return age_s < (PATIENCE_S if is_shown else GRACE_S)
+
+    async def _ask_why(self, job: Job, rating: Rating, turn: LoggedTurn) -> None:
+        """In a modal after a click, else in a note with a button that opens it."""
+        known = await self._inbox.database.run(self._reasons.of, turn.id, job.user)
+        if known is not None:
+            return
+        if rating.trigger_id is not None and await self._opened(rating.trigger_id, turn):
+            return
+        card = why_note(turn.id, strings_for(turn.language))
+        thread_ts = turn.thread_ts if job.channel == turn.channel else None
+
+        async def whisper() -> None:
+            await self._outbox.whisper(job.channel, job.user, card, thread_ts=thread_ts)
+
+        await self._notices.say_once(turn.id, job.user, "why", whisper)
+
+    async def _opened(self, trigger_id: str, turn: LoggedTurn) -> bool:
+        documents = await self._inbox.database.run(self._turns.documents, turn.id)
+        view = reason_modal(turn.id, documents, None, strings_for(turn.language))
+        try:
+            return await self._outbox.open_modal(trigger_id, view) is not None
+        except SlackApiError:
+            logger.exception("no modal turn=%s", turn.id)
+            return False

@@ -1,0 +1,161 @@
+"""Takes gestures about what was wrong and what is right: reasons, proposals, experts' decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from bot.review.curated import CuratedAnswers
+from bot.review.experts import Experts
+from bot.review.fixes import Fixes
+from bot.review.modals import chosen_document, edit_modal, reason_modal
+from bot.review.proposing import Proposing
+from bot.slack.incoming.interactions import (
+    ACCEPT_REPLY,
+    APPROVE_REVIEW,
+    EDIT_REVIEW,
+    EDITED_REVIEW,
+    OFFER,
+    REASON,
+    REJECT_REVIEW,
+    RETIRE_ANSWER,
+    TELL_REASON,
+)
+from bot.slack.incoming.payloads import Gesture
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.people import People
+from bot.store.inbox import Inbox, Job
+from bot.store.reasons import Reasons
+from bot.store.reviews import Decision, Review, Reviews
+from bot.store.turns import DocumentRef, Turns
+from bot.strings import Strings, strings_for
+
+_EXPERTS = (APPROVE_REVIEW, EDIT_REVIEW, EDITED_REVIEW, REJECT_REVIEW, RETIRE_ANSWER)
+
+
+class ReviewHandler:
+    """What people say is wrong or right, until an expert has decided."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        outbox: Outbox,
+        people: People,
+        experts: Experts,
+        proposing: Proposing,
+        curated: CuratedAnswers,
+        *,
+        show_home: Callable[[str, str], Awaitable[None]],
+        on_approved: Callable[[], None],
+    ) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+        self._people = people
+        self._experts = experts
+        self._proposing = proposing
+        self._curated = curated
+        self._show_home = show_home
+        self._on_approved = on_approved
+        self._turns = Turns(inbox.database)
+        self._reasons = Reasons(inbox.database)
+        self._reviews = Reviews(inbox.database)
+        self._fixes = Fixes(inbox.database)
+
+    async def handle(self, job: Job) -> None:
+        gesture = Gesture(**job.payload)
+        match gesture.name:
+            case name if name == TELL_REASON:
+                await self._ask_why(job, gesture)
+            case name if name == REASON:
+                await self._proposing.correct(job, gesture)
+            case name if name == OFFER:
+                await self._proposing.offer(job, gesture)
+            case name if name == ACCEPT_REPLY:
+                await self._proposing.accept(job, gesture)
+            case name if name in _EXPERTS:
+                await self._review(job, gesture)
+            case _:
+                await self._proposing.propose(job, gesture)
+
+    async def apologise(self, job: Job, _error: Exception) -> None:
+        _, strings = await self._people.look_up(job.user)
+        failed = strings.failed.format(error_id=job.error_id)
+        await self._show_home(job.user, failed)
+
+    async def _ask_why(self, job: Job, gesture: Gesture) -> None:
+        database = self._inbox.database
+        turn = await database.run(self._turns.get, gesture.value)
+        if turn is not None and gesture.trigger_id is not None:
+            documents = await database.run(self._turns.documents, turn.id)
+            known = await database.run(self._reasons.of, turn.id, job.user)
+            view = reason_modal(turn.id, documents, known, strings_for(turn.language))
+            # Where the click came too late the note is still there to be clicked again.
+            await self._outbox.open_modal(gesture.trigger_id, view)
+        await database.run(self._inbox.finish, job)
+
+    async def _review(self, job: Job, gesture: Gesture) -> None:
+        database = self._inbox.database
+        _, strings = await self._people.look_up(job.user)
+        review = await database.run(self._reviews.get, int(gesture.value))
+        reader = await self._experts.reader(job.user)
+        said: str | None
+        if review is None or not reader.may_review(review.proposal):
+            said = strings.review_gone
+        elif gesture.name == RETIRE_ANSWER:
+            await database.run(self._curated.retire, review.id)
+            said = strings.review_retired
+        elif gesture.name == EDIT_REVIEW:
+            said = await self._edit(review, gesture, strings)
+        else:
+            said = await self._decide(job, review, gesture, strings)
+        if said is not None:
+            await self._show_home(job.user, said)
+        await database.run(self._inbox.finish, job)
+
+    async def _edit(self, review: Review, gesture: Gesture, strings: Strings) -> str | None:
+        if review.state != "open":
+            return strings.review_taken
+        documents = await self._inbox.database.run(self._documents, review)
+        view = edit_modal(review, documents, strings)
+        opened = await self._outbox.open_modal(gesture.trigger_id or "", view)
+        return strings.review_too_late if opened is None else None
+
+    async def _decide(self, job: Job, review: Review, gesture: Gesture, strings: Strings) -> str:
+        decision: Decision = "rejected" if gesture.name == REJECT_REVIEW else "approved"
+        database = self._inbox.database
+        if gesture.name == EDITED_REVIEW:
+            review = await database.run(self._edited, review, gesture)
+        author = await self._people.name(review.proposal.author)
+        if not await database.run(self._write, job, review, decision, author):
+            return strings.review_taken
+        if decision == "approved":
+            self._on_approved()
+        return strings.review_approved if decision == "approved" else strings.review_rejected
+
+    def _write(self, job: Job, review: Review, decision: Decision, author: str | None) -> bool:
+        with self._inbox.database.transaction():
+            is_ours = self._reviews.decide(
+                review, decision, reviewer=job.user, event_id=job.event_id
+            )
+            if is_ours and decision == "approved":
+                curated_id = self._curated.add(review, reviewer=job.user, author_name=author)
+                if review.proposal.turn_id is not None:
+                    answer = review.proposal.answer
+                    self._fixes.record(review.proposal.turn_id, answer, curated_id=curated_id)
+            return is_ours
+
+    def _edited(self, review: Review, gesture: Gesture) -> Review:
+        said = gesture.inputs
+        proposal = replace(
+            review.proposal,
+            question=said.get("question", "").strip() or review.proposal.question,
+            answer=said.get("answer", "").strip() or review.proposal.answer,
+            document=chosen_document(said, self._documents(review)),
+        )
+        return replace(review, proposal=proposal)
+
+    def _documents(self, review: Review) -> list[DocumentRef]:
+        """What may be cited: the document that was proposed, then those that had been found."""
+        turn_id, proposed = review.proposal.turn_id, review.proposal.document
+        found = self._turns.documents(turn_id) if turn_id else []
+        return list(dict.fromkeys([*([proposed] if proposed else []), *found]))

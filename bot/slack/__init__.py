@@ -1,0 +1,1 @@
+"""Slack's side: what comes in, what goes out, and who is there to read it."""

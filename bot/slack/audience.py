@@ -1,0 +1,120 @@
+"""Who will be able to read a reply, and so which documents it may be made of."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.settings import SlackSettings
+from bot.slack.incoming.payloads import Question
+from bot.slack.outgoing.reaching import SlackUnreachableError, reached, reason
+from retrieval.records import PUBLIC
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_S = 300.0
+"""A private channel can be made public or shared; it is asked about again after this time."""
+
+_PLACE = "in:"
+
+_TYPES = {"channel": False, "group": True, "im": True, "mpim": True}
+"""What Slack's kinds of conversations say of privacy; mentions come without one."""
+
+
+def place(channel: str) -> str:
+    """The label of what was said in a conversation and is for those who are in it."""
+    return f"{_PLACE}{channel}"
+
+
+def of_documents(audience: frozenset[str]) -> frozenset[str]:
+    """The labels that documents can have."""
+    return frozenset(label for label in audience if not label.startswith(_PLACE))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    is_private: bool
+    is_shared: bool
+    until: float
+
+
+class Audiences:
+    """The labels that settings grant to private channels and, in private, to people."""
+
+    def __init__(
+        self,
+        settings: SlackSettings,
+        client: AsyncWebClient,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._clock = clock
+        self._known: dict[str, _Facts] = {}
+
+    async def of(self, question: Question, *, channel: str, user: str) -> frozenset[str]:
+        """The labels that everyone who can read the reply may read.
+
+        Raises:
+            SlackUnreachableError: If Slack must be asked and does not answer now.
+        """
+        if question.is_shared:
+            return frozenset({PUBLIC})
+        if question.response_url is not None or question.channel_type == "im":
+            return frozenset({PUBLIC, *self._settings.user_audiences.get(user, ())})
+        granted = self._settings.channel_audiences.get(channel, ())
+        facts = await self._look_up(channel) if granted else None
+        if facts and facts.is_private and not facts.is_shared:
+            return frozenset({PUBLIC, *granted})
+        return frozenset({PUBLIC})
+
+    async def is_private(self, question: Question, *, channel: str) -> bool:
+        """Whether not everybody can read along; True where Slack does not say."""
+        if question.response_url is not None or channel.startswith("D"):
+            return True
+        if question.channel_type in _TYPES:
+            return _TYPES[question.channel_type]
+        try:
+            facts = await self._look_up(channel)
+        except SlackUnreachableError:
+            return True
+        return facts is None or facts.is_private
+
+    async def place(self, channel: str) -> str | None:
+        """The label of a conversation whose words are not for everybody; None for a public one.
+
+        Raises:
+            SlackUnreachableError: If Slack does not say now which it is.
+        """
+        if channel.startswith("D"):
+            return place(channel)
+        try:
+            info = (await reached(self._client.conversations_info(channel=channel)))["channel"]
+        except SlackApiError as error:
+            logger.warning("channel=%s taken for private: %s", channel, reason(error))
+            return place(channel)
+        return place(channel) if info.get("is_private") or info.get("is_mpim") else None
+
+    async def _look_up(self, channel: str) -> _Facts | None:
+        """What Slack says of a channel; None where it does not say."""
+        known = self._known.get(channel)
+        if known and self._clock() < known.until:
+            return known
+        try:
+            info = (await reached(self._client.conversations_info(channel=channel)))["channel"]
+        except SlackApiError as error:
+            logger.warning("channel=%s cannot be looked up: %s", channel, reason(error))
+            return None
+        facts = _Facts(
+            is_private=bool(info.get("is_private") or info.get("is_mpim")),
+            is_shared=bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared")),
+            until=self._clock() + REMEMBERED_S,
+        )
+        self._known[channel] = facts
+        return facts

@@ -1,0 +1,72 @@
+"""The Bolt app: it checks that a request is Slack's, keeps what it asks for, and only then acks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+
+from bot.slack.incoming.intake import read
+from bot.slack.incoming.payloads import Body
+from bot.slack.incoming.slash import ASK
+from bot.store.inbox import Delivery, Inbox, Kind
+from bot.strings import strings_for
+from retrieval.language import language_of
+
+logger = logging.getLogger(__name__)
+
+Next = Callable[[], Awaitable[None]]
+
+
+def build_app(
+    inbox: Inbox,
+    *,
+    token: str,
+    bot_user: str,
+    signing_secret: str,
+    concerns_us: Callable[[Delivery], bool],
+    complaints: Callable[[Body], dict[str, str]],
+    emoji: Mapping[str, Kind],
+    on_accepted: Callable[[], None],
+) -> AsyncApp:
+    """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol."""
+
+    def accept(delivery: Delivery) -> bool:
+        return concerns_us(delivery) and inbox.accept(delivery)
+
+    async def keep(body: dict[str, Any], next_: Next) -> BoltResponse | None:
+        if body.get("type") == "url_verification" or "ssl_check" in body:
+            await next_()
+            return None
+        wrong = complaints(body)
+        if wrong:
+            return BoltResponse(status=200, body={"response_action": "errors", "errors": wrong})
+        delivery = read(body, bot_user=bot_user, emoji=emoji)
+        if delivery is not None and await inbox.database.run(accept, delivery):
+            on_accepted()
+        return _ack(body)
+
+    app = AsyncApp(
+        token=token,
+        signing_secret=signing_secret,
+        # Bolt acks before it runs listeners, so a listener would be too late to keep anything.
+        # Before authorization, because that asks Slack, and answers 200 when Slack is down.
+        before_authorize=keep,
+    )
+
+    @app.error
+    async def refuse(error: Exception) -> BoltResponse:
+        logger.error("not stored; Slack will send it again", exc_info=error)
+        return BoltResponse(status=503)
+
+    return app
+
+
+def _ack(body: dict[str, Any]) -> BoltResponse:
+    if body.get("command") != ASK:
+        return BoltResponse(status=200)
+    strings = strings_for(language_of(body.get("text", "")))
+    return BoltResponse(status=200, body={"response_type": "ephemeral", "text": strings.looking})

@@ -1,0 +1,47 @@
+"""Tells which of all the messages in a channel concern us; the others are not even stored."""
+
+from __future__ import annotations
+
+from bot.slack.incoming.events import question_key
+from bot.slack.incoming.payloads import Body
+from bot.store.channels import Channels
+from bot.store.database import Database
+from bot.store.inbox import Delivery
+
+
+class Hearing:
+    """What nobody put to us is kept only in our threads and in channels that let us listen."""
+
+    def __init__(self, database: Database, channels: Channels) -> None:
+        self._database = database
+        self._channels = channels
+
+    def concerns_us(self, delivery: Delivery) -> bool:
+        """Whether a delivery is for us; a few lookups by key, for use before the ack."""
+        if delivery.kind == "overheard":
+            return self._is_overheard(delivery, delivery.payload)
+        if delivery.kind == "change":
+            ts = delivery.payload["ts"]
+            return self._is_known(question_key(delivery.team, delivery.channel, ts))
+        return True
+
+    def _is_overheard(self, delivery: Delivery, question: Body) -> bool:
+        if question["thread_ts"] == question["ts"]:
+            return delivery.channel in self._channels.listening()
+        return self._is_our_thread(delivery, question["thread_ts"])
+
+    def _is_our_thread(self, delivery: Delivery, thread_ts: str) -> bool:
+        row = self._database.connection.conn.execute(
+            "SELECT EXISTS (SELECT 1 FROM turns"
+            "  WHERE channel = ? AND thread_ts = ? AND deleted IS NULL)"
+            " OR EXISTS (SELECT 1 FROM inbox WHERE thread_key = ? AND kind = 'question'"
+            "  AND state IN ('todo', 'doing'))",
+            (delivery.channel, thread_ts, delivery.thread_key),
+        ).fetchone()
+        return bool(row[0])
+
+    def _is_known(self, work_key: str) -> bool:
+        row = self._database.connection.conn.execute(
+            "SELECT 1 FROM inbox WHERE work_key = ?", (work_key,)
+        ).fetchone()
+        return row is not None

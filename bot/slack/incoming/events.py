@@ -1,0 +1,175 @@
+"""Events of the Events API, turned into deliveries for the inbox, or left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from bot.slack.incoming.payloads import Body, Change, Gesture, Question, Rating, Stop
+from bot.store.inbox import Delivery, Kind
+from bot.store.log import Value
+
+EVENTS = (
+    "agent_session_stopped",
+    "app_home_opened",
+    "app_mention",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "reaction_added",
+    "reaction_removed",
+)
+"""The event types that slack-manifest.json subscribes to."""
+
+_REACTIONS: dict[str, Value] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
+_SAID = (None, "file_share", "thread_broadcast")
+"""The subtypes of messages that somebody wrote; others tell of joins, topics, edits."""
+
+
+def read_event(body: Body, *, bot_user: str, emoji: Mapping[str, Kind]) -> Delivery | None:
+    """The delivery in an event; None if it asks nothing of us.
+
+    `emoji` says who handles which reaction, besides those that rate an answer.
+    """
+    event = body["event"]
+    match event["type"]:
+        case "reaction_added" | "reaction_removed":
+            return _reaction(body, event, bot_user, emoji)
+        case "app_mention" | "message":
+            return _message(body, event, bot_user)
+        case "agent_session_stopped":
+            return _stop(body, event)
+        case "app_home_opened" if event.get("tab") == "messages":
+            return _delivery(body, event, "prompts", key=f"prompts:{event['user']}")
+        case "app_home_opened" if event.get("tab") == "home":
+            return _delivery(body, event, "home", key=f"home:{event['user']}")
+    return None
+
+
+def question_key(team: str, channel: str, ts: str) -> str:
+    """What a message is known by, in whatever way it comes to be asked."""
+    return f"{team}:{channel}:{ts}"
+
+
+def question_delivery(
+    question: Question, *, event_id: str, team: str, channel: str, user: str
+) -> Delivery:
+    """A question that is a message, asked once however often and in whatever way it comes."""
+    return Delivery(
+        event_id=event_id,
+        kind="question",
+        team=team,
+        channel=channel,
+        user=user,
+        thread_key=question_key(team, channel, question.thread_ts or ""),
+        work_key=question_key(team, channel, question.ts or ""),
+        payload=asdict(question),
+    )
+
+
+def _message(body: Body, event: Body, bot_user: str) -> Delivery | None:
+    subtype = event.get("subtype")
+    if subtype == "message_changed":
+        return _edit(body, event, bot_user)
+    if subtype == "message_deleted":
+        return _deletion(body, event, event.get("previous_message") or {}, bot_user)
+    if subtype not in _SAID or not _is_by_a_person(event, bot_user):
+        return None
+    question = _question(body, event)
+    asked = question_delivery(
+        question,
+        event_id=body["event_id"],
+        team=body["team_id"],
+        channel=event["channel"],
+        user=event["user"],
+    )
+    if _is_asked(event, bot_user):
+        return asked
+    key = asked.thread_key
+    return _delivery(body, event, "overheard", key=key, payload=asdict(question))
+
+
+def _is_by_a_person(message: Body, bot_user: str) -> bool:
+    return not message.get("bot_id") and message.get("user") not in (None, bot_user, "USLACKBOT")
+
+
+def _is_asked(event: Body, bot_user: str) -> bool:
+    if event["type"] == "app_mention" or event.get("channel_type") == "im":
+        return True
+    return _mentions(event, bot_user)
+
+
+def _mentions(message: Body, bot_user: str) -> bool:
+    return f"<@{bot_user}" in message.get("text", "")
+
+
+def _edit(body: Body, event: Body, bot_user: str) -> Delivery | None:
+    """An edit that adds our mention asks; any other is left alone."""
+    after, before = event.get("message") or {}, event.get("previous_message") or {}
+    if after.get("subtype") == "tombstone":  # what a deleted message with a thread turns into
+        return _deletion(body, event, before, bot_user)
+    if not _mentions(after, bot_user) or _mentions(before, bot_user):
+        return None
+    said = {k: event[k] for k in ("type", "channel", "channel_type") if k in event}
+    return _message(body, {**after, **said}, bot_user)
+
+
+def _deletion(body: Body, event: Body, before: Body, bot_user: str) -> Delivery | None:
+    if not _is_by_a_person(before, bot_user):
+        return None
+    ts = event.get("deleted_ts") or before["ts"]
+    change = Change(ts=ts, thread_ts=before.get("thread_ts") or ts)
+    # After the answer to it, if that is being written.
+    key = question_key(body["team_id"], event["channel"], change.thread_ts)
+    by = {**event, "user": before["user"]}
+    return _delivery(body, by, "change", key=key, payload=asdict(change))
+
+
+def _question(body: Body, event: Body) -> Question:
+    return Question(
+        text=event.get("text", ""),
+        ts=event["ts"],
+        thread_ts=event.get("thread_ts") or event["ts"],
+        channel_type=event.get("channel_type"),
+        is_shared=bool(body.get("is_ext_shared_channel")),
+        files=tuple(event.get("files") or ()),
+    )
+
+
+def _stop(body: Body, event: Body) -> Delivery:
+    # Not in the order of its thread: there it would wait for the very answer that it stops.
+    key = f"stop:{body['event_id']}"
+    return _delivery(body, event, "stop", key=key, payload=asdict(Stop(event.get("thread_ts", ""))))
+
+
+def _reaction(body: Body, event: Body, bot_user: str, emoji: Mapping[str, Kind]) -> Delivery | None:
+    item, name = event["item"], event["reaction"].partition("::")[0]
+    if item["type"] != "message" or event["user"] == bot_user:
+        return None
+    is_withdrawn, is_ours = event["type"] == "reaction_removed", event.get("item_user") == bot_user
+    if name in emoji and not is_withdrawn and not is_ours:
+        said = Gesture(name=name, ts=item["ts"], author=event.get("item_user"))
+        by = {**event, "channel": item["channel"]}
+        key = f"{emoji[name]}:{event['user']}"
+        return _delivery(body, by, emoji[name], key=key, payload=asdict(said))
+    value = _REACTIONS.get(name)
+    if value is None or event.get("item_user", bot_user) != bot_user:
+        return None
+    at = float(event.get("event_ts", 0))
+    rating = Rating(value, "reaction", is_withdrawn=is_withdrawn, ts=item["ts"], at=at)
+    by = {**event, "channel": item["channel"]}
+    return _delivery(body, by, "vote", key=f"vote:{event['user']}", payload=asdict(rating))
+
+
+def _delivery(
+    body: Body, event: Body, kind: Kind, *, key: str, payload: Mapping[str, object] | None = None
+) -> Delivery:
+    return Delivery(
+        event_id=body["event_id"],
+        kind=kind,
+        team=body["team_id"],
+        channel=event.get("channel", ""),
+        user=event.get("user", ""),
+        thread_key=key,
+        payload=payload or {},
+    )

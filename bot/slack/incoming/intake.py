@@ -1,0 +1,30 @@
+"""What Slack sends, turned into deliveries for the inbox, or left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bot.slack.incoming.events import read_event
+from bot.slack.incoming.interactions import read_gesture
+from bot.slack.incoming.payloads import Body
+from bot.slack.incoming.slash import read_slash_command
+from bot.store.inbox import Delivery, Kind
+
+_GESTURES = ("block_actions", "view_submission", "message_action")
+
+
+def read(
+    body: Body, *, bot_user: str, emoji: Mapping[str, Kind] = MappingProxyType({})
+) -> Delivery | None:
+    """The delivery in a request from Slack; None if it asks nothing of us.
+
+    `emoji` says who handles which reaction, besides those that rate an answer.
+    """
+    if "command" in body:
+        return read_slash_command(body)
+    if body.get("type") in _GESTURES:
+        return read_gesture(body)
+    if body.get("type") == "event_callback":
+        return read_event(body, bot_user=bot_user, emoji=emoji)
+    return None

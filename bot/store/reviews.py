@@ -1,0 +1,218 @@
+"""The review queue: answers that people propose, until an expert approves or rejects them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.store.database import Database
+from bot.store.log import utc
+from bot.store.turns import DocumentRef, Turns
+from retrieval.language import language_of
+
+_COLUMNS = "SELECT * FROM reviews "
+
+ProposalSource = Literal["correction", "proposal", "accepted"]
+"""A right answer given with a bad rating; a message somebody marked; a reply an asker accepted."""
+
+Decision = Literal["approved", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An answer that `author` wrote and `proposer` holds to be right.
+
+    `key` names it for ever: proposing it again changes it as long as nobody has decided.
+    `audience` are the labels that somebody needs to read it.
+    """
+
+    key: str
+    source: ProposalSource
+    question: str
+    answer: str
+    audience: frozenset[str]
+    channel: str
+    author: str
+    proposer: str
+    turn_id: str | None = None
+    document: DocumentRef | None = None
+    document_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A proposal in the queue. `state` is open, approved, rejected or withdrawn."""
+
+    id: int
+    proposal: Proposal
+    language: str
+    state: str
+    reviewer: str | None
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What somebody may review.
+
+    That is everything that their `labels` let them read, if they review `everywhere`, and what was
+    said in the `channels` whose expert they are.
+    """
+
+    labels: frozenset[str]
+    everywhere: bool
+    channels: frozenset[str]
+
+    def may_review(self, proposal: Proposal) -> bool:
+        if proposal.channel in self.channels:
+            return True
+        return self.everywhere and self.labels >= proposal.audience
+
+
+class Reviews:
+    """The queue. Writes join the caller's transaction."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    def propose(
+        self,
+        turn_id: str,
+        *,
+        answer: str,
+        author: str,
+        proposer: str,
+        source: ProposalSource,
+        key: str,
+        place: str | None = None,
+        document: DocumentRef | None = None,
+        document_name: str = "",
+    ) -> bool:
+        """Propose an answer to a turn's question; False if that changes nothing.
+
+        It is kept from everybody who may not read all that the turn's audience may, and outside
+        `place` where that is the label of a conversation that is not public.
+        """
+        turn = Turns(self._database).get(turn_id)
+        if turn is None:
+            return False
+        return self.add(
+            Proposal(
+                key=key,
+                source=source,
+                question=turn.query,
+                answer=answer,
+                audience=turn.audience | ({place} if place else set()),
+                channel=turn.channel,
+                author=author,
+                proposer=proposer,
+                turn_id=turn_id,
+                document=document,
+                document_name=document_name,
+            )
+        )
+
+    def add(self, proposal: Proposal) -> bool:
+        """Put a proposal into the queue, or change it there; False if that changes nothing."""
+        with self._database.transaction() as db:
+            known = db.conn.execute(
+                "SELECT state, answer FROM reviews WHERE event_id = ?", (proposal.key,)
+            ).fetchone()
+            state, answer = known or (None, None)
+            if state in ("approved", "rejected") or (state == "open" and answer == proposal.answer):
+                return False
+            db.conn.execute("DELETE FROM reviews WHERE event_id = ?", (proposal.key,))
+            db.table("reviews").insert(_row(proposal) | {"created": utc(self._clock())})
+            return True
+
+    def withdraw(self, key: str, proposer: str) -> bool:
+        """Take a proposal back that nobody has decided; only who made it can."""
+        with self._database.transaction() as db:
+            return bool(
+                db.conn.execute(
+                    "UPDATE reviews SET state = 'withdrawn'"
+                    " WHERE event_id = ? AND proposer = ? AND state = 'open'",
+                    (key, proposer),
+                ).rowcount
+            )
+
+    def get(self, review_id: int) -> Review | None:
+        """One review, whatever its state."""
+        return next(self._read("WHERE id = ?", (review_id,)), None)
+
+    def queue(self, reader: Reader, *, limit: int) -> tuple[list[Review], int]:
+        """The oldest open reviews that somebody may see, and how many there are in all."""
+        found = self._read("WHERE state = 'open' ORDER BY id", ())
+        allowed = [review for review in found if reader.may_review(review.proposal)]
+        return allowed[:limit], len(allowed)
+
+    def served(self, reader: Reader, *, limit: int) -> list[Review]:
+        """The latest reviews whose answer is given to people and which somebody may see."""
+        found = self._read(
+            "WHERE id IN (SELECT review_id FROM curated WHERE expired IS NULL) ORDER BY id DESC",
+            (),
+        )
+        return [review for review in found if reader.may_review(review.proposal)][:limit]
+
+    def decide(self, review: Review, decision: Decision, *, reviewer: str, event_id: str) -> bool:
+        """Decide an open review, as edited; False if somebody else was faster.
+
+        The same event may be handled again and finds its own decision.
+        """
+        final = {"state": decision, "reviewer": reviewer, "decided_by_event": event_id}
+        with self._database.transaction() as db:
+            state, event = db.conn.execute(
+                "SELECT state, decided_by_event FROM reviews WHERE id = ?", (review.id,)
+            ).fetchone() or (None, None)
+            if state == "open":
+                row = _row(review.proposal) | final | {"decided": utc(self._clock())}
+                db.table("reviews").update(review.id, row)
+            return bool(state == "open" or (state is not None and event == event_id))
+
+    def _read(self, where: str, values: Sequence[object]) -> Iterator[Review]:
+        rows = self._database.connection.query(_COLUMNS + where, values)
+        return (_review(row) for row in rows)
+
+
+def _row(proposal: Proposal) -> dict[str, object]:
+    document = proposal.document
+    return {
+        "event_id": proposal.key,
+        "turn_id": proposal.turn_id,
+        "source": proposal.source,
+        "question": proposal.question,
+        "language": language_of(proposal.question),
+        "answer": proposal.answer,
+        "document_id": document.document_id if document else None,
+        "content_hash": document.content_hash if document else None,
+        "document_name": proposal.document_name,
+        "audience": json.dumps(sorted(proposal.audience)),
+        "channel": proposal.channel,
+        "author": proposal.author,
+        "proposer": proposal.proposer,
+        "state": "open",
+    }
+
+
+def _review(row: dict[str, Any]) -> Review:
+    document = DocumentRef(row["document_id"], row["content_hash"]) if row["document_id"] else None
+    proposal = Proposal(
+        key=row["event_id"],
+        source=row["source"],
+        question=row["question"],
+        answer=row["answer"],
+        audience=frozenset(json.loads(row["audience"])),
+        channel=row["channel"],
+        author=row["author"],
+        proposer=row["proposer"],
+        turn_id=row["turn_id"],
+        document=document,
+        document_name=row["document_name"],
+    )
+    return Review(
+        row["id"], proposal, row["language"], row["state"], row["reviewer"], row["created"]
+    )

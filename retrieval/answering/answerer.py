@@ -1,0 +1,337 @@
+"""A question and its thread in, an `Answer` out: search, judge, generate or quote, cite, clean."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from retrieval.answering.citations import CheckedStream, Citer
+from retrieval.answering.extraction import extract
+from retrieval.answering.judge import JUDGED_HITS, Judge
+from retrieval.answering.phrases import notice_of_language, phrase
+from retrieval.answering.prompt import PROMPT_VERSION, Prompt, build_prompt
+from retrieval.answering.questions import asks_for_fact, clean, standalone
+from retrieval.answering.sanitise import sanitise
+from retrieval.documents.tables import read_out
+from retrieval.index.library import Library
+from retrieval.index.served_embedder import load_embedder
+from retrieval.language import language_of
+from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
+from retrieval.serving.model_loader import ModelRoles
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.llm.generator import Generator
+
+MIN_PARAMETERS_FOR_FACTS = 300_000_000
+"""Generators smaller than this copy poorly and invent freely: the documents are quoted instead."""
+
+MIN_PARAMETERS_FOR_ALL = 1_000_000_000
+"""Generators smaller than this name a fact well, but mix up the steps of an explanation: there,
+the documents' own words are the better answer."""
+
+_NEAREST = 3
+_NEAR_SHARE = 0.5
+"""An abstention names the nearest passages from this share of the threshold on."""
+
+_DECLINED = re.compile(
+    r"\b(?:not|n't|no)\b[^.]*\b(?:mention|specif|provid|contain|includ|state|information|answer)"
+    r"|没有(?:提到|提及|提供|说明|相关)|未(?:提及|提到|提供|说明)|无法(?:确定|回答|得知)",
+    re.IGNORECASE,
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be said: text whose every sentence has a citation."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    method: Literal["generated", "extracted"]
+    stopped: bool = False
+
+
+@dataclass
+class Stopwatch:
+    """Seconds by stage, in order."""
+
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[name] = round(time.perf_counter() - began, 4)
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """A question and the `hits` to answer it from; `passages` has those and many behind them."""
+
+    question: str
+    query: str
+    language: str
+    hits: tuple[Hit, ...]
+    passages: tuple[Passage, ...]
+    confidence: float
+    threshold: float
+    watch: Stopwatch
+    on_text: Callable[[str], None] | None
+    should_stop: Callable[[], bool] | None
+
+
+class Answerer:
+    """Answers questions from the current index generation. Safe to call from many threads."""
+
+    def __init__(
+        self,
+        library: Library,
+        judge: Judge,
+        settings: Settings,
+        generator: Generator | None = None,
+    ) -> None:
+        self.library = library
+        self.judge = judge
+        self._settings = settings
+        self.generator = generator
+
+    def models(self) -> Mapping[str, str]:
+        """The ids of the models that answer, by what they do."""
+        named = {
+            "embedder": self.library.embedder.id,
+            "generator": self.generator.id if self.generator else "none",
+            "judge": self.judge.id,
+            "reranker": self.library.reranker_id,
+        }
+        return {role: id_ for role, id_ in named.items() if id_}
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which an answer is given."""
+        chosen = self._settings.threshold
+        return self.judge.threshold if chosen is None else chosen
+
+    def answer(
+        self,
+        request: AnswerRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """Answer a question from the documents that the audience may see, or abstain.
+
+        Args:
+            request: The question, for whom it is answered and from what.
+            on_text: Called with each sentence once it is checked against its passage; what is
+                not checked yet is never shown.
+            should_stop: Polled while generating; what was written until then is kept.
+
+        Raises:
+            QuestionError: If there is nothing to search for.
+            IndexNotFoundError: If no index was built yet.
+        """
+        watch = Stopwatch()
+        with watch.stage("total"):
+            question = clean(request.text, max_chars=self._settings.max_question_chars)
+            query = standalone(question, request.history)
+            searcher = self.library.searcher()
+            with watch.stage("search"):
+                wide = searcher.search(
+                    query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
+                )
+            found = Retrieved(
+                question,
+                query,
+                request.language or language_of(question),
+                tuple(wide[: self._settings.hits]),
+                tuple(hit.passage for hit in wide),
+                self.judge.confidence(query, wide),
+                self.threshold if request.threshold is None else request.threshold,
+                watch,
+                on_text,
+                should_stop,
+            )
+            draft = self._draft(found)
+        card = self._card(found, draft, searcher.index.manifest.name)
+        if draft is not None:
+            return card
+        searched = searcher.count_documents(audience=request.audience, sources=request.sources)
+        return replace(card, searched=searched)
+
+    def answer_from(
+        self, question: str, hits: Sequence[Hit], *, threshold: float | None = None
+    ) -> Answer:
+        """Answer a question as `answer` would if its search had found these hits.
+
+        So that several answerers can be compared on the same hits. The answer names no index.
+
+        Args:
+            question: Stands by itself.
+            hits: Best first; the judge looks at all of them, the answer is made from the first.
+            threshold: The confidence from which to answer; None for the usual one.
+        """
+        watch = Stopwatch()
+        with watch.stage("total"):
+            found = Retrieved(
+                question,
+                question,
+                language_of(question),
+                tuple(hits[: self._settings.hits]),
+                tuple(hit.passage for hit in hits),
+                self.judge.confidence(question, hits),
+                self.threshold if threshold is None else threshold,
+                watch,
+                None,
+                None,
+            )
+            draft = self._draft(found)
+        return self._card(found, draft, "")
+
+    def _draft(self, found: Retrieved) -> Draft | None:
+        """What the generator wrote, else what the documents say word for word; None to abstain."""
+        if found.confidence < found.threshold:
+            return None
+        if self.generator is None or not can_write(self.generator, found.question):
+            return self._quote(found)
+        if found.hits and is_foreign(found.hits[0].passage, found.language):
+            # What is written in one language cannot be checked against words of another.
+            return self._quote(found)
+        prompt = self._prompt(self.generator, found)
+        stream = CheckedStream(Citer(found.query, prompt.passages))
+        completion = self._write(self.generator, prompt, stream, found)
+        if stream.text or completion.stopped:
+            text = stream.text or phrase("stopped", found.language)
+            return Draft(text, stream.citer.citations, "generated", completion.stopped)
+        return None if declines(completion.text) else self._quote(found)
+
+    def _prompt(self, generator: Generator, found: Retrieved) -> Prompt:
+        return build_prompt(
+            found.question,
+            found.hits,
+            language=found.language,
+            count_tokens=generator.count_tokens,
+            max_tokens=self._settings.prompt_tokens,
+            earlier=found.query.removesuffix(found.question).strip(),
+        )
+
+    def _write(
+        self, generator: Generator, prompt: Prompt, stream: CheckedStream, found: Retrieved
+    ) -> Completion:
+        def show(checked: str) -> None:
+            if checked and found.on_text is not None:
+                found.on_text(sanitise(checked, allowed_urls=addresses(stream.citer.citations)))
+
+        with found.watch.stage("generate"):
+            completion = generator.generate(
+                generator.render([("system", prompt.system), ("user", prompt.user)]),
+                max_tokens=self._settings.answer_tokens,
+                on_text=lambda piece: show(stream.feed(piece)),
+                should_stop=found.should_stop,
+            )
+        show(stream.close())
+        found.watch.timings["first_token"] = round(completion.first_token_s, 4)
+        return completion
+
+    def _quote(self, found: Retrieved) -> Draft | None:
+        with found.watch.stage("extract"):
+            citation = extract(found.query, found.hits, self.library.embedder)
+        if citation is None:
+            return None
+        text = f"{read_out(citation.quote, citation.passage.text)} [1]"
+        if is_foreign(citation.passage, found.language):
+            document = citation.passage.source.language
+            text = f"{notice_of_language(document, found.language)}\n{text}"
+        draft = Draft(text, (citation,), "extracted")
+        if found.on_text is not None:
+            found.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
+        return draft
+
+    def _card(self, found: Retrieved, draft: Draft | None, generation: str) -> Answer:
+        common = Answer(
+            id=uuid.uuid4().hex[:12],
+            question=found.question,
+            query=found.query,
+            kind="abstention",
+            text=phrase("not_found", found.language),
+            language=found.language,
+            confidence=round(found.confidence, 4),
+            nearest=_nearest(found),
+            hits=found.hits,
+            prompt_version=PROMPT_VERSION,
+            generator=self.generator.id if self.generator else "none",
+            embedder=self.library.embedder.id,
+            judge=self.judge.id,
+            reranker=self.library.reranker_id,
+            generation=generation,
+            timings=found.watch.timings,
+        )
+        if draft is None:
+            return common
+        return replace(
+            common,
+            kind="answer",
+            text=sanitise(draft.text, allowed_urls=addresses(draft.citations)),
+            citations=draft.citations,
+            nearest=(),
+            method=draft.method,
+            stopped=draft.stopped,
+        )
+
+
+def _nearest(found: Retrieved) -> tuple[Passage, ...]:
+    """One passage each of the nearest documents, if they are near enough to be worth a look."""
+    if found.confidence < found.threshold * _NEAR_SHARE:
+        return ()
+    by_document: dict[str, Passage] = {}
+    for hit in found.hits:
+        by_document.setdefault(hit.passage.source.id, hit.passage)
+    nearest = tuple(by_document.values())[:_NEAREST]
+    # Words put a question's own language first; the document it is about may be in another.
+    foreign = next((each for each in found.passages if is_foreign(each, found.language)), None)
+    if foreign is None or any(is_foreign(each, found.language) for each in nearest):
+        return nearest
+    return (*nearest[: _NEAREST - 1], foreign)
+
+
+def can_write(generator: Generator, question: str) -> bool:
+    """Whether the generator's own words are the better answer to this question than a quote."""
+    if asks_for_fact(question):
+        return generator.parameters >= MIN_PARAMETERS_FOR_FACTS
+    return generator.parameters >= MIN_PARAMETERS_FOR_ALL
+
+
+def is_foreign(passage: Passage, language: str) -> bool:
+    """Whether a passage is in another language: its document says so and its letters show it."""
+    return passage.source.language != language and language_of(passage.text) != language
+
+
+def addresses(citations: Sequence[Citation]) -> set[str]:
+    """The only addresses that an answer may contain: those of the documents it cites."""
+    cited = [citation.passage for citation in citations]
+    return {url for passage in cited for url in (passage.link, passage.source.url) if url}
+
+
+def declines(text: str) -> bool:
+    """Whether a model says, in English or Chinese, that the passages do not hold the answer."""
+    return bool(_DECLINED.search(text))
+
+
+def load_answerer(
+    settings: Settings, *, library: Library | None = None, on_progress: Progress | None = None
+) -> Answerer:
+    """Load the models that serve and open the index folder, unless a library is given.
+
+    The generator `none` is not loaded: then the documents are only quoted.
+    """
+    roles = ModelRoles(settings, on_progress=on_progress)
+    library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
+    return Answerer(library, roles.judge(library.embedder.id), settings, roles.generator())

@@ -1,0 +1,258 @@
+"""How sure it is that the documents hold the answer, from how the hits stand out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from statistics import fmean
+from typing import Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from retrieval.errors import ModelUnsuitableError, SettingsError
+from retrieval.records import Hit, Passage
+from retrieval.registry.runs import MODEL, Run, base_of, folder_of, run_of, serving, verify
+from retrieval.search.lexical import terms
+from retrieval.search.reranking import Reranker
+
+JUDGED_HITS = 200
+"""The judge needs this many hits, so that the best one's language has enough of its own."""
+
+_BACKGROUND_HITS = 50
+"""The best hits are compared with the rest of so many, which are mostly chance neighbours."""
+
+_BEST_HITS = 10
+_LEAST_BAND = 0.01
+"""Cosines of nothing but copies leave no band to measure in."""
+
+JUDGE_FILE = "judge.json"
+
+FEATURES = ("gap", "covered", "agreed", "lead", "ahead", "ahead_in_words", "length")
+"""What a judge may give weights to."""
+
+READ = "read"
+"""And what one with a reader may, too."""
+
+
+def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, float]:
+    """What is seen of a search's hits, best first; all 0 where nothing was found.
+
+    `chance` is the mean cosine of a question with the passages in its language; it stands in for
+    the ranks that a small corpus does not have.
+
+    - `gap`: how far the highest cosine stands above the mean cosine of ranks 11 to 50, as a share
+      of the way from there to 1, all among passages in the best hit's language. Every embedder's
+      cosines live in a band of their own for each pair of languages; this share means nearly the
+      same for all.
+    - `covered`: the share of the query's terms that the best three hits contain.
+    - `agreed`: 1 where both legs have the same best passage.
+    - `lead`: like `gap`, of the first hit, whose cosine need not be the highest.
+    - `ahead`: how far the first hit's cosine stands above those of other documents, as a share of
+      the same way. Where several documents are equally near, any of them may be meant.
+    - `ahead_in_words`: the same of BM25 scores, as a share of the higher.
+    - `length`: the natural logarithm of the first hit's characters. Longer passages answer more.
+    """
+    if not hits:
+        return dict.fromkeys(FEATURES, 0.0)
+    dense = _cosines(hits)
+    asked = set(terms(query))
+    found = {term for hit in hits[:3] for term in terms(hit.passage.indexed_text)}
+    background = _background(dense, chance=chance)
+    above_chance = max(1 - background, _LEAST_BAND)
+    first, others = hits[0], _of_other_documents(hits)
+    cosine = background if first.dense is None else first.dense
+    rival = max((hit.dense for hit in others if hit.dense is not None), default=background)
+    return {
+        "gap": (dense[0] - background) / above_chance if dense else 0.0,
+        "covered": len(asked & found) / len(asked) if asked else 0.0,
+        "agreed": float(any(hit.dense_rank == 1 and hit.lexical_rank == 1 for hit in hits)),
+        "lead": (cosine - background) / above_chance,
+        "ahead": (cosine - rival) / above_chance,
+        "ahead_in_words": _ahead(first.lexical, [hit.lexical for hit in others]),
+        "length": math.log(max(1, len(first.passage.text))),
+    }
+
+
+def _of_other_documents(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits in the first one's language that are not of its document."""
+    first = hits[0].passage.source
+    return [
+        hit
+        for hit in hits
+        if hit.passage.source.language == first.language and hit.passage.source.id != first.id
+    ]
+
+
+def _ahead(first: float | None, others: Sequence[float | None]) -> float:
+    """How far a BM25 score is above the best other one, -1 to 1; 0 where there are no words."""
+    rival = max((score for score in others if score is not None), default=0.0)
+    higher = max(first or 0.0, rival)
+    return ((first or 0.0) - rival) / higher if higher else 0.0
+
+
+def _cosines(hits: Sequence[Hit]) -> list[float]:
+    """The cosines of the hits in the first one's language, the highest first."""
+    same = [hit for hit in hits if hit.passage.source.language == hits[0].passage.source.language]
+    return sorted((hit.dense for hit in same if hit.dense is not None), reverse=True)
+
+
+def _background(cosines: Sequence[float], *, chance: float) -> float:
+    """The mean cosine of ranks 11 to 50, each missing one counted as `chance`."""
+    ranks = _BACKGROUND_HITS - _BEST_HITS
+    known = cosines[_BEST_HITS:_BACKGROUND_HITS]
+    return fmean([*known, *[chance] * (ranks - len(known))])
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A logistic model of "these hits hold the answer" over `features`.
+
+    `weights` belong to features as they are, not standardised. `threshold` is the probability from
+    which an answer is given. `chance` belongs to `features`. `embedder` says for whose cosines it
+    was calibrated and `data` on what.
+    """
+
+    weights: Mapping[str, float]
+    bias: float
+    threshold: float
+    chance: float
+    embedder: str
+    data: str
+
+    def confidence(self, query: str, hits: Sequence[Hit]) -> float:
+        """The probability, 0 to 1, that the hits hold the answer; 0 without any hit."""
+        if not hits:
+            return 0.0
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, self.log_odds(query, hits)))))
+
+    def log_odds(self, query: str, hits: Sequence[Hit]) -> float:
+        """The same as a number without bounds; there is at least one hit."""
+        seen = self.seen(query, hits)
+        return self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
+
+    def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
+        """What the weights belong to; there is at least one hit."""
+        return features(query, hits, chance=self.chance)
+
+    @property
+    def id(self) -> str:
+        """Names this very judge, by what `save` writes."""
+        return f"judge@{hashlib.sha256(self._text().encode()).hexdigest()[:8]}"
+
+    def with_threshold(self, threshold: float) -> Judge:
+        return replace(self, threshold=threshold)
+
+    def save(self, path: Path) -> None:
+        """Write the judge as JSON, appearing whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".new")
+        beside.write_text(self._text(), "utf-8")
+        beside.replace(path)
+
+    def _text(self) -> str:
+        values = {field.name: getattr(self, field.name) for field in fields(Judge)}
+        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+
+
+class Reader(Protocol):
+    """Says from 0 to 1 how well each passage suits a query."""
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingJudge(Judge):
+    """A judge that has an encoder read the question together with the first hit, too.
+
+    Its weights have one for `read`, the log-odds of what the reader says.
+    """
+
+    reader: Reader
+
+    def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
+        return Judge.seen(self, query, hits) | {READ: read(self.reader, query, hits)}
+
+
+def read(reader: Reader, query: str, hits: Sequence[Hit]) -> float:
+    """The log-odds, -9 to 9, that the first hit answers the query, as a reader says."""
+    (said,) = reader.scores(query, [hits[0].passage])
+    likely = min(max(said, 1e-4), 1 - 1e-4)
+    return math.log(likely / (1 - likely))
+
+
+def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) -> Judge:
+    """The published judge, that of the embedder's own run, the one calibrated here, the package's.
+
+    A judge that was published counts only for the very embedder whose hits it learned from. A run
+    of an embedder brings a judge where its cosines mean something else than the base model's.
+
+    Args:
+        models_folder: Where models, runs and judges are kept.
+        embedder: The id of the one whose hits are judged.
+        run: A judge to load whether it was published or not.
+
+    Raises:
+        ModelUnsuitableError: If the judge of `run` learned from another embedder's hits.
+        ModelCorruptError: If a run's file is missing or is not what was written.
+        SettingsError: If the one calibrated here belongs to another embedder.
+    """
+    home = models_folder / "runs"
+    learned = run or serving(home, "judge")
+    if learned is not None:
+        verify(home, learned)
+        folder = folder_of(home, learned)
+        judge = _read_judge(folder / JUDGE_FILE)
+        if judge.embedder == embedder:
+            return with_reader(judge, folder / MODEL) if (folder / MODEL).is_dir() else judge
+        if run is not None:
+            raise ModelUnsuitableError(f"{run.id} judges {judge.embedder}, not {embedder}")
+    of_run = home / "retriever" / run_of(embedder) / JUDGE_FILE
+    if of_run.is_file():
+        return _read_judge(of_run)
+    judge = find_judge(models_folder)
+    is_own = (models_folder / JUDGE_FILE).is_file()
+    if is_own and judge.embedder != base_of(embedder):
+        raise SettingsError(
+            f"{models_folder / JUDGE_FILE} was calibrated for {judge.embedder}, but {embedder} is "
+            "configured; run `whimbrel calibrate FOLDER` again or delete the file"
+        )
+    return judge
+
+
+def with_reader(judge: Judge, folder: Path) -> ReadingJudge:
+    """The judge with the reader in a folder.
+
+    Raises:
+        ModelCorruptError: If it cannot be loaded.
+    """
+    values = {field.name: getattr(judge, field.name) for field in fields(Judge)}
+    return ReadingJudge(**values, reader=Reranker(str(folder)))
+
+
+def find_judge(models_folder: Path) -> Judge:
+    """The judge that would be used, whatever the embedder.
+
+    Raises:
+        SettingsError: If the file of the one calibrated here is damaged.
+    """
+    own = models_folder / JUDGE_FILE
+    if own.is_file():
+        return _read_judge(own)
+    return _JUDGES.validate_json(files("retrieval.answering").joinpath(JUDGE_FILE).read_bytes())
+
+
+def _read_judge(path: Path) -> Judge:
+    try:
+        return _JUDGES.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise SettingsError(
+            f"{path} is damaged; run `whimbrel calibrate FOLDER` again or delete the file"
+        ) from error
+
+
+_JUDGES = TypeAdapter(Judge)

@@ -1,0 +1,173 @@
+"""Parses files in a child process that is stopped when a file takes too much time or memory."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from retrieval.documents.loaders.blocks import Loaded
+from retrieval.errors import RetrievalError, UnreadableError
+from retrieval.records import Section
+
+_MODULE = "retrieval.documents.sandbox"
+# Every malloc arena reserves 64 MB of the address space that the memory limit counts.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1"}
+
+
+class Sandbox:
+    """One child process for many files; a new one follows when a file has killed the last.
+
+    The child gets no environment but what Python needs, so it knows no secrets. Where the
+    system does not enforce memory limits (macOS), the time limit alone protects.
+    """
+
+    def __init__(self, *, timeout_s: int, memory_mb: int) -> None:
+        self._timeout_s = timeout_s
+        self._memory_mb = memory_mb
+        self._child: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    def load(self, path: Path) -> tuple[str, list[Loaded]]:
+        """The file's sha256 and its documents.
+
+        Raises:
+            UnreadableError: If the file cannot be read within the limits.
+            RetrievalError: If no child starts, whatever the file.
+        """
+        child = self._child or self._start()
+        reply, is_late = self._ask(child, str(path.absolute()))
+        if is_late or not reply:
+            self.close()
+            raise UnreadableError(self._why_died(child.returncode, is_late=is_late))
+        answer = json.loads(reply)
+        if "reason" in answer:
+            raise UnreadableError(answer["reason"])
+        return answer["sha256"], [_loaded(fields) for fields in answer["documents"]]
+
+    def _start(self) -> subprocess.Popen[str]:
+        paths = os.pathsep.join(path for path in sys.path if path)
+        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            # -P: the working folder may be somebody's documents, and must not be imported from.
+            [sys.executable, "-P", "-m", _MODULE, str(self._timeout_s), str(self._memory_mb)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="ascii",
+            start_new_session=True,
+            env={**_ENVIRONMENT, "PYTHONPATH": paths},
+        )
+        if not _stream(self._child.stdout).readline():
+            self.close()
+            raise RetrievalError(f"cannot start the parser: `python -m {_MODULE}` says why")
+        return self._child
+
+    def _ask(self, child: subprocess.Popen[str], request: str) -> tuple[str, bool]:
+        is_late = threading.Event()
+
+        def stop() -> None:
+            is_late.set()
+            child.kill()
+
+        timer = threading.Timer(self._timeout_s, stop)
+        timer.start()
+        try:
+            print(json.dumps(request), file=_stream(child.stdin), flush=True)
+            reply = _stream(child.stdout).readline()
+        except BrokenPipeError:
+            reply = ""
+        finally:
+            timer.cancel()
+            timer.join()
+        return reply, is_late.is_set()
+
+    def _why_died(self, returncode: int, *, is_late: bool) -> str:
+        if is_late or returncode == -signal.SIGXCPU:
+            return f"takes longer than {self._timeout_s} s to parse"
+        return f"needs more than {self._memory_mb} MB to parse, or crashes the parser"
+
+
+def _stream(stream: IO[str] | None) -> IO[str]:
+    if stream is None:
+        raise RuntimeError("the child has no pipe")
+    return stream
+
+
+def _loaded(fields: dict[str, Any]) -> Loaded:
+    sections = (Section(**{**s, "headings": tuple(s["headings"])}) for s in fields["sections"])
+    return Loaded(**{**fields, "sections": tuple(sections)})
+
+
+def main() -> None:
+    """The child: a JSON path on each line in, a JSON answer on each line out."""
+    timeout_s, memory_mb = map(int, sys.argv[1:3])
+    # What a parser prints must not get between the answers.
+    with os.fdopen(os.dup(1), "w", encoding="ascii") as answers:
+        os.dup2(2, 1)
+        _limit(resource.RLIMIT_AS, memory_mb * 2**20)
+        _limit(resource.RLIMIT_CORE, 0)
+        _limit(resource.RLIMIT_FSIZE, 0)
+        from retrieval.documents.loaders import load
+
+        def answer(path: Path) -> dict[str, Any]:
+            data = path.read_bytes()
+            documents = [asdict(document) for document in load(path, data)]
+            return {"sha256": hashlib.sha256(data).hexdigest(), "documents": documents}
+
+        print("ready", file=answers, flush=True)
+        for line in sys.stdin:
+            # Whatever becomes of the parent, no file keeps the child for longer.
+            signal.alarm(timeout_s + 1)
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + timeout_s + 1)
+            try:
+                reply = answer(Path(json.loads(line)))
+            except MemoryError:
+                return  # what is left of the memory is too little to go on with
+            except UnreadableError as error:
+                reply = {"reason": str(error)}
+            except RecursionError:
+                reply = {"reason": "is nested too deeply"}
+            except PermissionError:
+                reply = {"reason": "may not be opened"}
+            except Exception as error:  # on hostile files parsers raise anything
+                reply = {"reason": f"cannot be parsed ({type(error).__name__}: {error})"}
+            signal.alarm(0)
+            print(json.dumps(reply), file=answers, flush=True)
+
+
+def _limit(what: int, value: int) -> None:
+    # macOS refuses some limits; the parent's clock still holds.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A generation of the index: its content, building, loading, comparing; and the search in it."""

@@ -1,0 +1,273 @@
+"""Folders in, a new generation of the index out; only what changed is read and embedded."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from retrieval.documents.files import Failure, File, Reader, find_files
+from retrieval.documents.splitting import SPLITTER_VERSION, split
+from retrieval.errors import IndexCorruptError, IndexMismatchError
+from retrieval.index.changes import Changes, compare
+from retrieval.index.content import EMPTY, Content, read_content
+from retrieval.index.generation import (
+    Recipe,
+    current,
+    is_same_embedder,
+    read_manifest,
+    verify,
+    write_generation,
+)
+from retrieval.records import Passage, Source, Vectors
+from retrieval.registry.folders import building, publish, served, sha256
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.search.embedding import Embedder
+
+Stage = Literal["reading", "embedding", "writing"]
+
+Progress = Callable[[Stage, int, int], None]
+"""Told a stage, how much of it is done, and how much there is: files, passages, generations."""
+
+Parsed = list[tuple[Source, Sequence[Passage]]]
+"""Documents as their sources and passages."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an update found and did.
+
+    `passages` is how many the index holds now, `embedded` how many texts had to be embedded for
+    that.
+    """
+
+    changes: Changes
+    passages: int
+    embedded: int
+    failures: tuple[Failure, ...]
+    seconds: float
+    generation: str
+
+
+def update_index(
+    folders: Sequence[Path],
+    settings: Settings,
+    embedder: Embedder,
+    *,
+    full: bool = False,
+    on_progress: Progress = lambda *_: None,
+) -> IndexReport:
+    """Bring the index up to date with the folders and publish it, if anything changed.
+
+    Args:
+        folders: What to index, and nothing else; if empty, the folders indexed last time.
+        settings: Where the index is and how files become passages.
+        embedder: Turns passages into vectors.
+        full: Read and embed everything again and trust nothing of the served generation.
+        on_progress: Is told how far each stage is.
+
+    Raises:
+        BusyError: If the index is being built already.
+        IndexNotFoundError: If there are no folders and was no last time.
+        IndexCorruptError: If the served generation is not what was written; `full` mends it.
+        UnreadableError: If a folder does not exist.
+    """
+    started = time.monotonic()
+    home = settings.index_folder
+    with building(home):
+        roots = [folder.resolve() for folder in folders] or _last_roots(home)
+        update = _Update(settings, embedder, on_progress, is_full=full)
+        content, embedded = update.content(find_files(roots))
+        name = update.publish(content, [str(root) for root in roots])
+    return IndexReport(
+        changes=compare(update.known.sources, content.sources),
+        passages=len(content.passages),
+        embedded=embedded,
+        failures=tuple(content.failures),
+        seconds=time.monotonic() - started,
+        generation=name,
+    )
+
+
+def publish_vectors(settings: Settings, embedder: Embedder, vectors: Vectors) -> str:
+    """Serve the same passages with another embedder's vectors of them; the generation's name.
+
+    Args:
+        settings: Where the index is.
+        embedder: What made the vectors, and will embed queries from now on.
+        vectors: A row for each passage of the served generation, in its order.
+
+    Raises:
+        BusyError: If the index is being built already.
+        IndexNotFoundError: If nothing has been published.
+        IndexCorruptError: If the served generation is not what was written.
+    """
+    home = settings.index_folder
+    with building(home):
+        generation = current(home)
+        manifest = verify(generation)
+        content = replace(read_content(generation), vectors=vectors)
+        recipe = replace(manifest.recipe, embedder=embedder.id, revision=embedder.revision)
+        name = write_generation(
+            home, content, recipe=recipe, roots=manifest.roots, embedder=embedder
+        ).name
+        publish(home, name)
+    return name
+
+
+class _Update:
+    """One update of the index; `known` is the served generation's content."""
+
+    def __init__(
+        self, settings: Settings, embedder: Embedder, on_progress: Progress, *, is_full: bool
+    ) -> None:
+        self._settings = settings
+        self._embedder = embedder
+        self._on_progress = on_progress
+        self._home = settings.index_folder
+        generation = None if is_full else served(self._home)
+        self._manifest = verify(generation) if generation else None
+        self.known = read_content(generation) if generation else EMPTY
+        self._is_embedder_known = self._manifest is not None and is_same_embedder(
+            self._manifest, embedder
+        )
+        self._recipe = Recipe(
+            embedder=embedder.id,
+            revision=embedder.revision,
+            splitter=SPLITTER_VERSION,
+            passage_tokens=min(settings.passage_tokens, embedder.max_tokens),
+            audiences=dict(settings.audiences),
+        )
+
+    def content(self, files: Sequence[File]) -> tuple[Content, int]:
+        """What the files hold now, and how many texts had to be embedded to know."""
+        parsed, failures = self._read(files)
+        passages = [passage for _, each in parsed for passage in each]
+        vectors, embedded = self._embed(passages)
+        return Content([source for source, _ in parsed], passages, failures, vectors), embedded
+
+    def publish(self, content: Content, roots: Sequence[str]) -> str:
+        """Serve the content from now on; the generation's name, the old one if nothing changed."""
+        old = self._manifest
+        is_as_known = self._is_recipe_known and content.is_same(self.known)
+        if old is not None and is_as_known and old.roots == tuple(roots):
+            return old.name
+        self._on_progress("writing", 0, 1)
+        manifest = write_generation(
+            self._home,
+            content,
+            recipe=self._recipe,
+            roots=roots,
+            embedder=self._embedder,
+            known_competences=self._competences(content),
+        )
+        publish(self._home, manifest.name)
+        self._on_progress("writing", 1, 1)
+        return manifest.name
+
+    def _competences(self, content: Content) -> Mapping[str, float] | None:
+        """What was measured last time, if most of what it was measured on is still there."""
+        if self._manifest is None or not self._is_embedder_known:
+            return None
+        before = Counter(passage.source.language for passage in self.known.passages)
+        now = Counter(passage.source.language for passage in content.passages)
+        is_alike = all(abs(now[each] - before[each]) < now[each] / 4 for each in now)
+        return self._manifest.competences if is_alike else None
+
+    @property
+    def _is_recipe_known(self) -> bool:
+        return (
+            self._is_embedder_known
+            and self._manifest is not None
+            and self._manifest.recipe == self._recipe
+        )
+
+    def _read(self, files: Sequence[File]) -> tuple[Parsed, list[Failure]]:
+        parsed: Parsed = []
+        failures: list[Failure] = []
+        known = _by_file(self.known) if self._is_recipe_known else {}
+        with Reader(self._settings) as reader:
+            for done, file in enumerate(files):
+                self._on_progress("reading", done, len(files))
+                result = _unchanged(file, known.get(file.id, [])) or self._parse(file, reader)
+                if isinstance(result, Failure):
+                    failures.append(result)
+                else:
+                    parsed += result
+        self._on_progress("reading", len(files), len(files))
+        return parsed, failures
+
+    def _parse(self, file: File, reader: Reader) -> Parsed | Failure:
+        documents = reader.read(file)
+        if isinstance(documents, Failure):
+            return documents
+        spans, most = self._embedder.token_spans, self._recipe.passage_tokens
+        return [
+            (document.source, split(document, token_spans=spans, max_tokens=most))
+            for document in documents
+        ]
+
+    def _embed(self, passages: Sequence[Passage]) -> tuple[Vectors, int]:
+        """The vectors of the passages, each text embedded once and never again."""
+        texts = {passage.content_hash: passage.indexed_text for passage in passages}
+        known = _vectors(self.known) if self._is_embedder_known else {}
+        new = [hash_ for hash_ in texts if hash_ not in known]
+        vectors = self._embedder.embed_passages(
+            [texts[hash_] for hash_ in new],
+            on_batch=lambda done: self._on_progress("embedding", done, len(new)),
+        )
+        known |= zip(new, vectors, strict=True)
+        rows = [known[passage.content_hash] for passage in passages]
+        return np.array(rows, np.float32).reshape(-1, self._embedder.dimension), len(new)
+
+
+def _last_roots(home: Path) -> list[Path]:
+    try:
+        return [Path(root) for root in read_manifest(current(home)).roots]
+    except (IndexCorruptError, IndexMismatchError) as error:
+        raise IndexCorruptError(
+            "the index no longer tells which folders it is of; run `whimbrel index --full FOLDER…`"
+        ) from error
+
+
+def _by_file(content: Content) -> dict[str, Parsed]:
+    """What each file gave, by the file's id; a file can give several documents, `<id>#<part>`."""
+    passages: dict[str, list[Passage]] = {source.id: [] for source in content.sources}
+    for passage in content.passages:
+        passages[passage.source.id].append(passage)
+    files: dict[str, Parsed] = {}
+    for source in content.sources:
+        for id_ in {source.id, source.id.rpartition("#")[0]}:
+            files.setdefault(id_, []).append((source, passages[source.id]))
+    return files
+
+
+def _unchanged(file: File, known: Parsed) -> Parsed:
+    """What the file gave last time if its bytes are the same; nothing if they are not."""
+    if not known:
+        return []
+    try:
+        digest = sha256(file.path)
+    except OSError:  # closed or gone meanwhile: parsing it will tell
+        return []
+    if {source.sha256 for source, _ in known} != {digest}:
+        return []
+    return [_at(file, source, passages) for source, passages in known]
+
+
+def _at(file: File, source: Source, passages: Sequence[Passage]) -> tuple[Source, list[Passage]]:
+    """The same document where the file is now."""
+    source = replace(source, path=str(file.path), modified=file.modified)
+    return source, [replace(passage, source=source) for passage in passages]
+
+
+def _vectors(content: Content) -> dict[str, Vectors]:
+    hashes = (passage.content_hash for passage in content.passages)
+    return dict(zip(hashes, content.vectors, strict=True))

@@ -1,0 +1,316 @@
+"""A generation of the index: what it is made of, how it is written, checked and loaded.
+
+```text
+index/current                  the name of the generation that is served
+index/20260131T120000000000-1a2b3c/
+    manifest.json              what it was built from, and the sha256 of every other file
+    manifest.sha256            for `sha256sum -c`
+    documents.jsonl            one source a line
+    passages.jsonl             one passage a line, in the order of the rows of vectors.npy
+    failures.jsonl             files that could not be read, with the reason
+    vectors.npy                what the embedder made of the passages
+    dense.faiss, lexical/      built from the above, kept to load faster
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from retrieval.documents.splitting import SPLITTER_VERSION
+from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
+from retrieval.index.changes import Changes, compare
+from retrieval.index.content import Content, read_content, read_sources, write_content
+from retrieval.records import Passage, Vectors
+from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
+from retrieval.registry.runs import base_of
+from retrieval.search.competence import competences
+from retrieval.search.dense import DenseIndex
+from retrieval.search.lexical import LexicalIndex
+
+if TYPE_CHECKING:
+    from retrieval.search.embedding import Embedder
+
+SCHEMA: Literal[1] = 1
+MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+MEND = "run `whimbrel index --full`"
+PROBES = (
+    "How many days of paid leave do I have each year?",
+    "Where do I report a security incident?",
+    "我每年有多少天年假？",
+    "出差的费用怎么报销？",
+)
+"""Embedded into every generation: an embedder that embeds them otherwise is another embedder."""
+
+SAME = 0.999
+"""The least cosine of a probe embedded twice by the same model, on any machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides the passages and vectors of a file besides its bytes."""
+
+    embedder: str
+    revision: str
+    splitter: int
+    passage_tokens: int
+    audiences: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation is.
+
+    `competences` is how well the embedder knows each language, 0 to 1; `files` maps each file's
+    path to the sha256 of its bytes.
+    """
+
+    schema: Literal[1]
+    name: str
+    created: str
+    recipe: Recipe
+    roots: tuple[str, ...]
+    dimension: int
+    documents: int
+    passages: int
+    competences: Mapping[str, float]
+    probes: tuple[tuple[float, ...], ...]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A generation in memory. Row i of `vectors` belongs to `passages[i]`."""
+
+    manifest: Manifest
+    passages: tuple[Passage, ...]
+    vectors: Vectors
+    dense: DenseIndex
+    lexical: LexicalIndex
+
+
+_MANIFESTS = TypeAdapter(Manifest)
+
+
+def write_generation(
+    folder: Path,
+    content: Content,
+    *,
+    recipe: Recipe,
+    roots: Sequence[str],
+    embedder: Embedder,
+    known_competences: Mapping[str, float] | None = None,
+) -> Manifest:
+    """Write a generation into `folder`, flushed to the disk, without publishing it.
+
+    The embedder's competences are measured, which takes seconds, unless they are `known`.
+    """
+    with new_folder(folder) as beside:
+        write_content(beside, content)
+        _write_built(beside, content)
+        manifest = Manifest(
+            schema=SCHEMA,
+            name=beside.name[1:],
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            recipe=recipe,
+            roots=tuple(roots),
+            dimension=embedder.dimension,
+            documents=len(content.sources),
+            passages=len(content.passages),
+            competences=known_competences
+            or competences(content.passages, content.vectors, embedder),
+            probes=tuple(tuple(map(float, row)) for row in _probe(embedder)),
+            files=checksums(beside),
+        )
+        _write_manifest(beside, manifest)
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """What served before, what serves after it, and what that means for the documents."""
+
+    before: Manifest
+    after: Manifest
+    changes: Changes
+
+
+def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
+    """Serve the other generation that was kept.
+
+    Raises:
+        IndexNotFoundError: If no other generation was kept.
+        IndexCorruptError: If the other generation is not what was written.
+        IndexMismatchError: If neither the embedder, where one is given, nor one that was learned
+            from the same model made it.
+    """
+    served_now, other = current(folder), kept(folder)
+    if other is None:
+        raise IndexNotFoundError("no other generation of the index is kept to roll back to")
+    after = verify(other)
+    if embedder is not None and not _is_of_sibling(after, embedder):
+        check_match(after, embedder)
+    before = read_manifest(served_now)
+    changes = compare(read_sources(served_now), read_sources(other))
+    point(folder, other.name)
+    return Rollback(before, after, changes)
+
+
+def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:
+    """Whether another embedder learned from the same model made it, which can be loaded for it."""
+    recipe = manifest.recipe
+    are_kin = base_of(recipe.embedder) == base_of(embedder.id) and recipe.embedder != embedder.id
+    return are_kin and recipe.splitter == SPLITTER_VERSION
+
+
+def generations(folder: Path) -> tuple[Manifest, Manifest | None]:
+    """The generation that is served, and the one that a rollback would serve.
+
+    Raises:
+        IndexNotFoundError: If nothing has been published.
+        IndexCorruptError: If a manifest is not what was written.
+        IndexMismatchError: If another version of Whimbrel wrote one.
+    """
+    other = kept(folder)
+    return read_manifest(current(folder)), read_manifest(other) if other else None
+
+
+def current(folder: Path) -> Path:
+    """The folder of the generation that is served.
+
+    Raises:
+        IndexNotFoundError: If nothing has been published.
+    """
+    generation = served(folder)
+    if generation is None:
+        raise IndexNotFoundError(f"no index in {folder}; run `whimbrel index FOLDER`")
+    return generation
+
+
+def verify(generation: Path) -> Manifest:
+    """The manifest of a generation, after every byte of the generation has been checked.
+
+    Raises:
+        IndexCorruptError: If a file is missing or is not what was written.
+    """
+    manifest = read_manifest(generation)
+    for name, digest in manifest.files.items():
+        path = generation / name
+        if not path.is_file() or sha256(path) != digest:
+            raise IndexCorruptError(f"{path} is not what was written; {MEND}")
+    return manifest
+
+
+def read_manifest(generation: Path) -> Manifest:
+    """The manifest of a generation.
+
+    Raises:
+        IndexCorruptError: If it is missing or is not what was written.
+        IndexMismatchError: If another version of Whimbrel wrote it.
+    """
+    path = generation / MANIFEST
+    try:
+        body = path.read_bytes()
+        seal = (generation / SEAL).read_bytes()
+    except OSError as error:
+        raise IndexCorruptError(f"{path} cannot be read ({error}); {MEND}") from error
+    if seal != _seal(body):
+        raise IndexCorruptError(f"{path} is not what was written; {MEND}")
+    try:
+        return _MANIFESTS.validate_json(body)
+    except ValidationError as error:
+        raise IndexMismatchError(f"{path} is of another version of Whimbrel; {MEND}") from error
+
+
+def load_index(folder: Path, embedder: Embedder) -> Index:
+    """The generation that is served, checked against its manifest and against the embedder.
+
+    Raises:
+        IndexNotFoundError: If nothing has been published.
+        IndexCorruptError: If a file is missing or is not what was written.
+        IndexMismatchError: If it was built with another embedder or splitter version.
+    """
+    while True:
+        generation = current(folder)
+        try:
+            manifest = verify(generation)
+            check_match(manifest, embedder)
+            return _read_index(generation, manifest)
+        except (IndexCorruptError, FileNotFoundError):
+            # Two builds while we read have deleted what we read; then the pointer has moved.
+            if current(folder) == generation:
+                raise
+
+
+def check_match(manifest: Manifest, embedder: Embedder) -> None:
+    """Refuse an index that this embedder or this version's splitter did not make."""
+    recipe = manifest.recipe
+    found = (recipe.embedder, recipe.revision, manifest.dimension, recipe.splitter)
+    wanted = (embedder.id, embedder.revision, embedder.dimension, SPLITTER_VERSION)
+    if found != wanted:
+        raise IndexMismatchError(
+            f"the index was built with {_names(found)}, but {_names(wanted)} is configured; {MEND}"
+        )
+    if not is_same_embedder(manifest, embedder):
+        raise IndexMismatchError(
+            f"the embedder calls itself {_names(found)} as the index wants, but embeds otherwise;"
+            f" {MEND}"
+        )
+
+
+def is_same_embedder(manifest: Manifest, embedder: Embedder) -> bool:
+    """Whether vectors of this embedder can be compared to those of the generation."""
+    recipe = manifest.recipe
+    named = (recipe.embedder, recipe.revision, manifest.dimension)
+    if named != (embedder.id, embedder.revision, embedder.dimension):
+        return False
+    cosines = (_probe(embedder) * np.asarray(manifest.probes)).sum(axis=1)
+    return bool(cosines.min() >= SAME)
+
+
+def _probe(embedder: Embedder) -> Vectors:
+    return embedder.embed_passages(PROBES)
+
+
+def _names(found: tuple[str, str, int, int]) -> str:
+    embedder, revision, dimension, splitter = found
+    # The id of an embedder ends in the beginning of its revision.
+    named = embedder if revision[:8] in embedder else f"{embedder} {revision[:8]}"
+    return f"{named} ({dimension} dimensions) and splitter {splitter}"
+
+
+def _read_index(generation: Path, manifest: Manifest) -> Index:
+    content = read_content(generation)
+    return Index(
+        manifest=manifest,
+        passages=tuple(content.passages),
+        vectors=content.vectors,
+        dense=DenseIndex.load(generation / "dense.faiss"),
+        lexical=LexicalIndex.load(generation / "lexical", len(content.passages)),
+    )
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    body = json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode()
+    (folder / MANIFEST).write_bytes(body)
+    (folder / SEAL).write_bytes(_seal(body))
+
+
+def _seal(body: bytes) -> bytes:
+    return f"{hashlib.sha256(body).hexdigest()}  {MANIFEST}\n".encode()
+
+
+def _write_built(folder: Path, content: Content) -> None:
+    DenseIndex.build(content.vectors).save(folder / "dense.faiss")
+    texts = [passage.indexed_text for passage in content.passages]
+    LexicalIndex.build(texts).save(folder / "lexical")

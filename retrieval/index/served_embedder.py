@@ -1,0 +1,96 @@
+"""The embedder that the served index was made with: the configured one, or a run learned from it.
+
+An index generation names its embedder. So a learned embedder and its index are published, and
+rolled back, by one pointer: the index's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from retrieval.errors import IndexCorruptError, IndexMismatchError
+from retrieval.index.generation import read_manifest
+from retrieval.models.catalogue import Progress, from_folder, resolve
+from retrieval.registry.folders import served
+from retrieval.registry.runs import (
+    BASE,
+    KINDS,
+    MODEL,
+    Kind,
+    Run,
+    base_of,
+    find_run,
+    folder_of,
+    pointed,
+    run_of,
+    verify,
+)
+from retrieval.search.embedding import Embedder, load_model
+from retrieval.search.linear_map import FILE, LinearMap
+from retrieval.settings import Settings
+
+
+def load_embedder(settings: Settings, *, on_progress: Progress | None = None) -> Embedder:
+    """The embedder that searches the served index, or the configured one where none is served.
+
+    Raises:
+        ModelNotFoundError: If there is no such model or run.
+        ModelCorruptError: If a model's bytes are not what was published.
+    """
+    run = served_run(settings)
+    if run is None:
+        return Embedder.load(settings, on_progress=on_progress)
+    return load_run(settings, run, on_progress=on_progress)
+
+
+def load_run(settings: Settings, run: Run, *, on_progress: Progress | None = None) -> Embedder:
+    """The embedder of a run: the configured model with its map, or a model of the run's own."""
+    verify(settings.runs_folder, run)
+    folder = folder_of(settings.runs_folder, run)
+    if (folder / FILE).is_file():
+        base = Embedder.load(settings, on_progress=on_progress)
+        return base.moved(LinearMap.load(folder), name=run.id)
+    return load_tuned(settings, folder / MODEL, name=run.id)
+
+
+def load_tuned(settings: Settings, folder: Path, *, name: str) -> Embedder:
+    """The embedder in a folder that was fine-tuned from the configured model, by this name."""
+    base = resolve(settings.embedder, models_folder=settings.models_folder)
+    learned = replace(from_folder(folder), name=base.name, id=f"{base.id}+{name}")
+    return Embedder(learned, load_model(learned, settings))
+
+
+def served_run(settings: Settings) -> Run | None:
+    """The run that made the served index, unless it was learned from another model than ours."""
+    name = served_embedder(settings.index_folder)
+    if run_of(name) == BASE:
+        return None
+    base = resolve(settings.embedder, models_folder=settings.models_folder)
+    if base_of(name) != base.id:
+        return None
+    return find_run(settings.runs_folder, run_of(name))
+
+
+def served_runs(settings: Settings) -> dict[Kind, Run]:
+    """The runs that serve, by their kind; a kind is missing where the base model does.
+
+    A retriever serves where the index is of its making, whatever its pointer says.
+    """
+    home = settings.runs_folder
+    serving: dict[Kind, Run] = {}
+    for kind in KINDS:
+        name = pointed(home, kind)
+        if kind != "retriever" and name != BASE:
+            serving[kind] = find_run(home, name)
+    retriever = served_run(settings)
+    return serving if retriever is None else {"retriever": retriever, **serving}
+
+
+def served_embedder(index: Path) -> str:
+    """The id of the embedder that made the served index; empty where none can be read."""
+    generation = served(index)
+    try:
+        return read_manifest(generation).recipe.embedder if generation else ""
+    except (IndexCorruptError, IndexMismatchError):
+        return ""  # whoever reads the index says what is wrong with it

@@ -1,0 +1,182 @@
+"""Causal models of the common kind in 8-bit integers, with as few passes over memory as can be."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from retrieval.llm.cpu.attention import grouped_attention
+from retrieval.llm.cpu.int8_linear import Int8Linear, Levels, levels_of
+from retrieval.llm.kv_cache import RowCache, RowLayer
+
+PLAIN_MODELS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
+"""Model types whose layers are the textbook ones: no sinks, no soft cap, no position bias."""
+
+PART = 256
+"""Tokens that pass through the layers at once: what one layer makes of them fits a cache."""
+
+
+def fits(config: PreTrainedConfig) -> bool:
+    """Whether `Int8Decoder` computes what a model of this configuration does."""
+    layers = getattr(config, "layer_types", None)
+    has_window = layers is None and getattr(config, "sliding_window", None) is not None
+    return (
+        config.model_type in PLAIN_MODELS
+        and set(layers or ()) <= {"full_attention"}
+        and not has_window
+        and config.hidden_act == "silu"
+        and not getattr(config, "mlp_bias", False)
+    )
+
+
+class Int8Decoder:
+    """A `Decoder` made of a model's weights. Takes the layers out of the model as it packs them."""
+
+    def __init__(self, model: PreTrainedModel, cache_dtype: torch.dtype) -> None:
+        body: Any = model.model
+        self._cache_dtype = cache_dtype
+        self._embedding = body.embed_tokens.weight
+        self._rotation = body.rotary_emb
+        self._layers = [Layer(body.layers.pop(0)) for _ in range(len(body.layers))]
+        self._norm = Norm(body.norm)
+        self._head = Int8Linear(model.lm_head)
+
+    def new_cache(self) -> RowCache:
+        return RowCache(len(self._layers), self._cache_dtype)
+
+    def __call__(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        for part in torch.split(ids, PART, dim=1):
+            states = self._read(part, cache)
+        return self._head(self._norm(states))
+
+    def _read(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """What the layers make of the last of `ids`, shape (rows, width)."""
+        tokens = ids.shape[1]
+        states = nn.functional.embedding(ids.reshape(-1), self._embedding).float()
+        turns = self._turns(states, cache.positions(tokens))
+        hidden = cache.hidden() if tokens == 1 and max(cache.lengths) else None
+        for layer, kept in zip(self._layers, cache.row_layers, strict=True):
+            states = layer(states, turns, kept, hidden, is_final=layer is self._layers[-1])
+        cache.grow(tokens)
+        return states
+
+    def _turns(self, states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """How far each token turns its pairs, as complex numbers, (rows, tokens, 1, pairs)."""
+        cosines, sines = self._rotation(states, positions)
+        pairs = cosines.shape[-1] // 2
+        return torch.complex(cosines[..., :pairs], sines[..., :pairs])[:, :, None]
+
+
+class Layer:
+    """One layer of the model. States are float32, shape (rows * tokens, width)."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self._attention = Attention(layer.self_attn)
+        self._before_attention = Norm(layer.input_layernorm)
+        self._before_mlp = Norm(layer.post_attention_layernorm)
+        mlp: Any = layer.mlp
+        self._gate_up = Int8Linear(mlp.gate_proj, mlp.up_proj)
+        self._down = Int8Linear(mlp.down_proj)
+
+    def __call__(
+        self,
+        states: torch.Tensor,
+        turns: torch.Tensor,
+        kept: RowLayer,
+        hidden: torch.Tensor | None,
+        *,
+        is_final: bool,
+    ) -> torch.Tensor:
+        """`states` with what this layer makes of them, added in place; if final, the last only."""
+        query = self._attention.remember(self._before_attention(states), turns, kept)
+        if is_final:
+            states, query = states.view(*query.shape[:2], -1)[:, -1], query[:, -1:]
+        self._attention.add_to(states, query, kept, hidden)
+        levels = self._before_mlp(states)
+        gate, up = self._gate_up.without_peaks(levels).chunk(2, dim=1)
+        wide = levels_of(nn.functional.silu(gate.mul_(levels.peaks), inplace=True).mul_(up))
+        # What `up` lacks, its rows' peaks, their product with `gate` lacks too.
+        self._down.add_to(states, Levels(wide.bytes, wide.peaks.mul_(levels.peaks)))
+        return states
+
+
+class Norm:
+    """Division by the root mean square, and a weight: straight from states to levels."""
+
+    def __init__(self, norm: Any) -> None:  # noqa: ANN401  every model type has its own class
+        width = len(norm.weight)
+        self._weight = norm.weight.detach().float() * sqrt(width)
+        self._least = torch.tensor(sqrt(norm.variance_epsilon * width))
+
+    def __call__(self, states: torch.Tensor) -> Levels:
+        # Dividing a row leaves its levels as they are, so that only its peak has to be divided.
+        levels, peaks = levels_of(states * self._weight)
+        lengths = torch.linalg.vector_norm(states, dim=1, keepdim=True)
+        return Levels(levels, peaks.div_(torch.hypot(lengths, self._least)))
+
+
+class Attention:
+    """Self-attention with rotary positions.
+
+    The weights of queries and keys are reordered so that the two numbers that turn together are
+    neighbours, which makes turning them one complex product.
+    """
+
+    def __init__(self, attention: Any) -> None:  # noqa: ANN401  every model type has its own class
+        self._width: int = attention.head_dim
+        self._scale: float = attention.scaling
+        self._heads = attention.q_proj.out_features // self._width
+        self._kv_heads = attention.k_proj.out_features // self._width
+        self._norms = [
+            (self._paired(norm.weight.detach()).float(), norm.variance_epsilon)
+            for norm in (getattr(attention, "q_norm", None), getattr(attention, "k_norm", None))
+            if norm is not None
+        ]
+        for turning in (attention.q_proj, attention.k_proj):
+            for parameter in turning.parameters():
+                parameter.data = self._paired(parameter.data)
+        self._qkv = Int8Linear(attention.q_proj, attention.k_proj, attention.v_proj)
+        self._out = Int8Linear(attention.o_proj)
+
+    def remember(self, levels: Levels, turns: torch.Tensor, kept: RowLayer) -> torch.Tensor:
+        """Keep the tokens' keys and values; gives their queries, (rows, tokens, heads, width)."""
+        heads = self._qkv(levels).view(*turns.shape[:2], -1, self._width)
+        turned = self._turned(heads[:, :, : -self._kv_heads], turns)
+        key, value = turned[:, :, self._heads :], heads[:, :, -self._kv_heads :]
+        kept.update(key.transpose(1, 2), value.transpose(1, 2))
+        return turned[:, :, : self._heads] * self._scale
+
+    def add_to(
+        self,
+        states: torch.Tensor,
+        query: torch.Tensor,
+        kept: RowLayer,
+        hidden: torch.Tensor | None,
+    ) -> None:
+        """Add to `states` what their queries find in all that is kept."""
+        # Products of whole buffers need no copy, those of a part of their columns do.
+        columns = kept.columns if hidden is None else None
+        keys, values = kept.past_keys[:, :, :columns], kept.past_values[:, :, :columns]
+        attended = grouped_attention(query, keys, values, hidden)
+        self._out.add_to(states, levels_of(attended.reshape(len(states), -1).float()))
+
+    def _turned(self, heads: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+        """Queries and then keys, (rows, tokens, heads, width), turned to where they stand."""
+        if self._norms:
+            parts = heads[:, :, : self._heads], heads[:, :, self._heads :]
+            normed = [
+                nn.functional.rms_norm(part, (self._width,), weight, epsilon)
+                for part, (weight, epsilon) in zip(parts, self._norms, strict=True)
+            ]
+            heads = torch.cat(normed, dim=2)
+        pairs = torch.view_as_complex(heads.view(*heads.shape[:-1], -1, 2))
+        return torch.view_as_real(pairs * turns).flatten(-2)
+
+    def _paired(self, weight: torch.Tensor) -> torch.Tensor:
+        """The rows of `weight`, one a head's number, with the halves of each head interleaved."""
+        halves = weight.view(-1, 2, self._width // 2, *weight.shape[1:])
+        return halves.transpose(1, 2).reshape(weight.shape)

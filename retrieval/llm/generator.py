@@ -1,0 +1,291 @@
+"""Write text with a local model: greedy, streamed, and many at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from collections.abc import Generator as Stream
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from retrieval.errors import GeneratorError, ModelUnsuitableError, PromptTooLongError
+from retrieval.llm.adapter import merge_adapter
+from retrieval.llm.chat_format import Architecture, Wording, load_wording
+from retrieval.llm.detokenizer import Token, Writing
+from retrieval.models.catalogue import ModelFolder, resolve
+from retrieval.models.device import Device, choose_device, use_threads
+from retrieval.records import Completion
+from retrieval.registry.runs import Run, folder_of, serving, verify
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from retrieval.llm.batching import Batcher
+
+LONGEST_CONTEXT = 1 << 20
+"""For models, such as T5, that name no longest text."""
+
+
+class Generator(Protocol):
+    """A model that continues a prompt. All methods may be called from any thread.
+
+    `context_tokens` is the longest prompt and answer together that the model takes.
+    """
+
+    id: str
+    context_tokens: int
+    parameters: int
+
+    @property
+    def kind(self) -> Architecture: ...
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def render(self, messages: Sequence[tuple[str, str]]) -> str:
+        """The prompt of (role, text) messages, in the model's own chat format if it has one."""
+        ...
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        max_tokens: int,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        end: Sequence[str] = (),
+    ) -> Completion:
+        """Continue the prompt with the likeliest tokens; blocks until done.
+
+        Args:
+            prompt: What `render` gave.
+            max_tokens: Longest completion.
+            on_text: Gets each new piece of whole characters. An error it raises ends this call.
+            should_stop: Asked after each token; true ends the completion as `stopped`.
+            end: Texts that end the completion and are left out of it.
+
+        Raises:
+            PromptTooLongError: If the prompt and `max_tokens` exceed `context_tokens`.
+            GeneratorError: If the model failed or was closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the model; unfinished calls raise `GeneratorError`."""
+        ...
+
+
+class TextGenerator:
+    """What causal and seq2seq generators share: counting, rendering and streaming."""
+
+    def __init__(self, model_id: str, model: PreTrainedModel, wording: Wording) -> None:
+        self.id = model_id
+        self.context_tokens: int = getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT)
+        self.parameters = model.num_parameters()
+        self._wording = wording
+
+    def count_tokens(self, text: str) -> int:
+        return self._wording.count_tokens(text)
+
+    def render(self, messages: Sequence[tuple[str, str]]) -> str:
+        """The prompt of (role, text) messages, in the model's own chat format if it has one."""
+        return self._wording.render(messages)
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        max_tokens: int,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        end: Sequence[str] = (),
+    ) -> Completion:
+        """Continue the prompt, as `Generator.generate` says."""
+        started = time.perf_counter()
+        ids = self._wording.read(prompt)
+        self._check_length(len(ids), max_tokens)
+        writing = Writing(self._wording.decode, on_text, end)
+        stopped = False
+        tokens = self._tokens(ids, max_tokens)
+        try:
+            for token in tokens:
+                writing.add(token)
+                stopped = should_stop is not None and should_stop()
+                if stopped or writing.has_ended:
+                    break
+        finally:
+            tokens.close()
+        writing.close()
+        return writing.completion(len(ids), started, stopped=stopped)
+
+    def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
+        raise NotImplementedError
+
+    def _check_length(self, prompt_tokens: int, max_tokens: int) -> None:
+        if prompt_tokens + max_tokens > self.context_tokens or not prompt_tokens:
+            raise PromptTooLongError(
+                f"{prompt_tokens} prompt tokens and {max_tokens} answer tokens; "
+                f"{self.id} takes 1 to {self.context_tokens} together"
+            )
+
+
+class CausalGenerator(TextGenerator):
+    """A decoder-only model. Calls at the same time share each pass through the model."""
+
+    kind: Literal["causal"] = "causal"
+
+    def __init__(
+        self,
+        model_id: str,
+        model: PreTrainedModel,
+        wording: Wording,
+        device: Device,
+    ) -> None:
+        super().__init__(model_id, model, wording)
+        self._batcher = make_batcher(model, device, stopping_ids(model, wording.tokenizer))
+        # Its thread would keep the model for ever; whoever uses the generator last lets it go.
+        weakref.finalize(self, self._batcher.close).atexit = False
+
+    def close(self) -> None:
+        self._batcher.close()
+
+    def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
+        from retrieval.llm.batching import Request
+
+        request = Request(ids, max_tokens)
+        self._batcher.submit(request)
+        try:
+            while (token := request.tokens.get()) is not None:
+                if isinstance(token, Exception):
+                    raise token
+                yield token
+        finally:
+            request.is_cancelled = True
+
+
+class Seq2SeqGenerator(TextGenerator):
+    """An encoder-decoder model; answers one call after the other."""
+
+    kind: Literal["seq2seq"] = "seq2seq"
+
+    def __init__(self, model_id: str, model: PreTrainedModel, wording: Wording) -> None:
+        super().__init__(model_id, model, wording)
+        self._model: PreTrainedModel | None = model
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        self._model = None
+
+    def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
+        from retrieval.llm.seq2seq import written
+
+        if self._model is None:
+            raise GeneratorError("the generator is closed")
+        with self._lock:
+            yield from written(self._model, ids, max_tokens)
+
+
+def load_generator(
+    settings: Settings,
+    *,
+    run: Run | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> Generator:
+    """The generator that `settings.generator` names, on the device that `settings.device` names.
+
+    Args:
+        settings: Which model, and where it runs.
+        run: What it has learned; None for the run that is published, if there is one. A published
+            run that was learned for another model is left out.
+        on_progress: Is told what takes long, and of a run that is left out.
+
+    Raises:
+        ModelNotFoundError: If there is no such model; the message says how to get it.
+        ModelCorruptError: If a file of the run is not what was written.
+        ModelUnsuitableError: If the given run was learned for another model.
+        GeneratorError: If the model keeps something other than keys and values of each token.
+    """
+    folder = resolve(
+        settings.generator, models_folder=settings.models_folder, on_progress=on_progress
+    )
+    run = _fitting(folder, run, settings, on_progress or (lambda _: None))
+    device = choose_device(settings)
+    use_threads(device)
+    wording = load_wording(folder.path)
+    model = load_model(folder.path, device, wording.kind)
+    id_ = folder.id
+    if run is not None:
+        merge_adapter(model, folder_of(settings.runs_folder, run))
+        id_ = f"{folder.id}+{run.id}"
+    if wording.kind == "seq2seq":
+        return Seq2SeqGenerator(id_, model, wording)
+    check_batchable(folder.id, model)
+    return CausalGenerator(id_, model, wording, device)
+
+
+def _fitting(
+    folder: ModelFolder, run: Run | None, settings: Settings, say: Callable[[str], None]
+) -> Run | None:
+    """The run that is given or published, checked, if it was learned for this very model."""
+    chosen = run or serving(settings.runs_folder, "generator")
+    if chosen is None:
+        return None
+    if chosen.facts.base == folder.id:
+        verify(settings.runs_folder, chosen)
+        return chosen
+    told = f"run {chosen.id} was learned for {chosen.facts.base}, not for {folder.id}"
+    if run is not None:
+        raise ModelUnsuitableError(told)
+    say(f"{told}; it takes no part")
+    return None
+
+
+def load_model(path: Path, device: Device, kind: Architecture) -> PreTrainedModel:
+    """The model in a folder, ready to generate on the device."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    loader = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
+    model: PreTrainedModel = loader.from_pretrained(path, dtype=device.dtype)
+    model.requires_grad_(requires_grad=False)
+    torch.nn.Module.to(model, device.name)
+    model.train(mode=False)
+    return model
+
+
+def check_batchable(model_id: str, model: PreTrainedModel) -> None:
+    """Refuse models with linear attention, convolutions or other states that padding would enter.
+
+    Raises:
+        GeneratorError: If the model is one.
+    """
+    config = model.config.get_text_config()
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    is_stateful = getattr(model, "_is_stateful", False)  # transformers has no public name for it
+    if is_stateful or not layers <= {"full_attention", "sliding_attention"}:
+        raise GeneratorError(
+            f"{model_id} is a {config.model_type} model with layers {', '.join(sorted(layers))}; "
+            "wanted one whose every layer attends to keys and values"
+        )
+
+
+def make_batcher(model: PreTrainedModel, device: Device, stop_ids: frozenset[int]) -> Batcher:
+    """The model's thread. On processors that can, the model is first turned into bytes."""
+    from retrieval.llm.batching import Batcher
+    from retrieval.llm.cpu import int8_linear
+    from retrieval.llm.cpu.int8_decoder import Int8Decoder, fits
+    from retrieval.llm.decoder import ModelDecoder
+
+    is_for_bytes = device.name == "cpu" and int8_linear.is_supported() and fits(model.config)
+    decoder = (Int8Decoder if is_for_bytes else ModelDecoder)(model, device.dtype)
+    readers = device.threads if device.name == "cpu" else 1
+    return Batcher(decoder, stop_ids=stop_ids, readers=readers)
+
+
+def stopping_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokens after which nothing follows: the model's and the chat template's."""
+    named = model.generation_config.eos_token_id if model.generation_config else None
+    ids = named if isinstance(named, list) else [named, tokenizer.eos_token_id]
+    return frozenset(id_ for id_ in ids if id_ is not None)

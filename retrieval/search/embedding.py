@@ -1,0 +1,180 @@
+"""Turn passages and queries into unit vectors whose inner product says how near they are."""
+
+from __future__ import annotations
+
+import copy
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from retrieval.errors import RetrievalError
+from retrieval.models.catalogue import ModelFolder, Progress, resolve
+from retrieval.models.device import choose_device, use_threads
+from retrieval.models.loading import loading
+from retrieval.records import Vectors
+from retrieval.registry.runs import base_of
+from retrieval.search.linear_map import LinearMap
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+BATCH_TOKENS = 2_048
+"""Tokens of a batch, padding included: enough to keep two cores or a small GPU busy."""
+
+PREFIXES = {
+    r"/(multilingual-)?e5-(small|base|large)(-v2)?$": ("query: ", "passage: "),
+    r"/bge-(small|base|large)-en(-v1\.5)?$": (
+        "Represent this sentence for searching relevant passages: ",
+        "",
+    ),
+    r"/bge-(small|base|large)-zh(-v1\.5)?$": ("为这个句子生成表示以用于检索相关文章：", ""),
+}
+"""Query and passage prefixes of model families whose folders do not name them."""
+
+
+class Embedder:
+    """A sentence-transformers model. Threads may share one.
+
+    `id` and `revision` name the very weights, `dimension` is the length of a vector, `prefixes`
+    stand before each query and each passage, and texts are cut after `max_tokens`, prefix included.
+    An id with a `+` names a base model and what was learned on top of it.
+    """
+
+    def __init__(self, folder: ModelFolder, model: SentenceTransformer) -> None:
+        self.id, self.revision = folder.id, folder.revision
+        self.map: LinearMap | None = None
+        self._model, self._tokenizer = model, model.tokenizer
+        # The tokenizer keeps its truncation between calls, so calls must not overlap.
+        self._lock = threading.Lock()
+        self.prefixes = prefixes_of(folder.name, model.prompts)
+        self.max_tokens = int(model.max_seq_length or self._tokenizer.model_max_length)
+        self.dimension = self._vectors([self.prefixes[0]]).shape[1]
+
+    @classmethod
+    def load(cls, settings: Settings, *, on_progress: Progress | None = None) -> Self:
+        """The embedder that the settings name, unpacked first if need be.
+
+        Raises:
+            ModelNotFoundError: If there is no such model.
+            ModelCorruptError: If its bytes are not the published ones, or cannot be loaded.
+            ModelUnsuitableError: If it is not an embedder.
+        """
+        models_folder = settings.models_folder
+        with loading("embedder", settings.embedder):
+            folder = resolve(
+                settings.embedder, models_folder=models_folder, on_progress=on_progress
+            )
+            return cls(folder, load_model(folder, settings))
+
+    def moved(self, by: LinearMap, *, name: str) -> Self:
+        """The same model, whose vectors are moved by a map of this name."""
+        moved = copy.copy(self)
+        moved.id, moved.map = f"{base_of(self.id)}+{name}", by
+        return moved
+
+    def unmoved(self) -> Self:
+        """The same model without any map."""
+        unmoved = copy.copy(self)
+        unmoved.id, unmoved.map = base_of(self.id), None
+        return unmoved
+
+    def embed_passages(
+        self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """A row for each text, in the order of the texts; no texts give no rows.
+
+        `on_batch` is told, after each batch, how many texts are done.
+        """
+        vectors = self._rows(self.prefixes[1], texts, on_batch)
+        return self.map.of_passages(vectors) if self.map else vectors
+
+    def embed_query(self, text: str) -> Vectors:
+        """The query's vector, in shape (1, dimension)."""
+        return self.embed_queries([text])
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """A row for each query, in their order: faster than one by one."""
+        vectors = self._rows(self.prefixes[0], texts)
+        return self.map.of_queries(vectors) if self.map else vectors
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of the text begins and ends, in characters; long texts are not cut."""
+        with self._lock:
+            encoding = self._tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+            )
+        return [(start, end) for start, end in encoding["offset_mapping"]]
+
+    def _rows(
+        self, prefix: str, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        done = 0
+        for numbers in self._batches(texts):
+            vectors[numbers] = self._vectors([prefix + texts[n] for n in numbers])
+            done += len(numbers)
+            if on_batch:
+                on_batch(done)
+        return vectors
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Positions of the texts, longest first, in batches of about `BATCH_TOKENS`."""
+        if not texts:
+            return
+        with self._lock:
+            ids = self._tokenizer([*texts], truncation=True, max_length=self.max_tokens)[
+                "input_ids"
+            ]
+        order = sorted(range(len(texts)), key=lambda n: len(ids[n]), reverse=True)
+        while order:
+            size = max(1, BATCH_TOKENS // max(1, len(ids[order[0]])))
+            yield order[:size]
+            order = order[size:]
+
+    def _vectors(self, texts: list[str]) -> Vectors:
+        import torch
+
+        with self._lock, torch.inference_mode():
+            output = self._model(self._features(texts))["sentence_embedding"]
+            rows = torch.nn.functional.normalize(output.float(), dim=1)
+        vectors: Vectors = rows.cpu().numpy()
+        if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
+            raise RetrievalError(
+                f"{self.id} gave vectors that are not finite or zero; try WHIMBREL_DEVICE=cpu"
+            )
+        return vectors
+
+    def _features(self, texts: list[str]) -> dict[str, torch.Tensor]:
+        encoding: Any = self._tokenizer(
+            texts, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+        )
+        return {name: tensor.to(self._model.device) for name, tensor in encoding.items()}
+
+
+def load_model(folder: ModelFolder, settings: Settings) -> SentenceTransformer:
+    """The folder's model on the device and in the precision that the settings lead to."""
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    device = choose_device(settings)
+    use_threads(device)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    model = SentenceTransformer(
+        str(folder.path), device=device.name, model_kwargs={"dtype": device.dtype}
+    )
+    return model.eval()
+
+
+def prefixes_of(name: str, prompts: Mapping[str, str | None]) -> tuple[str, str]:
+    """What to put before a query and before a passage: as the folder says, else as is known."""
+    query = prompts.get("query") or ""
+    passage = prompts.get("passage") or prompts.get("document") or ""
+    if query or passage:
+        return query, passage
+    known = (pair for pattern, pair in PREFIXES.items() if re.search(pattern, name.split("@")[0]))
+    return next(known, ("", ""))

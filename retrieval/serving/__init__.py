@@ -1,0 +1,1 @@
+"""What serves now, what is on trial, what would serve; and publishing it."""

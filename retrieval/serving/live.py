@@ -1,0 +1,220 @@
+"""Answers with what is published at the moment, and lets a candidate on trial answer beside it.
+
+Models are loaded beside those that serve and take their place between two questions: an answer
+that has begun keeps its own, and the last one to do so lets the old model go.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from retrieval.answering.answerer import Answerer
+from retrieval.answering.judge import Judge
+from retrieval.errors import ModelNotFoundError, NotReadyError, QuestionError, RetrievalError
+from retrieval.index.library import Library, TrialLibrary
+from retrieval.records import Answer, AnswerRequest, Arm
+from retrieval.registry import runs, trials
+from retrieval.registry.runs import BASE, Kind
+from retrieval.registry.trials import Trial
+from retrieval.search.reranking import Reranker
+from retrieval.serving.model_loader import Roles
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.llm.generator import Generator
+
+logger = logging.getLogger(__name__)
+
+FOLLOWED: tuple[Kind, ...] = ("generator", "reranker", "judge")
+"""What is loaded when it is published; a retriever is followed with the index of its making."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The models of a run on trial; where it has none, what serves takes part."""
+
+    trial: Trial
+    library: TrialLibrary | None = None
+    generator: Generator | None = None
+    reranker: Reranker | None = None
+    judge: Judge | None = None
+
+
+class Live:
+    """An answerer that follows what is published. Safe to call from many threads."""
+
+    def __init__(self, settings: Settings, library: Library, roles: Roles) -> None:
+        """Load what serves; `refresh` follows it from then on."""
+        self.library = library
+        self._settings = settings
+        self._home = settings.runs_folder
+        self._roles = roles
+        self._refreshing = threading.Lock()
+        self._names = {kind: runs.pointed(self._home, kind) for kind in FOLLOWED}
+        self._trial: Trial | None = None
+        self._candidate: Candidate | None = None
+        self.generator: Generator | None = roles.generator()
+        self._judge = (library.embedder.id, roles.judge(library.embedder.id))
+        library.rerank_with(roles.reranker())
+
+    def models(self) -> Mapping[str, str]:
+        """The ids of the models that serve, by what they do."""
+        return self._serving().models()
+
+    def answer(
+        self,
+        request: AnswerRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """As `Answerer.answer`; a candidate that fails costs nobody an answer."""
+
+        def ask(answerer: Answerer, on_text: Callable[[str], None] | None = on_text) -> Answer:
+            return answerer.answer(request, on_text=on_text, should_stop=should_stop)
+
+        trial, candidate, thread = self._trial, self._candidate, request.thread
+        if trial is None or thread is None or not trial.covers(thread):
+            return ask(self._serving())
+        if trial.mode == "all":
+            answer = ask(self._serving())
+            return _marked(answer, trial, "candidate") if _is_by(trial, answer) else answer
+        if candidate is None or candidate.trial != trial or not trial.takes(thread):
+            return _marked(ask(self._serving()), trial, "served")
+        try:
+            return _marked(ask(self._trying(candidate)), trial, "candidate")
+        except NotReadyError:
+            return ask(self._serving())
+        except QuestionError:
+            raise
+        except Exception:
+            logger.exception("the candidate failed run=%s", trial.run)
+        # The whole answer replaces what was shown of the candidate's words.
+        return _marked(ask(self._serving(), None), trial, "failed")
+
+    def shadow(self, request: AnswerRequest, *, should_stop: Callable[[], bool]) -> Answer | None:
+        """What the candidate would answer, for nobody to see; None if none is on trial.
+
+        Raises:
+            RetrievalError: If it cannot answer.
+        """
+        candidate = self._candidate
+        if candidate is None:
+            return None
+        answer = self._trying(candidate).answer(request, should_stop=should_stop)
+        return _marked(answer, candidate.trial, "candidate")
+
+    def refresh(self) -> None:
+        """Follow what was published or put on trial since the last call.
+
+        That takes as long as loading a model; questions go on meanwhile. What cannot be loaded is
+        rolled back, or its trial ended, and what served goes on serving.
+        """
+        with self._refreshing:
+            for kind in FOLLOWED:
+                self._follow(kind)
+            self._follow_trial()
+
+    def _follow(self, kind: Kind) -> None:
+        name = runs.pointed(self._home, kind)
+        if name == self._names[kind]:
+            return
+        try:
+            self._take(kind, name)
+        except RetrievalError as error:
+            logger.warning("cannot serve kind=%s run=%s: %s", kind, name, error)
+            if name == BASE:
+                raise
+            name = runs.roll_back(self._home, kind, reason=_unloadable(error)).after
+        self._names[kind] = name
+
+    def _take(self, kind: Kind, name: str) -> None:
+        """Load what was published, unless it is here already because it was tried."""
+        tried = self._candidate
+        if tried is None or tried.trial.run != name:
+            tried = None
+        if kind == "generator":
+            self.generator = (tried and tried.generator) or self._roles.generator()
+        elif kind == "reranker":
+            self.library.rerank_with((tried and tried.reranker) or self._roles.reranker())
+        else:
+            embedder = self.library.embedder.id
+            self._judge = (embedder, self._roles.judge(embedder))
+        logger.info("serving kind=%s run=%s", kind, name)
+
+    def _follow_trial(self) -> None:
+        trial = trials.under_way(self._home)
+        if trial is None or trial.mode == "all":
+            self._candidate, self._trial = None, trial
+            return
+        try:
+            if self._candidate is None or not self._is_fit(self._candidate, trial):
+                self._candidate, self._trial = None, None
+                self._candidate = self._load(trial)
+                logger.info("trying kind=%s run=%s share=%s", trial.kind, trial.run, trial.share)
+            if self._candidate.library is not None:
+                self._candidate.library.prepare()
+            self._trial = trial
+        except RetrievalError as error:
+            logger.warning("cannot try run=%s: %s", trial.run, error)
+            self._candidate, self._trial = None, None
+            trials.stop(self._home, trial, reason=_unloadable(error))
+
+    def _is_fit(self, candidate: Candidate, trial: Trial) -> bool:
+        """Whether a candidate is the one on trial, and can judge the hits of the moment."""
+        if candidate.trial != trial:
+            return False
+        if trial.kind != "judge" or candidate.judge is None:
+            return True
+        return candidate.judge.embedder == self.library.embedder.id
+
+    def _load(self, trial: Trial) -> Candidate:
+        run = runs.find_run(self._home, trial.run)
+        if run.kind == "retriever":
+            embedder = self._roles.retriever(run)
+            library = TrialLibrary(self.library, retriever=(run, embedder))
+            return Candidate(trial, library, judge=self._roles.judge(embedder.id))
+        if run.kind == "reranker":
+            reranker = self._roles.reranker(run)
+            return Candidate(trial, TrialLibrary(self.library, reranker=reranker), None, reranker)
+        if run.kind == "judge":
+            return Candidate(trial, judge=self._roles.judge(self.library.embedder.id, run))
+        generator = self._roles.generator(run) if run.kind == "generator" else None
+        if generator is None:
+            raise ModelNotFoundError(f"no {run.kind} is used here, so none can be tried")
+        return Candidate(trial, generator=generator)
+
+    def _serving(self) -> Answerer:
+        """What serves, with the judge of the embedder that made the index of the moment."""
+        embedder = self.library.embedder.id
+        if self._judge[0] != embedder:
+            self._judge = (embedder, self._roles.judge(embedder))
+        return Answerer(self.library, self._judge[1], self._settings, self.generator)
+
+    def _trying(self, candidate: Candidate) -> Answerer:
+        serving = self._serving()
+        if not self._is_fit(candidate, candidate.trial):
+            raise NotReadyError("the judge on trial learned from the hits of another embedder")
+        return Answerer(
+            candidate.library or serving.library,
+            candidate.judge or serving.judge,
+            self._settings,
+            candidate.generator or serving.generator,
+        )
+
+
+def _is_by(trial: Trial, answer: Answer) -> bool:
+    """Whether a run that serves took part: the index may have been rolled back from a retriever."""
+    return trial.kind != "retriever" or answer.embedder.endswith(f"+{trial.run}")
+
+
+def _marked(answer: Answer, trial: Trial, arm: Arm) -> Answer:
+    return replace(answer, arm=arm, trial=trial.run, share=trial.share)
+
+
+def _unloadable(error: RetrievalError) -> str:
+    return f"it cannot be loaded: {error}"

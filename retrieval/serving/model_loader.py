@@ -1,0 +1,62 @@
+"""Loads the models that play a part in an answer: those that serve, or those of a given run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from retrieval.answering.judge import Judge, load_judge
+from retrieval.index.served_embedder import load_run
+from retrieval.models.catalogue import Progress
+from retrieval.models.loading import loading
+from retrieval.registry.runs import Run
+from retrieval.search.embedding import Embedder
+from retrieval.search.reranking import Reranker, load_reranker
+from retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    from retrieval.llm.generator import Generator
+
+
+class Roles(Protocol):
+    """Loads each model: the one that serves now, or a run's.
+
+    All of it raises RetrievalError if there is no such model or it cannot be loaded.
+    """
+
+    def generator(self, run: Run | None = None) -> Generator | None:
+        """What writes answers; None if documents are only quoted."""
+
+    def judge(self, embedder: str, run: Run | None = None) -> Judge:
+        """What judges the hits of the embedder with this id."""
+
+    def reranker(self, run: Run | None = None) -> Reranker | None:
+        """What puts hits into their last order, if anything does."""
+
+    def retriever(self, run: Run) -> Embedder:
+        """What a run searches with."""
+
+
+class ModelRoles:
+    """The models of an installation."""
+
+    def __init__(self, settings: Settings, *, on_progress: Progress | None = None) -> None:
+        self._settings = settings
+        self._on_progress = on_progress
+
+    def generator(self, run: Run | None = None) -> Generator | None:
+        """The generator; `none` in the settings is not loaded, whatever was learned."""
+        if self._settings.generator == "none":
+            return None
+        from retrieval.llm.generator import load_generator
+
+        with loading("generator", self._settings.generator):
+            return load_generator(self._settings, run=run, on_progress=self._on_progress)
+
+    def judge(self, embedder: str, run: Run | None = None) -> Judge:
+        return load_judge(self._settings.models_folder, embedder, run=run)
+
+    def reranker(self, run: Run | None = None) -> Reranker | None:
+        return load_reranker(self._settings, run=run)
+
+    def retriever(self, run: Run) -> Embedder:
+        return load_run(self._settings, run, on_progress=self._on_progress)

@@ -1,0 +1,115 @@
+"""Publishes a trained model of any kind, or puts it on trial before."""
+
+from __future__ import annotations
+
+from retrieval.errors import ModelNotFoundError
+from retrieval.index.generation import load_index
+from retrieval.index.served_embedder import load_embedder, load_run
+from retrieval.models.catalogue import Progress
+from retrieval.registry import trials
+from retrieval.registry.folders import building
+from retrieval.registry.runs import (
+    Deployment,
+    Kind,
+    Run,
+    deployments,
+    publish,
+    roll_back,
+    withdraw,
+)
+from retrieval.registry.trials import Trial
+from retrieval.search.embedding import Embedder
+from retrieval.serving.retriever import follow_history, serve_run, vectors_by
+from retrieval.settings import Settings
+
+
+def serve(
+    settings: Settings,
+    kind: Kind,
+    run: Run | None,
+    *,
+    reason: str,
+    on_progress: Progress | None = None,
+) -> Deployment:
+    """Let a run of any kind serve, or the configured model; a trial of the run can still end badly.
+
+    Args:
+        settings: Where index and runs are.
+        kind: What is to be replaced.
+        run: What is to serve; None for the configured model alone.
+        reason: What the history of models says.
+        on_progress: Is told of models that are unpacked and of passages that are embedded anew.
+
+    Raises:
+        ModelNotFoundError: If the run was retired.
+        ModelCorruptError: If a file of the run is not what was written.
+        BusyError: If the index is being built.
+    """
+    home, trial = settings.runs_folder, trials.under_way(settings.runs_folder)
+    trials.clear(home)
+    if kind == "retriever":
+        embedder = load_embedder(settings, on_progress=on_progress)
+        serve_run(settings, embedder, run, reason=reason, on_progress=on_progress)
+    elif run is None:
+        withdraw(home, kind, reason=reason)
+    else:
+        publish(home, run, reason=reason)
+    if run is not None and trial is not None and trial.run == run.id:
+        trials.complete(home, trial)
+    trials.clear(home)
+    return deployments(home)[-1]
+
+
+def try_run(
+    settings: Settings,
+    run: Run,
+    *,
+    share: float,
+    reason: str,
+    on_progress: Progress | None = None,
+) -> Trial:
+    """Put a run on trial, once what it needs to answer was made: for a retriever, its vectors.
+
+    Args:
+        settings: Where index and runs are.
+        run: The candidate.
+        share: Of the threads it answers, below 1; 0 for none.
+        reason: What the history of models says.
+        on_progress: Is told of models that are unpacked.
+
+    Raises:
+        ModelNotFoundError: If the run was retired, serves already, or cannot be tried.
+        ModelCorruptError: If a file of the run is not what was written.
+    """
+    if run.kind == "triage":
+        raise ModelNotFoundError("triage answers nothing, so it cannot be tried; publish it")
+    if run.kind == "retriever":
+        embedder = load_embedder(settings, on_progress=on_progress)
+        index = load_index(settings.index_folder, embedder)
+        vectors_by(run, load_run(settings, run), settings, embedder, index)
+    return trials.begin(settings.runs_folder, run, share=share, reason=reason)
+
+
+def end_trial(settings: Settings, embedder: Embedder, trial: Trial, *, reason: str) -> bool:
+    """End a trial badly: what served before it serves again; False if it has ended already.
+
+    Args:
+        settings: Where index and runs are.
+        embedder: The one that made the served index.
+        trial: Whose candidate is to answer nobody any more.
+        reason: What the history of models says.
+
+    Raises:
+        BusyError: If the index is being built, or somebody else is ending a trial.
+    """
+    home = settings.runs_folder
+    with building(home):  # two bots that watch one trial must not go back two steps
+        if trial.mode != "all":
+            return trials.stop(home, trial, reason=reason)
+        if trials.under_way(home) != trial:
+            return False
+        roll_back(home, trial.kind, reason=reason)
+        if trial.kind == "retriever":
+            follow_history(settings, embedder)
+        trials.clear(home)
+    return True

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.app.commands import report, serve
+from retrieval.errors import DataError, SettingsError
+
+
+def test_serve_without_a_token_says_which_and_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    result = CliRunner().invoke(serve)
+    assert isinstance(result.exception, SettingsError)
+    assert "SLACK_BOT_TOKEN is not set" in str(result.exception)
+
+
+def test_a_report_needs_a_bot_that_was_asked_something(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WHIMBREL_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(report)
+    assert isinstance(result.exception, DataError)
+    assert "whimbrel serve" in str(result.exception)
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_help_of_serve_waits_for_no_library() -> None:
+    code = (
+        "import sys, bot.commands; "
+        "print(sorted({'slack_bolt', 'aiohttp', 'torch', 'pydantic'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert said.stdout.strip() == "[]"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.app.worker import MAX_FAULTS, PATIENCE_S, Lane, Worker
+from bot.slack.outgoing.reaching import SlackUnreachableError
+from bot.store.database import Database
+from bot.store.inbox import Delivery, Inbox, Job
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Handler:
+    """Does what it is told with each job and keeps who was apologised to."""
+
+    def __init__(self, inbox: Inbox, act: Callable[[Job], None] = lambda _: None) -> None:
+        self._inbox = inbox
+        self._act = act
+        self.apologies: list[str] = []
+        self.most_at_once = 0
+        self._now = 0
+
+    async def handle(self, job: Job) -> None:
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            await asyncio.to_thread(self._act, job)
+            self._inbox.finish(job)
+        finally:
+            self._now -= 1
+
+    async def apologise(self, job: Job, error: Exception) -> None:
+        self.apologies.append(f"{job.event_id} {type(error).__name__}")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, clock: Clock) -> Iterator[Inbox]:
+    database = Database(tmp_path / "inbox.db")
+    yield Inbox(database, clock=clock)
+    database.close()
+
+
+def accept(inbox: Inbox, n: int = 1) -> None:
+    for i in range(n):
+        inbox.accept(Delivery(f"Ev{i}", "question", "T", "C", "U", f"thread{i}", {}))
+
+
+async def work(inbox: Inbox, handler: Handler, clock: Clock, *, size: int = 4) -> dict[str, int]:
+    """Let a worker do everything; how many jobs ended how."""
+    worker = Worker(inbox, {"question": handler}, retry_s=0.0, clock=clock)
+    worker.start((Lane(("question",), size),))
+    async with asyncio.timeout(10):
+        while True:
+            change = worker.next_change
+            if not inbox.counts().keys() & {"todo", "doing"}:
+                break
+            await change.wait()
+    await worker.stop(grace_s=1, on_grace_over=lambda: None)
+    return inbox.counts()
+
+
+async def test_no_more_jobs_are_done_at_once_than_a_lane_is_wide(
+    inbox: Inbox, clock: Clock
+) -> None:
+    accept(inbox, 12)
+    handler = Handler(inbox)
+    assert await work(inbox, handler, clock, size=3) == {"done": 12}
+    assert handler.most_at_once <= 3
+
+
+async def test_a_job_that_kills_the_process_each_time_is_given_up(
+    inbox: Inbox, clock: Clock
+) -> None:
+    accept(inbox)
+    for n in range(MAX_FAULTS):
+        assert inbox.claim(f"dies{n}", ("question",)) is not None
+        clock.now += inbox.lease_s
+    handler = Handler(inbox)
+    assert await work(inbox, handler, clock) == {"dead": 1}
+    assert handler.apologies == ["Ev0 OutOfAttemptsError"]
+
+
+async def test_an_unreachable_slack_is_not_the_fault_of_the_job(inbox: Inbox, clock: Clock) -> None:
+    accept(inbox)
+
+    def act(job: Job) -> None:
+        if job.attempts <= 2 * MAX_FAULTS:
+            raise SlackUnreachableError("no answer")
+
+    handler = Handler(inbox, act)
+    assert await work(inbox, handler, clock) == {"done": 1}
+    assert handler.apologies == []
+
+
+async def test_patience_with_slack_ends(inbox: Inbox, clock: Clock) -> None:
+    accept(inbox)
+    clock.now += PATIENCE_S + 1
+
+    def act(_: Job) -> None:
+        raise SlackUnreachableError("no answer")
+
+    assert await work(inbox, Handler(inbox, act), clock) == {"dead": 1}
+    error = inbox.database.connection.conn.execute("SELECT error FROM inbox").fetchone()[0]
+    assert "SlackUnreachableError: no answer" in error
+
+
+async def test_one_failing_job_holds_up_no_other(inbox: Inbox, clock: Clock) -> None:
+    accept(inbox, 5)
+
+    def act(job: Job) -> None:
+        if job.event_id == "Ev2":
+            raise ZeroDivisionError
+
+    handler = Handler(inbox, act)
+    assert await work(inbox, handler, clock) == {"dead": 1, "done": 4}
+    assert handler.apologies == ["Ev2 ZeroDivisionError"]

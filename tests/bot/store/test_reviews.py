@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.store.database import Database
+from bot.store.reviews import Reader, Reviews
+from retrieval.records import PUBLIC
+from tests.bot.review.conftest import logged
+
+EVERYWHERE = Reader(frozenset({PUBLIC}), everywhere=True, channels=frozenset())
+
+
+@pytest.fixture
+def reviews(database: Database) -> Reviews:
+    return Reviews(database)
+
+
+def propose(reviews: Reviews, turn_id: str, answer: str = "31 days.", **more: str) -> bool:
+    return reviews.propose(
+        turn_id,
+        answer=answer,
+        author="U2",
+        proposer="U1",
+        source="correction",
+        key=more.pop("key", f"correction:{turn_id}"),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def queue(reviews: Reviews, reader: Reader = EVERYWHERE) -> list[str]:
+    return [review.proposal.answer for review in reviews.queue(reader, limit=10)[0]]
+
+
+def test_a_proposal_waits_with_the_question_it_answers(database: Database) -> None:
+    reviews, turn_id = Reviews(database), logged(database)
+    assert propose(reviews, turn_id)
+    ((review,), count) = reviews.queue(EVERYWHERE, limit=10)
+    assert review.proposal.question == "How many days of paid leave are there?"
+    assert (review.proposal.turn_id, review.state, count) == (turn_id, "open", 1)
+
+
+def test_proposing_again_changes_what_waits_but_not_what_is_decided(database: Database) -> None:
+    reviews, turn_id = Reviews(database), logged(database)
+    propose(reviews, turn_id)
+    assert not propose(reviews, turn_id)
+    assert propose(reviews, turn_id, "32 days.")
+    assert queue(reviews) == ["32 days."]
+    ((review,), _) = reviews.queue(EVERYWHERE, limit=10)
+    reviews.decide(review, "rejected", reviewer="U9", event_id="Ev1")
+    assert not propose(reviews, turn_id, "33 days.")
+    assert queue(reviews) == []
+
+
+def test_of_two_reviewers_one_decides(database: Database) -> None:
+    reviews = Reviews(database)
+    propose(reviews, logged(database))
+    ((review,), _) = reviews.queue(EVERYWHERE, limit=10)
+    assert reviews.decide(review, "approved", reviewer="U8", event_id="Ev1")
+    assert not reviews.decide(review, "rejected", reviewer="U9", event_id="Ev2")
+    assert reviews.decide(review, "approved", reviewer="U8", event_id="Ev1")  # done again
+    decided = reviews.get(review.id)
+    assert decided is not None
+    assert (decided.state, decided.reviewer) == ("approved", "U8")
+
+
+def test_nobody_reviews_what_they_may_not_read(database: Database) -> None:
+    reviews = Reviews(database)
+    secret = frozenset({PUBLIC, "hr"})
+    propose(reviews, logged(database, "What is the salary band?", audience=secret))
+    assert queue(reviews) == []
+    assert queue(reviews, Reader(secret, everywhere=True, channels=frozenset())) != []
+    assert queue(reviews, Reader(frozenset(), everywhere=False, channels=frozenset({"C1"}))) != []
+    assert queue(reviews, Reader(secret, everywhere=False, channels=frozenset({"C2"}))) == []
+
+
+def test_what_was_said_in_private_is_for_the_experts_of_that_place(database: Database) -> None:
+    reviews = Reviews(database)
+    propose(reviews, logged(database), place="in:C1")
+    assert queue(reviews) == []
+    assert queue(reviews, Reader(frozenset(), everywhere=False, channels=frozenset({"C1"}))) != []
+
+
+def test_only_who_proposed_can_withdraw(database: Database) -> None:
+    reviews, turn_id = Reviews(database), logged(database)
+    propose(reviews, turn_id, key="k")
+    assert not reviews.withdraw("k", "U5")
+    assert reviews.withdraw("k", "U1")
+    assert queue(reviews) == []
+    assert propose(reviews, turn_id, key="k")
+
+
+def test_a_turn_that_is_gone_has_nothing_to_propose_for(reviews: Reviews) -> None:
+    assert not propose(reviews, "nobody's")

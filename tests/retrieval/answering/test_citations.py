@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.answering.citations import MAX_CITATIONS, CheckedStream, Citer
+from retrieval.records import Passage
+from tests.retrieval.passages_by_hand import passage
+
+LEAVE = passage(
+    "Every employee has 27 days of paid leave a year. Leave is requested in the crew portal.",
+    title="Leave",
+)
+VPN = passage("Error 809 means the port is blocked. Switch the client to TCP mode.", title="VPN")
+ZH = passage("报销申请须在费用发生后三十天内提交。超过五百元需要主管批准。", title="报销")
+
+
+def test_a_supported_sentence_gets_the_number_of_its_passage() -> None:
+    citer = Citer("How many days of leave?", [VPN, LEAVE])
+    assert citer.add("You have 27 days of paid leave a year.") is not None
+    [citation] = citer.citations
+    assert (citation.number, citation.passage) == (1, LEAVE)
+    assert citation.quote == "Every employee has 27 days of paid leave a year."
+
+
+def test_a_sentence_that_no_passage_supports_is_not_said() -> None:
+    citer = Citer("How many days of leave?", [VPN, LEAVE])
+    assert citer.add("The Berlin office rents twelve bicycles to visitors.") is None
+    assert citer.citations == ()
+
+
+def test_the_name_of_a_section_alone_is_no_answer() -> None:
+    sheltered = passage("Coats are dried by the stove.", title="Harbour office rules")
+    assert Citer("Where do I work?", [sheltered]).add("Harbour office rules.") is None
+
+
+def test_a_number_that_no_passage_contains_is_not_said() -> None:
+    citer = Citer("How many days of leave?", [LEAVE])
+    assert citer.add("Every employee has 30 days of paid leave a year.") is None
+
+
+def test_markers_of_the_model_are_replaced_by_checked_ones() -> None:
+    citer = Citer("error 809?", [LEAVE, VPN])
+    assert citer.add("Switch the client to TCP mode [7].") == "Switch the client to TCP mode. [1]"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Based on the passage, leave is requested in the crew portal.", LEAVE),
+        ("According to the information provided, leave is requested in the crew portal.", LEAVE),
+        ("根据段落的内容，报销申请须在三十天内提交。", ZH),
+    ],
+)
+def test_openings_that_say_nothing_are_left_out(written: str, said: Passage) -> None:
+    citer = Citer("", [LEAVE, ZH])
+    sentence = citer.add(written)
+    assert sentence is not None
+    assert sentence.startswith(("Leave is", "报销申请"))
+    assert [c.passage for c in citer.citations] == [said]
+
+
+def test_a_repeated_sentence_is_said_once() -> None:
+    citer = Citer("error 809?", [VPN])
+    assert citer.add("Switch the client to TCP mode.") is not None
+    assert citer.add("Switch the client to TCP mode.") is None
+
+
+def test_chinese_sentences_are_checked_too() -> None:
+    citer = Citer("报销期限是多久？", [ZH])
+    assert citer.add("报销申请须在三十天内提交。") == "报销申请须在三十天内提交。[1]"
+    assert citer.add("办公室的停车位需要提前预约。") is None
+
+
+def test_no_more_passages_are_cited_than_people_read() -> None:
+    shelf = [passage(f"Harbour {name} opens early.", title=name) for name in "ABCDEFGH"]
+    citer = Citer("When do they open?", shelf)
+    for each in shelf:
+        citer.add(each.text)
+    assert len(citer.citations) == MAX_CITATIONS
+
+
+@given(st.integers(1, 12))
+def test_a_stream_shows_the_same_however_it_is_cut(size: int) -> None:
+    text = "You have 27 days of paid leave a year. Pigs fly. Leave is requested in the crew portal."
+    stream = CheckedStream(Citer("leave?", [LEAVE]))
+    pieces = [text[i : i + size] for i in range(0, len(text), size)]
+    shown = "".join([*map(stream.feed, pieces), stream.close()])
+    assert (
+        shown
+        == stream.text
+        == ("You have 27 days of paid leave a year. [1] Leave is requested in the crew portal. [1]")
+    )

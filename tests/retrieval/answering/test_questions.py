@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.answering.questions import asks_for_fact, clean, depends_on_thread, standalone
+from retrieval.errors import QuestionError
+from retrieval.records import Message
+
+LEAVE = Message("user", "How many days of annual leave do I get?")
+REPLY = Message("assistant", "You get 27 days. [1]")
+
+
+@pytest.mark.parametrize("nothing", ["", "   ", "?!", "🎉🎉", ":tada: :+1:", "…"])
+def test_a_question_without_words_is_refused_with_a_hint(nothing: str) -> None:
+    with pytest.raises(QuestionError, match="for example"):
+        clean(nothing, max_chars=100)
+
+
+def test_a_question_that_is_too_long_is_refused_in_its_language() -> None:
+    with pytest.raises(QuestionError, match="39,999"):
+        clean("word " * 8_000, max_chars=4_000)
+    with pytest.raises(QuestionError, match="问题太长"):
+        clean("请问" * 20_000, max_chars=4_000)
+
+
+def test_white_space_and_emoji_names_are_cleaned_away() -> None:
+    assert clean(" where\n is  :wave: the office? ", max_chars=100) == "where is the office?"
+
+
+@given(st.text(max_size=300))
+def test_cleaning_gives_text_or_a_question_error(text: str) -> None:
+    with suppress(QuestionError):
+        assert clean(text, max_chars=200)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "And in Bristol?",
+        "what about contractors?",
+        "Who approves it?",
+        "为什么？",
+        "那实习生呢？",
+        "why?",
+    ],
+)
+def test_a_question_that_points_back_depends_on_its_thread(question: str) -> None:
+    assert depends_on_thread(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I claim travel expenses?",
+        "病假需要提交哪些材料？",
+        "Where can I park my bicycle overnight?",
+    ],
+)
+def test_a_whole_question_does_not(question: str) -> None:
+    assert not depends_on_thread(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many days?",
+        "who approves it",
+        "What port does it use?",
+        "由哪两个公司开发？",
+        "密码是什么？",
+        "要多少钱",
+    ],
+)
+def test_a_question_for_a_fact_is_told_by_its_words(question: str) -> None:
+    assert asks_for_fact(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I connect?",
+        "What is a tide gauge?",
+        "Why is it slow?",
+        "怎么连接？",
+        "为什么？",
+        "什么是验潮仪？",
+    ],
+)
+def test_a_question_for_an_explanation_is_not_one_for_a_fact(question: str) -> None:
+    assert not asks_for_fact(question)
+
+
+def test_a_follow_up_is_joined_to_the_question_it_points_at() -> None:
+    query = standalone("And for contractors?", [LEAVE, REPLY])
+    assert query == f"{LEAVE.text} And for contractors?"
+
+
+def test_a_chain_of_follow_ups_reaches_back_to_the_whole_question() -> None:
+    history = [LEAVE, REPLY, Message("user", "And for contractors?"), REPLY]
+    query = standalone("why?", history)
+    assert query == f"{LEAVE.text} And for contractors? why?"
+
+
+def test_a_whole_question_leaves_its_thread_behind() -> None:
+    question = "How do I claim travel expenses?"
+    assert standalone(question, [LEAVE, REPLY]) == question
+
+
+def test_a_follow_up_without_a_thread_is_searched_as_it_is() -> None:
+    assert standalone("And for contractors?", []) == "And for contractors?"

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from retrieval.documents.files import Failure, Reader, document_from_text, find_files
+from retrieval.errors import UnreadableError
+from retrieval.records import Document
+from retrieval.settings import Settings
+from tests.retrieval import sample_files as sample
+
+RULES = {"docs/hr/*": "hr", "docs/*/board.md": "board"}
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    with Reader(Settings(audiences=RULES, max_file_mb=1)) as reader:
+        yield reader
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    (folder / "hr").mkdir(parents=True)
+    return folder
+
+
+def ids(*folders: Path) -> list[str]:
+    return [file.id for file in find_files(folders)]
+
+
+def read(reader: Reader, path: Path, data: bytes | str) -> Document:
+    found = outcome(reader, path, data)
+    assert isinstance(found, list)
+    return found[0]
+
+
+def outcome(reader: Reader, path: Path, data: bytes | str) -> list[Document] | Failure:
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    (file,) = find_files([path.parents[1] if path.parent.name == "hr" else path.parent])
+    return reader.read(file)
+
+
+def test_files_are_found_below_the_folder_and_named_from_it(docs: Path) -> None:
+    (docs / "hr" / "leave.md").touch()
+    (docs / "a.pdf").touch()
+    assert ids(docs) == ["docs/a.pdf", "docs/hr/leave.md"]
+
+
+def test_hidden_files_and_pictures_are_passed_over(docs: Path) -> None:
+    (docs / ".git").mkdir()
+    for name in (".git/a.md", ".DS_Store", "logo.PNG", "style.css", "data.json"):
+        (docs / name).touch()
+    assert ids(docs) == []
+
+
+def test_links_are_followed_only_inside_the_folder(docs: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.md").touch()
+    (docs / "hr" / "real.md").touch()
+    (docs / "out.md").symlink_to(tmp_path / "secret.md")
+    (docs / "again.md").symlink_to(docs / "hr" / "real.md")
+    (docs / "gone.md").symlink_to(docs / "nothing.md")
+    assert ids(docs) == ["docs/again.md"]
+
+
+def test_a_pipe_is_not_waited_for(docs: Path) -> None:
+    os.mkfifo(docs / "pipe.md")
+    assert ids(docs) == []
+
+
+def test_folders_of_one_name_are_told_apart_in_any_order(tmp_path: Path) -> None:
+    folders = [tmp_path / "a" / "docs", tmp_path / "b" / "docs"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "x.md").touch()
+    assert ids(*folders) == ids(*reversed(folders)) == ["a/docs/x.md", "b/docs/x.md"]
+
+
+def test_a_folder_named_twice_is_read_once(docs: Path) -> None:
+    (docs / "x.md").touch()
+    assert ids(docs, docs / "hr" / "..") == ["docs/x.md"]
+
+
+def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="is not a folder"):
+        find_files([tmp_path / "nowhere"])
+
+
+def test_a_document_knows_where_it_comes_from(reader: Reader, docs: Path) -> None:
+    source = read(reader, docs / "leave-rules.md", "25 days").source
+    assert (source.id, source.title) == ("docs/leave-rules.md", "Leave rules")
+    assert source.sha256 == hashlib.sha256(b"25 days").hexdigest()
+    assert (source.language, source.audience, source.modified[-6:]) == ("en", "public", "+00:00")
+
+
+def test_the_id_of_a_notion_page_is_not_in_its_title(reader: Reader, docs: Path) -> None:
+    path = docs / f"Pay day {'0123456789abcdef' * 2}.html"
+    assert read(reader, path, "<p>monthly").source.title == "Pay day"
+
+
+@pytest.mark.parametrize(
+    ("text", "audience"), [("x", "hr"), ("---\naudience: board\n---\nx", "board")]
+)
+def test_front_matter_overrules_the_folder(
+    reader: Reader, docs: Path, text: str, audience: str
+) -> None:
+    assert read(reader, docs / "hr" / "x.md", text).source.audience == audience
+
+
+def test_a_chinese_document_is_chinese(reader: Reader, docs: Path) -> None:
+    assert read(reader, docs / "a.md", "员工每年有二十五天年假。").source.language == "zh"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("a.pdf", b"", "is empty (0 bytes)"),
+        ("a.md", b" \n", "holds no text"),
+        ("a.md", b"x" * 1_100_000, "is larger than 1 MB"),
+        ("a.doc", b"x", "is of a type that is not read (.doc)"),
+        ("README", b"x", "is of a type that is not read (no suffix)"),
+        ("a.pdf", sample.encrypted(sample.pdf([["x"]]), "p"), "is protected with a password"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_failure_with_its_reason(
+    reader: Reader, docs: Path, name: str, data: bytes, reason: str
+) -> None:
+    assert outcome(reader, docs / name, data) == Failure(f"docs/{name}", reason)
+
+
+def test_a_folder_that_may_not_be_opened_is_a_failure(reader: Reader, docs: Path) -> None:
+    (docs / "hr" / "x.md").touch()
+    (file,) = find_files([docs])
+    closed = reader.read(replace(file, path=docs / "hr", id="docs/hr"))
+    assert closed == Failure("docs/hr", "is a folder that may not be opened")
+
+
+def test_the_documents_of_a_slack_export_have_their_own_ids(reader: Reader, docs: Path) -> None:
+    (docs / "channels.json").write_text(json.dumps([{"id": "C", "name": "help"}]))
+    (docs / "users.json").write_text("[]")
+    (docs / "help").mkdir()
+    messages = [{"text": "a", "ts": "1", "thread_ts": "1"}, {"text": "b", "ts": "2"}]
+    (docs / "help" / "2024-01-05.json").write_text(json.dumps(messages))
+    (file,) = find_files([docs])
+    documents = reader.read(file)
+    assert isinstance(documents, list)
+    assert [document.source.id.removeprefix(file.id) for document in documents] == [
+        "#thread-1",
+        "#day",
+    ]
+
+
+def test_given_text_is_taken_as_it_is() -> None:
+    document = document_from_text("7", "Title", "# not a heading\n*x*", audience="hr")
+    assert [section.text for section in document.sections] == ["# not a heading\n*x*"]
+    assert (document.source.id, document.source.audience) == ("7", "hr")
+
+
+def test_of_a_data_set_the_corpus_alone_is_read(reader: Reader, docs: Path) -> None:
+    (docs / "hr" / "queries.tsv").write_text("a question\n")
+    (docs / "hr" / "corpus.jsonl").write_text('{"_id": "x", "title": "T", "text": "words"}\n')
+    (file,) = find_files([docs])
+    found = reader.read(file)
+    assert isinstance(found, list)
+    assert [(each.source.id, each.source.audience) for each in found] == [
+        ("docs/hr/corpus.jsonl#x", "hr")
+    ]

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.documents.files import document_from_text
+from retrieval.documents.loaders.markup import sections_of_markdown
+from retrieval.documents.splitting import split
+from retrieval.records import Document, Passage
+
+PROSE = st.text(
+    st.sampled_from("ab Z.!?\n\t，。？年假员工|`#-—\u200b\u3000é😀"), min_size=1, max_size=400
+)
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Tokens of at most three letters; other characters stand alone, as in most vocabularies."""
+    return [match.span() for match in re.finditer(r"[a-zA-Z]{1,3}|[^\sa-zA-Z]", text)]
+
+
+def bytes_(text: str) -> list[tuple[int, int]]:
+    """A token for each byte, so that several tokens share a character."""
+    return [(i, i + 1) for i, char in enumerate(text) for _ in char.encode()]
+
+
+def markdown(text: str) -> Document:
+    return Document(document_from_text("d", "Title", text).source, sections_of_markdown(text))
+
+
+def pieces(text: str, *, max_tokens: int) -> list[str]:
+    found = split(markdown(text), token_spans=words, max_tokens=max_tokens)
+    return [passage.text for passage in found]
+
+
+def whole_text(document: Document) -> str:
+    return "".join(section.text for section in document.sections)
+
+
+@given(PROSE, st.integers(16, 60))
+@settings(max_examples=150, deadline=None)
+def test_passages_hold_every_visible_character_once_and_in_order(text: str, size: int) -> None:
+    passages = split(document_from_text("d", "T", text), token_spans=words, max_tokens=size)
+    assert "".join("".join(p.text for p in passages).split()) == "".join(text.split())
+
+
+@given(PROSE, st.integers(16, 60))
+@settings(max_examples=150, deadline=None)
+def test_offsets_cut_the_passage_out_of_the_document(text: str, size: int) -> None:
+    document = markdown(f"# One\n{text}\n# 二\n{text}")
+    for passage in split(document, token_spans=words, max_tokens=size):
+        assert whole_text(document)[passage.start : passage.end] == passage.text
+
+
+@given(PROSE, st.integers(24, 60))
+@settings(max_examples=150, deadline=None)
+def test_no_passage_is_longer_than_allowed_title_and_headings_included(
+    text: str, size: int
+) -> None:
+    document = markdown(f"# One\n{text}\n## 二\n{text}")
+    for tokens in (words, bytes_):
+        for passage in split(document, token_spans=tokens, max_tokens=size):
+            assert len(tokens(passage.indexed_text)) <= size
+
+
+def test_a_passage_never_crosses_a_heading() -> None:
+    assert pieces("# A\none\n# B\ntwo", max_tokens=64) == ["one", "two"]
+
+
+def test_paragraphs_are_kept_whole_where_they_fit() -> None:
+    text = "aaa bbb ccc ddd\n\neee fff ggg hhh\n\niii jjj"
+    assert pieces(text, max_tokens=11) == [
+        "aaa bbb ccc ddd",
+        "eee fff ggg hhh\n\niii jjj",
+    ]
+
+
+def test_a_long_paragraph_breaks_between_chinese_sentences() -> None:
+    text = "员工每年有二十五天年假。病假不算在内。请提前申请。"
+    assert pieces(text, max_tokens=20) == [
+        "员工每年有二十五天年假。",
+        "病假不算在内。请提前申请。",
+    ]
+
+
+def test_the_passages_of_a_section_are_about_equally_long() -> None:
+    text = "\n\n".join(["aaa bbb ccc ddd"] * 7)
+    assert [len(piece.split()) for piece in pieces(text, max_tokens=26)] == [16, 12]
+
+
+def test_a_table_that_fits_is_not_broken() -> None:
+    table = "| a | b |\n| 1 | 2 |"
+    text = "one two ddd eee fff\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    assert pieces(text, max_tokens=13) == ["one two ddd eee fff", table]
+
+
+def test_a_code_block_with_an_empty_line_stays_in_one_passage() -> None:
+    code = "```\nfoo\n\nbar\n```"
+    assert pieces(f"one two ddd eee\n\n{code}\n\nafter", max_tokens=12)[1].startswith(code)
+
+
+def test_outer_headings_give_way_when_they_would_fill_the_passage() -> None:
+    text = "# outer one two ddd eee\n## inner\nbody"
+    (passage,) = split(markdown(text), token_spans=words, max_tokens=12)
+    assert passage.headings == ("inner",)
+
+
+def test_a_title_that_is_too_long_still_leaves_room_for_text() -> None:
+    document = document_from_text("d", "word " * 20, "one two ddd eee fff ggg")
+    passages = split(document, token_spans=words, max_tokens=8)
+    assert [passage.text for passage in passages] == ["one two ddd eee", "fff ggg"]
+
+
+def test_an_unchanged_section_keeps_its_hash_when_text_before_it_grows() -> None:
+    before, after = (
+        split(markdown(f"# A\n{text}\n# B\nsame"), token_spans=words, max_tokens=64)[-1]
+        for text in ("short", "a longer text")
+    )
+    assert before.content_hash == after.content_hash
+    assert before.id != after.id
+
+
+def test_a_passage_knows_its_section() -> None:
+    (passage,) = split(markdown("# A\n## B c\nbody"), token_spans=words, max_tokens=64)
+    assert (passage.headings, passage.anchor) == (("A", "B c"), "b-c")
+    assert passage.indexed_text == "Title > A > B c\nbody"
+
+
+def test_white_space_gives_no_passage() -> None:
+    no_passages: list[Passage] = []
+    assert split(document_from_text("d", "T", " \n\n "), token_spans=words, max_tokens=9) == (
+        no_passages
+    )
+
+
+def test_a_text_without_any_break_is_split_in_time_that_grows_with_its_length() -> None:
+    passages = split(markdown("x" * 600_000), token_spans=words, max_tokens=32)
+    assert sum(len(passage.text) for passage in passages) == 600_000

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from retrieval.documents.tables import read_out
+
+TABLE = """How long the leave is:
+
+| Years of service | Days |
+|---|---:|
+| up to 7 years | 28 |
+| 8 years or more | 31 |
+
+Ask the office."""
+
+
+def test_a_row_is_read_out_with_the_heads_of_its_columns() -> None:
+    assert (
+        read_out("| 8 years or more | 31 |", TABLE) == "Years of service: 8 years or more; Days: 31"
+    )
+
+
+def test_several_rows_are_a_line_each_without_the_head_and_its_rule() -> None:
+    assert read_out("\n".join(TABLE.split("\n")[2:6]), TABLE).split("\n") == [
+        "Years of service: up to 7 years; Days: 28",
+        "Years of service: 8 years or more; Days: 31",
+    ]
+
+
+def test_a_row_without_a_head_is_its_cells() -> None:
+    assert read_out("| 8 years or more | 31 |", "| 8 years or more | 31 |") == "8 years or more; 31"
+    assert read_out("| Years of service | Days |", TABLE) == "Years of service; Days"
+
+
+def test_chinese_rows_have_chinese_punctuation() -> None:
+    text = "| 工龄 | 天数 |\n|---|---|\n| 八年以上 | 31 |"
+    assert read_out("| 八年以上 | 31 |", text) == "工龄：八年以上；天数：31"
+
+
+def test_what_is_no_table_is_left_as_it_is() -> None:
+    assert read_out("Ask the office.", TABLE) == "Ask the office."
+    assert read_out("Use a | b to pipe.", TABLE) == "Use a | b to pipe."
+
+
+def test_empty_cells_are_left_out_and_escaped_bars_are_not_ends() -> None:
+    text = "| Key | Use | Note |\n|---|---|---|\n| a \\| b | | or |"
+    assert read_out("| a \\| b | | or |", text) == "Key: a | b; Note: or"
+
+
+def test_words_above_numbers_are_a_head_and_other_first_rows_are_none() -> None:
+    assert read_out("| Pen | 3 |", "| Item | Price |\n| Pen | 3 |") == "Item: Pen; Price: 3"
+    assert read_out("| Bo | cook |", "| Ann | pilot |\n| Bo | cook |") == "Bo; cook"
+    assert read_out("| Pen | 3 |", "| Ink | 2 |\n| Pen | 3 |") == "Pen; 3"

@@ -1,0 +1,146 @@
+"""Tests of bringing an index up to date with folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError
+from retrieval.index.building import Stage, update_index
+from retrieval.index.changes import Changes
+from retrieval.index.generation import current, load_index
+from retrieval.registry.folders import building
+from retrieval.settings import Settings
+from tests.retrieval.word_embedder import WordEmbedder
+
+LEAVE = "# Leave\n\nEvery employee has thirty days of paid leave a year.\n"
+REMOTE = "# Remote work\n\nWork from anywhere for twenty days a year.\n"
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "leave.md").write_text(LEAVE)
+    (folder / "remote.md").write_text(REMOTE)
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", parse_seconds=20)
+
+
+def texts(settings: Settings) -> set[str]:
+    index = load_index(settings.index_folder, WordEmbedder())
+    return {passage.text for passage in index.passages}
+
+
+def test_a_first_run_reads_and_embeds_everything(docs: Path, settings: Settings) -> None:
+    report = update_index([docs], settings, WordEmbedder())
+    assert report.changes == Changes(added=("docs/leave.md", "docs/remote.md"))
+    assert (report.passages, report.embedded, report.failures) == (2, 2, ())
+    assert any("thirty days" in text for text in texts(settings))
+
+
+def test_a_second_run_of_the_same_makes_no_new_generation(docs: Path, settings: Settings) -> None:
+    first = update_index([docs], settings, WordEmbedder())
+    second = update_index([], settings, WordEmbedder())
+    assert (second.changes.unchanged, second.embedded) == (2, 0)
+    assert second.generation == first.generation
+
+
+def test_only_what_changed_is_embedded_and_what_vanished_is_gone(
+    docs: Path, settings: Settings
+) -> None:
+    update_index([docs], settings, WordEmbedder())
+    (docs / "leave.md").write_text(LEAVE.replace("thirty", "forty"))
+    (docs / "remote.md").rename(docs / "away.md")
+    (docs / "empty.md").write_text("")
+    report = update_index([docs], settings, WordEmbedder())
+    assert report.changes == Changes(("docs/away.md",), ("docs/leave.md",), ("docs/remote.md",))
+    assert report.embedded == 1
+    assert [failure.id for failure in report.failures] == ["docs/empty.md"]
+    assert not any("thirty" in text for text in texts(settings))
+
+
+def test_reused_vectors_stand_beside_their_own_passages(docs: Path, settings: Settings) -> None:
+    update_index([docs], settings, WordEmbedder())
+    (docs / "a.md").write_text("# First\n\nSomething sorted before all others.\n")
+    update_index([docs], settings, WordEmbedder())
+    index = load_index(settings.index_folder, WordEmbedder())
+    wanted = WordEmbedder().embed_passages([passage.indexed_text for passage in index.passages])
+    assert np.allclose(index.vectors, wanted)
+
+
+def test_a_new_audience_rule_changes_documents_without_embedding_them(
+    docs: Path, settings: Settings
+) -> None:
+    update_index([docs], settings, WordEmbedder())
+    ruled = settings.model_copy(update={"audiences": {"docs/leave*": "hr"}})
+    report = update_index([docs], ruled, WordEmbedder())
+    assert (len(report.changes.changed), report.changes.unchanged, report.embedded) == (1, 1, 0)
+
+
+def test_another_embedder_embeds_everything_again(docs: Path, settings: Settings) -> None:
+    update_index([docs], settings, WordEmbedder())
+    assert update_index([], settings, WordEmbedder(revision="2")).embedded == 2
+
+
+def test_a_small_change_embeds_no_more_than_itself_and_the_probes(
+    docs: Path, settings: Settings
+) -> None:
+    for n in range(8):
+        (docs / f"{n}.md").write_text(
+            f"# Note {n}\n\nThe first fact of note {n}. And the second.\n"
+        )
+    update_index([docs], settings, WordEmbedder())
+    (docs / "leave.md").write_text(LEAVE.replace("thirty", "forty"))
+    embedder = WordEmbedder()
+    update_index([docs], settings, embedder)
+    assert sum("forty" in text for text in embedder.texts) == 1
+    assert not any("Note" in text for text in embedder.texts)
+
+
+def test_a_full_run_trusts_nothing(docs: Path, settings: Settings) -> None:
+    update_index([docs], settings, WordEmbedder())
+    assert update_index([], settings, WordEmbedder(), full=True).embedded == 2
+
+
+def test_a_corrupt_generation_is_mended_by_a_full_run_only(docs: Path, settings: Settings) -> None:
+    update_index([docs], settings, WordEmbedder())
+    (current(settings.index_folder) / "vectors.npy").write_bytes(b"bad")
+    with pytest.raises(IndexCorruptError, match="whimbrel index --full"):
+        update_index([], settings, WordEmbedder())
+    update_index([], settings, WordEmbedder(), full=True)
+    assert len(texts(settings)) == 2
+
+
+def test_without_folders_there_must_have_been_an_index(settings: Settings) -> None:
+    with pytest.raises(IndexNotFoundError, match="whimbrel index FOLDER"):
+        update_index([], settings, WordEmbedder())
+
+
+def test_the_second_of_two_builds_is_told_so(docs: Path, settings: Settings) -> None:
+    with building(settings.index_folder), pytest.raises(BusyError, match="being built"):
+        update_index([docs], settings, WordEmbedder())
+
+
+def test_progress_reaches_the_end_of_every_stage(docs: Path, settings: Settings) -> None:
+    seen: dict[Stage, tuple[int, int]] = {}
+
+    def on_progress(stage: Stage, done: int, total: int) -> None:
+        seen[stage] = (done, total)
+
+    update_index([docs], settings, WordEmbedder(), on_progress=on_progress)
+    assert seen == {"reading": (2, 2), "embedding": (2, 2), "writing": (1, 1)}
+
+
+def test_a_folder_without_documents_gives_an_empty_index(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "none").mkdir()
+    assert update_index([tmp_path / "none"], settings, WordEmbedder()).passages == 0
+    assert texts(settings) == set()

@@ -1,0 +1,182 @@
+"""Tests of generations: written, checked, loaded, rolled back."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.documents.files import document_from_text
+from retrieval.documents.splitting import SPLITTER_VERSION, split
+from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
+from retrieval.index.content import Content
+from retrieval.index.generation import (
+    Manifest,
+    Recipe,
+    current,
+    generations,
+    load_index,
+    rollback,
+    write_generation,
+)
+from retrieval.records import Passage
+from retrieval.registry.folders import publish, sha256
+from tests.retrieval.word_embedder import WordEmbedder
+
+TEXTS = {"Leave": "Thirty days of leave.", "病假": "病假需要医生证明。", "Printer": "It is Heron."}
+
+
+def passages_of(texts: dict[str, str]) -> list[Passage]:
+    documents = [document_from_text(f"docs/{title}", title, text) for title, text in texts.items()]
+    spans = WordEmbedder().token_spans
+    return [each for one in documents for each in split(one, token_spans=spans, max_tokens=64)]
+
+
+def build(
+    folder: Path, texts: dict[str, str], *, splitter: int = SPLITTER_VERSION, seed: int = 0
+) -> Manifest:
+    embedder, passages = WordEmbedder(seed=seed), passages_of(texts)
+    vectors = embedder.embed_passages([each.indexed_text for each in passages])
+    content = Content([each.source for each in passages], passages, (), vectors)
+    recipe = Recipe(embedder.id, embedder.revision, splitter, 64, {"docs/hr/*": "hr"})
+    manifest = write_generation(folder, content, recipe=recipe, roots=["/x"], embedder=embedder)
+    publish(folder, manifest.name)
+    return manifest
+
+
+def test_what_was_written_is_loaded(tmp_path: Path) -> None:
+    manifest = build(tmp_path, TEXTS)
+    index = load_index(tmp_path, WordEmbedder())
+    assert index.manifest == manifest
+    assert index.passages == tuple(passages_of(TEXTS))
+    assert index.vectors.shape == (3, manifest.dimension)
+    assert (index.dense.size, index.lexical.size) == (3, 3)
+
+
+def test_a_generation_can_be_read_by_a_person(tmp_path: Path) -> None:
+    generation = tmp_path / build(tmp_path, TEXTS).name
+    lines = (generation / "passages.jsonl").read_text(encoding="utf-8").splitlines()
+    assert '"text": "病假需要医生证明。"' in lines[1]
+    assert json.loads((generation / "manifest.json").read_text())["passages"] == 3
+
+
+def test_without_an_index_the_message_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(IndexNotFoundError, match="run `whimbrel index FOLDER`"):
+        load_index(tmp_path, WordEmbedder())
+
+
+def flip_a_bit(path: Path) -> None:
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut, Path.unlink])
+def test_damage_to_any_file_is_noticed(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    generation = tmp_path / build(tmp_path, TEXTS).name
+    for path in [each for each in generation.rglob("*") if each.is_file()]:
+        if not (before := path.read_bytes()):
+            continue
+        damage(path)
+        with pytest.raises(IndexCorruptError, match="run `whimbrel index --full`"):
+            load_index(tmp_path, WordEmbedder())
+        path.write_bytes(before)
+    load_index(tmp_path, WordEmbedder())
+
+
+def test_an_index_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / build(tmp_path, TEXTS).name / "manifest.json"
+    body = path.read_bytes().replace(b'"schema": 1', b'"schema": 0')
+    path.write_bytes(body)
+    path.with_suffix(".sha256").write_text(f"{sha256(path)}  {path.name}\n")
+    with pytest.raises(IndexMismatchError, match="another version"):
+        load_index(tmp_path, WordEmbedder())
+
+
+def test_another_embedder_is_refused(tmp_path: Path) -> None:
+    build(tmp_path, TEXTS)
+    for other in (WordEmbedder(revision="2"), WordEmbedder(dimension=32)):
+        with pytest.raises(IndexMismatchError, match="run `whimbrel index --full`"):
+            load_index(tmp_path, other)
+
+
+def test_another_embedder_of_the_same_name_is_found_out(tmp_path: Path) -> None:
+    build(tmp_path, TEXTS)
+    with pytest.raises(IndexMismatchError, match="embeds otherwise"):
+        load_index(tmp_path, WordEmbedder(seed=1))
+
+
+def test_another_splitter_version_is_refused(tmp_path: Path) -> None:
+    build(tmp_path, TEXTS, splitter=SPLITTER_VERSION + 1)
+    with pytest.raises(IndexMismatchError, match="splitter"):
+        load_index(tmp_path, WordEmbedder())
+
+
+def test_a_rollback_serves_the_generation_before(tmp_path: Path) -> None:
+    first = build(tmp_path, {"Old": "The old text.", "Leave": "Nine days."})
+    second = build(tmp_path, TEXTS)
+    assert generations(tmp_path) == (second, first)
+    done = rollback(tmp_path, WordEmbedder())
+    assert (done.before, done.after) == (second, first)
+    assert done.changes.added == ("docs/Old",)
+    assert done.changes.changed == ("docs/Leave",)
+    assert done.changes.removed == ("docs/Printer", "docs/病假")
+    assert load_index(tmp_path, WordEmbedder()).manifest == first
+
+
+@pytest.mark.parametrize("made_otherwise", [{"splitter": SPLITTER_VERSION - 1}, {"seed": 1}])
+def test_a_generation_that_could_not_be_searched_is_not_rolled_back_to(
+    tmp_path: Path, made_otherwise: dict[str, int]
+) -> None:
+    build(tmp_path, TEXTS, **made_otherwise)
+    second = build(tmp_path, TEXTS)
+    with pytest.raises(IndexMismatchError):
+        rollback(tmp_path, WordEmbedder())
+    assert current(tmp_path).name == second.name
+
+
+def test_there_must_be_a_sound_generation_to_roll_back_to(tmp_path: Path) -> None:
+    first = build(tmp_path, TEXTS)
+    with pytest.raises(IndexNotFoundError):
+        rollback(tmp_path)
+    build(tmp_path, TEXTS)
+    flip_a_bit(tmp_path / first.name / "vectors.npy")
+    with pytest.raises(IndexCorruptError):
+        rollback(tmp_path)
+    assert current(tmp_path).name != first.name
+
+
+def test_readers_get_whole_generations_while_others_are_published(tmp_path: Path) -> None:
+    build(tmp_path, {"0": "text 0"})
+    stop = threading.Event()
+    sizes: list[bool] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            index = load_index(tmp_path, WordEmbedder())
+            same = len(index.passages) == len(index.vectors) == index.dense.size
+            sizes.append(same and len(index.passages) == index.manifest.passages)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(1, 9):
+        build(tmp_path, {str(i): f"text {i}" for i in range(n)})
+    stop.set()
+    reader.join()
+    assert sizes
+    assert all(sizes)
+
+
+def test_an_empty_index_can_be_written_and_loaded(tmp_path: Path) -> None:
+    build(tmp_path, {})
+    index = load_index(tmp_path, WordEmbedder())
+    assert (index.passages, index.vectors.shape) == ((), (0, 64))
+    assert np.isfinite(index.vectors).all()

@@ -1,0 +1,152 @@
+"""Tests of searching with both legs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.documents.files import document_from_text
+from retrieval.documents.splitting import SPLITTER_VERSION, split
+from retrieval.index.content import Content
+from retrieval.index.generation import Index, Recipe, load_index, write_generation
+from retrieval.index.searcher import Searcher
+from retrieval.records import PUBLIC, Hit
+from retrieval.registry.folders import publish
+from retrieval.search.reranking import Reranker
+from tests.retrieval.word_embedder import WordEmbedder
+
+WORDS = ("leave", "salary", "printer", "travel", "incident", "年假", "工资", "报销")
+LABELS = (PUBLIC, "hr", "board")
+TEXTS = st.lists(
+    st.tuples(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5), st.sampled_from(LABELS)),
+    max_size=12,
+)
+HANDBOOK = [
+    ("Employees have thirty days of paid leave.", PUBLIC),
+    ("The printer on the second floor is called Heron.", PUBLIC),
+    ("Engineers' salary bands are secret.", "hr"),
+    ("员工每年有十五天年假。", PUBLIC),
+    ("报销差旅费用需要发票。", PUBLIC),
+]
+
+
+def build(folder: Path, texts: list[tuple[str, str]]) -> Index:
+    embedder = WordEmbedder()
+    documents = [
+        document_from_text(str(n), "", text, audience=label)
+        for n, (text, label) in enumerate(texts)
+    ]
+    passages = [
+        passage
+        for document in documents
+        for passage in split(document, token_spans=embedder.token_spans, max_tokens=99)
+    ]
+    vectors = embedder.embed_passages([passage.indexed_text for passage in passages])
+    content = Content([document.source for document in documents], passages, (), vectors)
+    recipe = Recipe(embedder.id, embedder.revision, SPLITTER_VERSION, 99, {})
+    manifest = write_generation(folder, content, recipe=recipe, roots=(), embedder=embedder)
+    publish(folder, manifest.name)
+    return load_index(folder, embedder)
+
+
+@pytest.fixture(scope="module")
+def handbook(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    return build(tmp_path_factory.mktemp("handbook"), HANDBOOK)
+
+
+def texts_of(hits: list[Hit]) -> list[str]:
+    return [hit.passage.text for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("query", "best"), [("paid leave", 0), ("where is the printer", 1), ("有几天年假", 3)]
+)
+def test_the_passage_that_answers_comes_first(handbook: Index, query: str, best: int) -> None:
+    hits = Searcher(handbook, WordEmbedder()).search(query)
+    assert hits[0].passage.text == HANDBOOK[best][0]
+    assert (hits[0].dense_rank, hits[0].lexical_rank) == (1, 1)
+
+
+def test_hits_are_distinct_ordered_and_at_most_k(handbook: Index) -> None:
+    hits = Searcher(handbook, WordEmbedder()).search("the leave of the printer", k=3)
+    assert len({hit.passage.id for hit in hits}) == 3
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_a_query_of_unknown_words_has_no_lexical_hits(handbook: Index) -> None:
+    hits = Searcher(handbook, WordEmbedder()).search("quantum")
+    assert all(hit.lexical is None and hit.lexical_rank is None for hit in hits)
+
+
+def test_what_the_audience_may_not_see_is_not_found(handbook: Index) -> None:
+    searcher = Searcher(handbook, WordEmbedder())
+    assert "secret" not in " ".join(texts_of(searcher.search("engineers salary")))
+    hits = searcher.search("engineers salary", audience=frozenset({PUBLIC, "hr"}))
+    assert "secret" in hits[0].passage.text
+
+
+def test_only_documents_with_the_wanted_beginnings_are_searched(handbook: Index) -> None:
+    searcher = Searcher(handbook, WordEmbedder())
+    wanted = {HANDBOOK[1][0], HANDBOOK[4][0]}
+    assert set(texts_of(searcher.search("paid leave", sources=["1", "4"]))) == wanted
+    assert searcher.search("engineers salary", sources=["2"]) == []
+    assert searcher.search("paid leave", sources=["nowhere/"]) == []
+
+
+def test_nobody_sees_anything(handbook: Index) -> None:
+    assert Searcher(handbook, WordEmbedder()).search("leave", audience=frozenset()) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(TEXTS, st.sets(st.sampled_from(LABELS)), st.sampled_from(WORDS))
+def test_forbidden_passages_never_show_and_never_move_the_dense_leg(
+    tmp_path_factory: pytest.TempPathFactory,
+    drawn: list[tuple[list[str], str]],
+    audience: set[str],
+    query: str,
+) -> None:
+    texts = [(" ".join(chosen), label) for chosen, label in drawn]
+    allowed = [(text, label) for text, label in texts if label in audience]
+    found = [
+        Searcher(build(tmp_path_factory.mktemp("index"), each), WordEmbedder()).search(
+            query, k=50, audience=frozenset(audience)
+        )
+        for each in (texts, allowed)
+    ]
+    assert all(hit.passage.source.audience in audience for hit in found[0])
+    legs = [sorted((hit.dense_rank or 0, hit.dense or 0.0) for hit in hits) for hits in found]
+    assert np.allclose(legs[0], legs[1], atol=1e-6)
+
+
+def test_a_reranker_has_the_last_word(handbook: Index, cross_encoder: Path) -> None:
+    reranker = Reranker(str(cross_encoder), device="cpu")
+    hits = Searcher(handbook, WordEmbedder(), reranker=reranker).search("leave", k=3)
+    scores = reranker.scores("leave", [hit.passage for hit in hits])
+    assert [hit.score for hit in hits] == pytest.approx(sorted(scores, reverse=True), abs=1e-4)
+    assert [hit.reranker for hit in hits] == [hit.score for hit in hits]
+    assert reranker.scores("leave", []) == []
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny cross-encoder with random weights."""
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("cross-encoder")
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "leave", "paid", "days", "the"]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary))
+    BertTokenizer(str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    config.num_labels = 1
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder

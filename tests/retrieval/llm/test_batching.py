@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from retrieval.errors import GeneratorError
+from retrieval.llm.batching import Batcher, Request
+from retrieval.llm.decoder import ModelDecoder
+from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen
+
+PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]
+
+
+@pytest.fixture(scope="module", params=[tiny_qwen, tiny_llama])
+def model(request: pytest.FixtureRequest) -> PreTrainedModel:
+    made: PreTrainedModel = request.param()
+    return made
+
+
+@pytest.fixture
+def batcher(model: PreTrainedModel) -> Iterator[Batcher]:
+    made = Batcher(ModelDecoder(model, torch.float32), stop_ids=frozenset({END_ID}))
+    yield made
+    made.close()
+
+
+def tokens_of(request: Request) -> list[int]:
+    tokens = []
+    while (token := request.tokens.get(timeout=20)) is not None:
+        if isinstance(token, Exception):
+            raise token
+        tokens.append(token.id)
+    return tokens
+
+
+def written(batcher: Batcher, *prompts: Sequence[int], max_tokens: int = 12) -> list[list[int]]:
+    requests = [Request(prompt, max_tokens) for prompt in prompts]
+    for request in requests:
+        batcher.submit(request)
+    return [tokens_of(request) for request in requests]
+
+
+def greedy(model: PreTrainedModel, prompt: Sequence[int], count: int = 12) -> list[int]:
+    ids = torch.tensor([prompt])
+    with torch.inference_mode():
+        for _ in range(count):
+            ids = torch.cat([ids, model(ids).logits[:, -1:].argmax(-1)], dim=1)
+    tokens: list[int] = ids[0, len(prompt) :].tolist()
+    return tokens[: tokens.index(END_ID)] if END_ID in tokens else tokens
+
+
+def test_a_text_is_what_the_plain_model_would_write(
+    model: PreTrainedModel, batcher: Batcher
+) -> None:
+    assert written(batcher, PROMPTS[2]) == [greedy(model, PROMPTS[2])]
+
+
+def test_texts_written_together_are_the_same_as_one_by_one(
+    model: PreTrainedModel, batcher: Batcher
+) -> None:
+    assert written(batcher, *PROMPTS) == [greedy(model, prompt) for prompt in PROMPTS]
+
+
+def test_a_prompt_that_begins_like_the_last_one_is_continued_the_same(
+    model: PreTrainedModel, batcher: Batcher
+) -> None:
+    first, second = [*range(100), 7, 7], [*range(100), 3]
+    assert written(batcher, first) == [greedy(model, first)]
+    assert written(batcher, second) == [greedy(model, second)]
+
+
+def test_a_failing_prompt_fails_alone(model: PreTrainedModel, batcher: Batcher) -> None:
+    good, bad = Request(PROMPTS[0], 12), Request([10**6], 12)
+    batcher.submit(good)
+    batcher.submit(bad)
+    with pytest.raises(GeneratorError, match="the model failed"):
+        tokens_of(bad)
+    assert tokens_of(good) == greedy(model, PROMPTS[0])
+
+
+def test_more_texts_than_rows_take_turns(model: PreTrainedModel) -> None:
+    decoder = ModelDecoder(model, torch.float32)
+    batcher = Batcher(decoder, stop_ids=frozenset(), max_rows=2)
+    assert [len(text) for text in written(batcher, *PROMPTS, max_tokens=5)] == [5, 5, 5, 5]
+    batcher.close()
+
+
+def test_closing_fails_what_is_unfinished(model: PreTrainedModel) -> None:
+    batcher = Batcher(ModelDecoder(model, torch.float32), stop_ids=frozenset())
+    request = Request(PROMPTS[0], 400)
+    batcher.submit(request)
+    batcher.close()
+    with pytest.raises(GeneratorError, match="closed"):
+        tokens_of(request)
+    with pytest.raises(GeneratorError, match="closed"):
+        batcher.submit(request)

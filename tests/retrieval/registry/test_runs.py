@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
+from retrieval.registry.runs import (
+    Facts,
+    Run,
+    all_runs,
+    checkpoints,
+    deployments,
+    erase_dataset,
+    find_run,
+    folder_of,
+    publish,
+    retire,
+    roll_back,
+    serving,
+    write_run,
+)
+
+FACTS = Facts(base="model@1", dataset="d", seed=3, code="0.1", metrics={"ndcg": 0.7})
+
+
+def trained(home: Path, text: str = "weights") -> Run:
+    def fill(folder: Path) -> None:
+        (folder / "model.safetensors").write_text(text)
+
+    return write_run(home, "judge", FACTS, fill)
+
+
+def served_id(home: Path) -> str | None:
+    run = serving(home, "judge")
+    return run.id if run else None
+
+
+def test_a_run_is_found_again_with_its_facts(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    assert all_runs(tmp_path) == [run]
+    assert find_run(tmp_path, run.id[-6:]).facts == FACTS
+    assert (folder_of(tmp_path, run) / "model.safetensors").read_text() == "weights"
+
+
+def test_a_new_run_serves_nobody(tmp_path: Path) -> None:
+    trained(tmp_path)
+    assert serving(tmp_path, "judge") is None
+
+
+def test_publishing_and_rolling_back_go_step_by_step_to_the_base(tmp_path: Path) -> None:
+    first, second, third = (trained(tmp_path, text) for text in "abc")
+    for run in (first, second, third):
+        publish(tmp_path, run, reason="the gate passed it")
+    found = []
+    for _ in range(3):
+        roll_back(tmp_path, "judge", reason="people say so")
+        found.append(served_id(tmp_path))
+    assert found == [second.id, first.id, None]
+    with pytest.raises(ModelNotFoundError, match="nothing to roll back"):
+        roll_back(tmp_path, "judge", reason="again")
+
+
+def test_after_a_roll_back_a_publication_rolls_back_to_what_served(tmp_path: Path) -> None:
+    first, second, third = (trained(tmp_path, text) for text in "abc")
+    publish(tmp_path, first, reason="")
+    publish(tmp_path, second, reason="")
+    roll_back(tmp_path, "judge", reason="")
+    publish(tmp_path, third, reason="")
+    roll_back(tmp_path, "judge", reason="")
+    assert served_id(tmp_path) == first.id
+
+
+def test_every_change_is_written_down(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    publish(tmp_path, run, reason="the gate passed it")
+    roll_back(tmp_path, "judge", reason="two experts said no")
+    changes = [(change.before, change.after, change.reason) for change in deployments(tmp_path)]
+    assert changes == [
+        ("base", run.id, "the gate passed it"),
+        (run.id, "base", "two experts said no"),
+    ]
+
+
+def test_a_retired_run_stops_serving_and_cannot_come_back(tmp_path: Path) -> None:
+    first, second = trained(tmp_path, "a"), trained(tmp_path, "b")
+    publish(tmp_path, first, reason="")
+    publish(tmp_path, second, reason="")
+    retire(tmp_path, first, reason="a person asked to be forgotten")
+    assert served_id(tmp_path) == second.id
+    retire(tmp_path, second, reason="the same person")
+    assert served_id(tmp_path) is None
+    with pytest.raises(ModelNotFoundError, match="a person asked to be forgotten"):
+        publish(tmp_path, first, reason="")
+
+
+def test_a_changed_file_is_never_served(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    publish(tmp_path, run, reason="")
+    (folder_of(tmp_path, run) / "model.safetensors").write_text("other weights")
+    with pytest.raises(ModelCorruptError, match=r"model\.safetensors"):
+        serving(tmp_path, "judge")
+
+
+def test_weights_that_can_run_code_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ModelCorruptError, match="safetensors"):
+        write_run(tmp_path, "judge", FACTS, lambda folder: (folder / "m.bin").touch())
+    assert all_runs(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["", "no-such-run"])
+def test_a_name_that_leads_nowhere_tells_what_there_is(tmp_path: Path, name: str) -> None:
+    run = trained(tmp_path)
+    with pytest.raises(ModelNotFoundError, match=run.id):
+        find_run(tmp_path, name)
+
+
+def test_what_is_being_trained_on_somebody_who_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
+    checkpoint = checkpoints(tmp_path, FACTS) / "checkpoint-1"
+    checkpoint.mkdir(parents=True)
+    erase_dataset(tmp_path, FACTS.dataset)
+    assert not checkpoint.exists()
+    checkpoint.mkdir(parents=True)  # the trainer knows nothing of it
+    with pytest.raises(DataError, match="forgotten; export again"):
+        trained(tmp_path)
+    assert not checkpoint.exists()
+    assert all_runs(tmp_path) == []

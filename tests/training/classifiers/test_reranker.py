@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from retrieval.errors import DataError, SettingsError
+from retrieval.index.generation import load_index
+from retrieval.registry.runs import folder_of, publish
+from retrieval.search.embedding import Embedder
+from retrieval.search.reranking import load_reranker
+from retrieval.settings import Settings
+from tests.retrieval.word_embedder import WordEmbedder
+from tests.training.classifiers import tiny_cross_encoder
+from tests.training.classifiers.rated_company import build, judgement, pair, snippet, write_dataset
+from training.classifiers.cross_encoder import CrossConfig
+from training.classifiers.reranker import labelled, learn_reranker
+from training.gate.candidate import Learned
+
+QUICK = CrossConfig(epochs=1, learning_rate=1e-3, batch=32, max_tokens=48)
+
+
+@pytest.fixture(scope="module")
+def model() -> Embedder:
+    return WordEmbedder(dimension=512)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Settings:
+    home = tmp_path_factory.mktemp("company")
+    start = tiny_cross_encoder.write(home / "tiny")
+    settings = build(home, model)
+    return settings.model_copy(update={"reranker": str(start), "device": "cpu"})
+
+
+@pytest.fixture(scope="module")
+def dataset(settings: Settings, model: Embedder) -> Path:
+    return write_dataset(settings.home.parent / "dataset", settings, model)
+
+
+@pytest.fixture(scope="module")
+def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+    return learn_reranker(dataset, settings, model, at_least=100, config=QUICK)
+
+
+def test_a_run_holds_the_model_its_losses_and_what_the_gate_said(
+    learned: Learned, settings: Settings
+) -> None:
+    folder = folder_of(settings.runs_folder, learned.run)
+    names = {path.name for path in folder.iterdir()}
+    assert {"model", "losses.json", "losses.png", "gate.md", "gate.json"} <= names
+    losses = json.loads((folder / "losses.json").read_text())
+    assert fmean(losses[-10:]) < fmean(losses[:10])
+
+
+def test_it_is_tried_on_every_question_held_out(learned: Learned) -> None:
+    assert learned.run.kind == "reranker"
+    assert learned.decision.comparison.questions == 64
+
+
+def test_a_published_reranker_serves(learned: Learned, settings: Settings) -> None:
+    publish(settings.runs_folder, learned.run, reason="by hand")
+    reranker = load_reranker(settings)
+    assert reranker is not None
+    assert reranker.id.endswith(learned.run.id)
+
+
+def test_without_a_cross_encoder_to_start_from_nothing_is_learned(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    bare = settings.model_copy(update={"reranker": None})
+    with pytest.raises(SettingsError, match="WHIMBREL_RERANKER"):
+        learn_reranker(dataset, bare, model)
+
+
+def test_too_few_labelled_pairs_say_how_many_are_missing(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    with pytest.raises(DataError, match=r"a reranker needs 1000, \d+ more"):
+        learn_reranker(dataset, settings, model)
+
+
+def test_a_pair_is_counted_once_and_names_what_is_wrong(
+    settings: Settings, model: Embedder
+) -> None:
+    passages = load_index(settings.index_folder, model).passages
+    right, wrong = pair(0, passages[0]), snippet(passages[1])
+    corrected = replace(right, passages=(*right.passages, wrong))
+    pairs = labelled([corrected, judgement(right, passages[0]), replace(right, source="synthetic")])
+    assert [(each.text.partition("\n")[0], each.label) for each in pairs] == [
+        (right.passages[0].title, 1.0),
+        (wrong.title, 0.0),
+    ]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from retrieval.errors import DataError
+from retrieval.llm.chat_format import load_wording
+from retrieval.models.device import Device
+from tests.retrieval.llm.tiny_models import save_causal, save_seq2seq
+from training.generator.hyperparameters import search_ways
+from training.generator.rows import Row
+from training.generator.trainers import TuneConfig
+
+CPU = Device("cpu", torch.float32, 1)
+SLOW = TuneConfig(learning_rate=3e-5, at_once=4, batch=4, epochs=4, upper=1.0)
+
+
+def rows(model: Path, numbers: range) -> list[Row]:
+    """Questions to which the answer is always the same."""
+    wording = load_wording(model)
+    end = (int(wording.tokenizer.eos_token_id),)
+
+    def tokens(text: str) -> tuple[int, ...]:
+        return tuple(wording.encode(text, has_special=False))
+
+    return [Row(tokens(f"ask {n}:"), tokens("yes") + end) for n in numbers]
+
+
+@pytest.mark.parametrize("save", [save_causal, save_seq2seq])
+def test_a_search_finds_a_way_that_makes_answers_held_back_likelier(
+    save: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    model = save(tmp_path / "model")
+    held_back = rows(model, range(20, 30))
+    found = search_ways(
+        model, rows(model, range(8)), held_back,
+        start=SLOW, trials=4, device=CPU, seed=0, on_progress=lambda _: None,
+    )  # fmt: skip
+    usual, *others = (trial.score for trial in found.trials)
+    assert max(others) > usual + 0.1
+    assert found.config.learning_rate > SLOW.learning_rate
+
+
+def test_without_answers_held_back_a_search_says_how_many_it_needs(tmp_path: Path) -> None:
+    model = save_causal(tmp_path / "model")
+    few = rows(model, range(3))
+    with pytest.raises(DataError, match=r"needs 10 answers in dev\.jsonl.*found 3"):
+        search_ways(
+            model, few, few,
+            start=SLOW, trials=1, device=CPU, seed=0, on_progress=lambda _: None,
+        )  # fmt: skip

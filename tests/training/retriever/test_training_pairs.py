@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+
+from tests.retrieval.passages_by_hand import passage
+from tests.retrieval.word_embedder import WordEmbedder
+from training.data.corpus import heading_of
+from training.data.labelled_queries import Lesson
+from training.retriever.training_pairs import Texts, texts_of, with_negatives
+
+FERRY = passage("The ferry to Dunmore leaves at nine.", title="Travel > When does it leave?")
+BARE = passage("The parrot sees a dentist once a year.", title="")
+LESSON = Lesson("When is the ferry?", "en", (0,))
+
+
+def test_few_pairs_are_shown_over_again_and_many_once() -> None:
+    few = texts_of([LESSON], [FERRY, BARE], least=3, headings=0, seed=0)
+    many = texts_of([LESSON] * 5, [FERRY, BARE], least=3, headings=0, seed=0)
+    assert [len(few), len(many)] == [3, 5]
+
+
+def test_headings_are_questions_to_their_passages_with_and_without_themselves() -> None:
+    texts = texts_of([LESSON], [BARE, FERRY], least=1, headings=10, seed=0)
+    assert list(zip(texts.questions, texts.passages, strict=True))[1:] == [
+        ("When does it leave?", FERRY.indexed_text)
+    ]
+    both = texts_of([LESSON], [FERRY, FERRY], least=1, headings=10, seed=0)
+    assert {*both.passages[1:]} == {FERRY.text, FERRY.indexed_text}
+
+
+def test_of_a_title_that_is_a_path_the_last_part_is_the_heading() -> None:
+    assert [heading_of(FERRY), heading_of(BARE)] == ["When does it leave?", ""]
+
+
+def test_a_hard_negative_is_near_and_neither_first_nor_a_passage_of_its_own() -> None:
+    corpus = [passage("ferry ferry" + " dock" * n, title="") for n in range(10)]
+    corpus += [passage(f"A lamp with number {n}.", title="") for n in range(60)]
+    embedder = WordEmbedder()
+    vectors = embedder.embed_passages([each.indexed_text for each in corpus])
+    texts = Texts(["ferry dock"] * 20, [corpus[9].indexed_text] * 20)
+    mined = with_negatives(texts, corpus, vectors, embedder, seed=0)
+    (question,) = embedder.embed_queries(["ferry dock"])
+    ranked = [corpus[row].indexed_text for row in np.argsort(-(vectors @ question))]
+    assert len(mined.negatives) == 20
+    assert all(5 <= ranked.index(each) < 50 for each in mined.negatives)
+    assert corpus[9].indexed_text not in mined.negatives

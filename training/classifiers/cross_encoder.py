@@ -1,0 +1,136 @@
+"""Fine-tunes an encoder that reads a question and a passage together and says if they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
+from retrieval.registry.runs import MODEL
+from retrieval.settings import Settings
+from training.trainer import last_whole
+
+if TYPE_CHECKING:
+    from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
+    from transformers import TrainerCallback
+
+SAVED_SHARE = 0.1
+"""A checkpoint is written once in such a share of all steps, and the last is kept."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A question, a passage's text, and how surely it answers, 0 to 1."""
+
+    question: str
+    text: str
+    label: float
+
+
+@dataclass(frozen=True, slots=True)
+class CrossConfig:
+    """How an encoder is fine-tuned."""
+
+    epochs: int = 2
+    learning_rate: float = 2e-5
+    batch: int = 16
+    max_tokens: int = 256
+
+
+def fine_tune(
+    start: str | Path,
+    pairs: Sequence[Labelled],
+    work: Path,
+    settings: Settings,
+    *,
+    config: CrossConfig,
+    seed: int = 0,
+    on_progress: Progress = lambda _: None,
+) -> tuple[float, ...]:
+    """Fine-tune an encoder on labelled pairs and write it, as safetensors, to `work / MODEL`.
+
+    Args:
+        start: A cross-encoder, or any encoder, which gets an untrained head.
+        pairs: What to learn from; they are shuffled.
+        work: Where checkpoints are written as well; what is there already is gone on with.
+        settings: Where models run.
+        config: How to learn.
+        seed: The same seed gives the same model on the same machine.
+        on_progress: Is told how far it is.
+
+    Returns:
+        The loss, evenly spaced over the epochs.
+    """
+    import torch
+    from datasets import Dataset
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+    from transformers import PrinterCallback
+
+    device = choose_device(settings)
+    use_threads(device)
+    torch.manual_seed(seed)  # an untrained head is drawn at random
+    model = CrossEncoder(str(start), num_labels=1, max_length=config.max_tokens, device=device.name)
+    columns = {
+        "question": [pair.question for pair in pairs],
+        "passage": [pair.text for pair in pairs],
+        "label": [pair.label for pair in pairs],
+    }
+    trainer = CrossEncoderTrainer(
+        model=model,
+        args=_arguments(config, work, seed, on_cpu=device.name == "cpu"),
+        train_dataset=Dataset.from_dict(columns),
+        loss=BinaryCrossEntropyLoss(model),
+        callbacks=[_told(on_progress)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=last_whole(work))
+    model.save_pretrained(str(work / MODEL))
+    return tuple(line["loss"] for line in trainer.state.log_history if "loss" in line)
+
+
+def _arguments(
+    config: CrossConfig, work: Path, seed: int, *, on_cpu: bool
+) -> CrossEncoderTrainingArguments:
+    from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
+
+    return CrossEncoderTrainingArguments(
+        output_dir=str(work),
+        seed=seed,
+        use_cpu=on_cpu,
+        bf16=has_fast_bfloat16() if on_cpu else True,
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch,
+        learning_rate=config.learning_rate,
+        warmup_steps=0.1,
+        save_strategy="steps",
+        save_steps=SAVED_SHARE,
+        save_total_limit=1,
+        logging_steps=0.02,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=not on_cpu,
+    )
+
+
+def _told(on_progress: Progress) -> TrainerCallback:
+    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+    class Told(TrainerCallback):
+        def on_log(
+            self,
+            args: TrainingArguments,  # noqa: ARG002 - the library's signature
+            state: TrainerState,
+            control: TrainerControl,  # noqa: ARG002
+            **kwargs: Any,  # noqa: ANN401
+        ) -> None:
+            if "loss" in kwargs["logs"]:
+                loss = kwargs["logs"]["loss"]
+                on_progress(f"step {state.global_step} of {state.max_steps}: loss {loss:.3f}")
+
+    return Told()

@@ -1,0 +1,192 @@
+"""From a data set to a judge: learned from rated answers, tried, and kept as a run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from retrieval.answering.judge import JUDGE_FILE, Judge, ReadingJudge, load_judge
+from retrieval.errors import DataError
+from retrieval.examples import read_examples
+from retrieval.index.library import Library
+from retrieval.index.searcher import Searcher
+from retrieval.models.catalogue import resolve
+from retrieval.registry.runs import MODEL, Facts, checkpoints, folder_of, write_run
+from retrieval.search.embedding import Embedder
+from retrieval.settings import Settings
+from training.classifiers import scores
+from training.classifiers.cross_encoder import CrossConfig
+from training.classifiers.evidence import rows_of
+from training.classifiers.judge_fit import Row, fit
+from training.classifiers.reading_judge import Choice, choose
+from training.classifiers.trial import Case, no_worse, outcomes
+from training.data.regression import read_regression
+from training.extra import need
+from training.gate import report
+from training.gate.candidate import Learned, Progress
+from training.gate.decision import Decision, Outcome, Set, decide
+
+MIN_ROWS = 300
+"""Fewer rated answers and questions with a known passage seldom make a better judge."""
+
+
+def learn_abstention(
+    dataset: Path,
+    settings: Settings,
+    embedder: Embedder,
+    *,
+    strong: bool = False,
+    seed: int = 0,
+    config: CrossConfig | None = None,
+    on_progress: Progress = lambda _: None,
+) -> Learned:
+    """Fit a judge to a data set's ratings, and try it on the questions that are held out.
+
+    An encoder whose learning was broken off goes on from its last checkpoint when this is called
+    again with the same arguments.
+
+    Args:
+        dataset: A folder in the format of `retrieval.examples`.
+        settings: Where the index is, and where runs are kept.
+        embedder: The one that made the served index; the judge is for its hits.
+        strong: Whether to fine-tune an encoder, too, which reads question and passage: the
+            configured cross-encoder, else the embedder. It becomes a part of the judge only if
+            the judge is surely better with it; `on_progress` is told.
+        seed: Of the encoder and of the gate's bootstrap; nothing else is random.
+        config: How the encoder learns.
+        on_progress: Is told what is being done.
+
+    Raises:
+        DataError: If the data set holds too little; the message says how much is missing.
+        ExtraMissingError: If the encoder needs a library that is not installed.
+        IndexNotFoundError: If nothing has been published.
+    """
+    if strong:
+        need("accelerate", "datasets")
+    searcher = Library.load(settings, embedder).searcher()
+    taught = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
+    on_progress("searching for what people rated")
+    rows = rows_of(taught, searcher, read=settings.hits)
+    held_out = _current(rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits))
+    _check(dataset, rows, held_out)
+    served = load_judge(settings.models_folder, embedder.id)
+    config = config or CrossConfig()
+    how = {"reranker": settings.reranker, **asdict(config)}
+    facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
+    work = checkpoints(settings.runs_folder, facts)
+    judge = fit(rows, embedder=embedder.id, data=dataset.name)
+    if strong:
+        on_progress("learning to read answers")
+        start = _start(settings)
+        choice = choose(
+            judge, rows, start, work, settings, config=config, seed=seed, on_progress=on_progress
+        )
+        on_progress(_told(choice))
+        judge = choice.judge
+    judge = judge.with_threshold(_threshold(judge, served, _current(rows)))
+    run = write_run(
+        settings.runs_folder,
+        "judge",
+        replace(
+            facts,
+            config={"features": list(judge.weights), "strong": strong},
+            metrics=_metrics(judge, held_out),
+        ),
+        lambda to: _save(to, judge, held_out, work / MODEL),
+    )
+    if strong:
+        shutil.rmtree(work)
+    on_progress(f"trying it on {len(held_out)} questions held out")
+    decision = _decided(judge, served, held_out, searcher, settings, seed)
+    report.save(folder_of(settings.runs_folder, run), decision, title=f"judge {run.id}")
+    return Learned(run, decision)
+
+
+def try_judge(judge: Judge, rows: Sequence[Row], *, set_: Set = "held-out") -> list[Outcome]:
+    """What a judge makes of each row; the quality is 1 where it speaks, or is silent, rightly."""
+    cases = [case_of(row) for row in rows]
+    return outcomes(cases, confidences(judge, rows), threshold=judge.threshold, set_=set_)
+
+
+def case_of(row: Row) -> Case:
+    """The row as a case to be tried: yes is to answer."""
+    return Case(row.id, row.question, row.is_answerable)
+
+
+def confidences(judge: Judge, rows: Sequence[Row]) -> list[float]:
+    """How sure a judge is of each row."""
+    return [judge.confidence(row.question, row.hits) for row in rows]
+
+
+def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
+    if len(rows) < MIN_ROWS:
+        raise DataError(
+            f"{dataset} says of {len(rows)} answers whether they are right; a judge needs "
+            f"{MIN_ROWS}, {MIN_ROWS - len(rows)} more"
+        )
+    for name, known in (("taught", _current(rows)), ("held out", held_out)):
+        right = sum(row.is_answerable for row in known)
+        if not 0 < right < len(known):
+            raise DataError(
+                f"of the answers {name} in {dataset} that would be given now, {right} of "
+                f"{len(known)} are right; both kinds are needed. Of what experts approve, a third "
+                "is held out"
+            )
+
+
+def _current(rows: Sequence[Row]) -> list[Row]:
+    """Only what is answered so now can tell where to be silent, and whether that is better."""
+    return [row for row in rows if row.is_current]
+
+
+def _decided(
+    judge: Judge,
+    served: Judge,
+    held_out: Sequence[Row],
+    searcher: Searcher,
+    settings: Settings,
+    seed: int,
+) -> Decision:
+    regression = read_regression(settings, searcher.index.passages)
+    frozen = rows_of(regression.examples, searcher, read=settings.hits)
+    before, after = (
+        [*try_judge(one, held_out), *try_judge(one, frozen, set_="regression")]
+        for one in (served, judge)
+    )
+    (decision,) = decide(before, [after], outdated=regression.outdated, seed=seed)
+    return decision
+
+
+def _threshold(judge: Judge, served: Judge, rows: Sequence[Row]) -> float:
+    spoke = [confidence >= served.threshold for confidence in confidences(served, rows)]
+    return no_worse([case_of(row) for row in rows], confidences(judge, rows), spoke)
+
+
+def _start(settings: Settings) -> str:
+    if settings.reranker:
+        return settings.reranker
+    return str(resolve(settings.embedder, models_folder=settings.models_folder).path)
+
+
+def _told(choice: Choice) -> str:
+    verdict = "is a part of the judge" if choice.is_reading else "is not worth its time"
+    return (
+        f"AUROC on answers held back: {choice.plain:.3f} from the hits alone, {choice.reading:.3f} "
+        f"with the encoder, which {verdict}"
+    )
+
+
+def _metrics(judge: Judge, rows: Sequence[Row]) -> dict[str, float]:
+    labels = [row.is_answerable for row in rows]
+    return asdict(scores.score(confidences(judge, rows), labels, threshold=judge.threshold))
+
+
+def _save(folder: Path, judge: Judge, held_out: Sequence[Row], reader: Path) -> None:
+    judge.save(folder / JUDGE_FILE)
+    if isinstance(judge, ReadingJudge):
+        shutil.copytree(reader, folder / MODEL)
+    labels = [row.is_answerable for row in held_out]
+    scores.save(folder, confidences(judge, held_out), labels, threshold=judge.threshold)

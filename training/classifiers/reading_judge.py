@@ -1,0 +1,118 @@
+"""The strong judge: an encoder fine-tuned to read question and passage, if it is worth its time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.answering.judge import READ, Judge, read, with_reader
+from retrieval.evaluation.metrics import auroc
+from retrieval.registry.runs import MODEL
+from retrieval.search.reranking import Reranker
+from retrieval.settings import Settings
+from training.classifiers.cross_encoder import CrossConfig, Labelled, Progress, fine_tune
+from training.classifiers.judge_fit import Row, fit, logistic
+
+WORTH = 0.01
+"""By so much must reading raise the area under the ROC curve: less may be chance, and a model
+then reads at every question."""
+
+PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The judge that was chosen, and both areas under the ROC curve on questions held back."""
+
+    judge: Judge
+    plain: float
+    reading: float
+
+    @property
+    def is_reading(self) -> bool:
+        return self.reading - self.plain >= WORTH
+
+
+def choose(
+    judge: Judge,
+    rows: Sequence[Row],
+    start: str | Path,
+    work: Path,
+    settings: Settings,
+    *,
+    config: CrossConfig | None = None,
+    seed: int = 0,
+    on_progress: Progress = lambda _: None,
+) -> Choice:
+    """Fine-tune a reader, and take the judge with it or the one without.
+
+    A quarter of the questions is held back from the reader. On them it is weighed against the
+    plain judge, and the better of the two is chosen.
+
+    Args:
+        judge: The plain judge, fitted to all the rows.
+        rows: What people said of answers.
+        start: The encoder to start from.
+        work: Gets the reader as `work / MODEL`, and before it checkpoints to go on from.
+        settings: Where models run.
+        config: How the reader learns.
+        seed: Of the reader's learning.
+        on_progress: Is told what is being done.
+
+    Raises:
+        DataError: If there are too few rows of either kind.
+    """
+    taught = [row for row in rows if not _is_held_back(row)]
+    held_back = [row for row in rows if _is_held_back(row)]
+    plain = fit(taught, embedder=judge.embedder, data=judge.data)
+    pairs = [
+        Labelled(row.question, row.hits[0].passage.indexed_text, float(row.is_answerable))
+        for row in taught
+        if row.hits
+    ]
+    config = config or CrossConfig()
+    fine_tune(start, pairs, work, settings, config=config, seed=seed, on_progress=on_progress)
+    both, choice = _weighed(plain, Reranker(str(work / MODEL)), held_back)
+    if choice.is_reading:
+        return Choice(with_reader(both, work / MODEL), choice.plain, choice.reading)
+    return Choice(judge, choice.plain, choice.reading)
+
+
+def _weighed(plain: Judge, reader: Reranker, rows: Sequence[Row]) -> tuple[Judge, Choice]:
+    """The weights of both together, and what each is worth on rows that neither learned from."""
+    found = [row for row in rows if row.hits]
+    labels = [row.is_answerable for row in found]
+    seen = [
+        {
+            PLAIN: plain.log_odds(row.question, row.hits),
+            READ: read(reader, row.question, row.hits),
+        }
+        for row in found
+    ]
+    weights, bias = logistic(seen, np.array(labels), np.ones(len(found)))
+    together = [sum(weights[name] * each[name] for name in weights) for each in seen]
+    both = Judge(
+        {name: weights[PLAIN] * weight for name, weight in plain.weights.items()}
+        | {READ: weights[READ]},
+        weights[PLAIN] * plain.bias + bias,
+        plain.threshold,
+        plain.chance,
+        plain.embedder,
+        plain.data,
+    )
+    areas = _area([each[PLAIN] for each in seen], labels), _area(together, labels)
+    return both, Choice(both, *areas)
+
+
+def _area(said: Sequence[float], labels: Sequence[bool]) -> float:
+    yes = [each for each, is_yes in zip(said, labels, strict=True) if is_yes]
+    return auroc(yes, [each for each, is_yes in zip(said, labels, strict=True) if not is_yes])
+
+
+def _is_held_back(row: Row) -> bool:
+    """A quarter of the questions, all rows of a question on one side."""
+    return hashlib.sha256(f"reading {row.question}".encode()).digest()[0] % 4 == 0

@@ -1,0 +1,164 @@
+"""From a data set to a reranker: the configured cross-encoder, fine-tuned, tried and kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from retrieval.answering.judge import load_judge
+from retrieval.errors import DataError, SettingsError
+from retrieval.examples import Example
+from retrieval.index.library import Library
+from retrieval.index.searcher import Searcher
+from retrieval.registry.runs import MODEL, Facts, checkpoints
+from retrieval.search.embedding import Embedder
+from retrieval.search.reranking import Reranker
+from retrieval.settings import Settings
+from training.classifiers.cross_encoder import CrossConfig, Labelled, fine_tune
+from training.data.corpus import Corpus, read_held_out, read_taught
+from training.data.labelled_queries import Lesson, answerable, lessons
+from training.extra import need
+from training.gate.candidate import Candidate, Learned, Progress, keep
+
+MIN_PAIRS = 1_000
+"""Labelled pairs. With fewer a cross-encoder loses more than it learns."""
+
+NEAR_MISSES = 2
+"""Passages of other documents that search finds first, as pairs that do not belong, a question."""
+
+
+def learn_reranker(
+    dataset: Path,
+    settings: Settings,
+    embedder: Embedder,
+    *,
+    seed: int = 0,
+    at_least: int = MIN_PAIRS,
+    config: CrossConfig | None = None,
+    on_progress: Progress = lambda _: None,
+) -> Learned:
+    """Fine-tune the configured cross-encoder, and try it on the questions that are held out.
+
+    What was broken off goes on from its last checkpoint when it is called again with the same
+    arguments.
+
+    Args:
+        dataset: A folder in the format of `retrieval.examples`.
+        settings: Name the cross-encoder to start from; where the index and the runs are.
+        embedder: The one that made the served index.
+        seed: The same seed gives the same reranker on the same machine.
+        at_least: How many labelled pairs there must be.
+        config: How to learn.
+        on_progress: Is told what is being done.
+
+    Raises:
+        SettingsError: If no cross-encoder is configured.
+        DataError: If the data set holds too little; the message says how much is missing.
+        ExtraMissingError: If a library of the extra `training` is not installed.
+        IndexNotFoundError: If nothing has been published.
+    """
+    if settings.reranker is None:
+        raise SettingsError(
+            "no cross-encoder is configured, and from none, ratings teach less than plain cosines "
+            "tell: set WHIMBREL_RERANKER to a pre-trained one"
+        )
+    need("accelerate", "datasets")
+    config = config or CrossConfig()
+    served = Library.load(settings, embedder).searcher()
+    judge = load_judge(settings.models_folder, embedder.id)
+    corpus = Corpus(served.index, embedder, judge, served, judge)
+    train, dev = read_taught(dataset, at_least=1, learner="a reranker", corpus=corpus)
+    pairs = labelled([*train, *dev])
+    if len(pairs) < at_least:
+        raise DataError(
+            f"{dataset} holds {len(pairs)} labelled pairs; a reranker needs {at_least}, "
+            f"{at_least - len(pairs)} more"
+        )
+    held_out = read_held_out(dataset, corpus)
+    plain = Searcher(served.index, embedder)
+    taught = answerable(lessons([*train, *dev], served.index.passages))
+    misses = [pair for lesson in taught for pair in near_misses(lesson, plain)]
+    facts = Facts(
+        base=settings.reranker,
+        dataset=dataset.name,
+        seed=seed,
+        code=version("whimbrel"),
+        config=asdict(config),
+    )
+    work = checkpoints(settings.runs_folder, facts)
+    on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")
+    losses = fine_tune(
+        settings.reranker,
+        [*pairs, *misses],
+        work,
+        settings,
+        config=config,
+        seed=seed,
+        on_progress=on_progress,
+    )
+    reranker = Reranker(str(work / MODEL))
+    learned = keep(
+        Candidate(Searcher(served.index, embedder, reranker=reranker), judge),
+        settings,
+        replace(facts, metrics={"pairs": len(pairs), "near_misses": len(misses)}),
+        lambda run: _save(run, work / MODEL, losses),
+        kind="reranker",
+        corpus=corpus,
+        held_out=held_out,
+        on_progress=on_progress,
+    )
+    shutil.rmtree(work)
+    return learned
+
+
+def labelled(examples: Sequence[Example]) -> list[Labelled]:
+    """What people said of a question and a passage, each pair once; what is certain goes first."""
+    pairs: dict[tuple[str, str], Labelled] = {}
+    for kind in ("pair", "judgement"):
+        for example in examples:
+            if example.kind == kind and example.source != "synthetic":
+                for one in _labels(example):
+                    pairs.setdefault((one.question, one.text), one)
+    return list(pairs.values())
+
+
+def near_misses(lesson: Lesson, searcher: Searcher) -> Iterator[Labelled]:
+    """The best hits of documents that do not answer a question."""
+    answering = {searcher.index.passages[row].source.id for row in lesson.rows}
+    others = [
+        hit.passage
+        for hit in searcher.search(lesson.question, k=20)
+        if hit.passage.source.id not in answering
+    ]
+    for passage in others[:NEAR_MISSES]:
+        yield Labelled(lesson.question, passage.indexed_text, 0.0)
+
+
+def _labels(example: Example) -> Iterator[Labelled]:
+    """The first passage's label; those after the right one of a pair are said to be wrong."""
+    last = None if example.kind == "pair" else 1
+    for number, snippet in enumerate(example.passages[:last]):
+        text = "\n".join(filter(None, (snippet.title, snippet.text)))
+        is_right = number == 0 and example.is_good
+        yield Labelled(example.question, text, float(is_right))
+
+
+def _save(run: Path, folder: Path, losses: Sequence[float]) -> None:
+    shutil.copytree(folder, run / MODEL)
+    (run / "losses.json").write_text(json.dumps(list(losses)) + "\n", encoding="utf-8")
+    draw_losses(run / "losses.png", losses)
+
+
+def draw_losses(path: Path, losses: Sequence[float]) -> None:
+    """Draw the loss over the whole of the learning."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(range(1, len(losses) + 1), losses)
+    axes.set(xlabel="fiftieths of all steps", ylabel="loss")
+    figure.savefig(path, dpi=120)

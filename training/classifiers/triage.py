@@ -1,0 +1,186 @@
+"""From messages to a triage model, which tells questions for the documents from other talk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.answering.triage import (
+    SEEDS,
+    TRIAGE_FILE,
+    Labelled,
+    Separator,
+    clean,
+    fit,
+    load_separator,
+    read_labelled,
+)
+from retrieval.errors import DataError
+from retrieval.examples import SPLITS, Example, Split, read_examples
+from retrieval.records import Vectors
+from retrieval.registry.folders import sha256
+from retrieval.registry.runs import Facts, folder_of, write_run
+from retrieval.search.embedding import Embedder
+from retrieval.settings import Settings
+from training.classifiers import scores
+from training.classifiers.judge_fit import is_held_out
+from training.classifiers.trial import Case, no_worse, outcomes
+from training.gate import report
+from training.gate.candidate import Learned, Progress
+from training.gate.decision import decide
+
+MIN_OF_EACH = 30
+"""Fewer messages of either kind than this, half of them held out, say too little."""
+
+FOLDS = 5
+"""The threshold is chosen on what the folds say of messages that they have not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What people wrote, to learn from and to try on, and the name of the data."""
+
+    taught: tuple[Labelled, ...]
+    held_out: tuple[Labelled, ...]
+    data: str
+
+
+def learn_triage(
+    source: Path,
+    settings: Settings,
+    embedder: Embedder,
+    *,
+    seed: int = 0,
+    on_progress: Progress = lambda _: None,
+) -> Learned:
+    """Fit a triage model to people's messages and our own, and try it on those held out.
+
+    Args:
+        source: A data set, or a file with a message a line, after 1 or 0 and a tab.
+        settings: Where runs are kept, and what serves.
+        embedder: The one that serves; the model is for its vectors.
+        seed: Of the folds and the gate's bootstrap.
+        on_progress: Is told what is being done.
+
+    Raises:
+        DataError: If there are too few messages; the message says how many are missing.
+    """
+    messages = read_messages(source)
+    _check(source, messages)
+    served = load_separator(settings.models_folder, embedder)
+    on_progress(f"learning from {len(messages.taught)} messages and our own")
+    separator = _fitted(messages, served, embedder, seed)
+    on_progress(f"trying it on {len(messages.held_out)} messages held out")
+    vectors, cases = _vectors(messages.held_out, embedder), _cases(messages.held_out)
+    said = separator.score(vectors).tolist()
+    facts = Facts(
+        base=embedder.id,
+        dataset=messages.data,
+        seed=seed,
+        code=version("whimbrel"),
+        metrics=asdict(
+            scores.score(said, [c.is_yes for c in cases], threshold=separator.threshold)
+        ),
+    )
+    run = write_run(
+        settings.runs_folder, "triage", facts, lambda folder: _save(folder, separator, said, cases)
+    )
+    before = outcomes(cases, served.score(vectors).tolist(), threshold=served.threshold)
+    after = outcomes(cases, said, threshold=separator.threshold)
+    (decision,) = decide(before, [after], seed=seed)
+    report.save(folder_of(settings.runs_folder, run), decision, title=f"triage {run.id}")
+    return Learned(run, decision)
+
+
+def read_messages(source: Path) -> Messages:
+    """The messages of a data set or a file, about half of them held out for ever.
+
+    In a data set, what people asked the bot are questions; of what it answered unasked, people
+    said whether it was one. All of what the data set itself holds out is held out here.
+
+    Raises:
+        DataError: If a line cannot be read.
+    """
+    if source.is_file():
+        labelled = read_labelled(source)
+        is_out = [is_held_out(each.text) for each in labelled]
+        return _divided(labelled, is_out, sha256(source)[:16])
+    found = {split: _asked(read_examples(source, split)) for split in SPLITS}
+    pairs = [(split, example) for split, examples in found.items() for example in examples]
+    labelled = [Labelled(each.question, each.is_good) for _, each in pairs]
+    return _divided(labelled, [_is_out(*pair) for pair in pairs], source.name)
+
+
+def _asked(examples: Sequence[Example]) -> list[Example]:
+    """One example for each question that was asked, and each message that was taken for one."""
+    asked = [each for each in examples if each.kind != "message" and each.source != "synthetic"]
+    meant = {each.question: replace(each, is_good=True) for each in asked}
+    return [
+        *(meant | {each.question: each for each in examples if each.kind == "message"}).values()
+    ]
+
+
+def _is_out(split: Split, example: Example) -> bool:
+    # By cluster, so that what is nearly the same is on one side.
+    return split == "held-out" or is_held_out(example.cluster or example.question)
+
+
+def _divided(labelled: Sequence[Labelled], is_out: Sequence[bool], data: str) -> Messages:
+    pairs = list(zip(labelled, is_out, strict=True))
+    taught = tuple(each for each, out in pairs if not out)
+    return Messages(taught, tuple(each for each, out in pairs if out), data)
+
+
+def _check(source: Path, messages: Messages) -> None:
+    both = (*messages.taught, *messages.held_out)
+    questions = sum(each.is_question for each in both)
+    for name, count in (("questions", questions), ("other messages", len(both) - questions)):
+        if count < MIN_OF_EACH:
+            raise DataError(
+                f"{source} holds {count} {name}; triage needs {MIN_OF_EACH}, "
+                f"{MIN_OF_EACH - count} more"
+            )
+    if len({each.is_question for each in messages.held_out}) < 2:
+        raise DataError(f"{source} holds out messages of one kind only; more are needed")
+
+
+def _fitted(messages: Messages, served: Separator, embedder: Embedder, seed: int) -> Separator:
+    """Fitted to people's messages and ours; the threshold is chosen on people's."""
+    seeds = read_labelled(SEEDS)
+    own, ours = _vectors(messages.taught, embedder), _vectors(seeds, embedder)
+    own_labels, our_labels = _labels(messages.taught), _labels(seeds)
+
+    def fitted(vectors: Vectors, labels: npt.NDArray[np.bool_]) -> Separator:
+        every = np.concatenate([vectors, ours]), np.concatenate([labels, our_labels])
+        return fit(*every, embedder=embedder.id, data=f"{messages.data} and our own messages")
+
+    said = np.zeros(len(own_labels))
+    fold = np.random.default_rng(seed).permutation(len(own_labels)) % FOLDS
+    for part in range(FOLDS):
+        seen = fold != part
+        said[~seen] = fitted(own[seen], own_labels[seen]).score(own[~seen])
+    before = (served.score(own) >= served.threshold).tolist()
+    threshold = no_worse(_cases(messages.taught), said.tolist(), before)
+    return replace(fitted(own, own_labels), threshold=threshold)
+
+
+def _vectors(messages: Sequence[Labelled], embedder: Embedder) -> Vectors:
+    return embedder.embed_queries([clean(each.text) for each in messages])
+
+
+def _labels(messages: Sequence[Labelled]) -> npt.NDArray[np.bool_]:
+    return np.array([each.is_question for each in messages])
+
+
+def _cases(messages: Sequence[Labelled]) -> list[Case]:
+    return [Case(each.text, each.text, each.is_question) for each in messages]
+
+
+def _save(folder: Path, separator: Separator, said: Sequence[float], cases: Sequence[Case]) -> None:
+    separator.save(folder / TRIAGE_FILE)
+    scores.save(folder, said, [case.is_yes for case in cases], threshold=separator.threshold)

@@ -1,0 +1,102 @@
+"""A data set's examples, found again in an index: which questions belong to which passages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retrieval.examples import Example
+from retrieval.index.generation import Index
+from retrieval.records import Passage, Vectors
+from retrieval.search.embedding import Embedder
+
+DEPTH = 100
+"""A passage that votes alone speak for must be among so many that search finds first."""
+
+LARGEST_SHARE, LEAST_DEPTH = 4, 10
+"""In a small index, among one part of so many, but no fewer than this."""
+
+VOTED = frozenset({"votes", "imported"})
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A question and the rows of the passages that answer it; no rows if nothing does."""
+
+    question: str
+    language: str
+    rows: tuple[int, ...]
+
+
+def lessons(examples: Sequence[Example], passages: Sequence[Passage]) -> list[Lesson]:
+    """One lesson for each question that pairs name, or that is to be declined.
+
+    Pairs whose passage is in the index no longer teach nothing, and are left out.
+    """
+    places = rows_of(passages)
+    taught: dict[tuple[str, str], set[int]] = {}
+    for example in examples:
+        key = (example.question, example.language)
+        if example.kind == "pair" and example.passages:
+            found = places.get(example.passages[0].content_hash, [])
+            if found:
+                taught.setdefault(key, set()).update(found)
+        elif example.kind == "answer" and not example.is_good:
+            taught.setdefault(key, set())
+    return [Lesson(*key, tuple(sorted(rows))) for key, rows in taught.items()]
+
+
+def answerable(all_: Sequence[Lesson]) -> list[Lesson]:
+    """The lessons that have a passage."""
+    return [lesson for lesson in all_ if lesson.rows]
+
+
+def believable(examples: Sequence[Example], index: Index, embedder: Embedder) -> list[Example]:
+    """The examples without pairs of a question and a passage that are far apart, if only voted for.
+
+    People vote on what they are shown. A passage that search finds nowhere near the question was
+    more likely pushed by somebody who wants it found. Experts are believed in any case.
+
+    Args:
+        examples: To choose from.
+        index: With the embedder's vectors.
+        embedder: The one for which nothing was learned.
+    """
+    places = rows_of(index.passages)
+    voted = [
+        one
+        for one in examples
+        if one.kind == "pair" and one.source in VOTED and one.passages[0].content_hash in places
+    ]
+    if not voted:
+        return list(examples)
+    questions = embedder.embed_queries([one.question for one in voted])
+    own = [places[one.passages[0].content_hash] for one in voted]
+    is_near = are_near(questions, own, index.vectors)
+    far = {one.id for one, near in zip(voted, is_near, strict=True) if not near}
+    return [one for one in examples if one.id not in far]
+
+
+def are_near(questions: Vectors, own: Sequence[Sequence[int]], passages: Vectors) -> list[bool]:
+    """For each question, whether a passage of its own rows is among those that search finds first.
+
+    Args:
+        questions: One vector a row.
+        own: The rows of each question's passages.
+        passages: All of them, one vector a row.
+    """
+    depth = min(DEPTH, max(LEAST_DEPTH, len(passages) // LARGEST_SHARE))
+    near = []
+    for question, rows in zip(questions, own, strict=True):
+        cosines = passages @ question
+        nearer = cosines > cosines[list(rows)].max()
+        near.append(bool(nearer.sum() < depth))
+    return near
+
+
+def rows_of(passages: Sequence[Passage]) -> dict[str, list[int]]:
+    """The rows of each passage, by its content hash."""
+    places: dict[str, list[int]] = {}
+    for row, passage in enumerate(passages):
+        places.setdefault(passage.content_hash, []).append(row)
+    return places

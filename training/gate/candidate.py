@@ -1,0 +1,97 @@
+"""A learned retriever on its way to be judged: tried beside what serves, and kept as a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.answering.judge import Judge
+from retrieval.index.searcher import Searcher
+from retrieval.registry.runs import Facts, Kind, Run, folder_of, write_run
+from retrieval.settings import Settings
+from training.data.corpus import Corpus
+from training.data.labelled_queries import Lesson, lessons
+from training.data.regression import read_regression
+from training.gate import report
+from training.gate.decision import Decision, Outcome, decide
+from training.gate.retriever_trial import try_retriever
+
+Progress = Callable[[str], None]
+"""Told what is being done."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What would search, and what would judge its hits."""
+
+    searcher: Searcher
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A new run and what the gate says of it."""
+
+    run: Run
+    decision: Decision
+
+
+def keep(
+    candidate: Candidate,
+    settings: Settings,
+    facts: Facts,
+    fill: Callable[[Path], None],
+    *,
+    kind: Kind = "retriever",
+    corpus: Corpus,
+    held_out: Sequence[Lesson],
+    on_progress: Progress,
+) -> Learned:
+    """Keep a candidate as a run, filled by `fill`, with what the gate says of it."""
+    run = write_run(settings.runs_folder, kind, facts, fill)
+    regression = read_regression(settings, corpus.index.passages)
+    frozen = lessons(regression.examples, corpus.index.passages)
+
+    def attempt(searcher: Searcher, judge: Judge) -> list[Outcome]:
+        old = try_retriever(searcher, judge, frozen, set_="regression")
+        return [*try_retriever(searcher, judge, held_out), *old]
+
+    on_progress(f"trying what serves on {len(held_out)} questions held out, {len(frozen)} frozen")
+    served = attempt(corpus.served, corpus.served_judge)
+    on_progress("trying the candidate on the same")
+    tried = attempt(candidate.searcher, candidate.judge)
+    (decision,) = decide(served, [tried], outdated=regression.outdated)
+    report.save(folder_of(settings.runs_folder, run), decision, title=f"{kind} {run.id}")
+    return Learned(run, decision)
+
+
+def save_curve(folder: Path, curve: Sequence[float], losses: Sequence[float] = ()) -> None:
+    """Write and draw how well the questions held back were answered, by epoch, and the loss.
+
+    Args:
+        folder: Gets `curve.png` and `curve.json`.
+        curve: nDCG@10 before and after each epoch.
+        losses: Evenly spaced over the same epochs; none to draw no loss.
+    """
+    values = {"held_back_ndcg": list(curve), "loss": list(losses)}
+    (folder / "curve.json").write_text(json.dumps(values) + "\n", encoding="utf-8")
+    _draw(folder / "curve.png", curve, losses)
+
+
+def _draw(path: Path, curve: Sequence[float], losses: Sequence[float]) -> None:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(range(len(curve)), curve, marker="o")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("nDCG@10, held back")
+    if losses:
+        beside = axes.twinx()
+        places = np.linspace(0, len(curve) - 1, len(losses) + 1)[1:]
+        beside.plot(places, losses, color="tab:orange", linewidth=0.8)
+        beside.set_ylabel("loss")
+    figure.savefig(path, dpi=120)

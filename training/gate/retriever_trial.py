@@ -1,0 +1,71 @@
+"""Tries a retriever on lessons: what it finds, how fast, and whether it knows when to be silent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from retrieval.answering.judge import JUDGED_HITS, Judge
+from retrieval.evaluation.metrics import ndcg
+from retrieval.index.generation import Index
+from retrieval.index.searcher import Searcher
+from retrieval.records import Vectors
+from retrieval.search.competence import competences
+from retrieval.search.dense import DenseIndex
+from retrieval.search.embedding import Embedder
+from training.data.labelled_queries import Lesson
+from training.gate.decision import Outcome, Set
+
+
+def searcher_with(index: Index, embedder: Embedder, vectors: Vectors) -> Searcher:
+    """A searcher of the same passages with another embedder's vectors, published nowhere."""
+    known = competences(index.passages, vectors, embedder)
+    dense = DenseIndex.build(vectors)
+    manifest = replace(index.manifest, competences=known)
+    return Searcher(replace(index, manifest=manifest, vectors=vectors, dense=dense), embedder)
+
+
+def dense_ndcg(
+    questions: Vectors, passages: Vectors, relevant: Sequence[Sequence[int]]
+) -> list[float]:
+    """nDCG@10 of the dense search alone, for each question, of which `relevant` has the rows."""
+    best = np.argsort(-(questions @ passages.T), axis=1)[:, :10]
+    return [
+        ndcg([str(row) for row in ranked], {str(row): 1 for row in rows})
+        for ranked, rows in zip(best, relevant, strict=True)
+    ]
+
+
+def try_retriever(
+    searcher: Searcher,
+    judge: Judge,
+    lessons: Sequence[Lesson],
+    *,
+    set_: Set = "held-out",
+) -> list[Outcome]:
+    """What search and judge make of each lesson's question.
+
+    The quality is nDCG@10 of the fused search; of a question that has no answer, 1 for silence.
+    """
+    return [_outcome(searcher, judge, lesson, set_) for lesson in lessons]
+
+
+def _outcome(searcher: Searcher, judge: Judge, lesson: Lesson, set_: Set) -> Outcome:
+    started = time.process_time()  # other programs disturb the clock
+    hits = searcher.search(lesson.question, k=JUDGED_HITS)
+    seconds = time.process_time() - started
+    is_silent = judge.confidence(lesson.question, hits) < judge.threshold
+    wanted = {searcher.index.passages[row].id: 1 for row in lesson.rows}
+    found = ndcg([hit.passage.id for hit in hits], wanted)
+    return Outcome(
+        id=f"{set_}: {lesson.question}",
+        language=lesson.language,
+        quality=found if lesson.rows else float(is_silent),
+        set=set_,
+        is_answerable=bool(lesson.rows),
+        abstained=is_silent,
+        seconds=seconds,
+    )

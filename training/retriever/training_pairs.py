@@ -1,0 +1,160 @@
+"""What an embedder is fine-tuned on: questions people asked, and passages' own headings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+import numpy as np
+
+from retrieval.examples import Example
+from retrieval.records import Passage, Vectors
+from retrieval.search.embedding import Embedder
+from training.data.corpus import heading_of
+from training.data.labelled_queries import Lesson, answerable, lessons
+
+FEW = 20
+"""A dev split of fewer questions is learned from, and a share of all is held back instead."""
+
+HELD_BACK_SHARE = 0.1
+MOST_HELD_BACK = 100
+"""More questions than this choose no better epoch, and each costs the embedding of its passages."""
+
+MINED = slice(5, 50)
+"""Among these of what search finds for a question are its hard negatives."""
+
+FARTHER = 0.95
+"""Of the nearest own passage's cosine, a hard negative has at most this share."""
+
+NEIGHBOURS, OTHERS = 5, 200
+"""What the questions held back are searched in: the passages nearest to each, and so many more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Questions, for each the text of a passage that answers it, and of one that does not.
+
+    The latter are empty where none were looked for.
+    """
+
+    questions: Sequence[str]
+    passages: Sequence[str]
+    negatives: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Questions that choose the epoch, the passages to find them among, and the right rows."""
+
+    questions: Sequence[str]
+    passages: Sequence[str]
+    relevant: Sequence[Sequence[int]]
+
+
+def split(
+    train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
+) -> tuple[list[Lesson], list[Lesson]]:
+    """The lessons to learn from, and those to hold back: dev's, or of a tenth of all clusters."""
+    if len(answerable(lessons(dev, passages))) < FEW:
+        everything = [*train, *dev]
+        clusters = sorted({_cluster(one) for one in everything})
+        chosen = set(Random(seed).sample(clusters, math.ceil(HELD_BACK_SHARE * len(clusters))))
+        train = [one for one in everything if _cluster(one) not in chosen]
+        dev = [one for one in everything if _cluster(one) in chosen]
+    learned, held_back = (answerable(lessons(each, passages)) for each in (train, dev))
+    return learned, held_back
+
+
+def texts_of(
+    taught: Sequence[Lesson], passages: Sequence[Passage], *, least: int, headings: int, seed: int
+) -> Texts:
+    """What one epoch shows: each lesson's pairs, over again up to `least`, and so many headings.
+
+    A heading is shown with its passage's text alone, or it would only teach to find itself; and
+    every other time with what serving embeds, in which it does stand.
+    """
+    pairs = [
+        (lesson.question, passages[row].indexed_text) for lesson in taught for row in lesson.rows
+    ]
+    named = [(heading_of(each), each) for each in passages if heading_of(each)]
+    shown = Random(seed).sample(named, min(headings, len(named)))
+    texts = [
+        (heading, each.text if place % 2 else each.indexed_text)
+        for place, (heading, each) in enumerate(shown)
+    ]
+    both = [*pairs * max(1, round(least / max(1, len(pairs)))), *texts]
+    return Texts([question for question, _ in both], [text for _, text in both])
+
+
+def with_negatives(
+    texts: Texts, passages: Sequence[Passage], vectors: Vectors, embedder: Embedder, *, seed: int
+) -> Texts:
+    """The same with hard negatives: passages that search finds for a question, not quite first.
+
+    The very first may answer it too, though nobody said so, as may those that are nearly as near
+    as its own; all these are passed over.
+
+    Args:
+        texts: Questions with their passages.
+        passages: The corpus.
+        vectors: What the embedder makes of the passages, a row for each.
+        embedder: Says what is near.
+        seed: Which of those that are left is taken.
+    """
+    random = Random(seed)
+    rows = {each.text: row for row, each in enumerate(passages)}
+    rows |= {each.indexed_text: row for row, each in enumerate(passages)}
+    own: dict[str, list[int]] = {}
+    for question, text in zip(texts.questions, texts.passages, strict=True):
+        own.setdefault(question, []).append(rows[text])
+    asked = zip(own.items(), embedder.embed_queries([*own]), strict=True)
+    wrong = {question: _mined(vectors @ vector, found) for (question, found), vector in asked}
+    negatives = [passages[random.choice(wrong[each])].indexed_text for each in texts.questions]
+    return replace(texts, negatives=negatives)
+
+
+def _mined(cosines: Vectors, own: Sequence[int]) -> list[int]:
+    """The rows of hard negatives of a question; the farthest passage where there are none."""
+    ranked = np.argsort(-cosines)
+    most = FARTHER * cosines[list(own)].max()
+    return [int(row) for row in ranked[MINED] if cosines[row] < most] or [int(ranked[-1])]
+
+
+def held_back_of(
+    lessons_: Sequence[Lesson],
+    passages: Sequence[Passage],
+    vectors: Vectors,
+    embedder: Embedder,
+    *,
+    seed: int,
+) -> HeldBack:
+    """The lessons' questions with the passages to find theirs among.
+
+    Args:
+        lessons_: Each has a row; no more than the first `MOST_HELD_BACK` are taken.
+        passages: The corpus.
+        vectors: What the embedder makes of the passages, a row for each.
+        embedder: Says which are the nearest to each question.
+        seed: Which others are there.
+    """
+    few = lessons_[:MOST_HELD_BACK]
+    questions = [lesson.question for lesson in few]
+    near = np.argsort(-(embedder.embed_queries(questions) @ vectors.T), axis=1)[:, :NEIGHBOURS]
+    others = Random(seed).sample(range(len(passages)), min(OTHERS, len(passages)))
+    right = {row for lesson in few for row in lesson.rows}
+    rows = sorted(right.union(near.ravel().tolist(), others))
+    places = {row: place for place, row in enumerate(rows)}
+    return HeldBack(
+        questions,
+        [passages[row].indexed_text for row in rows],
+        [[places[row] for row in lesson.rows] for lesson in few],
+    )
+
+
+def _cluster(example: Example) -> str:
+    return example.cluster or example.question

@@ -1,0 +1,108 @@
+"""The learners that a round may use, the cheapest first, and how much each needs to begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from retrieval.examples import Example
+from retrieval.registry.rounds import Of
+from retrieval.settings import Settings
+from training.classifiers.judge import MIN_ROWS as MIN_FOR_A_JUDGE
+from training.classifiers.reranker import MIN_PAIRS as MIN_FOR_A_RERANKER
+from training.classifiers.reranker import labelled
+from training.generator.learned_adapter import MIN_ROWS as MIN_FOR_A_GENERATOR
+from training.retriever.learned_map import MIN_QUESTIONS as MIN_FOR_A_MAP
+from training.retriever.learned_retriever import MIN_QUESTIONS as MIN_FOR_A_RETRIEVER
+
+Count = Callable[[Sequence[Example]], int]
+
+
+def questions(examples: Sequence[Example]) -> int:
+    """How many questions are known to be answered by a passage."""
+    return len({one.question for one in examples if one.kind == "pair" and one.passages})
+
+
+def judgements(examples: Sequence[Example]) -> int:
+    """How many answers are known to be right or wrong, questions with a passage among them."""
+    return sum(one.kind == "judgement" for one in examples) + questions(examples)
+
+
+def labels(examples: Sequence[Example]) -> int:
+    """How many questions and passages are known to belong together, or not to."""
+    return len(labelled(examples))
+
+
+def answers(examples: Sequence[Example]) -> int:
+    """How many answers, or refusals of one, may be imitated."""
+    return sum(one.kind == "answer" for one in examples)
+
+
+def preferences(examples: Sequence[Example]) -> int:
+    """How many answers are better than another one to the same question."""
+    return sum(one.kind == "preference" for one in examples)
+
+
+def searchable(examples: Sequence[Example]) -> int:
+    """How many questions show what is found: those with a passage, and those without an answer."""
+    declined = {one.question for one in examples if one.kind == "answer" and not one.is_good}
+    return len(declined) + questions([one for one in examples if one.question not in declined])
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A sub-command of `whimbrel train`, and how much of what it needs.
+
+    `count` says how much there is in what may be trained on, `of` what is counted, and `judged` how
+    many of the questions held out can judge it. One that `is_long` takes `--max-minutes`. What is
+    learned `for_embedder` is of use to nothing but the embedder that serves. What it begins from is
+    named by the setting that it `needs`, if it is not the embedder.
+    """
+
+    name: str
+    of: Of
+    needed: int
+    count: Count
+    judged: Count = searchable
+    arguments: tuple[str, ...] = ()
+    is_long: bool = False
+    for_embedder: bool = False
+    needs: Literal["reranker", "generator"] | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What follows `whimbrel train`."""
+        return self.arguments or (self.name,)
+
+    def is_usable(self, settings: Settings) -> bool:
+        """Whether there is a model to begin from."""
+        return self.needs is None or getattr(settings, self.needs) not in (None, "none")
+
+
+LEARNERS = (
+    Learner("map", "questions", MIN_FOR_A_MAP, questions),
+    Learner("retriever", "questions", MIN_FOR_A_RETRIEVER, questions, is_long=True),
+    Learner("abstention", "judgements", MIN_FOR_A_JUDGE, judgements, for_embedder=True),
+    Learner("reranker", "labels", MIN_FOR_A_RERANKER, labels, needs="reranker"),
+    Learner(
+        "generator",
+        "answers",
+        MIN_FOR_A_GENERATOR["sft"],
+        answers,
+        answers,
+        is_long=True,
+        needs="generator",
+    ),
+    Learner(
+        "preferences",
+        "preferences",
+        MIN_FOR_A_GENERATOR["dpo"],
+        preferences,
+        answers,
+        arguments=("generator", "--method", "dpo"),
+        is_long=True,
+        needs="generator",
+    ),
+)
+"""In the order in which they are tried. Votes alone (`--method kto`) are never learned from so."""

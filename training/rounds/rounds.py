@@ -1,0 +1,206 @@
+"""A round of learning: what there is enough for is learned, judged by the gate, and published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from retrieval.errors import BusyError
+from retrieval.examples import Example, read_examples
+from retrieval.registry.folders import building
+from retrieval.registry.rounds import Round, Try, keep_round, settled_try
+from retrieval.registry.runs import Run, all_runs, find_run, folder_of
+from training.gate import report
+from training.gate.decision import MIN_QUESTIONS, Decision, is_sure_among
+from training.rounds.children import CommandFailedError, TimeUpError
+from training.rounds.learners import Learner, searchable
+
+Progress = Callable[[str], None]
+
+LOCK = "learning"
+"""A folder beside the runs; it holds nothing but the lock of the round that goes on."""
+
+TO_LEARN = 0.5
+"""The share of the time left that a long learner may take."""
+
+ONE_OF_SEVERAL = "what it gained is not surely more than one of several candidates gains by chance"
+
+
+_ENDS = frozenset({"passed", "on_trial", "published", "broken_off"})
+
+
+class Commands(Protocol):
+    """Runs sub-commands of `whimbrel`."""
+
+    def run(self, *arguments: str) -> list[str]:
+        """What a sub-command says, by lines.
+
+        Raises:
+            CommandFailedError: If it fails.
+            TimeUpError: If it is not done in time.
+        """
+
+    def minutes_left(self) -> float:
+        """How long sub-commands may still take."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be tried, and how.
+
+    `home` is where runs are kept, `embedder` the id of the one that serves. What is published
+    answers `share` percent of the threads at first, or all where that is 0.
+    """
+
+    home: Path
+    learners: Sequence[Learner]
+    embedder: str = ""
+    publishes: bool = True
+    share: int = 0
+    only_tells: bool = False
+
+
+def learn(
+    plan: Plan, dataset: Path, commands: Commands, *, on_progress: Progress = lambda _: None
+) -> Round:
+    """Try the learners on a data set, in order, until one is better; the round is written down.
+
+    What is passed ends the round: the next learner is then measured against it, in the next round.
+    A learner that has been tried on the same data is not tried again.
+
+    Args:
+        plan: What is to be tried.
+        dataset: A folder that `whimbrel export` wrote.
+        commands: How learners are run.
+        on_progress: Is told what is being done.
+
+    Raises:
+        DataError: If the folder is no data set.
+    """
+    started, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    taught = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
+    held_out = read_examples(dataset, "held-out")
+    looks = [_look(each, taught, held_out, plan, dataset.name) for each in plan.learners]
+    tries = looks
+    if not plan.only_tells:
+        tries = list(_Trials(plan, dataset, commands, on_progress).of(looks))
+    seconds = round(time.monotonic() - started, 1)
+    done = Round(at, dataset.name, searchable(held_out), seconds, tuple(tries))
+    if not plan.only_tells:
+        keep_round(plan.home, done)
+    return done
+
+
+def _look(
+    learner: Learner, taught: Sequence[Example], held_out: Sequence[Example], plan: Plan, name: str
+) -> Try:
+    """Whether there is enough for a learner, and whether it has been tried already."""
+    look = Try(learner.name, "ready", learner.of, learner.count(taught), learner.needed)
+    if look.missing:
+        return replace(look, state="too_few")
+    judged = learner.judged(held_out)
+    if judged < MIN_QUESTIONS:
+        return Try(learner.name, "too_few", "held_out", judged, MIN_QUESTIONS)
+    before = settled_try(plan.home, learner.name, name)
+    if before is None:
+        return look
+    if learner.for_embedder and find_run(plan.home, before.run).facts.base != plan.embedder:
+        return look
+    return replace(before, state="known")
+
+
+def _reason(decision: Decision) -> str:
+    one = decision.comparison
+    gain = f"{one.gain:+.3f}, surely more than {one.low:+.3f}, on {one.questions} questions"
+    return f"{report.verdict(decision)} ({gain})"
+
+
+class _Trials:
+    """The trials of one round; what they gained is corrected for there being several of them."""
+
+    def __init__(
+        self, plan: Plan, dataset: Path, commands: Commands, on_progress: Progress
+    ) -> None:
+        self._plan = plan
+        self._dataset = dataset
+        self._commands = commands
+        self._on_progress = on_progress
+        self._p_values: list[float] = []
+
+    def of(self, looks: Sequence[Try]) -> Iterator[Try]:
+        """What becomes of each learner."""
+        is_over = False
+        for learner, look in zip(self._plan.learners, looks, strict=True):
+            tried = self._try(learner, look) if look.state == "ready" and not is_over else look
+            is_over = is_over or tried.state in _ENDS
+            yield tried
+
+    def _try(self, learner: Learner, look: Try) -> Try:
+        home = self._plan.home
+        before = {run.id for run in all_runs(home)}
+        self._on_progress(f"{look.learner}: learning")
+        try:
+            self._commands.run("train", *learner.command, str(self._dataset), *self._limit(learner))
+        except CommandFailedError as error:
+            return replace(look, state="refused", reason=str(error))
+        except TimeUpError as error:
+            return replace(look, state="broken_off", reason=str(error))
+        left = [run for run in all_runs(home) if run.id not in before]
+        if not left:
+            return replace(look, state="refused", reason="it left no run")
+        return self._judge(replace(look, run=left[-1].id), left[-1])
+
+    def _limit(self, learner: Learner) -> Sequence[str]:
+        """What is left after learning is for trying what was learned, and for publishing it."""
+        minutes = TO_LEARN * self._commands.minutes_left()
+        return ("--max-minutes", f"{minutes:.1f}") if learner.is_long else ()
+
+    def _judge(self, tried: Try, run: Run) -> Try:
+        decision = self._corrected(folder_of(self._plan.home, run))
+        tried = replace(tried, reason=_reason(decision))
+        self._on_progress(f"{tried.learner}: {tried.reason}")
+        if not decision.is_passed:
+            return replace(tried, state="stopped")
+        if not self._plan.publishes:
+            return replace(tried, state="passed")
+        return self._publish(tried, decision)
+
+    def _corrected(self, folder: Path) -> Decision:
+        """The gate's decision; passed only if it would be among all of this round's (Holm 1979)."""
+        decision = report.load(folder)
+        self._p_values.append(decision.comparison.p)
+        if decision.is_passed and not is_sure_among(self._p_values):
+            return report.overrule(folder, ONE_OF_SEVERAL)
+        return decision
+
+    def _publish(self, tried: Try, decision: Decision) -> Try:
+        one = decision.comparison
+        share = self._plan.share
+        trial = ("--share", str(share)) if share else ()
+        reason = f"learned: {one.gain:+.3f} on {one.questions} questions held out"
+        try:
+            self._commands.run("publish", tried.run, "--reason", reason, *trial)
+        except (CommandFailedError, TimeUpError) as error:
+            return replace(tried, state="passed", reason=f"{tried.reason} Not published: {error}")
+        return replace(tried, state="on_trial" if share else "published")
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Hold the right to learn; it is given back when the process ends, however it ends.
+
+    Raises:
+        BusyError: If a round is going on.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(building(home / LOCK))
+        except BusyError:
+            wait = "try again when it is done"
+            raise BusyError(f"a round of learning is going on already; {wait}") from None
+        yield
