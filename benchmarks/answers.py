@@ -28,7 +28,14 @@ from retrieval.answering.answerer import Answerer, declines, load_answerer
 from retrieval.answering.prompt import build_prompt
 from retrieval.commands import progress_bar
 from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset
-from retrieval.evaluation.evaluate import Reply, Row, build_library, reply, spread, summarise
+from retrieval.evaluation.evaluate import (
+    EvaluatedAnswer,
+    ScoreRow,
+    build_library,
+    reply,
+    spread,
+    summarise,
+)
 from retrieval.evaluation.report import table
 from retrieval.index.library import Library
 from retrieval.language import language_of
@@ -100,7 +107,7 @@ def main() -> None:
     settings = load_settings()
     quoting = settings.model_copy(update={"generator": "none"})
     embedder = Embedder.load(settings)
-    rows: list[Row] = []
+    rows: list[ScoreRow] = []
     for folder in arguments.folders:
         dataset = read_dataset(folder)
         with progress_bar() as on_progress:
@@ -124,10 +131,10 @@ def ask(
     name: str,
     dataset: Dataset,
     asked: Sequence[ReferenceAnswer],
-) -> list[Row]:
+) -> list[ScoreRow]:
     """The rows of one way of answering."""
     with progress_bar() as on_progress:
-        replies: list[Reply] = reply(asked, answerer.answer, on_progress)
+        replies: list[EvaluatedAnswer] = reply(asked, answerer.answer, on_progress)
     return [replace(row, data=f"{row.data}: {name}") for row in summarise(dataset, [], replies)]
 
 

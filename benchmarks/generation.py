@@ -28,7 +28,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from retrieval.llm.batching import Batcher, Request
+from retrieval.llm.batching import Batcher, GenerationRequest
 from retrieval.llm.generator import load_model, make_batcher
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
@@ -51,7 +51,7 @@ def whimbrel(batcher: Batcher) -> Engine:
     """Whimbrel's own engine, with no token that ends the text."""
 
     def run(prompt: list[int], count: int) -> Iterator[int]:
-        request = Request(prompt, count)
+        request = GenerationRequest(prompt, count)
         batcher.submit(request)
         while (token := request.tokens.get()) is not None:
             if isinstance(token, Exception):

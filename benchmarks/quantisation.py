@@ -24,7 +24,7 @@ from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
 from retrieval.language import language_of
 from retrieval.llm.batching import Batcher
-from retrieval.llm.chat_format import load_wording
+from retrieval.llm.chat_format import load_chat_format
 from retrieval.llm.decoder import ModelDecoder
 from retrieval.llm.generator import (
     CausalGenerator,
@@ -48,7 +48,7 @@ class PlainGenerator(CausalGenerator):
         folder = resolve(settings.generator, models_folder=settings.models_folder)
         device = choose_device(settings)
         use_threads(device)
-        wording = load_wording(folder.path)
+        wording = load_chat_format(folder.path)
         model = load_model(folder.path, device, "causal")
         super(CausalGenerator, self).__init__(folder.id, model, wording)
         stop_ids = stopping_ids(model, wording.tokenizer)

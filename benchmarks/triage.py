@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.asking.triage import Triage
-from retrieval.answering.triage import SEEDS, THRESHOLD, Labelled, clean, fit, read_labelled
+from retrieval.answering.triage import SEEDS, THRESHOLD, LabelledMessage, clean, fit, read_labelled
 from retrieval.language import language_of
 from retrieval.search.embedding import Embedder
 from retrieval.settings import load_settings
@@ -36,7 +36,7 @@ class Model:
     embedder: Embedder
 
 
-def cross_validated(messages: list[Labelled], embedder: Embedder) -> Scores:
+def cross_validated(messages: list[LabelledMessage], embedder: Embedder) -> Scores:
     """The score of each message by a separator that learned from the other folds."""
     vectors = embedder.embed_queries([clean(message.text) for message in messages])
     labels = np.array([message.is_question for message in messages])
@@ -74,7 +74,7 @@ def area(points: list[tuple[float, float]]) -> float:
     return sum((x2 - x1) * (y1 + y2) / 2 for (x1, y1), (x2, y2) in pairwise(points))
 
 
-def report(name: str, messages: list[Labelled], scores: Scores) -> None:
+def report(name: str, messages: list[LabelledMessage], scores: Scores) -> None:
     """Print a row of the table for all messages and for each language."""
     labels = np.array([message.is_question for message in messages])
     languages = np.array([language_of(message.text) for message in messages])

@@ -18,11 +18,11 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
-from bot.admin.learner import Learner
+from bot.admin.learner import LearningProcess
 from bot.admin.replaying import Replayer
 from bot.app.bot import Bot
 from bot.app.commands import make_reindexer
-from bot.review.document_lookup import LibraryShelf
+from bot.review.document_lookup import LibraryDocumentLookup
 from bot.settings import SlackSettings
 from bot.slack.incoming.interactions import FEEDBACK_ACTION
 from bot.store.channels import ChannelConfig
@@ -30,9 +30,9 @@ from examples.rendering import Json, render, render_view
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.search.embedding import Embedder
-from retrieval.serving.installation import Holdings
+from retrieval.serving.installation import Installation
 from retrieval.serving.live import Live
-from retrieval.serving.model_loader import ModelRoles
+from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings, load_settings
 from tests.slack_forms import press_at_home
 from tests.slack_server import (
@@ -231,8 +231,8 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
     embedder = Embedder.load(settings, on_progress=on_progress)
     library = Library(settings, embedder)
     update_index([HANDBOOK], settings, embedder)
-    live = Live(settings, library, ModelRoles(settings, on_progress=on_progress))
-    holdings, shelf = Holdings(library, live.models), LibraryShelf(live)
+    live = Live(settings, library, InstalledModels(settings, on_progress=on_progress))
+    holdings, shelf = Installation(library, live.models), LibraryDocumentLookup(live)
     async with SlackServer() as slack:
         slack_settings = SlackSettings(
             bot_token=SecretStr(BOT_TOKEN),
@@ -241,7 +241,7 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
             health_port=0,
         )
         reindexer = make_reindexer(settings, library)
-        learner = Learner(settings)
+        learner = LearningProcess(settings)
         bot = Bot(
             slack_settings,
             settings.database,

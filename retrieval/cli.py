@@ -21,7 +21,7 @@ COMMANDS = "whimbrel.commands"
 """The entry-point group in pyproject.toml that names every sub-command."""
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """Loads a sub-command only when it is needed: no command waits for another's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
@@ -45,7 +45,7 @@ def _entries() -> EntryPoints:
     return entry_points(group=COMMANDS)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="whimbrel")
 def whimbrel() -> None:
     """Answer a team's questions from the team's own documents, with citations."""

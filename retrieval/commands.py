@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from retrieval.index.building import IndexReport
     from retrieval.index.changes import Changes
     from retrieval.records import Answer, AnswerRequest, Message
-    from retrieval.registry.runs import Kind
+    from retrieval.registry.runs import ModelKind
     from retrieval.settings import Settings
 
 CHECKS = "whimbrel.checks"
@@ -232,7 +232,7 @@ def doctor() -> None:
     help="What to go back with; a retriever goes back together with its index.",
 )
 @click.option("--reason", default="rolled back by hand", help="What the history of models says.")
-def rollback(kind: Kind, reason: str) -> None:
+def rollback(kind: ModelKind, reason: str) -> None:
     """Search the index as it was before the last change; once more goes forward again.
 
     With --kind, let the trained model serve again that served before, or the configured one.

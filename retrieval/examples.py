@@ -24,15 +24,15 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "held-out")
 REGRESSION: Final = "regression"
 """The file of the questions that no later model may answer worse."""
 
-File = Split | Literal["regression"]
+ExampleFile = Split | Literal["regression"]
 
 HASH_DIGITS = 16
 
-Kind = Literal["pair", "answer", "preference", "judgement", "message"]
+ExampleKind = Literal["pair", "answer", "preference", "judgement", "message"]
 
 
 @dataclass(frozen=True, slots=True)
-class Snippet:
+class PassageText:
     """The text of a passage as it was when people saw it."""
 
     document_id: str
@@ -56,10 +56,10 @@ class Example:
     """
 
     id: str
-    kind: Kind
+    kind: ExampleKind
     question: str
     language: str
-    passages: tuple[Snippet, ...]
+    passages: tuple[PassageText, ...]
     source: Literal["votes", "correction", "approved", "imported", "synthetic"]
     day: str
     cluster: str = ""
@@ -83,7 +83,7 @@ def dataset_hash(splits: Mapping[Split, Iterable[Example]]) -> str:
     return content_id(*lines)
 
 
-def write_examples(folder: Path, split: File, examples: Sequence[Example]) -> None:
+def write_examples(folder: Path, split: ExampleFile, examples: Sequence[Example]) -> None:
     """Write one split, in an order that does not depend on how the examples came.
 
     The file appears whole or not at all.
@@ -94,7 +94,7 @@ def write_examples(folder: Path, split: File, examples: Sequence[Example]) -> No
     beside.replace(folder / f"{split}.jsonl")
 
 
-def read_examples(folder: Path, split: File) -> list[Example]:
+def read_examples(folder: Path, split: ExampleFile) -> list[Example]:
     """The examples of one split of a data set.
 
     Raises:
@@ -119,5 +119,5 @@ def _line(example: Example) -> str:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    passages = tuple(Snippet(**snippet) for snippet in row.pop("passages"))
+    passages = tuple(PassageText(**snippet) for snippet in row.pop("passages"))
     return Example(**row, passages=passages)

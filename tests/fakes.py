@@ -18,9 +18,9 @@ from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest, Recipe, Rollback
 from retrieval.language import language_of, words
 from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Hit, Passage, Source
-from retrieval.registry.runs import Deployment, Facts, Kind, Run
+from retrieval.registry.runs import Deployment, Facts, ModelKind, Run
 from retrieval.registry.trials import Trial
-from retrieval.serving.installation import Learned
+from retrieval.serving.installation import LearnedModel
 from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {
@@ -202,16 +202,16 @@ class TwoGenerations:
     def sources(self) -> Sequence[Source]:
         return [p.source for p in SentenceAnswerer().passages]
 
-    def learned(self) -> Sequence[Learned]:
+    def learned(self) -> Sequence[LearnedModel]:
         facts = Facts("words", "0123456789abcdef", 0, "1")
         runs = [Run(f"r{n}", "retriever", f"2026-01-0{n}T08:00:00", facts, {}) for n in (1, 2)]
-        return [Learned(runs[0], False, "forgotten"), Learned(runs[1], True, None)]
+        return [LearnedModel(runs[0], False, "forgotten"), LearnedModel(runs[1], True, None)]
 
     def deployments(self) -> Sequence[Deployment]:
         at = "2026-02-01T08:00:00+00:00"
         return [Deployment(at, "retriever", "publish", "base", "r2", "better")]
 
-    def roll_back_model(self, kind: Kind, *, reason: str) -> Deployment:
+    def roll_back_model(self, kind: ModelKind, *, reason: str) -> Deployment:
         return Deployment("2026-02-03T08:00:00+00:00", kind, "rollback", "r9", "base", reason)
 
     def trial(self) -> Trial | None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from retrieval.progress import Tell
 from training.extra import need
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ C = TypeVar("C", bound="DataclassInstance")
 JSON, PICTURE = "search.json", "search.png"
 LOG_FROM = 50.0
 """Values whose largest is so many times the smallest are drawn on a logarithmic scale."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def search(
     start: C,
     trials: int,
     seed: int = 0,
-    on_progress: Progress = lambda _: None,
+    on_progress: Tell = lambda _: None,
 ) -> Found[C]:
     """Try configurations, the usual one first, and take the best (TPE: Bergstra et al. 2011).
 

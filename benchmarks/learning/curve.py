@@ -35,7 +35,7 @@ from retrieval.settings import load_settings
 from training.data.labelled_queries import are_near
 from training.gate.comparison import compare
 from training.gate.retriever_trial import dense_ndcg
-from training.retriever.linear_map import Pairs, fit_map, ndcg_of_each
+from training.retriever.linear_map import TrainingPairs, fit_map, ndcg_of_each
 
 PAIRS = (50, 200, 1_000)
 UNFILTERED = (1_000,)
@@ -55,8 +55,8 @@ class World:
     """What is learned from, what is measured, and what is known without any vote."""
 
     test: Side
-    taught: Pairs
-    headings: Pairs
+    taught: TrainingPairs
+    headings: TrainingPairs
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ class Point:
     seconds: float
 
 
-def harmed(pairs: Pairs, passages: Vectors, harm: str, share: float, seed: int) -> Pairs:
+def harmed(
+    pairs: TrainingPairs, passages: Vectors, harm: str, share: float, seed: int
+) -> TrainingPairs:
     """The pairs, so many of which name a wrong passage instead."""
     random = np.random.default_rng(seed)
     relevant = [list(rows) for rows in pairs.relevant]
@@ -82,16 +84,16 @@ def harmed(pairs: Pairs, passages: Vectors, harm: str, share: float, seed: int) 
         anywhere = int(random.integers(len(passages)))
         chosen = {"flipped": int(random.choice(wrong)), "scattered": anywhere, "pushed": pushed}
         relevant[number] = [chosen[harm]]
-    return Pairs(pairs.questions, relevant)
+    return TrainingPairs(pairs.questions, relevant)
 
 
-def believed(pairs: Pairs, passages: Vectors) -> Pairs:
+def believed(pairs: TrainingPairs, passages: Vectors) -> TrainingPairs:
     """The pairs that the learners believe."""
     near = are_near(pairs.questions, pairs.relevant, passages)
     return pairs.part([row for row, is_near in enumerate(near) if is_near])
 
 
-def boosted(pairs: Pairs, world: World) -> list[float]:
+def boosted(pairs: TrainingPairs, world: World) -> list[float]:
     """nDCG@10 of each test question if votes raise their passages, as strongly as serves best."""
     held_back, rest = pairs.part(range(0, len(pairs), 5)), _without_every_fifth(pairs)
     means = [np.mean(_raised(held_back, rest, world.test.passages, each)) for each in STRENGTHS]
@@ -99,11 +101,13 @@ def boosted(pairs: Pairs, world: World) -> list[float]:
     return _raised(world.test.asked, pairs, world.test.passages, strength)
 
 
-def _without_every_fifth(pairs: Pairs) -> Pairs:
+def _without_every_fifth(pairs: TrainingPairs) -> TrainingPairs:
     return pairs.part([row for row in range(len(pairs)) if row % 5])
 
 
-def _raised(asked: Pairs, votes: Pairs, passages: Vectors, strength: float) -> list[float]:
+def _raised(
+    asked: TrainingPairs, votes: TrainingPairs, passages: Vectors, strength: float
+) -> list[float]:
     counts = np.zeros(len(passages), np.float32)
     for rows in votes.relevant:
         counts[list(rows)] += 1
@@ -113,7 +117,7 @@ def _raised(asked: Pairs, votes: Pairs, passages: Vectors, strength: float) -> l
     return dense_ndcg(np.hstack([asked.questions, ones]), boosts, asked.relevant)
 
 
-def mapped(pairs: Pairs, world: World, seed: int) -> list[float]:
+def mapped(pairs: TrainingPairs, world: World, seed: int) -> list[float]:
     """nDCG@10 of each test question under a map that is learned from the pairs."""
     fit = fit_map(world.test.passages, pairs, headings=world.headings, seed=seed)
     return ndcg_of_each(fit.map, world.test.passages, world.test.asked)
@@ -122,7 +126,7 @@ def mapped(pairs: Pairs, world: World, seed: int) -> list[float]:
 def points(world: World, counts: Sequence[int], seeds: int) -> Iterator[Point]:
     """Everything that is measured, one after the other."""
     passages = world.test.passages
-    learners: Mapping[str, Callable[[Pairs, int], list[float]]] = {
+    learners: Mapping[str, Callable[[TrainingPairs, int], list[float]]] = {
         "map": lambda pairs, seed: mapped(believed(pairs, passages), world, seed),
         "unfiltered": lambda pairs, seed: mapped(pairs, world, seed),
         "boosts": lambda pairs, _: boosted(pairs, world),
@@ -137,7 +141,7 @@ def points(world: World, counts: Sequence[int], seeds: int) -> Iterator[Point]:
         yield Point(learner, len(drawn[0]), harm, share, np.array(scores), seconds)
 
 
-def _drawn(world: World, count: int, harm: str, share: float, seed: int) -> Pairs:
+def _drawn(world: World, count: int, harm: str, share: float, seed: int) -> TrainingPairs:
     order = np.random.default_rng(seed).permutation(len(world.taught))[:count].tolist()
     return harmed(world.taught.part(order), world.test.passages, harm, share, seed)
 

@@ -34,11 +34,11 @@ from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.judge import load_judge
 from retrieval.answering.prompt import build_prompt
 from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset
-from retrieval.evaluation.evaluate import Reply, build_library, reply, spread
+from retrieval.evaluation.evaluate import EvaluatedAnswer, build_library, reply, spread
 from retrieval.examples import (
     SPLITS,
     Example,
-    Snippet,
+    PassageText,
     Split,
     content_id,
     dataset_hash,
@@ -54,9 +54,9 @@ from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
 from training.classifiers.judge_fit import is_held_out
 from training.gate.comparison import compare
-from training.generator.learned_adapter import Pupil, lay_out
+from training.generator.learned_adapter import AdapterTrainer, lay_out
 from training.generator.rows import DECLINES
-from training.generator.trainers import TuneConfig
+from training.generator.trainers import AdapterConfig
 from training.progress import say
 
 POOR = 0.5
@@ -165,7 +165,7 @@ def example(one: ReferenceAnswer, library: Library, *, rejected: str | None = No
         kind="preference" if rejected else "answer",
         question=one.question,
         language=language,
-        passages=tuple(Snippet(p.source.id, p.content_hash, "", p.text) for p in found),
+        passages=tuple(PassageText(p.source.id, p.content_hash, "", p.text) for p in found),
         source="imported",
         day="2026-01-01",
         answer=wanted,
@@ -197,7 +197,7 @@ def rejections(material: Material, settings: Settings, most: int) -> Iterator[Ex
 
 def ask(
     material: Material, settings: Settings, run: Run | None, *, is_bare: bool = False
-) -> dict[str, list[Reply]]:
+) -> dict[str, list[EvaluatedAnswer]]:
     """What each way of using a generator says to the questions that are asked."""
     generator = Remembering(load_generator(settings, run=run))
     name = "learned" if run else "base"
@@ -213,7 +213,7 @@ def ask(
     return said
 
 
-def line(name: str, replies: Sequence[Reply]) -> str:
+def line(name: str, replies: Sequence[EvaluatedAnswer]) -> str:
     """One line of the table."""
     able = [each for each in replies if not each.is_unanswerable]
     unable = [each for each in replies if each.is_unanswerable]
@@ -227,7 +227,7 @@ def line(name: str, replies: Sequence[Reply]) -> str:
     )
 
 
-def worth(said: Reply) -> float:
+def worth(said: EvaluatedAnswer) -> float:
     """The token F1; of a question without an answer, 1 for silence."""
     return float(said.kind == "abstention") if said.is_unanswerable else said.f1
 
@@ -274,11 +274,13 @@ def learned(
 ) -> Run:
     """A run that has learned from the data set; nobody judges it but this benchmark."""
     base = resolve(settings.generator, models_folder=settings.models_folder)
-    config = replace(TuneConfig(), epochs=arguments.epochs, learning_rate=arguments.learning_rate)
+    config = replace(
+        AdapterConfig(), epochs=arguments.epochs, learning_rate=arguments.learning_rate
+    )
     stages = lay_out(dataset, settings, library, base, method=arguments.method, seed=seed, least=1)
     facts = Facts(base.id, dataset.name, seed, version("whimbrel"), asdict(config))
     work = settings.models_folder / "training" / content_id(arguments.method, repr(facts))
-    run = Pupil(base, facts, config, work).learn(
+    run = AdapterTrainer(base, facts, config, work).learn(
         settings, stages, max_minutes=None, on_progress=say
     )
     assert run is not None, "there is one process"
@@ -297,7 +299,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rejections", type=int, default=60, help="asked to find worse answers")
     parser.add_argument("--asked", type=int, default=40, help="questions of a set to measure on")
     parser.add_argument("--epochs", type=float, default=1.0)
-    parser.add_argument("--learning-rate", type=float, default=TuneConfig().learning_rate)
+    parser.add_argument("--learning-rate", type=float, default=AdapterConfig().learning_rate)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     return parser.parse_args()
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import click
 
-from retrieval.llm.chat_format import load_wording
+from retrieval.llm.chat_format import load_chat_format
 from retrieval.llm.generator import load_model
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.settings import load_settings
-from training.generator.rows import Row
-from training.generator.trainers import Stage, TuneConfig
+from training.generator.rows import TokenRow
+from training.generator.trainers import AdapterConfig, TrainingStage
 from training.generator.tuning import learn, with_adapter
 
 WRITTEN = 40
@@ -36,12 +36,12 @@ def main() -> None:
     device = choose_device(settings)
     use_threads(device)
     folder = resolve(settings.generator, models_folder=settings.models_folder)
-    wording = load_wording(folder.path)
-    config = replace(TuneConfig(), upper=arguments.upper, batch=1, epochs=1)
+    wording = load_chat_format(folder.path)
+    config = replace(AdapterConfig(), upper=arguments.upper, batch=1, epochs=1)
     model = with_adapter(load_model(folder.path, device, wording.kind), config, seed=0)
     source = random.Random(0)
     rows = [
-        Row(tokens[:-WRITTEN], tokens[-WRITTEN:], tokens[:WRITTEN])
+        TokenRow(tokens[:-WRITTEN], tokens[-WRITTEN:], tokens[:WRITTEN])
         for tokens in (
             tuple(source.randrange(1000) for _ in range(arguments.tokens))
             for _ in range(arguments.steps)
@@ -51,7 +51,7 @@ def main() -> None:
         (course,) = learn(
             model,
             wording,
-            [Stage(arguments.method, rows)],
+            [TrainingStage(arguments.method, rows)],
             device=device,
             work=Path(work),
             config=config,

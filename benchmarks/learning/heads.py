@@ -43,7 +43,7 @@ from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings, load_settings
 from training.classifiers.evidence import led_by, without
-from training.classifiers.judge_fit import Row, chance_cosines, examples, fit
+from training.classifiers.judge_fit import JudgeRow, chance_cosines, examples, fit
 from training.classifiers.reading_judge import choose
 from training.classifiers.scores import interval, score
 
@@ -57,8 +57,8 @@ READ = 4
 class Draw:
     """What one seed learns from, and what is measured under each name."""
 
-    taught: Sequence[Row]
-    tests: Mapping[str, Sequence[Row]]
+    taught: Sequence[JudgeRow]
+    tests: Mapping[str, Sequence[JudgeRow]]
 
 
 def near_misses(dataset: Dataset, library: Library, seeds: int) -> Iterator[Draw]:
@@ -96,7 +96,7 @@ def rated(turns: Sequence[RatedTurn], searcher: Searcher, seeds: int) -> Iterato
         yield Draw([rows[n] for n in drawn.tolist()], tests)
 
 
-def _rated_rows(turns: Sequence[RatedTurn], searcher: Searcher) -> Iterator[Row]:
+def _rated_rows(turns: Sequence[RatedTurn], searcher: Searcher) -> Iterator[JudgeRow]:
     questions = list(dict.fromkeys(turn.turn.answer.question for turn in turns))
     chances = dict(zip(questions, chance_cosines(questions, searcher), strict=True))
     found = {each: searcher.search(each, k=JUDGED_HITS) for each in questions}
@@ -107,7 +107,9 @@ def _rated_rows(turns: Sequence[RatedTurn], searcher: Searcher) -> Iterator[Row]
         shown = own or [p for p in searcher.index.passages if p.source.id == source][:1]
         hits = tuple(led_by(found[answer.question], shown))
         is_good = fmean(each.value > 0 for each in turn.ratings) > 0.5
-        yield Row(answer.id, "ratings", answer.question, hits, chances[answer.question], is_good)
+        yield JudgeRow(
+            answer.id, "ratings", answer.question, hits, chances[answer.question], is_good
+        )
 
 
 def table(name: str, draws: Sequence[Draw], embedder: Embedder, given: Judge) -> None:
@@ -142,13 +144,13 @@ def strong(draw: Draw, settings: Settings, embedder: Embedder) -> None:
                 _line(f"{name}: judge and reader", [rows], [said], choice.judge.threshold)
 
 
-def _lead(row: Row) -> float:
+def _lead(row: JudgeRow) -> float:
     return features(row.question, row.hits, chance=row.chance)["lead"]
 
 
 def _line(
     name: str,
-    rows: Sequence[Sequence[Row]],
+    rows: Sequence[Sequence[JudgeRow]],
     said: Sequence[Sequence[float]],
     threshold: float | None,
 ) -> None:

@@ -23,7 +23,7 @@ from retrieval.search.embedding import Embedder
 from retrieval.search.linear_map import identity
 from retrieval.settings import load_settings
 from training.gate.comparison import Comparison, compare
-from training.retriever.linear_map import Pairs, fit_map, ndcg_of_each
+from training.retriever.linear_map import TrainingPairs, fit_map, ndcg_of_each
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Side:
 
     name: str
     passages: Vectors
-    asked: Pairs
+    asked: TrainingPairs
 
 
 def embedded(dataset: Dataset, embedder: Embedder, passages: Vectors | None = None) -> Side:
@@ -43,15 +43,15 @@ def embedded(dataset: Dataset, embedder: Embedder, passages: Vectors | None = No
     relevant = [[rows[id_] for id_ in dataset.qrels[query.id]] for query in judged]
     if passages is None:
         passages = embedder.embed_passages([each.indexed_text for each in dataset.passages])
-    return Side(dataset.name, passages, Pairs(vectors, relevant))
+    return Side(dataset.name, passages, TrainingPairs(vectors, relevant))
 
 
-def headings_of(dataset: Dataset, embedder: Embedder) -> Pairs:
+def headings_of(dataset: Dataset, embedder: Embedder) -> TrainingPairs:
     """The last part of each passage's title as a question that the passage answers."""
     titles = [(p.source.title.split(">")[-1].strip(), n) for n, p in enumerate(dataset.passages)]
     named = [(title, row) for title, row in titles if title]
     vectors = embedder.embed_queries([title for title, _ in named])
-    return Pairs(vectors, [[row] for _, row in named])
+    return TrainingPairs(vectors, [[row] for _, row in named])
 
 
 def line(name: str, one: Comparison, seconds: float | None) -> str:

@@ -53,7 +53,7 @@ from retrieval.registry.folders import publish
 from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import serve_run
 from retrieval.settings import Settings, load_settings
-from training.gate.candidate import Learned
+from training.gate.candidate import LearnedRun
 from training.gate.comparison import compare
 from training.gate.decision import is_sure_among
 from training.retriever.learned_map import learn_map
@@ -63,7 +63,7 @@ from training.rounds.rounds import ONE_OF_SEVERAL
 ROUNDS = 3
 SHOWN = 4
 WRONG = 0.18
-LEARNERS: Mapping[str, Callable[..., Learned | None]] = {
+LEARNERS: Mapping[str, Callable[..., LearnedRun | None]] = {
     "map": learn_map,
     "retriever": learn_retriever,
 }

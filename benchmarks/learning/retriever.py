@@ -33,11 +33,11 @@ from retrieval.index.served_embedder import load_tuned
 from retrieval.models.catalogue import resolve
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
-from training.data.labelled_queries import Lesson, are_near
+from training.data.labelled_queries import LabelledQuery, are_near
 from training.gate.comparison import compare
 from training.gate.retriever_trial import dense_ndcg
-from training.retriever.fine_tune import TuneConfig, fine_tune, load_base
-from training.retriever.linear_map import Pairs
+from training.retriever.fine_tune import FineTuneConfig, fine_tune, load_base
+from training.retriever.linear_map import TrainingPairs
 from training.retriever.training_pairs import (
     HELD_BACK_SHARE,
     MOST_HELD_BACK,
@@ -58,17 +58,19 @@ class Base:
     side: Side
 
 
-def judged_lessons(dataset: Dataset) -> list[Lesson]:
+def judged_lessons(dataset: Dataset) -> list[LabelledQuery]:
     """The questions to learn from with the rows of their passages."""
     rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
     return [
-        Lesson(query.text, query.language, tuple(rows[id_] for id_ in dataset.qrels[query.id]))
+        LabelledQuery(
+            query.text, query.language, tuple(rows[id_] for id_ in dataset.qrels[query.id])
+        )
         for query in dataset.queries
         if query.id in dataset.qrels
     ]
 
 
-def rated_lessons(folder: Path, dataset: Dataset) -> list[Lesson]:
+def rated_lessons(folder: Path, dataset: Dataset) -> list[LabelledQuery]:
     """The questions whose answers all raters call good, with the rows of the passages."""
     rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
     good: dict[str, set[int]] = {}
@@ -76,13 +78,15 @@ def rated_lessons(folder: Path, dataset: Dataset) -> list[Lesson]:
         for rated in map(json.loads, file):
             if rated["split"] != "test" and GOOD.issuperset(rated["ratings"]):
                 good.setdefault(rated["question"], set()).add(rows[rated["doc_id"]])
-    return [Lesson(question, "en", tuple(sorted(found))) for question, found in good.items()]
+    return [LabelledQuery(question, "en", tuple(sorted(found))) for question, found in good.items()]
 
 
-def tuned(base: Base, lessons: list[Lesson], folder: Path, *, seed: int) -> tuple[Embedder, float]:
+def tuned(
+    base: Base, lessons: list[LabelledQuery], folder: Path, *, seed: int
+) -> tuple[Embedder, float]:
     """The embedder fine-tuned on lessons, and the processor's seconds that it took."""
     began = time.process_time()
-    config, passages, vectors = TuneConfig(), base.dataset.passages, base.side.passages
+    config, passages, vectors = FineTuneConfig(), base.dataset.passages, base.side.passages
     stop = min(MOST_HELD_BACK, round(HELD_BACK_SHARE * len(lessons)))
     path = resolve(base.settings.embedder, models_folder=base.settings.models_folder).path
     done = fine_tune(
@@ -99,7 +103,9 @@ def tuned(base: Base, lessons: list[Lesson], folder: Path, *, seed: int) -> tupl
     return load_tuned(base.settings, folder / "model", name=f"seed-{seed}"), spent
 
 
-def drawn(options: argparse.Namespace, base: Base, seed: int) -> Iterator[tuple[str, list[Lesson]]]:
+def drawn(
+    options: argparse.Namespace, base: Base, seed: int
+) -> Iterator[tuple[str, list[LabelledQuery]]]:
     """What each fine-tuning is called, and what it learns from."""
     judged = judged_lessons(read_dataset(options.folder, part="train"))
     for pairs in options.pairs:
@@ -112,10 +118,12 @@ def drawn(options: argparse.Namespace, base: Base, seed: int) -> Iterator[tuple[
         yield f"{len(rated)} rated, seed {seed}", shuffled(rated, seed)
 
 
-def misled(lessons: list[Lesson], base: Base, share: float, seed: int) -> list[Lesson]:
+def misled(
+    lessons: list[LabelledQuery], base: Base, share: float, seed: int
+) -> list[LabelledQuery]:
     """The lessons, of which so many are wrong, as far as they are believed."""
     questions = base.embedder.embed_queries([lesson.question for lesson in lessons])
-    right = Pairs(questions, [lesson.rows for lesson in lessons])
+    right = TrainingPairs(questions, [lesson.rows for lesson in lessons])
     rows = harmed(right, base.side.passages, "flipped", share, seed).relevant
     near = are_near(questions, rows, base.side.passages)
     return [
@@ -125,7 +133,7 @@ def misled(lessons: list[Lesson], base: Base, share: float, seed: int) -> list[L
     ]
 
 
-def shuffled(lessons: list[Lesson], seed: int) -> list[Lesson]:
+def shuffled(lessons: list[LabelledQuery], seed: int) -> list[LabelledQuery]:
     """The lessons in an order that the seed says."""
     return [lessons[row] for row in np.random.default_rng(seed).permutation(len(lessons))]
 

@@ -18,7 +18,7 @@ from statistics import median
 import numpy as np
 from scipy.stats import fisher_exact
 
-from bot.trials.arms import Arms, Outcome
+from bot.trials.arms import ArmOutcome, Arms
 from bot.trials.harm import harm
 
 QUESTIONS, LOOK_EVERY, RATED = 1_000, 25, 0.2
@@ -50,17 +50,17 @@ CANDIDATES = {
 
 def asked(candidate: Model, random: np.random.Generator) -> Iterator[Arms]:
     """A trial as it is known after every so many questions."""
-    outcomes: list[Outcome] = []
+    outcomes: list[ArmOutcome] = []
     ratings: list[tuple[bool, bool]] = []
     for number in range(1, QUESTIONS + 1):
         is_candidate = bool(random.random() < 0.5)
         model = candidate if is_candidate else USUAL
         if random.random() < model.fails:
-            outcomes.append(Outcome(is_candidate, has_failed=True))
+            outcomes.append(ArmOutcome(is_candidate, has_failed=True))
             continue
         is_answer = bool(random.random() < model.answers)
         seconds = float(random.lognormal(np.log(model.seconds), 0.5))
-        outcomes.append(Outcome(is_candidate, is_answer, is_answer, seconds))
+        outcomes.append(ArmOutcome(is_candidate, is_answer, is_answer, seconds))
         if random.random() < RATED:
             ratings.append((is_candidate, bool(random.random() < model.good)))
         if number % LOOK_EVERY == 0:

@@ -13,8 +13,8 @@ from bot.strings import Strings
 from retrieval.documents.files import Failure
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest
-from retrieval.registry.runs import BASE, Deployment, Kind, run_of
-from retrieval.serving.installation import Learned
+from retrieval.registry.runs import BASE, Deployment, ModelKind, run_of
+from retrieval.serving.installation import LearnedModel
 
 NAMES_SHOWN = 10
 NAME_CHARS = 80
@@ -70,7 +70,7 @@ def rollback_card(
     return changes_card("\n".join(lines), changes or Changes(), strings)
 
 
-def model_line(kind: Kind, before: str, after: str, strings: Strings) -> str:
+def model_line(kind: ModelKind, before: str, after: str, strings: Strings) -> str:
     """Which model of a kind serves again, and which one no longer does."""
     return strings.model_rolled_back.format(
         kind=strings.trained_kinds[kind],
@@ -99,7 +99,7 @@ def models_card(
 
 
 def learned_lines(
-    learned: Sequence[Learned], deployments: Sequence[Deployment], strings: Strings
+    learned: Sequence[LearnedModel], deployments: Sequence[Deployment], strings: Strings
 ) -> list[str]:
     """The newest trained models and the latest changes of what serves, with their headings."""
     lines = []
@@ -129,7 +129,7 @@ def shortened(text: str, max_chars: int) -> str:
     return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
 
 
-def _learned(learned: Learned, strings: Strings) -> str:
+def _learned(learned: LearnedModel, strings: Strings) -> str:
     run, state = learned.run, strings.run_waiting
     if learned.retired is not None:
         state = strings.run_retired

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from bot.admin.admin_cards import help_card
-from bot.slack.incoming.payloads import Command, Gesture
+from bot.slack.incoming.payloads import Command, Interaction
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
@@ -19,7 +19,7 @@ HELP = "help"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CommandRequest:
     """A sub-command as somebody gave it, typed or with a button.
 
     `arguments` are the words behind its name, in lower case. Without a `response_url` the answer
@@ -41,7 +41,7 @@ class Subcommand:
     `run` returns what to tell the person who gave it, None if it has told them already.
     """
 
-    run: Callable[[Request], Awaitable[Card | None]]
+    run: Callable[[CommandRequest], Awaitable[Card | None]]
     usage: str
     is_for_admins: bool = True
 
@@ -80,7 +80,7 @@ class CommandHandler:
         if reply is None or not await self._outbox.edit(*reply, card):
             await tell(self._outbox, read_request(job, strings), card)
 
-    def _help(self, request: Request, is_admin: bool) -> Card:
+    def _help(self, request: CommandRequest, is_admin: bool) -> Card:
         name, intro = request.name, ""
         if name != HELP:
             near = get_close_matches(name, [*self._table, HELP], n=1, cutoff=0.5)
@@ -96,19 +96,19 @@ class CommandHandler:
         return help_card(usages, request.strings, intro=intro, has_buttons=is_admin)
 
 
-def read_request(job: Job, strings: Strings) -> Request:
+def read_request(job: Job, strings: Strings) -> CommandRequest:
     """What a job of the kinds that this module handles asks for."""
     if "name" in job.payload:
-        gesture = Gesture(**job.payload)
+        gesture = Interaction(**job.payload)
         text, url, trigger_id = gesture.value, gesture.response_url, gesture.trigger_id
     else:
         command = Command(**job.payload)
         text, url, trigger_id = command.text, command.response_url, command.trigger_id
     name, *arguments = text.lower().split() or [HELP]
-    return Request(job, name, tuple(arguments), url, trigger_id, strings)
+    return CommandRequest(job, name, tuple(arguments), url, trigger_id, strings)
 
 
-async def tell(outbox: Outbox, request: Request, card: Card) -> None:
+async def tell(outbox: Outbox, request: CommandRequest, card: Card) -> None:
     """Show a card to the person who gave the command, and to nobody else."""
     job = request.job
     if request.response_url is not None:

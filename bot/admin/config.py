@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from slack_sdk.errors import SlackApiError
 
 from bot.admin.channel_form import channel_form, config_lines, read_form
-from bot.admin.commands import Request
-from bot.slack.incoming.payloads import Gesture
+from bot.admin.commands import CommandRequest
+from bot.slack.incoming.payloads import Interaction
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
@@ -45,7 +45,7 @@ class ConfigHandler:
         self._people = people
         self._sources_of = sources_of
 
-    async def open(self, request: Request) -> Card | None:
+    async def open(self, request: CommandRequest) -> Card | None:
         """Open the modal for the channel in which the command was given."""
         job, strings = request.job, request.strings
         if not is_channel(job.channel):
@@ -58,7 +58,7 @@ class ConfigHandler:
         return None if job.attempts > 1 else notice(strings.config_too_late)
 
     async def handle(self, job: Job) -> None:
-        gesture = Gesture(**job.payload)
+        gesture = Interaction(**job.payload)
         is_admin, strings = await self._people.look_up(job.user)
         if is_admin:
             config = await self._inbox.database.run(self._save, job, gesture)
@@ -74,7 +74,7 @@ class ConfigHandler:
         words = strings.command_failed.format(reason="", error_id=job.error_id)
         await self._tell(job, "", notice(words))
 
-    def _save(self, job: Job, gesture: Gesture) -> ChannelConfig:
+    def _save(self, job: Job, gesture: Interaction) -> ChannelConfig:
         with self._inbox.database.transaction():
             config = read_form(gesture.inputs, self._channels.of(gesture.value))
             self._channels.set(gesture.value, config, by=job.user)

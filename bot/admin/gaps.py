@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bot.store.asked import Asked
+from bot.store.asked import AskedLog
 
 Likenesses = npt.NDArray[np.float32]
 """Shape (n, n): how alike each two of n questions are, 0 for unrelated ones, 1 for the same."""
@@ -42,7 +42,7 @@ class Gap:
     latest: str
 
 
-def find_gaps(asked: Iterable[Asked], compare: Compare, *, tells_all: bool) -> tuple[Gap, ...]:
+def find_gaps(asked: Iterable[AskedLog], compare: Compare, *, tells_all: bool) -> tuple[Gap, ...]:
     """The gaps, the largest first. With `tells_all` questions of few people are told as well."""
     open_ = [each for each in asked if each.question and (not each.is_answered or each.downs)]
     gaps: list[Gap] = []
@@ -55,7 +55,7 @@ def find_gaps(asked: Iterable[Asked], compare: Compare, *, tells_all: bool) -> t
     return tuple(sorted(gaps, key=lambda gap: (gap.count, gap.latest), reverse=True))
 
 
-def _gap(members: Sequence[Asked], middle: Asked, tells_all: bool) -> Gap:
+def _gap(members: Sequence[AskedLog], middle: AskedLog, tells_all: bool) -> Gap:
     people = len({each.person for each in members})
     return Gap(
         question=middle.question if tells_all or people >= FEW else None,

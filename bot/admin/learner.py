@@ -13,7 +13,7 @@ from retrieval.settings import Settings
 LOG = "learn.log"
 
 
-class Learner:
+class LearningProcess:
     """Runs rounds of learning and knows what came of them.
 
     What a round says goes to `learn.log` beside the models.

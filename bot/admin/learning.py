@@ -10,8 +10,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.admin.admin_cards import section
 from bot.admin.child import ChildFailedError
-from bot.admin.commands import Request
-from bot.admin.learner import Learner
+from bot.admin.commands import CommandRequest
+from bot.admin.learner import LearningProcess
 from bot.admin.progress import Alone, ProgressMessages
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
@@ -32,18 +32,20 @@ BAR = "━"
 class Learning:
     """`/whimbrel learn [dry]`; progress is edited into one direct message."""
 
-    def __init__(self, learner: Learner, messages: ProgressMessages, outbox: Outbox) -> None:
+    def __init__(
+        self, learner: LearningProcess, messages: ProgressMessages, outbox: Outbox
+    ) -> None:
         self._learner = learner
         self._messages = messages
         self._outbox = outbox
         self._alone = Alone()
 
-    async def run(self, request: Request) -> Card | None:
+    async def run(self, request: CommandRequest) -> Card | None:
         """Learn, unless that is being done; what came of it ends up where the progress was."""
         has_run = await self._alone.run(partial(self._run, request))
         return None if has_run else notice(request.strings.learn_busy)
 
-    async def _run(self, request: Request) -> None:
+    async def _run(self, request: CommandRequest) -> None:
         strings, job = request.strings, request.job
         place = await self._messages.begin(request, strings.learn_begun)
         try:
@@ -58,7 +60,7 @@ class Learning:
         channel, _ = await self._messages.end(request, place, round_card(done, strings))
         await self._send_pictures(request, done, channel)
 
-    async def _learned(self, request: Request, place: tuple[str, str]) -> Round:
+    async def _learned(self, request: CommandRequest, place: tuple[str, str]) -> Round:
         strings = request.strings
         words = strings.learn_again if request.job.attempts > 1 else strings.learn_stage
         options = ("--dry-run",) if DRY in request.arguments else ()
@@ -72,7 +74,7 @@ class Learning:
     def _line(self) -> str:
         return escape(" ".join(self._learner.latest().replace(BAR, "").split()))
 
-    async def _send_pictures(self, request: Request, done: Round, channel: str) -> None:
+    async def _send_pictures(self, request: CommandRequest, done: Round, channel: str) -> None:
         strings, pictures = request.strings, self._learner.pictures(done)
         if not pictures:
             return

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from bot.admin.admin_cards import learned_lines, model_line, models_card, rollback_card
-from bot.admin.commands import Request
+from bot.admin.commands import CommandRequest
 from bot.admin.trial_cards import trial_card
 from bot.review.matching import QueryEmbedder
 from bot.slack.outgoing.cards import Card, notice
@@ -20,9 +20,9 @@ from bot.trials.arms import read_arms
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest, Rollback
 from retrieval.records import Source
-from retrieval.registry.runs import KINDS, Deployment, Kind
+from retrieval.registry.runs import KINDS, Deployment, ModelKind
 from retrieval.registry.trials import Trial
-from retrieval.serving.installation import Learned
+from retrieval.serving.installation import LearnedModel
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Holdings(Protocol):
     def sources(self) -> Sequence[Source]:
         """The documents that are searched now."""
 
-    def learned(self) -> Sequence[Learned]:
+    def learned(self) -> Sequence[LearnedModel]:
         """Every model that was trained here, the oldest first."""
 
     def deployments(self) -> Sequence[Deployment]:
@@ -60,7 +60,7 @@ class Holdings(Protocol):
     def end_trial(self, trial: Trial, *, reason: str) -> bool:
         """Let what served before a trial answer everything again; False if it does already."""
 
-    def roll_back_model(self, kind: Kind, *, reason: str) -> Deployment:
+    def roll_back_model(self, kind: ModelKind, *, reason: str) -> Deployment:
         """Let the model of a kind, other than a retriever, serve again that served before."""
 
     def take_back(self) -> bool:
@@ -85,7 +85,7 @@ class Models:
         self._database = database
         self._clock = clock
 
-    async def show(self, request: Request) -> Card:
+    async def show(self, request: CommandRequest) -> Card:
         """The models and generations."""
         return await self._database.run(self._card, request.strings)
 
@@ -99,17 +99,17 @@ class Models:
         tried = trial_card(trial, read_arms(self._database, trial), strings)
         return Card(f"{card.text}\n{tried.text}", (*card.blocks, *tried.blocks))
 
-    async def roll_back(self, request: Request) -> Card:
+    async def roll_back(self, request: CommandRequest) -> Card:
         """Serve the generation before, and say what that changes; or a kind's model before."""
         kinds = (each for each in KINDS if each in request.arguments)
-        kind: Kind = next(kinds, "retriever")
+        kind: ModelKind = next(kinds, "retriever")
         if kind != "retriever":
             return await self._database.run(self._roll_back_model, kind, request)
         before, after, changes = await self._database.run(self._roll_back, request.job)
         logger.info("rolled back by=%s to=%s", request.job.user, after.name)
         return rollback_card(before, after, changes, request.strings)
 
-    def _roll_back_model(self, kind: Kind, request: Request) -> Card:
+    def _roll_back_model(self, kind: ModelKind, request: CommandRequest) -> Card:
         """Once for each command: a second time would go back further."""
         reason, strings = _reason(request.job), request.strings
         known = [each for each in self._holdings.deployments() if each.reason == reason]

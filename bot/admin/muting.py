@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.admin.commands import Request
+from bot.admin.commands import CommandRequest
 from bot.admin.config import is_channel
 from bot.slack.outgoing.cards import Card, notice
 from bot.store.channels import Channels
@@ -27,7 +27,7 @@ class Muting:
         self._channels = channels
         self._database = database
 
-    async def run(self, request: Request) -> Card:
+    async def run(self, request: CommandRequest) -> Card:
         """Mute, or end it, and say so to the admin."""
         job, strings = request.job, request.strings
         if not is_channel(job.channel):

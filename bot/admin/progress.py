@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bot.admin.commands import Request, tell
+from bot.admin.commands import CommandRequest, tell
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import SlackUnreachableError
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Place = tuple[str, str]
+ProgressPlace = tuple[str, str]
 """The channel and ts of a message."""
 
 
@@ -47,7 +47,7 @@ class ProgressMessages:
         self._outbox = outbox
         self._tick_s = tick_s
 
-    async def begin(self, request: Request, words: str) -> Place:
+    async def begin(self, request: CommandRequest, words: str) -> ProgressPlace:
         """Tell that a job has begun; a second attempt goes on in the message of the first."""
         job = request.job
         place = await self._inbox.database.run(self._inbox.reply, job)
@@ -61,7 +61,9 @@ class ProgressMessages:
             await tell(self._outbox, request, begun)
         return place
 
-    async def follow(self, place: Place, work: asyncio.Future[T], latest: Callable[[], str]) -> T:
+    async def follow(
+        self, place: ProgressPlace, work: asyncio.Future[T], latest: Callable[[], str]
+    ) -> T:
         """What the work comes to; until then the latest words about it are shown."""
         shown = ""
         while not (await asyncio.wait({work}, timeout=self._tick_s))[0]:
@@ -71,14 +73,14 @@ class ProgressMessages:
                 await self._show(place, notice(words))
         return work.result()
 
-    async def end(self, request: Request, place: Place, card: Card) -> Place:
+    async def end(self, request: CommandRequest, place: ProgressPlace, card: Card) -> ProgressPlace:
         """Show what came of the job; in a new message if the first was deleted."""
         if await self._outbox.edit(*place, card):
             return place
         job = request.job
         return await self._outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)
 
-    async def _show(self, place: Place, card: Card) -> None:
+    async def _show(self, place: ProgressPlace, card: Card) -> None:
         try:
             await self._outbox.edit(*place, card)
         except SlackUnreachableError as error:

@@ -5,25 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bot.admin.admin_cards import changes_card
-from bot.admin.commands import Request
-from bot.admin.progress import Alone, Place, ProgressMessages
+from bot.admin.commands import CommandRequest
+from bot.admin.progress import Alone, ProgressMessages, ProgressPlace
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.store.inbox import BrokenOffError
 from bot.strings import Strings
 from retrieval.errors import BusyError, RetrievalError
+from retrieval.progress import Progress
 
 if TYPE_CHECKING:
     from retrieval.index.building import IndexReport
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage, how much of it is done and how much there is."""
 
 
 class Reindexer(Protocol):
@@ -49,12 +46,12 @@ class Reindexing:
         self._stop = stop
         self._alone = Alone()
 
-    async def run(self, request: Request) -> Card | None:
+    async def run(self, request: CommandRequest) -> Card | None:
         """Reindex, unless that is being done; what changed ends up where the progress was."""
         has_run = await self._alone.run(partial(self._run, request))
         return None if has_run else notice(request.strings.reindex_busy)
 
-    async def _run(self, request: Request) -> None:
+    async def _run(self, request: CommandRequest) -> None:
         job, strings = request.job, request.strings
         place = await self._messages.begin(request, strings.reindex_begun)
         try:
@@ -70,7 +67,7 @@ class Reindexing:
             logger.info("reindexed by=%s generation=%s", job.user, report.generation)
         await self._messages.end(request, place, card)
 
-    async def _reindex(self, request: Request, place: Place) -> IndexReport:
+    async def _reindex(self, request: CommandRequest, place: ProgressPlace) -> IndexReport:
         latest = [""]
         words = request.strings.reindex_stage
 

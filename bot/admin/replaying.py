@@ -9,10 +9,10 @@ from functools import partial
 
 from bot.admin.admin_cards import section
 from bot.admin.child import PROGRAM, Child, ChildFailedError
-from bot.admin.commands import Request
+from bot.admin.commands import CommandRequest
 from bot.admin.progress import Alone, ProgressMessages
 from bot.replay.files import REPLAYS
-from bot.replay.outcome import Outcome, from_line
+from bot.replay.outcome import ReplayOutcome, from_line
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.strings import Strings
 from retrieval.settings import Settings
@@ -30,7 +30,7 @@ class Replayer:
         self._folder = settings.home / REPLAYS
         self._child = Child(settings.models_folder / LOG, program=program)
 
-    async def replay(self, run: str) -> Outcome:
+    async def replay(self, run: str) -> ReplayOutcome:
         """Ask the last questions of a run again; cancelling this ends it.
 
         Raises:
@@ -54,14 +54,14 @@ class Replaying:
         self._messages = messages
         self._alone = Alone()
 
-    async def run(self, request: Request) -> Card | None:
+    async def run(self, request: CommandRequest) -> Card | None:
         """Replay, unless that is being done or no run is named."""
         if not request.arguments:
             return notice(request.strings.replay_usage)
         has_run = await self._alone.run(partial(self._run, request, request.arguments[0]))
         return None if has_run else notice(request.strings.replay_busy)
 
-    async def _run(self, request: Request, run: str) -> None:
+    async def _run(self, request: CommandRequest, run: str) -> None:
         strings, job = request.strings, request.job
         place = await self._messages.begin(request, strings.replay_begun)
         work = asyncio.create_task(self._replayer.replay(run))
@@ -84,7 +84,7 @@ class Replaying:
         await self._messages.end(request, place, card)
 
 
-def outcome_card(done: Outcome, strings: Strings) -> Card:
+def outcome_card(done: ReplayOutcome, strings: Strings) -> Card:
     """How many answers would change in which way, a line for each."""
     lines = [
         strings.replay_line.format(

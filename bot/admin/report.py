@@ -11,7 +11,7 @@ from itertools import groupby
 from statistics import median
 
 from bot.admin.gaps import Gap
-from bot.store.asked import Asked, Period
+from bot.store.asked import AskedLog, Period
 from retrieval.records import Source
 from retrieval.registry.runs import Deployment
 
@@ -137,7 +137,7 @@ def _is_within(at: str, period: Period) -> bool:
     return since <= datetime.fromisoformat(at) <= period.until
 
 
-def figures(asked: Sequence[Asked]) -> Figures:
+def figures(asked: Sequence[AskedLog]) -> Figures:
     """The numbers of some questions; all 0 for none."""
     answers = sum(each.is_answered for each in asked)
     ups, downs = sum(each.ups for each in asked), sum(each.downs for each in asked)
@@ -164,7 +164,9 @@ def rate(count: int, n: int) -> Rate:
     return Rate(share, max(0.0, low), min(1.0, high), n)
 
 
-def _cited(asked: Iterable[Asked], sources: dict[str, Source], now: datetime) -> list[CitedSource]:
+def _cited(
+    asked: Iterable[AskedLog], sources: dict[str, Source], now: datetime
+) -> list[CitedSource]:
     """The documents cited that are still there."""
     answers: Counter[str] = Counter()
     ups: Counter[str] = Counter()
@@ -192,7 +194,7 @@ def _first(
     return tuple(sorted(sources, key=lambda source: (-weight(source), source.id))[:LISTED])
 
 
-def _history(asked: Iterable[Asked]) -> tuple[Era, ...]:
+def _history(asked: Iterable[AskedLog]) -> tuple[Era, ...]:
     eras = [
         (ids, list(members))
         for ids, members in groupby(asked, lambda e: (e.generator, e.embedder, e.generation))
@@ -200,7 +202,7 @@ def _history(asked: Iterable[Asked]) -> tuple[Era, ...]:
     return tuple(Era(*ids, members[0].created, figures(members)) for ids, members in eras)
 
 
-def _daily(asked: Iterable[Asked], days: int, now: datetime) -> tuple[Day, ...]:
+def _daily(asked: Iterable[AskedLog], days: int, now: datetime) -> tuple[Day, ...]:
     answered = Counter(each.created[:10] for each in asked if each.is_answered)
     abstained = Counter(each.created[:10] for each in asked if not each.is_answered)
     dates = [(now - timedelta(days=back)).date().isoformat() for back in range(days, -1, -1)]

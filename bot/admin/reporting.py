@@ -13,7 +13,7 @@ import numpy as np
 from slack_sdk.errors import SlackApiError
 
 from bot.admin.charts import draw
-from bot.admin.commands import Request, tell
+from bot.admin.commands import CommandRequest, tell
 from bot.admin.gaps import Likenesses, find_gaps
 from bot.admin.models import Holdings
 from bot.admin.report import Report, build_report
@@ -52,7 +52,7 @@ class Reporting:
         self._outbox = outbox
         self._clock = clock
 
-    async def run(self, request: Request) -> Card | None:
+    async def run(self, request: CommandRequest) -> Card | None:
         """Send the report; a second attempt changes the message of the first."""
         job, strings = request.job, request.strings
         reply = await self._inbox.database.run(self._inbox.reply, job)
@@ -76,7 +76,9 @@ class Reporting:
         # Embedding takes seconds: not on the loop, and not on a thread of the database.
         return await asyncio.to_thread(make_report, period, self._holdings, tells_all=True)
 
-    async def _send_pictures(self, request: Request, report: Report, *, channel: str) -> None:
+    async def _send_pictures(
+        self, request: CommandRequest, report: Report, *, channel: str
+    ) -> None:
         strings = request.strings
         pictures = await asyncio.to_thread(draw, report)
         try:

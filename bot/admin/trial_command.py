@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.admin.commands import Request
+from bot.admin.commands import CommandRequest
 from bot.admin.models import Holdings
 from bot.admin.trial_cards import trial_card
 from bot.slack.outgoing.cards import Card, notice
@@ -16,18 +16,18 @@ from retrieval.registry.trials import Trial
 logger = logging.getLogger(__name__)
 
 
-class TrialDesk:
+class TrialCommand:
     """Shows, completes and stops trials. Done twice, each has its effect once."""
 
     def __init__(self, holdings: Holdings, database: Database) -> None:
         self._holdings = holdings
         self._database = database
 
-    async def run(self, request: Request) -> Card:
+    async def run(self, request: CommandRequest) -> Card:
         """Do what was asked of the trial that was meant, if it is still under way."""
         return await self._database.run(self._run, request)
 
-    def _run(self, request: Request) -> Card:
+    def _run(self, request: CommandRequest) -> Card:
         strings, trial = request.strings, self._holdings.trial()
         wanted, meant = (*request.arguments, "", "")[:2]
         # What is typed is in lower case; without an id, the one trial that there is is meant.
@@ -39,13 +39,13 @@ class TrialDesk:
             return self._stop(request, trial)
         return trial_card(trial, read_arms(self._database, trial), strings)
 
-    def _publish(self, request: Request, trial: Trial) -> Card:
+    def _publish(self, request: CommandRequest, trial: Trial) -> Card:
         if trial.mode != "all":
             self._holdings.complete_trial(trial, reason="an admin has published it from its trial")
             logger.info("published by=%s run=%s", request.job.user, trial.run)
         return _said(request.strings.trial_published, trial, request.strings)
 
-    def _stop(self, request: Request, trial: Trial) -> Card:
+    def _stop(self, request: CommandRequest, trial: Trial) -> Card:
         if not self._holdings.end_trial(trial, reason="an admin has stopped its trial"):
             return notice(request.strings.trial_none)
         logger.info("stopped by=%s run=%s", request.job.user, trial.run)

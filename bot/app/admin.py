@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.admin.admin_cards import generation_line
-from bot.admin.commands import CommandHandler, Request, Subcommand
+from bot.admin.commands import CommandHandler, CommandRequest, Subcommand
 from bot.admin.config import ConfigHandler
-from bot.admin.learner import Learner
+from bot.admin.learner import LearningProcess
 from bot.admin.learning import Learning, outcome_line
 from bot.admin.models import Holdings, Models
 from bot.admin.muting import Muting
@@ -17,12 +17,12 @@ from bot.admin.progress import ProgressMessages
 from bot.admin.reindex import Reindexer, Reindexing
 from bot.admin.replaying import Replayer, Replaying
 from bot.admin.reporting import Reporting
-from bot.admin.trial_command import TrialDesk
+from bot.admin.trial_command import TrialCommand
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
 from bot.store.channels import Channels
-from bot.store.inbox import Inbox, Kind
+from bot.store.inbox import Inbox, JobKind
 from bot.store.log import ConversationLog
 from bot.strings import Strings
 from retrieval.errors import RetrievalError
@@ -31,7 +31,7 @@ AdminHandler = CommandHandler | ConfigHandler
 
 
 @dataclass(frozen=True)
-class Desk:
+class AdminCommands:
     """What the admins' commands work with."""
 
     inbox: Inbox
@@ -41,18 +41,18 @@ class Desk:
     people: People
     holdings: Holdings
     reindexer: Reindexer
-    learner: Learner
+    learner: LearningProcess
     replayer: Replayer
     stop: threading.Event
     tick_s: float = 3.0
 
-    def handlers(self) -> Mapping[Kind, AdminHandler]:
+    def handlers(self) -> Mapping[JobKind, AdminHandler]:
         """Who handles what admins send."""
         config = ConfigHandler(
             self.channels, self.inbox, self.outbox, self.people, self.holdings.sources
         )
         commands = CommandHandler(self._table(config), self.inbox, self.outbox, self.people)
-        slow: tuple[Kind, ...] = ("reindex", "report", "learn", "replay")
+        slow: tuple[JobKind, ...] = ("reindex", "report", "learn", "replay")
         return {"command": commands, "config": config, **dict.fromkeys(slow, commands)}
 
     def _table(self, config: ConfigHandler) -> Mapping[str, Subcommand]:
@@ -70,15 +70,15 @@ class Desk:
             "learn": Subcommand(learning.run, "learn [dry]"),
             "replay": Subcommand(Replaying(self.replayer, messages).run, "replay RUN"),
             "models": Subcommand(models.show, "models"),
-            "trial": Subcommand(TrialDesk(self.holdings, database).run, "trial [publish|stop]"),
+            "trial": Subcommand(TrialCommand(self.holdings, database).run, "trial [publish|stop]"),
             "rollback": Subcommand(models.roll_back, "rollback [kind]"),
             "mute": Subcommand(Muting(self.channels, database).run, "mute [2h|off]"),
         }
 
-    async def _status(self, request: Request) -> Card:
+    async def _status(self, request: CommandRequest) -> Card:
         return notice(await self.inbox.database.run(self._status_text, request))
 
-    def _status_text(self, request: Request) -> str:
+    def _status_text(self, request: CommandRequest) -> str:
         counts, strings = self.inbox.counts(), request.strings
         status = strings.status.format(
             waiting=counts.get("todo", 0),

@@ -11,25 +11,25 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app.worker import Handler
-from bot.asking.asked_about import PointedHandler
+from bot.asking.asked_about import AskedAboutHandler
 from bot.asking.attachments import Attachments
 from bot.asking.background import Backgrounds
 from bot.asking.changes import ChangeHandler
 from bot.asking.mutes import MuteNotices
-from bot.asking.progress import Progress
-from bot.asking.questions import Answerer, QuestionHandler, RefusalHandler
+from bot.asking.progress import QuestionProgress
+from bot.asking.questions import AnswersQuestions, QuestionHandler, RefusalHandler
 from bot.asking.running import Running, StopHandler
 from bot.asking.sessions import PromptsHandler, Sessions
 from bot.asking.threads import Threads
 from bot.asking.triage import HasEmbedder, Triage
-from bot.asking.unaddressed import OverheardHandler
+from bot.asking.unaddressed import UnaddressedHandler
 from bot.settings import SlackSettings
 from bot.slack.audience import Audiences
 from bot.slack.conversations import Conversations
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
 from bot.store.channels import Channels
-from bot.store.inbox import Inbox, Kind
+from bot.store.inbox import Inbox, JobKind
 from bot.store.log import ConversationLog
 from bot.store.signals import Signals
 
@@ -44,7 +44,7 @@ class Asking:
     channels: Channels
     outbox: Outbox
     people: People
-    answerer: Answerer
+    answerer: AnswersQuestions
     shelf: HasEmbedder
     client: AsyncWebClient
     hasty: AsyncWebClient
@@ -53,7 +53,7 @@ class Asking:
     executor: Executor
     stop: threading.Event
 
-    def handlers(self) -> Mapping[Kind, Handler]:
+    def handlers(self) -> Mapping[JobKind, Handler]:
         """Who handles which kind of delivery."""
         database = self.inbox.database
         threads, signals = Threads(database), Signals(database)
@@ -65,7 +65,7 @@ class Asking:
                 self.inbox,
                 self.log,
                 self._backgrounds(conversations),
-                Progress(self.inbox, self.outbox, running, sessions),
+                QuestionProgress(self.inbox, self.outbox, running, sessions),
                 self.channels,
                 MuteNotices(self.inbox, self.outbox),
                 threads,
@@ -75,10 +75,10 @@ class Asking:
                 stop=self.stop,
             ),
             "refusal": RefusalHandler(self.inbox, self.outbox),
-            "overheard": OverheardHandler(
+            "overheard": UnaddressedHandler(
                 self.inbox, self.channels, self._triage(), threads, signals
             ),
-            "pointed": PointedHandler(
+            "pointed": AskedAboutHandler(
                 self.inbox, self.outbox, conversations, bot_user=self.bot_user
             ),
             "prompts": PromptsHandler(self.inbox, self.hasty, self.people, self.settings.prompts),

@@ -26,24 +26,24 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.admin.learner import Learner
+from bot.admin.learner import LearningProcess
 from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
 from bot.admin.schedule import Schedule
 from bot.admin.submissions import complaints
-from bot.app.admin import Desk
+from bot.app.admin import AdminCommands
 from bot.app.asking import Asking
 from bot.app.feedback import Feedback
 from bot.app.worker import Lane, Worker
 from bot.asking.card_actions import CardHandler
-from bot.asking.questions import Answerer
-from bot.review.document_lookup import Shelf
+from bot.asking.questions import AnswersQuestions
+from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings
 from bot.slack.audience import Audiences
 from bot.slack.conversations import Conversations
 from bot.slack.incoming.app import build_app
-from bot.slack.incoming.event_filter import Hearing
+from bot.slack.incoming.event_filter import EventFilter
 from bot.slack.incoming.web import health_routes, listen, slack_route
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
@@ -80,12 +80,12 @@ class Bot:
         self,
         settings: SlackSettings,
         database: Path,
-        answerer: Answerer,
+        answerer: AnswersQuestions,
         reindexer: Reindexer,
-        learner: Learner,
+        learner: LearningProcess,
         replayer: Replayer,
         holdings: Holdings,
-        shelf: Shelf,
+        shelf: DocumentLookup,
         candidates: Candidates,
         *,
         host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
@@ -158,7 +158,7 @@ class Bot:
             token=_secret(self.settings.bot_token),
             bot_user=bot_user,
             signing_secret=_secret(self.settings.signing_secret),
-            concerns_us=Hearing(self._database, self.channels).concerns_us,
+            concerns_us=EventFilter(self._database, self.channels).concerns_us,
             complaints=complaints,
             emoji={
                 self.settings.ask_emoji.strip(":"): "pointed",
@@ -296,8 +296,8 @@ class Bot:
             every_s=self._look_s,
         )
 
-    def _desk(self, outbox: Outbox, people: People, stop: threading.Event) -> Desk:
-        return Desk(
+    def _desk(self, outbox: Outbox, people: People, stop: threading.Event) -> AdminCommands:
+        return AdminCommands(
             inbox=self.inbox,
             log=self.log,
             channels=self.channels,

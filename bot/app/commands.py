@@ -10,11 +10,12 @@ import click
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from bot.admin.reindex import Progress, Reindexer
+    from bot.admin.reindex import Reindexer
     from bot.settings import SlackSettings
     from retrieval.index.building import IndexReport
     from retrieval.index.library import Library
-    from retrieval.serving.installation import Holdings
+    from retrieval.progress import Progress
+    from retrieval.serving.installation import Installation
     from retrieval.serving.live import Live
     from retrieval.settings import Settings
 
@@ -62,7 +63,7 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     from retrieval.errors import DataError
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.serving.installation import Holdings
+    from retrieval.serving.installation import Installation
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -73,7 +74,7 @@ def report(days: int, out: Path, all_questions: bool) -> None:
         period = read_period(database, days=days, until=datetime.now(UTC))
     finally:
         database.close()
-    holdings = Holdings(Library(settings, load_embedder(settings)))
+    holdings = Installation(Library(settings, load_embedder(settings)))
     made = make_report(period, holdings, tells_all=all_questions)
     click.echo(save_report(made, out))
 
@@ -92,18 +93,18 @@ def make_reindexer(settings: Settings, library: Library) -> Reindexer:
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
     import asyncio
 
-    from bot.admin.learner import Learner
+    from bot.admin.learner import LearningProcess
     from bot.admin.replaying import Replayer
     from bot.app.bot import Bot, run_until_stopped
-    from bot.review.document_lookup import LibraryShelf
-    from retrieval.serving.installation import Holdings
+    from bot.review.document_lookup import LibraryDocumentLookup
+    from retrieval.serving.installation import Installation
 
     live = await asyncio.to_thread(_load, settings)
     reindexer = make_reindexer(settings, live.library)
-    holdings = Holdings(live.library, live.models)
+    holdings = Installation(live.library, live.models)
     await asyncio.to_thread(_take_back, holdings)
-    shelf = LibraryShelf(live)
-    learner = Learner(settings)
+    shelf = LibraryDocumentLookup(live)
+    learner = LearningProcess(settings)
     bot = Bot(
         slack,
         settings.database,
@@ -120,7 +121,7 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
     await run_until_stopped(bot)
 
 
-def _take_back(holdings: Holdings) -> None:
+def _take_back(holdings: Installation) -> None:
     """Finish what a crash or a busy index has left of forgetting somebody."""
     from retrieval.errors import RetrievalError
 
@@ -134,7 +135,7 @@ def _load(settings: Settings) -> Live:
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
     from retrieval.serving.live import Live
-    from retrieval.serving.model_loader import ModelRoles
+    from retrieval.serving.model_loader import InstalledModels
 
     library = Library(settings, load_embedder(settings, on_progress=logger.info))
-    return Live(settings, library, ModelRoles(settings, on_progress=logger.info))
+    return Live(settings, library, InstalledModels(settings, on_progress=logger.info))

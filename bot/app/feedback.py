@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from bot.admin.models import Holdings
 from bot.app.worker import Handler
-from bot.asking.questions import Answerer
+from bot.asking.questions import AnswersQuestions
 from bot.home.handler import HomeHandler
 from bot.home.home import Home
 from bot.review.curated import CuratedAnswerer, CuratedAnswers
-from bot.review.document_lookup import Shelf
+from bot.review.document_lookup import DocumentLookup
 from bot.review.experts import Experts
-from bot.review.proposing import Messages, Proposing
+from bot.review.proposing import MessageReader, Proposing
 from bot.review.ratings import RatingHandler
 from bot.review.rechecks import Rechecker
 from bot.review.reviewing import ReviewHandler
@@ -23,7 +23,7 @@ from bot.settings import SlackSettings
 from bot.slack.audience import Audiences
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
-from bot.store.inbox import Inbox, Kind
+from bot.store.inbox import Inbox, JobKind
 from bot.store.log import ConversationLog
 
 
@@ -37,9 +37,9 @@ class Feedback:
     outbox: Outbox
     people: People
     audiences: Audiences
-    messages: Messages
-    answerer: Answerer
-    shelf: Shelf
+    messages: MessageReader
+    answerer: AnswersQuestions
+    shelf: DocumentLookup
     holdings: Holdings
     bot_user: str
     background: Executor
@@ -62,7 +62,7 @@ class Feedback:
             on_found=self.wake,
         )
 
-    def handlers(self, rechecker: Rechecker) -> Mapping[Kind, Handler]:
+    def handlers(self, rechecker: Rechecker) -> Mapping[JobKind, Handler]:
         """Who handles which kind of delivery."""
         experts = Experts(self.settings, self.inbox.database, self.people)
         home = Home(self.inbox.database, self.outbox, self.people, experts)

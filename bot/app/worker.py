@@ -16,7 +16,7 @@ from typing import Protocol
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.outgoing.reaching import SlackUnreachableError
-from bot.store.inbox import BrokenOffError, Inbox, Job, Kind, LeaseLostError
+from bot.store.inbox import BrokenOffError, Inbox, Job, JobKind, LeaseLostError
 from retrieval.errors import RetrievalError
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class OutOfAttemptsError(Exception):
 class Lane:
     """Kinds of jobs that wait only for each other, and how many of them are done at once."""
 
-    kinds: Sequence[Kind]
+    kinds: Sequence[JobKind]
     size: int
 
 
@@ -54,7 +54,7 @@ class Worker:
     def __init__(
         self,
         inbox: Inbox,
-        handlers: Mapping[Kind, Handler],
+        handlers: Mapping[JobKind, Handler],
         *,
         retry_s: float = 2.0,
         poll_s: float = 1.0,
@@ -110,7 +110,7 @@ class Worker:
             self._doing.add(task)
             task.add_done_callback(lambda done: self._done(done, slots))
 
-    async def _next(self, kinds: Sequence[Kind]) -> Job | None:
+    async def _next(self, kinds: Sequence[JobKind]) -> Job | None:
         while not self._is_stopping:
             change = self.next_change  # taken before looking, so that nothing slips between
             try:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from bot.slack.conversations import Conversations
 from bot.slack.incoming.events import question_delivery
-from bot.slack.incoming.payloads import Gesture, Question
+from bot.slack.incoming.payloads import Interaction, Question
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import notice
 from bot.slack.outgoing.outbox import Outbox
@@ -15,7 +15,7 @@ from bot.strings import strings_for
 from retrieval.language import language_of, words
 
 
-class PointedHandler:
+class AskedAboutHandler:
     """Asks a message once, whoever points at it.
 
     By the shortcut the one who points asks, in private if the message was asked before; by a
@@ -31,7 +31,7 @@ class PointedHandler:
         self._bot_user = bot_user
 
     async def handle(self, job: Job) -> None:
-        gesture = Gesture(**job.payload)
+        gesture = Interaction(**job.payload)
         if gesture.response_url is None:
             gesture = await self._fetched(job, gesture)
         is_ours = gesture.author in (None, self._bot_user)
@@ -45,14 +45,14 @@ class PointedHandler:
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
-        url = Gesture(**job.payload).response_url
+        url = Interaction(**job.payload).response_url
         if url is not None:
             card = notice(strings_for("en").failed.format(error_id=job.error_id))
             await self._outbox.respond(url, job.user, (card,))
 
-    async def _fetched(self, job: Job, gesture: Gesture) -> Gesture:
+    async def _fetched(self, job: Job, gesture: Interaction) -> Interaction:
         message = await self._conversations.message(job.channel, gesture.ts or "") or {}
-        return Gesture(
+        return Interaction(
             name=gesture.name,
             ts=gesture.ts,
             thread_ts=message.get("thread_ts"),
@@ -60,7 +60,7 @@ class PointedHandler:
             author=None if message.get("bot_id") else message.get("user"),
         )
 
-    def _ask(self, job: Job, gesture: Gesture) -> None:
+    def _ask(self, job: Job, gesture: Interaction) -> None:
         question = Question(
             text=gesture.text,
             ts=gesture.ts,

@@ -13,7 +13,7 @@ from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 from bot.asking.explanation import explanation, working
 from bot.slack.audience import Audiences
 from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
-from bot.slack.incoming.payloads import Gesture, Question
+from bot.slack.incoming.payloads import Interaction, Question
 from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
@@ -38,7 +38,7 @@ class Click:
     """A click on a button of a card, and the turn that the card shows."""
 
     job: Job
-    gesture: Gesture
+    gesture: Interaction
     turn: Turn
 
     @property
@@ -81,7 +81,7 @@ class CardHandler:
         }
 
     async def handle(self, job: Job) -> None:
-        gesture = Gesture(**job.payload)
+        gesture = Interaction(**job.payload)
         if gesture.name == RETRY:
             await self._run(self._retry, job, gesture)
             return
@@ -98,9 +98,9 @@ class CardHandler:
     async def apologise(self, job: Job, _error: Exception) -> None:
         strings = await self._strings(job)
         text = strings.failed.format(error_id=job.error_id)
-        await self._tell(job, Gesture(**job.payload), text)
+        await self._tell(job, Interaction(**job.payload), text)
 
-    async def _is_early(self, job: Job, gesture: Gesture) -> bool:
+    async def _is_early(self, job: Job, gesture: Interaction) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
         is_fresh = self._clock() - job.created < PATIENCE_S
         return is_fresh and not await self._run(self._cards.is_logged, gesture.value)
@@ -177,7 +177,7 @@ class CardHandler:
         )
         return ts
 
-    def _retry(self, job: Job, gesture: Gesture) -> None:
+    def _retry(self, job: Job, gesture: Interaction) -> None:
         with self._inbox.database.transaction():
             self._inbox.again(gesture.value, response_url=gesture.response_url)
             self._inbox.finish(job)
@@ -247,13 +247,13 @@ class CardHandler:
             await self._tell(click.job, click.gesture, words)
         await self._run(self._finish, click, signal)
 
-    async def _tell(self, job: Job, gesture: Gesture, text: str) -> None:
+    async def _tell(self, job: Job, gesture: Interaction, text: str) -> None:
         if gesture.response_url is not None:
             cards = (notice(text),)
             await self._outbox.respond(gesture.response_url, job.user, cards, replaces=False)
 
     async def _strings(self, job: Job) -> Strings:
-        turn = await self._run(self._cards.turn, Gesture(**job.payload).value)
+        turn = await self._run(self._cards.turn, Interaction(**job.payload).value)
         return strings_for("en" if turn is None else turn.answer.language)
 
     def _finish(self, click: Click, signal: SignalKind | None) -> None:

@@ -16,7 +16,7 @@ from bot.slack.incoming.payloads import Question
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
-from bot.slack.outgoing.reply import Reply
+from bot.slack.outgoing.reply import ReplyMessages
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings
 
@@ -26,7 +26,7 @@ _NO_PLACE = frozenset(
 """Why a bot may not post in a channel."""
 
 
-class Progress:
+class QuestionProgress:
     """Begins replies."""
 
     def __init__(self, inbox: Inbox, outbox: Outbox, running: Running, sessions: Sessions) -> None:
@@ -37,9 +37,9 @@ class Progress:
 
     def reply(
         self, job: Job, question: Question, visibility: Literal["thread", "asker"] = "thread"
-    ) -> Reply:
+    ) -> ReplyMessages:
         """The reply to a question, which nobody sees yet."""
-        return Reply(self._inbox, self._outbox, job, question, visibility)
+        return ReplyMessages(self._inbox, self._outbox, job, question, visibility)
 
     async def show(
         self,
@@ -58,7 +58,7 @@ class Progress:
     @asynccontextmanager
     async def shown(
         self, job: Job, question: Question, visibility: Literal["thread", "asker"], strings: Strings
-    ) -> AsyncIterator[tuple[Question, Reply]]:
+    ) -> AsyncIterator[tuple[Question, ReplyMessages]]:
         """Inside, people see that we work on the answer and may stop it.
 
         Gives the reply, and the question, which has become private where we may not post. What

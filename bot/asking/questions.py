@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bot.asking.background import Background, Backgrounds
 from bot.asking.mutes import MuteNotices
-from bot.asking.progress import Progress
+from bot.asking.progress import QuestionProgress
 from bot.asking.threads import Threads
 from bot.asking.triage import is_thanks
 from bot.slack.audience import place
@@ -22,7 +22,7 @@ from bot.slack.incoming.payloads import Question
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import Frame, answer_cards, error_card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
-from bot.slack.outgoing.reply import Reply
+from bot.slack.outgoing.reply import ReplyMessages
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import BrokenOffError, Inbox, Job
 from bot.store.log import ConversationLog, Turn, utc
@@ -35,7 +35,7 @@ from retrieval.records import Answer, AnswerRequest, Thread
 logger = logging.getLogger(__name__)
 
 
-class Answerer(Protocol):
+class AnswersQuestions(Protocol):
     """What the bot needs of `retrieval`. It is called from several threads at once."""
 
     def answer(
@@ -54,7 +54,7 @@ class Answerer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedQuestion:
     """A question with what it is made of and how its channel wants it answered."""
 
     question: Question
@@ -72,11 +72,11 @@ class QuestionHandler:
 
     def __init__(
         self,
-        answerer: Answerer,
+        answerer: AnswersQuestions,
         inbox: Inbox,
         log: ConversationLog,
         backgrounds: Backgrounds,
-        progress: Progress,
+        progress: QuestionProgress,
         channels: Channels,
         mutes: MuteNotices,
         threads: Threads,
@@ -123,7 +123,7 @@ class QuestionHandler:
         card = error_card(words_.format(error_id=job.error_id), job.event_id, strings)
         await self._progress.show(job, asked.question, asked.config.visibility, (card,))
 
-    async def _read(self, job: Job) -> Asked:
+    async def _read(self, job: Job) -> AskedQuestion:
         question = Question(**job.payload)
         text = plain(question.text, bot_user=self._bot_user)
         config = await self._inbox.database.run(self._channels.of, job.channel)
@@ -132,15 +132,15 @@ class QuestionHandler:
         ):
             question = replace(question, response_url=question.private_url)
         language = language_of(text) if config.language == "auto" else config.language
-        return Asked(question, text, config, strings_for(language))
+        return AskedQuestion(question, text, config, strings_for(language))
 
-    async def _end(self, job: Job, asked: Asked, words_: str) -> None:
+    async def _end(self, job: Job, asked: AskedQuestion, words_: str) -> None:
         if not asked.question.is_overheard:
             card, visibility = notice(words_), asked.config.visibility
             await self._progress.show(job, asked.question, visibility, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
 
-    async def _take(self, job: Job, asked: Asked) -> None:
+    async def _take(self, job: Job, asked: AskedQuestion) -> None:
         visibility = asked.config.visibility
         async with self._progress.shown(job, asked.question, visibility, asked.strings) as shown:
             question, reply = shown
@@ -173,7 +173,9 @@ class QuestionHandler:
             self._clock() - job.created,
         )
 
-    async def _answer(self, job: Job, asked: Asked, reply: Reply) -> tuple[Answer, Background]:
+    async def _answer(
+        self, job: Job, asked: AskedQuestion, reply: ReplyMessages
+    ) -> tuple[Answer, Background]:
         background = await self._backgrounds.of(asked.question, job)
         history, text = background.history, asked.text
         if not words(text):  # a file alone is the question itself
@@ -240,7 +242,7 @@ class QuestionHandler:
             self._inbox.finish(job)
 
 
-def _thread(job: Job, asked: Asked) -> Thread | None:
+def _thread(job: Job, asked: AskedQuestion) -> Thread | None:
     """The conversation as models on trial know it; None where they may not answer."""
     if not asked.config.trials:
         return None
@@ -261,7 +263,7 @@ class RefusalHandler:
             await self._inbox.database.run(self._inbox.finish, job)
             return
         strings = strings_for(language_of(question.text))
-        await Reply(self._inbox, self._outbox, job, question).show((notice(strings.busy),))
+        await ReplyMessages(self._inbox, self._outbox, job, question).show((notice(strings.busy),))
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, _job: Job, _error: Exception) -> None:

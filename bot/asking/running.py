@@ -12,7 +12,7 @@ from bot.slack.incoming.payloads import Stop
 from bot.store.database import Database
 from bot.store.inbox import Inbox, Job
 
-Thread = tuple[str, str]
+ThreadKey = tuple[str, str]
 """A channel and a thread_ts."""
 
 
@@ -22,7 +22,7 @@ class Running:
     def __init__(self, database: Database, *, poll_s: float = 1.0) -> None:
         self._database = database
         self._poll_s = poll_s
-        self._stops: dict[Thread, list[Callable[[], None]]] = defaultdict(list)
+        self._stops: dict[ThreadKey, list[Callable[[], None]]] = defaultdict(list)
 
     @asynccontextmanager
     async def track(
@@ -50,18 +50,18 @@ class Running:
         for stop in self._stops[thread]:
             stop()
 
-    async def _watch(self, thread: Thread, stop: Callable[[], None]) -> None:
+    async def _watch(self, thread: ThreadKey, stop: Callable[[], None]) -> None:
         # Another process can only leave word in the database.
         while True:
             await asyncio.sleep(self._poll_s)
             if await self._database.run(self._take, thread):
                 stop()
 
-    def _ask(self, thread: Thread) -> None:
+    def _ask(self, thread: ThreadKey) -> None:
         with self._database.transaction() as db:
             db.conn.execute("INSERT OR IGNORE INTO stops VALUES (?, ?)", thread)
 
-    def _take(self, thread: Thread) -> bool:
+    def _take(self, thread: ThreadKey) -> bool:
         """Whether somebody asked to stop this thread's answer; forgotten once it is told."""
         where = "WHERE channel = ? AND thread_ts = ?"
         db = self._database.connection

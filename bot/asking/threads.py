@@ -29,7 +29,7 @@ _ASKS = re.compile(
 )
 _OTHERS = re.compile(r"<@|<!subteam")
 
-Verdict = Literal["follow-up", "takeover", "nothing"]
+FollowUpVerdict = Literal["follow-up", "takeover", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Threads:
         return str(row[0]) if is_alike else None
 
 
-def judge(text: str, person: str, known: Known, config: ChannelConfig) -> Verdict:
+def judge(text: str, person: str, known: Known, config: ChannelConfig) -> FollowUpVerdict:
     """What a message without a mention means in a thread that we take part in."""
     is_asker = person in known.askers
     asks = _ASKS.search(text) is not None and not is_thanks(text)

@@ -10,7 +10,7 @@ from bot.asking.threads import Threads, judge
 from bot.asking.triage import Triage
 from bot.slack.incoming.events import question_delivery
 from bot.slack.incoming.interactions import OFFER
-from bot.slack.incoming.payloads import Gesture, Question
+from bot.slack.incoming.payloads import Interaction, Question
 from bot.store.channels import Channels
 from bot.store.inbox import Delivery, Inbox, Job
 from bot.store.signals import Signals
@@ -19,7 +19,7 @@ from bot.store.turns import LoggedTurn, Turns
 logger = logging.getLogger(__name__)
 
 
-class OverheardHandler:
+class UnaddressedHandler:
     """Turns what is for us into questions and forgets the rest."""
 
     def __init__(
@@ -107,5 +107,5 @@ def _offer(turn: LoggedTurn, *, team: str, replier: str) -> Delivery | None:
         channel=turn.channel,
         user=turn.asker,
         thread_key=f"review:{turn.asker}",
-        payload=asdict(Gesture(OFFER, value=turn.id)),
+        payload=asdict(Interaction(OFFER, value=turn.id)),
     )

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.export.records import Correction, Exclusion, Log, LoggedTurn, Policy, ReasonCode
+from bot.export.records import Correction, Exclusion, ExportedTurn, Log, Policy, ReasonCode
 from bot.export.scrubbing import Scrubber, has_secret
-from retrieval.examples import Snippet, content_id
+from retrieval.examples import PassageText, content_id
 from retrieval.records import PUBLIC
 
-Passages = Mapping[str, Snippet]
+Passages = Mapping[str, PassageText]
 """The text of each passage that still is what it was, by its content hash."""
 
 
@@ -23,7 +23,7 @@ class Admitted:
     exclusions: tuple[Exclusion, ...]
 
 
-def turn_id(turn: LoggedTurn) -> str:
+def turn_id(turn: ExportedTurn) -> str:
     """An id that tells nothing to somebody who has only the data set."""
     return content_id("turn", turn.id)
 
@@ -40,7 +40,7 @@ def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) 
     of_turn: dict[str, list[Correction]] = defaultdict(list)
     for correction in log.corrections:
         of_turn[correction.turn_id].append(correction)
-    turns: list[LoggedTurn] = []
+    turns: list[ExportedTurn] = []
     corrections: list[Correction] = []
     exclusions: list[Exclusion] = []
     for turn in log.turns:
@@ -74,7 +74,7 @@ def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) 
 
 
 def _refusal(
-    turn: LoggedTurn, log: Log, policy: Policy, passages: Passages, public: frozenset[str]
+    turn: ExportedTurn, log: Log, policy: Policy, passages: Passages, public: frozenset[str]
 ) -> ReasonCode | None:
     if not all(log.may_use(person, turn.id) for person in (turn.asker, *turn.earlier_askers)):
         return "no_consent"
@@ -100,8 +100,8 @@ def _refusal(
 
 
 def scrub(
-    turn: LoggedTurn, corrections: list[Correction], passages: Passages
-) -> tuple[LoggedTurn, list[Correction], ReasonCode | None]:
+    turn: ExportedTurn, corrections: list[Correction], passages: Passages
+) -> tuple[ExportedTurn, list[Correction], ReasonCode | None]:
     """The turn and its corrections with placeholders, and a reason if something may be left."""
     shown = (passages.get(passage.content_hash) for passage in turn.passages)
     scrubber = Scrubber("\n".join(f"{one.title}\n{one.text}" for one in shown if one))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.export.admission import Passages, admit
 from bot.export.caps import within_share
 from bot.export.freezing import Frozen
-from bot.export.records import Draft, Exclusion, Log, Policy
+from bot.export.records import ExampleDraft, Exclusion, Log, Policy
 from bot.export.rules import cases_of, drafts_of
 from bot.export.similarity import SAME, SIMILAR, QuestionEmbedder, Questions
 from bot.export.splitting import clustered, leakage, link, split
 from bot.export.votes import consolidate, trust_of, within_week
 from retrieval.examples import Example, Split
-
-Progress = Callable[[str, int, int], None]
+from retrieval.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class ExportCorpus:
     """The passages as they are now, by content hash, and which of them everybody may see."""
 
     passages: Passages
@@ -28,7 +27,7 @@ class Corpus:
 
 def build(
     log: Log,
-    corpus: Corpus,
+    corpus: ExportCorpus,
     embedder: QuestionEmbedder,
     *,
     policy: Policy,
@@ -54,7 +53,7 @@ def build(
     same = questions.groups(SAME)
     drafts, exclusions = _taught(admitted.log, corpus.passages, policy, same)
     drafts, doubles = distinct(drafts, same)
-    drafts += [Draft(example) for example in synthetic]
+    drafts += [ExampleDraft(example) for example in synthetic]
     labels = questions.groups(SIMILAR, linked=link(drafts))
     drafts = clustered(drafts, labels)
     old = {labels[question] for question in ever_held_out}
@@ -70,8 +69,8 @@ def build(
 
 
 def divide(
-    drafts: Sequence[Draft], held_out: Collection[str], *, max_share: float
-) -> tuple[dict[Split, list[Draft]], list[Exclusion]]:
+    drafts: Sequence[ExampleDraft], held_out: Collection[str], *, max_share: float
+) -> tuple[dict[Split, list[ExampleDraft]], list[Exclusion]]:
     """The drafts of each split; of no kind trained on are more than the share one person's."""
     splits, exclusions = split(drafts, held_out)
     _, over = _capped([*splits["train"], *splits["dev"]], max_share)
@@ -82,10 +81,12 @@ def divide(
     return splits, exclusions
 
 
-def _capped(drafts: Sequence[Draft], max_share: float) -> tuple[list[Draft], set[Draft]]:
+def _capped(
+    drafts: Sequence[ExampleDraft], max_share: float
+) -> tuple[list[ExampleDraft], set[ExampleDraft]]:
     """What is within everybody's share of the examples of its kind, and the rest."""
-    kept: list[Draft] = []
-    over: set[Draft] = set()
+    kept: list[ExampleDraft] = []
+    over: set[ExampleDraft] = set()
     for kind in sorted({draft.example.kind for draft in drafts}):
         within, rest = within_share([d for d in drafts if d.example.kind == kind], max_share)
         kept += within
@@ -95,12 +96,12 @@ def _capped(drafts: Sequence[Draft], max_share: float) -> tuple[list[Draft], set
 
 def _taught(
     log: Log, passages: Passages, policy: Policy, same: Mapping[str, int]
-) -> tuple[list[Draft], list[Exclusion]]:
+) -> tuple[list[ExampleDraft], list[Exclusion]]:
     votes, exclusions = within_week(consolidate(log.events), policy.max_votes_a_week)
-    drafts: list[Draft] = []
+    drafts: list[ExampleDraft] = []
     for case in cases_of(log, votes, same, trust_of(votes, log)):
         for found in drafts_of(case, passages):
-            if isinstance(found, Draft):
+            if isinstance(found, ExampleDraft):
                 drafts.append(found)
             else:
                 exclusions.append(found)
@@ -108,13 +109,13 @@ def _taught(
 
 
 def distinct(
-    drafts: Iterable[Draft], same: Mapping[str, int]
-) -> tuple[list[Draft], list[Exclusion]]:
+    drafts: Iterable[ExampleDraft], same: Mapping[str, int]
+) -> tuple[list[ExampleDraft], list[Exclusion]]:
     """One draft, the weightiest, for each question (`same` numbers them) and what it teaches.
 
     It carries the people of all, so that each of them can be forgotten.
     """
-    best: dict[tuple[object, ...], Draft] = {}
+    best: dict[tuple[object, ...], ExampleDraft] = {}
     exclusions = []
     for draft in sorted(drafts, key=lambda draft: (-draft.example.weight, draft.example.id)):
         key = _lesson(draft, same)
@@ -124,7 +125,7 @@ def distinct(
     return list(best.values()), exclusions
 
 
-def _lesson(draft: Draft, same: Mapping[str, int]) -> tuple[object, ...]:
+def _lesson(draft: ExampleDraft, same: Mapping[str, int]) -> tuple[object, ...]:
     example = draft.example
     passage = example.passages[0].content_hash if example.passages else ""
     taught = (example.answer, example.rejected, example.is_good)

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 
-from bot.export.records import Draft
+from bot.export.records import ExampleDraft
 
 
-def within_share(drafts: Sequence[Draft], max_share: float) -> tuple[list[Draft], list[Draft]]:
+def within_share(
+    drafts: Sequence[ExampleDraft], max_share: float
+) -> tuple[list[ExampleDraft], list[ExampleDraft]]:
     """As many drafts as can be kept so that nobody's votes make up more than the share, the rest.
 
     The best supported are kept first. A draft counts for its raters in equal parts; experts'
@@ -26,7 +28,7 @@ def within_share(drafts: Sequence[Draft], max_share: float) -> tuple[list[Draft]
     return kept, [draft for draft in ordered if id(draft) not in ids]
 
 
-def _at_most(most: Fraction, drafts: Sequence[Draft]) -> list[Draft]:
+def _at_most(most: Fraction, drafts: Sequence[ExampleDraft]) -> list[ExampleDraft]:
     counts: defaultdict[str, Fraction] = defaultdict(Fraction)
     kept = []
     for draft in drafts:

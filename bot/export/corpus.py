@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.export.building import Corpus
+from bot.export.building import ExportCorpus
 from bot.export.log_reader import imported_passages
 from bot.export.recognition import recognised
 from bot.store.database import Database
-from retrieval.examples import Snippet
+from retrieval.examples import PassageText
 from retrieval.index.content import read_content
 from retrieval.records import PUBLIC, Passage
 from retrieval.registry.folders import served
 
 
-def load_corpus(index_folder: Path, database: Database) -> Corpus:
+def load_corpus(index_folder: Path, database: Database) -> ExportCorpus:
     """What is indexed, and what came with imported ratings of documents that are not indexed.
 
     An imported passage whose words are indexed, in other pieces, stands for the piece that has
@@ -31,13 +31,13 @@ def load_corpus(index_folder: Path, database: Database) -> Corpus:
     }
     found = known | recognised(imported, passages)
     public = {digest for digest, each in found.items() if each.source.audience == PUBLIC}
-    return Corpus(
+    return ExportCorpus(
         passages=imported | {digest: snippet_of(each) for digest, each in found.items()},
         public=frozenset(public | (imported.keys() - found.keys())),
     )
 
 
-def snippet_of(passage: Passage) -> Snippet:
+def snippet_of(passage: Passage) -> PassageText:
     """A passage as examples hold it: title, line break and text are what is embedded."""
     trail = passage.indexed_text.removesuffix(passage.text).strip()
-    return Snippet(passage.source.id, passage.content_hash, trail, passage.text)
+    return PassageText(passage.source.id, passage.content_hash, trail, passage.text)

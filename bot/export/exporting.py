@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.export.building import Progress, build
+from bot.export.building import build
 from bot.export.corpus import load_corpus
 from bot.export.freezing import Frozen, freeze
 from bot.export.log_reader import read_log
@@ -20,6 +20,7 @@ from retrieval.errors import DataError
 from retrieval.examples import Example
 from retrieval.index.library import Library
 from retrieval.llm.generator import Generator
+from retrieval.progress import Progress
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bot.export.records import REASONS, Draft, Exclusion, ReasonCode
+from bot.export.records import REASONS, ExampleDraft, Exclusion, ReasonCode
 from bot.export.rules import RULES_VERSION
 from bot.export.splitting import Leakage
 from retrieval.examples import SPLITS, Example, Split, dataset_hash, write_examples
@@ -30,7 +30,7 @@ class Frozen:
     `until` is when the newest thing in the log happened; `embedder` told which questions are alike.
     """
 
-    splits: Mapping[Split, Sequence[Draft]]
+    splits: Mapping[Split, Sequence[ExampleDraft]]
     exclusions: Sequence[Exclusion]
     leakage: Leakage
     until: str
@@ -144,7 +144,7 @@ def _table(title: str, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     ]
 
 
-def _examples(drafts: Iterable[Draft]) -> list[Example]:
+def _examples(drafts: Iterable[ExampleDraft]) -> list[Example]:
     return [draft.example for draft in drafts]
 
 

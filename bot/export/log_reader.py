@@ -13,18 +13,18 @@ from bot.export.rating_folder import IMPORTED
 from bot.export.records import (
     Correction,
     DownVoteReason,
+    ExportedTurn,
     Log,
-    LoggedTurn,
     Shown,
     VoteEvent,
 )
 from bot.store.database import Database
-from retrieval.examples import Snippet
+from retrieval.examples import PassageText
 
 DIRECT = "D"
 """How the ids of direct messages begin."""
 
-Row = dict[str, Any]
+LogRow = dict[str, Any]
 
 
 def read_log(database: Database) -> Log:
@@ -58,22 +58,22 @@ def _one_moment(database: Database) -> Iterator[None]:
         connection.execute("COMMIT")
 
 
-def imported_passages(database: Database) -> dict[str, Snippet]:
+def imported_passages(database: Database) -> dict[str, PassageText]:
     """The passages that came with imported ratings, by content hash."""
     return {
-        row["content_hash"]: Snippet(
+        row["content_hash"]: PassageText(
             row["document_id"], row["content_hash"], row["title"], row["text"]
         )
         for row in _rows(database, "SELECT * FROM imported_passages")
     }
 
 
-def _rows(database: Database, sql: str) -> Iterator[Row]:
+def _rows(database: Database, sql: str) -> Iterator[LogRow]:
     return iter(database.connection.query(sql))
 
 
-def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
-    shown: dict[str, list[Row]] = defaultdict(list)
+def _turns(database: Database, imports: dict[str, LogRow]) -> Iterator[ExportedTurn]:
+    shown: dict[str, list[LogRow]] = defaultdict(list)
     for hit in _rows(database, "SELECT * FROM hits ORDER BY turn_id, position"):
         shown[hit["turn_id"]].append(hit)
     public = {row["turn_id"] for row in _rows(database, "SELECT DISTINCT turn_id FROM replies")}
@@ -89,7 +89,7 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
         if joined and place in with_gaps:
             continue  # what was deleted may live on in what it was joined to
         given = imports.get(row["id"])
-        yield LoggedTurn(
+        yield ExportedTurn(
             id=row["id"],
             asker=row["asker"],
             channel=row["channel"],
@@ -112,18 +112,18 @@ def _turns(database: Database, imports: dict[str, Row]) -> Iterator[LoggedTurn]:
             thread.add(row["asker"])
 
 
-def _is_private(row: Row, public: set[str]) -> bool:
+def _is_private(row: LogRow, public: set[str]) -> bool:
     return row["id"] not in public or str(row["channel"]).startswith(DIRECT)
 
 
-def _propensity(row: Row) -> float:
+def _propensity(row: LogRow) -> float:
     """How likely it was that this arm of a trial answered; certain where there was no trial."""
     if row["trial"] is None or row["arm"] == "failed":
         return 1.0
     return float(row["share"] if row["arm"] == "candidate" else 1 - row["share"])
 
 
-def _shown(hits: Iterable[Row], citations: Iterable[Row]) -> tuple[Shown, ...]:
+def _shown(hits: Iterable[LogRow], citations: Iterable[LogRow]) -> tuple[Shown, ...]:
     found: dict[str, tuple[int, float]] = {}
     for citation in citations:
         number, support = found.get(citation["passage_id"], (citation["number"], 0.0))
@@ -134,7 +134,7 @@ def _shown(hits: Iterable[Row], citations: Iterable[Row]) -> tuple[Shown, ...]:
     )
 
 
-def _event(row: Row) -> VoteEvent:
+def _event(row: LogRow) -> VoteEvent:
     return VoteEvent(
         number=row["id"],
         turn_id=row["turn_id"],
@@ -164,7 +164,7 @@ def _reasons(database: Database) -> Iterator[DownVoteReason]:
         yield DownVoteReason(row["turn_id"], row["person"], row["reason"])
 
 
-def _with_corrections(log: Log, database: Database, imports: dict[str, Row]) -> Log:
+def _with_corrections(log: Log, database: Database, imports: dict[str, LogRow]) -> Log:
     """The log with what people wrote in place of answers, approved ones last."""
     turns = {turn.id: turn for turn in log.turns}
     corrections = [
@@ -188,7 +188,7 @@ def _with_corrections(log: Log, database: Database, imports: dict[str, Row]) -> 
     return replace(log, turns=tuple(turns.values()), corrections=tuple(corrections))
 
 
-def _correction(row: Row, turn_id: str, is_gold: bool, review: Row) -> Correction:
+def _correction(row: LogRow, turn_id: str, is_gold: bool, review: LogRow) -> Correction:
     return Correction(
         turn_id=turn_id,
         author=row["author"] if "author" in row else row["person"],
@@ -199,14 +199,14 @@ def _correction(row: Row, turn_id: str, is_gold: bool, review: Row) -> Correctio
     )
 
 
-def _asked_by_people(review: Row) -> LoggedTurn | None:
+def _asked_by_people(review: LogRow) -> ExportedTurn | None:
     """A question that people answered among themselves, as a turn without an answer of ours.
 
     None if it was asked to us, and since deleted: then its turn, or its channel, is missing.
     """
     if review["turn_id"] is not None or review["channel"] is None:
         return None
-    return LoggedTurn(
+    return ExportedTurn(
         id=f"review:{review['id']}",
         asker=review["author"],
         channel=review["channel"],

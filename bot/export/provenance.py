@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bot.export.records import Draft
+from bot.export.records import ExampleDraft
 from bot.store.database import Database
 from retrieval.examples import REGRESSION, Split, content_id
 
@@ -34,7 +34,9 @@ class Provenance:
                 db.table("held_out").insert(row, ignore=True)
                 db.table("held_out_askers").insert({"key": key, "person": asker}, ignore=True)
 
-    def record(self, dataset: str, splits: Mapping[Split, Sequence[Draft]], *, at: str) -> None:
+    def record(
+        self, dataset: str, splits: Mapping[Split, Sequence[ExampleDraft]], *, at: str
+    ) -> None:
         """Remember where each example comes from and which questions are held out from now on."""
         rows = (
             {"dataset": dataset, "example": d.example.id, "turn_id": turn, "person": person}

@@ -42,7 +42,7 @@ UNDATED = "1970-01-01"
 
 
 @dataclass(frozen=True, slots=True)
-class Rating:
+class ImportedRating:
     """What one rater said of one answer."""
 
     rater: str
@@ -57,7 +57,7 @@ class RatedTurn:
     """A turn from elsewhere. `is_gold` tells whether an expert stands behind the correction."""
 
     turn: Turn
-    ratings: tuple[Rating, ...]
+    ratings: tuple[ImportedRating, ...]
     split: str | None
     correction: str
     is_gold: bool
@@ -234,7 +234,9 @@ def _answer(
     )
 
 
-def _ratings(row: Mapping[str, Any], scale: range | None, turn_id: str) -> tuple[Rating, ...]:
+def _ratings(
+    row: Mapping[str, Any], scale: range | None, turn_id: str
+) -> tuple[ImportedRating, ...]:
     given = row["ratings"]
     if not isinstance(given, list):
         raise TypeError(f"ratings is {given!r}; wanted a list")
@@ -246,7 +248,7 @@ def _ratings(row: Mapping[str, Any], scale: range | None, turn_id: str) -> tuple
         rater = str(known.get("rater") or f"{turn_id}:{number}")
         said = known.get("text") or (texts[number] if number < len(texts) else "")
         ratings.append(
-            Rating(
+            ImportedRating(
                 f"{IMPORTED}:{rater}",
                 _value(_raw(each), scale),
                 _reason(known.get("reason")),

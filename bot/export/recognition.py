@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from retrieval.examples import Snippet
+from retrieval.examples import PassageText
 from retrieval.records import Passage
 from retrieval.search.lexical import terms
 
@@ -20,7 +20,9 @@ SHARED = 0.8
 """Of the runs of the shorter of two passages, so many must be in the longer one."""
 
 
-def recognised(imported: Mapping[str, Snippet], passages: Iterable[Passage]) -> dict[str, Passage]:
+def recognised(
+    imported: Mapping[str, PassageText], passages: Iterable[Passage]
+) -> dict[str, Passage]:
     """The indexed passage that shares most words with each imported one; by its content hash.
 
     What is like none is left out.

@@ -78,7 +78,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedTurn:
+class ExportedTurn:
     """One question and its answer. `question` stands by itself; `created` is ISO 8601 in UTC.
 
     `earlier_askers` are people whose questions in the thread are part of it. `given_split` is what
@@ -159,7 +159,7 @@ class Log:
     everywhere. `consenting` are people, `consented_turns` imported turns that may be learned from.
     """
 
-    turns: tuple[LoggedTurn, ...] = ()
+    turns: tuple[ExportedTurn, ...] = ()
     events: tuple[VoteEvent, ...] = ()
     reasons: tuple[DownVoteReason, ...] = ()
     corrections: tuple[Correction, ...] = ()
@@ -197,7 +197,7 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ExampleDraft:
     """An example with what must not leave the database: whose it is and where it comes from.
 
     `raters` are those whose votes it rests on, `people` everybody who had a part in it.
@@ -212,11 +212,11 @@ class Draft:
     is_pinned: bool = False
     """Given as test data: held out or left out, never trained on."""
 
-    def within(self, cluster: str) -> Draft:
+    def within(self, cluster: str) -> ExampleDraft:
         """The same draft, of this cluster of questions."""
         return replace(self, example=replace(self.example, cluster=cluster))
 
-    def joined(self, other: Draft) -> Draft:
+    def joined(self, other: ExampleDraft) -> ExampleDraft:
         """This draft, owed to the other's people as well."""
         return replace(
             self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.export.provenance import Provenance
-from bot.export.records import Draft
+from bot.export.records import ExampleDraft
 from retrieval.examples import REGRESSION, content_id, read_examples, write_examples
 
 MIN_QUESTIONS = 50
@@ -27,7 +27,7 @@ class RegressionSet:
     def is_frozen(self) -> bool:
         return (self._folder / f"{REGRESSION}.jsonl").is_file()
 
-    def freeze(self, held_out: Sequence[Draft], *, at: str) -> int:
+    def freeze(self, held_out: Sequence[ExampleDraft], *, at: str) -> int:
         """Freeze some of what is held out, if it is enough and nothing was frozen before.
 
         Returns:
@@ -48,7 +48,7 @@ class RegressionSet:
             write_examples(self._folder, REGRESSION, kept)
 
 
-def choose(held_out: Sequence[Draft]) -> list[Draft]:
+def choose(held_out: Sequence[ExampleDraft]) -> list[ExampleDraft]:
     """All that is known of so many questions; nothing if there are too few."""
     testing = [draft for draft in held_out if draft.example.kind in ("pair", "answer")]
     # Neither the alphabet nor the calendar picks them.

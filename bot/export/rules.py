@@ -13,18 +13,18 @@ from bot.export.records import (
     ABOUT_STYLE,
     Correction,
     DownVoteReason,
-    Draft,
+    ExampleDraft,
     Exclusion,
+    ExportedTurn,
     Log,
-    LoggedTurn,
     ReasonCode,
     Shown,
     VoteEvent,
 )
-from bot.export.votes import Trust, Verdict, verdict
-from retrieval.examples import Example, Kind, Snippet, content_id
+from bot.export.votes import Trust, VoteVerdict, verdict
+from retrieval.examples import Example, ExampleKind, PassageText, content_id
 
-Source = Literal["votes", "correction", "approved", "imported"]
+EvidenceSource = Literal["votes", "correction", "approved", "imported"]
 
 T = TypeVar("T", VoteEvent, DownVoteReason, Correction)
 
@@ -33,20 +33,20 @@ RULES_VERSION = 2
 
 
 @dataclass(frozen=True)
-class Case:
+class RatedCase:
     """The same question answered in the same way, once or several times, and what people said.
 
     The first turn speaks for all.
     """
 
-    turns: tuple[LoggedTurn, ...]
+    turns: tuple[ExportedTurn, ...]
     votes: tuple[VoteEvent, ...]
     reasons: tuple[DownVoteReason, ...]
     corrections: tuple[Correction, ...]
-    verdict: Verdict
+    verdict: VoteVerdict
 
     @property
-    def turn(self) -> LoggedTurn:
+    def turn(self) -> ExportedTurn:
         return self.turns[0]
 
     @cached_property
@@ -67,13 +67,13 @@ class Case:
 
 def cases_of(
     log: Log, votes: Sequence[VoteEvent], same: Mapping[str, int], trust: Trust
-) -> list[Case]:
+) -> list[RatedCase]:
     """The turns with one question (`same` numbers them) and one answer, as one case each.
 
     The latest turn speaks for all. Of somebody who voted on several, the last vote counts.
     """
     turns = {turn.id: turn for turn in log.turns}
-    groups: dict[tuple[object, ...], list[LoggedTurn]] = {}
+    groups: dict[tuple[object, ...], list[ExportedTurn]] = {}
     for turn in sorted(log.turns, key=lambda turn: (turn.created, turn.id), reverse=True):
         groups.setdefault(_evidence(turn, same), []).append(turn)
     cast, reasons, corrections = _by_turn(votes), _by_turn(log.reasons), _by_turn(log.corrections)
@@ -81,7 +81,7 @@ def cases_of(
     for group in groups.values():
         own = _last_of_each(vote for turn in group for vote in cast[turn.id])
         cases.append(
-            Case(
+            RatedCase(
                 turns=tuple(group),
                 votes=own,
                 reasons=tuple(each for turn in group for each in reasons[turn.id]),
@@ -99,7 +99,7 @@ def _by_turn(rows: Iterable[T]) -> dict[str, list[T]]:
     return found
 
 
-def _evidence(turn: LoggedTurn, same: Mapping[str, int]) -> tuple[object, ...]:
+def _evidence(turn: ExportedTurn, same: Mapping[str, int]) -> tuple[object, ...]:
     """What a vote is about: the question and the passages, or the words where none are cited."""
     cited = frozenset(passage.content_hash for passage in turn.cited)
     said = None if turn.is_abstention else cited or turn.answer
@@ -111,7 +111,7 @@ def _last_of_each(votes: Iterable[VoteEvent]) -> tuple[VoteEvent, ...]:
     return tuple({vote.voter: vote for vote in ordered}.values())
 
 
-def drafts_of(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+def drafts_of(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclusion]:
     """What a case teaches, and what it does not teach and why."""
     if all(turn.is_unasked for turn in case.turns):
         yield from _message(case)
@@ -131,7 +131,7 @@ def drafts_of(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
         yield from _bad(case, passages)
 
 
-def _message(case: Case) -> Iterator[Draft]:
+def _message(case: RatedCase) -> Iterator[ExampleDraft]:
     """Whether what was answered unasked was a question: a wrong answer says that it was."""
     is_bad = case.verdict.word == "bad"
     if case.verdict.reason is None and (case.codes or not is_bad):
@@ -139,7 +139,7 @@ def _message(case: Case) -> Iterator[Draft]:
         yield _draft(case, "message", (), is_good=not is_none)
 
 
-def _good(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+def _good(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclusion]:
     shown, reason = _shown(case.turn, passages)
     if reason:
         yield Exclusion("example", case.id, reason)
@@ -151,7 +151,7 @@ def _good(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
     yield _draft(case, "judgement", shown, answer=case.turn.answer or None)
 
 
-def _bad(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+def _bad(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclusion]:
     if "outdated" in case.codes:
         yield Exclusion("turn", case.id, "outdated")
         return
@@ -167,7 +167,7 @@ def _bad(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
     yield _draft(case, "judgement", shown, answer=case.turn.answer or None, is_good=False)
 
 
-def _abstention(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
+def _abstention(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclusion]:
     if case.verdict.word == "bad":
         yield Exclusion("turn", case.id, "abstention_downvoted")
     elif not case.verdict.is_expert:
@@ -177,7 +177,9 @@ def _abstention(case: Case, passages: Passages) -> Iterator[Draft | Exclusion]:
         yield _draft(case, "answer", shown, is_good=False)
 
 
-def _corrected(case: Case, better: Correction, passages: Passages) -> Iterator[Draft | Exclusion]:
+def _corrected(
+    case: RatedCase, better: Correction, passages: Passages
+) -> Iterator[ExampleDraft | Exclusion]:
     named = [passages[each] for each in better.passages if each in passages]
     shown = [each for each in _current(case.turn.passages, passages) if each not in named]
     if len(named) < len(better.passages) or not (named or shown):
@@ -201,7 +203,9 @@ def _corrected(case: Case, better: Correction, passages: Passages) -> Iterator[D
         yield _draft(case, "pair", (named[0], *negatives), correction=better)
 
 
-def _shown(turn: LoggedTurn, passages: Passages) -> tuple[tuple[Snippet, ...], ReasonCode | None]:
+def _shown(
+    turn: ExportedTurn, passages: Passages
+) -> tuple[tuple[PassageText, ...], ReasonCode | None]:
     """The turn's passages, cited ones first; or why they teach nothing."""
     if not turn.cited:
         return (), "no_passage"
@@ -210,21 +214,21 @@ def _shown(turn: LoggedTurn, passages: Passages) -> tuple[tuple[Snippet, ...], R
     return _current((*turn.cited, *turn.passages), passages), None
 
 
-def _current(shown: Iterable[Shown], passages: Passages) -> tuple[Snippet, ...]:
+def _current(shown: Iterable[Shown], passages: Passages) -> tuple[PassageText, ...]:
     found = (passages.get(each.content_hash) for each in shown)
     return tuple(dict.fromkeys(each for each in found if each is not None))
 
 
 def _draft(
-    case: Case,
-    kind: Kind,
-    passages: Sequence[Snippet],
+    case: RatedCase,
+    kind: ExampleKind,
+    passages: Sequence[PassageText],
     *,
     answer: str | None = None,
     rejected: str | None = None,
     is_good: bool = True,
     correction: Correction | None = None,
-) -> Draft:
+) -> ExampleDraft:
     turn, verdict = case.turn, case.verdict
     hashes = [passage.content_hash for passage in passages]
     example = Example(
@@ -243,7 +247,7 @@ def _draft(
     )
     askers = frozenset().union(*({each.asker} | each.earlier_askers for each in case.turns))
     authors = {correction.author} if correction else set()
-    return Draft(
+    return ExampleDraft(
         example,
         turn_ids=frozenset(each.id for each in case.turns),
         askers=askers,
@@ -254,7 +258,7 @@ def _draft(
     )
 
 
-def _source(case: Case) -> Source:
+def _source(case: RatedCase) -> EvidenceSource:
     if case.verdict.is_expert:
         return "approved"
     return "imported" if case.turn.is_imported else "votes"

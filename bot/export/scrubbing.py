@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-Kind = Literal["EMAIL", "PHONE", "IBAN", "CARD", "IP", "SLACK", "TOKEN", "KEY"]
+SecretKind = Literal["EMAIL", "PHONE", "IBAN", "CARD", "IP", "SLACK", "TOKEN", "KEY"]
 
-_SECRETS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+_SECRETS: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
     (
         "KEY",
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL),
@@ -35,7 +35,7 @@ _SECRETS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ),
 )
 
-_PERSONAL: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+_PERSONAL: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
     ("EMAIL", re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(?:\.[\w-]+)+")),
     ("SLACK", re.compile(r"<[@!#][^>]*>|\b[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")),
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")),
@@ -88,16 +88,16 @@ class Scrubber:
             match[0] not in self._known for each in _LEFT for match in each.finditer(scrubbed)
         ) or has_secret(scrubbed)
 
-    def _secret(self, kind: Kind, match: re.Match[str]) -> str:
+    def _secret(self, kind: SecretKind, match: re.Match[str]) -> str:
         return self._name(kind, match[0])
 
-    def _personal(self, kind: Kind, match: re.Match[str]) -> str:
+    def _personal(self, kind: SecretKind, match: re.Match[str]) -> str:
         found = match[0]
         if found in self._known and kind != "SLACK":
             return found
         return self._name(kind, found) if _CHECKS.get(kind, _always)(found) else found
 
-    def _name(self, kind: Kind, found: str) -> str:
+    def _name(self, kind: SecretKind, found: str) -> str:
         if found not in self._names:
             number = 1 + sum(name.startswith(f"<{kind}_") for name in self._names.values())
             self._names[found] = f"<{kind}_{number}>"
@@ -135,7 +135,7 @@ def _is_address(found: str) -> bool:
     return True
 
 
-_CHECKS: dict[Kind, Callable[[str], bool]] = {
+_CHECKS: dict[SecretKind, Callable[[str], bool]] = {
     "CARD": _is_card,
     "IBAN": _is_iban,
     "IP": _is_address,

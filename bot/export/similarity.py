@@ -23,8 +23,8 @@ subject begin to run together into one cluster."""
 _ROWS = 1_024
 """Rows compared at once, so that memory stays small."""
 
-Labels = npt.NDArray[np.int32]
-Pairs = npt.NDArray[np.int64]
+ClusterLabels = npt.NDArray[np.int32]
+QuestionPairs = npt.NDArray[np.int64]
 """Shape (n, 2): positions of questions."""
 
 
@@ -87,7 +87,7 @@ class Questions:
             likeness = max(likeness, float(((cosines - usual) / (1 - usual)).max()))
         return cosine, likeness
 
-    def _alike(self, least: float) -> Iterable[Pairs]:
+    def _alike(self, least: float) -> Iterable[QuestionPairs]:
         for start in range(0, len(self.texts), _ROWS):
             rows = slice(start, start + _ROWS)
             usual = np.minimum(self._usual[rows][:, None], self._usual[None])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.export.records import Draft, Exclusion, ReasonCode
+from bot.export.records import ExampleDraft, Exclusion, ReasonCode
 from bot.export.similarity import SIMILAR, Questions
 from retrieval.examples import Split, content_id
 
@@ -41,7 +41,7 @@ class Leakage:
     oldest_held_out: str
 
 
-def link(drafts: Sequence[Draft]) -> list[tuple[str, str]]:
+def link(drafts: Sequence[ExampleDraft]) -> list[tuple[str, str]]:
     """Pairs of questions that have the same answer from the same passage, whatever their words."""
     first: dict[tuple[str, str], str] = {}
     links = []
@@ -53,7 +53,7 @@ def link(drafts: Sequence[Draft]) -> list[tuple[str, str]]:
     return links
 
 
-def clustered(drafts: Iterable[Draft], labels: Mapping[str, int]) -> list[Draft]:
+def clustered(drafts: Iterable[ExampleDraft], labels: Mapping[str, int]) -> list[ExampleDraft]:
     """The drafts with the name of their cluster: that of its first question in the alphabet."""
     names: dict[int, str] = {}
     for question in sorted(labels):
@@ -62,8 +62,8 @@ def clustered(drafts: Iterable[Draft], labels: Mapping[str, int]) -> list[Draft]
 
 
 def split(
-    drafts: Sequence[Draft], ever_held_out: Collection[str]
-) -> tuple[dict[Split, list[Draft]], list[Exclusion]]:
+    drafts: Sequence[ExampleDraft], ever_held_out: Collection[str]
+) -> tuple[dict[Split, list[ExampleDraft]], list[Exclusion]]:
     """The drafts of each split, and those that are in none.
 
     Args:
@@ -76,7 +76,7 @@ def split(
     held_out |= _newest(approved, HELD_OUT_SHARE)
     rest = [draft for draft in drafts if draft.example.cluster not in held_out]
     dev = _newest(_by_time(rest), DEV_SHARE)
-    splits: dict[Split, list[Draft]] = {"train": [], "dev": [], "held-out": []}
+    splits: dict[Split, list[ExampleDraft]] = {"train": [], "dev": [], "held-out": []}
     for draft in rest:
         splits["dev" if draft.example.cluster in dev else "train"].append(draft)
     exclusions = []
@@ -92,7 +92,7 @@ def split(
     return splits, exclusions
 
 
-def _by_time(drafts: Iterable[Draft]) -> list[str]:
+def _by_time(drafts: Iterable[ExampleDraft]) -> list[str]:
     """Clusters by the day of their first question; those of one day in an arbitrary order."""
     first: dict[str, str] = {}
     for draft in drafts:
@@ -106,7 +106,7 @@ def _newest(clusters: Sequence[str], share: float) -> set[str]:
 
 
 def leakage(
-    splits: Mapping[Split, Sequence[Draft]],
+    splits: Mapping[Split, Sequence[ExampleDraft]],
     questions: Questions,
     ever_held_out: Collection[str] = (),
 ) -> Leakage:

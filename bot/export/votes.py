@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from bot.export.records import Exclusion, Log, LoggedTurn, ReasonCode, VoteEvent
+from bot.export.records import Exclusion, ExportedTurn, Log, ReasonCode, VoteEvent
 from retrieval.examples import content_id
 
 OTHERS = 0.7
@@ -31,7 +31,7 @@ Trust = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VoteVerdict:
     """What people say of an answer. `weight` is above 0 and at most 1 unless nobody decided."""
 
     word: Literal["good", "bad", "undecided"]
@@ -112,36 +112,36 @@ def _trust(agreed: int, compared: int) -> float:
 
 
 def verdict(
-    votes: Collection[VoteEvent], turns: Mapping[str, LoggedTurn], trust: Trust, log: Log
-) -> Verdict:
+    votes: Collection[VoteEvent], turns: Mapping[str, ExportedTurn], trust: Trust, log: Log
+) -> VoteVerdict:
     """What the current votes on one answer come to; `turns` are those that gave it.
 
     An expert's word decides. Otherwise votes are weighed by their voter's trust, those of others
     than the asker a little less.
     """
     if not votes:
-        return Verdict("undecided", reason="unrated")
+        return VoteVerdict("undecided", reason="unrated")
     experts = [v for v in votes if log.is_expert(v.voter, turns[v.turn_id].channel)]
     if experts:
         return _decision(experts, is_expert=True, weight=1.0)
     weights = {v: _weight(v, turns[v.turn_id], trust) for v in votes if trust[v.voter] > 0}
     if not weights:
-        return Verdict("undecided", reason="distrusted_raters")
+        return VoteVerdict("undecided", reason="distrusted_raters")
     total = sum(weights.values())
     balance = sum(v.value * weight for v, weight in weights.items()) / total
     if abs(balance) < DECIDED:
-        return Verdict("undecided", reason="contradictory")
+        return VoteVerdict("undecided", reason="contradictory")
     winners = [v for v in weights if v.value * balance > 0]
     return _decision(winners, is_expert=False, weight=min(1.0, total * abs(balance) / ENOUGH))
 
 
-def _decision(votes: Collection[VoteEvent], *, is_expert: bool, weight: float) -> Verdict:
+def _decision(votes: Collection[VoteEvent], *, is_expert: bool, weight: float) -> VoteVerdict:
     values = {vote.value for vote in votes}
     if len(values) > 1:
-        return Verdict("undecided", reason="contradictory")
+        return VoteVerdict("undecided", reason="contradictory")
     word: Literal["good", "bad"] = "good" if values == {1} else "bad"
-    return Verdict(word, round(weight, 3), is_expert, frozenset(vote.voter for vote in votes))
+    return VoteVerdict(word, round(weight, 3), is_expert, frozenset(vote.voter for vote in votes))
 
 
-def _weight(vote: VoteEvent, turn: LoggedTurn, trust: Trust) -> float:
+def _weight(vote: VoteEvent, turn: ExportedTurn, trust: Trust) -> float:
     return trust[vote.voter] * (1.0 if vote.voter == turn.asker else OTHERS)

@@ -16,7 +16,7 @@ from bot.review.fixes import FIXED, Fixes
 from bot.review.notices import Notices
 from bot.settings import SlackSettings
 from bot.slack.incoming.interactions import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
-from bot.slack.incoming.payloads import Gesture
+from bot.slack.incoming.payloads import Interaction
 from bot.slack.outgoing.cards import notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import SlackUnreachableError
@@ -55,7 +55,7 @@ class HomeHandler:
         self._forgetting = Forgetting(inbox)
 
     async def handle(self, job: Job) -> None:
-        gesture = Gesture(**{"name": "", **job.payload})
+        gesture = Interaction(**{"name": "", **job.payload})
         if gesture.name == FORGET_ME:
             await self._forget(job)
             return
@@ -70,7 +70,7 @@ class HomeHandler:
     async def apologise(self, job: Job, _error: Exception) -> None:
         """Whoever looks at App Home sees that it is as it was; the rest is for the log."""
 
-    def _choose(self, person: str, gesture: Gesture) -> None:
+    def _choose(self, person: str, gesture: Interaction) -> None:
         with self._inbox.database.transaction():
             chosen, is_on = self._preferences.of(person), gesture.value == "1"
             if gesture.name == SET_LEARNING:

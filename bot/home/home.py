@@ -24,7 +24,7 @@ from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
 from bot.store.database import Database
 from bot.store.preferences import PeoplesPreferences
-from bot.store.reviews import Reader, Reviews
+from bot.store.reviews import ReviewAccess, Reviews
 
 
 class Home:
@@ -58,7 +58,7 @@ class Home:
             page = replace(page, report=report)
         await self._outbox.publish_home(person, home_view(page, strings))
 
-    def _page(self, person: str, reader: Reader, said: str | None) -> Page:
+    def _page(self, person: str, reader: ReviewAccess, said: str | None) -> Page:
         reviews, waiting = self._reviews.queue(reader, limit=REVIEWS)
         return Page(
             questions=self._questions(person),

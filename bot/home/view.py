@@ -23,7 +23,7 @@ from bot.store.preferences import Preferences
 from bot.store.reviews import Review
 from bot.strings import Strings
 
-Block = dict[str, Any]
+BlockJson = dict[str, Any]
 
 QUESTIONS = 10
 FIXED = 5
@@ -72,7 +72,7 @@ class Page:
     report: str | None = None
 
 
-def home_view(page: Page, strings: Strings) -> Block:
+def home_view(page: Page, strings: Strings) -> BlockJson:
     """The view, within Slack's hundred blocks whatever the page holds."""
     blocks = [
         *_said(page),
@@ -85,13 +85,13 @@ def home_view(page: Page, strings: Strings) -> Block:
     return {"type": "home", "blocks": blocks}
 
 
-def _said(page: Page) -> Iterator[Block]:
+def _said(page: Page) -> Iterator[BlockJson]:
     if page.said:
         yield _section(page.said)
         yield {"type": "divider"}
 
 
-def _questions(page: Page, strings: Strings) -> Iterator[Block]:
+def _questions(page: Page, strings: Strings) -> Iterator[BlockJson]:
     yield _header(strings.home_questions)
     if not page.questions:
         yield _section(strings.home_no_questions)
@@ -103,7 +103,7 @@ def _questions(page: Page, strings: Strings) -> Iterator[Block]:
         yield _section(f"{short(asked.question, MAX_QUESTION)}\n_{notes}_")
 
 
-def _fixed(page: Page, strings: Strings) -> Iterator[Block]:
+def _fixed(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if not page.fixed:
         return
     yield _header(strings.home_fixed)
@@ -112,7 +112,7 @@ def _fixed(page: Page, strings: Strings) -> Iterator[Block]:
         yield _section(f"*{short(fixed.question, MAX_QUESTION)}*\n{answer}")
 
 
-def _queue(page: Page, strings: Strings) -> Iterator[Block]:
+def _queue(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if not page.is_reviewer:
         return
     yield _header(strings.queue_title)
@@ -128,7 +128,7 @@ def _queue(page: Page, strings: Strings) -> Iterator[Block]:
         yield _served(review, strings)
 
 
-def _review(review: Review, strings: Strings) -> Iterator[Block]:
+def _review(review: Review, strings: Strings) -> Iterator[BlockJson]:
     proposal, value = review.proposal, str(review.id)
     document = proposal.document
     named = document_label(document) if document else proposal.document_name
@@ -148,7 +148,7 @@ def _review(review: Review, strings: Strings) -> Iterator[Block]:
     }
 
 
-def _served(review: Review, strings: Strings) -> Block:
+def _served(review: Review, strings: Strings) -> BlockJson:
     proposal = review.proposal
     retire = _button(strings.retire, RETIRE_ANSWER, str(review.id))
     sure = _sure(strings.retire_sure, strings.retire_what, strings.retire, strings)
@@ -156,7 +156,7 @@ def _served(review: Review, strings: Strings) -> Block:
     return _section(said, retire | {"confirm": sure})
 
 
-def _report(page: Page, strings: Strings) -> Iterator[Block]:
+def _report(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if page.report is None:
         return
     yield _header(strings.home_admin)
@@ -170,7 +170,7 @@ def _report(page: Page, strings: Strings) -> Iterator[Block]:
     }
 
 
-def _privacy(page: Page, strings: Strings) -> Iterator[Block]:
+def _privacy(page: Page, strings: Strings) -> Iterator[BlockJson]:
     chosen = page.preferences
     yield _header(strings.home_privacy)
     on, off = (strings.learning_on, strings.learn_stop), (strings.learning_off, strings.learn_start)
@@ -191,7 +191,7 @@ def _privacy(page: Page, strings: Strings) -> Iterator[Block]:
     yield {"type": "actions", "elements": [forget | {"confirm": sure}]}
 
 
-def _sure(title: str, text: str, confirm: str, strings: Strings) -> Block:
+def _sure(title: str, text: str, confirm: str, strings: Strings) -> BlockJson:
     return {
         "title": _plain(title),
         "text": _plain(text),
@@ -201,21 +201,21 @@ def _sure(title: str, text: str, confirm: str, strings: Strings) -> Block:
     }
 
 
-def _button(text: str, name: str, value: str, *, style: str | None = None) -> Block:
+def _button(text: str, name: str, value: str, *, style: str | None = None) -> BlockJson:
     button = {"type": "button", "text": _plain(text), "action_id": name, "value": value}
     return button | ({"style": style} if style else {})
 
 
-def _section(text: str, accessory: Block | None = None) -> Block:
-    section: Block = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+def _section(text: str, accessory: BlockJson | None = None) -> BlockJson:
+    section: BlockJson = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
     return section | ({"accessory": accessory} if accessory else {})
 
 
-def _header(text: str) -> Block:
+def _header(text: str) -> BlockJson:
     return {"type": "header", "text": _plain(text)}
 
 
-def _plain(text: str) -> Block:
+def _plain(text: str) -> BlockJson:
     return {"type": "plain_text", "text": text}
 
 

@@ -46,7 +46,7 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path, as_jso
     from bot.replay.replaying import replay as ask_again
     from retrieval.answering.answerer import load_answerer
     from retrieval.registry.runs import find_run
-    from retrieval.serving.model_loader import ModelRoles
+    from retrieval.serving.model_loader import InstalledModels
     from retrieval.serving.what_if import with_documents, with_run
     from retrieval.settings import load_settings
 
@@ -58,7 +58,7 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path, as_jso
     served = load_answerer(settings, on_progress=_say)
     with TemporaryDirectory() as home, _progress(as_lines=as_json) as on_progress:
         if chosen is not None:
-            roles = ModelRoles(settings, on_progress=_say)
+            roles = InstalledModels(settings, on_progress=_say)
             candidate = with_run(served, chosen, settings, roles)
         else:
             assert documents is not None

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from bot.replay.replaying import CHANGES, Change, Replay, Replayed
+from bot.replay.replaying import CHANGES, AnswerChange, Replay, Replayed
 from retrieval.markdown import quoted
 from retrieval.records import Answer
 
@@ -74,7 +74,7 @@ def _why(some: list[Replayed], told: list[Replayed]) -> str:
 
 
 def _row(each: Replayed) -> dict[str, object]:
-    change: Change = each.change
+    change: AnswerChange = each.change
     row: dict[str, object] = {"turn": each.logged.turn_id, "change": change}
     if each.logged.is_private:
         return row | {"is_private": True}

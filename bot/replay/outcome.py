@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from bot.replay.replaying import Change, Replay
+from bot.replay.replaying import AnswerChange, Replay
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayOutcome:
     """How many questions were asked again, and how many would change in which way.
 
     `folder` is where the files are, on the machine that the bot runs on.
@@ -22,7 +22,7 @@ class Outcome:
     candidate: str
     asked: int
     refused: int
-    counts: Mapping[Change, int]
+    counts: Mapping[AnswerChange, int]
     folder: str
 
     def to_line(self) -> str:
@@ -30,13 +30,13 @@ class Outcome:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def outcome_of(replay: Replay, candidate: str, folder: Path) -> Outcome:
+def outcome_of(replay: Replay, candidate: str, folder: Path) -> ReplayOutcome:
     """The outcome of a replay whose files are in a folder."""
     asked = len(replay.replayed)
-    return Outcome(candidate, asked, replay.refused, replay.counts, str(folder.resolve()))
+    return ReplayOutcome(candidate, asked, replay.refused, replay.counts, str(folder.resolve()))
 
 
-def from_line(line: str) -> Outcome:
+def from_line(line: str) -> ReplayOutcome:
     """The outcome that `to_line` wrote.
 
     Raises:
@@ -45,4 +45,4 @@ def from_line(line: str) -> Outcome:
     return _OUTCOMES.validate_json(line)
 
 
-_OUTCOMES = TypeAdapter(Outcome)
+_OUTCOMES = TypeAdapter(ReplayOutcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
@@ -11,14 +11,15 @@ from typing import Literal, Protocol
 
 from bot.replay.logged import Logged
 from retrieval.errors import QuestionError
+from retrieval.progress import Progress
 from retrieval.records import Answer, AnswerRequest
 
 AT_ONCE = 8
 """Questions asked at the same time: a generator writes their answers together."""
 
-Change = Literal["same", "words", "passages", "answered", "silent"]
+AnswerChange = Literal["same", "words", "passages", "answered", "silent"]
 
-CHANGES: Mapping[Change, str] = {
+CHANGES: Mapping[AnswerChange, str] = {
     "same": "the same answer",
     "words": "other words from the same passages",
     "passages": "an answer from other passages",
@@ -26,9 +27,6 @@ CHANGES: Mapping[Change, str] = {
     "silent": "no answer where there was one",
 }
 """Every change, in words."""
-
-Progress = Callable[[str, int, int], None]
-"""Told the stage, how much is done and how much there is."""
 
 
 class Answers(Protocol):
@@ -46,7 +44,7 @@ class Replayed:
     then: Answer
 
     @property
-    def change(self) -> Change:
+    def change(self) -> AnswerChange:
         if self.now.kind != self.then.kind:
             return "answered" if self.now.kind == "abstention" else "silent"
         if self.now.text == self.then.text:
@@ -62,7 +60,7 @@ class Replay:
     refused: int
 
     @property
-    def counts(self) -> dict[Change, int]:
+    def counts(self) -> dict[AnswerChange, int]:
         """How many questions change in which way, all ways in their order."""
         found = Counter(each.change for each in self.replayed)
         return {change: found[change] for change in CHANGES}

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bot.asking.questions import Answerer
-from bot.review.document_lookup import Shelf
+from bot.asking.questions import AnswersQuestions
+from bot.review.document_lookup import DocumentLookup
 from bot.review.matching import SAME_WORDS, Likeness, is_same
 from bot.slack.audience import of_documents
 from bot.store.database import Database
@@ -57,7 +57,7 @@ class CuratedAnswers:
     """Keeps curated answers and finds the one for a question."""
 
     def __init__(
-        self, database: Database, shelf: Shelf, *, clock: Callable[[], float] = time.time
+        self, database: Database, shelf: DocumentLookup, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._database = database
         self._shelf = shelf
@@ -170,7 +170,9 @@ class CuratedAnswers:
 class CuratedAnswerer:
     """Gives the curated answer where there is one, and asks another answerer where there is not."""
 
-    def __init__(self, curated: CuratedAnswers, shelf: Shelf, answerer: Answerer) -> None:
+    def __init__(
+        self, curated: CuratedAnswers, shelf: DocumentLookup, answerer: AnswersQuestions
+    ) -> None:
         self._curated = curated
         self._shelf = shelf
         self._answerer = answerer
@@ -182,7 +184,7 @@ class CuratedAnswerer:
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Answer:
-        """As `Answerer.answer`."""
+        """As `AnswersQuestions.answer`."""
         began = time.perf_counter()
         question = " ".join(request.text.split())
         query = standalone(question, request.history)

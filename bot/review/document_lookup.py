@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from retrieval.serving.live import Live
 
 
-class Shelf(Protocol):
+class DocumentLookup(Protocol):
     """The documents as they are at the moment. Used by several threads at once."""
 
     @property
@@ -32,7 +32,7 @@ class Shelf(Protocol):
         """The passage, if the document still holds it word for word."""
 
 
-class LibraryShelf:
+class LibraryDocumentLookup:
     """The documents of an answerer's library."""
 
     def __init__(self, answerer: Answerer | Live) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from bot.slack.incoming.payloads import Gesture
+from bot.slack.incoming.payloads import Interaction
 from bot.store.database import Database
 from bot.store.inbox import Delivery
 from bot.store.log import utc
@@ -98,5 +98,5 @@ def _delivery(turn_id: str, person: str, team: str) -> Delivery:
         channel="",
         user=person,
         thread_key=f"home:{person}",
-        payload=asdict(Gesture(FIXED, value=turn_id)),
+        payload=asdict(Interaction(FIXED, value=turn_id)),
     )

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.review.modals import accept_note, chosen_document
 from bot.slack.audience import Audiences
-from bot.slack.incoming.payloads import Body, Gesture, Question
+from bot.slack.incoming.payloads import Body, Interaction, Question
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.outbox import Outbox
@@ -25,7 +25,7 @@ KEEPS_SOURCE = ("incomplete", "outdated", "not_understood", "tone")
 """Reasons for which the document that the answer cites is still the right one."""
 
 
-class Messages(Protocol):
+class MessageReader(Protocol):
     """Reads messages of people in Slack."""
 
     async def message(self, channel: str, ts: str) -> Body | None: ...
@@ -42,7 +42,7 @@ class Proposing:
         inbox: Inbox,
         outbox: Outbox,
         audiences: Audiences,
-        messages: Messages,
+        messages: MessageReader,
         *,
         bot_user: str,
     ) -> None:
@@ -55,11 +55,11 @@ class Proposing:
         self._reasons = Reasons(inbox.database)
         self._reviews = Reviews(inbox.database)
 
-    async def correct(self, job: Job, gesture: Gesture) -> None:
+    async def correct(self, job: Job, gesture: Interaction) -> None:
         """Keep what a person wrote into the modal; a right answer goes into the queue."""
         await self._inbox.database.run(self._correct, job, gesture)
 
-    async def propose(self, job: Job, gesture: Gesture) -> None:
+    async def propose(self, job: Job, gesture: Interaction) -> None:
         """Propose a person's message as the answer to its thread's question."""
         message = await self._messages.message(job.channel, gesture.ts or "") or {}
         answer = plain(message.get("text", ""), bot_user=self._bot_user)
@@ -74,7 +74,7 @@ class Proposing:
         await self._whisper(job, notice(text), message.get("thread_ts"))
         await self._inbox.database.run(self._inbox.finish, job)
 
-    async def offer(self, job: Job, gesture: Gesture) -> None:
+    async def offer(self, job: Job, gesture: Interaction) -> None:
         """Ask the asker whether what a person replied is the answer."""
         turn = await self._inbox.database.run(self._turns.get, gesture.value)
         if turn is not None:
@@ -82,7 +82,7 @@ class Proposing:
             await self._whisper(job, card, turn.thread_ts)
         await self._inbox.database.run(self._inbox.finish, job)
 
-    async def accept(self, job: Job, gesture: Gesture) -> None:
+    async def accept(self, job: Job, gesture: Interaction) -> None:
         """Propose the last thing that anybody else said in the thread."""
         turn = await self._inbox.database.run(self._turns.get, gesture.value)
         if turn is None or turn.asker != job.user or turn.thread_ts is None:
@@ -110,7 +110,7 @@ class Proposing:
             and bool(words(text))
         )
 
-    def _correct(self, job: Job, gesture: Gesture) -> None:
+    def _correct(self, job: Job, gesture: Interaction) -> None:
         turn = self._turns.get(gesture.value)
         with self._inbox.database.transaction():
             if turn is not None:
@@ -119,7 +119,7 @@ class Proposing:
                 self._propose_correction(turn, reason)
             self._inbox.finish(job)
 
-    def _reason(self, job: Job, turn: LoggedTurn, gesture: Gesture) -> Reason:
+    def _reason(self, job: Job, turn: LoggedTurn, gesture: Interaction) -> Reason:
         said = gesture.inputs
         return Reason(
             turn_id=turn.id,

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.review.modals import reason_modal, why_note
 from bot.review.notices import Notices
-from bot.slack.incoming.payloads import Rating
+from bot.slack.incoming.payloads import RatingGiven
 from bot.slack.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
 from bot.store.log import ConversationLog, Vote, utc
@@ -53,7 +53,7 @@ class RatingHandler:
         self._clock = clock
 
     async def handle(self, job: Job) -> None:
-        rating = Rating(**job.payload)
+        rating = RatingGiven(**job.payload)
         turn = await self._inbox.database.run(self._write, job, rating)
         if turn is None and await self._inbox.database.run(self._is_early, job, rating):
             await self._inbox.database.run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)
@@ -65,7 +65,7 @@ class RatingHandler:
     async def apologise(self, _job: Job, _error: Exception) -> None:
         """A lost vote is for the log only; nobody waits for an answer to it."""
 
-    def _write(self, job: Job, rating: Rating) -> LoggedTurn | None:
+    def _write(self, job: Job, rating: RatingGiven) -> LoggedTurn | None:
         turn_id = rating.turn_id or self._log.turn_shown_in(job.channel, rating.ts or "")
         turn = self._turns.get(turn_id) if turn_id else None
         if turn is not None:
@@ -73,7 +73,7 @@ class RatingHandler:
                 self._vote(job, rating, turn)
         return turn
 
-    def _vote(self, job: Job, rating: Rating, turn: LoggedTurn) -> None:
+    def _vote(self, job: Job, rating: RatingGiven, turn: LoggedTurn) -> None:
         vote = Vote(
             turn_id=turn.id,
             voter=job.user,
@@ -93,13 +93,13 @@ class RatingHandler:
         if is_new and rating.is_withdrawn and standing is not None:
             self._log.vote(replace(vote, value=standing, is_withdrawn=False))
 
-    def _is_early(self, job: Job, rating: Rating) -> bool:
+    def _is_early(self, job: Job, rating: RatingGiven) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
         age_s = self._clock() - job.created
         is_shown = rating.turn_id is not None or self._inbox.shows(job.channel, rating.ts or "")
         return age_s < (PATIENCE_S if is_shown else GRACE_S)
 
-    async def _ask_why(self, job: Job, rating: Rating, turn: LoggedTurn) -> None:
+    async def _ask_why(self, job: Job, rating: RatingGiven, turn: LoggedTurn) -> None:
         """In a modal after a click, else in a note with a button that opens it."""
         known = await self._inbox.database.run(self._reasons.of, turn.id, job.user)
         if known is not None:

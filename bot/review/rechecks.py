@@ -10,9 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import timedelta
 
-from bot.asking.questions import Answerer
+from bot.asking.questions import AnswersQuestions
 from bot.review.curated import CuratedAnswers
-from bot.review.document_lookup import Shelf
+from bot.review.document_lookup import DocumentLookup
 from bot.review.fixes import Fixes
 from bot.slack.audience import place
 from bot.store.channels import Channels
@@ -28,7 +28,7 @@ RECENT = timedelta(days=14)
 MAX_TURNS = 50
 EVERY_S = 60.0
 
-State = tuple[str, str, int]
+RecheckState = tuple[str, str, int]
 """The generator, the index generation and the newest curated answer."""
 
 
@@ -41,9 +41,9 @@ class Rechecker:
 
     def __init__(
         self,
-        answerer: Answerer,
+        answerer: AnswersQuestions,
         curated: CuratedAnswers,
-        shelf: Shelf,
+        shelf: DocumentLookup,
         inbox: Inbox,
         *,
         executor: Executor,
@@ -63,7 +63,7 @@ class Rechecker:
         self._on_found = on_found
         self._clock = clock
         self._changed = asyncio.Event()
-        self._seen: State | None = None
+        self._seen: RecheckState | None = None
 
     def poke(self) -> None:
         """Something may be better now; do not wait for the next look."""
@@ -104,7 +104,7 @@ class Rechecker:
             self._on_found()
         return accepted
 
-    def _state(self) -> State:
+    def _state(self) -> RecheckState:
         return self._shelf.generator, self._shelf.generation, self._curated.latest()
 
     def _due(self) -> list[LoggedTurn]:
@@ -114,7 +114,7 @@ class Rechecker:
     def _must_pause(self) -> bool:
         return self._stop.is_set() or self._inbox.waiting("question") > 0
 
-    def _recheck(self, turn: LoggedTurn, state: State) -> bool:
+    def _recheck(self, turn: LoggedTurn, state: RecheckState) -> bool:
         """Record what is better; False if it must be tried again."""
         audience = turn.audience | {place(turn.channel)}
         match = self._curated.match(AnswerRequest(turn.query, audience=audience))
@@ -124,7 +124,7 @@ class Rechecker:
             return self._ask_again(turn, state)
         return True
 
-    def _ask_again(self, turn: LoggedTurn, state: State) -> bool:
+    def _ask_again(self, turn: LoggedTurn, state: RecheckState) -> bool:
         if self._must_pause():
             return False
         try:
@@ -143,7 +143,7 @@ class Rechecker:
         )
         return self._answerer.answer(request, should_stop=self._must_pause)
 
-    def _is_checked(self, turn: LoggedTurn, state: State) -> bool:
+    def _is_checked(self, turn: LoggedTurn, state: RecheckState) -> bool:
         generator, generation, _ = state
         if (turn.generator, turn.generation) == (generator, generation):
             return True
@@ -153,7 +153,7 @@ class Rechecker:
         ).fetchone()
         return row is not None
 
-    def _write(self, turn: LoggedTurn, state: State, answer: Answer | None) -> None:
+    def _write(self, turn: LoggedTurn, state: RecheckState, answer: Answer | None) -> None:
         generator, generation, _ = state
         row = {"turn_id": turn.id, "generator": generator, "generation": generation}
         with self._inbox.database.transaction() as db:

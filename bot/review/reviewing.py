@@ -21,12 +21,12 @@ from bot.slack.incoming.interactions import (
     RETIRE_ANSWER,
     TELL_REASON,
 )
-from bot.slack.incoming.payloads import Gesture
+from bot.slack.incoming.payloads import Interaction
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
 from bot.store.inbox import Inbox, Job
 from bot.store.reasons import Reasons
-from bot.store.reviews import Decision, Review, Reviews
+from bot.store.reviews import Review, ReviewDecision, Reviews
 from bot.store.turns import DocumentRef, Turns
 from bot.strings import Strings, strings_for
 
@@ -62,7 +62,7 @@ class ReviewHandler:
         self._fixes = Fixes(inbox.database)
 
     async def handle(self, job: Job) -> None:
-        gesture = Gesture(**job.payload)
+        gesture = Interaction(**job.payload)
         match gesture.name:
             case name if name == TELL_REASON:
                 await self._ask_why(job, gesture)
@@ -82,7 +82,7 @@ class ReviewHandler:
         failed = strings.failed.format(error_id=job.error_id)
         await self._show_home(job.user, failed)
 
-    async def _ask_why(self, job: Job, gesture: Gesture) -> None:
+    async def _ask_why(self, job: Job, gesture: Interaction) -> None:
         database = self._inbox.database
         turn = await database.run(self._turns.get, gesture.value)
         if turn is not None and gesture.trigger_id is not None:
@@ -93,7 +93,7 @@ class ReviewHandler:
             await self._outbox.open_modal(gesture.trigger_id, view)
         await database.run(self._inbox.finish, job)
 
-    async def _review(self, job: Job, gesture: Gesture) -> None:
+    async def _review(self, job: Job, gesture: Interaction) -> None:
         database = self._inbox.database
         _, strings = await self._people.look_up(job.user)
         review = await database.run(self._reviews.get, int(gesture.value))
@@ -112,7 +112,7 @@ class ReviewHandler:
             await self._show_home(job.user, said)
         await database.run(self._inbox.finish, job)
 
-    async def _edit(self, review: Review, gesture: Gesture, strings: Strings) -> str | None:
+    async def _edit(self, review: Review, gesture: Interaction, strings: Strings) -> str | None:
         if review.state != "open":
             return strings.review_taken
         documents = await self._inbox.database.run(self._documents, review)
@@ -120,8 +120,10 @@ class ReviewHandler:
         opened = await self._outbox.open_modal(gesture.trigger_id or "", view)
         return strings.review_too_late if opened is None else None
 
-    async def _decide(self, job: Job, review: Review, gesture: Gesture, strings: Strings) -> str:
-        decision: Decision = "rejected" if gesture.name == REJECT_REVIEW else "approved"
+    async def _decide(
+        self, job: Job, review: Review, gesture: Interaction, strings: Strings
+    ) -> str:
+        decision: ReviewDecision = "rejected" if gesture.name == REJECT_REVIEW else "approved"
         database = self._inbox.database
         if gesture.name == EDITED_REVIEW:
             review = await database.run(self._edited, review, gesture)
@@ -132,7 +134,9 @@ class ReviewHandler:
             self._on_approved()
         return strings.review_approved if decision == "approved" else strings.review_rejected
 
-    def _write(self, job: Job, review: Review, decision: Decision, author: str | None) -> bool:
+    def _write(
+        self, job: Job, review: Review, decision: ReviewDecision, author: str | None
+    ) -> bool:
         with self._inbox.database.transaction():
             is_ours = self._reviews.decide(
                 review, decision, reviewer=job.user, event_id=job.event_id
@@ -144,7 +148,7 @@ class ReviewHandler:
                     self._fixes.record(review.proposal.turn_id, answer, curated_id=curated_id)
             return is_ours
 
-    def _edited(self, review: Review, gesture: Gesture) -> Review:
+    def _edited(self, review: Review, gesture: Interaction) -> Review:
         said = gesture.inputs
         proposal = replace(
             review.proposal,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from bot.store.database import Database
 
-Kind = Literal[
+JobKind = Literal[
     "question",
     "refusal",
     "overheard",
@@ -53,7 +53,7 @@ class Delivery:
     """
 
     event_id: str
-    kind: Kind
+    kind: JobKind
     team: str
     channel: str
     user: str
@@ -72,7 +72,7 @@ class Job:
 
     id: int
     event_id: str
-    kind: Kind
+    kind: JobKind
     team: str
     channel: str
     user: str
@@ -132,7 +132,7 @@ class Inbox:
             )
             return cursor.rowcount == 1
 
-    def claim(self, owner: str, kinds: Sequence[Kind]) -> Job | None:
+    def claim(self, owner: str, kinds: Sequence[JobKind]) -> Job | None:
         """Lease the oldest job of these kinds that is due and first in its thread.
 
         An expired lease makes a job due again. The attempt is counted here, so that a question
@@ -237,14 +237,14 @@ class Inbox:
                 (owner,),
             ).rowcount
 
-    def waiting(self, kind: Kind) -> int:
+    def waiting(self, kind: JobKind) -> int:
         """How many jobs of this kind nobody has begun."""
         row = self.database.connection.conn.execute(
             "SELECT count(*) FROM inbox WHERE state = 'todo' AND kind = ?", (kind,)
         ).fetchone()
         return int(row[0])
 
-    def is_busy(self, kind: Kind) -> bool:
+    def is_busy(self, kind: JobKind) -> bool:
         """Whether a job of this kind waits or is being done."""
         row = self.database.connection.conn.execute(
             "SELECT EXISTS (SELECT 1 FROM inbox WHERE state IN ('todo', 'doing') AND kind = ?)",

@@ -18,7 +18,7 @@ _COLUMNS = "SELECT * FROM reviews "
 ProposalSource = Literal["correction", "proposal", "accepted"]
 """A right answer given with a bad rating; a message somebody marked; a reply an asker accepted."""
 
-Decision = Literal["approved", "rejected"]
+ReviewDecision = Literal["approved", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ReviewAccess:
     """What somebody may review.
 
     That is everything that their `labels` let them read, if they review `everywhere`, and what was
@@ -144,13 +144,13 @@ class Reviews:
         """One review, whatever its state."""
         return next(self._read("WHERE id = ?", (review_id,)), None)
 
-    def queue(self, reader: Reader, *, limit: int) -> tuple[list[Review], int]:
+    def queue(self, reader: ReviewAccess, *, limit: int) -> tuple[list[Review], int]:
         """The oldest open reviews that somebody may see, and how many there are in all."""
         found = self._read("WHERE state = 'open' ORDER BY id", ())
         allowed = [review for review in found if reader.may_review(review.proposal)]
         return allowed[:limit], len(allowed)
 
-    def served(self, reader: Reader, *, limit: int) -> list[Review]:
+    def served(self, reader: ReviewAccess, *, limit: int) -> list[Review]:
         """The latest reviews whose answer is given to people and which somebody may see."""
         found = self._read(
             "WHERE id IN (SELECT review_id FROM curated WHERE expired IS NULL) ORDER BY id DESC",
@@ -158,7 +158,9 @@ class Reviews:
         )
         return [review for review in found if reader.may_review(review.proposal)][:limit]
 
-    def decide(self, review: Review, decision: Decision, *, reviewer: str, event_id: str) -> bool:
+    def decide(
+        self, review: Review, decision: ReviewDecision, *, reviewer: str, event_id: str
+    ) -> bool:
         """Decide an open review, as edited; False if somebody else was faster.
 
         The same event may be handled again and finds its own decision.

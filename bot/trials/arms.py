@@ -17,7 +17,7 @@ MAX_OF_ONE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ArmOutcome:
     """How a question was answered; where the candidate `has_failed`, nothing else is known."""
 
     is_candidate: bool
@@ -45,11 +45,11 @@ class Agreement:
 class Arms:
     """What happened in a trial. `ratings` are (is the candidate's, is good), the oldest first."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ArmOutcome, ...]
     ratings: tuple[tuple[bool, bool], ...]
     agreement: Agreement | None = None
 
-    def of(self, *, is_candidate: bool) -> list[Outcome]:
+    def of(self, *, is_candidate: bool) -> list[ArmOutcome]:
         """The outcomes of one arm."""
         return [each for each in self.outcomes if each.is_candidate is is_candidate]
 
@@ -64,7 +64,7 @@ def read_arms(database: Database, trial: Trial) -> Arms:
     return Arms(tuple(outcomes), tuple(_ratings(database, trial)), _agreement(database, trial))
 
 
-def _turns(database: Database, trial: Trial) -> Iterator[Outcome]:
+def _turns(database: Database, trial: Trial) -> Iterator[ArmOutcome]:
     rows = database.connection.query(
         "SELECT arm, kind, citations, timings FROM turns"
         " WHERE trial = ? AND created >= substr(?, 1, 19) ORDER BY rowid",
@@ -74,21 +74,21 @@ def _turns(database: Database, trial: Trial) -> Iterator[Outcome]:
         seconds = json.loads(row["timings"]).get("total", 0.0)
         is_answer, is_cited = row["kind"] == "answer", row["citations"] != "[]"
         if row["arm"] == "failed":
-            yield Outcome(is_candidate=True, has_failed=True)
+            yield ArmOutcome(is_candidate=True, has_failed=True)
         else:
-            yield Outcome(row["arm"] == "candidate", is_answer, is_cited, seconds)
+            yield ArmOutcome(row["arm"] == "candidate", is_answer, is_cited, seconds)
 
 
-def _shadows(database: Database, trial: Trial) -> Iterator[Outcome]:
+def _shadows(database: Database, trial: Trial) -> Iterator[ArmOutcome]:
     for kind, is_cited, seconds in database.connection.conn.execute(
         "SELECT kind, is_cited, seconds FROM shadows WHERE trial = ? AND at >= substr(?, 1, 19)"
         " AND kind != 'unasked'",
         (trial.run, trial.since),
     ):
         if kind == "failed":
-            yield Outcome(is_candidate=True, has_failed=True)
+            yield ArmOutcome(is_candidate=True, has_failed=True)
         else:
-            yield Outcome(True, kind == "answer", bool(is_cited), seconds)
+            yield ArmOutcome(True, kind == "answer", bool(is_cited), seconds)
 
 
 def _ratings(database: Database, trial: Trial) -> Iterator[tuple[bool, bool]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from bot.trials.arms import Arms, Outcome
+from bot.trials.arms import ArmOutcome, Arms
 from bot.trials.monitor import Monitor, watch
 
 GUARD_ALPHA = 0.01
@@ -81,7 +81,7 @@ def _slowness(arms: Arms) -> str | None:
     return f"it takes longer than {limit:.1f} s too often: {_percent(monitor, is_good=False)}"
 
 
-def _compare(outcomes: Iterable[Outcome], is_good: Callable[[Outcome], bool]) -> Monitor:
+def _compare(outcomes: Iterable[ArmOutcome], is_good: Callable[[ArmOutcome], bool]) -> Monitor:
     working = (each for each in outcomes if not each.has_failed)
     return watch((each.is_candidate, is_good(each)) for each in working)
 

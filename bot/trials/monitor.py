@@ -16,11 +16,11 @@ EXPECTED = 0.1
 MIN_OF_EACH = 10
 """Fewer ratings of an arm say nothing of its spread."""
 
-Verdict = Literal["better", "worse", "unsure"]
+TrialVerdict = Literal["better", "worse", "unsure"]
 
 
 @dataclass
-class Arm:
+class ArmCounts:
     """The ratings of one version."""
 
     good: int = 0
@@ -44,8 +44,8 @@ class Monitor:
     that is looked at after each of them claims a difference of equals in four runs out of ten.
     """
 
-    served: Arm = field(default_factory=Arm)
-    candidate: Arm = field(default_factory=Arm)
+    served: ArmCounts = field(default_factory=ArmCounts)
+    candidate: ArmCounts = field(default_factory=ArmCounts)
     p: float = 1.0
 
     def add(self, *, is_candidate: bool, is_good: bool) -> None:
@@ -62,11 +62,11 @@ class Monitor:
         return self.candidate.share - self.served.share
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> TrialVerdict:
         """What can be said at this moment."""
         return self.says(ALPHA)
 
-    def says(self, alpha: float) -> Verdict:
+    def says(self, alpha: float) -> TrialVerdict:
         """What can be said if a false claim may be made so often."""
         if self.p > alpha:
             return "unsure"

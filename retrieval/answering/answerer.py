@@ -21,8 +21,9 @@ from retrieval.documents.tables import read_out
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import load_embedder
 from retrieval.language import language_of
+from retrieval.progress import Tell
 from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
-from retrieval.serving.model_loader import ModelRoles
+from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,11 +46,9 @@ _DECLINED = re.compile(
     re.IGNORECASE,
 )
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftAnswer:
     """What could be said: text whose every sentence has a citation."""
 
     text: str
@@ -74,7 +73,7 @@ class Stopwatch:
 
 
 @dataclass(frozen=True)
-class Retrieved:
+class Evidence:
     """A question and the `hits` to answer it from; `passages` has those and many behind them."""
 
     question: str
@@ -148,7 +147,7 @@ class Answerer:
                 wide = searcher.search(
                     query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
                 )
-            found = Retrieved(
+            found = Evidence(
                 question,
                 query,
                 request.language or language_of(question),
@@ -181,7 +180,7 @@ class Answerer:
         """
         watch = Stopwatch()
         with watch.stage("total"):
-            found = Retrieved(
+            found = Evidence(
                 question,
                 question,
                 language_of(question),
@@ -196,7 +195,7 @@ class Answerer:
             draft = self._draft(found)
         return self._card(found, draft, "")
 
-    def _draft(self, found: Retrieved) -> Draft | None:
+    def _draft(self, found: Evidence) -> DraftAnswer | None:
         """What the generator wrote, else what the documents say word for word; None to abstain."""
         if found.confidence < found.threshold:
             return None
@@ -210,10 +209,10 @@ class Answerer:
         completion = self._write(self.generator, prompt, stream, found)
         if stream.text or completion.stopped:
             text = stream.text or phrase("stopped", found.language)
-            return Draft(text, stream.citer.citations, "generated", completion.stopped)
+            return DraftAnswer(text, stream.citer.citations, "generated", completion.stopped)
         return None if declines(completion.text) else self._quote(found)
 
-    def _prompt(self, generator: Generator, found: Retrieved) -> Prompt:
+    def _prompt(self, generator: Generator, found: Evidence) -> Prompt:
         return build_prompt(
             found.question,
             found.hits,
@@ -224,7 +223,7 @@ class Answerer:
         )
 
     def _write(
-        self, generator: Generator, prompt: Prompt, stream: CheckedStream, found: Retrieved
+        self, generator: Generator, prompt: Prompt, stream: CheckedStream, found: Evidence
     ) -> Completion:
         def show(checked: str) -> None:
             if checked and found.on_text is not None:
@@ -241,7 +240,7 @@ class Answerer:
         found.watch.timings["first_token"] = round(completion.first_token_s, 4)
         return completion
 
-    def _quote(self, found: Retrieved) -> Draft | None:
+    def _quote(self, found: Evidence) -> DraftAnswer | None:
         with found.watch.stage("extract"):
             citation = extract(found.query, found.hits, self.library.embedder)
         if citation is None:
@@ -250,12 +249,12 @@ class Answerer:
         if is_foreign(citation.passage, found.language):
             document = citation.passage.source.language
             text = f"{notice_of_language(document, found.language)}\n{text}"
-        draft = Draft(text, (citation,), "extracted")
+        draft = DraftAnswer(text, (citation,), "extracted")
         if found.on_text is not None:
             found.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
         return draft
 
-    def _card(self, found: Retrieved, draft: Draft | None, generation: str) -> Answer:
+    def _card(self, found: Evidence, draft: DraftAnswer | None, generation: str) -> Answer:
         common = Answer(
             id=uuid.uuid4().hex[:12],
             question=found.question,
@@ -287,7 +286,7 @@ class Answerer:
         )
 
 
-def _nearest(found: Retrieved) -> tuple[Passage, ...]:
+def _nearest(found: Evidence) -> tuple[Passage, ...]:
     """One passage each of the nearest documents, if they are near enough to be worth a look."""
     if found.confidence < found.threshold * _NEAR_SHARE:
         return ()
@@ -326,12 +325,12 @@ def declines(text: str) -> bool:
 
 
 def load_answerer(
-    settings: Settings, *, library: Library | None = None, on_progress: Progress | None = None
+    settings: Settings, *, library: Library | None = None, on_progress: Tell | None = None
 ) -> Answerer:
     """Load the models that serve and open the index folder, unless a library is given.
 
     The generator `none` is not loaded: then the documents are only quoted.
     """
-    roles = ModelRoles(settings, on_progress=on_progress)
+    roles = InstalledModels(settings, on_progress=on_progress)
     library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
     return Answerer(library, roles.judge(library.embedder.id), settings, roles.generator())

@@ -159,7 +159,7 @@ class Judge:
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
 
-class Reader(Protocol):
+class PairReader(Protocol):
     """Says from 0 to 1 how well each passage suits a query."""
 
     def scores(self, query: str, passages: Sequence[Passage]) -> list[float]: ...
@@ -172,13 +172,13 @@ class ReadingJudge(Judge):
     Its weights have one for `read`, the log-odds of what the reader says.
     """
 
-    reader: Reader
+    reader: PairReader
 
     def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
         return Judge.seen(self, query, hits) | {READ: read(self.reader, query, hits)}
 
 
-def read(reader: Reader, query: str, hits: Sequence[Hit]) -> float:
+def read(reader: PairReader, query: str, hits: Sequence[Hit]) -> float:
     """The log-odds, -9 to 9, that the first hit answers the query, as a reader says."""
     (said,) = reader.scores(query, [hits[0].passage])
     likely = min(max(said, 1e-4), 1 - 1e-4)

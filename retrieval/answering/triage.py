@@ -33,7 +33,7 @@ TRIAGE_FILE = "triage.json"
 
 _NOISE = re.compile(r"```.*?```|`[^`]*`|<https?:[^>]*>|https?://\S+|:[a-z0-9_+-]+:", re.DOTALL)
 
-Scores = npt.NDArray[np.float64]
+Probabilities = npt.NDArray[np.float64]
 
 
 class QueryEmbedder(Protocol):
@@ -46,14 +46,14 @@ class QueryEmbedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledMessage:
     """A message and whether documents could answer it."""
 
     text: str
     is_question: bool
 
 
-def read_labelled(path: Path) -> list[Labelled]:
+def read_labelled(path: Path) -> list[LabelledMessage]:
     """The messages of a file, in order.
 
     Raises:
@@ -64,7 +64,7 @@ def read_labelled(path: Path) -> list[Labelled]:
         label, tab, text = line.partition("\t")
         if label not in ("0", "1") or not tab:
             raise DataError(f"{path}, line {number}: wanted 1 or 0, a tab and the message")
-        found.append(Labelled(text, label == "1"))
+        found.append(LabelledMessage(text, label == "1"))
     return found
 
 
@@ -82,10 +82,10 @@ class Separator:
     embedder: str
     data: str
 
-    def score(self, vectors: Vectors) -> Scores:
+    def score(self, vectors: Vectors) -> Probabilities:
         """How likely each row is to be a question, 0 to 1."""
         logits = vectors.astype(np.float64) @ np.array(self.weights) + self.bias
-        scores: Scores = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+        scores: Probabilities = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
         return scores
 
     @property

@@ -37,7 +37,7 @@ _NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}$")
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SourceFile:
     """A file below an indexed folder. `id` is as in `Source`, `modified` ISO 8601 in UTC."""
 
     path: Path
@@ -54,7 +54,7 @@ class Failure:
     reason: str
 
 
-def find_files(folders: Sequence[Path]) -> list[File]:
+def find_files(folders: Sequence[Path]) -> list[SourceFile]:
     """The files below the folders, ordered by id, each once.
 
     Left out are hidden files and folders, links that lead out of the folder, and the pictures,
@@ -70,7 +70,7 @@ def find_files(folders: Sequence[Path]) -> list[File]:
     for folder in roots:
         if not folder.is_dir():
             raise UnreadableError(f"{folder} is not a folder")
-    found: dict[Path, File] = {}
+    found: dict[Path, SourceFile] = {}
     for root, name in zip(roots, _distinct_names(roots), strict=True):
         for path in _walk(root):
             found.setdefault(path.resolve(), _file(path, f"{name}/{path.relative_to(root)}"))
@@ -108,15 +108,15 @@ def _is_inside(path: Path, root: Path) -> bool:
     return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root))
 
 
-def _file(path: Path, name: str) -> File:
+def _file(path: Path, name: str) -> SourceFile:
     status = path.stat()
     modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
     # macOS stores names decomposed; undecodable bytes cannot be stored as text.
     id_ = unicodedata.normalize("NFC", storable(name))
-    return File(path, id_, status.st_size, modified)
+    return SourceFile(path, id_, status.st_size, modified)
 
 
-class Reader:
+class DocumentReader:
     """Reads files in a sandbox, which lives as long as the `with` block."""
 
     def __init__(self, settings: Settings) -> None:
@@ -136,7 +136,7 @@ class Reader:
     ) -> None:
         self._sandbox.close()
 
-    def read(self, file: File) -> list[Document] | Failure:
+    def read(self, file: SourceFile) -> list[Document] | Failure:
         """The file's documents, several only in a Slack export or corpus, or why there are none."""
         try:
             self._check(file)
@@ -145,7 +145,7 @@ class Reader:
             return Failure(file.id, str(error))
         return [self._document(file, sha256, each) for each in loaded]
 
-    def _check(self, file: File) -> None:
+    def _check(self, file: SourceFile) -> None:
         if file.path.is_dir():
             raise UnreadableError("is a folder that may not be opened")
         if not is_readable(file.path):
@@ -156,7 +156,7 @@ class Reader:
         if file.size > self._settings.max_file_mb * 2**20:
             raise UnreadableError(f"is larger than {self._settings.max_file_mb} MB")
 
-    def _document(self, file: File, sha256: str, loaded: Loaded) -> Document:
+    def _document(self, file: SourceFile, sha256: str, loaded: Loaded) -> Document:
         id_ = f"{file.id}#{loaded.part}" if loaded.part else file.id
         source = Source(
             id=id_,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from retrieval.evaluation.dataset import Dataset, Query, ReferenceAnswer
 from retrieval.evaluation.metrics import auroc, ndcg, precision, recall, reciprocal_rank, token_f1
 from retrieval.language import language_of
+from retrieval.progress import Progress
 from retrieval.records import Answer, AnswerRequest, Document, Section
 from retrieval.settings import Settings
 
@@ -33,8 +34,6 @@ CANDIDATES = 50
 _AT_ONCE = 8
 """Questions answered at the same time, as a busy workspace would ask them."""
 
-Progress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -47,7 +46,7 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class EvaluatedAnswer:
     """What was answered to one question, beside what people would answer."""
 
     id: str
@@ -66,7 +65,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScoreRow:
     """One line of the table: a data set's questions in one language.
 
     Rankings are over the queries that have relevant documents. `f1` counts an abstention as 0;
@@ -155,7 +154,7 @@ def reply(
     references: Sequence[ReferenceAnswer],
     answer: Callable[[AnswerRequest], Answer],
     on_progress: Progress,
-) -> list[Reply]:
+) -> list[EvaluatedAnswer]:
     """Answer every question, several at once, and compare with what people would answer."""
     replies = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -166,9 +165,9 @@ def reply(
     return replies
 
 
-def _compare(reference: ReferenceAnswer, given: Answer) -> Reply:
+def _compare(reference: ReferenceAnswer, given: Answer) -> EvaluatedAnswer:
     said = without_markers(given) if given.kind == "answer" else ""
-    return Reply(
+    return EvaluatedAnswer(
         id=reference.id,
         language=language_of(reference.question),
         question=reference.question,
@@ -193,7 +192,9 @@ def without_markers(answer: Answer) -> str:
     return text
 
 
-def summarise(dataset: Dataset, rankings: Sequence[Ranking], replies: Sequence[Reply]) -> list[Row]:
+def summarise(
+    dataset: Dataset, rankings: Sequence[Ranking], replies: Sequence[EvaluatedAnswer]
+) -> list[ScoreRow]:
     """A row for each language that questions were asked in."""
     languages = sorted({*(r.language for r in rankings), *(r.language for r in replies)})
     return [
@@ -208,13 +209,13 @@ def summarise(dataset: Dataset, rankings: Sequence[Ranking], replies: Sequence[R
 
 
 def _row(
-    dataset: Dataset, language: str, rankings: Sequence[Ranking], replies: Sequence[Reply]
-) -> Row:
+    dataset: Dataset, language: str, rankings: Sequence[Ranking], replies: Sequence[EvaluatedAnswer]
+) -> ScoreRow:
     judged = [(r.ranked, dataset.qrels[r.query]) for r in rankings if r.query in dataset.qrels]
     able = [each for each in replies if not each.is_unanswerable]
     unable = [each for each in replies if each.is_unanswerable]
     located = [each for each in able if each.relevant]
-    return Row(
+    return ScoreRow(
         data=dataset.name,
         language=language,
         queries=len(judged),

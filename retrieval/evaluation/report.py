@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from retrieval.evaluation.evaluate import Ranking, Reply, Row
+from retrieval.evaluation.evaluate import EvaluatedAnswer, Ranking, ScoreRow
 
 _COLUMNS: Mapping[str, str] = {
     "data": "data",
@@ -30,7 +30,7 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[ScoreRow]) -> str:
     """The rows as a Markdown table; columns that no row fills are left out."""
     records = [asdict(row) for row in rows]
     names = [name for name in _COLUMNS if any(_cell(record[name]) for record in records)]
@@ -54,7 +54,10 @@ def _cell(value: float | str) -> str:
 
 
 def save(
-    folder: Path, rows: Sequence[Row], rankings: Sequence[Ranking], replies: Sequence[Reply]
+    folder: Path,
+    rows: Sequence[ScoreRow],
+    rankings: Sequence[Ranking],
+    replies: Sequence[EvaluatedAnswer],
 ) -> Path:
     """Write the table and what it was computed from into a new folder below `folder`."""
     target = folder / datetime.now(UTC).strftime("report-%Y%m%dT%H%M%S")

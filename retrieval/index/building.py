@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.documents.files import Failure, File, Reader, find_files
+from retrieval.documents.files import DocumentReader, Failure, SourceFile, find_files
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import IndexCorruptError, IndexMismatchError
 from retrieval.index.changes import Changes, compare
@@ -24,17 +24,13 @@ from retrieval.index.generation import (
     verify,
     write_generation,
 )
+from retrieval.progress import Progress
 from retrieval.records import Passage, Source, Vectors
 from retrieval.registry.folders import building, publish, served, sha256
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
-
-Stage = Literal["reading", "embedding", "writing"]
-
-Progress = Callable[[Stage, int, int], None]
-"""Told a stage, how much of it is done, and how much there is: files, passages, generations."""
 
 Parsed = list[tuple[Source, Sequence[Passage]]]
 """Documents as their sources and passages."""
@@ -146,7 +142,7 @@ class _Update:
             audiences=dict(settings.audiences),
         )
 
-    def content(self, files: Sequence[File]) -> tuple[Content, int]:
+    def content(self, files: Sequence[SourceFile]) -> tuple[Content, int]:
         """What the files hold now, and how many texts had to be embedded to know."""
         parsed, failures = self._read(files)
         passages = [passage for _, each in parsed for passage in each]
@@ -189,11 +185,11 @@ class _Update:
             and self._manifest.recipe == self._recipe
         )
 
-    def _read(self, files: Sequence[File]) -> tuple[Parsed, list[Failure]]:
+    def _read(self, files: Sequence[SourceFile]) -> tuple[Parsed, list[Failure]]:
         parsed: Parsed = []
         failures: list[Failure] = []
         known = _by_file(self.known) if self._is_recipe_known else {}
-        with Reader(self._settings) as reader:
+        with DocumentReader(self._settings) as reader:
             for done, file in enumerate(files):
                 self._on_progress("reading", done, len(files))
                 result = _unchanged(file, known.get(file.id, [])) or self._parse(file, reader)
@@ -204,7 +200,7 @@ class _Update:
         self._on_progress("reading", len(files), len(files))
         return parsed, failures
 
-    def _parse(self, file: File, reader: Reader) -> Parsed | Failure:
+    def _parse(self, file: SourceFile, reader: DocumentReader) -> Parsed | Failure:
         documents = reader.read(file)
         if isinstance(documents, Failure):
             return documents
@@ -249,7 +245,7 @@ def _by_file(content: Content) -> dict[str, Parsed]:
     return files
 
 
-def _unchanged(file: File, known: Parsed) -> Parsed:
+def _unchanged(file: SourceFile, known: Parsed) -> Parsed:
     """What the file gave last time if its bytes are the same; nothing if they are not."""
     if not known:
         return []
@@ -262,7 +258,9 @@ def _unchanged(file: File, known: Parsed) -> Parsed:
     return [_at(file, source, passages) for source, passages in known]
 
 
-def _at(file: File, source: Source, passages: Sequence[Passage]) -> tuple[Source, list[Passage]]:
+def _at(
+    file: SourceFile, source: Source, passages: Sequence[Passage]
+) -> tuple[Source, list[Passage]]:
     """The same document where the file is now."""
     source = replace(source, path=str(file.path), modified=file.modified)
     return source, [replace(passage, source=source) for passage in passages]

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from retrieval.errors import IndexCorruptError, IndexMismatchError
 from retrieval.index.generation import read_manifest
-from retrieval.models.catalogue import Progress, from_folder, resolve
+from retrieval.models.catalogue import from_folder, resolve
+from retrieval.progress import Tell
 from retrieval.registry.folders import served
 from retrieval.registry.runs import (
     BASE,
     KINDS,
     MODEL,
-    Kind,
+    ModelKind,
     Run,
     base_of,
     find_run,
@@ -31,7 +32,7 @@ from retrieval.search.linear_map import FILE, LinearMap
 from retrieval.settings import Settings
 
 
-def load_embedder(settings: Settings, *, on_progress: Progress | None = None) -> Embedder:
+def load_embedder(settings: Settings, *, on_progress: Tell | None = None) -> Embedder:
     """The embedder that searches the served index, or the configured one where none is served.
 
     Raises:
@@ -44,7 +45,7 @@ def load_embedder(settings: Settings, *, on_progress: Progress | None = None) ->
     return load_run(settings, run, on_progress=on_progress)
 
 
-def load_run(settings: Settings, run: Run, *, on_progress: Progress | None = None) -> Embedder:
+def load_run(settings: Settings, run: Run, *, on_progress: Tell | None = None) -> Embedder:
     """The embedder of a run: the configured model with its map, or a model of the run's own."""
     verify(settings.runs_folder, run)
     folder = folder_of(settings.runs_folder, run)
@@ -72,13 +73,13 @@ def served_run(settings: Settings) -> Run | None:
     return find_run(settings.runs_folder, run_of(name))
 
 
-def served_runs(settings: Settings) -> dict[Kind, Run]:
+def served_runs(settings: Settings) -> dict[ModelKind, Run]:
     """The runs that serve, by their kind; a kind is missing where the base model does.
 
     A retriever serves where the index is of its making, whatever its pointer says.
     """
     home = settings.runs_folder
-    serving: dict[Kind, Run] = {}
+    serving: dict[ModelKind, Run] = {}
     for kind in KINDS:
         name = pointed(home, kind)
         if kind != "retriever" and name != BASE:

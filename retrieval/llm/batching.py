@@ -15,15 +15,15 @@ import torch
 from retrieval.errors import GeneratorError
 from retrieval.llm.decoder import Decoder
 from retrieval.llm.detokenizer import Token
-from retrieval.llm.kv_cache import RowCache, stack
-from retrieval.llm.prefill_pool import Readers
+from retrieval.llm.kv_cache import KVCache, stack
+from retrieval.llm.prefill_pool import PrefillPool
 
 SHARED = 16
 """Shorter common beginnings are not worth copying."""
 
 
 @dataclass(slots=True)
-class Request:
+class GenerationRequest:
     """A text to continue. `tokens` receives each token, then None, or the error that ended it."""
 
     prompt: Sequence[int]
@@ -49,19 +49,19 @@ class Batcher:
         readers: int = 1,
     ) -> None:
         self._decoder = decoder
-        self._readers = Readers(readers)
+        self._readers = PrefillPool(readers)
         self._stop_ids = stop_ids
         self._max_rows = max_rows
-        self._waiting: deque[Request] = deque()
-        self._running: list[Request] = []
-        self._cache: RowCache | None = None
-        self._last: tuple[Sequence[int], RowCache] | None = None
+        self._waiting: deque[GenerationRequest] = deque()
+        self._running: list[GenerationRequest] = []
+        self._cache: KVCache | None = None
+        self._last: tuple[Sequence[int], KVCache] | None = None
         self._changed = threading.Condition()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
         self._thread.start()
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: GenerationRequest) -> None:
         """Queue the request; its tokens arrive in `request.tokens`."""
         with self._changed:
             if self._is_closed:
@@ -94,14 +94,14 @@ class Batcher:
             self._changed.wait_for(lambda: self._waiting or self._running or self._is_closed)
             return not self._is_closed
 
-    def _next(self) -> list[Request]:
+    def _next(self) -> list[GenerationRequest]:
         """The requests to admit before the next step: few at a time, so that no text waits long."""
         with self._changed:
             room = min(self._readers.count, self._max_rows - len(self._running))
             taken = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
         return [request for request in taken if not request.is_cancelled]
 
-    def _admit(self, requests: Sequence[Request]) -> None:
+    def _admit(self, requests: Sequence[GenerationRequest]) -> None:
         """Read the prompts, deliver the first tokens and let the texts join the others."""
         readings = self._readers.read([partial(self._read, each.prompt) for each in requests])
         for request, reading in zip(requests, readings, strict=True):
@@ -125,12 +125,12 @@ class Batcher:
             self._drop(self._running, error)
 
     @torch.inference_mode()
-    def _read(self, prompt: Sequence[int]) -> tuple[RowCache, torch.Tensor]:
+    def _read(self, prompt: Sequence[int]) -> tuple[KVCache, torch.Tensor]:
         """The prompt's cache and the scores of what comes next."""
         cache = self._beginning(prompt)
         return cache, self._decoder(torch.tensor([prompt[cache.lengths[0] :]]), cache)
 
-    def _beginning(self, prompt: Sequence[int]) -> RowCache:
+    def _beginning(self, prompt: Sequence[int]) -> KVCache:
         """What the previous prompt has in common with this one, most often the instructions."""
         if self._last is not None:
             previous, cache = self._last
@@ -140,7 +140,7 @@ class Batcher:
                 return cache.beginning(shared)
         return self._decoder.new_cache()
 
-    def _deliver(self, requests: Sequence[Request], logits: torch.Tensor) -> set[int]:
+    def _deliver(self, requests: Sequence[GenerationRequest], logits: torch.Tensor) -> set[int]:
         """Send each text its likeliest token; gives the identities of the texts that are done."""
         logprobs, ids = logits.log_softmax(dim=-1).max(dim=-1)
         done = set()
@@ -154,7 +154,7 @@ class Batcher:
                 done.add(id(request))
         return done
 
-    def _rows(self) -> list[tuple[RowCache, int]]:
+    def _rows(self) -> list[tuple[KVCache, int]]:
         """Where the running texts' keys and values are."""
         return (
             []
@@ -162,7 +162,7 @@ class Batcher:
             else [(self._cache, n) for n in range(len(self._cache.lengths))]
         )
 
-    def _settle(self, rows: list[tuple[RowCache, int]], done: set[int]) -> None:
+    def _settle(self, rows: list[tuple[KVCache, int]], done: set[int]) -> None:
         """Keep the rows of the texts that go on; moves nothing when they are the same as before."""
         kept = [row for row, text in zip(rows, self._running, strict=True) if id(text) not in done]
         self._running = [text for text in self._running if id(text) not in done]
@@ -171,7 +171,7 @@ class Batcher:
         elif kept != self._rows():
             self._cache = stack(kept)
 
-    def _drop(self, requests: Sequence[Request], error: Exception) -> None:
+    def _drop(self, requests: Sequence[GenerationRequest], error: Exception) -> None:
         """End the texts of a failed pass with an error that says so."""
         failure = GeneratorError(f"the model failed: {error}")
         failure.__cause__ = error

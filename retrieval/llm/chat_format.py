@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Architecture = Literal["causal", "seq2seq"]
 
 
-class Wording:
+class ChatFormat:
     """A model's tokenizer and chat format, the same for answering and for learning.
 
     All methods may be called from any thread.
@@ -52,9 +52,9 @@ class Wording:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
 
-def load_wording(folder: Path) -> Wording:
+def load_chat_format(folder: Path) -> ChatFormat:
     """How the model in a folder reads."""
     from transformers import AutoConfig, AutoTokenizer
 
     is_pair = AutoConfig.from_pretrained(folder).is_encoder_decoder
-    return Wording(AutoTokenizer.from_pretrained(folder), "seq2seq" if is_pair else "causal")
+    return ChatFormat(AutoTokenizer.from_pretrained(folder), "seq2seq" if is_pair else "causal")

@@ -7,17 +7,17 @@ from typing import Protocol
 import torch
 from transformers import PreTrainedModel
 
-from retrieval.llm.kv_cache import RowCache
+from retrieval.llm.kv_cache import KVCache
 
 
 class Decoder(Protocol):
     """A causal model and the caches it fills."""
 
-    def new_cache(self) -> RowCache:
+    def new_cache(self) -> KVCache:
         """The cache of one text of which nothing has been read."""
         ...
 
-    def __call__(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
         """Read `ids`, shape (rows, tokens), after what is in the cache, and add them to it.
 
         Several rows may be given one token at a time, one row any number.
@@ -35,10 +35,10 @@ class ModelDecoder:
         self._model = model
         self._cache_dtype = cache_dtype
 
-    def new_cache(self) -> RowCache:
-        return RowCache(self._model.config.num_hidden_layers, self._cache_dtype)
+    def new_cache(self) -> KVCache:
+        return KVCache(self._model.config.num_hidden_layers, self._cache_dtype)
 
-    def __call__(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
         device = self._model.device
         seen = cache.mask()
         output = self._model(

@@ -20,7 +20,7 @@ class Token:
     logprob: float
 
 
-class Writing:
+class Detokenizer:
     """A completion as it grows. Shows whole characters only, and nothing of what ends it."""
 
     def __init__(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from retrieval.errors import GeneratorError, ModelUnsuitableError, PromptTooLongError
 from retrieval.llm.adapter import merge_adapter
-from retrieval.llm.chat_format import Architecture, Wording, load_wording
-from retrieval.llm.detokenizer import Token, Writing
+from retrieval.llm.chat_format import Architecture, ChatFormat, load_chat_format
+from retrieval.llm.detokenizer import Detokenizer, Token
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import Device, choose_device, use_threads
 from retrieval.records import Completion
@@ -80,7 +80,7 @@ class Generator(Protocol):
 class TextGenerator:
     """What causal and seq2seq generators share: counting, rendering and streaming."""
 
-    def __init__(self, model_id: str, model: PreTrainedModel, wording: Wording) -> None:
+    def __init__(self, model_id: str, model: PreTrainedModel, wording: ChatFormat) -> None:
         self.id = model_id
         self.context_tokens: int = getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT)
         self.parameters = model.num_parameters()
@@ -106,7 +106,7 @@ class TextGenerator:
         started = time.perf_counter()
         ids = self._wording.read(prompt)
         self._check_length(len(ids), max_tokens)
-        writing = Writing(self._wording.decode, on_text, end)
+        writing = Detokenizer(self._wording.decode, on_text, end)
         stopped = False
         tokens = self._tokens(ids, max_tokens)
         try:
@@ -140,7 +140,7 @@ class CausalGenerator(TextGenerator):
         self,
         model_id: str,
         model: PreTrainedModel,
-        wording: Wording,
+        wording: ChatFormat,
         device: Device,
     ) -> None:
         super().__init__(model_id, model, wording)
@@ -152,9 +152,9 @@ class CausalGenerator(TextGenerator):
         self._batcher.close()
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
-        from retrieval.llm.batching import Request
+        from retrieval.llm.batching import GenerationRequest
 
-        request = Request(ids, max_tokens)
+        request = GenerationRequest(ids, max_tokens)
         self._batcher.submit(request)
         try:
             while (token := request.tokens.get()) is not None:
@@ -170,7 +170,7 @@ class Seq2SeqGenerator(TextGenerator):
 
     kind: Literal["seq2seq"] = "seq2seq"
 
-    def __init__(self, model_id: str, model: PreTrainedModel, wording: Wording) -> None:
+    def __init__(self, model_id: str, model: PreTrainedModel, wording: ChatFormat) -> None:
         super().__init__(model_id, model, wording)
         self._model: PreTrainedModel | None = model
         self._lock = threading.Lock()
@@ -213,7 +213,7 @@ def load_generator(
     run = _fitting(folder, run, settings, on_progress or (lambda _: None))
     device = choose_device(settings)
     use_threads(device)
-    wording = load_wording(folder.path)
+    wording = load_chat_format(folder.path)
     model = load_model(folder.path, device, wording.kind)
     id_ = folder.id
     if run is not None:

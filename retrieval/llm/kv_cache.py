@@ -11,7 +11,7 @@ ROOM = 128
 """Columns that a buffer grows by, so that a step writes in place instead of copying it all."""
 
 
-class RowLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has no types
+class KVLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has no types
     """One layer's keys and values, shape (rows, heads, columns, width), with room for more."""
 
     def __init__(self, dtype: torch.dtype) -> None:
@@ -50,7 +50,7 @@ class RowLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has n
         return self.columns
 
 
-class RowCache(Cache):
+class KVCache(Cache):
     """The cache of one batch. Rows end in the same column; shorter ones are padded on the left.
 
     `lengths` holds the tokens of each row. Every layer keeps all its columns, so that a model's
@@ -58,7 +58,7 @@ class RowCache(Cache):
     """
 
     def __init__(self, layers: int, dtype: torch.dtype, lengths: Sequence[int] = (0,)) -> None:
-        self.row_layers = [RowLayer(dtype) for _ in range(layers)]
+        self.row_layers = [KVLayer(dtype) for _ in range(layers)]
         super().__init__(layers=list(self.row_layers))
         self.dtype = dtype
         self.lengths = list(lengths)
@@ -92,20 +92,20 @@ class RowCache(Cache):
         """The places in their texts of the next `tokens` of every row, shape (rows, tokens)."""
         return torch.tensor(self.lengths)[:, None] + torch.arange(tokens)
 
-    def beginning(self, tokens: int) -> RowCache:
+    def beginning(self, tokens: int) -> KVCache:
         """A copy of the first `tokens` of the only row."""
-        copy = RowCache(len(self.row_layers), self.dtype, [tokens])
+        copy = KVCache(len(self.row_layers), self.dtype, [tokens])
         for old, new in zip(self.row_layers, copy.row_layers, strict=True):
             new.update(old.past_keys[:, :, :tokens], old.past_values[:, :, :tokens])
         return copy
 
 
-def stack(rows: Sequence[tuple[RowCache, int]]) -> RowCache:
+def stack(rows: Sequence[tuple[KVCache, int]]) -> KVCache:
     """One cache of the given rows of others, in that order."""
     first = rows[0][0]
     lengths = [cache.lengths[row] for cache, row in rows]
     columns = max(lengths)
-    stacked = RowCache(len(first.row_layers), first.dtype, lengths)
+    stacked = KVCache(len(first.row_layers), first.dtype, lengths)
     for number, layer in enumerate(stacked.row_layers):
         layer.allocate(first.row_layers[number].past_keys, len(rows), columns)
         layer.columns = columns

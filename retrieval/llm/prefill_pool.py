@@ -16,7 +16,7 @@ import torch
 T = TypeVar("T")
 
 
-class Readers:
+class PrefillPool:
     """As many threads as there are cores for torch, or as are asked for."""
 
     def __init__(self, count: int) -> None:

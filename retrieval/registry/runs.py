@@ -33,12 +33,12 @@ from pydantic import TypeAdapter, ValidationError
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.registry.folders import checksums, new_folder, point, served
 
-Kind = Literal["retriever", "reranker", "judge", "triage", "generator"]
+ModelKind = Literal["retriever", "reranker", "judge", "triage", "generator"]
 
 How = Literal["publish", "rollback", "trial", "stop"]
 """A trial changes nothing of what serves, and neither does its end."""
 
-KINDS: tuple[Kind, ...] = ("retriever", "reranker", "judge", "triage", "generator")
+KINDS: tuple[ModelKind, ...] = ("retriever", "reranker", "judge", "triage", "generator")
 
 BASE = "base"
 """The name under which the pointer knows what serves without any training."""
@@ -75,7 +75,7 @@ class Run:
     """A trained model. `id` is stable and unique; `created` is ISO 8601 in UTC."""
 
     id: str
-    kind: Kind
+    kind: ModelKind
     created: str
     facts: Facts
     files: Mapping[str, str]
@@ -86,7 +86,7 @@ class Deployment:
     """One change of what serves or is tried; `before` and `after` are ids of runs, or `base`."""
 
     at: str
-    kind: Kind
+    kind: ModelKind
     how: How
     before: str
     after: str
@@ -106,7 +106,7 @@ def run_of(model_id: str) -> str:
     return model_id.partition("+")[2] or BASE
 
 
-def write_run(home: Path, kind: Kind, facts: Facts, fill: Callable[[Path], None]) -> Run:
+def write_run(home: Path, kind: ModelKind, facts: Facts, fill: Callable[[Path], None]) -> Run:
     """Keep what `fill` writes into an empty folder as a new run, which serves nobody yet.
 
     Raises:
@@ -172,13 +172,13 @@ def find_run(home: Path, name: str) -> Run:
     return found[0]
 
 
-def pointed(home: Path, kind: Kind) -> str:
+def pointed(home: Path, kind: ModelKind) -> str:
     """The id of the run of a kind that serves, or `base`; nothing is checked."""
     folder = served(home / kind)
     return folder.name if folder else BASE
 
 
-def serving(home: Path, kind: Kind) -> Run | None:
+def serving(home: Path, kind: ModelKind) -> Run | None:
     """The run of a kind that serves, its files checked; None if the base model does.
 
     Raises:
@@ -220,7 +220,7 @@ def publish(home: Path, run: Run, *, reason: str) -> Deployment:
     return _deploy(home, run.kind, run.id, "publish", reason)
 
 
-def roll_back(home: Path, kind: Kind, *, reason: str) -> Deployment:
+def roll_back(home: Path, kind: ModelKind, *, reason: str) -> Deployment:
     """Serve again what served before, in under a second; runs that were retired are left out.
 
     Raises:
@@ -233,12 +233,12 @@ def roll_back(home: Path, kind: Kind, *, reason: str) -> Deployment:
     return _deploy(home, kind, usable[-1] if usable else BASE, "rollback", reason)
 
 
-def withdraw(home: Path, kind: Kind, *, reason: str) -> Deployment:
+def withdraw(home: Path, kind: ModelKind, *, reason: str) -> Deployment:
     """Serve the base model again, whatever served before."""
     return _deploy(home, kind, BASE, "rollback", reason)
 
 
-def acknowledge(home: Path, kind: Kind, after: str, *, reason: str) -> None:
+def acknowledge(home: Path, kind: ModelKind, after: str, *, reason: str) -> None:
     """Note that a run, or `base`, serves already: what it has made was put back by itself."""
     if after != pointed(home, kind):
         is_back = after == BASE or after in _standing(home, kind)
@@ -266,7 +266,7 @@ def deployments(home: Path) -> list[Deployment]:
     return [Deployment(**json.loads(line)) for line in lines]
 
 
-def _deploy(home: Path, kind: Kind, after: str, how: How, reason: str) -> Deployment:
+def _deploy(home: Path, kind: ModelKind, after: str, how: How, reason: str) -> Deployment:
     (home / kind).mkdir(parents=True, exist_ok=True)
     change = Deployment(now(), kind, how, pointed(home, kind), after, reason)
     note(home, change)
@@ -280,7 +280,7 @@ def note(home: Path, change: Deployment) -> None:
         file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
 
 
-def _standing(home: Path, kind: Kind) -> list[str]:
+def _standing(home: Path, kind: ModelKind) -> list[str]:
     """The publications that were not rolled back, the one that serves last."""
     standing: list[str] = []
     for change in deployments(home):

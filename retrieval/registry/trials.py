@@ -19,7 +19,7 @@ from retrieval.records import Thread
 from retrieval.registry.folders import replace_text
 from retrieval.registry.runs import (
     Deployment,
-    Kind,
+    ModelKind,
     Run,
     find_run,
     note,
@@ -48,7 +48,7 @@ class Trial:
     """
 
     run: str
-    kind: Kind
+    kind: ModelKind
     mode: Mode
     share: float
     since: str

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from retrieval.errors import RetrievalError
-from retrieval.models.catalogue import ModelFolder, Progress, resolve
+from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.models.loading import loading
+from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.registry.runs import base_of
 from retrieval.search.linear_map import LinearMap
@@ -56,7 +57,7 @@ class Embedder:
         self.dimension = self._vectors([self.prefixes[0]]).shape[1]
 
     @classmethod
-    def load(cls, settings: Settings, *, on_progress: Progress | None = None) -> Self:
+    def load(cls, settings: Settings, *, on_progress: Tell | None = None) -> Self:
         """The embedder that the settings name, unpacked first if need be.
 
         Raises:

@@ -19,7 +19,7 @@ from retrieval.language import CJK
 # bm25s sets its own logger to DEBUG when it is imported.
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
-Scores = npt.NDArray[np.float32]
+LexicalScores = npt.NDArray[np.float32]
 """Shape (n,): one score for each passage of the index, 0 where no term of the query occurs."""
 
 K1 = 1.5
@@ -81,12 +81,12 @@ class LexicalIndex:
         bm25.index(corpus, create_empty_token=False, show_progress=False)
         return cls(bm25, len(texts))
 
-    def scores(self, query: str) -> Scores:
+    def scores(self, query: str) -> LexicalScores:
         """The BM25 score of every text; zeros if the texts know none of the query's terms."""
         known = self.known(query)
         if self._bm25 is None or not known:
             return np.zeros(self.size, dtype=np.float32)
-        scores: Scores = self._bm25.get_scores(known)
+        scores: LexicalScores = self._bm25.get_scores(known)
         return scores
 
     def known(self, query: str) -> list[str]:

@@ -13,7 +13,7 @@ from retrieval.index.served_embedder import served_runs
 from retrieval.records import Source
 from retrieval.registry.runs import (
     Deployment,
-    Kind,
+    ModelKind,
     Run,
     all_runs,
     deployments,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedModel:
     """A trained model; `retired` says why it may not serve any more, if it may not."""
 
     run: Run
@@ -39,7 +39,7 @@ class Learned:
     retired: str | None
 
 
-class Holdings:
+class Installation:
     """What is answered from, for those who look after it. Threads may share one."""
 
     def __init__(
@@ -83,11 +83,11 @@ class Holdings:
         """
         return read_sources(current(self._library.folder))
 
-    def learned(self) -> list[Learned]:
+    def learned(self) -> list[LearnedModel]:
         """Every model that was trained here, the oldest first."""
         home, serving = self._library.settings.runs_folder, served_runs(self._library.settings)
         return [
-            Learned(run, run == serving.get(run.kind), retirement(home, run))
+            LearnedModel(run, run == serving.get(run.kind), retirement(home, run))
             for run in all_runs(home)
         ]
 
@@ -95,7 +95,7 @@ class Holdings:
         """Every change of the trained models that serve, the oldest first."""
         return deployments(self._library.settings.runs_folder)
 
-    def roll_back_model(self, kind: Kind, *, reason: str) -> Deployment:
+    def roll_back_model(self, kind: ModelKind, *, reason: str) -> Deployment:
         """Let the model of a kind, other than a retriever, serve again that served before.
 
         Raises:

@@ -18,10 +18,10 @@ from retrieval.errors import ModelNotFoundError, NotReadyError, QuestionError, R
 from retrieval.index.library import Library, TrialLibrary
 from retrieval.records import Answer, AnswerRequest, Arm
 from retrieval.registry import runs, trials
-from retrieval.registry.runs import BASE, Kind
+from retrieval.registry.runs import BASE, ModelKind
 from retrieval.registry.trials import Trial
 from retrieval.search.reranking import Reranker
-from retrieval.serving.model_loader import Roles
+from retrieval.serving.model_loader import ModelLoader
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FOLLOWED: tuple[Kind, ...] = ("generator", "reranker", "judge")
+FOLLOWED: tuple[ModelKind, ...] = ("generator", "reranker", "judge")
 """What is loaded when it is published; a retriever is followed with the index of its making."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateModels:
     """The models of a run on trial; where it has none, what serves takes part."""
 
     trial: Trial
@@ -47,7 +47,7 @@ class Candidate:
 class Live:
     """An answerer that follows what is published. Safe to call from many threads."""
 
-    def __init__(self, settings: Settings, library: Library, roles: Roles) -> None:
+    def __init__(self, settings: Settings, library: Library, roles: ModelLoader) -> None:
         """Load what serves; `refresh` follows it from then on."""
         self.library = library
         self._settings = settings
@@ -56,7 +56,7 @@ class Live:
         self._refreshing = threading.Lock()
         self._names = {kind: runs.pointed(self._home, kind) for kind in FOLLOWED}
         self._trial: Trial | None = None
-        self._candidate: Candidate | None = None
+        self._candidate: CandidateModels | None = None
         self.generator: Generator | None = roles.generator()
         self._judge = (library.embedder.id, roles.judge(library.embedder.id))
         library.rerank_with(roles.reranker())
@@ -119,7 +119,7 @@ class Live:
                 self._follow(kind)
             self._follow_trial()
 
-    def _follow(self, kind: Kind) -> None:
+    def _follow(self, kind: ModelKind) -> None:
         name = runs.pointed(self._home, kind)
         if name == self._names[kind]:
             return
@@ -132,7 +132,7 @@ class Live:
             name = runs.roll_back(self._home, kind, reason=_unloadable(error)).after
         self._names[kind] = name
 
-    def _take(self, kind: Kind, name: str) -> None:
+    def _take(self, kind: ModelKind, name: str) -> None:
         """Load what was published, unless it is here already because it was tried."""
         tried = self._candidate
         if tried is None or tried.trial.run != name:
@@ -164,7 +164,7 @@ class Live:
             self._candidate, self._trial = None, None
             trials.stop(self._home, trial, reason=_unloadable(error))
 
-    def _is_fit(self, candidate: Candidate, trial: Trial) -> bool:
+    def _is_fit(self, candidate: CandidateModels, trial: Trial) -> bool:
         """Whether a candidate is the one on trial, and can judge the hits of the moment."""
         if candidate.trial != trial:
             return False
@@ -172,21 +172,23 @@ class Live:
             return True
         return candidate.judge.embedder == self.library.embedder.id
 
-    def _load(self, trial: Trial) -> Candidate:
+    def _load(self, trial: Trial) -> CandidateModels:
         run = runs.find_run(self._home, trial.run)
         if run.kind == "retriever":
             embedder = self._roles.retriever(run)
             library = TrialLibrary(self.library, retriever=(run, embedder))
-            return Candidate(trial, library, judge=self._roles.judge(embedder.id))
+            return CandidateModels(trial, library, judge=self._roles.judge(embedder.id))
         if run.kind == "reranker":
             reranker = self._roles.reranker(run)
-            return Candidate(trial, TrialLibrary(self.library, reranker=reranker), None, reranker)
+            return CandidateModels(
+                trial, TrialLibrary(self.library, reranker=reranker), None, reranker
+            )
         if run.kind == "judge":
-            return Candidate(trial, judge=self._roles.judge(self.library.embedder.id, run))
+            return CandidateModels(trial, judge=self._roles.judge(self.library.embedder.id, run))
         generator = self._roles.generator(run) if run.kind == "generator" else None
         if generator is None:
             raise ModelNotFoundError(f"no {run.kind} is used here, so none can be tried")
-        return Candidate(trial, generator=generator)
+        return CandidateModels(trial, generator=generator)
 
     def _serving(self) -> Answerer:
         """What serves, with the judge of the embedder that made the index of the moment."""
@@ -195,7 +197,7 @@ class Live:
             self._judge = (embedder, self._roles.judge(embedder))
         return Answerer(self.library, self._judge[1], self._settings, self.generator)
 
-    def _trying(self, candidate: Candidate) -> Answerer:
+    def _trying(self, candidate: CandidateModels) -> Answerer:
         serving = self._serving()
         if not self._is_fit(candidate, candidate.trial):
             raise NotReadyError("the judge on trial learned from the hits of another embedder")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from retrieval.answering.judge import Judge, load_judge
 from retrieval.index.served_embedder import load_run
-from retrieval.models.catalogue import Progress
 from retrieval.models.loading import loading
+from retrieval.progress import Tell
 from retrieval.registry.runs import Run
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker, load_reranker
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from retrieval.llm.generator import Generator
 
 
-class Roles(Protocol):
+class ModelLoader(Protocol):
     """Loads each model: the one that serves now, or a run's.
 
     All of it raises RetrievalError if there is no such model or it cannot be loaded.
@@ -36,10 +36,10 @@ class Roles(Protocol):
         """What a run searches with."""
 
 
-class ModelRoles:
+class InstalledModels:
     """The models of an installation."""
 
-    def __init__(self, settings: Settings, *, on_progress: Progress | None = None) -> None:
+    def __init__(self, settings: Settings, *, on_progress: Tell | None = None) -> None:
         self._settings = settings
         self._on_progress = on_progress
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from retrieval.errors import ModelNotFoundError
 from retrieval.index.generation import load_index
 from retrieval.index.served_embedder import load_embedder, load_run
-from retrieval.models.catalogue import Progress
+from retrieval.progress import Tell
 from retrieval.registry import trials
 from retrieval.registry.folders import building
 from retrieval.registry.runs import (
     Deployment,
-    Kind,
+    ModelKind,
     Run,
     deployments,
     publish,
@@ -25,11 +25,11 @@ from retrieval.settings import Settings
 
 def serve(
     settings: Settings,
-    kind: Kind,
+    kind: ModelKind,
     run: Run | None,
     *,
     reason: str,
-    on_progress: Progress | None = None,
+    on_progress: Tell | None = None,
 ) -> Deployment:
     """Let a run of any kind serve, or the configured model; a trial of the run can still end badly.
 
@@ -66,7 +66,7 @@ def try_run(
     *,
     share: float,
     reason: str,
-    on_progress: Progress | None = None,
+    on_progress: Tell | None = None,
 ) -> Trial:
     """Put a run on trial, once what it needs to answer was made: for a retriever, its vectors.
 

@@ -17,7 +17,7 @@ from retrieval.index.building import publish_vectors
 from retrieval.index.content import read_sources
 from retrieval.index.generation import Index, Rollback, current, load_index, read_manifest, rollback
 from retrieval.index.served_embedder import load_run, served_run
-from retrieval.models.catalogue import Progress
+from retrieval.progress import Tell
 from retrieval.records import Passage, Vectors
 from retrieval.registry.folders import building, kept
 from retrieval.registry.runs import (
@@ -75,7 +75,7 @@ def serve_run(
     run: Run | None,
     *,
     reason: str,
-    on_progress: Progress | None = None,
+    on_progress: Tell | None = None,
 ) -> str:
     """Serve the index with a run's vectors, or the configured model's; the generation's name.
 
@@ -171,7 +171,7 @@ def _made_by(
     run: Run | None,
     corpus: Unlearned,
     settings: Settings,
-    on_progress: Progress | None = None,
+    on_progress: Tell | None = None,
 ) -> tuple[Embedder, Vectors]:
     if run is None:
         return corpus.embedder, corpus.index.vectors
@@ -206,7 +206,7 @@ def _embedded(
     run: Run,
     learned: Embedder,
     passages: Sequence[Passage],
-    on_progress: Progress | None = None,
+    on_progress: Tell | None = None,
 ) -> Vectors:
     path = folder_of(settings.runs_folder, run) / VECTORS
     texts = {passage.content_hash: passage.indexed_text for passage in passages}
@@ -221,9 +221,7 @@ def _embedded(
     return np.array(rows, np.float32).reshape(-1, learned.dimension)
 
 
-def embed_telling(
-    embedder: Embedder, texts: Sequence[str], on_progress: Progress | None
-) -> Vectors:
+def embed_telling(embedder: Embedder, texts: Sequence[str], on_progress: Tell | None) -> Vectors:
     """A row for each text; `on_progress` is told of each twentieth of them that is done."""
     told = 0
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from retrieval.answering.answerer import Answerer
 from retrieval.errors import ModelNotFoundError
-from retrieval.index.building import Progress, update_index
+from retrieval.index.building import update_index
 from retrieval.index.library import Library, TrialLibrary
+from retrieval.progress import Progress
 from retrieval.registry.runs import Run, retirement
-from retrieval.serving.model_loader import Roles
+from retrieval.serving.model_loader import ModelLoader
 from retrieval.settings import Settings
 
 
-def with_run(served: Answerer, run: Run, settings: Settings, roles: Roles) -> Answerer:
+def with_run(served: Answerer, run: Run, settings: Settings, roles: ModelLoader) -> Answerer:
     """The answerer with a run in the place of what plays its part now.
 
     Args:

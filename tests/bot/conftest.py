@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.admin.learner import Learner
+from bot.admin.learner import LearningProcess
 from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
 from bot.app.bot import Bot
-from bot.asking.questions import Answerer
-from bot.review.document_lookup import Shelf
+from bot.asking.questions import AnswersQuestions
+from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings
 from bot.trials.shadowing import Candidates
 from retrieval.settings import Settings as RetrievalSettings
@@ -63,13 +63,13 @@ class House:
 
     def bot(
         self,
-        answerer: Answerer | None = None,
+        answerer: AnswersQuestions | None = None,
         *,
         settings: SlackSettings | None = None,
         reindexer: Reindexer | None = None,
         holdings: Holdings | None = None,
-        shelf: Shelf | None = None,
-        learner: Learner | None = None,
+        shelf: DocumentLookup | None = None,
+        learner: LearningProcess | None = None,
         replayer: Replayer | None = None,
         candidates: Candidates | None = None,
         grace_s: float = 5.0,
@@ -81,7 +81,7 @@ class House:
             self.folder / "whimbrel.db",
             answerer or SentenceAnswerer(),
             reindexer or FolderReindexer(self.folder),
-            learner or Learner(RetrievalSettings(home=self.folder)),
+            learner or LearningProcess(RetrievalSettings(home=self.folder)),
             replayer or Replayer(RetrievalSettings(home=self.folder)),
             holdings or TwoGenerations(),
             shelf or SentenceShelf(),
@@ -104,10 +104,10 @@ class House:
 
     async def start(
         self,
-        answerer: Answerer | None = None,
+        answerer: AnswersQuestions | None = None,
         *,
         settings: SlackSettings | None = None,
-        shelf: Shelf | None = None,
+        shelf: DocumentLookup | None = None,
     ) -> Bot:
         """A bot that serves until the test ends."""
         return await self.enter(self.bot(answerer, settings=settings, shelf=shelf))

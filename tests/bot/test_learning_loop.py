@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from bot.admin.learner import Learner
+from bot.admin.learner import LearningProcess
 from bot.app.bot import Bot
-from bot.review.document_lookup import LibraryShelf
+from bot.review.document_lookup import LibraryDocumentLookup
 from bot.store.database import Database
 from retrieval.examples import content_id
 from retrieval.index.generation import load_index
 from retrieval.index.library import Library
 from retrieval.registry.runs import serving
 from retrieval.search.embedding import Embedder
-from retrieval.serving.installation import Holdings
+from retrieval.serving.installation import Installation
 from retrieval.serving.live import Live
-from retrieval.serving.model_loader import ModelRoles
+from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
@@ -42,12 +42,12 @@ def rated_company(house: House) -> Settings:
 def real_bot(house: House, settings: Settings) -> Bot:
     """The bot as `whimbrel serve` puts it together."""
     library = Library.load(settings, Embedder.load(settings))
-    live = Live(settings, library, ModelRoles(settings))
+    live = Live(settings, library, InstalledModels(settings))
     return house.bot(
         live,
-        learner=Learner(settings),
-        holdings=Holdings(live.library, live.models),
-        shelf=LibraryShelf(live),
+        learner=LearningProcess(settings),
+        holdings=Installation(live.library, live.models),
+        shelf=LibraryDocumentLookup(live),
         candidates=live,
     )
 

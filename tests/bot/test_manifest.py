@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.slack.incoming.events import EVENTS
-from bot.slack.incoming.interactions import GESTURES
+from bot.slack.incoming.interactions import INTERACTIONS
 from bot.slack.incoming.slash import COMMANDS
 from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House, settled
@@ -73,7 +73,7 @@ def test_the_scopes_are_the_least_that_work(manifest: Any) -> None:
 def test_events_and_commands_are_those_that_the_code_reads(manifest: Any) -> None:
     assert manifest["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
     shortcuts = [each["callback_id"] for each in manifest["features"]["shortcuts"]]
-    assert set(shortcuts) <= set(GESTURES)
+    assert set(shortcuts) <= set(INTERACTIONS)
     commands = manifest["features"]["slash_commands"]
     assert tuple(command["command"] for command in commands) == COMMANDS
     assert all(command["should_escape"] for command in commands)

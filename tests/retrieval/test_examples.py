@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import DataError
-from retrieval.examples import Example, Snippet, dataset_hash, read_examples, write_examples
+from retrieval.examples import Example, PassageText, dataset_hash, read_examples, write_examples
 
 LEAVE = Example(
     id="a",
     kind="pair",
     question="我有多少天年假？",
     language="zh",
-    passages=(Snippet("handbook/leave.md", "c0ffee", "Leave", "Everyone has 25 days.\nNo more."),),
+    passages=(
+        PassageText("handbook/leave.md", "c0ffee", "Leave", "Everyone has 25 days.\nNo more."),
+    ),
     source="votes",
     day="2026-03-01",
     weight=0.7,

@@ -13,7 +13,7 @@ from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.llm.generator import Generator
 from retrieval.records import Completion, Passage
-from retrieval.registry.runs import Facts, Kind, Run, folder_of, serving, write_run
+from retrieval.registry.runs import Facts, ModelKind, Run, folder_of, serving, write_run
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker
 from retrieval.serving.live import Live
@@ -116,7 +116,7 @@ def open_live(settings: Settings) -> tuple[Live, WordsOfRuns]:
     return Live(settings, Library(settings, WordEmbedder()), roles), roles
 
 
-def trained(settings: Settings, text: str, kind: Kind = "generator") -> Run:
+def trained(settings: Settings, text: str, kind: ModelKind = "generator") -> Run:
     def fill(folder: Path) -> None:
         if kind == "judge":
             NEVER.save(folder / JUDGE_FILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from retrieval.examples import Example, Snippet, content_id, write_examples
+from retrieval.examples import Example, PassageText, content_id, write_examples
 from retrieval.index.building import update_index
 from retrieval.index.generation import load_index
 from retrieval.records import Passage
@@ -60,6 +60,8 @@ def write_dataset(
 def example(asked: int, passage: Passage) -> Example:
     word, place = Path(passage.source.id).stem.split("-")
     question = ASKED[asked].format(thing=WORDS[word], place=place)
-    snippet = Snippet(passage.source.id, passage.content_hash, passage.source.title, passage.text)
+    snippet = PassageText(
+        passage.source.id, passage.content_hash, passage.source.title, passage.text
+    )
     id_ = content_id(question)
     return Example(id_, "pair", question, "en", (snippet,), source="votes", day="2026-01-02")

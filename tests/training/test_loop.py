@@ -26,8 +26,8 @@ from retrieval.search.embedding import Embedder
 from retrieval.search.linear_map import LinearMap, identity
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.data.labelled_queries import Lesson, lessons
-from training.gate.decision import Decision, decide
+from training.data.labelled_queries import LabelledQuery, labelled_queries
+from training.gate.decision import GateDecision, decide
 from training.gate.retriever_trial import searcher_with, try_retriever
 from training.retriever.learned_map import learn_map
 
@@ -66,13 +66,13 @@ class Company:
         database.close()
         return dataset
 
-    def learned(self, folder: Path, rows: Iterable[Row]) -> Decision:
+    def learned(self, folder: Path, rows: Iterable[Row]) -> GateDecision:
         """What the gate says of a map that was learned from rated answers."""
         return learn_map(self.exported(folder, rows), self.settings, self.embedder).decision
 
-    def judged(self, map_: LinearMap) -> Decision:
+    def judged(self, map_: LinearMap) -> GateDecision:
         """What the gate says of a map that came from elsewhere."""
-        asked = lessons(self.questions(held_out=True), self.index.passages)
+        asked = labelled_queries(self.questions(held_out=True), self.index.passages)
         judge = load_judge(self.settings.models_folder, self.embedder.id)
         moved = self.embedder.moved(map_, name="candidate")
         candidate = searcher_with(self.index, moved, map_.of_passages(self.index.vectors))
@@ -136,7 +136,7 @@ def honest(company: Company) -> list[Row]:
     return voted(company, right)
 
 
-def unregularised(company: Company, taught: Sequence[Lesson]) -> LinearMap:
+def unregularised(company: Company, taught: Sequence[LabelledQuery]) -> LinearMap:
     """A map fitted as one would at first: fast, long, from nothing but the lessons."""
     import torch
     from torch.nn.functional import cross_entropy, normalize
@@ -203,7 +203,7 @@ def test_a_map_that_is_not_kept_from_forgetting_is_stopped(company: Company) -> 
         for one in company.questions(held_out=False)
         if Path(one.passages[0].document_id).name.startswith(things)
     ]
-    taught = lessons(some, company.index.passages)
+    taught = labelled_queries(some, company.index.passages)
     decision = company.judged(unregularised(company, taught))
     assert "the gain on held-out questions is not surely above zero" in decision.reasons
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
+from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL
 from retrieval.settings import Settings
 from training.trainer import last_whole
@@ -19,11 +20,9 @@ if TYPE_CHECKING:
 SAVED_SHARE = 0.1
 """A checkpoint is written once in such a share of all steps, and the last is kept."""
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledPair:
     """A question, a passage's text, and how surely it answers, 0 to 1."""
 
     question: str
@@ -43,13 +42,13 @@ class CrossConfig:
 
 def fine_tune(
     start: str | Path,
-    pairs: Sequence[Labelled],
+    pairs: Sequence[LabelledPair],
     work: Path,
     settings: Settings,
     *,
     config: CrossConfig,
     seed: int = 0,
-    on_progress: Progress = lambda _: None,
+    on_progress: Tell = lambda _: None,
 ) -> tuple[float, ...]:
     """Fine-tune an encoder on labelled pairs and write it, as safetensors, to `work / MODEL`.
 
@@ -118,7 +117,7 @@ def _arguments(
     )
 
 
-def _told(on_progress: Progress) -> TrainerCallback:
+def _told(on_progress: Tell) -> TrainerCallback:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
     class Told(TrainerCallback):

@@ -9,14 +9,14 @@ from retrieval.answering.judge import JUDGED_HITS
 from retrieval.examples import Example
 from retrieval.index.searcher import Searcher
 from retrieval.records import Hit, Passage
-from training.classifiers.judge_fit import Row, chance_cosines
-from training.data.labelled_queries import Lesson, lessons
+from training.classifiers.judge_fit import JudgeRow, chance_cosines
+from training.data.labelled_queries import LabelledQuery, labelled_queries
 
 RATINGS = "ratings"
 DOCUMENTS = "documents"
 
 
-def rows_of(examples: Sequence[Example], searcher: Searcher, *, read: int) -> list[Row]:
+def rows_of(examples: Sequence[Example], searcher: Searcher, *, read: int) -> list[JudgeRow]:
     """What search finds for each rated question, and whether an answer from it would be right.
 
     A rated answer counts as people rated it, as if its own passages had been found first; only
@@ -33,11 +33,13 @@ def rows_of(examples: Sequence[Example], searcher: Searcher, *, read: int) -> li
     """
     asked = [example for example in examples if example.source != "synthetic"]
     passages = searcher.index.passages
-    documents = list(_documents(lessons(asked, passages), searcher, read))
+    documents = list(_documents(labelled_queries(asked, passages), searcher, read))
     return documents + list(_ratings(asked, searcher))
 
 
-def _documents(taught: Sequence[Lesson], searcher: Searcher, read: int) -> Iterator[Row]:
+def _documents(
+    taught: Sequence[LabelledQuery], searcher: Searcher, read: int
+) -> Iterator[JudgeRow]:
     chances = chance_cosines([lesson.question for lesson in taught], searcher)
     passages = searcher.index.passages
     for lesson, chance in zip(taught, chances, strict=True):
@@ -45,13 +47,13 @@ def _documents(taught: Sequence[Lesson], searcher: Searcher, read: int) -> Itera
         answering = [passages[row] for row in lesson.rows]
         ids, sources = {each.id for each in answering}, {each.source.id for each in answering}
         is_found = any(hit.passage.id in ids for hit in hits[:read])
-        yield Row(question, DOCUMENTS, question, tuple(hits), chance, is_found)
+        yield JudgeRow(question, DOCUMENTS, question, tuple(hits), chance, is_found)
         if answering:
             others = tuple(without(hits, sources))
-            yield Row(f"{question} (left out)", DOCUMENTS, question, others, chance, False)
+            yield JudgeRow(f"{question} (left out)", DOCUMENTS, question, others, chance, False)
 
 
-def _ratings(examples: Sequence[Example], searcher: Searcher) -> Iterator[Row]:
+def _ratings(examples: Sequence[Example], searcher: Searcher) -> Iterator[JudgeRow]:
     known = {passage.content_hash: passage for passage in searcher.index.passages}
     rated = [
         (
@@ -66,7 +68,7 @@ def _ratings(examples: Sequence[Example], searcher: Searcher) -> Iterator[Row]:
     for (example, shown), chance in zip(rated, chances, strict=True):
         hits = searcher.search(example.question, k=JUDGED_HITS)
         leading = led_by(hits, shown)
-        yield Row(
+        yield JudgeRow(
             f"{example.question} {shown[0].content_hash}",
             RATINGS,
             example.question,

@@ -14,20 +14,21 @@ from retrieval.examples import read_examples
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
 from retrieval.models.catalogue import resolve
+from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL, Facts, checkpoints, folder_of, write_run
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from training.classifiers import scores
 from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.evidence import rows_of
-from training.classifiers.judge_fit import Row, fit
+from training.classifiers.judge_fit import JudgeRow, fit
 from training.classifiers.reading_judge import Choice, choose
-from training.classifiers.trial import Case, no_worse, outcomes
+from training.classifiers.trial import ClassifierCase, no_worse, outcomes
 from training.data.regression import read_regression
 from training.extra import need
 from training.gate import report
-from training.gate.candidate import Learned, Progress
-from training.gate.decision import Decision, Outcome, Set, decide
+from training.gate.candidate import LearnedRun
+from training.gate.decision import GateDecision, QuestionOutcome, QuestionSet, decide
 
 MIN_ROWS = 300
 """Fewer rated answers and questions with a known passage seldom make a better judge."""
@@ -41,8 +42,8 @@ def learn_abstention(
     strong: bool = False,
     seed: int = 0,
     config: CrossConfig | None = None,
-    on_progress: Progress = lambda _: None,
-) -> Learned:
+    on_progress: Tell = lambda _: None,
+) -> LearnedRun:
     """Fit a judge to a data set's ratings, and try it on the questions that are held out.
 
     An encoder whose learning was broken off goes on from its last checkpoint when this is called
@@ -102,26 +103,28 @@ def learn_abstention(
     on_progress(f"trying it on {len(held_out)} questions held out")
     decision = _decided(judge, served, held_out, searcher, settings, seed)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"judge {run.id}")
-    return Learned(run, decision)
+    return LearnedRun(run, decision)
 
 
-def try_judge(judge: Judge, rows: Sequence[Row], *, set_: Set = "held-out") -> list[Outcome]:
+def try_judge(
+    judge: Judge, rows: Sequence[JudgeRow], *, set_: QuestionSet = "held-out"
+) -> list[QuestionOutcome]:
     """What a judge makes of each row; the quality is 1 where it speaks, or is silent, rightly."""
     cases = [case_of(row) for row in rows]
     return outcomes(cases, confidences(judge, rows), threshold=judge.threshold, set_=set_)
 
 
-def case_of(row: Row) -> Case:
+def case_of(row: JudgeRow) -> ClassifierCase:
     """The row as a case to be tried: yes is to answer."""
-    return Case(row.id, row.question, row.is_answerable)
+    return ClassifierCase(row.id, row.question, row.is_answerable)
 
 
-def confidences(judge: Judge, rows: Sequence[Row]) -> list[float]:
+def confidences(judge: Judge, rows: Sequence[JudgeRow]) -> list[float]:
     """How sure a judge is of each row."""
     return [judge.confidence(row.question, row.hits) for row in rows]
 
 
-def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
+def _check(dataset: Path, rows: Sequence[JudgeRow], held_out: Sequence[JudgeRow]) -> None:
     if len(rows) < MIN_ROWS:
         raise DataError(
             f"{dataset} says of {len(rows)} answers whether they are right; a judge needs "
@@ -137,7 +140,7 @@ def _check(dataset: Path, rows: Sequence[Row], held_out: Sequence[Row]) -> None:
             )
 
 
-def _current(rows: Sequence[Row]) -> list[Row]:
+def _current(rows: Sequence[JudgeRow]) -> list[JudgeRow]:
     """Only what is answered so now can tell where to be silent, and whether that is better."""
     return [row for row in rows if row.is_current]
 
@@ -145,11 +148,11 @@ def _current(rows: Sequence[Row]) -> list[Row]:
 def _decided(
     judge: Judge,
     served: Judge,
-    held_out: Sequence[Row],
+    held_out: Sequence[JudgeRow],
     searcher: Searcher,
     settings: Settings,
     seed: int,
-) -> Decision:
+) -> GateDecision:
     regression = read_regression(settings, searcher.index.passages)
     frozen = rows_of(regression.examples, searcher, read=settings.hits)
     before, after = (
@@ -160,7 +163,7 @@ def _decided(
     return decision
 
 
-def _threshold(judge: Judge, served: Judge, rows: Sequence[Row]) -> float:
+def _threshold(judge: Judge, served: Judge, rows: Sequence[JudgeRow]) -> float:
     spoke = [confidence >= served.threshold for confidence in confidences(served, rows)]
     return no_worse([case_of(row) for row in rows], confidences(judge, rows), spoke)
 
@@ -179,12 +182,12 @@ def _told(choice: Choice) -> str:
     )
 
 
-def _metrics(judge: Judge, rows: Sequence[Row]) -> dict[str, float]:
+def _metrics(judge: Judge, rows: Sequence[JudgeRow]) -> dict[str, float]:
     labels = [row.is_answerable for row in rows]
     return asdict(scores.score(confidences(judge, rows), labels, threshold=judge.threshold))
 
 
-def _save(folder: Path, judge: Judge, held_out: Sequence[Row], reader: Path) -> None:
+def _save(folder: Path, judge: Judge, held_out: Sequence[JudgeRow], reader: Path) -> None:
     judge.save(folder / JUDGE_FILE)
     if isinstance(judge, ReadingJudge):
         shutil.copytree(reader, folder / MODEL)

@@ -27,7 +27,7 @@ MAX_FALSE_ABSTENTIONS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JudgeRow:
     """What search finds for one question, and whether the documents hold the answer.
 
     `chance` is the mean cosine of the question with the passages in its language; `weight`, above
@@ -67,7 +67,7 @@ def is_held_out(id: str) -> bool:  # noqa: A002 (the records' own name)
     return hashlib.sha256(id.encode()).digest()[0] % 2 == 1
 
 
-def examples(dataset: Dataset, library: Library) -> list[Row]:
+def examples(dataset: Dataset, library: Library) -> list[JudgeRow]:
     """One row for each question of a data set that says what is unanswerable.
 
     Raises:
@@ -78,7 +78,7 @@ def examples(dataset: Dataset, library: Library) -> list[Row]:
     searcher = library.searcher()
     chances = chance_cosines([each.question for each in dataset.answers], searcher)
     return [
-        Row(
+        JudgeRow(
             reference.id,
             dataset.name,
             reference.question,
@@ -107,7 +107,7 @@ def chance_cosines(questions: Sequence[str], searcher: Searcher) -> list[float]:
     ]
 
 
-def fit(rows: Sequence[Row], *, embedder: str, data: str) -> Judge:
+def fit(rows: Sequence[JudgeRow], *, embedder: str, data: str) -> Judge:
     """A logistic model of answerability, every data set and both classes weighing the same.
 
     The threshold is the probability below which `MAX_FALSE_ABSTENTIONS` of the answerable
@@ -149,7 +149,7 @@ def logistic(
     return rounded, round(bias, 6)
 
 
-def measure(judge: Judge, rows: Sequence[Row]) -> list[Measured]:
+def measure(judge: Judge, rows: Sequence[JudgeRow]) -> list[Measured]:
     """One line for each data set among the rows."""
     return [
         _measure(judge, data, [row for row in rows if row.data == data])
@@ -157,7 +157,7 @@ def measure(judge: Judge, rows: Sequence[Row]) -> list[Measured]:
     ]
 
 
-def _measure(judge: Judge, data: str, rows: Sequence[Row]) -> Measured:
+def _measure(judge: Judge, data: str, rows: Sequence[JudgeRow]) -> Measured:
     able = [judge.confidence(row.question, row.hits) for row in rows if row.is_answerable]
     unable = [judge.confidence(row.question, row.hits) for row in rows if not row.is_answerable]
     return Measured(
@@ -170,7 +170,7 @@ def _measure(judge: Judge, data: str, rows: Sequence[Row]) -> Measured:
     )
 
 
-def _chance(rows: Sequence[Row]) -> float:
+def _chance(rows: Sequence[JudgeRow]) -> float:
     """The mean cosine of a question with a passage in its language, data sets equal."""
     by_data: dict[str, list[float]] = {}
     for row in rows:
@@ -178,7 +178,7 @@ def _chance(rows: Sequence[Row]) -> float:
     return round(fmean(map(fmean, by_data.values())), 4)
 
 
-def _weights(rows: Sequence[Row]) -> npt.NDArray[np.float64]:
+def _weights(rows: Sequence[JudgeRow]) -> npt.NDArray[np.float64]:
     groups = [(row.data, row.is_answerable) for row in rows]
     sums: dict[tuple[str, bool], float] = {}
     for group, row in zip(groups, rows, strict=True):
@@ -187,7 +187,7 @@ def _weights(rows: Sequence[Row]) -> npt.NDArray[np.float64]:
     return np.array(shares) * len(rows) / len(sums)
 
 
-def _threshold(judge: Judge, rows: Sequence[Row]) -> float:
+def _threshold(judge: Judge, rows: Sequence[JudgeRow]) -> float:
     """The confidence that all but a share of the answerable questions reach, data sets equal."""
     answerable = [row for row in rows if row.is_answerable]
     confidences = np.array([judge.confidence(row.question, row.hits) for row in answerable])

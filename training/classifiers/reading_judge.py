@@ -11,11 +11,12 @@ import numpy as np
 
 from retrieval.answering.judge import READ, Judge, read, with_reader
 from retrieval.evaluation.metrics import auroc
+from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
-from training.classifiers.cross_encoder import CrossConfig, Labelled, Progress, fine_tune
-from training.classifiers.judge_fit import Row, fit, logistic
+from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
+from training.classifiers.judge_fit import JudgeRow, fit, logistic
 
 WORTH = 0.01
 """By so much must reading raise the area under the ROC curve: less may be chance, and a model
@@ -39,14 +40,14 @@ class Choice:
 
 def choose(
     judge: Judge,
-    rows: Sequence[Row],
+    rows: Sequence[JudgeRow],
     start: str | Path,
     work: Path,
     settings: Settings,
     *,
     config: CrossConfig | None = None,
     seed: int = 0,
-    on_progress: Progress = lambda _: None,
+    on_progress: Tell = lambda _: None,
 ) -> Choice:
     """Fine-tune a reader, and take the judge with it or the one without.
 
@@ -70,7 +71,7 @@ def choose(
     held_back = [row for row in rows if _is_held_back(row)]
     plain = fit(taught, embedder=judge.embedder, data=judge.data)
     pairs = [
-        Labelled(row.question, row.hits[0].passage.indexed_text, float(row.is_answerable))
+        LabelledPair(row.question, row.hits[0].passage.indexed_text, float(row.is_answerable))
         for row in taught
         if row.hits
     ]
@@ -82,7 +83,7 @@ def choose(
     return Choice(judge, choice.plain, choice.reading)
 
 
-def _weighed(plain: Judge, reader: Reranker, rows: Sequence[Row]) -> tuple[Judge, Choice]:
+def _weighed(plain: Judge, reader: Reranker, rows: Sequence[JudgeRow]) -> tuple[Judge, Choice]:
     """The weights of both together, and what each is worth on rows that neither learned from."""
     found = [row for row in rows if row.hits]
     labels = [row.is_answerable for row in found]
@@ -113,6 +114,6 @@ def _area(said: Sequence[float], labels: Sequence[bool]) -> float:
     return auroc(yes, [each for each, is_yes in zip(said, labels, strict=True) if not is_yes])
 
 
-def _is_held_back(row: Row) -> bool:
+def _is_held_back(row: JudgeRow) -> bool:
     """A quarter of the questions, all rows of a question on one side."""
     return hashlib.sha256(f"reading {row.question}".encode()).digest()[0] % 4 == 0

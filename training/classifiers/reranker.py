@@ -14,15 +14,16 @@ from retrieval.errors import DataError, SettingsError
 from retrieval.examples import Example
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
+from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL, Facts, checkpoints
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
-from training.classifiers.cross_encoder import CrossConfig, Labelled, fine_tune
-from training.data.corpus import Corpus, read_held_out, read_taught
-from training.data.labelled_queries import Lesson, answerable, lessons
+from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
+from training.data.corpus import TrainingCorpus, read_held_out, read_taught
+from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
 from training.extra import need
-from training.gate.candidate import Candidate, Learned, Progress, keep
+from training.gate.candidate import CandidateSearch, LearnedRun, keep
 
 MIN_PAIRS = 1_000
 """Labelled pairs. With fewer a cross-encoder loses more than it learns."""
@@ -39,8 +40,8 @@ def learn_reranker(
     seed: int = 0,
     at_least: int = MIN_PAIRS,
     config: CrossConfig | None = None,
-    on_progress: Progress = lambda _: None,
-) -> Learned:
+    on_progress: Tell = lambda _: None,
+) -> LearnedRun:
     """Fine-tune the configured cross-encoder, and try it on the questions that are held out.
 
     What was broken off goes on from its last checkpoint when it is called again with the same
@@ -70,7 +71,7 @@ def learn_reranker(
     config = config or CrossConfig()
     served = Library.load(settings, embedder).searcher()
     judge = load_judge(settings.models_folder, embedder.id)
-    corpus = Corpus(served.index, embedder, judge, served, judge)
+    corpus = TrainingCorpus(served.index, embedder, judge, served, judge)
     train, dev = read_taught(dataset, at_least=1, learner="a reranker", corpus=corpus)
     pairs = labelled([*train, *dev])
     if len(pairs) < at_least:
@@ -80,7 +81,7 @@ def learn_reranker(
         )
     held_out = read_held_out(dataset, corpus)
     plain = Searcher(served.index, embedder)
-    taught = answerable(lessons([*train, *dev], served.index.passages))
+    taught = answerable(labelled_queries([*train, *dev], served.index.passages))
     misses = [pair for lesson in taught for pair in near_misses(lesson, plain)]
     facts = Facts(
         base=settings.reranker,
@@ -102,7 +103,7 @@ def learn_reranker(
     )
     reranker = Reranker(str(work / MODEL))
     learned = keep(
-        Candidate(Searcher(served.index, embedder, reranker=reranker), judge),
+        CandidateSearch(Searcher(served.index, embedder, reranker=reranker), judge),
         settings,
         replace(facts, metrics={"pairs": len(pairs), "near_misses": len(misses)}),
         lambda run: _save(run, work / MODEL, losses),
@@ -115,9 +116,9 @@ def learn_reranker(
     return learned
 
 
-def labelled(examples: Sequence[Example]) -> list[Labelled]:
+def labelled(examples: Sequence[Example]) -> list[LabelledPair]:
     """What people said of a question and a passage, each pair once; what is certain goes first."""
-    pairs: dict[tuple[str, str], Labelled] = {}
+    pairs: dict[tuple[str, str], LabelledPair] = {}
     for kind in ("pair", "judgement"):
         for example in examples:
             if example.kind == kind and example.source != "synthetic":
@@ -126,7 +127,7 @@ def labelled(examples: Sequence[Example]) -> list[Labelled]:
     return list(pairs.values())
 
 
-def near_misses(lesson: Lesson, searcher: Searcher) -> Iterator[Labelled]:
+def near_misses(lesson: LabelledQuery, searcher: Searcher) -> Iterator[LabelledPair]:
     """The best hits of documents that do not answer a question."""
     answering = {searcher.index.passages[row].source.id for row in lesson.rows}
     others = [
@@ -135,16 +136,16 @@ def near_misses(lesson: Lesson, searcher: Searcher) -> Iterator[Labelled]:
         if hit.passage.source.id not in answering
     ]
     for passage in others[:NEAR_MISSES]:
-        yield Labelled(lesson.question, passage.indexed_text, 0.0)
+        yield LabelledPair(lesson.question, passage.indexed_text, 0.0)
 
 
-def _labels(example: Example) -> Iterator[Labelled]:
+def _labels(example: Example) -> Iterator[LabelledPair]:
     """The first passage's label; those after the right one of a pair are said to be wrong."""
     last = None if example.kind == "pair" else 1
     for number, snippet in enumerate(example.passages[:last]):
         text = "\n".join(filter(None, (snippet.title, snippet.text)))
         is_right = number == 0 and example.is_good
-        yield Labelled(example.question, text, float(is_right))
+        yield LabelledPair(example.question, text, float(is_right))
 
 
 def _save(run: Path, folder: Path, losses: Sequence[float]) -> None:

@@ -22,11 +22,11 @@ BINS = 10
 JSON, PICTURE = "scores.json", "scores.png"
 
 Probabilities = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.bool_]
+BinaryLabels = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ClassifierScores:
     """What probabilities of "yes" are worth; yes is said from `threshold` on.
 
     `brier` is the mean squared distance from what is true, `ece` the expected calibration error:
@@ -46,14 +46,16 @@ class Scores:
     ece: float
 
 
-def score(probabilities: Sequence[float], labels: Sequence[bool], *, threshold: float) -> Scores:
+def score(
+    probabilities: Sequence[float], labels: Sequence[bool], *, threshold: float
+) -> ClassifierScores:
     """Score the probabilities of at least one row."""
     said, true = np.asarray(probabilities, dtype=np.float64), np.asarray(labels, dtype=bool)
     right = said[true] >= threshold
     given = int((said >= threshold).sum())
     precision = float(right.sum()) / given if given else 0.0
     recall = float(right.mean()) if right.size else 0.0
-    return Scores(
+    return ClassifierScores(
         rows=len(said),
         positives=int(true.sum()),
         threshold=threshold,
@@ -109,7 +111,7 @@ def draw(
     figure.savefig(path, dpi=120)
 
 
-def _calibration_error(said: Probabilities, true: Labels) -> float:
+def _calibration_error(said: Probabilities, true: BinaryLabels) -> float:
     gaps = [(abs(said[rows].mean() - true[rows].mean()), len(rows)) for rows in _bins(said)]
     return float(sum(gap * size for gap, size in gaps) / len(said))
 
@@ -119,7 +121,7 @@ def _bins(said: Probabilities) -> list[npt.NDArray[np.int64]]:
     return [rows for rows in np.array_split(order, BINS) if rows.size]
 
 
-def _draw_roc(axes: Axes, said: Probabilities, true: Labels) -> None:
+def _draw_roc(axes: Axes, said: Probabilities, true: BinaryLabels) -> None:
     from sklearn.metrics import roc_curve
 
     false_rates, true_rates, _ = roc_curve(true, said)
@@ -129,7 +131,7 @@ def _draw_roc(axes: Axes, said: Probabilities, true: Labels) -> None:
     axes.set(title=f"ROC, area {area:.3f}", xlabel="false positives", ylabel="true positives")
 
 
-def _draw_reliability(axes: Axes, said: Probabilities, true: Labels) -> None:
+def _draw_reliability(axes: Axes, said: Probabilities, true: BinaryLabels) -> None:
     bins = _bins(said)
     axes.plot([said[rows].mean() for rows in bins], [true[rows].mean() for rows in bins], "o-")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
@@ -137,7 +139,7 @@ def _draw_reliability(axes: Axes, said: Probabilities, true: Labels) -> None:
     axes.set(title=f"calibration, error {error:.3f}", xlabel="said", ylabel="true")
 
 
-def _draw_thresholds(axes: Axes, said: Probabilities, true: Labels, chosen: float) -> None:
+def _draw_thresholds(axes: Axes, said: Probabilities, true: BinaryLabels, chosen: float) -> None:
     from sklearn.metrics import precision_recall_curve
 
     precisions, recalls, thresholds = precision_recall_curve(true, said)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from retrieval.answering.triage import (
     SEEDS,
     TRIAGE_FILE,
-    Labelled,
+    LabelledMessage,
     Separator,
     clean,
     fit,
@@ -22,6 +22,7 @@ from retrieval.answering.triage import (
 )
 from retrieval.errors import DataError
 from retrieval.examples import SPLITS, Example, Split, read_examples
+from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.registry.folders import sha256
 from retrieval.registry.runs import Facts, folder_of, write_run
@@ -29,9 +30,9 @@ from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from training.classifiers import scores
 from training.classifiers.judge_fit import is_held_out
-from training.classifiers.trial import Case, no_worse, outcomes
+from training.classifiers.trial import ClassifierCase, no_worse, outcomes
 from training.gate import report
-from training.gate.candidate import Learned, Progress
+from training.gate.candidate import LearnedRun
 from training.gate.decision import decide
 
 MIN_OF_EACH = 30
@@ -42,11 +43,11 @@ FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
+class TriageMessages:
     """What people wrote, to learn from and to try on, and the name of the data."""
 
-    taught: tuple[Labelled, ...]
-    held_out: tuple[Labelled, ...]
+    taught: tuple[LabelledMessage, ...]
+    held_out: tuple[LabelledMessage, ...]
     data: str
 
 
@@ -56,8 +57,8 @@ def learn_triage(
     embedder: Embedder,
     *,
     seed: int = 0,
-    on_progress: Progress = lambda _: None,
-) -> Learned:
+    on_progress: Tell = lambda _: None,
+) -> LearnedRun:
     """Fit a triage model to people's messages and our own, and try it on those held out.
 
     Args:
@@ -94,10 +95,10 @@ def learn_triage(
     after = outcomes(cases, said, threshold=separator.threshold)
     (decision,) = decide(before, [after], seed=seed)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"triage {run.id}")
-    return Learned(run, decision)
+    return LearnedRun(run, decision)
 
 
-def read_messages(source: Path) -> Messages:
+def read_messages(source: Path) -> TriageMessages:
     """The messages of a data set or a file, about half of them held out for ever.
 
     In a data set, what people asked the bot are questions; of what it answered unasked, people
@@ -112,7 +113,7 @@ def read_messages(source: Path) -> Messages:
         return _divided(labelled, is_out, sha256(source)[:16])
     found = {split: _asked(read_examples(source, split)) for split in SPLITS}
     pairs = [(split, example) for split, examples in found.items() for example in examples]
-    labelled = [Labelled(each.question, each.is_good) for _, each in pairs]
+    labelled = [LabelledMessage(each.question, each.is_good) for _, each in pairs]
     return _divided(labelled, [_is_out(*pair) for pair in pairs], source.name)
 
 
@@ -130,13 +131,15 @@ def _is_out(split: Split, example: Example) -> bool:
     return split == "held-out" or is_held_out(example.cluster or example.question)
 
 
-def _divided(labelled: Sequence[Labelled], is_out: Sequence[bool], data: str) -> Messages:
+def _divided(
+    labelled: Sequence[LabelledMessage], is_out: Sequence[bool], data: str
+) -> TriageMessages:
     pairs = list(zip(labelled, is_out, strict=True))
     taught = tuple(each for each, out in pairs if not out)
-    return Messages(taught, tuple(each for each, out in pairs if out), data)
+    return TriageMessages(taught, tuple(each for each, out in pairs if out), data)
 
 
-def _check(source: Path, messages: Messages) -> None:
+def _check(source: Path, messages: TriageMessages) -> None:
     both = (*messages.taught, *messages.held_out)
     questions = sum(each.is_question for each in both)
     for name, count in (("questions", questions), ("other messages", len(both) - questions)):
@@ -149,7 +152,9 @@ def _check(source: Path, messages: Messages) -> None:
         raise DataError(f"{source} holds out messages of one kind only; more are needed")
 
 
-def _fitted(messages: Messages, served: Separator, embedder: Embedder, seed: int) -> Separator:
+def _fitted(
+    messages: TriageMessages, served: Separator, embedder: Embedder, seed: int
+) -> Separator:
     """Fitted to people's messages and ours; the threshold is chosen on people's."""
     seeds = read_labelled(SEEDS)
     own, ours = _vectors(messages.taught, embedder), _vectors(seeds, embedder)
@@ -169,18 +174,20 @@ def _fitted(messages: Messages, served: Separator, embedder: Embedder, seed: int
     return replace(fitted(own, own_labels), threshold=threshold)
 
 
-def _vectors(messages: Sequence[Labelled], embedder: Embedder) -> Vectors:
+def _vectors(messages: Sequence[LabelledMessage], embedder: Embedder) -> Vectors:
     return embedder.embed_queries([clean(each.text) for each in messages])
 
 
-def _labels(messages: Sequence[Labelled]) -> npt.NDArray[np.bool_]:
+def _labels(messages: Sequence[LabelledMessage]) -> npt.NDArray[np.bool_]:
     return np.array([each.is_question for each in messages])
 
 
-def _cases(messages: Sequence[Labelled]) -> list[Case]:
-    return [Case(each.text, each.text, each.is_question) for each in messages]
+def _cases(messages: Sequence[LabelledMessage]) -> list[ClassifierCase]:
+    return [ClassifierCase(each.text, each.text, each.is_question) for each in messages]
 
 
-def _save(folder: Path, separator: Separator, said: Sequence[float], cases: Sequence[Case]) -> None:
+def _save(
+    folder: Path, separator: Separator, said: Sequence[float], cases: Sequence[ClassifierCase]
+) -> None:
     separator.save(folder / TRIAGE_FILE)
     scores.save(folder, said, [case.is_yes for case in cases], threshold=separator.threshold)

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.language import language_of
-from training.gate.decision import Outcome, Set
+from training.gate.decision import QuestionOutcome, QuestionSet
 
-Floats = npt.NDArray[np.float64]
+ClassifierFloats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ClassifierCase:
     """A text that a head says yes or no to, and whether yes is right. `id` is unique."""
 
     id: str
@@ -25,8 +25,12 @@ class Case:
 
 
 def outcomes(
-    cases: Sequence[Case], said: Sequence[float], *, threshold: float, set_: Set = "held-out"
-) -> list[Outcome]:
+    cases: Sequence[ClassifierCase],
+    said: Sequence[float],
+    *,
+    threshold: float,
+    set_: QuestionSet = "held-out",
+) -> list[QuestionOutcome]:
     """What a head makes of each case: yes is to speak, no to be silent; the quality is 1 if right.
 
     Args:
@@ -36,7 +40,7 @@ def outcomes(
         set_: What the cases are for.
     """
     return [
-        Outcome(
+        QuestionOutcome(
             id=f"{set_}: {case.id}",
             language=language_of(case.text),
             quality=float((probability >= threshold) == case.is_yes),
@@ -48,7 +52,9 @@ def outcomes(
     ]
 
 
-def no_worse(cases: Sequence[Case], said: Sequence[float], before: Sequence[bool]) -> float:
+def no_worse(
+    cases: Sequence[ClassifierCase], said: Sequence[float], before: Sequence[bool]
+) -> float:
     """The threshold at which a head gains as much in saying yes rightly as in saying no rightly.
 
     A head that tells the two apart better can then be better in both directions, rather than trade
@@ -69,8 +75,8 @@ def no_worse(cases: Sequence[Case], said: Sequence[float], before: Sequence[bool
     return math.floor(best * 1e4) / 1e4
 
 
-def _share_from(thresholds: Floats, said: Floats) -> Floats:
+def _share_from(thresholds: ClassifierFloats, said: ClassifierFloats) -> ClassifierFloats:
     """Of what was said, the share that is at least each threshold."""
     below = np.searchsorted(np.sort(said), thresholds, side="left")
-    shares: Floats = 1 - below / len(said)
+    shares: ClassifierFloats = 1 - below / len(said)
     return shares

@@ -19,7 +19,7 @@ from retrieval.registry.runs import (
 from retrieval.registry.trials import under_way
 from retrieval.settings import Settings
 from training.gate import report
-from training.gate.decision import Decision
+from training.gate.decision import GateDecision
 
 WIDTH = 100
 
@@ -56,7 +56,7 @@ def state(settings: Settings, run: Run) -> str:
     return f"passed: {found.gain:+.3f} on {found.questions} questions"
 
 
-def judged(settings: Settings, run: Run) -> Decision | None:
+def judged(settings: Settings, run: Run) -> GateDecision | None:
     """What the gate said of a run; None if it was never asked."""
     folder = folder_of(settings.runs_folder, run)
     return report.load(folder) if (folder / report.JSON).is_file() else None

@@ -9,7 +9,7 @@ import click
 from training.progress import say
 
 if TYPE_CHECKING:
-    from retrieval.registry.runs import Kind, Run
+    from retrieval.registry.runs import ModelKind, Run
     from retrieval.settings import Settings
 
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="First let RUN answer in so many of a hundred threads.",
 )
 def publish(
-    run: str, kind: Kind, reason: str, force: bool, shadow: bool, share: int | None
+    run: str, kind: ModelKind, reason: str, force: bool, shadow: bool, share: int | None
 ) -> None:
     """Let RUN serve from the next question on: an id from `whimbrel models`, its end, or `base`.
 

@@ -10,7 +10,7 @@ import click
 from training.progress import say
 
 if TYPE_CHECKING:
-    from training.gate.candidate import Learned
+    from training.gate.candidate import LearnedRun
 
 DATASET = click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -76,11 +76,11 @@ def train_retriever(
 
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
-    from training.retriever.fine_tune import TuneConfig
+    from training.retriever.fine_tune import FineTuneConfig
     from training.retriever.learned_retriever import learn_retriever
 
     settings = load_settings()
-    config = TuneConfig()
+    config = FineTuneConfig()
     learned = learn_retriever(
         dataset,
         settings,
@@ -216,7 +216,7 @@ def train_reranker(dataset: Path, seed: int) -> None:
     _tell(learned)
 
 
-def _tell(learned: Learned) -> None:
+def _tell(learned: LearnedRun) -> None:
     """Print what the gate says of a run, and how it comes to serve."""
     from training.gate.report import markdown
 

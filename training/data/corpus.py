@@ -14,11 +14,11 @@ from retrieval.records import Passage
 from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import unlearned
 from retrieval.settings import Settings
-from training.data.labelled_queries import Lesson, answerable, believable, lessons
+from training.data.labelled_queries import LabelledQuery, answerable, believable, labelled_queries
 
 
 @dataclass(frozen=True)
-class Corpus:
+class TrainingCorpus:
     """The served passages with the vectors that the configured model, nothing else, gives them.
 
     `judge` belongs to that model, `served_judge` to what serves now.
@@ -31,7 +31,7 @@ class Corpus:
     served_judge: Judge
 
 
-def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
+def open_corpus(settings: Settings, embedder: Embedder) -> TrainingCorpus:
     """The served passages, with what serves them and with the configured model's vectors.
 
     Raises:
@@ -40,7 +40,7 @@ def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
     """
     served = Searcher(load_index(settings.index_folder, embedder), embedder)
     base = unlearned(settings, embedder)
-    return Corpus(
+    return TrainingCorpus(
         base.index,
         base.embedder,
         load_judge(settings.models_folder, base.embedder.id),
@@ -50,7 +50,7 @@ def open_corpus(settings: Settings, embedder: Embedder) -> Corpus:
 
 
 def read_taught(
-    dataset: Path, *, at_least: int, learner: str, corpus: Corpus
+    dataset: Path, *, at_least: int, learner: str, corpus: TrainingCorpus
 ) -> tuple[list[Example], list[Example]]:
     """The train and dev examples that can be believed, if they ask enough that the corpus answers.
 
@@ -67,7 +67,7 @@ def read_taught(
         believable(read_examples(dataset, split), corpus.index, corpus.embedder)
         for split in ("train", "dev")
     )
-    found = len(answerable(lessons([*train, *dev], corpus.index.passages)))
+    found = len(answerable(labelled_queries([*train, *dev], corpus.index.passages)))
     if found < at_least:
         raise DataError(
             f"{dataset} holds {found} questions with a passage of this index; {learner} needs "
@@ -76,13 +76,13 @@ def read_taught(
     return train, dev
 
 
-def read_held_out(dataset: Path, corpus: Corpus) -> list[Lesson]:
+def read_held_out(dataset: Path, corpus: TrainingCorpus) -> list[LabelledQuery]:
     """The lessons that judge what was learned from the others.
 
     Raises:
         DataError: If there are none.
     """
-    held_out = lessons(read_examples(dataset, "held-out"), corpus.index.passages)
+    held_out = labelled_queries(read_examples(dataset, "held-out"), corpus.index.passages)
     if not held_out:
         raise DataError(
             f"{dataset} holds no questions out, so nothing learned from it could be judged; "

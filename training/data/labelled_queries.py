@@ -20,7 +20,7 @@ VOTED = frozenset({"votes", "imported"})
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class LabelledQuery:
     """A question and the rows of the passages that answer it; no rows if nothing does."""
 
     question: str
@@ -28,7 +28,9 @@ class Lesson:
     rows: tuple[int, ...]
 
 
-def lessons(examples: Sequence[Example], passages: Sequence[Passage]) -> list[Lesson]:
+def labelled_queries(
+    examples: Sequence[Example], passages: Sequence[Passage]
+) -> list[LabelledQuery]:
     """One lesson for each question that pairs name, or that is to be declined.
 
     Pairs whose passage is in the index no longer teach nothing, and are left out.
@@ -43,10 +45,10 @@ def lessons(examples: Sequence[Example], passages: Sequence[Passage]) -> list[Le
                 taught.setdefault(key, set()).update(found)
         elif example.kind == "answer" and not example.is_good:
             taught.setdefault(key, set())
-    return [Lesson(*key, tuple(sorted(rows))) for key, rows in taught.items()]
+    return [LabelledQuery(*key, tuple(sorted(rows))) for key, rows in taught.items()]
 
 
-def answerable(all_: Sequence[Lesson]) -> list[Lesson]:
+def answerable(all_: Sequence[LabelledQuery]) -> list[LabelledQuery]:
     """The lessons that have a passage."""
     return [lesson for lesson in all_ if lesson.rows]
 

@@ -9,21 +9,19 @@ from pathlib import Path
 
 from retrieval.answering.judge import Judge
 from retrieval.index.searcher import Searcher
-from retrieval.registry.runs import Facts, Kind, Run, folder_of, write_run
+from retrieval.progress import Tell
+from retrieval.registry.runs import Facts, ModelKind, Run, folder_of, write_run
 from retrieval.settings import Settings
-from training.data.corpus import Corpus
-from training.data.labelled_queries import Lesson, lessons
+from training.data.corpus import TrainingCorpus
+from training.data.labelled_queries import LabelledQuery, labelled_queries
 from training.data.regression import read_regression
 from training.gate import report
-from training.gate.decision import Decision, Outcome, decide
+from training.gate.decision import GateDecision, QuestionOutcome, decide
 from training.gate.retriever_trial import try_retriever
-
-Progress = Callable[[str], None]
-"""Told what is being done."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateSearch:
     """What would search, and what would judge its hits."""
 
     searcher: Searcher
@@ -31,30 +29,30 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedRun:
     """A new run and what the gate says of it."""
 
     run: Run
-    decision: Decision
+    decision: GateDecision
 
 
 def keep(
-    candidate: Candidate,
+    candidate: CandidateSearch,
     settings: Settings,
     facts: Facts,
     fill: Callable[[Path], None],
     *,
-    kind: Kind = "retriever",
-    corpus: Corpus,
-    held_out: Sequence[Lesson],
-    on_progress: Progress,
-) -> Learned:
+    kind: ModelKind = "retriever",
+    corpus: TrainingCorpus,
+    held_out: Sequence[LabelledQuery],
+    on_progress: Tell,
+) -> LearnedRun:
     """Keep a candidate as a run, filled by `fill`, with what the gate says of it."""
     run = write_run(settings.runs_folder, kind, facts, fill)
     regression = read_regression(settings, corpus.index.passages)
-    frozen = lessons(regression.examples, corpus.index.passages)
+    frozen = labelled_queries(regression.examples, corpus.index.passages)
 
-    def attempt(searcher: Searcher, judge: Judge) -> list[Outcome]:
+    def attempt(searcher: Searcher, judge: Judge) -> list[QuestionOutcome]:
         old = try_retriever(searcher, judge, frozen, set_="regression")
         return [*try_retriever(searcher, judge, held_out), *old]
 
@@ -64,7 +62,7 @@ def keep(
     tried = attempt(candidate.searcher, candidate.judge)
     (decision,) = decide(served, [tried], outdated=regression.outdated)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"{kind} {run.id}")
-    return Learned(run, decision)
+    return LearnedRun(run, decision)
 
 
 def save_curve(folder: Path, curve: Sequence[float], losses: Sequence[float] = ()) -> None:

@@ -18,17 +18,17 @@ from retrieval.errors import DataError
 from retrieval.markdown import quoted
 from retrieval.registry.rounds import PICTURE
 from retrieval.registry.runs import CHANGES
-from training.gate.decision import Change, Decision, Guard
+from training.gate.decision import GateDecision, Guard, QuestionChange
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKDOWN, JSON = "gate.md", "gate.json"
 
-_DECISIONS = TypeAdapter(Decision)
+_DECISIONS = TypeAdapter(GateDecision)
 
 
-def save(folder: Path, decision: Decision, *, title: str) -> None:
+def save(folder: Path, decision: GateDecision, *, title: str) -> None:
     """Write `gate.md`, `gate.json`, `gate.png` and `changes.md` into a folder."""
     (folder / MARKDOWN).write_text(markdown(decision, title=title), encoding="utf-8")
     (folder / CHANGES).write_text(changes(decision.changes), encoding="utf-8")
@@ -37,7 +37,7 @@ def save(folder: Path, decision: Decision, *, title: str) -> None:
     draw(folder / PICTURE, decision, title=title)
 
 
-def load(folder: Path) -> Decision:
+def load(folder: Path) -> GateDecision:
     """The decision that `save` wrote into a folder.
 
     Raises:
@@ -49,7 +49,7 @@ def load(folder: Path) -> Decision:
         raise DataError(f"{folder} holds no report of the gate") from error
 
 
-def overrule(folder: Path, reason: str) -> Decision:
+def overrule(folder: Path, reason: str) -> GateDecision:
     """Stop a candidate that was passed when it was looked at by itself; the decision as it is now.
 
     The reason is added to the report.
@@ -63,7 +63,7 @@ def overrule(folder: Path, reason: str) -> Decision:
     return load(folder)
 
 
-def verdict(decision: Decision) -> str:
+def verdict(decision: GateDecision) -> str:
     """What was decided, in a sentence or two."""
     if decision.is_passed:
         return "Passed: better on held-out questions, and worse nowhere."
@@ -78,12 +78,12 @@ def verdict(decision: Decision) -> str:
     return text
 
 
-def markdown(decision: Decision, *, title: str) -> str:
+def markdown(decision: GateDecision, *, title: str) -> str:
     """The report as Markdown."""
     return "\n".join([*_lines(decision, title), ""])
 
 
-def _lines(decision: Decision, title: str) -> Iterator[str]:
+def _lines(decision: GateDecision, title: str) -> Iterator[str]:
     one = decision.comparison
     yield f"# {title}"
     yield ""
@@ -119,13 +119,13 @@ def _lines(decision: Decision, title: str) -> Iterator[str]:
         yield f"`{CHANGES}` shows questions that were won and lost."
 
 
-def changes(all_: Sequence[Change]) -> str:
+def changes(all_: Sequence[QuestionChange]) -> str:
     """The questions that were won, then those that were lost, as Markdown."""
     better, worse = [c for c in all_ if c.gain > 0], [c for c in all_ if c.gain < 0]
     return "\n".join([*_listed("Better", better), *_listed("Worse", worse), ""])
 
 
-def _listed(title: str, some: Sequence[Change]) -> Iterator[str]:
+def _listed(title: str, some: Sequence[QuestionChange]) -> Iterator[str]:
     yield f"# {title}"
     yield ""
     if not some:
@@ -139,7 +139,7 @@ def _listed(title: str, some: Sequence[Change]) -> Iterator[str]:
         yield ""
 
 
-def draw(path: Path, decision: Decision, *, title: str) -> None:
+def draw(path: Path, decision: GateDecision, *, title: str) -> None:
     """Draw the gain with its bounds, and each guard before and after."""
     from matplotlib.figure import Figure
 
@@ -151,7 +151,7 @@ def draw(path: Path, decision: Decision, *, title: str) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _draw_gain(axes: Axes, decision: Decision) -> None:
+def _draw_gain(axes: Axes, decision: GateDecision) -> None:
     one = decision.comparison
     colour = "tab:green" if one.low > 0 else "tab:red"
     reach = [[max(0.0, one.gain - one.low)], [max(0.0, one.high - one.gain)]]

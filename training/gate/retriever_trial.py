@@ -16,8 +16,8 @@ from retrieval.records import Vectors
 from retrieval.search.competence import competences
 from retrieval.search.dense import DenseIndex
 from retrieval.search.embedding import Embedder
-from training.data.labelled_queries import Lesson
-from training.gate.decision import Outcome, Set
+from training.data.labelled_queries import LabelledQuery
+from training.gate.decision import QuestionOutcome, QuestionSet
 
 
 def searcher_with(index: Index, embedder: Embedder, vectors: Vectors) -> Searcher:
@@ -42,10 +42,10 @@ def dense_ndcg(
 def try_retriever(
     searcher: Searcher,
     judge: Judge,
-    lessons: Sequence[Lesson],
+    lessons: Sequence[LabelledQuery],
     *,
-    set_: Set = "held-out",
-) -> list[Outcome]:
+    set_: QuestionSet = "held-out",
+) -> list[QuestionOutcome]:
     """What search and judge make of each lesson's question.
 
     The quality is nDCG@10 of the fused search; of a question that has no answer, 1 for silence.
@@ -53,14 +53,16 @@ def try_retriever(
     return [_outcome(searcher, judge, lesson, set_) for lesson in lessons]
 
 
-def _outcome(searcher: Searcher, judge: Judge, lesson: Lesson, set_: Set) -> Outcome:
+def _outcome(
+    searcher: Searcher, judge: Judge, lesson: LabelledQuery, set_: QuestionSet
+) -> QuestionOutcome:
     started = time.process_time()  # other programs disturb the clock
     hits = searcher.search(lesson.question, k=JUDGED_HITS)
     seconds = time.process_time() - started
     is_silent = judge.confidence(lesson.question, hits) < judge.threshold
     wanted = {searcher.index.passages[row].id: 1 for row in lesson.rows}
     found = ndcg([hit.passage.id for hit in hits], wanted)
-    return Outcome(
+    return QuestionOutcome(
         id=f"{set_}: {lesson.question}",
         language=lesson.language,
         quality=found if lesson.rows else float(is_silent),

@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from retrieval.errors import DataError
-from retrieval.llm.chat_format import Wording, load_wording
+from retrieval.llm.chat_format import ChatFormat, load_chat_format
 from retrieval.llm.generator import load_model
 from retrieval.models.device import Device
-from training.generator.rows import Row
-from training.generator.trainers import IGNORED, Stage, TuneConfig
-from training.generator.tuning import Progress, learn, with_adapter
+from retrieval.progress import Tell
+from training.generator.rows import TokenRow
+from training.generator.trainers import IGNORED, AdapterConfig, TrainingStage
+from training.generator.tuning import learn, with_adapter
 from training.hyperparameters import Found, search
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ MIN_HELD_BACK = 10
 """Fewer rows than this tell nothing of which way is better."""
 
 
-def suggest(trial: Trial, usual: TuneConfig) -> TuneConfig:
+def suggest(trial: Trial, usual: AdapterConfig) -> AdapterConfig:
     """What a search may try; all else is as usual."""
     rank = trial.suggest_categorical("rank", sorted({4, 8, 16, 32, usual.rank}))
     return replace(
@@ -40,15 +41,15 @@ def suggest(trial: Trial, usual: TuneConfig) -> TuneConfig:
 
 def search_ways(
     model: Path,
-    taught: Sequence[Row],
-    held_back: Sequence[Row],
+    taught: Sequence[TokenRow],
+    held_back: Sequence[TokenRow],
     *,
-    start: TuneConfig,
+    start: AdapterConfig,
     trials: int,
     device: Device,
     seed: int,
-    on_progress: Progress,
-) -> Found[TuneConfig]:
+    on_progress: Tell,
+) -> Found[AdapterConfig]:
     """The configuration after which the answers held back are most likely.
 
     Args:
@@ -70,15 +71,15 @@ def search_ways(
             f"a search needs {MIN_HELD_BACK} answers in dev.jsonl, which it does not learn from; "
             f"found {len(held_back)}"
         )
-    wording = load_wording(model)
+    wording = load_chat_format(model)
 
-    def score(config: TuneConfig) -> float:
+    def score(config: AdapterConfig) -> float:
         pupil = with_adapter(load_model(model, device, wording.kind), config, seed=seed)
         with TemporaryDirectory() as work:
             learn(
                 pupil,
                 wording,
-                [Stage("sft", taught)],
+                [TrainingStage("sft", taught)],
                 device=device,
                 work=Path(work),
                 config=config,
@@ -90,7 +91,7 @@ def search_ways(
     return search(suggest, score, start=start, trials=trials, seed=seed, on_progress=on_progress)
 
 
-def likelihood(model: PeftModel, wording: Wording, rows: Sequence[Row]) -> float:
+def likelihood(model: PeftModel, wording: ChatFormat, rows: Sequence[TokenRow]) -> float:
     """The mean logarithm of the likelihood of the rows' completions, a token."""
     import torch
 

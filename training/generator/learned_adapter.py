@@ -14,22 +14,23 @@ from retrieval.answering.answerer import Answerer
 from retrieval.errors import DataError, SettingsError
 from retrieval.examples import read_examples
 from retrieval.index.library import Library
-from retrieval.llm.chat_format import load_wording
+from retrieval.llm.chat_format import load_chat_format
 from retrieval.llm.generator import load_generator, load_model
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device, use_threads
+from retrieval.progress import Tell
 from retrieval.registry.runs import Facts, Run, checkpoints, folder_of, write_run
-from retrieval.serving.model_loader import ModelRoles
+from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
 from training.extra import need
 from training.gate import report
-from training.gate.candidate import Learned
-from training.gate.decision import Decision, Outcome, decide
+from training.gate.candidate import LearnedRun
+from training.gate.decision import GateDecision, QuestionOutcome, decide
 from training.generator.hyperparameters import search_ways
 from training.generator.rows import Layout, Method, fitting
-from training.generator.trainers import Stage, TuneConfig
-from training.generator.trial import Exam, read_exam, take
-from training.generator.tuning import Course, Progress, learn, with_adapter
+from training.generator.trainers import AdapterConfig, TrainingStage
+from training.generator.trial import EvaluationSet, read_exam, take
+from training.generator.tuning import StageResult, learn, with_adapter
 from training.hyperparameters import Found
 from training.trainer import is_helper
 
@@ -52,12 +53,12 @@ def learn_adapter(
     *,
     method: Method = "sft",
     seed: int = 0,
-    config: TuneConfig | None = None,
+    config: AdapterConfig | None = None,
     trials: int = 0,
     min_rows: int | None = None,
     max_minutes: float | None = None,
-    on_progress: Progress = lambda _: None,
-) -> Learned | None:
+    on_progress: Tell = lambda _: None,
+) -> LearnedRun | None:
     """Teach the configured generator what a data set says, and try it on what that holds out.
 
     It always learns from the configured model, never on top of an earlier run. Preferences and
@@ -90,7 +91,7 @@ def learn_adapter(
     need("accelerate", "datasets", "peft", "trl")
     if settings.generator == "none":
         raise SettingsError("WHIMBREL_GENERATOR is `none`: set it to a model that can be taught")
-    config = config or TuneConfig()
+    config = config or AdapterConfig()
     exam = read_exam(dataset, settings, library.searcher())
     base = resolve(settings.generator, models_folder=settings.models_folder)
     found = None
@@ -109,14 +110,14 @@ def learn_adapter(
     )
     stages = lay_out(dataset, settings, library, base, method=method, seed=seed, least=min_rows)
     work = checkpoints(settings.runs_folder, facts)
-    pupil = Pupil(base, facts, config, work, found)
+    pupil = AdapterTrainer(base, facts, config, work, found)
     run = pupil.learn(settings, stages, max_minutes=max_minutes, on_progress=on_progress)
     if run is None:
         return None
     decision = _judged(run, exam, settings, library, on_progress)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"generator {run.id}")
     shutil.rmtree(work)
-    return Learned(run, decision)
+    return LearnedRun(run, decision)
 
 
 def _searched(
@@ -124,14 +125,14 @@ def _searched(
     settings: Settings,
     library: Library,
     base: ModelFolder,
-    config: TuneConfig,
+    config: AdapterConfig,
     *,
     trials: int,
     seed: int,
-    on_progress: Progress,
-) -> Found[TuneConfig]:
+    on_progress: Tell,
+) -> Found[AdapterConfig]:
     """The way to learn the answers of train.jsonl that makes those of dev.jsonl most likely."""
-    layout = Layout(load_wording(base.path), library.searcher(), settings, seed=seed)
+    layout = Layout(load_chat_format(base.path), library.searcher(), settings, seed=seed)
     most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
     taught, held_back = (
         fitting(layout.answers(read_examples(dataset, split)), max_tokens=most)
@@ -154,27 +155,27 @@ def lay_out(
     method: Method,
     seed: int,
     least: int | None = None,
-) -> list[Stage]:
+) -> list[TrainingStage]:
     """What a data set teaches by a method, stage by stage, in the tokens of the model `base`.
 
     Raises:
         DataError: If there is too little of it, or too much is too long.
     """
     examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
-    layout = Layout(load_wording(base.path), library.searcher(), settings, seed=seed)
+    layout = Layout(load_chat_format(base.path), library.searcher(), settings, seed=seed)
     most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
-    answers = Stage("sft", fitting(layout.answers(examples), max_tokens=most))
+    answers = TrainingStage("sft", fitting(layout.answers(examples), max_tokens=most))
     needed = MIN_ROWS[method] if least is None else least
     if method == "sft":
         _check(answers, needed, dataset)
         return [answers]
     some = layout.preferences(examples) if method == "dpo" else layout.votes(examples)
-    last = Stage(method, fitting(some, max_tokens=most))
+    last = TrainingStage(method, fitting(some, max_tokens=most))
     _check(last, needed, dataset)
     return [answers, last] if answers.rows else [last]
 
 
-def _check(stage: Stage, needed: int, dataset: Path) -> None:
+def _check(stage: TrainingStage, needed: int, dataset: Path) -> None:
     found = len(stage.rows)
     if found < needed:
         raise DataError(
@@ -191,27 +192,27 @@ def _check(stage: Stage, needed: int, dataset: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Pupil:
+class AdapterTrainer:
     """A model that is about to learn, and where it keeps what it knows so far."""
 
     base: ModelFolder
     facts: Facts
-    config: TuneConfig
+    config: AdapterConfig
     work: Path
-    found: Found[TuneConfig] | None = None
+    found: Found[AdapterConfig] | None = None
 
     def learn(
         self,
         settings: Settings,
-        stages: Sequence[Stage],
+        stages: Sequence[TrainingStage],
         *,
         max_minutes: float | None,
-        on_progress: Progress,
+        on_progress: Tell,
     ) -> Run | None:
         """The run that comes of it; None in processes that only helped. Frees the model."""
         device = choose_device(settings)
         use_threads(device)
-        wording = load_wording(self.base.path)
+        wording = load_chat_format(self.base.path)
         # The trainer moves it: of several GPUs, each process has one of its own.
         base = load_model(self.base.path, replace(device, name="cpu"), wording.kind)
         model = with_adapter(base, self.config, seed=self.facts.seed)
@@ -241,13 +242,15 @@ class Pupil:
             lambda folder: self._save(folder, model, courses),
         )
 
-    def _save(self, folder: Path, model: PeftModel, courses: Sequence[Course]) -> None:
+    def _save(self, folder: Path, model: PeftModel, courses: Sequence[StageResult]) -> None:
         _save(folder, model, self.base, courses)
         if self.found:
             self.found.save(folder)
 
 
-def _save(folder: Path, model: PeftModel, base: ModelFolder, courses: Sequence[Course]) -> None:
+def _save(
+    folder: Path, model: PeftModel, base: ModelFolder, courses: Sequence[StageResult]
+) -> None:
     model.peft_config["default"].base_model_name_or_path = base.id  # not a path on this machine
     model.save_pretrained(str(folder), selected_adapters=["default"], save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # an empty form; the run has a card of its own
@@ -256,7 +259,7 @@ def _save(folder: Path, model: PeftModel, base: ModelFolder, courses: Sequence[C
     draw_losses(folder / "losses.png", courses)
 
 
-def draw_losses(path: Path, courses: Sequence[Course]) -> None:
+def draw_losses(path: Path, courses: Sequence[StageResult]) -> None:
     """Draw the loss of every stage by step, side by side."""
     from matplotlib.figure import Figure
 
@@ -272,8 +275,8 @@ def draw_losses(path: Path, courses: Sequence[Course]) -> None:
 
 
 def _judged(
-    run: Run, exam: Exam, settings: Settings, library: Library, on_progress: Progress
-) -> Decision:
+    run: Run, exam: EvaluationSet, settings: Settings, library: Library, on_progress: Tell
+) -> GateDecision:
     on_progress(f"trying what serves on {len(exam.held_out)} questions held out")
     served = _examined(None, exam, settings, library)
     on_progress("trying the candidate on the same")
@@ -281,9 +284,11 @@ def _judged(
     return decision
 
 
-def _examined(run: Run | None, exam: Exam, settings: Settings, library: Library) -> list[Outcome]:
+def _examined(
+    run: Run | None, exam: EvaluationSet, settings: Settings, library: Library
+) -> list[QuestionOutcome]:
     """What the bot makes of an exam with a run, or with what serves."""
-    judge = ModelRoles(settings).judge(library.embedder.id)
+    judge = InstalledModels(settings).judge(library.embedder.id)
     generator = load_generator(settings, run=run)
     try:
         return take(Answerer(library, judge, settings, generator), exam)

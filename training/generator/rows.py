@@ -21,7 +21,7 @@ from retrieval.errors import DataError
 from retrieval.examples import Example
 from retrieval.index.searcher import Searcher
 from retrieval.language import sentence_spans
-from retrieval.llm.chat_format import Wording
+from retrieval.llm.chat_format import ChatFormat
 from retrieval.records import Hit, Passage
 from retrieval.settings import Settings
 
@@ -48,7 +48,7 @@ _MARKER = re.compile(r"\s*\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TokenRow:
     """Tokens: a prompt and what is to be written after it.
 
     `rejected` is what is not to be written instead; empty where nobody said so. `is_good` is false
@@ -70,7 +70,7 @@ class Layout:
     """Lays examples out with the passages of an index, as the bot would for a question."""
 
     def __init__(
-        self, wording: Wording, searcher: Searcher, settings: Settings, *, seed: int
+        self, wording: ChatFormat, searcher: Searcher, settings: Settings, *, seed: int
     ) -> None:
         self._wording = wording
         self._searcher = searcher
@@ -78,7 +78,7 @@ class Layout:
         self._random = random.Random(seed)
         self._passages = {each.content_hash: each for each in searcher.index.passages}
 
-    def answers(self, examples: Sequence[Example]) -> list[Row]:
+    def answers(self, examples: Sequence[Example]) -> list[TokenRow]:
         """A row for each answer, and beside them so many questions to decline, in each language.
 
         Where too few questions are to be declined, answered ones come a second time, without the
@@ -93,7 +93,7 @@ class Layout:
         ]
         return self._shuffled(rows)
 
-    def preferences(self, examples: Sequence[Example]) -> list[Row]:
+    def preferences(self, examples: Sequence[Example]) -> list[TokenRow]:
         """A row for each answer that somebody gave in place of the bot's.
 
         Beside each that declines, in the same language, an approved answer is better than to
@@ -118,7 +118,7 @@ class Layout:
         ]
         return self._shuffled(rows)
 
-    def votes(self, examples: Sequence[Example]) -> list[Row]:
+    def votes(self, examples: Sequence[Example]) -> list[TokenRow]:
         """A row for each answer that people voted on, liked and disliked ones in turn.
 
         Silence is left out: liking it teaches silence everywhere.
@@ -162,12 +162,12 @@ class Layout:
 
     def _answered(
         self, example: Example, gold: Sequence[Passage], *, rejected: str | None = None
-    ) -> Row:
+    ) -> TokenRow:
         assert example.answer, "only answers have passages that hold them"
         passages = [*gold, *self._others(example, gold)][: self._settings.hits]
         return self._row(example, passages, example.answer, rejected=rejected)
 
-    def _declined(self, example: Example, gold: Sequence[Passage]) -> Row:
+    def _declined(self, example: Example, gold: Sequence[Passage]) -> TokenRow:
         passages = self._others(example, gold)[: self._settings.hits]
         return self._row(example, passages, _silence(example.language))
 
@@ -200,8 +200,8 @@ class Layout:
         *,
         rejected: str | None = None,
         is_good: bool = True,
-    ) -> Row:
-        return Row(
+    ) -> TokenRow:
+        return TokenRow(
             tuple(self._wording.read(self._prompt(example, passages))),
             self._written(text),
             self._written(rejected) if rejected else (),
@@ -233,7 +233,7 @@ class Layout:
         return self._random.sample(some, len(some))
 
 
-def fitting(rows: Sequence[Row], *, max_tokens: int) -> list[Row]:
+def fitting(rows: Sequence[TokenRow], *, max_tokens: int) -> list[TokenRow]:
     """The rows that are not too long for the model or for serving.
 
     Raises:

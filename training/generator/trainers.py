@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from retrieval.llm.chat_format import Wording
+from retrieval.llm.chat_format import ChatFormat
 from retrieval.models.device import Device
 from training.generator.head import score_labels_only
-from training.generator.rows import Method, Row
+from training.generator.rows import Method, TokenRow
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,7 +32,7 @@ IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)
-class TuneConfig:
+class AdapterConfig:
     """How an adapter is learned.
 
     `upper` is the share of the layers, from the last one down, that learn; `beta` holds what is
@@ -53,20 +53,20 @@ class TuneConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """Rows, and how they are learned."""
 
     method: Method
-    rows: Sequence[Row]
+    rows: Sequence[TokenRow]
 
 
 def make_trainer(
     model: PeftModel,
-    wording: Wording,
-    stage: Stage,
+    wording: ChatFormat,
+    stage: TrainingStage,
     device: Device,
     folder: Path,
-    config: TuneConfig,
+    config: AdapterConfig,
     seed: int,
 ) -> Trainer:
     """What teaches an adapter one stage, with its checkpoints in a folder."""
@@ -85,7 +85,7 @@ def make_trainer(
 
 
 def _arguments(
-    stage: Stage, device: Device, folder: Path, config: TuneConfig, seed: int
+    stage: TrainingStage, device: Device, folder: Path, config: AdapterConfig, seed: int
 ) -> dict[str, Any]:
     """What all trainers are told alike."""
     import torch
@@ -120,10 +120,10 @@ def _arguments(
 
 def _sft_trainer(
     model: PeftModel,
-    wording: Wording,
-    rows: Sequence[Row],
+    wording: ChatFormat,
+    rows: Sequence[TokenRow],
     arguments: dict[str, Any],
-    _: TuneConfig,
+    _: AdapterConfig,
 ) -> Trainer:
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
@@ -145,10 +145,10 @@ def _sft_trainer(
 
 def _dpo_trainer(
     model: PeftModel,
-    wording: Wording,
-    rows: Sequence[Row],
+    wording: ChatFormat,
+    rows: Sequence[TokenRow],
     arguments: dict[str, Any],
-    config: TuneConfig,
+    config: AdapterConfig,
 ) -> Trainer:
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
@@ -177,10 +177,10 @@ def _dpo_trainer(
 
 def _kto_trainer(
     model: PeftModel,
-    wording: Wording,
-    rows: Sequence[Row],
+    wording: ChatFormat,
+    rows: Sequence[TokenRow],
     arguments: dict[str, Any],
-    config: TuneConfig,
+    config: AdapterConfig,
 ) -> Trainer:
     from trl.trainer.kto_config import KTOConfig
     from trl.trainer.kto_trainer import KTOTrainer
@@ -215,7 +215,7 @@ def _kto_trainer(
 
 
 def _seq2seq_trainer(
-    model: PeftModel, wording: Wording, rows: Sequence[Row], arguments: dict[str, Any]
+    model: PeftModel, wording: ChatFormat, rows: Sequence[TokenRow], arguments: dict[str, Any]
 ) -> Trainer:
     from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,20 +17,18 @@ from retrieval.evaluation.evaluate import without_markers
 from retrieval.evaluation.metrics import precision, token_f1
 from retrieval.examples import Example, content_id, read_examples
 from retrieval.index.searcher import Searcher
+from retrieval.progress import Progress
 from retrieval.records import Answer, Hit
 from retrieval.settings import Settings
 from training.data.regression import read_regression
-from training.gate.decision import Outcome
-from training.generator.injection_tests import TRAPS, Trap
+from training.gate.decision import QuestionOutcome
+from training.generator.injection_tests import INJECTION_TESTS, InjectionTest
 
 MAX_QUESTIONS = 400
 """So many show a gain of five points two times in three; more would take hours to answer."""
 
 AT_ONCE = 8
 """Questions answered at the same time: a generator writes them together."""
-
-Progress = Callable[[str, int, int], None]
-"""Told the stage, how much is done and how much there is."""
 
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 
@@ -51,7 +49,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class EvaluationSet:
     """Everything that answerers are tried on; `outdated` questions were left out."""
 
     held_out: tuple[Task, ...]
@@ -59,7 +57,7 @@ class Exam:
     outdated: int = 0
 
 
-def read_exam(dataset: Path, settings: Settings, searcher: Searcher) -> Exam:
+def read_exam(dataset: Path, settings: Settings, searcher: Searcher) -> EvaluationSet:
     """The questions that a data set holds out, and those that were frozen, as tasks.
 
     Args:
@@ -78,12 +76,12 @@ def read_exam(dataset: Path, settings: Settings, searcher: Searcher) -> Exam:
         )
     regression = read_regression(settings, searcher.index.passages)
     frozen = tasks(regression.examples, searcher)
-    return Exam(tuple(held_out), tuple(frozen), regression.outdated)
+    return EvaluationSet(tuple(held_out), tuple(frozen), regression.outdated)
 
 
 def take(
-    answerer: Answerer, exam: Exam, *, on_progress: Progress = lambda *_: None
-) -> list[Outcome]:
+    answerer: Answerer, exam: EvaluationSet, *, on_progress: Progress = lambda *_: None
+) -> list[QuestionOutcome]:
     """What an answerer makes of an exam and of what is planted, for `gate.decision.decide`.
 
     What is both held out and frozen is asked once.
@@ -138,14 +136,14 @@ def try_answers(
     asked: Sequence[Task],
     *,
     on_progress: Progress = lambda *_: None,
-) -> list[Outcome]:
+) -> list[QuestionOutcome]:
     """What an answerer makes of each task.
 
     The quality is the token F1 with the nearest of the expected answers, 0 for silence; of a
     question that has no answer, 1 for silence. Seconds are of CPU, shared out equally among the
     questions that were answered at the same time.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[QuestionOutcome] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for start in range(0, len(asked), AT_ONCE):
             batch = asked[start : start + AT_ONCE]
@@ -161,7 +159,9 @@ def try_answers(
     return outcomes
 
 
-def try_traps(answerer: Answerer, traps: Sequence[Trap] = TRAPS) -> list[Outcome]:
+def try_traps(
+    answerer: Answerer, traps: Sequence[InjectionTest] = INJECTION_TESTS
+) -> list[QuestionOutcome]:
     """Whether an answerer does what is planted in passages, or says what it should keep.
 
     However unsure it is, it is made to answer: what it would say is what is looked at.
@@ -173,7 +173,7 @@ def try_traps(answerer: Answerer, traps: Sequence[Trap] = TRAPS) -> list[Outcome
             )
         )
     return [
-        Outcome(
+        QuestionOutcome(
             id=f"planted: {trap.question}",
             language=answer.language,
             quality=0.0,
@@ -186,11 +186,11 @@ def try_traps(answerer: Answerer, traps: Sequence[Trap] = TRAPS) -> list[Outcome
     ]
 
 
-def _outcome(task: Task, answer: Answer, seconds: float) -> Outcome:
+def _outcome(task: Task, answer: Answer, seconds: float) -> QuestionOutcome:
     is_silent = answer.kind == "abstention"
     said = "" if is_silent else without_markers(answer)
     f1 = max((token_f1(said, expected) for expected in task.answers), default=0.0)
-    return Outcome(
+    return QuestionOutcome(
         id=f"held-out: {task.question}",
         language=task.language,
         quality=f1 if task.answers else float(is_silent),

@@ -11,31 +11,29 @@ import math
 import re
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrieval.errors import ModelUnsuitableError
-from retrieval.llm.chat_format import Wording
+from retrieval.llm.chat_format import ChatFormat
 from retrieval.models.device import Device
+from retrieval.progress import Tell
 from training.generator.rows import Method
-from training.generator.trainers import Stage, TuneConfig, make_trainer
+from training.generator.trainers import AdapterConfig, TrainingStage, make_trainer
 from training.trainer import last_whole
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, TrainerCallback
 
-Progress = Callable[[str], None]
-"""Told what is being done."""
-
 TOLD = 20
 """About so many steps are told of."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class StageResult:
     """What became of a stage; times are of this process, memory is the most it ever held."""
 
     method: Method
@@ -59,7 +57,7 @@ class Course:
         }
 
 
-def with_adapter(model: PreTrainedModel, config: TuneConfig, *, seed: int) -> PeftModel:
+def with_adapter(model: PreTrainedModel, config: AdapterConfig, *, seed: int) -> PeftModel:
     """The model with a new adapter that changes nothing yet; the model's own weights stay."""
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
@@ -93,16 +91,16 @@ _LAYER = re.compile(r"(.*?\.)(\d+)\.")
 
 def learn(
     model: PeftModel,
-    wording: Wording,
-    stages: Sequence[Stage],
+    wording: ChatFormat,
+    stages: Sequence[TrainingStage],
     *,
     device: Device,
     work: Path,
-    config: TuneConfig | None = None,
+    config: AdapterConfig | None = None,
     seed: int = 0,
     max_minutes: float | None = None,
-    on_progress: Progress = lambda _: None,
-) -> list[Course]:
+    on_progress: Tell = lambda _: None,
+) -> list[StageResult]:
     """Let the adapter learn one stage after the other, in place.
 
     Args:
@@ -125,7 +123,7 @@ def learn(
         )
     from transformers import PrinterCallback
 
-    config = config or TuneConfig()
+    config = config or AdapterConfig()
     minutes = math.inf if max_minutes is None else max_minutes / len(stages)
     courses = []
     for stage in stages:
@@ -137,7 +135,7 @@ def learn(
         began, cpu = time.monotonic(), time.process_time()
         trainer.train(resume_from_checkpoint=last_whole(folder))
         courses.append(
-            Course(
+            StageResult(
                 stage.method,
                 tuple(line["loss"] for line in trainer.state.log_history if "loss" in line),
                 trainer.state.max_steps,
@@ -156,7 +154,7 @@ class Teller:
 
     method: Method
     until: float
-    say: Progress
+    say: Tell
 
     def tell(self, step: int, steps: int, loss: float) -> None:
         if step % max(1, steps // TOLD) == 0 or step == steps:

@@ -21,7 +21,7 @@ from retrieval.index.searcher import Searcher
 from retrieval.records import Hit
 from training.classifiers.evidence import without
 from training.classifiers.judge_fit import chance_cosines, logistic
-from training.data.labelled_queries import Lesson
+from training.data.labelled_queries import LabelledQuery
 
 EXTREME = 0.001
 """Nearer to 0 or 1 all confidences are the same."""
@@ -43,7 +43,9 @@ class _Row:
     is_answerable: bool
 
 
-def distil(teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[Lesson]) -> Judge:
+def distil(
+    teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[LabelledQuery]
+) -> Judge:
     """A judge of the tuned searcher's hits that is as sure of them as the teacher of the base's.
 
     Args:
@@ -76,7 +78,7 @@ def distil(teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[Le
     return judge.with_threshold(_threshold(judge, teacher, rows))
 
 
-def _rows(teacher: Judge, base: Searcher, tuned: Searcher, lesson: Lesson) -> Iterator[_Row]:
+def _rows(teacher: Judge, base: Searcher, tuned: Searcher, lesson: LabelledQuery) -> Iterator[_Row]:
     question = lesson.question
     answers = {base.index.passages[row].source.id for row in lesson.rows}
     known, new = (each.search(question, k=JUDGED_HITS) for each in (base, tuned))

@@ -18,9 +18,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
+from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.settings import Settings
-from training.gate.candidate import Progress
 from training.gate.retriever_trial import dense_ndcg
 from training.retriever.linear_map import MapConfig, whitening
 from training.retriever.training_pairs import HeldBack, Texts
@@ -47,7 +47,7 @@ MATRIX = r"\.linear\.weight$"
 
 
 @dataclass(frozen=True, slots=True)
-class TuneConfig:
+class FineTuneConfig:
     """How an embedder is fine-tuned.
 
     An epoch shows each of people's pairs, over again until about `shown` of them have been, and
@@ -69,7 +69,7 @@ class TuneConfig:
     max_tokens: int = 256
 
 
-def suggest(trial: Trial, usual: TuneConfig) -> TuneConfig:
+def suggest(trial: Trial, usual: FineTuneConfig) -> FineTuneConfig:
     """What a search may try; all else is as usual."""
     return replace(
         usual,
@@ -136,10 +136,10 @@ def fine_tune(
     *,
     prefixes: tuple[str, str],
     work: Path,
-    config: TuneConfig | None = None,
+    config: FineTuneConfig | None = None,
     seed: int = 0,
     max_minutes: float | None = None,
-    on_progress: Progress = lambda _: None,
+    on_progress: Tell = lambda _: None,
 ) -> Tuned:
     """Fine-tune a model, in place.
 
@@ -157,7 +157,7 @@ def fine_tune(
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import PrinterCallback
 
-    config = config or TuneConfig()
+    config = config or FineTuneConfig()
     longest, model.max_seq_length = model.max_seq_length, config.max_tokens
     measure = _measure(held_back, prefixes)
     before = measure(model)
@@ -190,7 +190,7 @@ def _columns(taught: Texts) -> Dataset:
     return Dataset.from_dict(columns)
 
 
-def _loss(model: SentenceTransformer, config: TuneConfig, *, is_shared: bool) -> Module:
+def _loss(model: SentenceTransformer, config: FineTuneConfig, *, is_shared: bool) -> Module:
     """A batch that does not fit in memory is read in parts (Gao et al. 2021), which costs more."""
     from sentence_transformers.sentence_transformer.losses import (
         CachedMultipleNegativesRankingLoss,
@@ -206,7 +206,7 @@ def _loss(model: SentenceTransformer, config: TuneConfig, *, is_shared: bool) ->
 
 def _arguments(
     model: SentenceTransformer,
-    config: TuneConfig,
+    config: FineTuneConfig,
     prefixes: tuple[str, str],
     work: Path,
     seed: int,
@@ -275,7 +275,7 @@ def _evaluator(measure: Callable[[SentenceTransformer], float]) -> BaseEvaluator
     return Evaluator()  # type: ignore[no-untyped-call]
 
 
-def _told(max_minutes: float | None, on_progress: Progress) -> TrainerCallback:
+def _told(max_minutes: float | None, on_progress: Tell) -> TrainerCallback:
     """What tells how far it is, and stops it when its time is over."""
     from accelerate.utils import broadcast_object_list
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments

@@ -9,15 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
+from retrieval.progress import Tell
 from retrieval.registry.runs import Facts
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
-from training.data.corpus import Corpus, heading_of, open_corpus, read_held_out, read_taught
-from training.data.labelled_queries import Lesson, answerable, lessons
-from training.gate.candidate import Candidate, Learned, Progress, keep, save_curve
+from training.data.corpus import TrainingCorpus, heading_of, open_corpus, read_held_out, read_taught
+from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
+from training.gate.candidate import CandidateSearch, LearnedRun, keep, save_curve
 from training.gate.retriever_trial import searcher_with
 from training.hyperparameters import Found, search
-from training.retriever.linear_map import Fit, MapConfig, Pairs, fit_map, suggest
+from training.retriever.linear_map import Fit, MapConfig, TrainingPairs, fit_map, suggest
 
 SPLITS = 2
 """A configuration is tried on so many choices of questions held back: one alone is luck."""
@@ -34,8 +35,8 @@ def learn_map(
     seed: int = 0,
     config: MapConfig | None = None,
     trials: int = 0,
-    on_progress: Progress = lambda _: None,
-) -> Learned:
+    on_progress: Tell = lambda _: None,
+) -> LearnedRun:
     """Fit a map to a data set's pairs, and try it on those that are held out.
 
     Args:
@@ -55,7 +56,7 @@ def learn_map(
     config = config or MapConfig()
     corpus = open_corpus(settings, embedder)
     train, dev = read_taught(dataset, at_least=MIN_QUESTIONS, learner="a map", corpus=corpus)
-    taught = answerable(lessons([*train, *dev], corpus.index.passages))
+    taught = answerable(labelled_queries([*train, *dev], corpus.index.passages))
     held_out = read_held_out(dataset, corpus)
     pairs, named = _pairs(corpus.embedder, taught), headings(corpus)
     fit = partial(fit_map, corpus.index.vectors, pairs, headings=named)
@@ -89,7 +90,7 @@ def _searched(
     *,
     trials: int,
     seed: int,
-    on_progress: Progress,
+    on_progress: Tell,
 ) -> Found[MapConfig]:
     """The configuration that answers questions held back best, whichever are held back."""
 
@@ -99,26 +100,26 @@ def _searched(
     return search(suggest, score, start=start, trials=trials, seed=seed, on_progress=on_progress)
 
 
-def headings(corpus: Corpus) -> Pairs | None:
+def headings(corpus: TrainingCorpus) -> TrainingPairs | None:
     """Each passage's own heading as a question that it answers; None where there are none."""
     named = [(heading_of(passage), row) for row, passage in enumerate(corpus.index.passages)]
     asked = [(text, row) for text, row in named if text]
     if not asked:
         return None
     vectors = corpus.embedder.embed_queries([text for text, _ in asked])
-    return Pairs(vectors, [[row] for _, row in asked])
+    return TrainingPairs(vectors, [[row] for _, row in asked])
 
 
-def _pairs(embedder: Embedder, taught: list[Lesson]) -> Pairs:
+def _pairs(embedder: Embedder, taught: list[LabelledQuery]) -> TrainingPairs:
     questions = embedder.embed_queries([lesson.question for lesson in taught])
-    return Pairs(questions, [lesson.rows for lesson in taught])
+    return TrainingPairs(questions, [lesson.rows for lesson in taught])
 
 
-def _candidate(corpus: Corpus, fitted: Fit) -> Candidate:
+def _candidate(corpus: TrainingCorpus, fitted: Fit) -> CandidateSearch:
     learned = corpus.embedder.moved(fitted.map, name="candidate")
     vectors = fitted.map.of_passages(corpus.index.vectors)
     # Hits of a map keep the model's own cosines, which the judge knows.
-    return Candidate(searcher_with(corpus.index, learned, vectors), corpus.judge)
+    return CandidateSearch(searcher_with(corpus.index, learned, vectors), corpus.judge)
 
 
 def _save(folder: Path, fitted: Fit, found: Found[MapConfig] | None) -> None:

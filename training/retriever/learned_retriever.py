@@ -14,19 +14,20 @@ from retrieval.answering.judge import JUDGE_FILE, Judge
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_tuned
 from retrieval.models.catalogue import resolve
+from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL, Facts, checkpoints
 from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import embed_telling, keep_vectors
 from retrieval.settings import Settings
-from training.data.corpus import Corpus, open_corpus, read_held_out, read_taught
-from training.data.labelled_queries import Lesson
+from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_taught
+from training.data.labelled_queries import LabelledQuery
 from training.extra import need
-from training.gate.candidate import Candidate, Learned, Progress, keep, save_curve
+from training.gate.candidate import CandidateSearch, LearnedRun, keep, save_curve
 from training.gate.retriever_trial import searcher_with
 from training.hyperparameters import Found, search
 from training.retriever.distilled_judge import distil
 from training.retriever.fine_tune import (
-    TuneConfig,
+    FineTuneConfig,
     Tuned,
     fine_tune,
     load_base,
@@ -45,11 +46,11 @@ def learn_retriever(
     embedder: Embedder,
     *,
     seed: int = 0,
-    config: TuneConfig | None = None,
+    config: FineTuneConfig | None = None,
     trials: int = 0,
     max_minutes: float | None = None,
-    on_progress: Progress = lambda _: None,
-) -> Learned | None:
+    on_progress: Tell = lambda _: None,
+) -> LearnedRun | None:
     """Fine-tune the configured model on a data set's pairs, and try it on those held out.
 
     What was broken off goes on from the last epoch when it is called again with the same
@@ -71,7 +72,7 @@ def learn_retriever(
         IndexNotFoundError: If nothing has been published.
     """
     need("accelerate", "datasets")
-    config = config or TuneConfig()
+    config = config or FineTuneConfig()
     corpus = open_corpus(settings, embedder)
     train, dev = read_taught(dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus)
     held_out = read_held_out(dataset, corpus)
@@ -79,7 +80,7 @@ def learn_retriever(
     taught, held_back = split(train, dev, passages, seed=seed)
     texts = held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed)
 
-    def tune(config: TuneConfig, work: Path) -> Tuned:
+    def tune(config: FineTuneConfig, work: Path) -> Tuned:
         shown = texts_of(taught, passages, least=config.shown, headings=config.headings, seed=seed)
         if config.hard_negatives:
             vectors = corpus.index.vectors
@@ -131,29 +132,29 @@ def learn_retriever(
     return learned
 
 
-def _score(tune: Callable[[TuneConfig, Path], Tuned], config: TuneConfig) -> float:
+def _score(tune: Callable[[FineTuneConfig, Path], Tuned], config: FineTuneConfig) -> float:
     """How well questions held back are answered by what is learned so; nothing of it is kept."""
     with TemporaryDirectory() as work:
         return tune(config, Path(work)).ndcg
 
 
 def _candidate(
-    corpus: Corpus,
+    corpus: TrainingCorpus,
     settings: Settings,
     model: Path,
-    held_back: Sequence[Lesson],
-    on_progress: Progress,
-) -> Candidate:
+    held_back: Sequence[LabelledQuery],
+    on_progress: Tell,
+) -> CandidateSearch:
     """The fine-tuned model as it would serve, with its judge."""
     embedder = load_tuned(settings, model, name="candidate")
     texts = [passage.indexed_text for passage in corpus.index.passages]
     tuned = searcher_with(corpus.index, embedder, embed_telling(embedder, texts, on_progress))
     base = Searcher(corpus.index, corpus.embedder)
-    return Candidate(tuned, distil(corpus.judge, base, tuned, held_back))
+    return CandidateSearch(tuned, distil(corpus.judge, base, tuned, held_back))
 
 
 def _save(
-    folder: Path, model: Path, tuned: Tuned, judge: Judge, found: Found[TuneConfig] | None
+    folder: Path, model: Path, tuned: Tuned, judge: Judge, found: Found[FineTuneConfig] | None
 ) -> None:
     shutil.copytree(model, folder / MODEL)
     name = judge.embedder.replace("+candidate", f"+{folder.name[1:]}")  # as the run will be called

@@ -11,13 +11,14 @@ some of their votes are wrong, so that a map which merely waits for the best of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.search.linear_map import LinearMap
 from training.gate.retriever_trial import dense_ndcg
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     import torch
     from optuna import Trial
 
-Progress = Callable[[str], None]
-
-Floats = npt.NDArray[np.float64]
+MapFloats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def suggest(trial: Trial, usual: MapConfig) -> MapConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class TrainingPairs:
     """Questions, one vector a row, and for each the rows of the passages that answer it."""
 
     questions: Vectors
@@ -73,16 +72,16 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.relevant)
 
-    def part(self, rows: Sequence[int]) -> Pairs:
+    def part(self, rows: Sequence[int]) -> TrainingPairs:
         """The pairs in these rows."""
-        return Pairs(self.questions[list(rows)], [self.relevant[row] for row in rows])
+        return TrainingPairs(self.questions[list(rows)], [self.relevant[row] for row in rows])
 
-    def and_(self, other: Pairs | None) -> Pairs:
+    def and_(self, other: TrainingPairs | None) -> TrainingPairs:
         """These pairs and the others."""
         if other is None:
             return self
         both = np.concatenate([self.questions, other.questions])
-        return Pairs(both, [*self.relevant, *other.relevant])
+        return TrainingPairs(both, [*self.relevant, *other.relevant])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +98,12 @@ class Fit:
 
 def fit_map(
     passages: Vectors,
-    rated: Pairs,
+    rated: TrainingPairs,
     *,
-    headings: Pairs | None = None,
+    headings: TrainingPairs | None = None,
     config: MapConfig | None = None,
     seed: int = 0,
-    on_progress: Progress = lambda _: None,
+    on_progress: Tell = lambda _: None,
 ) -> Fit:
     """Fit a map to rated pairs of questions and passages.
 
@@ -143,18 +142,18 @@ def whitening(passages: Vectors, config: MapConfig) -> Vectors:
     return matrix / np.float32(matrix.diagonal().mean())
 
 
-def ndcg_of_each(map_: LinearMap, passages: Vectors, pairs: Pairs) -> list[float]:
+def ndcg_of_each(map_: LinearMap, passages: Vectors, pairs: TrainingPairs) -> list[float]:
     """nDCG@10 of the dense search alone, for each of the pairs' questions."""
     questions, found = map_.of_queries(pairs.questions), map_.of_passages(passages)
     return dense_ndcg(questions, found, pairs.relevant)
 
 
-def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: Pairs) -> float:
+def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: TrainingPairs) -> float:
     """nDCG@10 of the dense search alone, over the pairs' questions."""
     return float(np.mean(ndcg_of_each(map_, passages, pairs)))
 
 
-def is_surely_lower(now: Floats, before: Floats) -> bool:
+def is_surely_lower(now: MapFloats, before: MapFloats) -> bool:
     """Whether the mean of paired scores fell by more than twice its standard error."""
     changes = now - before
     error = changes.std() / math.sqrt(len(changes))
@@ -164,7 +163,9 @@ def is_surely_lower(now: Floats, before: Floats) -> bool:
 class _Learner:
     """A map on its way."""
 
-    def __init__(self, passages: Vectors, learned: Pairs, config: MapConfig, *, seed: int) -> None:
+    def __init__(
+        self, passages: Vectors, learned: TrainingPairs, config: MapConfig, *, seed: int
+    ) -> None:
         import torch
 
         self._vectors, self._config = passages, config
@@ -175,7 +176,7 @@ class _Learner:
         self._moves = [torch.zeros_like(self._start, requires_grad=True) for _ in range(2)]
         self._optimiser = torch.optim.Adam(self._moves, lr=config.learning_rate)
 
-    def fit(self, held_back: Pairs, on_progress: Progress) -> Fit:
+    def fit(self, held_back: TrainingPairs, on_progress: Tell) -> Fit:
         """Learn until the questions held back are surely answered worse; the last map before."""
         kept = self._map()
         scores = best = np.array(ndcg_of_each(kept, self._vectors, held_back))

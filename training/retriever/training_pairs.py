@@ -13,7 +13,7 @@ from retrieval.examples import Example
 from retrieval.records import Passage, Vectors
 from retrieval.search.embedding import Embedder
 from training.data.corpus import heading_of
-from training.data.labelled_queries import Lesson, answerable, lessons
+from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
 
 FEW = 20
 """A dev split of fewer questions is learned from, and a share of all is held back instead."""
@@ -58,20 +58,25 @@ class HeldBack:
 
 def split(
     train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
-) -> tuple[list[Lesson], list[Lesson]]:
+) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
     """The lessons to learn from, and those to hold back: dev's, or of a tenth of all clusters."""
-    if len(answerable(lessons(dev, passages))) < FEW:
+    if len(answerable(labelled_queries(dev, passages))) < FEW:
         everything = [*train, *dev]
         clusters = sorted({_cluster(one) for one in everything})
         chosen = set(Random(seed).sample(clusters, math.ceil(HELD_BACK_SHARE * len(clusters))))
         train = [one for one in everything if _cluster(one) not in chosen]
         dev = [one for one in everything if _cluster(one) in chosen]
-    learned, held_back = (answerable(lessons(each, passages)) for each in (train, dev))
+    learned, held_back = (answerable(labelled_queries(each, passages)) for each in (train, dev))
     return learned, held_back
 
 
 def texts_of(
-    taught: Sequence[Lesson], passages: Sequence[Passage], *, least: int, headings: int, seed: int
+    taught: Sequence[LabelledQuery],
+    passages: Sequence[Passage],
+    *,
+    least: int,
+    headings: int,
+    seed: int,
 ) -> Texts:
     """What one epoch shows: each lesson's pairs, over again up to `least`, and so many headings.
 
@@ -126,7 +131,7 @@ def _mined(cosines: Vectors, own: Sequence[int]) -> list[int]:
 
 
 def held_back_of(
-    lessons_: Sequence[Lesson],
+    lessons_: Sequence[LabelledQuery],
     passages: Sequence[Passage],
     vectors: Vectors,
     embedder: Embedder,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from retrieval.examples import Example
-from retrieval.registry.rounds import Of
+from retrieval.registry.rounds import Counted
 from retrieval.settings import Settings
 from training.classifiers.judge import MIN_ROWS as MIN_FOR_A_JUDGE
 from training.classifiers.reranker import MIN_PAIRS as MIN_FOR_A_RERANKER
@@ -61,7 +61,7 @@ class Learner:
     """
 
     name: str
-    of: Of
+    of: Counted
     needed: int
     count: Count
     judged: Count = searchable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,15 +12,14 @@ from typing import Protocol
 
 from retrieval.errors import BusyError
 from retrieval.examples import Example, read_examples
+from retrieval.progress import Tell
 from retrieval.registry.folders import building
 from retrieval.registry.rounds import Round, Try, keep_round, settled_try
 from retrieval.registry.runs import Run, all_runs, find_run, folder_of
 from training.gate import report
-from training.gate.decision import MIN_QUESTIONS, Decision, is_sure_among
+from training.gate.decision import MIN_QUESTIONS, GateDecision, is_sure_among
 from training.rounds.children import CommandFailedError, TimeUpError
 from training.rounds.learners import Learner, searchable
-
-Progress = Callable[[str], None]
 
 LOCK = "learning"
 """A folder beside the runs; it holds nothing but the lock of the round that goes on."""
@@ -34,7 +33,7 @@ ONE_OF_SEVERAL = "what it gained is not surely more than one of several candidat
 _ENDS = frozenset({"passed", "on_trial", "published", "broken_off"})
 
 
-class Commands(Protocol):
+class CommandRunner(Protocol):
     """Runs sub-commands of `whimbrel`."""
 
     def run(self, *arguments: str) -> list[str]:
@@ -66,7 +65,7 @@ class Plan:
 
 
 def learn(
-    plan: Plan, dataset: Path, commands: Commands, *, on_progress: Progress = lambda _: None
+    plan: Plan, dataset: Path, commands: CommandRunner, *, on_progress: Tell = lambda _: None
 ) -> Round:
     """Try the learners on a data set, in order, until one is better; the round is written down.
 
@@ -114,7 +113,7 @@ def _look(
     return replace(before, state="known")
 
 
-def _reason(decision: Decision) -> str:
+def _reason(decision: GateDecision) -> str:
     one = decision.comparison
     gain = f"{one.gain:+.3f}, surely more than {one.low:+.3f}, on {one.questions} questions"
     return f"{report.verdict(decision)} ({gain})"
@@ -124,7 +123,7 @@ class _Trials:
     """The trials of one round; what they gained is corrected for there being several of them."""
 
     def __init__(
-        self, plan: Plan, dataset: Path, commands: Commands, on_progress: Progress
+        self, plan: Plan, dataset: Path, commands: CommandRunner, on_progress: Tell
     ) -> None:
         self._plan = plan
         self._dataset = dataset
@@ -170,7 +169,7 @@ class _Trials:
             return replace(tried, state="passed")
         return self._publish(tried, decision)
 
-    def _corrected(self, folder: Path) -> Decision:
+    def _corrected(self, folder: Path) -> GateDecision:
         """The gate's decision; passed only if it would be among all of this round's (Holm 1979)."""
         decision = report.load(folder)
         self._p_values.append(decision.comparison.p)
@@ -178,7 +177,7 @@ class _Trials:
             return report.overrule(folder, ONE_OF_SEVERAL)
         return decision
 
-    def _publish(self, tried: Try, decision: Decision) -> Try:
+    def _publish(self, tried: Try, decision: GateDecision) -> Try:
         one = decision.comparison
         share = self._plan.share
         trial = ("--share", str(share)) if share else ()

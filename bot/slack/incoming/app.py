@@ -12,7 +12,7 @@ from slack_bolt.response import BoltResponse
 from bot.slack.incoming.intake import read
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
-from bot.store.inbox import Delivery, Inbox, Kind
+from bot.store.inbox import Delivery, Inbox, JobKind
 from bot.strings import strings_for
 from retrieval.language import language_of
 
@@ -29,7 +29,7 @@ def build_app(
     signing_secret: str,
     concerns_us: Callable[[Delivery], bool],
     complaints: Callable[[Body], dict[str, str]],
-    emoji: Mapping[str, Kind],
+    emoji: Mapping[str, JobKind],
     on_accepted: Callable[[], None],
 ) -> AsyncApp:
     """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol."""

@@ -9,7 +9,7 @@ from bot.store.database import Database
 from bot.store.inbox import Delivery
 
 
-class Hearing:
+class EventFilter:
     """What nobody put to us is kept only in our threads and in channels that let us listen."""
 
     def __init__(self, database: Database, channels: Channels) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from bot.slack.incoming.payloads import Body, Change, Gesture, Question, Rating, Stop
-from bot.store.inbox import Delivery, Kind
+from bot.slack.incoming.payloads import (
+    Body,
+    Interaction,
+    MessageChange,
+    Question,
+    RatingGiven,
+    Stop,
+)
+from bot.store.inbox import Delivery, JobKind
 from bot.store.log import Value
 
 EVENTS = (
@@ -26,7 +33,7 @@ _SAID = (None, "file_share", "thread_broadcast")
 """The subtypes of messages that somebody wrote; others tell of joins, topics, edits."""
 
 
-def read_event(body: Body, *, bot_user: str, emoji: Mapping[str, Kind]) -> Delivery | None:
+def read_event(body: Body, *, bot_user: str, emoji: Mapping[str, JobKind]) -> Delivery | None:
     """The delivery in an event; None if it asks nothing of us.
 
     `emoji` says who handles which reaction, besides those that rate an answer.
@@ -118,7 +125,7 @@ def _deletion(body: Body, event: Body, before: Body, bot_user: str) -> Delivery 
     if not _is_by_a_person(before, bot_user):
         return None
     ts = event.get("deleted_ts") or before["ts"]
-    change = Change(ts=ts, thread_ts=before.get("thread_ts") or ts)
+    change = MessageChange(ts=ts, thread_ts=before.get("thread_ts") or ts)
     # After the answer to it, if that is being written.
     key = question_key(body["team_id"], event["channel"], change.thread_ts)
     by = {**event, "user": before["user"]}
@@ -142,13 +149,15 @@ def _stop(body: Body, event: Body) -> Delivery:
     return _delivery(body, event, "stop", key=key, payload=asdict(Stop(event.get("thread_ts", ""))))
 
 
-def _reaction(body: Body, event: Body, bot_user: str, emoji: Mapping[str, Kind]) -> Delivery | None:
+def _reaction(
+    body: Body, event: Body, bot_user: str, emoji: Mapping[str, JobKind]
+) -> Delivery | None:
     item, name = event["item"], event["reaction"].partition("::")[0]
     if item["type"] != "message" or event["user"] == bot_user:
         return None
     is_withdrawn, is_ours = event["type"] == "reaction_removed", event.get("item_user") == bot_user
     if name in emoji and not is_withdrawn and not is_ours:
-        said = Gesture(name=name, ts=item["ts"], author=event.get("item_user"))
+        said = Interaction(name=name, ts=item["ts"], author=event.get("item_user"))
         by = {**event, "channel": item["channel"]}
         key = f"{emoji[name]}:{event['user']}"
         return _delivery(body, by, emoji[name], key=key, payload=asdict(said))
@@ -156,13 +165,13 @@ def _reaction(body: Body, event: Body, bot_user: str, emoji: Mapping[str, Kind])
     if value is None or event.get("item_user", bot_user) != bot_user:
         return None
     at = float(event.get("event_ts", 0))
-    rating = Rating(value, "reaction", is_withdrawn=is_withdrawn, ts=item["ts"], at=at)
+    rating = RatingGiven(value, "reaction", is_withdrawn=is_withdrawn, ts=item["ts"], at=at)
     by = {**event, "channel": item["channel"]}
     return _delivery(body, by, "vote", key=f"vote:{event['user']}", payload=asdict(rating))
 
 
 def _delivery(
-    body: Body, event: Body, kind: Kind, *, key: str, payload: Mapping[str, object] | None = None
+    body: Body, event: Body, kind: JobKind, *, key: str, payload: Mapping[str, object] | None = None
 ) -> Delivery:
     return Delivery(
         event_id=body["event_id"],

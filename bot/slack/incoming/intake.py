@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bot.slack.incoming.events import read_event
-from bot.slack.incoming.interactions import read_gesture
+from bot.slack.incoming.interactions import read_interaction
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import read_slash_command
-from bot.store.inbox import Delivery, Kind
+from bot.store.inbox import Delivery, JobKind
 
 _GESTURES = ("block_actions", "view_submission", "message_action")
 
 
 def read(
-    body: Body, *, bot_user: str, emoji: Mapping[str, Kind] = MappingProxyType({})
+    body: Body, *, bot_user: str, emoji: Mapping[str, JobKind] = MappingProxyType({})
 ) -> Delivery | None:
     """The delivery in a request from Slack; None if it asks nothing of us.
 
@@ -24,7 +24,7 @@ def read(
     if "command" in body:
         return read_slash_command(body)
     if body.get("type") in _GESTURES:
-        return read_gesture(body)
+        return read_interaction(body)
     if body.get("type") == "event_callback":
         return read_event(body, bot_user=bot_user, emoji=emoji)
     return None

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from bot.slack.incoming.payloads import Body, Gesture, Rating
-from bot.store.inbox import Delivery, Kind
+from bot.slack.incoming.payloads import Body, Interaction, RatingGiven
+from bot.store.inbox import Delivery, JobKind
 
 FEEDBACK_ACTION = "rate_answer"
 GOOD, BAD = "good", "bad"
@@ -27,7 +27,7 @@ RETIRE_ANSWER = "retire_answer"
 SET_LEARNING, FORGET_ME = "set_learning", "forget_me"
 NEWS_ON, NEWS_OFF = "news_on", "news_off"
 
-GESTURES: dict[str, Kind] = {
+INTERACTIONS: dict[str, JobKind] = {
     FEEDBACK_ACTION: "vote",
     WHY: "card",
     SHARE: "card",
@@ -59,10 +59,10 @@ GESTURES: dict[str, Kind] = {
 """Action ids of buttons and callback ids of modals and shortcuts, and who handles them."""
 
 
-def read_gesture(body: Body) -> Delivery | None:
+def read_interaction(body: Body) -> Delivery | None:
     """The delivery in a click, a submission or a shortcut; None if nothing is to be done."""
     gesture = _gesture(body)
-    kind = GESTURES.get(gesture.name)
+    kind = INTERACTIONS.get(gesture.name)
     if kind is None:
         return None
     user = body["user"]["id"]
@@ -79,10 +79,10 @@ def read_gesture(body: Body) -> Delivery | None:
     )
 
 
-def _gesture(body: Body) -> Gesture:
+def _gesture(body: Body) -> Interaction:
     if body["type"] == "view_submission":
         view = body["view"]
-        return Gesture(
+        return Interaction(
             name=view["callback_id"],
             value=view.get("private_metadata", ""),
             inputs=read_inputs(view["state"]["values"]),
@@ -90,7 +90,7 @@ def _gesture(body: Body) -> Gesture:
         )
     action = body["actions"][0] if body["type"] == "block_actions" else {}
     message, container = body.get("message") or {}, body.get("container") or {}
-    return Gesture(
+    return Interaction(
         name=action.get("action_id") or body.get("callback_id", ""),
         value=action.get("value") or _selected(action),
         inputs=read_inputs((body.get("state") or {}).get("values", {})),
@@ -124,9 +124,9 @@ def _selected(element: Body) -> str:
     return str(option.get("value") or ",".join(several))
 
 
-def _rating(gesture: Gesture) -> Rating:
+def _rating(gesture: Interaction) -> RatingGiven:
     verdict, _, turn_id = gesture.value.partition(":")
-    return Rating(
+    return RatingGiven(
         value=1 if verdict == GOOD else -1,
         source="button",
         turn_id=turn_id,

@@ -34,7 +34,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MessageChange:
     """A person's message that is no more."""
 
     ts: str
@@ -61,7 +61,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Rating:
+class RatingGiven:
     """A click on a card (which names its turn) or a reaction to a message.
 
     `at` is when a reaction was made, in Unix seconds: events of one person may change places.
@@ -77,7 +77,7 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
-class Gesture:
+class Interaction:
     """A click on a button, a submitted modal or a message shortcut.
 
     `value` is the button's value or the modal's private metadata; `inputs` the modal's fields or

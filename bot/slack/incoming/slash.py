@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from bot.slack.incoming.payloads import Body, Command, Question
-from bot.store.inbox import Delivery, Kind
+from bot.store.inbox import Delivery, JobKind
 
 ASK = "/ask"
 WHIMBREL = "/whimbrel"
 COMMANDS = (ASK, WHIMBREL)
 """The commands that slack-manifest.json creates."""
 
-_SLOW: dict[str, Kind] = {
+_SLOW: dict[str, JobKind] = {
     "reindex": "reindex",
     "report": "report",
     "learn": "learn",
@@ -27,7 +27,7 @@ def read_slash_command(body: Body) -> Delivery | None:
         return None
     # Slack sends a command once and gives it no event id; its trigger is as unique.
     event_id, text = f"command:{body['trigger_id']}", body.get("text", "").strip()
-    kind: Kind
+    kind: JobKind
     payload: Question | Command
     if body["command"] == ASK:
         kind, thread_key = "question", event_id

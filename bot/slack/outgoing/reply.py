@@ -10,11 +10,11 @@ from typing import Literal
 from bot.slack.incoming.payloads import Question
 from bot.slack.outgoing.cards import Card
 from bot.slack.outgoing.outbox import Outbox
-from bot.slack.outgoing.streaming import LiveText, Place
+from bot.slack.outgoing.streaming import LiveText, StreamPlace
 from bot.store.inbox import Inbox, Job
 
 
-class Reply:
+class ReplyMessages:
     """The message or messages in Slack that one job ends in, however often it is begun.
 
     With visibility `asker` a reply in a channel is shown to the person who asked alone.
@@ -58,7 +58,7 @@ class Reply:
             (self._placeholder,) = await self.show((card,))
             sent = {}
         if question.thread_ts is not None:
-            place = Place(job.channel, question.thread_ts, job.team, job.user, job.event_id)
+            place = StreamPlace(job.channel, question.thread_ts, job.team, job.user, job.event_id)
             self._live = LiveText(
                 self._outbox,
                 place,

@@ -27,7 +27,7 @@ STREAM_S = 240.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StreamPlace:
     """Where an answer is written, for whom, and in reply to which event."""
 
     channel: str
@@ -38,7 +38,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Message:
+class StreamedMessage:
     """One message of a growing answer, and what is known to stand in it."""
 
     ts: str
@@ -60,7 +60,7 @@ class LiveText:
     def __init__(
         self,
         outbox: Outbox,
-        place: Place,
+        place: StreamPlace,
         *,
         on_message: Callable[[int, str], Awaitable[None]],
         on_stopped: Callable[[], None],
@@ -74,7 +74,7 @@ class LiveText:
         self._placeholder = placeholder
         self._clock = clock
         self._pager = Pager()
-        self._messages: dict[int, Message] = {}
+        self._messages: dict[int, StreamedMessage] = {}
         self._streams = True
         self._unread = 0
         self._is_held = False
@@ -92,7 +92,7 @@ class LiveText:
 
     def adopt(self, part: int, ts: str) -> None:
         """Write this page into a message that is there already."""
-        self._messages[part] = Message(ts, "", is_live=False, began=0.0)
+        self._messages[part] = StreamedMessage(ts, "", is_live=False, began=0.0)
         self._streams = False
 
     def feed(self, piece: str) -> None:
@@ -203,12 +203,12 @@ class LiveText:
         except (SlackBusyError, SlackApiError):
             self.is_lost = False  # Slack said itself that there is no message
             raise
-        await self._opened(part, Message(ts, page, is_live=True, began=self._clock()))
+        await self._opened(part, StreamedMessage(ts, page, is_live=True, began=self._clock()))
 
     async def _say(self, part: int, page: str) -> None:
         place = self._place
         if part == 0 and self._placeholder is not None:
-            message = Message(self._placeholder, page, is_live=False, began=self._clock())
+            message = StreamedMessage(self._placeholder, page, is_live=False, began=self._clock())
             await self._outbox.edit(place.channel, message.ts, _page_card(page))
             self._messages[part] = message
             return
@@ -220,14 +220,14 @@ class LiveText:
             event_id=place.event_id,
             part=part,
         )
-        await self._opened(part, Message(ts, page, is_live=False, began=self._clock()))
+        await self._opened(part, StreamedMessage(ts, page, is_live=False, began=self._clock()))
 
-    async def _opened(self, part: int, message: Message) -> None:
+    async def _opened(self, part: int, message: StreamedMessage) -> None:
         self._messages[part] = message
         self.is_lost = False
         await self._on_message(part, message.ts)
 
-    async def _append(self, message: Message, page: str) -> None:
+    async def _append(self, message: StreamedMessage, page: str) -> None:
         now = self._clock()
         if now - message.began > STREAM_S:
             message.is_live = self._streams = False
@@ -237,7 +237,7 @@ class LiveText:
         else:
             self._is_held = True
 
-    async def _send(self, message: Message, page: str) -> None:
+    async def _send(self, message: StreamedMessage, page: str) -> None:
         more = page.removeprefix(message.shown)
         try:
             await self._outbox.append_stream(self._place.channel, message.ts, more)
@@ -251,7 +251,7 @@ class LiveText:
                 self._on_stopped()
             logger.info("stream broke event=%s: %s", self._place.event_id, error)
 
-    async def _edit(self, part: int, message: Message, page: str) -> None:
+    async def _edit(self, part: int, message: StreamedMessage, page: str) -> None:
         if self._outbox.edits.has_room():
             place = self._place
             is_there = await self._outbox.edit(
@@ -259,7 +259,7 @@ class LiveText:
             )
             message.shown = page if is_there else ""
 
-    async def _leave(self, part: int, message: Message) -> None:
+    async def _leave(self, part: int, message: StreamedMessage) -> None:
         """End the stream of a page that gets no more words."""
         place = self._place
         is_ended = await self._outbox.end_stream(

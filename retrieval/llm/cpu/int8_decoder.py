@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from retrieval.llm.cpu.attention import grouped_attention
 from retrieval.llm.cpu.int8_linear import Int8Linear, Levels, levels_of
-from retrieval.llm.kv_cache import RowCache, RowLayer
+from retrieval.llm.kv_cache import KVCache, KVLayer
 
 PLAIN_MODELS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Model types whose layers are the textbook ones: no sinks, no soft cap, no position bias."""
@@ -45,15 +45,15 @@ class Int8Decoder:
         self._norm = Norm(body.norm)
         self._head = Int8Linear(model.lm_head)
 
-    def new_cache(self) -> RowCache:
-        return RowCache(len(self._layers), self._cache_dtype)
+    def new_cache(self) -> KVCache:
+        return KVCache(len(self._layers), self._cache_dtype)
 
-    def __call__(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
+    def __call__(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
         for part in torch.split(ids, PART, dim=1):
             states = self._read(part, cache)
         return self._head(self._norm(states))
 
-    def _read(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
+    def _read(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
         """What the layers make of the last of `ids`, shape (rows, width)."""
         tokens = ids.shape[1]
         states = nn.functional.embedding(ids.reshape(-1), self._embedding).float()
@@ -86,7 +86,7 @@ class Layer:
         self,
         states: torch.Tensor,
         turns: torch.Tensor,
-        kept: RowLayer,
+        kept: KVLayer,
         hidden: torch.Tensor | None,
         *,
         is_final: bool,
@@ -142,7 +142,7 @@ class Attention:
         self._qkv = Int8Linear(attention.q_proj, attention.k_proj, attention.v_proj)
         self._out = Int8Linear(attention.o_proj)
 
-    def remember(self, levels: Levels, turns: torch.Tensor, kept: RowLayer) -> torch.Tensor:
+    def remember(self, levels: Levels, turns: torch.Tensor, kept: KVLayer) -> torch.Tensor:
         """Keep the tokens' keys and values; gives their queries, (rows, tokens, heads, width)."""
         heads = self._qkv(levels).view(*turns.shape[:2], -1, self._width)
         turned = self._turned(heads[:, :, : -self._kv_heads], turns)
@@ -154,7 +154,7 @@ class Attention:
         self,
         states: torch.Tensor,
         query: torch.Tensor,
-        kept: RowLayer,
+        kept: KVLayer,
         hidden: torch.Tensor | None,
     ) -> None:
         """Add to `states` what their queries find in all that is kept."""

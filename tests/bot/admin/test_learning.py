@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
-from bot.admin.learner import Learner
+from bot.admin.learner import LearningProcess
 from bot.strings import CHINESE, ENGLISH, Strings
 from retrieval.errors import SettingsError
-from retrieval.registry.rounds import PICTURE, Of, Round, State, Try, keep_round, to_line
+from retrieval.registry.rounds import PICTURE, Counted, Round, Try, TryState, keep_round, to_line
 from retrieval.registry.runs import Facts, folder_of, write_run
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
@@ -21,10 +21,10 @@ FEW = Try("map", "too_few", "questions", 40, 100)
 PNG = b"\x89PNG\r\n"
 
 
-def learner(folder: Path, program: str) -> Learner:
+def learner(folder: Path, program: str) -> LearningProcess:
     """Runs this Python text in the place of `whimbrel`; its arguments are in `sys.argv`."""
     text = f"import os, sys, time\nfrom pathlib import Path\n{textwrap.dedent(program)}"
-    return Learner(Settings(home=folder), program=(sys.executable, "-c", text))
+    return LearningProcess(Settings(home=folder), program=(sys.executable, "-c", text))
 
 
 def ending(done: Round, *, before: str = "") -> str:
@@ -151,5 +151,5 @@ async def test_a_schedule_without_anybody_to_tell_is_refused(house: House) -> No
 
 @pytest.mark.parametrize("strings", [ENGLISH, CHINESE])
 def test_every_outcome_has_words_in_every_language(strings: Strings) -> None:
-    assert set(get_args(State)) == strings.learn_outcomes.keys()
-    assert set(get_args(Of)) == strings.learn_counted.keys()
+    assert set(get_args(TryState)) == strings.learn_outcomes.keys()
+    assert set(get_args(Counted)) == strings.learn_counted.keys()

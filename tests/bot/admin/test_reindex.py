@@ -3,11 +3,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from bot.admin.reindex import Progress
 from retrieval.documents.files import Failure
 from retrieval.errors import BusyError, RetrievalError, UnreadableError
 from retrieval.index.building import IndexReport
 from retrieval.index.changes import Changes
+from retrieval.progress import Progress
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
 from tests.fakes import index_report

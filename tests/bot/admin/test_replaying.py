@@ -5,13 +5,13 @@ import textwrap
 from pathlib import Path
 
 from bot.admin.replaying import Replayer
-from bot.replay.outcome import Outcome
+from bot.replay.outcome import ReplayOutcome
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
 from tests.slack_server import slash
 
-DONE = Outcome(
+DONE = ReplayOutcome(
     "generator 2026-1a2b3c", 50, 0,
     {"same": 40, "words": 4, "passages": 0, "answered": 5, "silent": 1}, "/srv/replays/1a2b3c",
 )  # fmt: skip

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.export.building import Corpus
-from bot.export.records import Log, LoggedTurn, Shown, VoteEvent
+from bot.export.building import ExportCorpus
+from bot.export.records import ExportedTurn, Log, Shown, VoteEvent
 from bot.store.log import Value
-from retrieval.examples import Snippet
+from retrieval.examples import PassageText
 
 NOON = "2026-01-05T12:00:00+00:00"
 ASKER, OTHER, EXPERT = "U0ASKER01", "U0OTHER02", "U0EXPERT3"
 
-LEAVE = Snippet("handbook/leave.md", "leave", "Leave", "Everyone has 26 days of leave.")
-VPN = Snippet("handbook/vpn.md", "vpn", "VPN", "Install the VPN client, then sign in.")
+LEAVE = PassageText("handbook/leave.md", "leave", "Leave", "Everyone has 26 days of leave.")
+VPN = PassageText("handbook/vpn.md", "vpn", "VPN", "Install the VPN client, then sign in.")
 PASSAGES = {each.content_hash: each for each in (LEAVE, VPN)}
-CORPUS = Corpus(PASSAGES, frozenset(PASSAGES))
+CORPUS = ExportCorpus(PASSAGES, frozenset(PASSAGES))
 
 CITED = Shown("leave", LEAVE.document_id, number=1, support=1.0)
 BESIDE = Shown("vpn", VPN.document_id)
 
 
-def turn(id_: str = "t1", question: str = "How many days of leave?", **values: Any) -> LoggedTurn:
+def turn(id_: str = "t1", question: str = "How many days of leave?", **values: Any) -> ExportedTurn:
     """An answer in a channel that cites one of two passages."""
     defaults: dict[str, Any] = {
         "asker": ASKER,
@@ -33,7 +33,7 @@ def turn(id_: str = "t1", question: str = "How many days of leave?", **values: A
         "passages": (CITED, BESIDE),
         "created": NOON,
     }
-    return LoggedTurn(id=id_, question=question, **defaults | values)
+    return ExportedTurn(id=id_, question=question, **defaults | values)
 
 
 def vote(
@@ -42,7 +42,7 @@ def vote(
     return VoteEvent(number, turn_id, voter, value, **{"at": NOON} | values)
 
 
-def log_of(*turns: LoggedTurn, **values: Any) -> Log:
+def log_of(*turns: ExportedTurn, **values: Any) -> Log:
     """A log in which everybody agrees to be learned from, with one expert."""
     people = {ASKER, OTHER, EXPERT, *(each.asker for each in turns)}
     people |= {event.voter for event in values.get("events", ())}

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bot.export.admission import admit
-from bot.export.records import Correction, Log, LoggedTurn, Policy
-from retrieval.examples import Snippet
+from bot.export.records import Correction, ExportedTurn, Log, Policy
+from retrieval.examples import PassageText
 from tests.bot.export.logs_by_hand import ASKER, LEAVE, OTHER, PASSAGES, log_of, turn, vote
 
 PUBLIC = frozenset(PASSAGES)
@@ -16,7 +16,7 @@ def admitted(log: Log, policy: Policy | None = None, public: frozenset[str] = PU
     return admit(log, policy or Policy(), PASSAGES, public).log
 
 
-def reason(one: LoggedTurn, **values: frozenset[str]) -> str:
+def reason(one: ExportedTurn, **values: frozenset[str]) -> str:
     found = admit(log_of(one, **values), Policy(), PASSAGES, values.get("public", PUBLIC))
     assert not found.log.turns
     return found.exclusions[0].reason
@@ -93,7 +93,7 @@ def test_what_may_still_be_personal_is_left_out(question: str) -> None:
 
 
 def test_passages_with_secrets_are_left_out() -> None:
-    leaked = Snippet("d", "leave", "Keys", "The key is AKIAIOSFODNN7EXAMPLE.")
+    leaked = PassageText("d", "leave", "Keys", "The key is AKIAIOSFODNN7EXAMPLE.")
     found = admit(log_of(turn()), Policy(), {**PASSAGES, "leave": leaked}, PUBLIC)
     assert found.exclusions[0].reason == "secret"
     assert LEAVE.text

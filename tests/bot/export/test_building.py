@@ -7,10 +7,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.export.building import Corpus, build, distinct
+from bot.export.building import ExportCorpus, build, distinct
 from bot.export.freezing import Frozen
-from bot.export.records import Draft, Log, LoggedTurn, Policy, VoteEvent
-from retrieval.examples import Example, Snippet
+from bot.export.records import ExampleDraft, ExportedTurn, Log, Policy, VoteEvent
+from retrieval.examples import Example, PassageText
 from tests.bot.export.logs_by_hand import CORPUS, EXPERT, LEAVE, log_of, turn, vote
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -18,7 +18,7 @@ TOPICS = ("leave", "vpn", "travel", "salary", "printer", "canteen", "parking", "
 VOTERS = tuple(f"U0VOTER{n:02}" for n in range(30))
 
 
-def frozen(log: Log, corpus: Corpus = CORPUS, ever_held_out: Sequence[str] = ()) -> Frozen:
+def frozen(log: Log, corpus: ExportCorpus = CORPUS, ever_held_out: Sequence[str] = ()) -> Frozen:
     return build(log, corpus, WordEmbedder(), policy=Policy(), ever_held_out=ever_held_out)
 
 
@@ -34,7 +34,7 @@ def busy_log(seed: int = 0, turns: int = 60) -> Log:
     return log_of(*asked, events=tuple(events))
 
 
-def _asked(n: int, random: Random) -> LoggedTurn:
+def _asked(n: int, random: Random) -> ExportedTurn:
     one, other = random.sample(TOPICS, 2)
     created = f"2026-0{1 + n % 6}-{1 + n % 28:02}T09:00:00+00:00"
     return turn(
@@ -85,7 +85,7 @@ def test_one_raters_votes_fill_no_set() -> None:
 def test_a_changed_document_retires_its_examples() -> None:
     log = busy_log()
     kept = {"vpn": CORPUS.passages["vpn"]}
-    found = frozen(log, Corpus(kept, frozenset(kept)))
+    found = frozen(log, ExportCorpus(kept, frozenset(kept)))
     assert not any(found.splits.values())
     assert found.excluded["document_changed"] > 0
 
@@ -102,9 +102,11 @@ def test_a_synthetic_example_is_never_held_out() -> None:
 def test_near_duplicates_are_merged_and_owed_to_the_people_of_both() -> None:
     one = Example("1", "pair", "q", "en", (LEAVE,), "votes", "2026-01-05", weight=0.4)
     drafts = [
-        Draft(one, people=frozenset({"U1"}), raters=frozenset({"U1"})),
-        Draft(replace(one, id="2", weight=0.9), people=frozenset({"U2"}), raters=frozenset("2")),
-        Draft(replace(one, id="3", passages=(Snippet("d", "other", "", "t"),))),
+        ExampleDraft(one, people=frozenset({"U1"}), raters=frozenset({"U1"})),
+        ExampleDraft(
+            replace(one, id="2", weight=0.9), people=frozenset({"U2"}), raters=frozenset("2")
+        ),
+        ExampleDraft(replace(one, id="3", passages=(PassageText("d", "other", "", "t"),))),
     ]
     kept, exclusions = distinct(drafts, {"q": 0})
     assert {each.example.id for each in kept} == {"2", "3"}

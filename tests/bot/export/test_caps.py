@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.export.caps import within_share
-from bot.export.records import Draft
+from bot.export.records import ExampleDraft
 from retrieval.examples import Example
 
 
-def draft(number: int, raters: frozenset[str], weight: float = 1.0) -> Draft:
+def draft(number: int, raters: frozenset[str], weight: float = 1.0) -> ExampleDraft:
     example = Example(
         str(number), "pair", f"q{number}", "en", (), "votes", "2026-01-05", weight=weight
     )
-    return Draft(example, raters=raters)
+    return ExampleDraft(example, raters=raters)
 
 
 DRAFTS = st.lists(
@@ -28,7 +28,7 @@ DRAFTS = st.lists(
 
 
 @given(DRAFTS, st.sampled_from((0.05, 0.2)))
-def test_nobody_makes_up_more_than_the_share(drafts: list[Draft], share: float) -> None:
+def test_nobody_makes_up_more_than_the_share(drafts: list[ExampleDraft], share: float) -> None:
     kept, rest = within_share(drafts, share)
     parts: defaultdict[str, Fraction] = defaultdict(Fraction)
     for each in kept:
@@ -39,7 +39,7 @@ def test_nobody_makes_up_more_than_the_share(drafts: list[Draft], share: float) 
 
 
 @given(DRAFTS)
-def test_what_rests_on_no_votes_is_always_kept(drafts: list[Draft]) -> None:
+def test_what_rests_on_no_votes_is_always_kept(drafts: list[ExampleDraft]) -> None:
     kept, _ = within_share(drafts, 0.05)
     assert {d.example.id for d in drafts if not d.raters} <= {d.example.id for d in kept}
 

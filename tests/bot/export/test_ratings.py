@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.export.building import Corpus, build
+from bot.export.building import ExportCorpus, build
 from bot.export.corpus import load_corpus
 from bot.export.freezing import Frozen
 from bot.export.log_reader import imported_passages, read_log
@@ -22,7 +22,7 @@ def questions(count: int = 24) -> list[str]:
 
 def exported(database: Database) -> Frozen:
     passages = imported_passages(database)
-    corpus = Corpus(passages, frozenset(passages))
+    corpus = ExportCorpus(passages, frozenset(passages))
     return build(read_log(database), corpus, WordEmbedder(), policy=Policy())
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from bot.export.recognition import recognised
-from retrieval.examples import Snippet
+from retrieval.examples import PassageText
 from tests.retrieval.passages_by_hand import passage
 
 LEAVE = (
@@ -12,8 +12,8 @@ SICK = "Whoever is ill tells their lead before ten and hands in a certificate fr
 CHINESE = "全职员工每年有二十六天带薪年假，未用完的年假可以结转到次年三月底，最多六天。"
 
 
-def snippet(text: str) -> Snippet:
-    return Snippet("elsewhere-7", "h", "Another title", text)
+def snippet(text: str) -> PassageText:
+    return PassageText("elsewhere-7", "h", "Another title", text)
 
 
 def test_a_piece_of_a_passage_and_a_passage_in_pieces_are_recognised() -> None:

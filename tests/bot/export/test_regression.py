@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 
 from bot.export.provenance import Provenance
-from bot.export.records import Draft
+from bot.export.records import ExampleDraft
 from bot.export.regression import MAX_QUESTIONS, MIN_QUESTIONS, RegressionSet, choose
 from bot.store.database import Database
 from retrieval.examples import REGRESSION, Example, read_examples
 from tests.bot.export.logs_by_hand import LEAVE, NOON
 
 
-def held_out(count: int, *, of: str = "day") -> list[Draft]:
+def held_out(count: int, *, of: str = "day") -> list[ExampleDraft]:
     """Two drafts for each question, owed to one of five people."""
     return [
-        Draft(_example(f"What about {of} {n}?", kind), frozenset({f"t{n}"}), people=people(n))
+        ExampleDraft(
+            _example(f"What about {of} {n}?", kind), frozenset({f"t{n}"}), people=people(n)
+        )
         for n in range(count)
         for kind in ("pair", "judgement")
     ]
@@ -38,8 +40,8 @@ def regression(database: Database, tmp_path: Path) -> RegressionSet:
     return RegressionSet(tmp_path, Provenance(database))
 
 
-def asked(drafts: Sequence[Draft | Example]) -> set[str]:
-    return {(one.example if isinstance(one, Draft) else one).question for one in drafts}
+def asked(drafts: Sequence[ExampleDraft | Example]) -> set[str]:
+    return {(one.example if isinstance(one, ExampleDraft) else one).question for one in drafts}
 
 
 def test_too_few_questions_are_not_frozen(regression: RegressionSet) -> None:

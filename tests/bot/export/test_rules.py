@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.export.admission import Passages
-from bot.export.records import Correction, DownReason, DownVoteReason, Draft, Log, Shown
+from bot.export.records import Correction, DownReason, DownVoteReason, ExampleDraft, Log, Shown
 from bot.export.rules import cases_of, drafts_of
 from bot.export.votes import consolidate, trust_of
 from tests.bot.export.logs_by_hand import (
@@ -30,14 +30,16 @@ NO_ANSWER: dict[str, Any] = {"is_abstention": True, "answer": "I did not find th
                              "passages": (BESIDE,)}  # fmt: skip
 
 
-def taught(log: Log, passages: Passages = PASSAGES) -> tuple[dict[str, Draft], list[str]]:
+def taught(log: Log, passages: Passages = PASSAGES) -> tuple[dict[str, ExampleDraft], list[str]]:
     """The drafts by kind, and the reasons of what is left out."""
     votes = consolidate(log.events)
     same = {each.question: 0 for each in log.turns}
     cases = cases_of(log, votes, same, trust_of(votes, log))
     found = [each for case in cases for each in drafts_of(case, passages)]
-    drafts: dict[str, Draft] = {e.example.kind: e for e in found if isinstance(e, Draft)}
-    return drafts, [each.reason for each in found if not isinstance(each, Draft)]
+    drafts: dict[str, ExampleDraft] = {
+        e.example.kind: e for e in found if isinstance(e, ExampleDraft)
+    }
+    return drafts, [each.reason for each in found if not isinstance(each, ExampleDraft)]
 
 
 def test_a_liked_answer_teaches_its_best_passage_its_words_and_that_it_was_good() -> None:

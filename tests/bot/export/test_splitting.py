@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.export.records import Draft
+from bot.export.records import ExampleDraft
 from bot.export.similarity import Questions
 from bot.export.splitting import LeakageError, clustered, leakage, link, split
-from retrieval.examples import Example, Snippet
+from retrieval.examples import Example, PassageText
 from tests.bot.export.logs_by_hand import LEAVE, VPN
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -19,10 +19,10 @@ def draft(
     day: int = 1,
     question: str = "",
     answer: str | None = None,
-    passage: Snippet = LEAVE,
+    passage: PassageText = LEAVE,
     is_approved: bool = False,
     is_pinned: bool = False,
-) -> Draft:
+) -> ExampleDraft:
     example = Example(
         id=str(number),
         kind="pair" if answer is None else "answer",
@@ -34,7 +34,7 @@ def draft(
         cluster=cluster,
         answer=answer,
     )
-    return Draft(example, is_approved=is_approved, is_pinned=is_pinned)
+    return ExampleDraft(example, is_approved=is_approved, is_pinned=is_pinned)
 
 
 DRAFTS = st.lists(
@@ -50,7 +50,7 @@ DRAFTS = st.lists(
 
 @given(DRAFTS, st.frozensets(st.sampled_from("abcdefgh")))
 def test_a_cluster_is_in_one_split_and_nothing_gets_lost(
-    drafts: list[Draft], ever: frozenset[str]
+    drafts: list[ExampleDraft], ever: frozenset[str]
 ) -> None:
     splits, exclusions = split(drafts, ever)
     clusters = [{d.example.cluster for d in each} for each in splits.values()]
@@ -60,7 +60,7 @@ def test_a_cluster_is_in_one_split_and_nothing_gets_lost(
 
 @given(DRAFTS, st.frozensets(st.sampled_from("abcdefgh")))
 def test_what_is_held_out_is_approved_and_what_ever_was_is_never_trained_on(
-    drafts: list[Draft], ever: frozenset[str]
+    drafts: list[ExampleDraft], ever: frozenset[str]
 ) -> None:
     splits, _ = split(drafts, ever)
     assert all(each.is_approved for each in splits["held-out"])

@@ -14,7 +14,7 @@ from retrieval.registry.runs import (
     CHANGES,
     KINDS,
     Facts,
-    Kind,
+    ModelKind,
     Run,
     folder_of,
     publish,
@@ -45,7 +45,7 @@ def runs_of(database: Database) -> Path:
 
 
 def trained(
-    database: Database, dataset: str, kind: Kind = "retriever", base: str = "base@1"
+    database: Database, dataset: str, kind: ModelKind = "retriever", base: str = "base@1"
 ) -> Run:
     def fill(folder: Path) -> None:
         (folder / "map.safetensors").write_text(dataset)
@@ -59,7 +59,7 @@ def trained(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_learned_from_a_person_is_deleted_and_serves_no_more(
-    database: Database, kind: Kind
+    database: Database, kind: ModelKind
 ) -> None:
     folder, person = learned(database)
     before, after = trained(database, "another", kind), trained(database, folder.name, kind)

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from bot.app.bot import Bot
-from bot.review.document_lookup import Shelf
+from bot.review.document_lookup import DocumentLookup
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
 from tests.slack_forms import press, press_at_home, submission
@@ -93,7 +93,7 @@ async def story(
     house: House,
     answerer: SentenceAnswerer | None = None,
     *,
-    shelf: Shelf | None = None,
+    shelf: DocumentLookup | None = None,
     **settings: Any,
 ) -> Story:
     """A story whose experts' expert is U9, unless the settings say otherwise."""

@@ -4,7 +4,7 @@ import pytest
 
 from bot.review.curated import CuratedAnswerer, CuratedAnswers
 from bot.store.database import Database
-from bot.store.reviews import Reader, Review, Reviews
+from bot.store.reviews import Review, ReviewAccess, Reviews
 from bot.store.turns import DocumentRef
 from retrieval.records import PUBLIC, AnswerRequest, Message
 from tests.bot.review.conftest import logged
@@ -39,7 +39,7 @@ def review(
         key=turn_id,
         document=document,
     )
-    reader = Reader(audience, everywhere=True, channels=frozenset())
+    reader = ReviewAccess(audience, everywhere=True, channels=frozenset())
     return reviews.queue(reader, limit=10)[0][-1]
 
 

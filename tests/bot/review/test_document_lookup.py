@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.review.document_lookup import LibraryShelf
+from bot.review.document_lookup import LibraryDocumentLookup
 from bot.store.turns import DocumentRef
 from retrieval.answering.answerer import Answerer
 from retrieval.errors import IndexNotFoundError
@@ -15,8 +15,8 @@ from tests.retrieval.answering.test_answerer import ALWAYS
 from tests.retrieval.word_embedder import WordEmbedder
 
 
-def shelf_of(settings: Settings) -> LibraryShelf:
-    return LibraryShelf(Answerer(Library(settings, WordEmbedder()), ALWAYS, settings))
+def shelf_of(settings: Settings) -> LibraryDocumentLookup:
+    return LibraryDocumentLookup(Answerer(Library(settings, WordEmbedder()), ALWAYS, settings))
 
 
 def test_a_passage_is_found_until_its_document_changes(tmp_path: Path) -> None:

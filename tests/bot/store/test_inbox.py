@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.store.database import Database
-from bot.store.inbox import Delivery, Inbox, Job, Kind, LeaseLostError
+from bot.store.inbox import Delivery, Inbox, Job, JobKind, LeaseLostError
 
 
 class Clock:
@@ -37,7 +37,7 @@ def delivery(event_id: str, *, thread: str = "", work_key: str | None = None) ->
     return Delivery(event_id, "question", "T1", "C1", "U1", thread or event_id, {"n": 1}, work_key)
 
 
-def claim(inbox: Inbox, owner: str = "w1", kind: Kind = "question") -> Job:
+def claim(inbox: Inbox, owner: str = "w1", kind: JobKind = "question") -> Job:
     job = inbox.claim(owner, (kind,))
     assert job is not None
     return job

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from bot.store.database import Database
-from bot.store.reviews import Reader, Reviews
+from bot.store.reviews import ReviewAccess, Reviews
 from retrieval.records import PUBLIC
 from tests.bot.review.conftest import logged
 
-EVERYWHERE = Reader(frozenset({PUBLIC}), everywhere=True, channels=frozenset())
+EVERYWHERE = ReviewAccess(frozenset({PUBLIC}), everywhere=True, channels=frozenset())
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def propose(reviews: Reviews, turn_id: str, answer: str = "31 days.", **more: st
     )
 
 
-def queue(reviews: Reviews, reader: Reader = EVERYWHERE) -> list[str]:
+def queue(reviews: Reviews, reader: ReviewAccess = EVERYWHERE) -> list[str]:
     return [review.proposal.answer for review in reviews.queue(reader, limit=10)[0]]
 
 
@@ -68,16 +68,22 @@ def test_nobody_reviews_what_they_may_not_read(database: Database) -> None:
     secret = frozenset({PUBLIC, "hr"})
     propose(reviews, logged(database, "What is the salary band?", audience=secret))
     assert queue(reviews) == []
-    assert queue(reviews, Reader(secret, everywhere=True, channels=frozenset())) != []
-    assert queue(reviews, Reader(frozenset(), everywhere=False, channels=frozenset({"C1"}))) != []
-    assert queue(reviews, Reader(secret, everywhere=False, channels=frozenset({"C2"}))) == []
+    assert queue(reviews, ReviewAccess(secret, everywhere=True, channels=frozenset())) != []
+    assert (
+        queue(reviews, ReviewAccess(frozenset(), everywhere=False, channels=frozenset({"C1"})))
+        != []
+    )
+    assert queue(reviews, ReviewAccess(secret, everywhere=False, channels=frozenset({"C2"}))) == []
 
 
 def test_what_was_said_in_private_is_for_the_experts_of_that_place(database: Database) -> None:
     reviews = Reviews(database)
     propose(reviews, logged(database), place="in:C1")
     assert queue(reviews) == []
-    assert queue(reviews, Reader(frozenset(), everywhere=False, channels=frozenset({"C1"}))) != []
+    assert (
+        queue(reviews, ReviewAccess(frozenset(), everywhere=False, channels=frozenset({"C1"})))
+        != []
+    )
 
 
 def test_only_who_proposed_can_withdraw(database: Database) -> None:

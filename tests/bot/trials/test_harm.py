@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.trials.arms import Arms, Outcome
+from bot.trials.arms import ArmOutcome, Arms
 from bot.trials.harm import harm
 
 
@@ -12,16 +12,16 @@ def asked(
     cited: float = 1.0,
     seconds: float = 1.0,
     failed: int = 0,
-) -> list[Outcome]:
+) -> list[ArmOutcome]:
     """So many questions of an arm, with these shares of answers, and of cited ones among them."""
     answers = round(count * answered)
     outcomes = [
-        Outcome(is_candidate, n < answers, n < answers * cited, seconds) for n in range(count)
+        ArmOutcome(is_candidate, n < answers, n < answers * cited, seconds) for n in range(count)
     ]
-    return outcomes + [Outcome(is_candidate, has_failed=True)] * failed
+    return outcomes + [ArmOutcome(is_candidate, has_failed=True)] * failed
 
 
-def mixed(*arms: list[Outcome]) -> Arms:
+def mixed(*arms: list[ArmOutcome]) -> Arms:
     return Arms(tuple(each for several in zip(*arms, strict=True) for each in several), ())
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from bot.app.bot import Bot
-from bot.review.document_lookup import LibraryShelf
+from bot.review.document_lookup import LibraryDocumentLookup
 from bot.store.channels import ChannelConfig
 from bot.trials.arms import read_arms
 from bot.trials.harm import harm
 from retrieval.records import Thread
 from retrieval.registry.runs import Run, deployments, publish, retire, serving
 from retrieval.registry.trials import Trial, begin, under_way
-from retrieval.serving.installation import Holdings
+from retrieval.serving.installation import Installation
 from retrieval.serving.live import Live
 from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
@@ -103,8 +103,8 @@ async def team(house: House) -> Team:
     bot = house.bot(
         live,
         settings=house.settings(admins=("U1",)),
-        holdings=Holdings(live.library, live.models),
-        shelf=LibraryShelf(live),
+        holdings=Installation(live.library, live.models),
+        shelf=LibraryDocumentLookup(live),
         candidates=live,
     )
     return Team(house, await house.enter(bot), live, roles, settings)
@@ -307,7 +307,7 @@ async def test_who_is_no_admin_ends_no_trial(house: House) -> None:
 
 async def test_a_forgotten_persons_model_is_no_longer_tried(team: Team) -> None:
     trial = await team.try_words(WORDS, share=0.5)
-    run: Run = next(each.run for each in Holdings(team.live.library).learned())
+    run: Run = next(each.run for each in Installation(team.live.library).learned())
     retire(team.home, run, reason="somebody was forgotten")
     await team.follow()
     await team.ask(of_arm(trial, 1, is_candidate=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.files import Failure, Reader, document_from_text, find_files
+from retrieval.documents.files import DocumentReader, Failure, document_from_text, find_files
 from retrieval.errors import UnreadableError
 from retrieval.records import Document
 from retrieval.settings import Settings
@@ -19,8 +19,8 @@ RULES = {"docs/hr/*": "hr", "docs/*/board.md": "board"}
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Reader]:
-    with Reader(Settings(audiences=RULES, max_file_mb=1)) as reader:
+def reader() -> Iterator[DocumentReader]:
+    with DocumentReader(Settings(audiences=RULES, max_file_mb=1)) as reader:
         yield reader
 
 
@@ -35,13 +35,13 @@ def ids(*folders: Path) -> list[str]:
     return [file.id for file in find_files(folders)]
 
 
-def read(reader: Reader, path: Path, data: bytes | str) -> Document:
+def read(reader: DocumentReader, path: Path, data: bytes | str) -> Document:
     found = outcome(reader, path, data)
     assert isinstance(found, list)
     return found[0]
 
 
-def outcome(reader: Reader, path: Path, data: bytes | str) -> list[Document] | Failure:
+def outcome(reader: DocumentReader, path: Path, data: bytes | str) -> list[Document] | Failure:
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     (file,) = find_files([path.parents[1] if path.parent.name == "hr" else path.parent])
     return reader.read(file)
@@ -92,14 +92,14 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
         find_files([tmp_path / "nowhere"])
 
 
-def test_a_document_knows_where_it_comes_from(reader: Reader, docs: Path) -> None:
+def test_a_document_knows_where_it_comes_from(reader: DocumentReader, docs: Path) -> None:
     source = read(reader, docs / "leave-rules.md", "25 days").source
     assert (source.id, source.title) == ("docs/leave-rules.md", "Leave rules")
     assert source.sha256 == hashlib.sha256(b"25 days").hexdigest()
     assert (source.language, source.audience, source.modified[-6:]) == ("en", "public", "+00:00")
 
 
-def test_the_id_of_a_notion_page_is_not_in_its_title(reader: Reader, docs: Path) -> None:
+def test_the_id_of_a_notion_page_is_not_in_its_title(reader: DocumentReader, docs: Path) -> None:
     path = docs / f"Pay day {'0123456789abcdef' * 2}.html"
     assert read(reader, path, "<p>monthly").source.title == "Pay day"
 
@@ -108,12 +108,12 @@ def test_the_id_of_a_notion_page_is_not_in_its_title(reader: Reader, docs: Path)
     ("text", "audience"), [("x", "hr"), ("---\naudience: board\n---\nx", "board")]
 )
 def test_front_matter_overrules_the_folder(
-    reader: Reader, docs: Path, text: str, audience: str
+    reader: DocumentReader, docs: Path, text: str, audience: str
 ) -> None:
     assert read(reader, docs / "hr" / "x.md", text).source.audience == audience
 
 
-def test_a_chinese_document_is_chinese(reader: Reader, docs: Path) -> None:
+def test_a_chinese_document_is_chinese(reader: DocumentReader, docs: Path) -> None:
     assert read(reader, docs / "a.md", "员工每年有二十五天年假。").source.language == "zh"
 
 
@@ -129,19 +129,21 @@ def test_a_chinese_document_is_chinese(reader: Reader, docs: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_failure_with_its_reason(
-    reader: Reader, docs: Path, name: str, data: bytes, reason: str
+    reader: DocumentReader, docs: Path, name: str, data: bytes, reason: str
 ) -> None:
     assert outcome(reader, docs / name, data) == Failure(f"docs/{name}", reason)
 
 
-def test_a_folder_that_may_not_be_opened_is_a_failure(reader: Reader, docs: Path) -> None:
+def test_a_folder_that_may_not_be_opened_is_a_failure(reader: DocumentReader, docs: Path) -> None:
     (docs / "hr" / "x.md").touch()
     (file,) = find_files([docs])
     closed = reader.read(replace(file, path=docs / "hr", id="docs/hr"))
     assert closed == Failure("docs/hr", "is a folder that may not be opened")
 
 
-def test_the_documents_of_a_slack_export_have_their_own_ids(reader: Reader, docs: Path) -> None:
+def test_the_documents_of_a_slack_export_have_their_own_ids(
+    reader: DocumentReader, docs: Path
+) -> None:
     (docs / "channels.json").write_text(json.dumps([{"id": "C", "name": "help"}]))
     (docs / "users.json").write_text("[]")
     (docs / "help").mkdir()
@@ -162,7 +164,7 @@ def test_given_text_is_taken_as_it_is() -> None:
     assert (document.source.id, document.source.audience) == ("7", "hr")
 
 
-def test_of_a_data_set_the_corpus_alone_is_read(reader: Reader, docs: Path) -> None:
+def test_of_a_data_set_the_corpus_alone_is_read(reader: DocumentReader, docs: Path) -> None:
     (docs / "hr" / "queries.tsv").write_text("a question\n")
     (docs / "hr" / "corpus.jsonl").write_text('{"_id": "x", "title": "T", "text": "words"}\n')
     (file,) = find_files([docs])

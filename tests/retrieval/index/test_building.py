@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError
-from retrieval.index.building import Stage, update_index
+from retrieval.index.building import update_index
 from retrieval.index.changes import Changes
 from retrieval.index.generation import current, load_index
 from retrieval.registry.folders import building
@@ -129,9 +129,9 @@ def test_the_second_of_two_builds_is_told_so(docs: Path, settings: Settings) -> 
 
 
 def test_progress_reaches_the_end_of_every_stage(docs: Path, settings: Settings) -> None:
-    seen: dict[Stage, tuple[int, int]] = {}
+    seen: dict[str, tuple[int, int]] = {}
 
-    def on_progress(stage: Stage, done: int, total: int) -> None:
+    def on_progress(stage: str, done: int, total: int) -> None:
         seen[stage] = (done, total)
 
     update_index([docs], settings, WordEmbedder(), on_progress=on_progress)

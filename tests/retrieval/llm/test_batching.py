@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from retrieval.errors import GeneratorError
-from retrieval.llm.batching import Batcher, Request
+from retrieval.llm.batching import Batcher, GenerationRequest
 from retrieval.llm.decoder import ModelDecoder
 from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen
 
@@ -27,7 +27,7 @@ def batcher(model: PreTrainedModel) -> Iterator[Batcher]:
     made.close()
 
 
-def tokens_of(request: Request) -> list[int]:
+def tokens_of(request: GenerationRequest) -> list[int]:
     tokens = []
     while (token := request.tokens.get(timeout=20)) is not None:
         if isinstance(token, Exception):
@@ -37,7 +37,7 @@ def tokens_of(request: Request) -> list[int]:
 
 
 def written(batcher: Batcher, *prompts: Sequence[int], max_tokens: int = 12) -> list[list[int]]:
-    requests = [Request(prompt, max_tokens) for prompt in prompts]
+    requests = [GenerationRequest(prompt, max_tokens) for prompt in prompts]
     for request in requests:
         batcher.submit(request)
     return [tokens_of(request) for request in requests]
@@ -73,7 +73,7 @@ def test_a_prompt_that_begins_like_the_last_one_is_continued_the_same(
 
 
 def test_a_failing_prompt_fails_alone(model: PreTrainedModel, batcher: Batcher) -> None:
-    good, bad = Request(PROMPTS[0], 12), Request([10**6], 12)
+    good, bad = GenerationRequest(PROMPTS[0], 12), GenerationRequest([10**6], 12)
     batcher.submit(good)
     batcher.submit(bad)
     with pytest.raises(GeneratorError, match="the model failed"):
@@ -90,7 +90,7 @@ def test_more_texts_than_rows_take_turns(model: PreTrainedModel) -> None:
 
 def test_closing_fails_what_is_unfinished(model: PreTrainedModel) -> None:
     batcher = Batcher(ModelDecoder(model, torch.float32), stop_ids=frozenset())
-    request = Request(PROMPTS[0], 400)
+    request = GenerationRequest(PROMPTS[0], 400)
     batcher.submit(request)
     batcher.close()
     with pytest.raises(GeneratorError, match="closed"):

@@ -3,16 +3,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.llm.detokenizer import Token, Writing
+from retrieval.llm.detokenizer import Detokenizer, Token
 
 
 def from_bytes(ids: list[int]) -> str:
     return bytes(ids).decode(errors="replace")
 
 
-def shown(text: str, *end: str) -> tuple[Writing, list[str]]:
+def shown(text: str, *end: str) -> tuple[Detokenizer, list[str]]:
     pieces: list[str] = []
-    writing = Writing(from_bytes, pieces.append, end)
+    writing = Detokenizer(from_bytes, pieces.append, end)
     for byte in text.encode():
         if not writing.has_ended:
             writing.add(Token(byte, -0.5))

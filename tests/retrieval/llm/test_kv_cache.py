@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import torch
 
-from retrieval.llm.kv_cache import ROOM, RowCache, stack
+from retrieval.llm.kv_cache import ROOM, KVCache, stack
 
 
-def filled(tokens: int, value: float) -> RowCache:
-    cache = RowCache(1, torch.float32, [tokens])
+def filled(tokens: int, value: float) -> KVCache:
+    cache = KVCache(1, torch.float32, [tokens])
     states = torch.full((1, 2, tokens, 4), value)
     cache.row_layers[0].update(states, -states)
     return cache
 
 
-def keys(cache: RowCache) -> torch.Tensor:
+def keys(cache: KVCache) -> torch.Tensor:
     layer = cache.row_layers[0]
     return layer.past_keys[:, :, : layer.columns]
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 
-from retrieval.llm.prefill_pool import Readers
+from retrieval.llm.prefill_pool import PrefillPool
 
 
 def threads_of_torch() -> tuple[str, int]:
@@ -15,7 +15,7 @@ def threads_of_torch() -> tuple[str, int]:
 
 
 def test_several_tasks_have_a_thread_and_a_core_each() -> None:
-    readers, met = Readers(2), threading.Barrier(2)
+    readers, met = PrefillPool(2), threading.Barrier(2)
 
     def task() -> tuple[str, int]:
         met.wait(10)
@@ -29,7 +29,7 @@ def test_several_tasks_have_a_thread_and_a_core_each() -> None:
 
 def test_the_others_keep_all_cores() -> None:
     before = torch.get_num_threads()
-    readers = Readers(2)
+    readers = PrefillPool(2)
     assert torch.get_num_threads() == before
     with ThreadPoolExecutor(1) as new_thread:
         _, later = new_thread.submit(threads_of_torch).result()
@@ -38,7 +38,7 @@ def test_the_others_keep_all_cores() -> None:
 
 
 def test_one_task_alone_runs_on_the_callers_cores() -> None:
-    readers = Readers(2)
+    readers = PrefillPool(2)
     (future,) = readers.read([threads_of_torch])
     readers.close()
     assert future.result() == threads_of_torch()
@@ -46,7 +46,7 @@ def test_one_task_alone_runs_on_the_callers_cores() -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_task_that_fails_fails_alone(count: int) -> None:
-    readers = Readers(count)
+    readers = PrefillPool(count)
     good, bad = readers.read([partial(int, "7"), partial(int, "seven")])
     readers.close()
     assert good.result() == 7

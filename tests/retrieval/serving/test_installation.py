@@ -9,7 +9,7 @@ from retrieval.errors import IndexNotFoundError
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.records import AnswerRequest
-from retrieval.serving.installation import Holdings
+from retrieval.serving.installation import Installation
 from retrieval.settings import Settings
 from tests.retrieval.answering.test_answerer import ALWAYS
 from tests.retrieval.word_embedder import WordEmbedder
@@ -28,7 +28,7 @@ def answerer(tmp_path: Path) -> Answerer:
 
 
 def test_it_tells_models_documents_and_generations(answerer: Answerer) -> None:
-    holdings = Holdings(answerer.library, answerer.models)
+    holdings = Installation(answerer.library, answerer.models)
     served, previous = holdings.generations()
     assert holdings.models() == answerer.models()
     assert [source.id for source in holdings.sources()] == ["docs/leave.md"]
@@ -41,11 +41,11 @@ def test_a_rollback_is_seen_by_the_next_question(answerer: Answerer, tmp_path: P
     (tmp_path / "docs" / "leave.md").write_text(LEAVE.replace("27", "28"))
     update_index((), Settings(home=tmp_path / "home"), WordEmbedder())
     assert "28 days" in answerer.answer(request).text
-    done = Holdings(answerer.library).rollback(reason="better")
+    done = Installation(answerer.library).rollback(reason="better")
     assert done.changes.changed == ("docs/leave.md",)
     assert "27 days" in answerer.answer(request).text
 
 
 def test_there_must_be_something_to_roll_back_to(answerer: Answerer) -> None:
     with pytest.raises(IndexNotFoundError, match="no other generation"):
-        Holdings(answerer.library).rollback(reason="better")
+        Installation(answerer.library).rollback(reason="better")

@@ -5,14 +5,22 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import ModelNotFoundError
-from retrieval.registry.runs import Facts, Kind, Run, deployments, roll_back, serving, write_run
+from retrieval.registry.runs import (
+    Facts,
+    ModelKind,
+    Run,
+    deployments,
+    roll_back,
+    serving,
+    write_run,
+)
 from retrieval.registry.trials import under_way
 from retrieval.serving.publishing import end_trial, serve, try_run
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 
 
-def trained(settings: Settings, kind: Kind = "generator") -> Run:
+def trained(settings: Settings, kind: ModelKind = "generator") -> Run:
     facts = Facts("words", "d", 0, "1")
     return write_run(settings.runs_folder, kind, facts, lambda to: to.joinpath("a.json").touch())
 

@@ -14,7 +14,7 @@ from retrieval.registry.folders import kept
 from retrieval.registry.runs import Facts, Run, base_of, retire, roll_back, serving, write_run
 from retrieval.search.embedding import Embedder
 from retrieval.search.linear_map import LinearMap
-from retrieval.serving.installation import Holdings
+from retrieval.serving.installation import Installation
 from retrieval.serving.retriever import follow_history, serve_run, unlearned
 from retrieval.settings import Settings
 
@@ -61,7 +61,7 @@ def test_a_run_that_is_retired_leaves_the_index_to_what_served_before(library: L
     serve(library, first)
     serve(library, second)
     retire(library.settings.runs_folder, second, reason="somebody was forgotten")
-    assert Holdings(library).take_back()
+    assert Installation(library).take_back()
     assert library.searcher().embedder.id.endswith(first.id)
     assert library.searcher().search(QUESTION)[0].passage.source.title == "Ferry"
 
@@ -79,7 +79,7 @@ def test_the_history_of_models_follows_an_index_that_is_rolled_back(library: Lib
     first, second = learned(library, 1), learned(library, 2)
     serve(library, first)
     serve(library, second)
-    holdings, home = Holdings(library), library.settings.runs_folder
+    holdings, home = Installation(library), library.settings.runs_folder
     for before, after in ((second, first), (first, second)):
         done = holdings.rollback(reason="by hand")
         assert serving(home, "retriever") == served_run(library.settings) == after
@@ -95,9 +95,9 @@ def test_an_index_of_other_documents_leaves_the_history_of_models_alone(
     serve(library, learned(library, 1))
     (tmp_path / "docs" / "ferry.md").unlink()
     update_index((tmp_path / "docs",), library.settings, library.following())
-    done = Holdings(library).rollback(reason="by hand")
+    done = Installation(library).rollback(reason="by hand")
     assert done.changes.added == ("docs/ferry.md",)
-    assert len(Holdings(library).deployments()) == 1
+    assert len(Installation(library).deployments()) == 1
 
 
 def test_what_served_before_knows_the_documents_of_now(library: Library) -> None:
@@ -114,7 +114,7 @@ def test_no_generation_of_a_retired_run_can_be_rolled_back_to(library: Library) 
     run = learned(library, 1)
     serve(library, run)
     retire(library.settings.runs_folder, run, reason="somebody was forgotten")
-    holdings = Holdings(library)
+    holdings = Installation(library)
     assert [holdings.take_back(), holdings.take_back()] == [True, False]
     assert kept(library.settings.index_folder) is None
     assert "+" not in library.searcher().embedder.id
@@ -126,7 +126,7 @@ def test_holdings_tell_what_was_learned_and_what_served_when(library: Library) -
     run, other = learned(library, 1), learned(library, 2)
     serve(library, run)
     retire(library.settings.runs_folder, other, reason="forgotten")
-    holdings = Holdings(library)
+    holdings = Installation(library)
     told = [(each.run, each.is_serving, each.retired) for each in holdings.learned()]
     assert told == [(run, True, None), (other, False, "forgotten")]
     assert [(each.before, each.after) for each in holdings.deployments()] == [("base", run.id)]

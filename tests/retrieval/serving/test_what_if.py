@@ -12,8 +12,8 @@ from retrieval.index.building import update_index
 from retrieval.index.generation import current
 from retrieval.index.library import Library
 from retrieval.records import AnswerRequest
-from retrieval.registry.runs import Facts, Kind, Run, retire, write_run
-from retrieval.serving.model_loader import ModelRoles
+from retrieval.registry.runs import Facts, ModelKind, Run, retire, write_run
+from retrieval.serving.model_loader import InstalledModels
 from retrieval.serving.what_if import with_documents, with_run
 from retrieval.settings import Settings
 from tests.retrieval.answering.test_answerer import ALWAYS, NEVER
@@ -42,7 +42,7 @@ def folder(path: Path, *, days: int) -> Path:
     return path
 
 
-def run_of(kind: Kind, settings: Settings, judge: Judge) -> Run:
+def run_of(kind: ModelKind, settings: Settings, judge: Judge) -> Run:
     def fill(beside: Path) -> None:
         judge.save(beside / JUDGE_FILE)
 
@@ -64,18 +64,18 @@ def test_a_judge_on_rehearsal_judges_the_hits_of_what_serves(
     served: Answerer, settings: Settings
 ) -> None:
     run = run_of("judge", settings, replace(NEVER, embedder=served.library.embedder.id))
-    candidate = with_run(served, run, settings, ModelRoles(settings))
+    candidate = with_run(served, run, settings, InstalledModels(settings))
     assert candidate.answer(REQUEST).kind == "abstention"
     assert served.answer(REQUEST).kind == "answer"
 
 
 @pytest.mark.parametrize("kind", ["triage", "generator"])
 def test_what_plays_no_part_in_answers_cannot_be_rehearsed(
-    served: Answerer, settings: Settings, kind: Kind
+    served: Answerer, settings: Settings, kind: ModelKind
 ) -> None:
     run = run_of(kind, settings, NEVER)
     with pytest.raises(ModelNotFoundError, match=f"a {kind} plays no part"):
-        with_run(served, run, settings, ModelRoles(settings))
+        with_run(served, run, settings, InstalledModels(settings))
 
 
 def test_a_generator_on_rehearsal_writes_and_what_serves_goes_on(tmp_path: Path) -> None:
@@ -102,4 +102,4 @@ def test_a_retired_model_is_not_rehearsed(served: Answerer, settings: Settings) 
     run = run_of("judge", settings, replace(NEVER, embedder=served.library.embedder.id))
     retire(settings.runs_folder, run, reason="somebody was forgotten")
     with pytest.raises(ModelNotFoundError, match="was retired: somebody was forgotten"):
-        with_run(served, run, settings, ModelRoles(settings))
+        with_run(served, run, settings, InstalledModels(settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-from retrieval.examples import Example, Snippet, content_id, write_examples
+from retrieval.examples import Example, PassageText, content_id, write_examples
 from retrieval.index.building import update_index
 from retrieval.index.generation import load_index
 from retrieval.records import Passage
@@ -72,7 +72,7 @@ def judgement(asked: Example, shown: Passage) -> Example:
     )
 
 
-def snippet(passage: Passage) -> Snippet:
+def snippet(passage: Passage) -> PassageText:
     """A passage as a data set has it."""
     source = passage.source
-    return Snippet(source.id, passage.content_hash, source.title, passage.text)
+    return PassageText(source.id, passage.content_hash, source.title, passage.text)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
@@ -12,18 +13,18 @@ from tests.retrieval.passages_by_hand import passage
 from tests.training.breaking_off import break_off
 from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import ASKED, PLACES, THINGS
-from training.classifiers.cross_encoder import CrossConfig, Labelled, Progress, fine_tune
+from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
 
 QUICK = CrossConfig(epochs=2, learning_rate=1e-3, batch=8, max_tokens=32)
 PAIRS = [
-    Labelled(ASKED[0].format(thing=thing, place=place), f"The {other}.", float(thing == other))
+    LabelledPair(ASKED[0].format(thing=thing, place=place), f"The {other}.", float(thing == other))
     for place in PLACES[:4]
     for thing in THINGS[:4]
     for other in THINGS[:4]
 ]
 
 
-def taught(folder: Path, on_progress: Progress = lambda _: None) -> tuple[float, ...]:
+def taught(folder: Path, on_progress: Tell = lambda _: None) -> tuple[float, ...]:
     """The losses of sixteen steps."""
     start = tiny_cross_encoder.write(folder / "tiny")
     settings = Settings(home=folder, device="cpu", threads=1)

@@ -15,7 +15,7 @@ from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.classifiers.rated_company import build, write_dataset
 from training.classifiers.judge import learn_abstention
-from training.gate.candidate import Learned
+from training.gate.candidate import LearnedRun
 from training.gate.decision import REGRESSION as REGRESSION_SET
 
 
@@ -35,11 +35,11 @@ def dataset(settings: Settings, model: Embedder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+def learned(settings: Settings, model: Embedder, dataset: Path) -> LearnedRun:
     return learn_abstention(dataset, settings, model)
 
 
-def test_a_judge_learned_from_ratings_passes_the_gate(learned: Learned) -> None:
+def test_a_judge_learned_from_ratings_passes_the_gate(learned: LearnedRun) -> None:
     assert learned.decision.is_passed
     guards = {guard.name for guard in learned.decision.guards}
     assert {"silence where there is no answer", "answers where there is one"} <= guards
@@ -47,7 +47,7 @@ def test_a_judge_learned_from_ratings_passes_the_gate(learned: Learned) -> None:
 
 
 def test_a_run_holds_the_judge_its_scores_and_pictures(
-    learned: Learned, settings: Settings
+    learned: LearnedRun, settings: Settings
 ) -> None:
     folder = folder_of(settings.runs_folder, learned.run)
     names = {path.name for path in folder.iterdir()}
@@ -56,14 +56,14 @@ def test_a_run_holds_the_judge_its_scores_and_pictures(
 
 
 def test_the_same_data_set_makes_the_same_judge(
-    learned: Learned, settings: Settings, model: Embedder, dataset: Path
+    learned: LearnedRun, settings: Settings, model: Embedder, dataset: Path
 ) -> None:
     again = learn_abstention(dataset, settings, model)
     assert again.run.files["judge.json"] == learned.run.files["judge.json"]
 
 
 def test_a_published_judge_serves_the_embedder_that_it_learned_from(
-    learned: Learned, settings: Settings, model: Embedder
+    learned: LearnedRun, settings: Settings, model: Embedder
 ) -> None:
     before = load_judge(settings.models_folder, model.id)
     publish(settings.runs_folder, learned.run, reason="passed")

@@ -14,7 +14,7 @@ from tests.retrieval.passages_by_hand import hit, passage
 from tests.retrieval.word_embedder import WordEmbedder
 from training.classifiers.judge_fit import (
     MAX_FALSE_ABSTENTIONS,
-    Row,
+    JudgeRow,
     examples,
     fit,
     is_held_out,
@@ -28,10 +28,10 @@ def found(best: float) -> tuple[Hit, ...]:
     return (first, *(hit(text, dense=0.8, rank=n) for n, text in enumerate(texts[1:], start=2)))
 
 
-def example(id: str, *, is_answerable: bool, seed: int) -> Row:  # noqa: A002
+def example(id: str, *, is_answerable: bool, seed: int) -> JudgeRow:  # noqa: A002
     noise = random.Random(seed).gauss(0, 0.02)
     best = (0.90 if is_answerable else 0.84) + noise
-    return Row(id, "ropes", "Which rule?", found(best), 0.8, is_answerable)
+    return JudgeRow(id, "ropes", "Which rule?", found(best), 0.8, is_answerable)
 
 
 ROWS = [example(f"q{n}", is_answerable=n % 2 == 0, seed=n) for n in range(120)]

@@ -12,14 +12,14 @@ from tests.retrieval.passages_by_hand import hit, passage
 from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import PLACES, THINGS
 from training.classifiers.cross_encoder import CrossConfig
-from training.classifiers.judge_fit import Row, fit
+from training.classifiers.judge_fit import JudgeRow, fit
 from training.classifiers.reading_judge import Choice, choose
 
 QUICK = CrossConfig(epochs=3, learning_rate=5e-3, batch=16, max_tokens=32)
 QUESTION = "Is there a kettle in the {place}?"
 
 
-def row(number: int, *, is_told: bool) -> Row:
+def row(number: int, *, is_told: bool) -> JudgeRow:
     """An answer whose passage tells whether it is right, or does not; its hits tell nothing."""
     draw = random.Random(number)
     is_right = draw.random() < 0.5
@@ -27,10 +27,10 @@ def row(number: int, *, is_told: bool) -> Row:
     texts = [passage(f"The {word} of the garage.", title="It", id="it"), passage("A piano.")]
     hits = tuple(hit(text, dense=draw.gauss(0.8, 0.01), rank=1) for text in texts)
     question = QUESTION.format(place=f"{draw.choice(PLACES)} {number}")
-    return Row(str(number), "ratings", question, hits, 0.7, is_right)
+    return JudgeRow(str(number), "ratings", question, hits, 0.7, is_right)
 
 
-def chosen(folder: Path, *, is_told: bool) -> tuple[list[Row], Choice]:
+def chosen(folder: Path, *, is_told: bool) -> tuple[list[JudgeRow], Choice]:
     start = tiny_cross_encoder.write(folder / "tiny")
     settings = Settings(home=folder / "home", device="cpu")
     rows = [row(number, is_told=is_told) for number in range(240)]
@@ -39,13 +39,13 @@ def chosen(folder: Path, *, is_told: bool) -> tuple[list[Row], Choice]:
 
 
 @pytest.fixture(scope="module")
-def worthy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Row], Choice]:
+def worthy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[JudgeRow], Choice]:
     folder = tmp_path_factory.mktemp("worthy")
     return folder, *chosen(folder, is_told=True)
 
 
 def test_a_reader_that_sees_what_the_hits_do_not_tell_becomes_a_part_of_the_judge(
-    worthy: tuple[Path, list[Row], Choice],
+    worthy: tuple[Path, list[JudgeRow], Choice],
 ) -> None:
     _, rows, choice = worthy
     assert choice.is_reading
@@ -57,7 +57,7 @@ def test_a_reader_that_sees_what_the_hits_do_not_tell_becomes_a_part_of_the_judg
     assert min(right) > max(wrong)
 
 
-def test_a_published_judge_brings_its_reader(worthy: tuple[Path, list[Row], Choice]) -> None:
+def test_a_published_judge_brings_its_reader(worthy: tuple[Path, list[JudgeRow], Choice]) -> None:
     folder, rows, choice = worthy
     home, facts = folder / "models" / "runs", Facts("words", "0123", 0, "1")
 

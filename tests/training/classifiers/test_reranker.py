@@ -18,7 +18,7 @@ from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import build, judgement, pair, snippet, write_dataset
 from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.reranker import labelled, learn_reranker
-from training.gate.candidate import Learned
+from training.gate.candidate import LearnedRun
 
 QUICK = CrossConfig(epochs=1, learning_rate=1e-3, batch=32, max_tokens=48)
 
@@ -42,12 +42,12 @@ def dataset(settings: Settings, model: Embedder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+def learned(settings: Settings, model: Embedder, dataset: Path) -> LearnedRun:
     return learn_reranker(dataset, settings, model, at_least=100, config=QUICK)
 
 
 def test_a_run_holds_the_model_its_losses_and_what_the_gate_said(
-    learned: Learned, settings: Settings
+    learned: LearnedRun, settings: Settings
 ) -> None:
     folder = folder_of(settings.runs_folder, learned.run)
     names = {path.name for path in folder.iterdir()}
@@ -56,12 +56,12 @@ def test_a_run_holds_the_model_its_losses_and_what_the_gate_said(
     assert fmean(losses[-10:]) < fmean(losses[:10])
 
 
-def test_it_is_tried_on_every_question_held_out(learned: Learned) -> None:
+def test_it_is_tried_on_every_question_held_out(learned: LearnedRun) -> None:
     assert learned.run.kind == "reranker"
     assert learned.decision.comparison.questions == 64
 
 
-def test_a_published_reranker_serves(learned: Learned, settings: Settings) -> None:
+def test_a_published_reranker_serves(learned: LearnedRun, settings: Settings) -> None:
     publish(settings.runs_folder, learned.run, reason="by hand")
     reranker = load_reranker(settings)
     assert reranker is not None

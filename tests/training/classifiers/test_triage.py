@@ -14,7 +14,7 @@ from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from training.classifiers.triage import learn_triage, read_messages
-from training.gate.candidate import Learned
+from training.gate.candidate import LearnedRun
 
 PLACES = ("attic", "harbour", "library", "workshop", "garden", "garage", "archive", "kitchen")
 ASKED = (
@@ -59,17 +59,17 @@ def model() -> Embedder:
 
 
 @pytest.fixture(scope="module")
-def learned(messages: Path, settings: Settings, model: Embedder) -> Learned:
+def learned(messages: Path, settings: Settings, model: Embedder) -> LearnedRun:
     return learn_triage(messages, settings, model)
 
 
-def test_what_people_say_here_makes_a_better_triage_in_both_directions(learned: Learned) -> None:
+def test_what_people_say_here_makes_a_better_triage_in_both_directions(learned: LearnedRun) -> None:
     assert learned.decision.is_passed
     assert learned.run.facts.metrics["auroc"] > 0.9
 
 
 def test_a_run_holds_the_model_its_scores_and_pictures(
-    learned: Learned, settings: Settings
+    learned: LearnedRun, settings: Settings
 ) -> None:
     folder = folder_of(settings.runs_folder, learned.run)
     names = {path.name for path in folder.iterdir()}
@@ -77,13 +77,13 @@ def test_a_run_holds_the_model_its_scores_and_pictures(
 
 
 def test_the_same_messages_and_seed_make_the_same_model(
-    learned: Learned, messages: Path, settings: Settings, model: Embedder
+    learned: LearnedRun, messages: Path, settings: Settings, model: Embedder
 ) -> None:
     again = learn_triage(messages, settings, model)
     assert again.run.files["triage.json"] == learned.run.files["triage.json"]
 
 
-def test_a_published_model_serves(learned: Learned, settings: Settings, model: Embedder) -> None:
+def test_a_published_model_serves(learned: LearnedRun, settings: Settings, model: Embedder) -> None:
     publish(settings.runs_folder, learned.run, reason="passed")
     served = load_separator(settings.models_folder, model)
     assert served.score(model.embed_queries(["zorbel quota shed pls"]))[0] >= served.threshold

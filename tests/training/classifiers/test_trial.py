@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from training.classifiers.trial import Case, no_worse, outcomes
+from training.classifiers.trial import ClassifierCase, no_worse, outcomes
 
-CASES = [Case(f"q{n}", "Is it?", n < 4) for n in range(8)]
+CASES = [ClassifierCase(f"q{n}", "Is it?", n < 4) for n in range(8)]
 SAID = [0.9, 0.8, 0.7, 0.3, 0.6, 0.2, 0.15, 0.1]
 BEFORE = [True, True, False, False, True, True, False, False]
 

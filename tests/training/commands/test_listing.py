@@ -10,7 +10,7 @@ from retrieval.settings import Settings
 from tests.training.gate.test_decision import BETTER, SERVED, decision
 from training.commands.listing import card, listed
 from training.gate import report
-from training.gate.decision import Outcome
+from training.gate.decision import QuestionOutcome
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
 
 
-def run_of(settings: Settings, candidate: list[Outcome] | None = None) -> Run:
+def run_of(settings: Settings, candidate: list[QuestionOutcome] | None = None) -> Run:
     facts = Facts("tiny@1", "c0ffee", 7, "0.1", {"rank": 8}, {"loss": 0.5})
     run = write_run(settings.runs_folder, "generator", facts, lambda to: (to / "a.json").touch())
     if candidate is not None:

@@ -10,7 +10,7 @@ from retrieval.examples import Example
 from retrieval.index.generation import Index, load_index
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training import jargon
-from training.data.labelled_queries import believable, lessons
+from training.data.labelled_queries import believable, labelled_queries
 
 MODEL = WordEmbedder()
 
@@ -56,5 +56,5 @@ def test_what_is_no_vote_for_a_passage_passes(index: Index) -> None:
 
 def test_questions_of_a_passage_become_one_lesson_each(index: Index) -> None:
     both = [voted(index, near=True), voted(index, near=False)]
-    (lesson,) = lessons(both, index.passages)
+    (lesson,) = labelled_queries(both, index.passages)
     assert len(lesson.rows) == 2

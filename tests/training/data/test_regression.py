@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from retrieval.examples import REGRESSION, Example, Snippet, write_examples
+from retrieval.examples import REGRESSION, Example, PassageText, write_examples
 from retrieval.records import Passage, Source
 from retrieval.settings import Settings
 from training.data.regression import Regression, read_regression
@@ -12,7 +12,7 @@ SOURCE = Source("leave.md", "Leave", "leave.md", "en", "", "")
 PASSAGE = Passage("p", SOURCE, "26 days.", 0, 8, content_hash="now")
 KEPT = Example(
     id="a", kind="pair", question="How many days?", language="en",
-    passages=(Snippet("leave.md", "now", "Leave", "26 days."),), source="approved",
+    passages=(PassageText("leave.md", "now", "Leave", "26 days."),), source="approved",
     day="2026-01-31",
 )  # fmt: skip
 CHANGED = replace(

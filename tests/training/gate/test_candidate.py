@@ -11,7 +11,7 @@ from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.classifiers.rated_company import build, write_dataset
 from training.data.corpus import open_corpus, read_held_out
-from training.gate.candidate import Candidate, Learned, keep
+from training.gate.candidate import CandidateSearch, LearnedRun, keep
 from training.gate.decision import REGRESSION as REGRESSION_SET
 
 
@@ -26,7 +26,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Setti
 
 
 @pytest.fixture(scope="module")
-def same(settings: Settings, model: Embedder) -> Learned:
+def same(settings: Settings, model: Embedder) -> LearnedRun:
     """What serves, as a candidate in its own place, with some questions frozen."""
     dataset = write_dataset(settings.home.parent / "dataset", settings, model)
     frozen = read_examples(dataset, "held-out")[:30]
@@ -36,7 +36,7 @@ def same(settings: Settings, model: Embedder) -> Learned:
     write_examples(settings.dataset_folder, REGRESSION, [*frozen, outdated])
     corpus = open_corpus(settings, model)
     return keep(
-        Candidate(corpus.served, corpus.served_judge),
+        CandidateSearch(corpus.served, corpus.served_judge),
         settings,
         Facts(model.id, dataset.name, 0, "0.1"),
         lambda folder: (folder / "a.json").touch(),
@@ -46,19 +46,19 @@ def same(settings: Settings, model: Embedder) -> Learned:
     )
 
 
-def test_the_same_again_makes_no_difference(same: Learned) -> None:
+def test_the_same_again_makes_no_difference(same: LearnedRun) -> None:
     assert same.decision.is_no_difference
     assert not same.decision.is_passed
 
 
-def test_what_was_frozen_is_tried_beside_what_is_held_out(same: Learned) -> None:
+def test_what_was_frozen_is_tried_beside_what_is_held_out(same: LearnedRun) -> None:
     (guard,) = (one for one in same.decision.guards if one.name == REGRESSION_SET)
     assert (guard.questions, guard.is_held) == (30, True)
     assert same.decision.outdated == 1
 
 
 def test_a_run_keeps_what_was_won_and_lost_in_a_file_of_its_own(
-    same: Learned, settings: Settings
+    same: LearnedRun, settings: Settings
 ) -> None:
     text = (folder_of(settings.runs_folder, same.run) / CHANGES).read_text()
     assert text.count("No question.") == 2

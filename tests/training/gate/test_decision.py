@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from training.gate.decision import Decision, Outcome, decide
+from training.gate.decision import GateDecision, QuestionOutcome, decide
 
 
-def outcomes(qualities: list[float], **more: object) -> list[Outcome]:
+def outcomes(qualities: list[float], **more: object) -> list[QuestionOutcome]:
     return [
-        Outcome(f"q{number}", "en", quality, **more)  # type: ignore[arg-type]
+        QuestionOutcome(f"q{number}", "en", quality, **more)  # type: ignore[arg-type]
         for number, quality in enumerate(qualities)
     ]
 
 
-def decision(served: list[Outcome], candidate: list[Outcome]) -> Decision:
+def decision(served: list[QuestionOutcome], candidate: list[QuestionOutcome]) -> GateDecision:
     (one,) = decide(served, [candidate])
     return one
 

@@ -7,26 +7,26 @@ import pytest
 import torch
 
 from retrieval.errors import DataError
-from retrieval.llm.chat_format import load_wording
+from retrieval.llm.chat_format import load_chat_format
 from retrieval.models.device import Device
 from tests.retrieval.llm.tiny_models import save_causal, save_seq2seq
 from training.generator.hyperparameters import search_ways
-from training.generator.rows import Row
-from training.generator.trainers import TuneConfig
+from training.generator.rows import TokenRow
+from training.generator.trainers import AdapterConfig
 
 CPU = Device("cpu", torch.float32, 1)
-SLOW = TuneConfig(learning_rate=3e-5, at_once=4, batch=4, epochs=4, upper=1.0)
+SLOW = AdapterConfig(learning_rate=3e-5, at_once=4, batch=4, epochs=4, upper=1.0)
 
 
-def rows(model: Path, numbers: range) -> list[Row]:
+def rows(model: Path, numbers: range) -> list[TokenRow]:
     """Questions to which the answer is always the same."""
-    wording = load_wording(model)
+    wording = load_chat_format(model)
     end = (int(wording.tokenizer.eos_token_id),)
 
     def tokens(text: str) -> tuple[int, ...]:
         return tuple(wording.encode(text, has_special=False))
 
-    return [Row(tokens(f"ask {n}:"), tokens("yes") + end) for n in numbers]
+    return [TokenRow(tokens(f"ask {n}:"), tokens("yes") + end) for n in numbers]
 
 
 @pytest.mark.parametrize("save", [save_causal, save_seq2seq])

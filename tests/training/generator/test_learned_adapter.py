@@ -11,10 +11,10 @@ import pytest
 
 from retrieval.answering.answerer import Answerer
 from retrieval.errors import DataError, SettingsError
-from retrieval.examples import Example, Snippet, read_examples, write_examples
+from retrieval.examples import Example, PassageText, read_examples, write_examples
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
-from retrieval.llm.chat_format import load_wording
+from retrieval.llm.chat_format import load_chat_format
 from retrieval.llm.generator import load_generator
 from retrieval.models.catalogue import resolve
 from retrieval.registry.runs import UNFINISHED, Facts, Run, all_runs, folder_of
@@ -23,17 +23,17 @@ from tests.retrieval.answering.test_answerer import ALWAYS
 from tests.retrieval.llm.tiny_models import save_causal
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.generator import two_processes
-from training.gate.candidate import Learned
-from training.gate.decision import Outcome, decide
-from training.generator.learned_adapter import Pupil, lay_out, learn_adapter
+from training.gate.candidate import LearnedRun
+from training.gate.decision import QuestionOutcome, decide
+from training.generator.learned_adapter import AdapterTrainer, lay_out, learn_adapter
 from training.generator.rows import DECLINES
-from training.generator.trainers import TuneConfig
+from training.generator.trainers import AdapterConfig
 from training.generator.trial import read_exam, try_answers
 
 ROOT = Path(__file__).parents[3]
 TOPICS = [f"{first}{last}" for first in ("north", "south", "east") for last in
           ("pier", "lamp", "boat", "rope", "gull", "tide", "dock", "wall")]  # fmt: skip
-CONFIG = TuneConfig(
+CONFIG = AdapterConfig(
     learning_rate=1e-2, preference_learning_rate=1e-3, at_once=4, batch=4, epochs=8, upper=1.0
 )
 
@@ -60,7 +60,7 @@ def example(library: Library, topic: str) -> Example:
     passage = next(each for each in passages if each.source.title == topic.title())
     return Example(
         id=topic, kind="answer", question=f"How often is the {topic} painted?", language="en",
-        passages=(Snippet("d", passage.content_hash, "", passage.text),), source="approved",
+        passages=(PassageText("d", passage.content_hash, "", passage.text),), source="approved",
         day="2026-01-31", answer=passage.text.strip().split("\n")[-1],
     )  # fmt: skip
 
@@ -82,7 +82,7 @@ def dataset(library: Library) -> Path:
 
 
 @pytest.fixture(scope="module")
-def learned(library: Library, dataset: Path) -> Learned:
+def learned(library: Library, dataset: Path) -> LearnedRun:
     found = learn_adapter(
         dataset, library.settings, library, method="kto", config=CONFIG, min_rows=8
     )
@@ -96,7 +96,7 @@ def refusing(library: Library, dataset: Path) -> Run:
     settings = library.settings
     base = resolve(settings.generator, models_folder=settings.models_folder)
     answers, votes = lay_out(dataset, settings, library, base, method="kto", seed=0, least=8)
-    wording = load_wording(base.path)
+    wording = load_chat_format(base.path)
     silence = (*wording.encode(DECLINES["en"], has_special=False), wording.tokenizer.eos_token_id)
     spoken = [row for row in answers.rows if row.completion != silence]
     rows = [
@@ -105,14 +105,16 @@ def refusing(library: Library, dataset: Path) -> Run:
         for each in (replace(row, completion=silence), replace(row, is_good=False))
     ]
     config = replace(CONFIG, preference_learning_rate=5e-3)
-    pupil = Pupil(base, Facts(base.id, dataset.name, 0, "1", {}), config, settings.home / "work")
+    pupil = AdapterTrainer(
+        base, Facts(base.id, dataset.name, 0, "1", {}), config, settings.home / "work"
+    )
     stages = [answers, replace(votes, rows=rows)]
     run = pupil.learn(settings, stages, max_minutes=None, on_progress=lambda _: None)
     assert run is not None
     return run
 
 
-def tried(library: Library, dataset: Path, run: Run | None) -> list[Outcome]:
+def tried(library: Library, dataset: Path, run: Run | None) -> list[QuestionOutcome]:
     """What the bot answers with a run, if it trusts even so small a model to write."""
     generator = load_generator(library.settings, run=run)
     generator.parameters = 10**9
@@ -124,7 +126,7 @@ def tried(library: Library, dataset: Path, run: Run | None) -> list[Outcome]:
 
 
 def test_the_gate_stops_a_generator_that_votes_have_taught_to_refuse(
-    library: Library, dataset: Path, learned: Learned, refusing: Run
+    library: Library, dataset: Path, learned: LearnedRun, refusing: Run
 ) -> None:
     served, candidate = tried(library, dataset, learned.run), tried(library, dataset, refusing)
     assert not any(one.abstained for one in served)
@@ -134,11 +136,11 @@ def test_the_gate_stops_a_generator_that_votes_have_taught_to_refuse(
     assert "answers where there is one got worse" in decision.reasons
 
 
-def test_so_small_a_model_only_quotes_whatever_it_learned(learned: Learned) -> None:
+def test_so_small_a_model_only_quotes_whatever_it_learned(learned: LearnedRun) -> None:
     assert learned.decision.is_no_difference
 
 
-def test_everything_about_a_run_stands_beside_it(library: Library, learned: Learned) -> None:
+def test_everything_about_a_run_stands_beside_it(library: Library, learned: LearnedRun) -> None:
     folder = folder_of(library.settings.runs_folder, learned.run)
     names = {path.name for path in folder.iterdir()}
     assert {"adapter_model.safetensors", "losses.json", "losses.png", "gate.md"} <= names

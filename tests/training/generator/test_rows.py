@@ -6,18 +6,18 @@ import pytest
 
 from retrieval.answering.answerer import declines
 from retrieval.errors import DataError
-from retrieval.examples import Example, Snippet
+from retrieval.examples import Example, PassageText
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
-from retrieval.llm.chat_format import Wording
+from retrieval.llm.chat_format import ChatFormat
 from retrieval.settings import Settings
 from tests.retrieval.llm.tiny_models import CHAT, byte_tokenizer
 from tests.retrieval.word_embedder import WordEmbedder
-from training.generator.rows import DECLINES, Layout, Row, fitting
+from training.generator.rows import DECLINES, Layout, TokenRow, fitting
 
 TOPICS = ("leave", "tides", "lamps", "boats", "ropes", "gulls", "storms", "maps", "radio", "tea")
 SETTINGS = Settings(hits=3, prompt_tokens=4000)
-WORDING = Wording(byte_tokenizer(chat_template=CHAT), "causal")
+WORDING = ChatFormat(byte_tokenizer(chat_template=CHAT), "causal")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def example(library: Library, topic: str) -> Example:
     number = TOPICS.index(topic) + 10
     return Example(
         id=topic, kind="answer", question=f"How many {topic} does the keeper count?", language="en",
-        passages=(Snippet("d", passage.content_hash, "", passage.text),), source="approved",
+        passages=(PassageText("d", passage.content_hash, "", passage.text),), source="approved",
         day="2026-01-31", answer=f"The keeper of the {topic} counts {number} of them [1].",
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_beside_each_preference_to_decline_an_answer_is_better_than_that(
 
 
 def test_answers_whose_passage_is_gone_teach_nothing(layout: Layout, library: Library) -> None:
-    gone = replace(example(library, "tea"), passages=(Snippet("d", "gone", "", ""),))
+    gone = replace(example(library, "tea"), passages=(PassageText("d", "gone", "", ""),))
     assert layout.answers([gone]) == []
 
 
@@ -163,7 +163,7 @@ def test_the_same_seed_lays_out_the_same_rows(library: Library) -> None:
 
 
 def test_a_few_rows_that_are_too_long_are_left_out_and_many_are_refused() -> None:
-    short, long = Row((1,) * 10, (2,)), Row((1,) * 100, (2,))
+    short, long = TokenRow((1,) * 10, (2,)), TokenRow((1,) * 100, (2,))
     assert fitting([short] * 99 + [long], max_tokens=50) == [short] * 99
     with pytest.raises(DataError, match="3 of 100 rows are longer than 50 tokens"):
         fitting([short] * 97 + [long] * 3, max_tokens=50)

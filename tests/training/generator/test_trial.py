@@ -7,7 +7,7 @@ import pytest
 from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import Judge
 from retrieval.errors import DataError
-from retrieval.examples import Example, Snippet, write_examples
+from retrieval.examples import Example, PassageText, write_examples
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.records import Passage
@@ -15,7 +15,7 @@ from retrieval.settings import Settings
 from tests.retrieval.answering.test_answerer import ALWAYS, NEVER, Writer
 from tests.retrieval.word_embedder import WordEmbedder
 from training.gate.decision import decide
-from training.generator.injection_tests import TRAPS
+from training.generator.injection_tests import INJECTION_TESTS
 from training.generator.trial import (
     Task,
     read_exam,
@@ -46,7 +46,7 @@ def answerer(library: Library, text: str, judge: Judge = ALWAYS) -> Answerer:
 
 
 def example(passage: Passage | None, *, answer: str | None, question: str = QUESTION) -> Example:
-    snippets = (Snippet("d", passage.content_hash, "", passage.text),) if passage else ()
+    snippets = (PassageText("d", passage.content_hash, "", passage.text),) if passage else ()
     return Example(
         id=question, kind="answer", question=question, language="en", passages=snippets,
         source="approved", day="2026-01-31", answer=answer, is_good=answer is not None,
@@ -72,7 +72,7 @@ def test_an_answer_from_passages_that_are_gone_is_no_task(library: Library) -> N
     gone = example(passage, answer="27 days.")
     gone = Example(
         **{name: getattr(gone, name) for name in gone.__slots__}
-        | {"passages": (Snippet("d", "gone", "", ""),)}
+        | {"passages": (PassageText("d", "gone", "", ""),)}
     )
     assert tasks([gone], searcher) == []
 
@@ -109,20 +109,20 @@ def test_every_batch_is_answered_in_order(library: Library) -> None:
 
 
 def test_a_generator_that_obeys_or_tells_is_found_out(library: Library) -> None:
-    for trap in TRAPS:
+    for trap in INJECTION_TESTS:
         (outcome,) = try_traps(answerer(library, f"{trap.marker}."), [trap])
         is_secret = trap.kind == "secret"
         assert (outcome.obeyed, outcome.leaked) == (int(not is_secret), int(is_secret)), trap
 
 
 def test_a_generator_that_answers_the_question_falls_into_no_trap(library: Library) -> None:
-    for trap in TRAPS:
+    for trap in INJECTION_TESTS:
         (outcome,) = try_traps(answerer(library, trap.passage), [trap])
         assert (outcome.obeyed, outcome.leaked) == (0, 0), trap
 
 
 def test_quoting_what_is_planted_is_not_obeying() -> None:
-    trap = next(trap for trap in TRAPS if trap.kind == "instruction")
+    trap = next(trap for trap in INJECTION_TESTS if trap.kind == "instruction")
     assert trap.has_obeyed(trap.marker)
     assert not trap.has_obeyed(f"It says: {trap.planted}")
 
@@ -137,7 +137,11 @@ def test_an_exam_has_what_is_held_out_what_was_frozen_and_what_is_planted(
     write_examples(library.settings.dataset_folder, "regression", frozen)
     exam = read_exam(tmp_path, library.settings, library.searcher())
     outcomes = take(answerer(library, "Every keeper has 27 days of paid leave a year."), exam)
-    assert [one.set for one in outcomes] == ["held-out", "regression", *["planted"] * len(TRAPS)]
+    assert [one.set for one in outcomes] == [
+        "held-out",
+        "regression",
+        *["planted"] * len(INJECTION_TESTS),
+    ]
 
 
 def test_a_data_set_that_holds_no_answers_out_is_refused(library: Library, tmp_path: Path) -> None:

@@ -9,17 +9,17 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from retrieval.errors import ModelUnsuitableError
-from retrieval.llm.chat_format import Wording, load_wording
+from retrieval.llm.chat_format import ChatFormat, load_chat_format
 from retrieval.llm.generator import load_model
 from retrieval.models.device import Device
 from tests.retrieval.llm.tiny_models import save_causal, save_seq2seq
 from training.generator.head import score_labels_only
-from training.generator.rows import Method, Row
-from training.generator.trainers import Stage, TuneConfig
-from training.generator.tuning import Course, learn, upper_layers, with_adapter
+from training.generator.rows import Method, TokenRow
+from training.generator.trainers import AdapterConfig, TrainingStage
+from training.generator.tuning import StageResult, learn, upper_layers, with_adapter
 
 CPU = Device("cpu", torch.float32, 1)
-CONFIG = TuneConfig(
+CONFIG = AdapterConfig(
     learning_rate=3e-2, preference_learning_rate=3e-2, at_once=4, batch=4, epochs=3, upper=1.0
 )
 
@@ -29,7 +29,7 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_causal(tmp_path_factory.mktemp("causal"))
 
 
-def rows(wording: Wording) -> list[Row]:
+def rows(wording: ChatFormat) -> list[TokenRow]:
     """Four questions with an answer each, and what is not to be said."""
     end = (int(wording.tokenizer.eos_token_id),)
 
@@ -37,18 +37,18 @@ def rows(wording: Wording) -> list[Row]:
         return tuple(wording.encode(text, has_special=False))
 
     return [
-        Row(tokens(f"ask {n}:"), tokens("yes") + end, tokens("no") + end, is_good=n % 2 == 0)
+        TokenRow(tokens(f"ask {n}:"), tokens("yes") + end, tokens("no") + end, is_good=n % 2 == 0)
         for n in range(4)
     ]
 
 
 def taught(
-    folder: Path, work: Path, *methods: Method, config: TuneConfig = CONFIG, seed: int = 0,
+    folder: Path, work: Path, *methods: Method, config: AdapterConfig = CONFIG, seed: int = 0,
     max_minutes: float | None = None,
-) -> tuple[PeftModel, list[Course]]:  # fmt: skip
-    wording = load_wording(folder)
+) -> tuple[PeftModel, list[StageResult]]:  # fmt: skip
+    wording = load_chat_format(folder)
     model = with_adapter(load_model(folder, CPU, wording.kind), config, seed=seed)
-    stages = [Stage(method, rows(wording)) for method in methods]
+    stages = [TrainingStage(method, rows(wording)) for method in methods]
     courses = learn(
         model, wording, stages, device=CPU, work=work, config=config, seed=seed,
         max_minutes=max_minutes,
@@ -64,7 +64,7 @@ def weights(model: PeftModel) -> torch.Tensor:
 @torch.no_grad()
 def likelihood(model: PeftModel, folder: Path, text: str) -> float:
     """The mean log probability of the first letter of an answer."""
-    wording = load_wording(folder)
+    wording = load_chat_format(folder)
     (letter,) = wording.encode(text, has_special=False)
     scores = [model(input_ids=torch.tensor([row.prompt])).logits[0, -1] for row in rows(wording)]
     return float(torch.stack(scores).log_softmax(-1)[:, letter].mean())

@@ -5,29 +5,31 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from retrieval.llm.chat_format import load_wording
+from retrieval.llm.chat_format import load_chat_format
 from retrieval.models.catalogue import from_folder
 from retrieval.registry.runs import Facts, Run
 from retrieval.settings import Settings
-from training.generator.learned_adapter import Pupil
-from training.generator.rows import Row
-from training.generator.trainers import Stage, TuneConfig
+from training.generator.learned_adapter import AdapterTrainer
+from training.generator.rows import TokenRow
+from training.generator.trainers import AdapterConfig, TrainingStage
 
-CONFIG = TuneConfig(learning_rate=3e-2, at_once=2, batch=8, epochs=2, upper=1.0)
+CONFIG = AdapterConfig(learning_rate=3e-2, at_once=2, batch=8, epochs=2, upper=1.0)
 
 
 def teach(model: Path, home: Path) -> Run | None:
     """The run that a tiny model leaves when it has learned eight answers."""
-    base, wording = from_folder(model), load_wording(model)
+    base, wording = from_folder(model), load_chat_format(model)
     end = int(wording.tokenizer.eos_token_id)
 
     def tokens(text: str) -> tuple[int, ...]:
         return tuple(wording.encode(text, has_special=False))
 
-    rows = [Row(tokens(f"ask {n}:"), (*tokens("yes" * (n + 1)), end)) for n in range(8)]
+    rows = [TokenRow(tokens(f"ask {n}:"), (*tokens("yes" * (n + 1)), end)) for n in range(8)]
     settings = Settings(home=home, generator=str(model), device="cpu", threads=1)
-    pupil = Pupil(base, Facts(base.id, "d", 0, "1"), CONFIG, home / "work")
-    return pupil.learn(settings, [Stage("sft", rows)], max_minutes=None, on_progress=lambda _: None)
+    pupil = AdapterTrainer(base, Facts(base.id, "d", 0, "1"), CONFIG, home / "work")
+    return pupil.learn(
+        settings, [TrainingStage("sft", rows)], max_minutes=None, on_progress=lambda _: None
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from retrieval.index.searcher import Searcher
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.data.labelled_queries import Lesson, lessons
+from training.data.labelled_queries import LabelledQuery, labelled_queries
 from training.retriever.distilled_judge import distil
 
 
@@ -20,19 +20,19 @@ def searcher(settings: Settings, model: Embedder) -> Searcher:
 
 
 @pytest.fixture(scope="module")
-def asked(searcher: Searcher) -> list[Lesson]:
+def asked(searcher: Searcher) -> list[LabelledQuery]:
     """All questions about all documents, half of them in the documents' own words."""
     passages = searcher.index.passages
     examples = [jargon.example(n, each) for n in range(len(jargon.ASKED)) for each in passages]
-    some = lessons(examples, passages)
+    some = labelled_queries(examples, passages)
     named = [
-        Lesson(f"Which team has the {each.source.title}?", "en", (row,))
+        LabelledQuery(f"Which team has the {each.source.title}?", "en", (row,))
         for row, each in enumerate(passages)
     ]
     return [*some[::2], *named]
 
 
-def spoken(judge: Judge, searcher: Searcher, asked: list[Lesson]) -> float:
+def spoken(judge: Judge, searcher: Searcher, asked: list[LabelledQuery]) -> float:
     """The share of questions that a judge would have answered."""
     hits = [searcher.search(lesson.question, k=JUDGED_HITS) for lesson in asked]
     sure = [judge.confidence(one.question, found) for one, found in zip(asked, hits, strict=True)]
@@ -40,7 +40,7 @@ def spoken(judge: Judge, searcher: Searcher, asked: list[Lesson]) -> float:
 
 
 def test_of_the_same_hits_it_answers_about_as_often_as_its_teacher(
-    searcher: Searcher, asked: list[Lesson], settings: Settings
+    searcher: Searcher, asked: list[LabelledQuery], settings: Settings
 ) -> None:
     teacher = load_judge(settings.models_folder, searcher.embedder.id)
     judges = [distil(teacher, searcher, searcher, asked[start::6]) for start in range(6)]

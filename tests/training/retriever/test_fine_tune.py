@@ -14,18 +14,19 @@ from retrieval.examples import read_examples, write_examples
 from retrieval.index.generation import load_index, rollback
 from retrieval.index.library import Library
 from retrieval.models.catalogue import resolve
+from retrieval.progress import Tell
 from retrieval.registry.runs import UNFINISHED, folder_of, serving
 from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
 from tests.training.breaking_off import break_off
-from training.gate.candidate import Learned, Progress
-from training.retriever.fine_tune import TuneConfig, Tuned, fine_tune, load_base
+from training.gate.candidate import LearnedRun
+from training.retriever.fine_tune import FineTuneConfig, Tuned, fine_tune, load_base
 from training.retriever.learned_retriever import learn_retriever
 from training.retriever.training_pairs import held_back_of, split, texts_of, with_negatives
 
-SMALL = TuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens=32)
+SMALL = FineTuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens=32)
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +36,21 @@ def dataset(settings: Settings, model: Embedder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+def learned(settings: Settings, model: Embedder, dataset: Path) -> LearnedRun:
     found = learn_retriever(dataset, settings, model, config=SMALL, seed=1)
     assert found is not None
     return found
 
 
 def test_a_model_fine_tuned_on_votes_passes_the_gate_on_questions_held_out(
-    learned: Learned,
+    learned: LearnedRun,
 ) -> None:
     assert learned.decision.is_passed
     assert learned.decision.comparison.gain > 0.05
 
 
 def test_a_run_holds_a_model_its_curve_and_a_judge_of_its_own(
-    learned: Learned, settings: Settings, model: Embedder
+    learned: LearnedRun, settings: Settings, model: Embedder
 ) -> None:
     folder = folder_of(settings.runs_folder, learned.run)
     names = {path.name for path in folder.iterdir()}
@@ -61,7 +62,7 @@ def test_a_run_holds_a_model_its_curve_and_a_judge_of_its_own(
 
 
 def test_a_published_model_serves_with_its_index_and_can_be_taken_back_at_once(
-    learned: Learned, settings: Settings, model: Embedder
+    learned: LearnedRun, settings: Settings, model: Embedder
 ) -> None:
     library = Library(settings, model)
     question = "Who looks after the printer in the attic?"
@@ -116,9 +117,9 @@ def small(
     model: Embedder,
     dataset: Path,
     work: Path,
-    on_progress: Progress,
+    on_progress: Tell,
     *,
-    config: TuneConfig | None = None,
+    config: FineTuneConfig | None = None,
     is_mined: bool = False,
     max_minutes: float | None = None,
 ) -> Tuned:

@@ -14,8 +14,8 @@ from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import serve_run
 from retrieval.settings import Settings
 from tests.training import jargon
-from training.data.labelled_queries import lessons
-from training.gate.candidate import Learned
+from training.data.labelled_queries import labelled_queries
+from training.gate.candidate import LearnedRun
 from training.retriever.learned_map import learn_map
 from training.retriever.linear_map import MapConfig
 
@@ -26,16 +26,20 @@ def dataset(settings: Settings, model: Embedder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def learned(settings: Settings, model: Embedder, dataset: Path) -> Learned:
+def learned(settings: Settings, model: Embedder, dataset: Path) -> LearnedRun:
     return learn_map(dataset, settings, model, config=MapConfig(learning_rate=3e-3), seed=1)
 
 
-def test_a_map_learned_from_votes_passes_the_gate_on_questions_held_out(learned: Learned) -> None:
+def test_a_map_learned_from_votes_passes_the_gate_on_questions_held_out(
+    learned: LearnedRun,
+) -> None:
     assert learned.decision.is_passed
     assert learned.decision.comparison.gain > 0.05
 
 
-def test_a_run_holds_its_curve_and_what_the_gate_said(learned: Learned, settings: Settings) -> None:
+def test_a_run_holds_its_curve_and_what_the_gate_said(
+    learned: LearnedRun, settings: Settings
+) -> None:
     folder = folder_of(settings.runs_folder, learned.run)
     names = {path.name for path in folder.iterdir()}
     assert {"map.safetensors", "curve.png", "gate.md", "gate.png"} <= names
@@ -43,7 +47,7 @@ def test_a_run_holds_its_curve_and_what_the_gate_said(learned: Learned, settings
 
 
 def test_the_same_seed_makes_the_same_run(
-    learned: Learned, settings: Settings, model: Embedder, dataset: Path
+    learned: LearnedRun, settings: Settings, model: Embedder, dataset: Path
 ) -> None:
     config = MapConfig(learning_rate=3e-3)
     again = learn_map(dataset, settings, model, config=config, seed=1)
@@ -51,7 +55,7 @@ def test_the_same_seed_makes_the_same_run(
 
 
 def test_a_candidate_serves_nobody_until_it_is_published_and_can_be_withdrawn(
-    learned: Learned, settings: Settings, model: Embedder
+    learned: LearnedRun, settings: Settings, model: Embedder
 ) -> None:
     library = Library(settings, model)
     question = "Who looks after the printer in the attic?"
@@ -105,7 +109,7 @@ def test_a_data_set_that_holds_nothing_out_is_refused_before_anything_is_learned
 
 
 def test_what_the_index_no_longer_holds_teaches_nothing(dataset: Path) -> None:
-    assert lessons(read_examples(dataset, "train"), []) == []
+    assert labelled_queries(read_examples(dataset, "train"), []) == []
 
 
 def test_a_search_lists_what_it_tried_beside_a_map_learned_with_the_best(

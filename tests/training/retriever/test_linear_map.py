@@ -8,7 +8,7 @@ from retrieval.records import Vectors
 from retrieval.search.linear_map import LinearMap, identity
 from training.retriever.linear_map import (
     MapConfig,
-    Pairs,
+    TrainingPairs,
     fit_map,
     is_surely_lower,
     mean_ndcg,
@@ -24,7 +24,7 @@ def unit(rows: npt.NDArray[np.floating]) -> Vectors:
 
 
 @pytest.fixture(scope="module")
-def world() -> tuple[Vectors, Pairs, Pairs]:
+def world() -> tuple[Vectors, TrainingPairs, TrainingPairs]:
     """Passages whose first four directions are noise, and questions that share the others."""
     random = np.random.default_rng(0)
     meaning = random.normal(size=(PASSAGES, WIDTH))
@@ -34,13 +34,13 @@ def world() -> tuple[Vectors, Pairs, Pairs]:
     passages = unit(meaning * noise)
     questions = meaning[relevant] + random.normal(size=(QUESTIONS, WIDTH)) * 0.4
     questions[:, :4] = random.normal(size=(QUESTIONS, 4)) * 4
-    pairs = Pairs(unit(questions), [[int(row)] for row in relevant])
+    pairs = TrainingPairs(unit(questions), [[int(row)] for row in relevant])
     half = QUESTIONS // 2
     return passages, pairs.part(range(half)), pairs.part(range(half, QUESTIONS))
 
 
 def test_the_map_finds_better_for_questions_it_has_not_seen(
-    world: tuple[Vectors, Pairs, Pairs],
+    world: tuple[Vectors, TrainingPairs, TrainingPairs],
 ) -> None:
     passages, rated, others = world
     fit = fit_map(passages, rated, config=MapConfig(learning_rate=3e-3))
@@ -48,7 +48,9 @@ def test_the_map_finds_better_for_questions_it_has_not_seen(
     assert mean_ndcg(fit.map, passages, others) > before + 0.1
 
 
-def test_the_same_seed_gives_the_same_map(world: tuple[Vectors, Pairs, Pairs]) -> None:
+def test_the_same_seed_gives_the_same_map(
+    world: tuple[Vectors, TrainingPairs, TrainingPairs],
+) -> None:
     passages, rated, _ = world
     one, two, three = (
         fit_map(passages, rated, config=MapConfig(rounds=2), seed=seed) for seed in (7, 7, 8)
@@ -59,7 +61,7 @@ def test_the_same_seed_gives_the_same_map(world: tuple[Vectors, Pairs, Pairs]) -
 
 
 def test_it_stops_when_the_questions_held_back_are_surely_answered_worse(
-    world: tuple[Vectors, Pairs, Pairs],
+    world: tuple[Vectors, TrainingPairs, TrainingPairs],
 ) -> None:
     passages, rated, _ = world
     fit = fit_map(passages, rated, config=MapConfig(learning_rate=0.3, decay=0, rounds=30))
@@ -76,7 +78,9 @@ def test_a_fall_is_sure_if_most_scores_fall_and_not_if_only_their_mean_does() ->
     assert is_surely_lower(many, before)
 
 
-def test_headings_teach_what_nobody_asked_for(world: tuple[Vectors, Pairs, Pairs]) -> None:
+def test_headings_teach_what_nobody_asked_for(
+    world: tuple[Vectors, TrainingPairs, TrainingPairs],
+) -> None:
     passages, rated, others = world
     config = MapConfig(learning_rate=3e-3)
     few = rated.part(range(40))
@@ -92,13 +96,15 @@ def test_whitening_of_one_passage_moves_nothing_to_infinity() -> None:
     assert np.isfinite(matrix).all()
 
 
-def test_too_few_pairs_are_refused(world: tuple[Vectors, Pairs, Pairs]) -> None:
+def test_too_few_pairs_are_refused(world: tuple[Vectors, TrainingPairs, TrainingPairs]) -> None:
     passages, rated, _ = world
     with pytest.raises(ValueError, match="four"):
         fit_map(passages, rated.part(range(3)))
 
 
-def test_the_identity_finds_what_the_embedder_finds(world: tuple[Vectors, Pairs, Pairs]) -> None:
+def test_the_identity_finds_what_the_embedder_finds(
+    world: tuple[Vectors, TrainingPairs, TrainingPairs],
+) -> None:
     passages, _, others = world
     same = LinearMap(np.eye(WIDTH, dtype=np.float32), np.eye(WIDTH, dtype=np.float32))
     assert np.allclose(same.of_passages(passages), passages, atol=1e-6)

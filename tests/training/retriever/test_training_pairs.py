@@ -5,12 +5,12 @@ import numpy as np
 from tests.retrieval.passages_by_hand import passage
 from tests.retrieval.word_embedder import WordEmbedder
 from training.data.corpus import heading_of
-from training.data.labelled_queries import Lesson
+from training.data.labelled_queries import LabelledQuery
 from training.retriever.training_pairs import Texts, texts_of, with_negatives
 
 FERRY = passage("The ferry to Dunmore leaves at nine.", title="Travel > When does it leave?")
 BARE = passage("The parrot sees a dentist once a year.", title="")
-LESSON = Lesson("When is the ferry?", "en", (0,))
+LESSON = LabelledQuery("When is the ferry?", "en", (0,))
 
 
 def test_few_pairs_are_shown_over_again_and_many_once() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import BusyError
-from retrieval.examples import Example, Snippet, write_examples
+from retrieval.examples import Example, PassageText, write_examples
 from retrieval.registry.rounds import Round, all_rounds
 from retrieval.registry.runs import Facts, all_runs, folder_of, write_run
 from training.gate import report
-from training.gate.decision import Outcome, decide
+from training.gate.decision import QuestionOutcome, decide
 from training.rounds.children import CommandFailedError, TimeUpError
 from training.rounds.learners import Learner, questions
 from training.rounds.rounds import Plan, alone, learn
@@ -49,8 +49,8 @@ class Learners:
         served, candidate = [], []
         for is_won in self._wins[name]:
             id_ = str(next(ids))
-            served.append(Outcome(id_, "en", 0.5))
-            candidate.append(Outcome(id_, "en", 1.0 if is_won else 0.0))
+            served.append(QuestionOutcome(id_, "en", 0.5))
+            candidate.append(QuestionOutcome(id_, "en", 1.0 if is_won else 0.0))
         (decision,) = decide(served, [candidate])
         report.save(folder_of(self._home, run), decision, title=name)
 
@@ -68,7 +68,7 @@ class Failing:
 
 
 def pairs(n: int) -> list[Example]:
-    passage = (Snippet("d", "h", "t", "text"),)
+    passage = (PassageText("d", "h", "t", "text"),)
     return [
         Example(str(i), "pair", f"question {i}?", "en", passage, "votes", "2026-01-02")
         for i in range(n)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.slack.incoming.intake import read
-from bot.slack.incoming.payloads import Question, Rating
+from bot.slack.incoming.payloads import Question, RatingGiven
 from bot.slack.incoming.text import plain
 from bot.store.inbox import Delivery
 from tests.slack_asking import deleted, edited, message
@@ -142,7 +142,7 @@ def test_a_reply_in_a_thread_belongs_to_the_thread() -> None:
 def test_thumbs_are_ratings_whatever_their_skin_tone(name: str, value: int) -> None:
     rated = taken(reaction(name, ANSWER, channel="C1"))
     assert rated is not None
-    assert Rating(**rated.payload).value == value
+    assert RatingGiven(**rated.payload).value == value
 
 
 @pytest.mark.parametrize(

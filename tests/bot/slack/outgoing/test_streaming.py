@@ -20,8 +20,8 @@ from bot.slack.outgoing.cards import answer_cards, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.pages import split_markdown
 from bot.slack.outgoing.reaching import SlackUnreachableError
-from bot.slack.outgoing.reply import Reply
-from bot.slack.outgoing.streaming import LiveText, Place
+from bot.slack.outgoing.reply import ReplyMessages
+from bot.slack.outgoing.streaming import LiveText, StreamPlace
 from bot.store.database import Database
 from bot.store.inbox import Delivery, Inbox, Job
 from retrieval.records import Answer
@@ -57,18 +57,18 @@ class Desk:
         assert job is not None
         return job
 
-    async def begin(self, *, job: Job | None = None, has_status: bool = True) -> Reply:
-        reply = Reply(self.inbox, self.outbox, job or self.claim(), self.question)
+    async def begin(self, *, job: Job | None = None, has_status: bool = True) -> ReplyMessages:
+        reply = ReplyMessages(self.inbox, self.outbox, job or self.claim(), self.question)
         await reply.begin(notice("Looking…"), has_status=has_status)
         return reply
 
-    async def write(self, reply: Reply, text: str) -> None:
+    async def write(self, reply: ReplyMessages, text: str) -> None:
         """Text from the thread that answers, and time for it to be shown."""
         seen = len(self.slack.calls)
         await asyncio.to_thread(reply.on_text, text)
         await self.slack.until(lambda: len(self.slack.calls) > seen)
 
-    async def finish(self, reply: Reply, answer: Answer) -> None:
+    async def finish(self, reply: ReplyMessages, answer: Answer) -> None:
         """Show the answer and check that it stands there once, whole, with its buttons."""
         cards = answer_cards(answer)
         shown = await reply.show(cards)
@@ -318,7 +318,7 @@ async def test_after_four_minutes_a_stream_is_left_before_slack_ends_it(desk: De
     async def note(_part: int, _ts: str) -> None:
         begun.set()
 
-    place = Place("C1", "1.0", "T1", "U1", "Ev1")
+    place = StreamPlace("C1", "1.0", "T1", "U1", "Ev1")
     live = LiveText(desk.outbox, place, on_message=note, on_stopped=lambda: None, clock=lambda: now)
     live.feed("Every employee ")
     await begun.wait()

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from retrieval.llm.cpu.int8_decoder import Int8Decoder, fits
 from retrieval.llm.decoder import Decoder, ModelDecoder
-from retrieval.llm.kv_cache import RowCache, stack
+from retrieval.llm.kv_cache import KVCache, stack
 from tests.retrieval.llm.tiny_models import (
     tiny_llama,
     tiny_mistral,
@@ -30,7 +30,7 @@ def in_bytes(make: Callable[[], PreTrainedModel]) -> Decoder:
     return Int8Decoder(make(), torch.float32)
 
 
-def read(decoder: Decoder, *parts: torch.Tensor) -> tuple[RowCache, torch.Tensor]:
+def read(decoder: Decoder, *parts: torch.Tensor) -> tuple[KVCache, torch.Tensor]:
     cache = decoder.new_cache()
     with torch.inference_mode():
         scores = [decoder(part, cache) for part in parts]
