@@ -69,8 +69,8 @@ def transformers(path: Path) -> Engine:
         ids, cache = torch.tensor([prompt]), None
         for _ in range(count):
             with torch.inference_mode():
-                output = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-                ids, cache = output.logits[:, -1:].argmax(-1), output.past_key_values
+                output = model(ids, cache=cache, use_cache=True, logits_to_keep=1)
+                ids, cache = output.logits[:, -1:].argmax(-1), output.cache
             yield int(ids)
 
     return run

@@ -45,7 +45,7 @@ class ModelDecoder:
             input_ids=ids.to(device),
             attention_mask=None if seen is None else seen.long().to(device),
             position_ids=cache.positions(ids.shape[1]).to(device),
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             logits_to_keep=1,
         )

@@ -47,9 +47,7 @@ def step(
     """The scores of the next token, shape (vocabulary), and the grown cache."""
     try:
         ids = torch.tensor([[last]], device=model.device)
-        output = model(
-            encoder_outputs=encoded, decoder_input_ids=ids, past_key_values=cache, use_cache=True
-        )
+        output = model(encoder_outputs=encoded, decoder_input_ids=ids, cache=cache, use_cache=True)
     except Exception as error:
         raise GeneratorError(f"the model failed: {error}") from error
-    return output.logits[0, -1].float(), output.past_key_values
+    return output.logits[0, -1].float(), output.cache
