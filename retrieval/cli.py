@@ -14,8 +14,13 @@ from typing import NoReturn
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# What a library starts as a process of its own imports nothing from the working folder either.
+os.environ.setdefault("PYTHONSAFEPATH", "1")
 
 import click
+
+PROGRAM = (sys.executable, "-P", "-m", "retrieval.cli")
+"""Starts this program as a child, with -P so that it is not a `bot.py` in the working folder."""
 
 COMMANDS = "whimbrel.commands"
 """The entry-point group in pyproject.toml that names every sub-command."""

@@ -15,3 +15,14 @@ def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("models-home")
     resolve("multilingual-e5-small", models_folder=home / "models")
     return home
+
+
+@pytest.fixture
+def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder; whoever imports one of its modules fails."""
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    for name in ("bot", "retrieval", "training", "json", "click"):
+        (folder / f"{name}.py").write_text("raise SystemExit('whimbrel: hostile code ran')\n")
+    monkeypatch.chdir(folder)
+    return folder

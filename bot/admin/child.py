@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from retrieval.cli import PROGRAM
 from retrieval.errors import RetrievalError
 
-PROGRAM = (sys.executable, "-m", "retrieval.cli")
 LINE_BYTES = 2_000
 NICE = 10
 

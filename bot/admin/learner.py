@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.admin.child import PROGRAM, Child
+from bot.admin.child import Child
 from bot.slack.outgoing.outbox import Picture
+from retrieval.cli import PROGRAM
 from retrieval.registry.rounds import PICTURE, Round, all_rounds, from_line
 from retrieval.registry.runs import find_run, folder_of
 from retrieval.settings import Settings

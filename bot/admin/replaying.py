@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from bot.admin.admin_cards import section
-from bot.admin.child import PROGRAM, Child, ChildFailedError
+from bot.admin.child import Child, ChildFailedError
 from bot.admin.commands import CommandRequest
 from bot.admin.progress import Alone, ProgressMessages
 from bot.replay.files import REPLAYS
 from bot.replay.outcome import ReplayOutcome, from_line
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.strings import Strings
+from retrieval.cli import PROGRAM
 from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)

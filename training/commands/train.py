@@ -70,7 +70,7 @@ def train_retriever(
     What was broken off goes on from its last epoch when the same is started again. The result is
     tried on the questions that DATASET holds out, beside what serves now, and kept with the gate's
     report. `whimbrel publish` lets it serve, if the gate has passed it. For several GPUs:
-    `accelerate launch -m retrieval.cli train retriever DATASET`.
+    `PYTHONSAFEPATH=1 accelerate launch -m retrieval.cli train retriever DATASET`.
     """
     from dataclasses import replace
 
@@ -151,8 +151,9 @@ def train_generator(
     """Teach the generator an adapter from the answers that people approved or corrected in DATASET.
 
     On two processor cores a model of half a billion weights takes about ten seconds a row; several
-    GPUs share the work under `accelerate launch -m retrieval.cli train generator DATASET`. What is
-    broken off goes on from its last checkpoint when the same command is given again.
+    GPUs share the work under `PYTHONSAFEPATH=1 accelerate launch -m retrieval.cli train generator
+    DATASET`. What is broken off goes on from its last checkpoint when the same command is given
+    again.
     """
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Timer
 
+from retrieval.cli import PROGRAM
 from retrieval.errors import RetrievalError
 from retrieval.models.device import physical_cores
 from retrieval.settings import Settings
 from training.progress import say
-
-PROGRAM = (sys.executable, "-m", "retrieval.cli")
 
 NICE = 10
 """How far learning steps back behind everything else on the machine."""

@@ -22,3 +22,9 @@ def test_a_child_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_child_that_outlives_its_time_is_ended() -> None:
     with pytest.raises(TimeUpError, match="`whimbrel --version` was not done in time"):
         Children(Settings(), seconds=0).run("--version")
+
+
+@pytest.mark.usefixtures("hostile_folder")
+def test_a_child_imports_nothing_from_the_working_folder() -> None:
+    said = Children(Settings(), seconds=60).run("--help")
+    assert "train" in said[-1]

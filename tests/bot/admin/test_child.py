@@ -1,0 +1,23 @@
+"""A sub-command beside the bot, run in a folder that may be anybody's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.admin.child import Child, ChildFailedError
+
+
+@pytest.mark.usefixtures("hostile_folder")
+async def test_a_child_imports_nothing_from_the_working_folder(tmp_path: Path) -> None:
+    assert "train" in await Child(tmp_path / "child.log").run("--help")
+
+
+@pytest.mark.usefixtures("hostile_folder")
+async def test_nor_do_the_children_of_a_child(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WHIMBREL_HOME", str(tmp_path / "home"))
+    with pytest.raises(ChildFailedError, match="No such option"):
+        await Child(tmp_path / "child.log").run("learn", "--", "--no-such-option")
