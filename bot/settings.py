@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from typing import Any, Literal
 
@@ -9,8 +11,10 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from bot.times import PATTERN
-from retrieval.errors import SettingsError
+from retrieval.errors import SettingsError, did_you_mean
 from retrieval.settings import CONFIG_FILE, FileSettings, read
+
+logger = logging.getLogger(__name__)
 
 APPS_PAGE = "https://api.slack.com/apps"
 
@@ -21,6 +25,7 @@ class SlackSettings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix="SLACK_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
+    others = ".*"  # Slack's own tools and other bots are set up with names like ours
 
     bot_token: SecretStr | None = Field(default=None, description="starts with xoxb-")
     app_token: SecretStr | None = Field(
@@ -92,6 +97,7 @@ def load_slack_settings() -> SlackSettings:
             message names the setting and where to find it.
     """
     settings = read(SlackSettings, prefix="SLACK_")
+    _warn_of_misspelt_names()
     _check_token(
         settings.bot_token, "SLACK_BOT_TOKEN", "xoxb-", "OAuth & Permissions > Bot User OAuth Token"
     )
@@ -104,6 +110,14 @@ def load_slack_settings() -> SlackSettings:
             "(or set SLACK_SIGNING_SECRET for HTTP mode)",
         )
     return settings
+
+
+def _warn_of_misspelt_names() -> None:
+    given = {name.removeprefix("SLACK_") for name in os.environ if name.startswith("SLACK_")}
+    known = {field.upper() for field in SlackSettings.model_fields}
+    for name in sorted(given - known):
+        if guess := did_you_mean(name, known - given, prefix="SLACK_"):
+            logger.warning("SLACK_%s: there is no such setting%s", name, guess)
 
 
 def _check_token(token: SecretStr | None, name: str, prefix: str, page: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 _MENDS = {
     errno.EACCES: "change its permissions, or run Whimbrel as a user who may open it",
@@ -78,6 +80,13 @@ class GeneratorError(RetrievalError):
 
 class PromptTooLongError(GeneratorError):
     """The prompt and the answer do not fit what the model can take."""
+
+
+def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
+    """The end of a message about an unknown name: the known one that is most like it, if one is."""
+    folded = {each.casefold(): each for each in known}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.75)
+    return f"; did you mean {prefix}{folded[near[0]]}?" if near else ""
 
 
 def explain_system_error(error: OSError) -> str | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -18,7 +19,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 from pydantic_settings.sources import ConfigFileSourceType
 
-from retrieval.errors import SettingsError
+from retrieval.errors import SettingsError, did_you_mean
 
 CONFIG_FILE = Path("whimbrel.toml")
 
@@ -30,6 +31,9 @@ Pick = Callable[[dict[str, Any]], dict[str, Any]]
 class FileSettings(BaseSettings):
     """Settings from the environment, which wins, and a part of `whimbrel.toml`."""
 
+    others: ClassVar[str] = ""
+    """A pattern of what may follow the prefix in the environment and is no setting of this kind."""
+
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
         """The settings of this kind among all that `whimbrel.toml` holds."""
@@ -40,11 +44,25 @@ class FileSettings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _OwnPart(settings_cls, cls.own_part)
+        return init_settings, _Environment(cls), _OwnPart(settings_cls, cls.own_part)
+
+
+class _Environment(EnvSettingsSource):
+    """Unlike pydantic's, also gives what is no setting, so that it is refused as in the file."""
+
+    def __init__(self, kind: type[FileSettings]) -> None:
+        self._others = kind.others
+        super().__init__(kind)
+
+    def __call__(self) -> dict[str, Any]:
+        prefix = self.env_prefix.lower()
+        names = (name.removeprefix(prefix) for name in self.env_vars if name.startswith(prefix))
+        ours = (name for name in names if not re.fullmatch(self._others, name))
+        return {name: self.env_vars[prefix + name] for name in ours} | super().__call__()
 
 
 class _OwnPart(TomlConfigSettingsSource):
@@ -66,6 +84,8 @@ class Settings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix="WHIMBREL_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
+    # Training's; the compose file's; what Kubernetes says of a service that is named whimbrel.
+    others = r"learn_.*|documents|(.+_)?service_(host|port.*)|(.+_)?port(_\d+_.*)?"
 
     home: Path = Field(Path(".whimbrel"), description="database, index and unpacked models")
     embedder: str = Field(
@@ -140,7 +160,7 @@ def read(kind: type[S], *, prefix: str) -> S:
     try:
         return kind()
     except ValidationError as error:
-        raise SettingsError(explain(error, prefix=prefix)) from error
+        raise SettingsError(explain(error, kind, prefix=prefix)) from error
     except SourceError as error:
         hint = "in the environment, lists and tables are written as JSON"
         raise SettingsError(f"{prefix}…: {error}; {hint}") from error
@@ -148,14 +168,14 @@ def read(kind: type[S], *, prefix: str) -> S:
         raise SettingsError(f"{CONFIG_FILE} cannot be read: {error}") from error
 
 
-def explain(error: ValidationError, *, prefix: str) -> str:
+def explain(error: ValidationError, kind: type[BaseSettings], *, prefix: str) -> str:
     """One line a person can act on for each setting that pydantic refused."""
-    return "\n".join(
-        f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {_problem(problem)}"
-        for problem in error.errors()
-    )
-
-
-def _problem(problem: ErrorDetails) -> str:
-    # A misspelt `audiences` must not leave restricted documents public.
-    return "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+    known = [field.upper() for field in kind.model_fields]
+    lines = []
+    for problem in error.errors():
+        name, told = "_".join(map(str, problem["loc"])).upper(), problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            # A misspelt `audiences` must not leave restricted documents public.
+            told = f"there is no such setting{did_you_mean(name, known, prefix=prefix)}"
+        lines.append(f"{prefix}{name}: {told}")
+    return "\n".join(lines)

@@ -69,3 +69,14 @@ def test_no_token_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-secret")
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-secret")
     assert "secret" not in repr(load_slack_settings()).replace("signing_secret", "")
+
+
+def test_a_name_like_that_of_a_setting_is_warned_of_and_one_of_other_tools_is_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in {"BOT_TOKEN": "xoxb-1", "APP_TOKEN": "xapp-1", "ADMIN": '["U1"]'}.items():
+        monkeypatch.setenv(f"SLACK_{name}", value)
+    monkeypatch.setenv("SLACK_API_TOKEN", "xoxp-1")
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://example.com")
+    load_slack_settings()
+    assert caplog.messages == ["SLACK_ADMIN: there is no such setting; did you mean SLACK_ADMINS?"]

@@ -6,7 +6,8 @@ import pytest
 
 from bot.settings import SlackSettings
 from retrieval.errors import SettingsError
-from retrieval.settings import load_settings, read
+from retrieval.settings import Settings, load_settings, read
+from training.settings import load_learn_settings
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,40 @@ def test_a_misspelt_setting_is_refused_rather_than_left_out(here: Path) -> None:
     (here / "whimbrel.toml").write_text('[audience]\n"hr/*" = "hr"\n')
     with pytest.raises(SettingsError, match="WHIMBREL_AUDIENCE: there is no such setting"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("WHIMBREL_AUDIENCE", "; did you mean WHIMBREL_AUDIENCES[?]"),
+        ("WHIMBREL_FAVOURITE_COLOUR", ""),
+    ],
+)
+def test_so_is_one_in_the_environment_with_what_may_be_meant(
+    monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    monkeypatch.setenv(name, "{}")
+    with pytest.raises(SettingsError, match=f"^{name}: there is no such setting{hint}$"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "name", ["DOCUMENTS", "LEARN_SHARE", "SERVICE_HOST", "PORT", "PORT_8080_TCP_ADDR"]
+)
+def test_names_in_the_environment_that_others_read_are_let_be(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"WHIMBREL_{name}", "20")
+    assert load_settings() == Settings()
+
+
+def test_a_misspelt_setting_of_learning_is_refused_by_what_learns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WHIMBREL_LEARN_MINUTE", "20")
+    load_settings()
+    with pytest.raises(SettingsError, match="did you mean WHIMBREL_LEARN_MINUTES"):
+        load_learn_settings()
 
 
 def test_the_bots_table_is_the_bots_alone(here: Path) -> None:
