@@ -11,7 +11,6 @@ those that all are against. Beside export stands export that is not told who vot
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -28,6 +27,7 @@ from bot.export.ratings import import_ratings
 from bot.export.records import Policy
 from bot.store.database import Database
 from retrieval.examples import Example, read_examples
+from retrieval.jsonl import to_line, write_lines
 from retrieval.records import Vectors
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
@@ -97,7 +97,7 @@ def measure(
     with TemporaryDirectory() as name:
         home = Path(name)
         lines = deal(rated, share, raters, Random(seed), is_named=is_named)
-        (home / "ratings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_lines(home / "ratings.jsonl", map(to_line, lines))
         database = Database(home / "whimbrel.db")
         import_ratings(home, database, is_consented=True)
         folder, _ = export_log(Settings(home=home), database, embedder, policy=Policy())

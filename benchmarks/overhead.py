@@ -11,7 +11,6 @@ generating without what is done with each piece of text; logging the turn counts
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -31,6 +30,7 @@ from retrieval.answering.judge import load_judge
 from retrieval.evaluation.evaluate import spread
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
+from retrieval.jsonl import read_rows
 from retrieval.llm.generator import Generator, load_generator
 from retrieval.records import PUBLIC, Answer, AnswerRequest, Completion, Vectors
 from retrieval.search.embedding import Embedder
@@ -190,8 +190,7 @@ def load_generators(settings: Settings, watch: Stopwatch) -> Iterator[Generator 
 
 def answerable() -> list[str]:
     """The example questions that the example documents answer."""
-    lines = (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
+    rows = read_rows(EXAMPLES / "questions.jsonl", dict)
     return [row["question"] for row in rows if not row["unanswerable"]]
 
 

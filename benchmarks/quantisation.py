@@ -9,7 +9,6 @@ each in the usual prompt. An answer holds the fact if one of the accepted texts 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from retrieval.evaluation.evaluate import spread
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
+from retrieval.jsonl import read_rows
 from retrieval.language import language_of
 from retrieval.llm.batching import Batcher
 from retrieval.llm.chat_format import load_chat_format
@@ -98,8 +98,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--questions", type=int)
     options, settings = parser.parse_args(), load_settings()
-    lines = (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    answerable = [row for row in map(json.loads, lines) if not row["unanswerable"]]
+    rows = read_rows(EXAMPLES / "questions.jsonl", dict)
+    answerable = [row for row in rows if not row["unanswerable"]]
     questions = spread(answerable, options.questions)
     generator = load_generator(settings)
     asked = prompts(questions, settings, generator)

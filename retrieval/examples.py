@@ -9,13 +9,13 @@ folders, `regression.jsonl` has the questions that were frozen once and for all.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from retrieval.errors import DataError
+from retrieval.jsonl import read_rows, to_line, write_lines
 
 Split = Literal["train", "dev", "held-out"]
 
@@ -88,9 +88,8 @@ def write_examples(folder: Path, split: ExampleFile, examples: Sequence[Example]
 
     The file appears whole or not at all.
     """
-    lines = sorted(_line(example) for example in examples)
     beside = folder / f".{split}.jsonl"
-    beside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    write_lines(beside, sorted(_line(example) for example in examples))
     beside.replace(folder / f"{split}.jsonl")
 
 
@@ -102,20 +101,13 @@ def read_examples(folder: Path, split: ExampleFile) -> list[Example]:
     """
     path = folder / f"{split}.jsonl"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return list(read_rows(path, _example))
     except FileNotFoundError:
         raise DataError(f"{folder} is no data set: it has no {path.name}") from None
-    examples = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            examples.append(_example(json.loads(line)))
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{path}, line {number}: {error}") from error
-    return examples
 
 
 def _line(example: Example) -> str:
-    return json.dumps(asdict(example), ensure_ascii=False, sort_keys=True)
+    return to_line(asdict(example), sort_keys=True)
 
 
 def _example(row: dict[str, Any]) -> Example:

@@ -21,9 +21,7 @@ questions like them are learned from.
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,6 +46,7 @@ from retrieval.index.content import Content
 from retrieval.index.generation import Recipe, load_index, write_generation
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder
+from retrieval.jsonl import read_rows, to_line, write_lines
 from retrieval.records import Passage
 from retrieval.registry.folders import publish
 from retrieval.search.embedding import Embedder
@@ -90,10 +89,9 @@ def read_world(folder: Path, measured: int) -> World:
     judged = [query for query in dataset.queries if query.id in dataset.qrels]
     passages = tuple(_as_indexed(passage) for passage in dataset.passages)
     recorded: dict[str, dict[str, list[str]]] = {}
-    with gzip.open(folder / "feedback.jsonl.gz", "rt", encoding="utf-8") as file:
-        for row in map(json.loads, file):
-            if row["split"] != "test":
-                recorded.setdefault(row["question"], {})[row["doc_id"]] = row["ratings"]
+    for row in read_rows(folder / "feedback.jsonl.gz", dict):
+        if row["split"] != "test":
+            recorded.setdefault(row["question"], {})[row["doc_id"]] = row["ratings"]
     queries = tuple(spread(judged, measured))
     return World(
         replace(dataset, passages=passages, queries=queries),
@@ -166,8 +164,7 @@ def bring_in(rows: Iterable[Row], home: Path) -> None:
     """Import rated answers into the home's log."""
     folder = home / "ratings"
     folder.mkdir(exist_ok=True)
-    text = "\n".join(json.dumps(row) for row in rows)
-    (folder / "ratings.jsonl").write_text(text, encoding="utf-8")
+    write_lines(folder / "ratings.jsonl", map(to_line, rows))
     database = Database(home / "whimbrel.db")
     import_ratings(folder, database, is_consented=True)
     database.close()

@@ -16,8 +16,6 @@ FOLDER. The seconds are the processor's: of learning, and of embedding the passa
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +28,7 @@ from benchmarks.learning.curve import harmed
 from benchmarks.learning.learned_map import Side, embedded, line
 from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.index.served_embedder import load_tuned
+from retrieval.jsonl import read_rows
 from retrieval.models.catalogue import resolve
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
@@ -74,10 +73,9 @@ def rated_lessons(folder: Path, dataset: Dataset) -> list[LabelledQuery]:
     """The questions whose answers all raters call good, with the rows of the passages."""
     rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
     good: dict[str, set[int]] = {}
-    with gzip.open(folder / "feedback.jsonl.gz", "rt", encoding="utf-8") as file:
-        for rated in map(json.loads, file):
-            if rated["split"] != "test" and GOOD.issuperset(rated["ratings"]):
-                good.setdefault(rated["question"], set()).add(rows[rated["doc_id"]])
+    for rated in read_rows(folder / "feedback.jsonl.gz", dict):
+        if rated["split"] != "test" and GOOD.issuperset(rated["ratings"]):
+            good.setdefault(rated["question"], set()).add(rows[rated["doc_id"]])
     return [LabelledQuery(question, "en", tuple(sorted(found))) for question, found in good.items()]
 
 

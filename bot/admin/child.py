@@ -52,7 +52,7 @@ class Child:
                 await child.wait()
         if child.returncode:
             raise ChildFailedError(self.latest().removeprefix("whimbrel: "))
-        return said.decode().splitlines()[-1]
+        return said.splitlines()[-1].decode()
 
     def latest(self) -> str:
         """The last line that the sub-command has said."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bot.export.building import build
 from bot.export.corpus import load_corpus
@@ -16,9 +15,9 @@ from bot.export.records import Policy
 from bot.export.regression import RegressionSet
 from bot.export.synthetic import synthesise
 from bot.store.database import Database
-from retrieval.errors import DataError
 from retrieval.examples import Example
 from retrieval.index.library import Library
+from retrieval.jsonl import read_rows
 from retrieval.llm.generator import Generator
 from retrieval.progress import Progress
 from retrieval.search.embedding import Embedder
@@ -88,12 +87,8 @@ def read_questions(path: Path) -> list[str]:
     Raises:
         DataError: If a line has neither; the message names it.
     """
-    body = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    questions = []
-    for number, line in enumerate(body.decode().splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            questions.append(str(row["text"] if "text" in row else row["question"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}, line {number}: wanted an object with text") from error
-    return questions
+    return list(read_rows(path, _question))
+
+
+def _question(row: dict[str, Any]) -> str:
+    return str(row["text"] if "text" in row else row["question"])

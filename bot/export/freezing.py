@@ -13,6 +13,7 @@ from bot.export.records import REASONS, ExampleDraft, Exclusion, ReasonCode
 from bot.export.rules import RULES_VERSION
 from bot.export.splitting import Leakage
 from retrieval.examples import SPLITS, Example, Split, dataset_hash, write_examples
+from retrieval.jsonl import to_line, write_lines
 from retrieval.registry.folders import building, new_folder
 
 MANIFEST = "manifest.json"
@@ -68,8 +69,8 @@ def freeze(frozen: Frozen, home: Path) -> Path:
 def _write(frozen: Frozen, folder: Path) -> None:
     for split in SPLITS:
         write_examples(folder, split, _examples(frozen.splits[split]))
-    excluded = sorted(json.dumps(asdict(each), sort_keys=True) for each in frozen.exclusions)
-    (folder / "excluded.jsonl").write_text("".join(f"{line}\n" for line in excluded))
+    excluded = (to_line(asdict(each), sort_keys=True) for each in frozen.exclusions)
+    write_lines(folder / "excluded.jsonl", sorted(excluded))
     _write_json(folder / "leakage.json", asdict(frozen.leakage))
     _write_json(folder / MANIFEST, _manifest(frozen))
     (folder / "card.md").write_text(card(frozen), encoding="utf-8")

@@ -5,13 +5,11 @@ Its format is told by `whimbrel import-ratings --help` and in the README.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,6 +18,7 @@ from bot.store.log import Turn, Value
 from retrieval.documents.loaders.blocks import one_line
 from retrieval.errors import DataError
 from retrieval.examples import content_id
+from retrieval.jsonl import first_of, made, read_lines, read_rows
 from retrieval.language import language_of
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Passage, Source
 
@@ -69,21 +68,21 @@ def read_ratings(folder: Path) -> list[RatedTurn]:
     Raises:
         DataError: If a line is not in the documented format; the message names file and line.
     """
-    corpus = {passage.source.id: passage for passage in _corpus(folder)}
-    rows = list(_lines(folder, FILES))
-    if not rows:
+    path, corpus = first_of(folder, *FILES), first_of(folder, "corpus.jsonl")
+    lines = list(read_lines(path)) if path else []
+    if not lines:
         raise DataError(f"{folder} has no line in {' or '.join(FILES)}, plain or gzipped")
-    scale = _scale(rows)
-    return [_parsed(where, row, corpus, scale) for where, row in rows]
+    passages = read_rows(corpus, _listed) if corpus else ()
+    turn = partial(
+        _rated_turn,
+        corpus={passage.source.id: passage for passage in passages},
+        scale=_scale(made(where, line, dict) for where, line in lines),
+    )
+    return [made(where, line, turn) for where, line in lines]
 
 
-def _corpus(folder: Path) -> Iterator[Passage]:
-    for where, row in _lines(folder, ("corpus.jsonl",)):
-        try:
-            yield _passage(str(row["_id"]), row.get("title") or "", _text(row, "text"))
-        except (KeyError, ValueError) as error:
-            missing = "has no " if isinstance(error, KeyError) else ""
-            raise DataError(f"{where}: {missing}{error}; wanted _id, title and text") from error
+def _listed(row: Mapping[str, Any]) -> Passage:
+    return _passage(str(row["_id"]), row.get("title") or "", _text(row, "text"))
 
 
 def _passage(document_id: str, title: str, text: str) -> Passage:
@@ -94,36 +93,9 @@ def _passage(document_id: str, title: str, text: str) -> Passage:
     return replace(passage, id=content_id(document_id, digest), content_hash=digest)
 
 
-def _lines(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of the first of the files that exists, and where each is."""
-    paths = (folder / f"{name}{ending}" for name in names for ending in ("", ".gz"))
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        return
-    try:
-        body = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        lines = body.decode().split("\n")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            where = f"{path}, line {number}"
-            yield where, _object(where, line)
-
-
-def _object(where: str, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{where}: not JSON ({error})") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{where}: found {type(row).__name__}, wanted an object")
-    return row
-
-
-def _scale(rows: Iterable[tuple[str, dict[str, Any]]]) -> range | None:
+def _scale(rows: Iterable[Mapping[str, Any]]) -> range | None:
     """1 to 4 if any rating of the file is above 1: then 1 and 2 are bad. None for -1 and 1."""
-    given = (row.get("ratings") for _, row in rows)
+    given = (row.get("ratings") for row in rows)
     values = (_raw(each) for ratings in given if isinstance(ratings, list) for each in ratings)
     numbers = {value for value in values if isinstance(value, int)}
     return range(1, 5) if max(numbers, default=1) > 1 else None
@@ -133,18 +105,8 @@ def _raw(rating: object) -> object:
     return rating.get("value") if isinstance(rating, dict) else rating
 
 
-def _parsed(
-    where: str, row: dict[str, Any], corpus: Mapping[str, Passage], scale: range | None
-) -> RatedTurn:
-    try:
-        return _rated_turn(row, corpus, scale)
-    except (KeyError, TypeError, ValueError) as error:
-        missing = "has no " if isinstance(error, KeyError) else ""
-        raise DataError(f"{where}: {missing}{error}") from error
-
-
 def _rated_turn(
-    row: dict[str, Any], corpus: Mapping[str, Passage], scale: range | None
+    row: Mapping[str, Any], *, corpus: Mapping[str, Passage], scale: range | None
 ) -> RatedTurn:
     question, answer = _text(row, "question"), row.get("answer") or ""
     passage = _shown(row, corpus)

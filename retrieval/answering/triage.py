@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError, ModelCorruptError
+from retrieval.jsonl import read_lines
 from retrieval.records import Vectors
 from retrieval.registry.runs import folder_of, serving
 
@@ -60,10 +61,10 @@ def read_labelled(path: Path) -> list[LabelledMessage]:
         DataError: If a line does not begin with 1 or 0 and a tab; the message names it.
     """
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for where, line in read_lines(path):
         label, tab, text = line.partition("\t")
         if label not in ("0", "1") or not tab:
-            raise DataError(f"{path}, line {number}: wanted 1 or 0, a tab and the message")
+            raise DataError(f"{where}: wanted 1 or 0, a tab and the message")
         found.append(LabelledMessage(text, label == "1"))
     return found
 

@@ -9,15 +9,14 @@ doc_ids[]]}. Questions to learn from stand in `queries_train.jsonl` and `qrels_t
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from retrieval.errors import DataError
+from retrieval.jsonl import first_of, read_lines, read_rows
 from retrieval.language import language_of
 from retrieval.records import Passage, Source
 
@@ -98,16 +97,14 @@ def _read(
     *,
     is_optional: bool = False,
 ) -> Iterator[T]:
-    for where, line in _lines(folder, names, is_optional=is_optional):
-        try:
-            yield make(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{where}: {type(error).__name__} {error}") from error
+    path = _found(folder, names, is_optional=is_optional)
+    return read_rows(path, make) if path else iter(())
 
 
 def _read_qrels(folder: Path, *names: str, is_optional: bool = False) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
-    for where, line in list(_lines(folder, names, is_optional=is_optional))[1:]:
+    path = _found(folder, names, is_optional=is_optional)
+    for where, line in list(read_lines(path) if path else ())[1:]:
         try:
             query, passage, grade = line.split("\t")
             if int(grade) > 0:
@@ -117,18 +114,11 @@ def _read_qrels(folder: Path, *names: str, is_optional: bool = False) -> dict[st
     return qrels
 
 
-def _lines(folder: Path, names: Sequence[str], *, is_optional: bool) -> Iterator[tuple[str, str]]:
-    """The lines of the first of the files that exists, plain or gzipped, and where each is."""
-    for path in (folder / f"{name}{ending}" for name in names for ending in ("", ".gz")):
-        if path.is_file():
-            opened = gzip.open if path.suffix == ".gz" else open
-            with opened(path, "rt", encoding="utf-8") as file:
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield f"{path}:{number}", line.rstrip("\r\n")
-            return
-    if not is_optional:
+def _found(folder: Path, names: Sequence[str], *, is_optional: bool) -> Path | None:
+    path = first_of(folder, *names)
+    if path is None and not is_optional:
         raise DataError(f"{folder} has no {names[0]}, plain or gzipped")
+    return path
 
 
 def _passage(row: dict[str, Any]) -> Passage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from retrieval.evaluation.evaluate import EvaluatedAnswer, Ranking, ScoreRow
+from retrieval.jsonl import to_line, write_lines
 
 _COLUMNS: Mapping[str, str] = {
     "data": "data",
@@ -64,6 +64,5 @@ def save(
     target.mkdir(parents=True)
     (target / "table.md").write_text(table(rows) + "\n", encoding="utf-8")
     for name, records in (("rows", rows), ("rankings", rankings), ("replies", replies)):
-        with (target / f"{name}.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in records)
+        write_lines(target / f"{name}.jsonl", (to_line(asdict(record)) for record in records))
     return target

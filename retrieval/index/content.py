@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from retrieval.documents.files import Failure
+from retrieval.jsonl import read_rows, to_line, write_lines
 from retrieval.records import Passage, Source, Vectors
 
 
@@ -39,30 +39,32 @@ _FAILURES = TypeAdapter(Failure)
 
 def write_content(folder: Path, content: Content) -> None:
     """Write documents.jsonl, passages.jsonl, failures.jsonl and vectors.npy into the folder."""
-    _write_rows(folder / "documents.jsonl", map(asdict, content.sources))
-    _write_rows(folder / "passages.jsonl", map(_passage_row, content.passages))
-    _write_rows(folder / "failures.jsonl", map(_FAILURES.dump_python, content.failures))
+    for name, rows in (
+        ("documents", map(asdict, content.sources)),
+        ("passages", map(_passage_row, content.passages)),
+        ("failures", map(asdict, content.failures)),
+    ):
+        write_lines(folder / f"{name}.jsonl", map(to_line, rows))
     np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
 
 
 def read_sources(generation: Path) -> list[Source]:
     """The documents that a generation was made from."""
-    return [_SOURCES.validate_python(row) for row in _read_rows(generation / "documents.jsonl")]
+    return list(read_rows(generation / "documents.jsonl", _SOURCES.validate_python))
 
 
 def read_content(generation: Path) -> Content:
     """What `write_content` wrote into the folder of a generation, trusting every byte."""
     sources = read_sources(generation)
     by_id = {source.id: source for source in sources}
-    rows = _read_rows(generation / "passages.jsonl")
+
+    def passage(row: dict[str, Any]) -> Passage:
+        return _PASSAGES.validate_python({**row, "source": by_id[row["source"]]})
+
     return Content(
         sources=sources,
-        passages=[
-            _PASSAGES.validate_python({**row, "source": by_id[row["source"]]}) for row in rows
-        ],
-        failures=[
-            _FAILURES.validate_python(row) for row in _read_rows(generation / "failures.jsonl")
-        ],
+        passages=list(read_rows(generation / "passages.jsonl", passage)),
+        failures=list(read_rows(generation / "failures.jsonl", _FAILURES.validate_python)),
         vectors=np.load(generation / "vectors.npy", allow_pickle=False),
     )
 
@@ -70,13 +72,3 @@ def read_content(generation: Path) -> Content:
 def _passage_row(passage: Passage) -> dict[str, Any]:
     row: dict[str, Any] = _PASSAGES.dump_python(passage, exclude={"source"})
     return {**row, "source": passage.source.id}
-
-
-def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8", newline="\n") as file:
-        yield from map(json.loads, file)

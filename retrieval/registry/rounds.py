@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter
 
-from retrieval.errors import ModelCorruptError
+from retrieval import jsonl
+from retrieval.errors import DataError, ModelCorruptError
 
 ROUNDS = "rounds.jsonl"
 
@@ -92,7 +92,7 @@ def keep_round(home: Path, done: Round) -> None:
 
 def to_line(done: Round) -> str:
     """A round as one line of JSON."""
-    return json.dumps(asdict(done), ensure_ascii=False)
+    return jsonl.to_line(asdict(done))
 
 
 def from_line(line: str | bytes) -> Round:
@@ -112,11 +112,11 @@ def all_rounds(home: Path) -> list[Round]:
     """
     path = home / ROUNDS
     try:
-        return [from_line(line) for line in path.read_bytes().splitlines()]
+        return list(jsonl.read_rows(path, _ROUNDS.validate_python))
     except FileNotFoundError:
         return []
-    except ValueError as error:
-        raise ModelCorruptError(f"{path} is not what was written; delete it: {error}") from error
+    except DataError as error:
+        raise ModelCorruptError(f"{error}; delete that line or the file") from error
 
 
 def settled_try(home: Path, learner: str, dataset: str) -> Try | None:

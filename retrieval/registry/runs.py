@@ -31,6 +31,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
+from retrieval.jsonl import read_rows, to_line
 from retrieval.registry.folders import checksums, new_folder, point, served
 
 ModelKind = Literal["retriever", "reranker", "judge", "triage", "generator"]
@@ -142,7 +143,7 @@ def erase_dataset(home: Path, dataset: str) -> None:
 
 def _refuse_erased(home: Path, dataset: str) -> None:
     path = home / ERASED
-    if path.exists() and dataset in path.read_text(encoding="utf-8").splitlines():
+    if path.exists() and dataset in path.read_text(encoding="utf-8").split("\n"):
         shutil.rmtree(home / UNFINISHED / dataset, ignore_errors=True)  # written since
         raise DataError(f"somebody whom {dataset} learned from was forgotten; export again")
 
@@ -260,10 +261,9 @@ def retire(home: Path, run: Run, *, reason: str) -> None:
 def deployments(home: Path) -> list[Deployment]:
     """Every change of what serves, the oldest first."""
     try:
-        lines = (home / DEPLOYMENTS).read_text(encoding="utf-8").splitlines()
+        return list(read_rows(home / DEPLOYMENTS, lambda row: Deployment(**row)))
     except FileNotFoundError:
         return []
-    return [Deployment(**json.loads(line)) for line in lines]
 
 
 def _deploy(home: Path, kind: ModelKind, after: str, how: How, reason: str) -> Deployment:
@@ -277,7 +277,7 @@ def _deploy(home: Path, kind: ModelKind, after: str, how: How, reason: str) -> D
 def note(home: Path, change: Deployment) -> None:
     """Write a change into the history."""
     with (home / DEPLOYMENTS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
+        file.write(to_line(asdict(change)) + "\n")
 
 
 def _standing(home: Path, kind: ModelKind) -> list[str]:

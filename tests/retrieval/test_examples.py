@@ -13,9 +13,7 @@ LEAVE = Example(
     kind="pair",
     question="我有多少天年假？",
     language="zh",
-    passages=(
-        PassageText("handbook/leave.md", "c0ffee", "Leave", "Everyone has 25 days.\nNo more."),
-    ),
+    passages=(PassageText("leave.md", "c0ffee", "Leave", "25\u2028\u2029\x85days.\nNo\x1e more."),),
     source="votes",
     day="2026-03-01",
     weight=0.7,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import json
-import zlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from retrieval.documents.loaders.blocks import Loaded, storable
-from retrieval.errors import UnreadableError
+from retrieval.errors import DataError, UnreadableError
+from retrieval.jsonl import lines_of, made
 from retrieval.records import Section
 
 _TOLD = ("title", "url", "audience", "owner", "lang")
@@ -31,20 +31,12 @@ def load_corpus(data: bytes) -> list[Loaded]:
     Raises:
         UnreadableError: If a line is something else; the message names it.
     """
+    file = io.BytesIO(data)
+    plain = gzip.GzipFile(fileobj=file) if data.startswith(b"\x1f\x8b") else file
     try:
-        body = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-        lines = body.decode().split("\n")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UnreadableError(f"is not UTF-8 text, plain or gzipped ({error})") from error
-    return [_document(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-
-
-def _document(number: int, line: str) -> Loaded:
-    try:
-        return _loaded(json.loads(line))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        wanted = f"has no JSON object with _id and text in line {number}"
-        raise UnreadableError(f"{wanted} ({error})") from error
+        return [made(where, line, _loaded) for where, line in lines_of(plain, "corpus.jsonl")]
+    except DataError as error:
+        raise UnreadableError(f"is not as documented: {error}") from error
 
 
 def _loaded(row: Mapping[str, Any]) -> Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,8 @@ async def test_nor_do_the_children_of_a_child(
     monkeypatch.setenv("WHIMBREL_HOME", str(tmp_path / "home"))
     with pytest.raises(ChildFailedError, match="No such option"):
         await Child(tmp_path / "child.log").run("learn", "--", "--no-such-option")
+
+
+async def test_an_outcome_may_hold_what_breaks_a_line_elsewhere(tmp_path: Path) -> None:
+    program = (sys.executable, "-c", r"print('first\nthe\u2028out\u0085come')")
+    assert await Child(tmp_path / "log", program=program).run() == "the\u2028out\u0085come"

@@ -108,6 +108,8 @@ def test_a_file_of_reserved_questions_is_read(tmp_path: Path) -> None:
     packed = tmp_path / "queries.jsonl.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     assert read_questions(path) == read_questions(packed) == ["Who?", "What?"]
+    path.write_text('{"text": "Which\u2028one?"}\n', encoding="utf-8")
+    assert read_questions(path) == ["Which\u2028one?"]
     path.write_text("{}\n")
     with pytest.raises(DataError, match="line 1"):
         read_questions(path)

@@ -63,6 +63,12 @@ def test_our_own_messages_are_balanced_and_none_comes_twice() -> None:
     assert len({each.text for each in seeds}) == len(seeds)
 
 
+def test_a_message_may_hold_what_breaks_a_line_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "messages.tsv").write_text("1\tHow do I\u2028claim travel?\n", encoding="utf-8")
+    (message,) = read_labelled(tmp_path / "messages.tsv")
+    assert message.text == "How do I\u2028claim travel?"
+
+
 def test_a_line_without_a_label_is_refused_by_its_number(tmp_path: Path) -> None:
     (tmp_path / "messages.tsv").write_text("1\tHow do I claim travel?\nLunch?\n")
     with pytest.raises(DataError, match="line 2"):

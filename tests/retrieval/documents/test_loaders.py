@@ -308,10 +308,10 @@ def test_a_corpus_is_a_document_for_each_line_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"{", "in line 2"),
-        (b"[1]", "in line 2"),
-        (b'{"text": "no id"}', "in line 2 ('_id')"),
-        (b"\xff", "is not UTF-8 text"),
+        (b"{", "line 2: not JSON"),
+        (b"[1]", "line 2: found list"),
+        (b'{"text": "no id"}', "line 2: has no '_id'"),
+        (b"\xff", "line 2 cannot be read as UTF-8 text"),
     ],
 )
 def test_a_line_of_a_corpus_that_is_no_document_is_named(line: bytes, words: str) -> None:

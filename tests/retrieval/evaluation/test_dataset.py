@@ -74,5 +74,5 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 def test_a_bad_line_is_named_with_its_number(folder: Path, name: str, line: str) -> None:
     with (folder / name).open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    with pytest.raises(DataError, match=rf"{name}:\d+"):
+    with pytest.raises(DataError, match=rf"{name}, line \d+"):
         read_dataset(folder)

@@ -82,6 +82,12 @@ def test_every_change_is_written_down(tmp_path: Path) -> None:
     ]
 
 
+def test_a_reason_may_break_lines_in_every_way(tmp_path: Path) -> None:
+    for reason in ("one\u2028two", "one\u0085two", "one\n\x1etwo"):
+        publish(tmp_path, trained(tmp_path), reason=reason)
+        assert deployments(tmp_path)[-1].reason == reason
+
+
 def test_a_retired_run_stops_serving_and_cannot_come_back(tmp_path: Path) -> None:
     first, second = trained(tmp_path, "a"), trained(tmp_path, "b")
     publish(tmp_path, first, reason="")

@@ -1,0 +1,90 @@
+"""JSON lines, plain or gzipped: the one reader and the one writer of them.
+
+Only a line feed ends a line. U+2028, U+0085 and their like, at which `str.splitlines` breaks a
+text, may stand inside a row.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from retrieval.errors import DataError
+
+T = TypeVar("T")
+
+
+def to_line(row: Mapping[str, Any], *, sort_keys: bool = False) -> str:
+    """A row as JSON on one line, without its end."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=sort_keys)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write what `to_line` made as a new file."""
+    with path.open("wb") as file:
+        file.writelines(map(_ended, lines))
+
+
+def first_of(folder: Path, *names: str) -> Path | None:
+    """The first of these files that is there, plain or gzipped."""
+    paths = (folder / f"{name}{ending}" for name in names for ending in ("", ".gz"))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_rows(path: Path, make: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    """What `make` turns each row of a file into.
+
+    Raises:
+        DataError: If a line holds no object or `make` refuses it; the message names file and line.
+    """
+    return (made(where, line, make) for where, line in read_lines(path))
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Each line of a file that is not blank, and its file and number in words.
+
+    Raises:
+        DataError: If the file is not text.
+    """
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        yield from lines_of(file, str(path))
+
+
+def lines_of(file: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]:
+    """As `read_lines`, of a file that is open."""
+    where = name
+    try:
+        for number, line in enumerate(file, start=1):
+            where = f"{name}, line {number}"
+            if line.strip():
+                yield where, line.decode().rstrip("\r\n")
+    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{where} cannot be read as UTF-8 text: {error}") from error
+
+
+def made(where: str, line: str, make: Callable[[dict[str, Any]], T]) -> T:
+    """What `make` turns one line into.
+
+    Raises:
+        DataError: If it holds no object or `make` refuses it; the message begins with `where`.
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not JSON ({error})") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: found {type(row).__name__}, wanted an object")
+    try:
+        return make(row)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        missing = "has no " if isinstance(error, KeyError) else ""
+        raise DataError(f"{where}: {missing}{error}") from error
+
+
+def _ended(line: str) -> bytes:
+    # Half a surrogate pair is no UTF-8; escaped like this, JSON reads it as what it was.
+    return f"{line}\n".encode(errors="backslashreplace")

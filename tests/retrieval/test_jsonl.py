@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.errors import DataError
+from retrieval.jsonl import first_of, read_rows, to_line, write_lines
+
+BREAKS = "\u2028\u2029\u0085\x0b\x0c\x1c\x1d\x1e\r\n"
+"""Where `str.splitlines` breaks a text."""
+
+TEXTS = st.text(st.one_of(st.sampled_from(BREAKS), st.characters(codec="utf-8")))
+
+
+@given(rows=st.lists(st.dictionaries(TEXTS, TEXTS | st.integers() | st.lists(TEXTS))))
+def test_what_is_written_can_be_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    write_lines(path, map(to_line, rows))
+    assert list(read_rows(path, dict)) == rows
+    packed = path.with_suffix(".jsonl.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert list(read_rows(packed, dict)) == rows
+
+
+def test_half_an_emoji_is_kept_as_it_is(tmp_path: Path) -> None:
+    write_lines(tmp_path / "rows.jsonl", [to_line({"text": "\ud83d"})])
+    assert list(read_rows(tmp_path / "rows.jsonl", dict)) == [{"text": "\ud83d"}]
+
+
+def test_lines_may_end_as_on_windows_and_be_blank(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b'{"n": 1}\r\n\r\n{"n": 2}')
+    assert list(read_rows(tmp_path / "rows.jsonl", lambda row: row["n"])) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "found list, wanted an object"),
+        (b"\xff", "cannot be read as UTF-8 text"),
+        (b'{"m": 1}', "has no 'n'"),
+        (b'{"n": "x"}', "invalid literal for int"),
+    ],
+)
+def test_a_line_that_is_no_such_row_is_named(tmp_path: Path, line: bytes, words: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"n": 1}\n\n' + line + b"\n")
+    with pytest.raises(DataError, match=rf"rows\.jsonl, line 3\b.*{words}"):
+        list(read_rows(path, lambda row: int(row["n"])))
+
+
+@pytest.mark.parametrize("body", [b"not packed", gzip.compress(b'{"n": 1}\n')[:-9]])
+def test_a_packed_file_that_is_damaged_is_named(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "rows.jsonl.gz").write_bytes(body)
+    with pytest.raises(DataError, match=r"rows\.jsonl\.gz.* cannot be read"):
+        list(read_rows(tmp_path / "rows.jsonl.gz", dict))
+
+
+def test_the_first_file_that_is_there_is_found_plain_or_packed(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl.gz").touch()
+    assert first_of(tmp_path, "a.jsonl", "b.jsonl") == tmp_path / "b.jsonl.gz"
+    (tmp_path / "a.jsonl").touch()
+    assert first_of(tmp_path, "a.jsonl", "b.jsonl") == tmp_path / "a.jsonl"
+    assert first_of(tmp_path, "c.jsonl") is None
