@@ -59,7 +59,7 @@ class QuestionError(RetrievalError):
 
 
 class DataError(RetrievalError):
-    """An evaluation folder is not in the documented format."""
+    """A file that people or Whimbrel wrote is not in the documented format."""
 
 
 class BusyError(RetrievalError):

@@ -6,14 +6,23 @@ text, may stand inside a row.
 
 from __future__ import annotations
 
+import fcntl
 import gzip
+import io
 import json
+import logging
+import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from retrieval.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+TOLD_BYTES = 200
 
 T = TypeVar("T")
 
@@ -27,6 +36,44 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write what `to_line` made as a new file."""
     with path.open("wb") as file:
         file.writelines(map(_ended, lines))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Write a line at the end of a file that only grows, on the disk when this returns.
+
+    What an append that was broken off has left of a row is cut off before, and told.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        whole = _whole(path, file.read())
+        file.truncate(len(whole))
+        is_ended = not whole or whole.endswith(b"\n")
+        file.write((b"" if is_ended else b"\n") + _ended(line))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_log(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
+    """As `read_rows`, of a file that only grows; a torn row at its end is left out, and told.
+
+    Returns:
+        The rows, the oldest first; none if there is no such file.
+
+    Raises:
+        DataError: If a line before holds something else; the message names file and line.
+    """
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # a row that is just being written is not torn
+            whole = _whole(path, file.read())
+        lines = lines_of(io.BytesIO(whole), str(path))
+        return [made(where, line, make) for where, line in lines]
+    except FileNotFoundError:
+        return []
+    except DataError as error:
+        raise DataError(f"{error}; mend that line or delete it") from error
 
 
 def first_of(folder: Path, *names: str) -> Path | None:
@@ -83,6 +130,26 @@ def made(where: str, line: str, make: Callable[[dict[str, Any]], T]) -> T:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         missing = "has no " if isinstance(error, KeyError) else ""
         raise DataError(f"{where}: {missing}{error}") from error
+
+
+def _whole(path: Path, body: bytes) -> bytes:
+    """What a file that only grows holds without the torn row at its end."""
+    end = body.rfind(b"\n") + 1
+    torn = body[end:]
+    if torn[:1] not in (b"{", b"\0"):  # a power failure may leave zeros
+        return body
+    try:
+        json.loads(torn)
+    except ValueError:
+        _tell(path, torn[:TOLD_BYTES])
+        return body[:end]
+    return body
+
+
+@cache  # once, however often it is read
+def _tell(path: Path, torn: bytes) -> None:
+    words = torn.decode(errors="replace")
+    logger.warning("%s ends in a torn line, which is left out: %s", path, words)
 
 
 def _ended(line: str) -> bytes:

@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from retrieval import jsonl
-from retrieval.errors import DataError, ModelCorruptError
 
 ROUNDS = "rounds.jsonl"
 
@@ -85,9 +84,7 @@ _ROUNDS = TypeAdapter(Round)
 
 def keep_round(home: Path, done: Round) -> None:
     """Write down a round."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / ROUNDS).open("a", encoding="utf-8") as file:
-        file.write(to_line(done) + "\n")
+    jsonl.append_line(home / ROUNDS, to_line(done))
 
 
 def to_line(done: Round) -> str:
@@ -108,15 +105,9 @@ def all_rounds(home: Path) -> list[Round]:
     """Every round there was, the oldest first.
 
     Raises:
-        ModelCorruptError: If the file holds something else.
+        DataError: If a line holds something else.
     """
-    path = home / ROUNDS
-    try:
-        return list(jsonl.read_rows(path, _ROUNDS.validate_python))
-    except FileNotFoundError:
-        return []
-    except DataError as error:
-        raise ModelCorruptError(f"{error}; delete that line or the file") from error
+    return jsonl.read_log(home / ROUNDS, _ROUNDS.validate_python)
 
 
 def settled_try(home: Path, learner: str, dataset: str) -> Try | None:

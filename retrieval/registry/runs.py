@@ -31,7 +31,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
-from retrieval.jsonl import read_rows, to_line
+from retrieval.jsonl import append_line, read_log, to_line
 from retrieval.registry.folders import checksums, new_folder, point, served
 
 ModelKind = Literal["retriever", "reranker", "judge", "triage", "generator"]
@@ -135,9 +135,7 @@ def checkpoints(home: Path, facts: Facts) -> Path:
 
 def erase_dataset(home: Path, dataset: str) -> None:
     """Let nothing come any more of a data set that knows somebody who was forgotten."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / ERASED).open("a", encoding="utf-8") as file:
-        file.write(dataset + "\n")
+    append_line(home / ERASED, dataset)
     shutil.rmtree(home / UNFINISHED / dataset, ignore_errors=True)
 
 
@@ -259,11 +257,12 @@ def retire(home: Path, run: Run, *, reason: str) -> None:
 
 
 def deployments(home: Path) -> list[Deployment]:
-    """Every change of what serves, the oldest first."""
-    try:
-        return list(read_rows(home / DEPLOYMENTS, lambda row: Deployment(**row)))
-    except FileNotFoundError:
-        return []
+    """Every change of what serves, the oldest first.
+
+    Raises:
+        DataError: If a line of the history is damaged.
+    """
+    return read_log(home / DEPLOYMENTS, lambda row: Deployment(**row))
 
 
 def _deploy(home: Path, kind: ModelKind, after: str, how: How, reason: str) -> Deployment:
@@ -276,8 +275,7 @@ def _deploy(home: Path, kind: ModelKind, after: str, how: How, reason: str) -> D
 
 def note(home: Path, change: Deployment) -> None:
     """Write a change into the history."""
-    with (home / DEPLOYMENTS).open("a", encoding="utf-8") as file:
-        file.write(to_line(asdict(change)) + "\n")
+    append_line(home / DEPLOYMENTS, to_line(asdict(change)))
 
 
 def _standing(home: Path, kind: ModelKind) -> list[str]:

@@ -6,6 +6,8 @@ import pytest
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.registry.runs import (
+    DEPLOYMENTS,
+    ERASED,
     Facts,
     Run,
     all_runs,
@@ -80,6 +82,35 @@ def test_every_change_is_written_down(tmp_path: Path) -> None:
         ("base", run.id, "the gate passed it"),
         (run.id, "base", "two experts said no"),
     ]
+
+
+def test_a_history_whose_last_line_is_torn_can_be_rolled_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = trained(tmp_path, "a"), trained(tmp_path, "b")
+    publish(tmp_path, first, reason="")
+    publish(tmp_path, second, reason="")
+    with (tmp_path / DEPLOYMENTS).open("a") as file:
+        file.write('{"at": "2026-')
+    roll_back(tmp_path, "judge", reason="people say so")
+    assert served_id(tmp_path) == first.id
+    assert [change.how for change in deployments(tmp_path)] == ["publish", "publish", "rollback"]
+    assert 'torn line, which is left out: {"at": "2026-' in caplog.text
+
+
+def test_a_history_with_a_broken_line_inside_names_it(tmp_path: Path) -> None:
+    (tmp_path / DEPLOYMENTS).write_text('{"at": "2026-\n')
+    publish(tmp_path, trained(tmp_path), reason="")
+    with pytest.raises(DataError, match=r"deployments\.jsonl, line 1"):
+        roll_back(tmp_path, "judge", reason="people say so")
+
+
+def test_a_data_set_is_erased_although_the_line_before_has_no_end(tmp_path: Path) -> None:
+    (tmp_path / ERASED).write_text("before")
+    erase_dataset(tmp_path, FACTS.dataset)
+    assert (tmp_path / ERASED).read_text() == f"before\n{FACTS.dataset}\n"
+    with pytest.raises(DataError, match="forgotten; export again"):
+        trained(tmp_path)
 
 
 def test_a_reason_may_break_lines_in_every_way(tmp_path: Path) -> None:
