@@ -30,17 +30,17 @@ _UNFIT = re.compile(r"[^\w-]", re.ASCII)
 
 
 @contextmanager
-def building(home: Path) -> Iterator[None]:
+def building(home: Path, *, waits: bool = False) -> Iterator[None]:
     """Hold the right to change `home`; it is given back when the process ends, however it ends.
 
     Raises:
-        BusyError: If another process or thread holds it.
+        BusyError: If another process or thread holds it, unless this `waits` for it.
     """
     # What is built may come from documents that not everybody may read.
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(f"{home} is being built already; try again when that is done") from None
         yield

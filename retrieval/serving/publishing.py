@@ -103,13 +103,13 @@ def end_trial(settings: Settings, embedder: Embedder, trial: Trial, *, reason: s
         BusyError: If the index is being built, or somebody else is ending a trial.
     """
     home = settings.runs_folder
+    if trial.mode != "all":
+        return trials.stop(home, trial, reason=reason)
     with building(home):  # two bots that watch one trial must not go back two steps
-        if trial.mode != "all":
-            return trials.stop(home, trial, reason=reason)
         if trials.under_way(home) != trial:
             return False
         roll_back(home, trial.kind, reason=reason)
         if trial.kind == "retriever":
             follow_history(settings, embedder)
-        trials.clear(home)
+    trials.clear(home)
     return True

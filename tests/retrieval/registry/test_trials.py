@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -67,6 +69,31 @@ def test_an_ended_trial_ends_once_and_is_in_the_history(tmp_path: Path) -> None:
     ended = [stop(tmp_path, trial, reason="people say so") for _ in range(2)]
     assert (ended, under_way(tmp_path)) == ([True, False], None)
     assert [change.how for change in deployments(tmp_path)] == ["trial", "stop"]
+
+
+def test_of_all_who_end_a_trial_at_once_one_does(tmp_path: Path) -> None:
+    run, people = trained(tmp_path), 8
+    for _ in range(20):
+        trial = begin(tmp_path, run, share=0.2, reason="eased in")
+        at_once = Barrier(people)
+
+        def end(trial: Trial = trial, at_once: Barrier = at_once) -> bool:
+            at_once.wait()
+            return stop(tmp_path, trial, reason="people say so")
+
+        with ThreadPoolExecutor(people) as pool:
+            ended = [pool.submit(end) for _ in range(people)]
+        assert sum(each.result() for each in ended) == 1
+
+
+def test_ending_a_trial_leaves_the_one_that_begins_meanwhile(tmp_path: Path) -> None:
+    first, second = trained(tmp_path, "a"), trained(tmp_path, "b")
+    for _ in range(40):
+        trial = begin(tmp_path, first, share=0.2, reason="eased in")
+        with ThreadPoolExecutor(2) as pool:
+            begun = pool.submit(begin, tmp_path, second, share=0.2, reason="eased in")
+            pool.submit(stop, tmp_path, trial, reason="people say so").result()
+        assert under_way(tmp_path) == begun.result()
 
 
 def test_retiring_the_run_ends_its_trial(tmp_path: Path) -> None:
