@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retrieval.errors import QuestionError
+from retrieval.errors import QuestionError, SettingsError, did_you_mean
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
@@ -69,16 +69,15 @@ def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> No
     """Show what is found for QUERY, with scores and where each passage comes from."""
     from retrieval.answering.card import hit_json, render_hit
     from retrieval.answering.questions import clean
-    from retrieval.index.generation import current
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
 
     settings = load_settings()
     query = clean(query, max_chars=settings.max_question_chars)
-    current(settings.index_folder)  # before a model is loaded for nothing
+    audience = _audience(labels, settings)  # before a model is loaded for nothing
     searcher = Library.load(settings, load_embedder(settings, on_progress=_say)).searcher()
-    hits = searcher.search(query, k=count, audience=_audience(labels))
+    hits = searcher.search(query, k=count, audience=audience)
     for number, hit in enumerate(hits, start=1):
         click.echo(hit_json(hit) if as_json else render_hit(number, hit))
     if not hits and not as_json:
@@ -93,14 +92,13 @@ def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
     """Answer QUESTION from the indexed documents, with citations."""
     from retrieval.answering.answerer import load_answerer
     from retrieval.answering.card import card_json, render_card
-    from retrieval.index.generation import current
     from retrieval.records import AnswerRequest
     from retrieval.settings import load_settings
 
     settings = load_settings()
-    current(settings.index_folder)  # before a model is loaded for nothing
+    audience = _audience(labels, settings)  # before a model is loaded for nothing
     answerer = load_answerer(settings, on_progress=_say)
-    answer = answerer.answer(AnswerRequest(question, audience=_audience(labels)))
+    answer = answerer.answer(AnswerRequest(question, audience=audience))
     click.echo(card_json(answer) if as_json else render_card(answer))
 
 
@@ -112,14 +110,12 @@ def chat(labels: tuple[str, ...]) -> None:
     An empty line ends it. Ctrl-C stops the answer that is being written.
     """
     from retrieval.answering.answerer import load_answerer
-    from retrieval.index.generation import current
     from retrieval.records import AnswerRequest, Message
     from retrieval.settings import load_settings
 
     settings = load_settings()
-    current(settings.index_folder)  # before a model is loaded for nothing
+    audience = _audience(labels, settings)  # before a model is loaded for nothing
     answerer = load_answerer(settings, on_progress=_say)
-    audience = _audience(labels)
     thread: list[Message] = []
     while question := _asked():
         request = AnswerRequest(question, history=thread, audience=audience)
@@ -262,9 +258,24 @@ def _roll_back_index(settings: Settings, reason: str) -> None:
         click.echo(f"{run_of(after)} serves as retriever again, in place of {run_of(before)}")
 
 
-def _audience(labels: tuple[str, ...]) -> frozenset[str]:
+def _audience(labels: tuple[str, ...], settings: Settings) -> frozenset[str]:
+    """What may be searched.
+
+    Raises:
+        IndexNotFoundError: If there is no index.
+        SettingsError: If neither a document nor the settings know a label.
+    """
+    from retrieval.index.content import read_sources
+    from retrieval.index.generation import current
     from retrieval.records import PUBLIC
 
+    generation = current(settings.index_folder)
+    if labels:
+        found = {source.audience for source in read_sources(generation)}
+        known = {PUBLIC, *found, *settings.audiences.values()}
+        for label in sorted({*labels} - known):
+            guess = did_you_mean(label, known)
+            raise SettingsError(f"no document has the audience label {label!r}{guess}")
     return frozenset({PUBLIC, *labels})
 
 
