@@ -31,3 +31,8 @@ def test_links_and_people_are_shown_by_their_names() -> None:
         "text": {"type": "mrkdwn", "text": "<@U1> see *<https://a.example/b|A &amp; B>*"},
     }
     assert render({"blocks": [section]}, {"U1": "Mara"}) == ["@Mara see A & B"]
+
+
+def test_a_block_that_nobody_knows_how_to_show_is_not_left_out() -> None:
+    with pytest.raises(ValueError, match="hologram"):
+        render({"blocks": [{"type": "hologram"}]}, {})
