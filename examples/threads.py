@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from pydantic import SecretStr
@@ -50,6 +53,8 @@ from tests.slack_server import (
 HANDBOOK = Path(__file__).parent / "handbook"
 NAMES = {"U1": "Mara", "U2": "林晓", "U7": "Ines", BOT_USER: "Whimbrel"}
 CHANNELS = {"C1": "#people", "D1": "Mara's messages with Whimbrel", "D2": "林晓与 Whimbrel 的私信"}
+
+T = TypeVar("T")
 
 
 class Stage:
@@ -226,12 +231,12 @@ def heading(text: str) -> None:
     click.secho(f"── {text} " + "─" * max(0, 90 - len(text)), fg="cyan")
 
 
-async def perform(settings: Settings, on_progress: Callable[[str], None]) -> None:
-    """Load everything, start the bot, play, and stop it."""
-    embedder = Embedder.load(settings, on_progress=on_progress)
+async def perform(play: Callable[[Stage], Awaitable[T]], settings: Settings) -> T:
+    """Load everything, start the bot, play, and stop it; what the play returns."""
+    embedder = Embedder.load(settings)
     library = Library(settings, embedder)
-    update_index([HANDBOOK], settings, embedder)
-    live = Live(settings, library, InstalledModels(settings, on_progress=on_progress))
+    update_index([settings.home / "handbook"], settings, embedder)
+    live = Live(settings, library, InstalledModels(settings))
     holdings, shelf = Installation(library, live.models), LibraryDocumentLookup(live)
     async with SlackServer() as slack:
         slack_settings = SlackSettings(
@@ -256,20 +261,23 @@ async def perform(settings: Settings, on_progress: Callable[[str], None]) -> Non
         async with bot:
             slack.users["U7"]["real_name"] = NAMES["U7"]
             bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")
-            await play(Stage(slack, bot))
+            return await play(Stage(slack, bot))
 
 
-def main() -> None:
-    """Print the threads, leaving the index and the log of the working folder alone."""
+def on_stage(play: Callable[[Stage], Awaitable[T]], *, age_s: float = 0) -> T:
+    """Perform in a folder of its own, on a handbook that was changed so long ago."""
     logging.basicConfig(level=logging.ERROR)
     settings = load_settings()
     settings.models_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "models").symlink_to(settings.models_folder.resolve())
+        shutil.copytree(HANDBOOK, home / "handbook")
+        for path in (home / "handbook").rglob("*"):
+            os.utime(path, times=(time.time() - age_s,) * 2)
         values: dict[str, Any] = {"home": home}
-        asyncio.run(perform(settings.model_copy(update=values), lambda _: None))
+        return asyncio.run(perform(play, settings.model_copy(update=values)))
 
 
 if __name__ == "__main__":
-    main()
+    on_stage(play)
