@@ -30,6 +30,7 @@ class CommandGroup(click.Group):
     """Loads a sub-command only when it is needed: no command waits for another's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """The names of all sub-commands, of all packages."""
         return sorted(_entries().names)
 
     def get_command(
@@ -37,6 +38,7 @@ class CommandGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002
         cmd_name: str,
     ) -> click.Command | None:
+        """The sub-command of this name, imported only now; None if there is none."""
         for entry in _entries().select(name=cmd_name):
             command = entry.load()
             assert isinstance(command, click.Command)

@@ -84,7 +84,7 @@ class PromptTooLongError(GeneratorError):
 
 def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
     """The end of a message about an unknown name: the known one that is most like it, if one is."""
-    folded = {each.casefold(): each for each in known}
+    folded = {name.casefold(): name for name in known}
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.75)
     return f"; did you mean {prefix}{folded[near[0]]}?" if near else ""
 

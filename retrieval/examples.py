@@ -78,7 +78,7 @@ def content_id(*parts: str) -> str:
 def dataset_hash(splits: Mapping[Split, Iterable[Example]]) -> str:
     """The name of a data set: the same examples in the same splits, in any order, have the same."""
     lines = sorted(
-        f"{split} {_line(one)}" for split, examples in splits.items() for one in examples
+        f"{split} {_line(example)}" for split, examples in splits.items() for example in examples
     )
     return content_id(*lines)
 

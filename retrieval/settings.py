@@ -48,6 +48,7 @@ class FileSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file; nothing else."""
         return init_settings, _Environment(cls), _OwnPart(settings_cls, cls.own_part)
 
 
@@ -118,22 +119,27 @@ class Settings(FileSettings):
 
     @property
     def index_folder(self) -> Path:
+        """Where the generations of the index are."""
         return self.home / "index"
 
     @property
     def models_folder(self) -> Path:
+        """Where models are unpacked and learned ones kept."""
         return self.home / "models"
 
     @property
     def dataset_folder(self) -> Path:
+        """Where exported data sets are."""
         return self.home / "dataset"
 
     @property
     def runs_folder(self) -> Path:
+        """Where the runs of learned models are."""
         return self.models_folder / "runs"
 
     @property
     def database(self) -> Path:
+        """Where inbox and conversation log are."""
         return self.home / "whimbrel.db"
 
     @staticmethod

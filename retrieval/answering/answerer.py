@@ -65,6 +65,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Add the seconds that the block takes to the stage's."""
         began = time.perf_counter()
         try:
             yield

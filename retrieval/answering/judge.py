@@ -145,6 +145,7 @@ class Judge:
         return f"judge@{hashlib.sha256(self._text().encode()).hexdigest()[:8]}"
 
     def with_threshold(self, threshold: float) -> Judge:
+        """The same judge, which answers from another confidence on."""
         return replace(self, threshold=threshold)
 
     def save(self, path: Path) -> None:
@@ -162,7 +163,8 @@ class Judge:
 class PairReader(Protocol):
     """Says from 0 to 1 how well each passage suits a query."""
 
-    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]: ...
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:
+        """A score for each passage, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class ReadingJudge(Judge):
     reader: PairReader
 
     def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
+        """The features of `Judge.seen`, and what the reader says."""
         return Judge.seen(self, query, hits) | {READ: read(self.reader, query, hits)}
 
 

@@ -41,9 +41,11 @@ class QueryEmbedder(Protocol):
     """Turns messages into unit vectors; `id` names the model."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The id of the model."""
 
-    def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """A unit vector for each text, shape (n, d)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,8 @@ def load_separator(models_folder: Path, embedder: QueryEmbedder) -> Separator:
 def fit_to_seeds(embedder: QueryEmbedder) -> Separator:
     """The model that serves before anything was learned."""
     seeds = read_labelled(SEEDS)
-    vectors = embedder.embed_queries([clean(each.text) for each in seeds])
-    labels = np.array([each.is_question for each in seeds])
+    vectors = embedder.embed_queries([clean(message.text) for message in seeds])
+    labels = np.array([message.is_question for message in seeds])
     return fit(vectors, labels, embedder=embedder.id, data="our own messages")
 
 

@@ -143,7 +143,7 @@ class DocumentReader:
             sha256, loaded = self._sandbox.load(file.path)
         except UnreadableError as error:
             return Failure(file.id, str(error))
-        return [self._document(file, sha256, each) for each in loaded]
+        return [self._document(file, sha256, document) for document in loaded]
 
     def _check(self, file: SourceFile) -> None:
         if file.path.is_dir():

@@ -49,6 +49,7 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
+        """End the child, if one is running."""
         if self._child is not None:
             self._child.kill()
             self._child.communicate()

@@ -37,7 +37,7 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What search found for one query: ids of documents, best first, each once."""
+    """What search found for one query: ids of documents, best first, reply once."""
 
     query: str
     language: str
@@ -105,7 +105,9 @@ def build_library(
 
     most = min(settings.passage_tokens, embedder.max_tokens)
     recipe = Recipe(embedder.id, embedder.revision, SPLITTER_VERSION, most, {})
-    documents = [Document(each.source, (Section(each.text, 0),)) for each in dataset.passages]
+    documents = [
+        Document(passage.source, (Section(passage.text, 0),)) for passage in dataset.passages
+    ]
     known_as = [(document.source.id, document.source.sha256) for document in documents]
     key = hashlib.sha256(json.dumps([asdict(recipe), known_as]).encode()).hexdigest()[:12]
     home = settings.home / "evaluations" / f"{dataset.name}-{key}"
@@ -158,7 +160,7 @@ def reply(
     """Answer every question, several at once, and compare with what people would answer."""
     replies = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(answer, [AnswerRequest(each.question) for each in references])
+        answers = pool.map(answer, [AnswerRequest(reference.question) for reference in references])
         for done, (reference, given) in enumerate(zip(references, answers, strict=True), start=1):
             replies.append(_compare(reference, given))
             on_progress("answering", done, len(references))
@@ -195,14 +197,14 @@ def without_markers(answer: Answer) -> str:
 def summarise(
     dataset: Dataset, rankings: Sequence[Ranking], replies: Sequence[EvaluatedAnswer]
 ) -> list[ScoreRow]:
-    """A row for each language that questions were asked in."""
+    """A row for reply language that questions were asked in."""
     languages = sorted({*(r.language for r in rankings), *(r.language for r in replies)})
     return [
         _row(
             dataset,
             language,
             [ranking for ranking in rankings if ranking.language == language],
-            [each for each in replies if each.language == language],
+            [reply for reply in replies if reply.language == language],
         )
         for language in languages
     ]
@@ -212,9 +214,9 @@ def _row(
     dataset: Dataset, language: str, rankings: Sequence[Ranking], replies: Sequence[EvaluatedAnswer]
 ) -> ScoreRow:
     judged = [(r.ranked, dataset.qrels[r.query]) for r in rankings if r.query in dataset.qrels]
-    able = [each for each in replies if not each.is_unanswerable]
-    unable = [each for each in replies if each.is_unanswerable]
-    located = [each for each in able if each.relevant]
+    able = [reply for reply in replies if not reply.is_unanswerable]
+    unable = [reply for reply in replies if reply.is_unanswerable]
+    located = [reply for reply in able if reply.relevant]
     return ScoreRow(
         data=dataset.name,
         language=language,
@@ -224,18 +226,18 @@ def _row(
         mrr=_mean(reciprocal_rank(ranked, relevant, k=DEPTH) for ranked, relevant in judged),
         search_s=_mean(ranking.seconds for ranking in rankings),
         questions=len(replies),
-        f1=_mean(each.f1 for each in able),
+        f1=_mean(reply.f1 for reply in able),
         citation_precision=_mean(
-            precision(each.cited, each.relevant) for each in located if each.kind == "answer"
+            precision(reply.cited, reply.relevant) for reply in located if reply.kind == "answer"
         ),
         citation_recall=_mean(
-            recall(each.cited, dict.fromkeys(each.relevant, 1), k=len(each.cited))
-            for each in located
+            recall(reply.cited, dict.fromkeys(reply.relevant, 1), k=len(reply.cited))
+            for reply in located
         ),
-        auroc=auroc([each.confidence for each in able], [each.confidence for each in unable]),
-        false_answers=_mean(float(each.kind == "answer") for each in unable),
-        false_abstentions=_mean(float(each.kind == "abstention") for each in able),
-        answer_s=_mean(each.seconds for each in replies),
+        auroc=auroc([reply.confidence for reply in able], [reply.confidence for reply in unable]),
+        false_answers=_mean(float(reply.kind == "answer") for reply in unable),
+        false_abstentions=_mean(float(reply.kind == "abstention") for reply in able),
+        answer_s=_mean(reply.seconds for reply in replies),
     )
 
 

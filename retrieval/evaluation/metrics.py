@@ -23,7 +23,7 @@ def ndcg(ranked: Sequence[str], relevant: Mapping[str, int], *, k: int = 10) -> 
         relevant: The judged grade of each relevant id; the others count as 0.
         k: How far to look.
     """
-    gained = _discounted([relevant.get(one, 0) for one in ranked[:k]])
+    gained = _discounted([relevant.get(id_, 0) for id_ in ranked[:k]])
     ideal = _discounted(sorted(relevant.values(), reverse=True)[:k])
     return gained / ideal if ideal else 0.0
 

@@ -46,10 +46,10 @@ class Batcher:
         *,
         stop_ids: frozenset[int],
         max_rows: int = 16,
-        readers: int = 1,
+        prefill_threads: int = 1,
     ) -> None:
         self._decoder = decoder
-        self._readers = PrefillPool(readers)
+        self._prefill = PrefillPool(prefill_threads)
         self._stop_ids = stop_ids
         self._max_rows = max_rows
         self._waiting: deque[GenerationRequest] = deque()
@@ -75,7 +75,7 @@ class Batcher:
             self._is_closed = True
             self._changed.notify()
         self._thread.join()
-        self._readers.close()
+        self._prefill.close()
 
     @torch.inference_mode()
     def _run(self) -> None:
@@ -97,13 +97,13 @@ class Batcher:
     def _next(self) -> list[GenerationRequest]:
         """The requests to admit before the next step: few at a time, so that no text waits long."""
         with self._changed:
-            room = min(self._readers.count, self._max_rows - len(self._running))
+            room = min(self._prefill.count, self._max_rows - len(self._running))
             taken = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
         return [request for request in taken if not request.is_cancelled]
 
     def _admit(self, requests: Sequence[GenerationRequest]) -> None:
         """Read the prompts, deliver the first tokens and let the texts join the others."""
-        readings = self._readers.read([partial(self._read, each.prompt) for each in requests])
+        readings = self._prefill.read([partial(self._read, request.prompt) for request in requests])
         for request, reading in zip(requests, readings, strict=True):
             try:
                 row, logits = reading.result()

@@ -25,6 +25,7 @@ class ChatFormat:
         self._lock = threading.Lock()
 
     def count_tokens(self, text: str) -> int:
+        """How many tokens a text takes, without those that begin and end every text."""
         return len(self.encode(text, has_special=False))
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
@@ -49,6 +50,7 @@ class ChatFormat:
             return list(self.tokenizer.encode(text, add_special_tokens=has_special))
 
     def decode(self, ids: list[int]) -> str:
+        """The text of some tokens, without special ones."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
 

@@ -36,11 +36,13 @@ class ModelDecoder:
         self._cache_dtype = cache_dtype
 
     def new_cache(self) -> KVCache:
+        """As `Decoder.new_cache`."""
         return KVCache(self._model.config.num_hidden_layers, self._cache_dtype)
 
     def __call__(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
+        """As `Decoder.__call__`."""
         device = self._model.device
-        seen = cache.mask()
+        seen = cache.padding_mask()
         output = self._model(
             input_ids=ids.to(device),
             attention_mask=None if seen is None else seen.long().to(device),

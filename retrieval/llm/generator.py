@@ -40,9 +40,11 @@ class Generator(Protocol):
     parameters: int
 
     @property
-    def kind(self) -> Architecture: ...
+    def kind(self) -> Architecture:
+        """Whether one model reads and writes, or an encoder reads for a decoder."""
 
-    def count_tokens(self, text: str) -> int: ...
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text takes."""
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
         """The prompt of (role, text) messages, in the model's own chat format if it has one."""
@@ -80,18 +82,19 @@ class Generator(Protocol):
 class TextGenerator:
     """What causal and seq2seq generators share: counting, rendering and streaming."""
 
-    def __init__(self, model_id: str, model: PreTrainedModel, wording: ChatFormat) -> None:
+    def __init__(self, model_id: str, model: PreTrainedModel, chat_format: ChatFormat) -> None:
         self.id = model_id
         self.context_tokens: int = getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT)
         self.parameters = model.num_parameters()
-        self._wording = wording
+        self._chat_format = chat_format
 
     def count_tokens(self, text: str) -> int:
-        return self._wording.count_tokens(text)
+        """How many tokens a text takes."""
+        return self._chat_format.count_tokens(text)
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
         """The prompt of (role, text) messages, in the model's own chat format if it has one."""
-        return self._wording.render(messages)
+        return self._chat_format.render(messages)
 
     def generate(
         self,
@@ -104,21 +107,21 @@ class TextGenerator:
     ) -> Completion:
         """Continue the prompt, as `Generator.generate` says."""
         started = time.perf_counter()
-        ids = self._wording.read(prompt)
+        ids = self._chat_format.read(prompt)
         self._check_length(len(ids), max_tokens)
-        writing = Detokenizer(self._wording.decode, on_text, end)
+        detokenizer = Detokenizer(self._chat_format.decode, on_text, end)
         stopped = False
         tokens = self._tokens(ids, max_tokens)
         try:
             for token in tokens:
-                writing.add(token)
+                detokenizer.add(token)
                 stopped = should_stop is not None and should_stop()
-                if stopped or writing.has_ended:
+                if stopped or detokenizer.has_ended:
                     break
         finally:
             tokens.close()
-        writing.close()
-        return writing.completion(len(ids), started, stopped=stopped)
+        detokenizer.close()
+        return detokenizer.completion(len(ids), started, stopped=stopped)
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
         raise NotImplementedError
@@ -140,15 +143,16 @@ class CausalGenerator(TextGenerator):
         self,
         model_id: str,
         model: PreTrainedModel,
-        wording: ChatFormat,
+        chat_format: ChatFormat,
         device: Device,
     ) -> None:
-        super().__init__(model_id, model, wording)
-        self._batcher = make_batcher(model, device, stopping_ids(model, wording.tokenizer))
+        super().__init__(model_id, model, chat_format)
+        self._batcher = make_batcher(model, device, stopping_ids(model, chat_format.tokenizer))
         # Its thread would keep the model for ever; whoever uses the generator last lets it go.
         weakref.finalize(self, self._batcher.close).atexit = False
 
     def close(self) -> None:
+        """End the thread that generates; texts in progress fail."""
         self._batcher.close()
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
@@ -170,21 +174,22 @@ class Seq2SeqGenerator(TextGenerator):
 
     kind: Literal["seq2seq"] = "seq2seq"
 
-    def __init__(self, model_id: str, model: PreTrainedModel, wording: ChatFormat) -> None:
-        super().__init__(model_id, model, wording)
+    def __init__(self, model_id: str, model: PreTrainedModel, chat_format: ChatFormat) -> None:
+        super().__init__(model_id, model, chat_format)
         self._model: PreTrainedModel | None = model
         self._lock = threading.Lock()
 
     def close(self) -> None:
+        """Let the model go; later texts fail."""
         self._model = None
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
-        from retrieval.llm.seq2seq import written
+        from retrieval.llm.seq2seq import generate
 
         if self._model is None:
             raise GeneratorError("the generator is closed")
         with self._lock:
-            yield from written(self._model, ids, max_tokens)
+            yield from generate(self._model, ids, max_tokens)
 
 
 def load_generator(
@@ -213,16 +218,16 @@ def load_generator(
     run = _fitting(folder, run, settings, on_progress or (lambda _: None))
     device = choose_device(settings)
     use_threads(device)
-    wording = load_chat_format(folder.path)
-    model = load_model(folder.path, device, wording.kind)
+    chat_format = load_chat_format(folder.path)
+    model = load_model(folder.path, device, chat_format.kind)
     id_ = folder.id
     if run is not None:
         merge_adapter(model, folder_of(settings.runs_folder, run))
         id_ = f"{folder.id}+{run.id}"
-    if wording.kind == "seq2seq":
-        return Seq2SeqGenerator(id_, model, wording)
+    if chat_format.kind == "seq2seq":
+        return Seq2SeqGenerator(id_, model, chat_format)
     check_batchable(folder.id, model)
-    return CausalGenerator(id_, model, wording, device)
+    return CausalGenerator(id_, model, chat_format, device)
 
 
 def _fitting(
@@ -280,8 +285,8 @@ def make_batcher(model: PreTrainedModel, device: Device, stop_ids: frozenset[int
 
     is_for_bytes = device.name == "cpu" and int8_linear.is_supported() and fits(model.config)
     decoder = (Int8Decoder if is_for_bytes else ModelDecoder)(model, device.dtype)
-    readers = device.threads if device.name == "cpu" else 1
-    return Batcher(decoder, stop_ids=stop_ids, readers=readers)
+    prefill_threads = device.threads if device.name == "cpu" else 1
+    return Batcher(decoder, stop_ids=stop_ids, prefill_threads=prefill_threads)
 
 
 def stopping_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

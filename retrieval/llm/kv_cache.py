@@ -47,6 +47,7 @@ class KVLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has no
         return self.past_keys[:, :, : self.columns], self.past_values[:, :, : self.columns]
 
     def get_seq_length(self) -> int:
+        """The columns that hold tokens, as transformers asks for them."""
         return self.columns
 
 
@@ -67,7 +68,7 @@ class KVCache(Cache):
         """Count the tokens that a forward pass has added to every row."""
         self.lengths = [length + tokens for length in self.lengths]
 
-    def mask(self) -> torch.Tensor | None:
+    def padding_mask(self) -> torch.Tensor | None:
         """Which columns hold tokens, with one more for the token to come; None if all do."""
         longest = max(self.lengths)
         if min(self.lengths) == longest:
@@ -75,7 +76,7 @@ class KVCache(Cache):
         pads = torch.tensor([[longest - length] for length in self.lengths])
         return torch.arange(longest + 1) >= pads
 
-    def hidden(self) -> torch.Tensor:
+    def additive_mask(self) -> torch.Tensor:
         """What to add to the scores of the token to come, (rows, columns of the whole buffers).
 
         Minus infinity hides the columns that hold no token of the row.

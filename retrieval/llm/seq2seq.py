@@ -12,7 +12,7 @@ from retrieval.errors import GeneratorError
 from retrieval.llm.detokenizer import Token
 
 
-def written(
+def generate(
     model: PreTrainedModel, prompt: Sequence[int], max_tokens: int
 ) -> Generator[Token, None, None]:
     """Read the prompt, then yield the likeliest tokens until the model ends the text."""
@@ -20,7 +20,7 @@ def written(
     assert config is not None
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     last, cache = config.decoder_start_token_id, None
-    encoded = read(model, prompt)
+    encoded = encode(model, prompt)
     for _ in range(max_tokens):
         logits, cache = step(model, encoded, last, cache)
         last = int(logits.argmax())
@@ -30,7 +30,7 @@ def written(
 
 
 @torch.inference_mode()
-def read(model: PreTrainedModel, prompt: Sequence[int]) -> BaseModelOutput:
+def encode(model: PreTrainedModel, prompt: Sequence[int]) -> BaseModelOutput:
     """What the encoder makes of the prompt."""
     try:
         ids = torch.tensor([prompt], device=model.device)

@@ -62,9 +62,9 @@ def check_folder(role: Role, folder: Path) -> None:
         ModelCorruptError: If it has no tokenizer: libraries make up an empty one.
     """
     found = _architectures(folder / "config.json")
-    is_writer = any(each.endswith(_WRITERS) for each in found)
+    is_writer = any(name.endswith(_WRITERS) for name in found)
     is_made_for_sentences = (folder / "modules.json").is_file()
-    is_classifier = any(each.endswith("ForSequenceClassification") for each in found)
+    is_classifier = any(name.endswith("ForSequenceClassification") for name in found)
     fits = {
         "embedder": is_made_for_sentences or not is_writer,
         "generator": is_writer,
@@ -89,7 +89,7 @@ def _architectures(config: Path) -> list[str]:
     except (OSError, ValueError):  # the library that loads the model says so, and better
         return []
     found = values.get("architectures") if isinstance(values, dict) else None
-    return [str(each) for each in found or ()]
+    return [str(name) for name in found or ()]
 
 
 def _reason(error: Exception) -> str:

@@ -67,16 +67,19 @@ class GGUFReader:
         self.data, self.position = data, 0
 
     def number(self, code: str) -> int:
+        """The next number, in a format of `struct`."""
         (value,) = struct.unpack_from(f"<{code}", self.data, self.position)
         self.position += struct.calcsize(f"<{code}")
         return value  # type: ignore[no-any-return]  # float for f and d, bool for ?
 
     def text(self) -> str:
+        """The next string."""
         length = self.number("Q")
         self.position += length
         return str(self.data[self.position - length : self.position], "utf-8")
 
     def value(self, kind: int) -> object:
+        """The next value of a GGUF type."""
         if kind == STRING:
             return self.text()
         if kind == ARRAY:

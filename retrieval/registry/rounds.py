@@ -114,11 +114,11 @@ def settled_try(home: Path, learner: str, dataset: str) -> Try | None:
     """The newest try of a learner on a data set that came to an end; None if there was none."""
     return next(
         (
-            each
+            attempt
             for done in reversed(all_rounds(home))
             if done.dataset == dataset
-            for each in done.tries
-            if each.learner == learner and each.state in SETTLED
+            for attempt in done.tries
+            if attempt.learner == learner and attempt.state in SETTLED
         ),
         None,
     )

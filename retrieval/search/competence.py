@@ -91,7 +91,7 @@ def _probes(pool: Sequence[Passage], random: Random) -> list[Probe]:
     for row, passage in enumerate(pool):
         if len(probes) == count:
             break
-        found = [each for each in sentences(passage.text) if len(words(each)) in PROBE_WORDS]
+        found = [said for said in sentences(passage.text) if len(words(said)) in PROBE_WORDS]
         if len(found) > 1:
             sentence = random.choice(found)
             rest = replace(passage, text=passage.text.replace(sentence, " ", 1))

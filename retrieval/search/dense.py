@@ -45,10 +45,12 @@ class DenseIndex:
 
     @property
     def size(self) -> int:
+        """How many vectors it holds."""
         return int(self._index.ntotal)
 
     @property
     def dimension(self) -> int:
+        """The numbers of a vector."""
         return int(self._index.d)
 
     def nearest(
@@ -78,10 +80,12 @@ class DenseIndex:
         return parameters
 
     def save(self, path: Path) -> None:
+        """Write it to a file."""
         _faiss().write_index(self._index, str(path))
 
     @classmethod
     def load(cls, path: Path) -> DenseIndex:
+        """The index that `save` wrote."""
         return cls(_faiss().read_index(str(path)))
 
 

@@ -74,6 +74,7 @@ class LexicalIndex:
 
     @classmethod
     def build(cls, texts: Sequence[str]) -> LexicalIndex:
+        """An index of texts, whose rows are their places."""
         corpus = [terms(text) for text in texts]
         if not any(corpus):
             return cls(None, len(texts))

@@ -53,10 +53,13 @@ class InstalledModels:
             return load_generator(self._settings, run=run, on_progress=self._on_progress)
 
     def judge(self, embedder: str, run: Run | None = None) -> Judge:
+        """As `ModelLoader.judge`."""
         return load_judge(self._settings.models_folder, embedder, run=run)
 
     def reranker(self, run: Run | None = None) -> Reranker | None:
+        """As `ModelLoader.reranker`."""
         return load_reranker(self._settings, run=run)
 
     def retriever(self, run: Run) -> Embedder:
+        """As `ModelLoader.retriever`."""
         return load_run(self._settings, run, on_progress=self._on_progress)

@@ -8,12 +8,12 @@ import torch
 
 
 def grouped_attention(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, hidden: torch.Tensor | None
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
 ) -> torch.Tensor:
     """Attend from `query` (rows, queries, heads, width) to keys and values of fewer heads.
 
     `key` and `value` have shape (rows, heads, columns, width). Inner products are taken as they
-    are, so `query` must have been scaled. `hidden` is added to them, shape (rows, columns): minus
+    are, so `query` must have been scaled. `mask` is added to them, shape (rows, columns): minus
     infinity where a row has no key. Without it, queries are the last of the columns, and each sees
     those up to its own.
 
@@ -26,16 +26,16 @@ def grouped_attention(
     grouped = by_head.reshape(rows, kv_heads, heads // kv_heads * queries, width)
     # Products of bfloat16 are faster than the flash kernel, which computes in float32.
     scores = torch.matmul(grouped, key.transpose(2, 3))
-    if hidden is not None:
-        scores.add_(hidden[:, None, None])
+    if mask is not None:
+        scores.add_(mask[:, None, None])
     else:
         by_query = scores.view(rows, heads, queries, columns)
-        by_query[..., columns - queries :].add_(later(queries, key.dtype))
+        by_query[..., columns - queries :].add_(causal_mask(queries, key.dtype))
     attended = torch.matmul(scores.softmax(dim=-1), value)
     return attended.view(rows, heads, queries, width).transpose(1, 2)
 
 
 @cache
-def later(queries: int, dtype: torch.dtype) -> torch.Tensor:
-    """What hides later tokens when added to scores: minus infinity above the diagonal."""
+def causal_mask(queries: int, dtype: torch.dtype) -> torch.Tensor:
+    """Hides later tokens when added to scores: minus infinity above the diagonal."""
     return torch.full((queries, queries), -torch.inf, dtype=dtype).triu(1)

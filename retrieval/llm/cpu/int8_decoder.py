@@ -46,9 +46,11 @@ class Int8Decoder:
         self._head = Int8Linear(model.lm_head)
 
     def new_cache(self) -> KVCache:
+        """As `Decoder.new_cache`."""
         return KVCache(len(self._layers), self._cache_dtype)
 
     def __call__(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
+        """As `Decoder.__call__`."""
         for part in torch.split(ids, PART, dim=1):
             states = self._read(part, cache)
         return self._head(self._norm(states))
@@ -57,15 +59,15 @@ class Int8Decoder:
         """What the layers make of the last of `ids`, shape (rows, width)."""
         tokens = ids.shape[1]
         states = nn.functional.embedding(ids.reshape(-1), self._embedding).float()
-        turns = self._turns(states, cache.positions(tokens))
-        hidden = cache.hidden() if tokens == 1 and max(cache.lengths) else None
-        for layer, kept in zip(self._layers, cache.row_layers, strict=True):
-            states = layer(states, turns, kept, hidden, is_final=layer is self._layers[-1])
+        rope = self._rope(states, cache.positions(tokens))
+        mask = cache.additive_mask() if tokens == 1 and max(cache.lengths) else None
+        for layer, layer_cache in zip(self._layers, cache.row_layers, strict=True):
+            states = layer(states, rope, layer_cache, mask, is_final=layer is self._layers[-1])
         cache.grow(tokens)
         return states
 
-    def _turns(self, states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """How far each token turns its pairs, as complex numbers, (rows, tokens, 1, pairs)."""
+    def _rope(self, states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Rotary embedding of each token, as complex numbers, (rows, tokens, 1, pairs)."""
         cosines, sines = self._rotation(states, positions)
         pairs = cosines.shape[-1] // 2
         return torch.complex(cosines[..., :pairs], sines[..., :pairs])[:, :, None]
@@ -85,22 +87,22 @@ class Layer:
     def __call__(
         self,
         states: torch.Tensor,
-        turns: torch.Tensor,
-        kept: KVLayer,
-        hidden: torch.Tensor | None,
+        rope: torch.Tensor,
+        cache: KVLayer,
+        mask: torch.Tensor | None,
         *,
         is_final: bool,
     ) -> torch.Tensor:
         """`states` with what this layer makes of them, added in place; if final, the last only."""
-        query = self._attention.remember(self._before_attention(states), turns, kept)
+        query = self._attention.remember(self._before_attention(states), rope, cache)
         if is_final:
             states, query = states.view(*query.shape[:2], -1)[:, -1], query[:, -1:]
-        self._attention.add_to(states, query, kept, hidden)
+        self._attention.add_to(states, query, cache, mask)
         levels = self._before_mlp(states)
-        gate, up = self._gate_up.without_peaks(levels).chunk(2, dim=1)
-        wide = levels_of(nn.functional.silu(gate.mul_(levels.peaks), inplace=True).mul_(up))
-        # What `up` lacks, its rows' peaks, their product with `gate` lacks too.
-        self._down.add_to(states, Levels(wide.bytes, wide.peaks.mul_(levels.peaks)))
+        gate, up = self._gate_up.without_scales(levels).chunk(2, dim=1)
+        wide = levels_of(nn.functional.silu(gate.mul_(levels.scales), inplace=True).mul_(up))
+        # What `up` lacks, its rows' scales, their product with `gate` lacks too.
+        self._down.add_to(states, Levels(wide.bytes, wide.scales.mul_(levels.scales)))
         return states
 
 
@@ -113,17 +115,18 @@ class Norm:
         self._least = torch.tensor(sqrt(norm.variance_epsilon * width))
 
     def __call__(self, states: torch.Tensor) -> Levels:
-        # Dividing a row leaves its levels as they are, so that only its peak has to be divided.
-        levels, peaks = levels_of(states * self._weight)
+        """The normalised rows as levels."""
+        # Dividing a row leaves its levels as they are, so that only its scale has to be divided.
+        levels, scales = levels_of(states * self._weight)
         lengths = torch.linalg.vector_norm(states, dim=1, keepdim=True)
-        return Levels(levels, peaks.div_(torch.hypot(lengths, self._least)))
+        return Levels(levels, scales.div_(torch.hypot(lengths, self._least)))
 
 
 class Attention:
     """Self-attention with rotary positions.
 
-    The weights of queries and keys are reordered so that the two numbers that turn together are
-    neighbours, which makes turning them one complex product.
+    The weights of queries and keys are reordered so that the two numbers that rotate together are
+    neighbours, which makes rotating them one complex product.
     """
 
     def __init__(self, attention: Any) -> None:  # noqa: ANN401  every model type has its own class
@@ -136,36 +139,36 @@ class Attention:
             for norm in (getattr(attention, "q_norm", None), getattr(attention, "k_norm", None))
             if norm is not None
         ]
-        for turning in (attention.q_proj, attention.k_proj):
-            for parameter in turning.parameters():
+        for rotating in (attention.q_proj, attention.k_proj):
+            for parameter in rotating.parameters():
                 parameter.data = self._paired(parameter.data)
         self._qkv = Int8Linear(attention.q_proj, attention.k_proj, attention.v_proj)
         self._out = Int8Linear(attention.o_proj)
 
-    def remember(self, levels: Levels, turns: torch.Tensor, kept: KVLayer) -> torch.Tensor:
-        """Keep the tokens' keys and values; gives their queries, (rows, tokens, heads, width)."""
-        heads = self._qkv(levels).view(*turns.shape[:2], -1, self._width)
-        turned = self._turned(heads[:, :, : -self._kv_heads], turns)
-        key, value = turned[:, :, self._heads :], heads[:, :, -self._kv_heads :]
-        kept.update(key.transpose(1, 2), value.transpose(1, 2))
-        return turned[:, :, : self._heads] * self._scale
+    def remember(self, levels: Levels, rope: torch.Tensor, cache: KVLayer) -> torch.Tensor:
+        """Cache the tokens' keys and values; gives their queries, (rows, tokens, heads, width)."""
+        heads = self._qkv(levels).view(*rope.shape[:2], -1, self._width)
+        rotated = self._rotated(heads[:, :, : -self._kv_heads], rope)
+        key, value = rotated[:, :, self._heads :], heads[:, :, -self._kv_heads :]
+        cache.update(key.transpose(1, 2), value.transpose(1, 2))
+        return rotated[:, :, : self._heads] * self._scale
 
     def add_to(
         self,
         states: torch.Tensor,
         query: torch.Tensor,
-        kept: KVLayer,
-        hidden: torch.Tensor | None,
+        cache: KVLayer,
+        mask: torch.Tensor | None,
     ) -> None:
-        """Add to `states` what their queries find in all that is kept."""
+        """Add to `states` what their queries find in the cache."""
         # Products of whole buffers need no copy, those of a part of their columns do.
-        columns = kept.columns if hidden is None else None
-        keys, values = kept.past_keys[:, :, :columns], kept.past_values[:, :, :columns]
-        attended = grouped_attention(query, keys, values, hidden)
+        columns = cache.columns if mask is None else None
+        keys, values = cache.past_keys[:, :, :columns], cache.past_values[:, :, :columns]
+        attended = grouped_attention(query, keys, values, mask)
         self._out.add_to(states, levels_of(attended.reshape(len(states), -1).float()))
 
-    def _turned(self, heads: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
-        """Queries and then keys, (rows, tokens, heads, width), turned to where they stand."""
+    def _rotated(self, heads: torch.Tensor, rope: torch.Tensor) -> torch.Tensor:
+        """Queries and then keys, (rows, tokens, heads, width), rotated by their positions."""
         if self._norms:
             parts = heads[:, :, : self._heads], heads[:, :, self._heads :]
             normed = [
@@ -174,7 +177,7 @@ class Attention:
             ]
             heads = torch.cat(normed, dim=2)
         pairs = torch.view_as_complex(heads.view(*heads.shape[:-1], -1, 2))
-        return torch.view_as_real(pairs * turns).flatten(-2)
+        return torch.view_as_real(pairs * rope).flatten(-2)
 
     def _paired(self, weight: torch.Tensor) -> torch.Tensor:
         """The rows of `weight`, one a head's number, with the halves of each head interleaved."""

@@ -26,16 +26,16 @@ class Levels(NamedTuple):
     """
 
     bytes: torch.Tensor
-    peaks: torch.Tensor
+    scales: torch.Tensor
 
 
 def levels_of(rows: torch.Tensor) -> Levels:
     """The float32 `rows` in as few passes as torch needs."""
-    peaks = rows.abs().amax(dim=1, keepdim=True).clamp_min_(1e-30)
+    scales = rows.abs().amax(dim=1, keepdim=True).clamp_min_(1e-30)
     # The half makes the cut to whole numbers round. Cutting to signed bytes wraps at 128, which
     # gives the bits of the unsigned byte five times faster than cutting to that.
-    shifted = torch.addcdiv(shift(rows.shape[1]), rows, peaks, value=LARGEST)
-    return Levels(shifted.to(torch.int8).view(torch.uint8), peaks)
+    shifted = torch.addcdiv(shift(rows.shape[1]), rows, scales, value=LARGEST)
+    return Levels(shifted.to(torch.int8).view(torch.uint8), scales)
 
 
 @cache
@@ -59,19 +59,19 @@ class Int8Linear:
 
     def __call__(self, levels: Levels) -> torch.Tensor:
         """The outputs, shape (rows, out)."""
-        outputs = self.without_peaks(levels)
+        outputs = self.without_scales(levels)
         if self.bias is None:
-            return outputs.mul_(levels.peaks)
-        return torch.addcmul(self.bias, outputs, levels.peaks)
+            return outputs.mul_(levels.scales)
+        return torch.addcmul(self.bias, outputs, levels.scales)
 
     def add_to(self, sums: torch.Tensor, levels: Levels) -> None:
         """Add the outputs to `sums`, shape (rows, out), in place."""
-        sums.addcmul_(self.without_peaks(levels), levels.peaks)
+        sums.addcmul_(self.without_scales(levels), levels.scales)
         if self.bias is not None:
             sums.add_(self.bias)
 
-    def without_peaks(self, levels: Levels) -> torch.Tensor:
-        """The outputs, without the bias, as if every row's largest magnitude were 1."""
+    def without_scales(self, levels: Levels) -> torch.Tensor:
+        """The outputs, without the bias, before the scale of each row."""
         outputs: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
             levels.bytes, 1.0, ZERO, self._packed, self.scales, self._zeros,
             None, 1.0, 0, torch.float32, "none", [], "",

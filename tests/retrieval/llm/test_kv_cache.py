@@ -24,16 +24,16 @@ def test_rows_end_in_the_same_column() -> None:
 
 
 def test_the_mask_shows_tokens_and_the_one_to_come() -> None:
-    mask = stack([(filled(1, 7), 0), (filled(3, 8), 0)]).mask()
+    mask = stack([(filled(1, 7), 0), (filled(3, 8), 0)]).padding_mask()
     assert mask is not None
     assert mask.int().tolist() == [[0, 0, 1, 1], [1, 1, 1, 1]]
 
 
 def test_all_but_tokens_and_the_one_to_come_is_hidden() -> None:
-    hidden = stack([(filled(1, 7), 0), (filled(3, 8), 0)]).hidden()
-    assert hidden.shape == (2, 3 + ROOM)
-    assert (hidden == 0).int()[:, :6].tolist() == [[0, 0, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0]]
-    assert (hidden[:, 4:] == -torch.inf).all()
+    mask = stack([(filled(1, 7), 0), (filled(3, 8), 0)]).additive_mask()
+    assert mask.shape == (2, 3 + ROOM)
+    assert (mask == 0).int()[:, :6].tolist() == [[0, 0, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0]]
+    assert (mask[:, 4:] == -torch.inf).all()
 
 
 def test_positions_go_on_in_each_row() -> None:
@@ -42,7 +42,7 @@ def test_positions_go_on_in_each_row() -> None:
 
 
 def test_rows_of_one_length_need_no_mask() -> None:
-    assert stack([(filled(3, 7), 0), (filled(3, 8), 0)]).mask() is None
+    assert stack([(filled(3, 7), 0), (filled(3, 8), 0)]).padding_mask() is None
 
 
 def test_the_longest_row_leaves_and_its_columns_with_it() -> None:

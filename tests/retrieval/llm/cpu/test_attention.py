@@ -24,14 +24,14 @@ def test_heads_that_share_keys_attend_as_each_alone_would(rows: int, queries: in
     assert torch.allclose(result, expected(query, key, value, causal), atol=1e-5)
 
 
-def test_what_is_hidden_has_no_say() -> None:
+def test_what_is_masked_has_no_say() -> None:
     torch.manual_seed(0)
     query = torch.randn(2, 1, 4, 8)
     key, value = torch.randn(2, 2, 2, 9, 8)
-    hidden = torch.zeros(2, 9)
-    hidden[0, :5] = -torch.inf
-    result = grouped_attention(query, key, value, hidden)
-    seen = (hidden == 0)[:, None, None]
+    mask = torch.zeros(2, 9)
+    mask[0, :5] = -torch.inf
+    result = grouped_attention(query, key, value, mask)
+    seen = (mask == 0)[:, None, None]
     assert torch.allclose(result, expected(query, key, value, seen), atol=1e-5)
 
 

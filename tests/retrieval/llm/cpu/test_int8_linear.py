@@ -15,7 +15,7 @@ def test_levels_are_the_nearest_of_255() -> None:
     rows = torch.tensor([[-2.0, -0.5, 0.0, 1.0, 2.0], [0.0, 0.0, 0.0, 0.0, 0.127]])
     levels = levels_of(rows)
     assert levels.bytes.tolist() == [[1, 96, 128, 192, 255], [128, 128, 128, 128, 255]]
-    assert torch.allclose(levels.peaks[:, 0], torch.tensor([2.0, 0.127]))
+    assert torch.allclose(levels.scales[:, 0], torch.tensor([2.0, 0.127]))
 
 
 def test_a_layer_in_bytes_gives_nearly_the_same() -> None:
