@@ -100,7 +100,9 @@ def measure(
         write_lines(home / "ratings.jsonl", map(to_line, lines))
         database = Database(home / "whimbrel.db")
         import_ratings(home, database, is_consented=True)
-        folder, _ = export_log(Settings(home=home), database, embedder, policy=Policy())
+        folder, _ = export_log(
+            Settings(home=home), database, embedder, policy=Policy(), allows_nothing=True
+        )
         database.close()
         examples = read_examples(folder, "train") + read_examples(folder, "dev")
     return judge(rated, [each for each in examples if each.kind == "pair"])

@@ -175,7 +175,9 @@ def learn(world: World, settings: Settings, learners: Sequence[str], seed: int) 
     embedder = load_embedder(settings)
     database = Database(settings.database)
     reserved = [query.text for query in world.dataset.queries]
-    dataset, frozen = export_log(settings, database, embedder, policy=Policy(), reserved=reserved)
+    dataset, frozen = export_log(
+        settings, database, embedder, policy=Policy(), allows_nothing=True, reserved=reserved
+    )
     database.close()
     pairs = sum(frozen.counts("kind")[part].get("pair", 0) for part in ("train", "dev"))
     came, p_values = [f"{pairs} pairs"], []

@@ -42,12 +42,18 @@ if TYPE_CHECKING:
     help="Never train on the questions in this file, nor on similar ones: a JSON object with "
     "`text` or `question` a line, plain or gzipped.",
 )
+@click.option(
+    "--allow-empty",
+    is_flag=True,
+    help="Write the data set also if no example is in it, which is an error otherwise.",
+)
 def export(
     channels: tuple[str, ...],
     direct_messages: bool,
     synthetic: int | None,
     ask_generator: bool,
     reserved: Path | None,
+    allow_empty: bool,
 ) -> None:
     """Freeze what people's ratings teach into a data set.
 
@@ -84,6 +90,7 @@ def export(
                 synthetic=synthetic or 0,
                 generator=generator,
                 reserved=questions,
+                allows_nothing=allow_empty,
                 on_progress=on_progress,
             )
     finally:

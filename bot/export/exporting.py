@@ -11,7 +11,7 @@ from bot.export.corpus import load_corpus
 from bot.export.freezing import Frozen, freeze
 from bot.export.log_reader import read_log
 from bot.export.provenance import Provenance
-from bot.export.records import Policy
+from bot.export.records import REASONS, Policy
 from bot.export.regression import RegressionSet
 from bot.export.synthetic import synthesise
 from bot.store.database import Database
@@ -33,6 +33,7 @@ def export_log(
     synthetic: int = 0,
     generator: Generator | None = None,
     reserved: Sequence[str] = (),
+    allows_nothing: bool = False,
     on_progress: Progress = lambda *_: None,
 ) -> tuple[Path, Frozen]:
     """Freeze a data set and remember where it comes from; its folder and what is in it.
@@ -45,9 +46,11 @@ def export_log(
         synthetic: How many questions to make from the documents.
         generator: Asks them; without one they are made of headings and sentences.
         reserved: Questions from elsewhere that must never be trained on.
+        allows_nothing: Write a data set also if no example is in it.
         on_progress: Told the stage, how much is done and how much there is.
 
     Raises:
+        DataError: If there is nothing to write; the message says what was left out and why.
         IndexNotFoundError: If questions are to be made from documents and nothing is indexed.
     """
     provenance = Provenance(database)
@@ -72,6 +75,8 @@ def export_log(
         synthetic=made,
         on_progress=on_progress,
     )
+    if not (allows_nothing or any(frozen.splits.values())):
+        raise DataError(_nothing(frozen))
     folder = freeze(frozen, settings.dataset_folder)
     provenance.hold_out(((each, "") for each in reserved), at=frozen.until)
     provenance.record(frozen.name, frozen.splits, at=frozen.until)
@@ -79,6 +84,15 @@ def export_log(
     if count := regression.freeze(frozen.splits["held-out"], at=frozen.until):
         on_progress("freezing", count, count)
     return folder, frozen
+
+
+def _nothing(frozen: Frozen) -> str:
+    left_out = "; ".join(f"{count} {REASONS[code]}" for code, count in frozen.excluded.items())
+    return (
+        f"nothing to export: {f'left out: {left_out}' if left_out else 'no answer is rated yet'}. "
+        "Rate answers in Slack, bring ratings in with `whimbrel import-ratings FOLDER --consented` "
+        "or make questions from the documents with `whimbrel export --synthetic 200`"
+    )
 
 
 def read_questions(path: Path) -> list[str]:

@@ -62,7 +62,9 @@ class Company:
         """The data set that rated answers come to."""
         database = Database(folder / "whimbrel.db")
         bring_in(rows, folder, database)
-        dataset, _ = export_log(self.settings, database, self.embedder, policy=Policy())
+        dataset, _ = export_log(
+            self.settings, database, self.embedder, policy=Policy(), allows_nothing=True
+        )
         database.close()
         return dataset
 

@@ -93,7 +93,7 @@ def learn(
 
 
 def _export(commands: Children, options: Sequence[str]) -> Path:
-    *said, folder = commands.run("export", *options)
+    *said, folder = commands.run("export", "--allow-empty", *options)
     for line in said:
         say(line)
     return Path(folder)

@@ -155,5 +155,25 @@ def test_what_an_expert_likes_is_learned_until_its_document_changes(
     assert learned[0].passages[0].text == "Everyone has 26 days of leave a year."
 
     update_index((written(docs, days=28),), settings, WordEmbedder())
-    _, later = export_log(settings, database, WordEmbedder(), policy=Policy())
+    _, later = export_log(settings, database, WordEmbedder(), policy=Policy(), allows_nothing=True)
     assert later.excluded == {"document_changed": 1}
+
+
+def test_an_export_of_nothing_says_what_to_do_and_writes_nothing(
+    settings: Settings, database: Database
+) -> None:
+    with pytest.raises(DataError, match=r"no answer is rated yet\. Rate answers in Slack"):
+        export_log(settings, database, WordEmbedder(), policy=Policy())
+    assert not settings.dataset_folder.exists()
+
+
+def test_an_export_from_which_all_was_left_out_says_why(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    (tmp_path / "rated").mkdir()
+    rows = [ROW | {"question": question, "ratings": [1, 1]} for question in questions()]
+    import_ratings(folder_of(tmp_path / "rated", *rows), database, is_consented=False)
+    with pytest.raises(DataError, match=r"left out: \d+ .*\. Rate answers"):
+        export_log(settings, database, WordEmbedder(), policy=Policy())
+    folder, _ = export_log(settings, database, WordEmbedder(), policy=Policy(), allows_nothing=True)
+    assert (folder / "card.md").exists()
