@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from pydantic_settings import BaseSettings
 
 from bot.settings import SlackSettings
 from retrieval.cli import whimbrel
+from retrieval.index.building import update_index
+from retrieval.index.generation import load_index
 from retrieval.settings import Settings
+from tests.retrieval.word_embedder import WordEmbedder
 from training.settings import LearnSettings
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +70,24 @@ def between_marks(name: str, text: str) -> str:
     found = re.search(f"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", text, re.DOTALL)
     assert found, f"README.md has no part {name}"
     return found[1]
+
+
+@pytest.mark.parametrize("text", [README, ROOT / "examples" / "ratings" / "README.md"])
+def test_what_a_reader_is_told_to_index_holds_what_the_example_ratings_are_about(
+    text: Path, tmp_path: Path
+) -> None:
+    commands = r"whimbrel index (examples/\S+)\n *whimbrel import-ratings (examples/\S+)"
+    found = re.search(commands, text.read_text(encoding="utf-8"))
+    assert found, "the walk-through names the folder of documents before that of the ratings"
+    settings = Settings(home=tmp_path)
+    update_index([ROOT / found[1]], settings, WordEmbedder())
+    passages = load_index(settings.index_folder, WordEmbedder()).passages
+    indexed = "\n".join("".join(passage.text.split()) for passage in passages)
+    ratings = (ROOT / found[2] / "ratings.jsonl").read_text(encoding="utf-8")
+    rows = map(json.loads, ratings.rstrip("\n").split("\n"))
+    about = {"".join(row["passage"]["text"].split()) for row in rows if "passage" in row}
+    assert about
+    assert not [passage for passage in about if passage not in indexed]
 
 
 @pytest.mark.parametrize("name", GENERATED)
