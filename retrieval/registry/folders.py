@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,13 +51,16 @@ def new_folder(home: Path) -> Iterator[Path]:
     """A folder to fill; on leaving, it is flushed to the disk and takes its place in `home`.
 
     The name that it is filled under is the later name with a dot in front. If filling fails, it is
-    removed.
+    removed; what a process that was killed has left is removed by the next one.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     beside = home / f".{stamp}-{secrets.token_hex(3)}"
-    beside.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
+    sweep(home)
     try:
-        with telling_full_disk(home):
+        with _opened(home) as filling, telling_full_disk(home):
+            fcntl.flock(filling, fcntl.LOCK_SH)
+            beside.mkdir()
             yield beside
             for path in (*sorted(beside.rglob("*")), beside):
                 _sync(path)
@@ -66,6 +69,23 @@ def new_folder(home: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def sweep(home: Path) -> None:
+    """Delete the half-filled folders in `home`, unless a process is filling one at the moment."""
+    with _opened(home) as filling, suppress(OSError):  # the next one will
+        fcntl.flock(filling, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in home.glob(f".{'?' * 21}-{'?' * 6}"):
+            shutil.rmtree(path)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -141,8 +161,5 @@ def sha256(path: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
+    with _opened(path) as descriptor:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -32,7 +32,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.jsonl import append_line, read_log, to_line
-from retrieval.registry.folders import checksums, new_folder, point, served
+from retrieval.registry.folders import checksums, new_folder, point, served, sweep
 
 ModelKind = Literal["retriever", "reranker", "judge", "triage", "generator"]
 
@@ -136,6 +136,8 @@ def checkpoints(home: Path, facts: Facts) -> Path:
 def erase_dataset(home: Path, dataset: str) -> None:
     """Let nothing come any more of a data set that knows somebody who was forgotten."""
     append_line(home / ERASED, dataset)
+    for folder in filter(Path.is_dir, (home / kind for kind in KINDS)):
+        sweep(folder)
     shutil.rmtree(home / UNFINISHED / dataset, ignore_errors=True)
 
 

@@ -57,6 +57,30 @@ def test_what_a_killed_build_left_is_cleared_by_the_next_publication(tmp_path: P
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [name]
 
 
+def test_what_a_killed_process_left_is_cleared_by_the_next_that_fills_a_folder(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / ".20260101T000000000000-abcdef"
+    left.mkdir()
+    (left / "half").touch()
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    name = make(tmp_path, "one")
+    assert {path.name for path in tmp_path.iterdir()} == {name, "unfinished", ".hidden"}
+
+
+def test_what_another_process_is_filling_is_not_cleared(tmp_path: Path) -> None:
+    with new_folder(tmp_path) as being_filled:
+        left = tmp_path / ".20260101T000000000000-abcdef"
+        left.mkdir()
+        make(tmp_path, "one")
+        assert being_filled.is_dir()
+        assert left.is_dir()  # nobody can tell it from the other
+    make(tmp_path, "two")
+    assert not left.exists()
+    assert (tmp_path / being_filled.name[1:]).is_dir()
+
+
 def test_only_one_may_build_at_a_time(tmp_path: Path) -> None:
     with building(tmp_path), pytest.raises(BusyError), building(tmp_path):
         pass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,17 @@ def test_a_name_that_leads_nowhere_tells_what_there_is(tmp_path: Path, name: str
     run = trained(tmp_path)
     with pytest.raises(ModelNotFoundError, match=run.id):
         find_run(tmp_path, name)
+
+
+def test_forgetting_somebody_clears_runs_that_were_never_written_to_their_end(
+    tmp_path: Path,
+) -> None:
+    other = checkpoints(tmp_path, replace(FACTS, dataset="other")) / "checkpoint-1"
+    half = tmp_path / "judge" / ".20260101T000000000000-abcdef"
+    for folder in (other, half):
+        folder.mkdir(parents=True)
+    erase_dataset(tmp_path, FACTS.dataset)
+    assert (other.exists(), half.exists()) == (True, False)
 
 
 def test_what_is_being_trained_on_somebody_who_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
