@@ -15,6 +15,7 @@ from bot.export.records import REASONS, Policy
 from bot.export.regression import RegressionSet
 from bot.export.synthetic import synthesise
 from bot.store.database import Database
+from retrieval.errors import DataError
 from retrieval.examples import Example
 from retrieval.index.library import Library
 from retrieval.jsonl import read_rows

@@ -22,6 +22,7 @@ from retrieval.errors import BusyError, DiskFullError
 
 POINTER = "current"
 LOCK = "lock"
+MOMENT = ".changing"
 
 FULL_BYTES = 1 << 20
 """A disk with less space than this is full: files take whole blocks, and some are kept back."""
@@ -30,19 +31,31 @@ _UNFIT = re.compile(r"[^\w-]", re.ASCII)
 
 
 @contextmanager
-def building(home: Path, *, waits: bool = False) -> Iterator[None]:
+def building(home: Path) -> Iterator[None]:
     """Hold the right to change `home`; it is given back when the process ends, however it ends.
 
     Raises:
-        BusyError: If another process or thread holds it, unless this `waits` for it.
+        BusyError: If another process or thread holds it.
     """
     # What is built may come from documents that not everybody may read.
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(f"{home} is being built already; try again when that is done") from None
+        yield
+
+
+@contextmanager
+def changing(home: Path) -> Iterator[None]:
+    """Hold the right to read and rewrite what `home` notes, once nobody else does.
+
+    For a moment: others wait, also a thread that holds it already.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home / MOMENT).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -23,6 +23,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.jsonl import append_line, read_log, to_line
-from retrieval.registry.folders import checksums, new_folder, point, served, sweep
+from retrieval.registry.folders import changing, checksums, new_folder, point, served, sweep
 
 ModelKind = Literal["retriever", "reranker", "judge", "triage", "generator"]
 
@@ -114,8 +115,10 @@ def write_run(home: Path, kind: ModelKind, facts: Facts, fill: Callable[[Path], 
         ModelCorruptError: If it wrote weights in a format that can run code.
         DataError: If somebody whom it learned from was forgotten meanwhile.
     """
-    with new_folder(home / kind) as beside:
+    # Nobody may be forgotten between the last look and the run's appearing.
+    with ExitStack() as until_it_appears, new_folder(home / kind) as beside:
         fill(beside)
+        until_it_appears.enter_context(changing(home))
         _refuse_erased(home, facts.dataset)
         files = checksums(beside)
         for name in files:
@@ -135,7 +138,8 @@ def checkpoints(home: Path, facts: Facts) -> Path:
 
 def erase_dataset(home: Path, dataset: str) -> None:
     """Let nothing come any more of a data set that knows somebody who was forgotten."""
-    append_line(home / ERASED, dataset)
+    with changing(home):
+        append_line(home / ERASED, dataset)
     for folder in filter(Path.is_dir, (home / kind for kind in KINDS)):
         sweep(folder)
     shutil.rmtree(home / UNFINISHED / dataset, ignore_errors=True)
@@ -215,10 +219,11 @@ def publish(home: Path, run: Run, *, reason: str) -> Deployment:
         ModelCorruptError: If a file of the run is not what was written.
         ModelNotFoundError: If the run was retired.
     """
-    if why := retirement(home, run):
-        raise ModelNotFoundError(f"run {run.id} was retired: {why}")
     verify(home, run)
-    return _deploy(home, run.kind, run.id, "publish", reason)
+    with changing(home):
+        if why := retirement(home, run):
+            raise ModelNotFoundError(f"run {run.id} was retired: {why}")
+        return _deploy(home, run.kind, run.id, "publish", reason)
 
 
 def roll_back(home: Path, kind: ModelKind, *, reason: str) -> Deployment:
@@ -227,6 +232,11 @@ def roll_back(home: Path, kind: ModelKind, *, reason: str) -> Deployment:
     Raises:
         ModelNotFoundError: If the base model serves already.
     """
+    with changing(home):
+        return _roll_back(home, kind, reason)
+
+
+def _roll_back(home: Path, kind: ModelKind, reason: str) -> Deployment:
     standing = _standing(home, kind)
     if not standing:
         raise ModelNotFoundError(f"no trained {kind} serves; there is nothing to roll back")
@@ -236,14 +246,16 @@ def roll_back(home: Path, kind: ModelKind, *, reason: str) -> Deployment:
 
 def withdraw(home: Path, kind: ModelKind, *, reason: str) -> Deployment:
     """Serve the base model again, whatever served before."""
-    return _deploy(home, kind, BASE, "rollback", reason)
+    with changing(home):
+        return _deploy(home, kind, BASE, "rollback", reason)
 
 
 def acknowledge(home: Path, kind: ModelKind, after: str, *, reason: str) -> None:
     """Note that a run, or `base`, serves already: what it has made was put back by itself."""
-    if after != pointed(home, kind):
-        is_back = after == BASE or after in _standing(home, kind)
-        _deploy(home, kind, after, "rollback" if is_back else "publish", reason)
+    with changing(home):
+        if after != pointed(home, kind):
+            is_back = after == BASE or after in _standing(home, kind)
+            _deploy(home, kind, after, "rollback" if is_back else "publish", reason)
 
 
 def retire(home: Path, run: Run, *, reason: str) -> None:
@@ -253,9 +265,10 @@ def retire(home: Path, run: Run, *, reason: str) -> None:
     """
     (folder_of(home, run) / CHANGES).unlink(missing_ok=True)
     text = json.dumps({"at": now(), "reason": reason}, ensure_ascii=False)
-    (folder_of(home, run) / RETIRED).write_text(text, encoding="utf-8")
-    if pointed(home, run.kind) == run.id:
-        roll_back(home, run.kind, reason=reason)
+    with changing(home):
+        (folder_of(home, run) / RETIRED).write_text(text, encoding="utf-8")
+        if pointed(home, run.kind) == run.id:
+            _roll_back(home, run.kind, reason)
 
 
 def deployments(home: Path) -> list[Deployment]:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.records import Thread
-from retrieval.registry.folders import building, replace_text
+from retrieval.registry.folders import changing, replace_text
 from retrieval.registry.runs import (
     Deployment,
     ModelKind,
@@ -74,15 +74,15 @@ def begin(home: Path, run: Run, *, share: float, reason: str) -> Trial:
         ModelCorruptError: If a file of the run is not what was written.
         ModelNotFoundError: If the run was retired, or serves already.
     """
-    if why := retirement(home, run):
-        raise ModelNotFoundError(f"run {run.id} was retired: {why}")
     verify(home, run)
-    with building(home, waits=True):
+    with changing(home):
+        if why := retirement(home, run):
+            raise ModelNotFoundError(f"run {run.id} was retired: {why}")
         before = pointed(home, run.kind)
         if before == run.id:
             raise ModelNotFoundError(f"run {run.id} serves already; there is nothing to try")
         if (other := under_way(home)) is not None:
-            _stop(home, other, reason="another trial begins")
+            _stop(home, other, "another trial begins")
         mode: Mode = "share" if share else "shadow"
         trial = Trial(run.id, run.kind, mode, share, now(), before)
         note(home, Deployment(trial.since, run.kind, "trial", before, run.id, reason))
@@ -92,20 +92,20 @@ def begin(home: Path, run: Run, *, share: float, reason: str) -> Trial:
 
 def complete(home: Path, trial: Trial) -> None:
     """Let the trial of a run go on that was published meanwhile: it can still be taken back."""
-    with building(home, waits=True):
+    with changing(home):
         _write(home, Trial(trial.run, trial.kind, "all", 1.0, trial.since, trial.before))
 
 
 def stop(home: Path, trial: Trial, *, reason: str) -> bool:
     """End a trial; False if it has ended already. What serves goes on serving."""
-    with building(home, waits=True):
+    with changing(home):
         if under_way(home) != trial:
             return False
-        _stop(home, trial, reason=reason)
+        _stop(home, trial, reason)
     return True
 
 
-def _stop(home: Path, trial: Trial, *, reason: str) -> None:
+def _stop(home: Path, trial: Trial, reason: str) -> None:
     (home / TRIAL).unlink()
     after = pointed(home, trial.kind)
     note(home, Deployment(now(), trial.kind, "stop", trial.run, after, reason))
@@ -113,10 +113,9 @@ def _stop(home: Path, trial: Trial, *, reason: str) -> None:
 
 def clear(home: Path) -> None:
     """Delete what a trial left that is over, so that publishing its run revives no old votes."""
-    if (home / TRIAL).exists():
-        with building(home, waits=True):
-            if under_way(home) is None:
-                (home / TRIAL).unlink(missing_ok=True)
+    with changing(home):
+        if under_way(home) is None:
+            (home / TRIAL).unlink(missing_ok=True)
 
 
 def under_way(home: Path) -> Trial | None:

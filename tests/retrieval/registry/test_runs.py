@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
+from retrieval.registry.folders import changing
 from retrieval.registry.runs import (
     DEPLOYMENTS,
     ERASED,
+    RETIRED,
     Facts,
     Run,
     all_runs,
@@ -174,3 +179,18 @@ def test_what_is_being_trained_on_somebody_who_is_forgotten_leaves_nothing(tmp_p
         trained(tmp_path)
     assert not checkpoint.exists()
     assert all_runs(tmp_path) == []
+
+
+def test_a_run_that_is_retired_while_it_is_being_published_does_not_serve(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+
+    def publish_it() -> None:
+        with suppress(ModelNotFoundError):
+            publish(tmp_path, run, reason="the gate passed it")
+
+    publishing = threading.Thread(target=publish_it)
+    with changing(tmp_path):
+        publishing.start()
+        (folder_of(tmp_path, run) / RETIRED).write_text(json.dumps({"reason": "forgotten"}))
+    publishing.join()
+    assert serving(tmp_path, "judge") is None

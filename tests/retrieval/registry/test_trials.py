@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
@@ -11,6 +13,7 @@ import pytest
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.records import Thread
+from retrieval.registry.folders import changing
 from retrieval.registry.runs import (
     Facts,
     Run,
@@ -157,3 +160,16 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / TRIAL).write_text("{")
     with pytest.raises(ModelCorruptError, match=r"trial\.json is damaged"):
         under_way(tmp_path)
+
+
+def test_ending_a_trial_leaves_the_one_alone_that_began_meanwhile(tmp_path: Path) -> None:
+    first, second = trained(tmp_path), trained(tmp_path)
+    trial = begin(tmp_path, first, share=0.2, reason="eased in")
+    other = replace(trial, run=second.id)
+    ended: list[bool] = []
+    ending = threading.Thread(target=lambda: ended.append(stop(tmp_path, trial, reason="a doubt")))
+    with changing(tmp_path):
+        ending.start()
+        (tmp_path / TRIAL).write_text(json.dumps(asdict(other)))
+    ending.join()
+    assert (ended, under_way(tmp_path)) == ([False], other)
