@@ -13,10 +13,11 @@ import numpy as np
 
 from retrieval.documents.files import DocumentReader, Failure, SourceFile, find_files
 from retrieval.documents.splitting import SPLITTER_VERSION, split
-from retrieval.errors import IndexCorruptError, IndexMismatchError
+from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import EMPTY, Content, read_content
 from retrieval.index.generation import (
+    Index,
     Recipe,
     current,
     is_same_embedder,
@@ -24,6 +25,7 @@ from retrieval.index.generation import (
     verify,
     write_generation,
 )
+from retrieval.index.served_embedder import refuse_outdated
 from retrieval.progress import Progress
 from retrieval.records import Passage, Source, Vectors
 from retrieval.registry.folders import building, publish, served, sha256
@@ -70,7 +72,8 @@ def update_index(
         on_progress: Is told how far each stage is.
 
     Raises:
-        BusyError: If the index is being built already.
+        BusyError: If the index is being built already, or another retriever was published since
+            the embedder was loaded.
         IndexNotFoundError: If there are no folders and was no last time.
         IndexCorruptError: If the served generation is not what was written; `full` mends it.
         UnreadableError: If a folder does not exist.
@@ -78,6 +81,7 @@ def update_index(
     started = time.monotonic()
     home = settings.index_folder
     with building(home):
+        refuse_outdated(home, embedder)
         roots = [folder.resolve() for folder in folders] or _last_roots(home)
         update = _Update(settings, embedder, on_progress, is_full=full)
         content, embedded = update.content(find_files(roots))
@@ -92,29 +96,27 @@ def update_index(
     )
 
 
-def publish_vectors(settings: Settings, embedder: Embedder, vectors: Vectors) -> str:
+def publish_vectors(home: Path, index: Index, embedder: Embedder, vectors: Vectors) -> str:
     """Serve the same passages with another embedder's vectors of them; the generation's name.
 
     Args:
-        settings: Where the index is.
+        home: Where the index is; the caller holds the right to build it.
+        index: What is served.
         embedder: What made the vectors, and will embed queries from now on.
-        vectors: A row for each passage of the served generation, in its order.
+        vectors: A row for each passage of `index`, in its order.
 
     Raises:
-        BusyError: If the index is being built already.
-        IndexNotFoundError: If nothing has been published.
-        IndexCorruptError: If the served generation is not what was written.
+        BusyError: If something else than `index` is served by now.
     """
-    home = settings.index_folder
-    with building(home):
-        generation = current(home)
-        manifest = verify(generation)
-        content = replace(read_content(generation), vectors=vectors)
-        recipe = replace(manifest.recipe, embedder=embedder.id, revision=embedder.revision)
-        name = write_generation(
-            home, content, recipe=recipe, roots=manifest.roots, embedder=embedder
-        ).name
-        publish(home, name)
+    generation, manifest = current(home), index.manifest
+    if generation.name != manifest.name:
+        raise BusyError(f"{generation.name} is served in place of {manifest.name}; try again")
+    content = replace(read_content(generation), vectors=vectors)
+    recipe = replace(manifest.recipe, embedder=embedder.id, revision=embedder.revision)
+    name = write_generation(
+        home, content, recipe=recipe, roots=manifest.roots, embedder=embedder
+    ).name
+    publish(home, name)
     return name
 
 

@@ -146,7 +146,7 @@ class Rollback:
 
 
 def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
-    """Serve the other generation that was kept.
+    """Serve the other generation that was kept; the caller holds the right to build the index.
 
     Raises:
         IndexNotFoundError: If no other generation was kept.

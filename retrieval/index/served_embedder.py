@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from retrieval.errors import IndexCorruptError, IndexMismatchError
+from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError
 from retrieval.index.generation import read_manifest
 from retrieval.models.catalogue import from_folder, resolve
 from retrieval.progress import Tell
@@ -95,3 +95,14 @@ def served_embedder(index: Path) -> str:
         return read_manifest(generation).recipe.embedder if generation else ""
     except (IndexCorruptError, IndexMismatchError):
         return ""  # whoever reads the index says what is wrong with it
+
+
+def refuse_outdated(index: Path, embedder: Embedder) -> None:
+    """Refuse an embedder that another one, learned from the same model, has taken over from.
+
+    Raises:
+        BusyError: If that was published, or taken back, since the embedder was loaded.
+    """
+    made_by = served_embedder(index)
+    if made_by != embedder.id and base_of(made_by) == base_of(embedder.id):
+        raise BusyError(f"{made_by} was published in place of {embedder.id} meanwhile; try again")

@@ -12,14 +12,13 @@ from retrieval.registry.runs import (
     Deployment,
     ModelKind,
     Run,
-    deployments,
     publish,
     roll_back,
     withdraw,
 )
 from retrieval.registry.trials import Trial
 from retrieval.search.embedding import Embedder
-from retrieval.serving.retriever import follow_history, serve_run, vectors_by
+from retrieval.serving.retriever import serve_run, take_back, vectors_by
 from retrieval.settings import Settings
 
 
@@ -43,21 +42,23 @@ def serve(
     Raises:
         ModelNotFoundError: If the run was retired.
         ModelCorruptError: If a file of the run is not what was written.
-        BusyError: If the index is being built.
+        BusyError: If the index is being built, or somebody else is publishing or ending a trial.
     """
-    home, trial = settings.runs_folder, trials.under_way(settings.runs_folder)
-    trials.clear(home)
-    if kind == "retriever":
-        embedder = load_embedder(settings, on_progress=on_progress)
-        serve_run(settings, embedder, run, reason=reason, on_progress=on_progress)
-    elif run is None:
-        withdraw(home, kind, reason=reason)
-    else:
-        publish(home, run, reason=reason)
-    if run is not None and trial is not None and trial.run == run.id:
-        trials.complete(home, trial)
-    trials.clear(home)
-    return deployments(home)[-1]
+    home = settings.runs_folder
+    with building(home):  # whose trial it is must not change meanwhile
+        trial = trials.under_way(home)
+        trials.clear(home)
+        if kind == "retriever":
+            embedder = load_embedder(settings, on_progress=on_progress)
+            done = serve_run(settings, embedder, run, reason=reason, on_progress=on_progress)
+        elif run is None:
+            done = withdraw(home, kind, reason=reason)
+        else:
+            done = publish(home, run, reason=reason)
+        if run is not None and trial is not None and trial.run == run.id:
+            trials.complete(home, trial)
+        trials.clear(home)
+    return done
 
 
 def try_run(
@@ -108,8 +109,9 @@ def end_trial(settings: Settings, embedder: Embedder, trial: Trial, *, reason: s
     with building(home):  # two bots that watch one trial must not go back two steps
         if trials.under_way(home) != trial:
             return False
-        roll_back(home, trial.kind, reason=reason)
         if trial.kind == "retriever":
-            follow_history(settings, embedder)
-    trials.clear(home)
+            take_back(settings, embedder, reason=reason)
+        else:
+            roll_back(home, trial.kind, reason=reason)
+        trials.clear(home)
     return True

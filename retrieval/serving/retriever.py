@@ -6,6 +6,7 @@ are there.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +17,13 @@ import numpy as np
 from retrieval.index.building import publish_vectors
 from retrieval.index.content import read_sources
 from retrieval.index.generation import Index, Rollback, current, load_index, read_manifest, rollback
-from retrieval.index.served_embedder import load_run, served_run
+from retrieval.index.served_embedder import load_run, refuse_outdated, served_run
 from retrieval.progress import Tell
 from retrieval.records import Passage, Vectors
+from retrieval.registry import runs
 from retrieval.registry.folders import building, kept
 from retrieval.registry.runs import (
+    Deployment,
     Run,
     acknowledge,
     all_runs,
@@ -47,18 +50,8 @@ class Unlearned:
     embedder: Embedder
 
 
-def unlearned(settings: Settings, embedder: Embedder) -> Unlearned:
-    """What is served, as it would be if nothing had been learned.
-
-    Args:
-        settings: Where the index is.
-        embedder: The one that made the served index.
-
-    Raises:
-        IndexNotFoundError: If nothing has been published.
-        IndexMismatchError: If another embedder made the index.
-    """
-    index = load_index(settings.index_folder, embedder)
+def unlearned(index: Index, embedder: Embedder, settings: Settings) -> Unlearned:
+    """An index as it would be if nothing had been learned; `embedder` made it."""
     if embedder.map is not None:
         vectors = embedder.map.undone_of_passages(index.vectors)
         return Unlearned(replace(index, vectors=vectors), embedder.unmoved())
@@ -76,8 +69,10 @@ def serve_run(
     *,
     reason: str,
     on_progress: Tell | None = None,
-) -> str:
-    """Serve the index with a run's vectors, or the configured model's; the generation's name.
+) -> Deployment:
+    """Serve the index with a run's vectors, or the configured model's.
+
+    Nobody else changes the index meanwhile, so what is embedded is what is served.
 
     Args:
         settings: Where index and runs are.
@@ -88,14 +83,25 @@ def serve_run(
 
     Raises:
         ModelNotFoundError: If the run was retired.
-        BusyError: If the index is being built.
+        BusyError: If the index is being built, or another retriever was published since the
+            embedder was loaded.
     """
-    learned, vectors = _made_by(run, unlearned(settings, embedder), settings, on_progress)
-    if run is None:
-        withdraw(settings.runs_folder, "retriever", reason=reason)
-    else:
-        publish(settings.runs_folder, run, reason=reason)
-    return publish_vectors(settings, learned, vectors)
+    with building(settings.index_folder):
+        index = _served_index(settings, embedder)
+        learned, vectors = _made_by(
+            run, unlearned(index, embedder, settings), settings, on_progress
+        )
+        if run is None:
+            done = withdraw(settings.runs_folder, "retriever", reason=reason)
+        else:
+            done = publish(settings.runs_folder, run, reason=reason)
+        publish_vectors(settings.index_folder, index, learned, vectors)
+    return done
+
+
+def _served_index(settings: Settings, embedder: Embedder) -> Index:
+    refuse_outdated(settings.index_folder, embedder)
+    return load_index(settings.index_folder, embedder)
 
 
 def roll_back(settings: Settings, embedder: Embedder | None = None, *, reason: str) -> Rollback:
@@ -110,30 +116,44 @@ def roll_back(settings: Settings, embedder: Embedder | None = None, *, reason: s
         IndexNotFoundError: If no other generation was kept.
         IndexCorruptError: If it is not what was written.
         IndexMismatchError: If neither the embedder nor one learned from the same model made it.
+        BusyError: If the index is being built.
     """
-    done = rollback(settings.index_folder, embedder)
-    made_by = run_of(done.after.recipe.embedder)
-    acknowledge(settings.runs_folder, "retriever", made_by, reason=reason)
+    with building(settings.index_folder):
+        done = rollback(settings.index_folder, embedder)
+        made_by = run_of(done.after.recipe.embedder)
+        acknowledge(settings.runs_folder, "retriever", made_by, reason=reason)
     return done
 
 
-def follow_history(settings: Settings, embedder: Embedder) -> None:
-    """Serve the index with the vectors of the retriever that the history of models names last.
+def take_back(settings: Settings, embedder: Embedder, *, reason: str) -> None:
+    """Serve the same documents with the retriever that served before.
 
     That takes no time if the generation before was made by it of the same documents.
 
     Args:
         settings: Where index and runs are.
         embedder: The one that made the served index.
+        reason: What the history of models says.
 
     Raises:
-        BusyError: If the index is being built.
+        BusyError: If the index is being built, or another retriever was published since the
+            embedder was loaded.
     """
+    with building(settings.index_folder):
+        refuse_outdated(settings.index_folder, embedder)
+        runs.roll_back(settings.runs_folder, "retriever", reason=reason)
+        _follow_history(settings, embedder)
+
+
+def _follow_history(settings: Settings, embedder: Embedder) -> None:
+    """Serve the index with the vectors of the retriever that the history of models names last."""
     now = serving(settings.runs_folder, "retriever")
     if _is_kept(settings, f"{base_of(embedder.id)}+{now.id}" if now else base_of(embedder.id)):
         rollback(settings.index_folder, embedder)
     else:
-        publish_vectors(settings, *_made_by(now, unlearned(settings, embedder), settings))
+        index = _served_index(settings, embedder)
+        made = _made_by(now, unlearned(index, embedder, settings), settings)
+        publish_vectors(settings.index_folder, index, *made)
 
 
 def _is_kept(settings: Settings, embedder: str) -> bool:
@@ -159,11 +179,18 @@ def take_back_retired(settings: Settings, embedder: Embedder) -> bool:
     Raises:
         BusyError: If the index is being built.
     """
-    run = served_run(settings)
-    is_served = run is not None and retirement(settings.runs_folder, run) is not None
-    if is_served:
-        follow_history(settings, embedder)
-    _forget_kept(settings)
+    home = settings.runs_folder
+    retired = {run.id for run in all_runs(home) if retirement(home, run) is not None}
+    if not retired:
+        return False
+    with building(settings.index_folder):
+        run = served_run(settings)
+        is_served = run is not None and run.id in retired
+        if is_served:
+            _follow_history(settings, embedder)
+        other = kept(settings.index_folder)
+        if other and run_of(read_manifest(other).recipe.embedder) in retired:
+            shutil.rmtree(other)
     return is_served
 
 
@@ -184,7 +211,7 @@ def _made_by(
 def vectors_by(
     run: Run, learned: Embedder, settings: Settings, embedder: Embedder, index: Index
 ) -> Vectors:
-    """The vectors that a run would give the passages of the served index, in their order.
+    """The vectors that a run would give the passages of an index, in their order.
 
     What has to be embedded for that is kept beside the run: asked again, or published after it,
     it embeds what is new alone.
@@ -193,11 +220,11 @@ def vectors_by(
         run: A retriever.
         learned: Its embedder.
         settings: Where index and runs are.
-        embedder: The one that made the served index.
-        index: The served index.
+        embedder: The one that made the index.
+        index: Of any generation.
     """
     if learned.map is not None:
-        return learned.map.of_passages(unlearned(settings, embedder).index.vectors)
+        return learned.map.of_passages(unlearned(index, embedder, settings).index.vectors)
     return _embedded(settings, run, learned, index.passages)
 
 
@@ -251,17 +278,8 @@ def _read_vectors(path: Path) -> dict[str, Vectors]:
 
 
 def _write_vectors(path: Path, vectors: Mapping[str, Vectors]) -> None:
-    beside = path.with_name(f".{path.name}")
+    # A trial and a publication of one run may write at the same time.
+    beside = path.with_name(f".{path.name}-{secrets.token_hex(3)}")
     with beside.open("wb") as file:
         np.savez(file, hashes=np.array([*vectors]), vectors=np.array([*vectors.values()]))
     beside.replace(path)
-
-
-def _forget_kept(settings: Settings) -> None:
-    """Delete the generation that a rollback would serve if a retired run made it."""
-    home = settings.runs_folder
-    retired = {run.id for run in all_runs(home) if retirement(home, run) is not None}
-    other = kept(settings.index_folder) if retired else None
-    if other and run_of(read_manifest(other).recipe.embedder) in retired:
-        with building(settings.index_folder):
-            shutil.rmtree(other)

@@ -39,7 +39,7 @@ def open_corpus(settings: Settings, embedder: Embedder) -> TrainingCorpus:
         IndexMismatchError: If another embedder made the index.
     """
     served = Searcher(load_index(settings.index_folder, embedder), embedder)
-    base = unlearned(settings, embedder)
+    base = unlearned(served.index, embedder, settings)
     return TrainingCorpus(
         base.index,
         base.embedder,

@@ -47,7 +47,7 @@ def learned(settings: Settings, base: Embedder) -> Run:
 def publish(settings: Settings, run: Run) -> None:
     embedder = load_run(settings, run)
     index = Library(settings, load_embedder(settings)).searcher().index
-    publish_vectors(settings, embedder, MAP.of_passages(index.vectors))
+    publish_vectors(settings.index_folder, index, embedder, MAP.of_passages(index.vectors))
 
 
 def test_a_run_with_a_map_moves_the_base_models_vectors(settings: Settings, base: Embedder) -> None:

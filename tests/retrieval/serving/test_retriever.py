@@ -1,21 +1,25 @@
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval.errors import ModelNotFoundError
+from retrieval.errors import BusyError, ModelNotFoundError
 from retrieval.index.building import update_index
-from retrieval.index.generation import current
+from retrieval.index.generation import Index, current
 from retrieval.index.library import Library
-from retrieval.index.served_embedder import served_run
-from retrieval.registry.folders import kept
-from retrieval.registry.runs import Facts, Run, base_of, retire, roll_back, serving, write_run
+from retrieval.index.served_embedder import load_run, served_run
+from retrieval.models.catalogue import resolve
+from retrieval.records import Vectors
+from retrieval.registry.folders import building, kept
+from retrieval.registry.runs import MODEL, Facts, Run, base_of, retire, serving, write_run
 from retrieval.search.embedding import Embedder
 from retrieval.search.linear_map import LinearMap
 from retrieval.serving.installation import Installation
-from retrieval.serving.retriever import follow_history, serve_run, unlearned
+from retrieval.serving.retriever import serve_run, take_back, unlearned, vectors_by
 from retrieval.settings import Settings
 
 QUESTION = "When does the ferry leave?"
@@ -44,6 +48,31 @@ def learned(library: Library, seed: int) -> Run:
     return write_run(library.settings.runs_folder, "retriever", facts, moved.save)
 
 
+def tuned(library: Library) -> Run:
+    """A run with a model of its own, whose weights are those of the configured one."""
+
+    def fill(folder: Path) -> None:
+        settings = library.settings
+        base = resolve(settings.embedder, models_folder=settings.models_folder)
+        shutil.copytree(base.path, folder / MODEL)
+
+    facts = Facts(base=base_of(library.embedder.id), dataset="d", seed=0, code="1")
+    return write_run(library.settings.runs_folder, "retriever", facts, fill)
+
+
+def change(library: Library) -> None:
+    page = library.settings.home.parent / "docs" / "ferry.md"
+    page.write_text("# Ferry\n\nNobody sails in winter, when the harbour is frozen.")
+
+
+def texts_of(index: Index) -> list[str]:
+    return [passage.indexed_text for passage in index.passages]
+
+
+def are_near(vectors: Vectors, others: Vectors) -> bool:
+    return bool((vectors * others).sum(axis=1).min() > 0.999)
+
+
 def serve(library: Library, run: Run) -> None:
     serve_run(library.settings, library.following(), run, reason="better")
 
@@ -52,7 +81,7 @@ def test_a_map_that_serves_can_be_undone(library: Library) -> None:
     before = library.searcher().index.vectors
     serve(library, learned(library, 1))
     assert not np.allclose(library.searcher().index.vectors, before, atol=1e-3)
-    undone = unlearned(library.settings, library.following())
+    undone = unlearned(library.searcher().index, library.embedder, library.settings)
     assert np.allclose(undone.index.vectors, before, atol=1e-3)
 
 
@@ -70,8 +99,7 @@ def test_what_served_before_comes_back_with_its_own_generation(library: Library)
     generation = current(library.folder)
     run = learned(library, 1)
     serve(library, run)
-    roll_back(library.settings.runs_folder, "retriever", reason="people say so")
-    follow_history(library.settings, library.following())
+    take_back(library.settings, library.following(), reason="people say so")
     assert current(library.folder) == generation
 
 
@@ -104,8 +132,7 @@ def test_what_served_before_knows_the_documents_of_now(library: Library) -> None
     serve(library, learned(library, 1))
     (library.settings.home.parent / "docs" / "owl.md").write_text("# Owl\n\nThe owl sleeps.")
     update_index((), library.settings, library.following())
-    roll_back(library.settings.runs_folder, "retriever", reason="people say so")
-    follow_history(library.settings, library.following())
+    take_back(library.settings, library.following(), reason="people say so")
     assert library.searcher().search("What does the owl do?")[0].passage.source.title == "Owl"
     assert "+" not in library.embedder.id
 
@@ -130,3 +157,55 @@ def test_holdings_tell_what_was_learned_and_what_served_when(library: Library) -
     told = [(each.run, each.is_serving, each.retired) for each in holdings.learned()]
     assert told == [(run, True, None), (other, False, "forgotten")]
     assert [(each.before, each.after) for each in holdings.deployments()] == [("base", run.id)]
+
+
+def test_passages_that_change_while_a_retriever_is_published_have_their_own_vectors(
+    library: Library, model: Embedder
+) -> None:
+    def reindex(_: str) -> None:
+        change(library)
+        with suppress(BusyError):
+            update_index((), library.settings, model)
+
+    run, before = tuned(library), library.following()
+    serve_run(library.settings, before, run, reason="better", on_progress=reindex)
+    searcher = library.searcher()
+    of_texts = searcher.embedder.embed_passages(texts_of(searcher.index))
+    assert searcher.embedder.id.endswith(run.id)
+    assert are_near(searcher.index.vectors, of_texts)
+
+
+def test_a_reindex_that_began_before_a_publication_does_not_undo_it(library: Library) -> None:
+    before, run = library.following(), learned(library, 1)
+    serve(library, run)
+    change(library)
+    with pytest.raises(BusyError, match="meanwhile; try again"):
+        update_index((), library.settings, before)
+    assert served_run(library.settings) == run
+
+
+def test_what_a_candidate_makes_of_an_index_is_of_that_index(library: Library) -> None:
+    index, base = library.searcher().index, library.embedder
+    run = learned(library, 1)
+    change(library)
+    update_index((), library.settings, base)
+    embedder = load_run(library.settings, run)
+    made = vectors_by(run, embedder, library.settings, base, index)
+    assert are_near(made, embedder.embed_passages(texts_of(index)))
+
+
+def test_an_index_that_is_being_built_is_neither_rolled_back_nor_taken_back(
+    library: Library,
+) -> None:
+    run, settings = learned(library, 1), library.settings
+    serve(library, run)
+    generation = current(library.folder)
+    with building(library.folder):
+        with pytest.raises(BusyError):
+            Installation(library).rollback(reason="by hand")
+        with pytest.raises(BusyError):
+            take_back(settings, library.following(), reason="people say so")
+    assert (current(library.folder), serving(settings.runs_folder, "retriever")) == (
+        generation,
+        run,
+    )
