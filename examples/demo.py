@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from retrieval.answering.answerer import load_answerer
-from retrieval.answering.card import render_card
+from retrieval.answering.card import render_card, terminal_width, wrap
 from retrieval.commands import progress_bar, summary
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
@@ -50,7 +50,8 @@ def main() -> None:
     click.secho("\n3. Asking", bold=True)
     for question in QUESTIONS:
         click.secho(f"\n› {question}", bold=True, fg="cyan")
-        click.echo(render_card(answerer.answer(AnswerRequest(question))))
+        card = render_card(answerer.answer(AnswerRequest(question)))
+        click.echo(wrap(card, terminal_width()))
     click.echo(f"\nDone in {time.monotonic() - began:.0f} s.")
     click.echo(NEXT)
 

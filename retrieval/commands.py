@@ -67,7 +67,7 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
 @audience_option
 def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> None:
     """Show what is found for QUERY, with scores and where each passage comes from."""
-    from retrieval.answering.card import hit_json, render_hit
+    from retrieval.answering.card import hit_json, render_hit, terminal_width, wrap
     from retrieval.answering.questions import clean
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
@@ -79,7 +79,7 @@ def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> No
     searcher = Library.load(settings, load_embedder(settings, on_progress=_say)).searcher()
     hits = searcher.search(query, k=count, audience=audience)
     for number, hit in enumerate(hits, start=1):
-        click.echo(hit_json(hit) if as_json else render_hit(number, hit))
+        click.echo(hit_json(hit) if as_json else wrap(render_hit(number, hit), terminal_width()))
     if not hits and not as_json:
         click.echo("Nothing found.")
 
@@ -91,7 +91,7 @@ def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> No
 def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
     """Answer QUESTION from the indexed documents, with citations."""
     from retrieval.answering.answerer import load_answerer
-    from retrieval.answering.card import card_json, render_card
+    from retrieval.answering.card import card_json, render_card, terminal_width, wrap
     from retrieval.records import AnswerRequest
     from retrieval.settings import load_settings
 
@@ -99,7 +99,7 @@ def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
     audience = _audience(labels, settings)  # before a model is loaded for nothing
     answerer = load_answerer(settings, on_progress=_say)
     answer = answerer.answer(AnswerRequest(question, audience=audience))
-    click.echo(card_json(answer) if as_json else render_card(answer))
+    click.echo(card_json(answer) if as_json else wrap(render_card(answer), terminal_width()))
 
 
 @click.command()
@@ -155,18 +155,23 @@ def stopped_by_ctrl_c() -> Iterator[Callable[[], bool]]:
 
 def _converse(answerer: Answerer, request: AnswerRequest) -> Answer:
     """Show the checked sentences as they come, then the rest of the card."""
-    from retrieval.answering.card import render_card
+    from rich.cells import cell_len
 
-    shown: list[str] = []
+    from retrieval.answering.card import render_card, terminal_width, wrap
+
+    shown, width = "", terminal_width()
 
     def show(text: str) -> None:
-        shown.append(text)
-        click.echo(text, nl=False)
+        nonlocal shown
+        column = cell_len(click.unstyle(shown.rpartition("\n")[2]))
+        wrapped = wrap(text, width, column=column)
+        shown += wrapped
+        click.echo(wrapped, nl=False)
 
     with stopped_by_ctrl_c() as should_stop:
         answer = answerer.answer(request, on_text=show, should_stop=should_stop)
     card = render_card(answer)
-    click.echo((card.removeprefix(answer.text) if shown else card) + "\n")
+    click.echo(wrap(card.removeprefix(answer.text) if shown else card, width) + "\n")
     return answer
 
 

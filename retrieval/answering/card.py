@@ -3,15 +3,53 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import sys
 from dataclasses import asdict
 
 import click
+from rich.cells import cell_len
 
 from retrieval.answering.phrases import phrase
 from retrieval.documents.tables import read_out
+from retrieval.language import CJK
 from retrieval.records import Answer, Citation, Hit, Passage
 
 _QUOTE_CHARS = 160
+
+# What stays on one line: a word, or a CJK character with the punctuation that goes with it.
+_PIECE = re.compile(rf"\s+|[（「『【《〈“]*[{CJK}][、。，．！？；：）」』】》〉”’…]*|[^\s{CJK}]+")
+
+
+def terminal_width() -> int:
+    """How many columns a line may have on standard output: no limit unless that is a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+
+
+def wrap(text: str, width: int, *, column: int = 0) -> str:
+    """Break lines at words, or between CJK characters, so that they fit into `width` columns.
+
+    What is broken off keeps its line's indent. The text begins in `column`. A word that is longer
+    than a line, such as an address, stays whole.
+    """
+    lines = []
+    for line in text.split("\n"):
+        indent = "" if column else line[: len(line) - len(line.lstrip(" "))]
+        shown = ""
+        for piece in _PIECE.findall(line):
+            columns = cell_len(click.unstyle(piece))
+            if column + columns <= width:
+                shown, column = shown + piece, column + columns
+            elif piece.isspace():
+                column = width  # the next word breaks the line
+            else:
+                is_new = column <= len(indent)
+                shown = shown + piece if is_new else f"{shown.rstrip(' ')}\n{indent}{piece}"
+                column = len(indent) + columns
+        lines.append(shown)
+        column = 0
+    return "\n".join(lines)
 
 
 def render_card(answer: Answer) -> str:
