@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -21,7 +20,7 @@ from retrieval.documents.loaders.slack_export import is_slack_day
 from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import UnreadableError
 from retrieval.language import language_of
-from retrieval.records import PUBLIC, Document, Section, Source
+from retrieval.records import Document, Section, Source
 from retrieval.settings import Settings
 
 # fmt: off
@@ -176,29 +175,6 @@ class DocumentReader:
             if fnmatchcase(source_id, pattern):
                 return audience
         return None
-
-
-def document_from_text(
-    id: str,  # noqa: A002 - the field's name
-    title: str,
-    text: str,
-    *,
-    url: str | None = None,
-    language: str | None = None,
-    audience: str = PUBLIC,
-) -> Document:
-    """A document of one section whose text is taken as it is, without any Markdown."""
-    source = Source(
-        id=id,
-        title=one_line(title),
-        path=id,
-        language=language or language_of(text),
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        modified="",
-        url=url,
-        audience=audience,
-    )
-    return Document(source, (Section(text, 0),) if text.strip() else ())
 
 
 def _text(sections: Sequence[Section]) -> str:

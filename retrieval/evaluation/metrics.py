@@ -74,11 +74,6 @@ def token_f1(predicted: str, expected: str) -> float:
     return 2 * shared / (len(ours) + len(theirs))
 
 
-def exact_match(predicted: str, expected: str) -> float:
-    """1 if two answers have the same words in the same order, else 0."""
-    return float(answer_tokens(predicted) == answer_tokens(expected))
-
-
 def auroc(positives: Sequence[float], negatives: Sequence[float]) -> float:
     """The probability that a positive scores above a negative, ties counting half.
 

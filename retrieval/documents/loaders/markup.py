@@ -20,7 +20,6 @@ from retrieval.documents.loaders.blocks import (
     title_of,
 )
 from retrieval.documents.loaders.text import decode, front_matter
-from retrieval.records import Section
 
 PAGE = "data-page"
 """The attribute of an `<hr>` that says which page begins."""
@@ -68,11 +67,6 @@ def load_html(data: bytes) -> list[Loaded]:
     url = canonical.attributes.get("href") if canonical else None
     blocks = blocks_of_html(html)
     return [Loaded(sections_of(blocks), title=_html_title(tree, blocks), url=url)]
-
-
-def sections_of_markdown(markdown: str) -> tuple[Section, ...]:
-    """The sections of a Markdown text, each heading with GitHub's anchor."""
-    return sections_of(blocks_of_html(_markdown().render(markdown), slugs=True))
 
 
 def blocks_of_html(html: str, *, slugs: bool = False) -> list[Block]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.files import DocumentReader, Failure, document_from_text, find_files
+from retrieval.documents.files import DocumentReader, Failure, find_files
 from retrieval.errors import UnreadableError
 from retrieval.records import Document
 from retrieval.settings import Settings
 from tests.retrieval import sample_files as sample
+from tests.retrieval.documents_by_hand import document_from_text
 
 RULES = {"docs/hr/*": "hr", "docs/*/board.md": "board"}
 

@@ -5,10 +5,10 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.documents.files import document_from_text
-from retrieval.documents.loaders.markup import sections_of_markdown
+from retrieval.documents.loaders.markup import load_markdown
 from retrieval.documents.splitting import split
 from retrieval.records import Document, Passage
+from tests.retrieval.documents_by_hand import document_from_text
 
 PROSE = st.text(
     st.sampled_from("ab Z.!?\n\t，。？年假员工|`#-—\u200b\u3000é😀"), min_size=1, max_size=400
@@ -26,7 +26,8 @@ def bytes_(text: str) -> list[tuple[int, int]]:
 
 
 def markdown(text: str) -> Document:
-    return Document(document_from_text("d", "Title", text).source, sections_of_markdown(text))
+    (loaded,) = load_markdown(f"---\ntitle: Title\n---\n{text}".encode())
+    return Document(document_from_text("d", "Title", text).source, loaded.sections)
 
 
 def pieces(text: str, *, max_tokens: int) -> list[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.documents.files import document_from_text
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
 from retrieval.index.content import Content
@@ -25,6 +24,7 @@ from retrieval.index.generation import (
 )
 from retrieval.records import Passage
 from retrieval.registry.folders import publish, sha256
+from tests.retrieval.documents_by_hand import document_from_text
 from tests.retrieval.word_embedder import WordEmbedder
 
 TEXTS = {"Leave": "Thirty days of leave.", "病假": "病假需要医生证明。", "Printer": "It is Heron."}

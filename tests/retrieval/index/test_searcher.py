@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.documents.files import document_from_text
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.index.content import Content
 from retrieval.index.generation import Index, Recipe, load_index, write_generation
@@ -17,6 +16,7 @@ from retrieval.index.searcher import Searcher
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import publish
 from retrieval.search.reranking import Reranker
+from tests.retrieval.documents_by_hand import document_from_text
 from tests.retrieval.word_embedder import WordEmbedder
 
 WORDS = ("leave", "salary", "printer", "travel", "incident", "年假", "工资", "报销")

@@ -6,11 +6,11 @@ from itertools import combinations
 
 import numpy as np
 
-from retrieval.documents.files import document_from_text
 from retrieval.documents.splitting import split
 from retrieval.language import language_of
 from retrieval.records import Passage, Vectors
 from retrieval.search.competence import competences
+from tests.retrieval.documents_by_hand import document_from_text
 from tests.retrieval.word_embedder import WordEmbedder
 
 ENGLISH = "The {0} service stores its {0} reports here. Ask the {0} team about {0} reports."
