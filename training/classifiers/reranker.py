@@ -14,6 +14,7 @@ from retrieval.errors import DataError, SettingsError
 from retrieval.examples import Example
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
+from retrieval.models.catalogue import resolve
 from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL, Facts, checkpoints
 from retrieval.search.embedding import Embedder
@@ -93,7 +94,7 @@ def learn_reranker(
     work = checkpoints(settings.runs_folder, facts)
     on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")
     losses = fine_tune(
-        settings.reranker,
+        resolve(settings.reranker, models_folder=settings.models_folder).path,
         [*pairs, *misses],
         work,
         settings,

@@ -1,4 +1,5 @@
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -116,4 +117,4 @@ def test_every_packaged_model_says_its_sum_its_licence_and_where_else_it_is() ->
     for model in PACKAGED.values():
         assert len(model.sha256) == 64
         assert model.licence in ("MIT", "Apache-2.0")
-        assert model.hub_id.count("/") == 1
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", model.hub)
