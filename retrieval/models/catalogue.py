@@ -175,17 +175,14 @@ def from_hub(name: str, hub_id: str, revision: str | None, say: Tell) -> ModelFo
     from huggingface_hub import snapshot_download
 
     def download(*, local_files_only: bool) -> Path:
-        facts = ["*.json", "*.txt", "*.model", "*.jinja"]
         for weights in ("*.safetensors", "*.bin"):
-            wanted = [*facts, weights]
-            path = Path(
-                snapshot_download(
-                    hub_id,
-                    revision=revision,
-                    allow_patterns=wanted,
-                    local_files_only=local_files_only,
-                )
+            found = snapshot_download(
+                hub_id,
+                revision=revision,
+                allow_patterns=["*.json", "*.txt", "*.model", "*.jinja", weights],
+                local_files_only=local_files_only,
             )
+            path = Path(found)
             if any(path.glob(weights)):
                 break
         return path
