@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.export.building import ExportCorpus
@@ -14,14 +15,18 @@ from retrieval.records import PUBLIC, Passage
 from retrieval.registry.folders import served
 
 
-def load_corpus(index_folder: Path, database: Database) -> ExportCorpus:
+def read_indexed(index_folder: Path) -> Sequence[Passage]:
+    """The passages that are served; none where nothing is."""
+    generation = served(index_folder)
+    return read_content(generation).passages if generation else ()
+
+
+def load_corpus(passages: Sequence[Passage], database: Database) -> ExportCorpus:
     """What is indexed, and what came with imported ratings of documents that are not indexed.
 
     An imported passage whose words are indexed, in other pieces, stands for the piece that has
     most of them.
     """
-    generation = served(index_folder)
-    passages = read_content(generation).passages if generation else ()
     known = {passage.content_hash: passage for passage in passages}
     indexed = {passage.source.id for passage in passages}
     imported = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.export.building import build
-from bot.export.corpus import load_corpus
+from bot.export.corpus import load_corpus, read_indexed
 from bot.export.freezing import Frozen, freeze
 from bot.export.log_reader import read_log
 from bot.export.provenance import Provenance
@@ -21,6 +21,7 @@ from retrieval.index.library import Library
 from retrieval.jsonl import read_rows
 from retrieval.llm.generator import Generator
 from retrieval.progress import Progress
+from retrieval.records import Passage
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 
@@ -57,19 +58,23 @@ def export_log(
     provenance = Provenance(database)
     log = read_log(database)
     made: list[Example] = []
+    passages: Sequence[Passage]
     if synthetic:
         searcher = Library.load(settings, embedder).searcher()
+        passages = searcher.index.passages
         made = synthesise(
-            searcher.index.passages,
+            passages,
             searcher,
             synthetic,
             generator=generator,
             on_progress=on_progress,
         )
+    else:
+        passages = read_indexed(settings.index_folder)
     held_out = sorted({*provenance.ever_held_out(), *reserved})
     frozen = build(
         log,
-        load_corpus(settings.index_folder, database),
+        load_corpus(passages, database),
         embedder,
         policy=policy,
         ever_held_out=held_out,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.export.building import ExportCorpus, build
-from bot.export.corpus import load_corpus
+from bot.export.corpus import load_corpus, read_indexed
 from bot.export.freezing import Frozen
 from bot.export.log_reader import imported_passages, read_log
 from bot.export.ratings import ImportReport, import_ratings
@@ -80,7 +80,7 @@ def test_a_passage_that_is_indexed_with_other_words_is_outdated(
     database.connection.table("imported_passages").update(
         next(iter(imported_passages(database))), {"document_id": "docs/leave.md"}
     )
-    corpus = load_corpus(settings.index_folder, database)
+    corpus = load_corpus(read_indexed(settings.index_folder), database)
     assert [each.text for each in corpus.passages.values()] == ["Everyone has 28 days of leave."]
 
 
@@ -136,6 +136,6 @@ def test_an_imported_passage_stands_for_the_indexed_one_that_holds_its_words(
     row = ROW | {"passage": {"title": "Leave", "text": text}, "doc_id": "elsewhere"}
     imported(folder_of(tmp_path, row), database)
     (digest,) = imported_passages(database)
-    corpus = load_corpus(settings.index_folder, database)
+    corpus = load_corpus(read_indexed(settings.index_folder), database)
     assert corpus.passages[digest].document_id == "docs/hr.md"
     assert corpus.passages[corpus.passages[digest].content_hash] == corpus.passages[digest]
