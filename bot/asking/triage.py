@@ -50,15 +50,19 @@ class Triage:
 
     def is_question(self, text: str) -> bool:
         """Whether to try to answer a message that nobody addressed to us."""
-        return self.score(text) >= self._separator(self._shelf.embedder).threshold
+        embedder = self._shelf.embedder
+        separator = self._separator(embedder)
+        return self._score(text, embedder, separator) >= separator.threshold
 
     def score(self, text: str) -> float:
         """How sure we are, 0 to 1, that a message asks everybody what documents could answer."""
+        embedder = self._shelf.embedder
+        return self._score(text, embedder, self._separator(embedder))
+
+    def _score(self, text: str, embedder: QueryEmbedder, separator: Separator) -> float:
         cleaned = clean(text)
         if _ADDRESSED.search(text) or len(text) > _MAX_CHARS or not words(cleaned):
             return 0.0
-        embedder = self._shelf.embedder
-        separator = self._separator(embedder)
         return float(separator.score(embedder.embed_queries([cleaned]))[0])
 
     def _separator(self, embedder: QueryEmbedder) -> Separator:
