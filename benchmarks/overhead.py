@@ -163,15 +163,15 @@ def measure_answers(folder: Path, count: int) -> None:
     own = settings.model_copy(update={"home": folder})
     embedder = TimedEmbedder.load(settings)
     update_index([EXAMPLES / "handbook"], own, embedder)
-    library = Library(own, embedder)
+    searcher = Library(own, embedder).searcher()
     judge = load_judge(settings.models_folder, embedder.id)
     questions = spread(answerable(), count)
     database = Database(folder / "log.db")
     log = ConversationLog(database)
-    print(f"{len(questions)} questions, {library.searcher().index.manifest.passages} passages:")
+    print(f"{len(questions)} questions, {searcher.index.manifest.passages} passages:")
     print(f"{'generator':<38}{'whole':>9}{'outside':>10}{'logging':>10}{'share':>8}")
     for generator in load_generators(settings, embedder.watch):
-        answerer = Answerer(library, judge, settings, generator)
+        answerer = Answerer(searcher, judge, settings, generator)
         answerer.answer(AnswerRequest(questions[0]))
         costs = [cost(question, answerer, embedder.watch, log) for question in questions]
         show(generator.id if generator else "none: quotes", costs)

@@ -17,11 +17,11 @@ from retrieval.errors import QuestionError, SettingsError, did_you_mean
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from retrieval.answering.answerer import Answerer
     from retrieval.index.building import IndexReport
     from retrieval.index.changes import Changes
     from retrieval.records import Answer, AnswerRequest, Message
     from retrieval.registry.runs import ModelKind
+    from retrieval.serving.live import Live
     from retrieval.settings import Settings
 
 CHECKS = "whimbrel.checks"
@@ -109,18 +109,18 @@ def chat(labels: tuple[str, ...]) -> None:
 
     An empty line ends it. Ctrl-C stops the answer that is being written.
     """
-    from retrieval.answering.answerer import load_answerer
     from retrieval.records import AnswerRequest, Message
+    from retrieval.serving.live import load_live
     from retrieval.settings import load_settings
 
     settings = load_settings()
     audience = _audience(labels, settings)  # before a model is loaded for nothing
-    answerer = load_answerer(settings, on_progress=_say)
+    live = load_live(settings, on_progress=_say)
     thread: list[Message] = []
     while question := _asked():
         request = AnswerRequest(question, history=thread, audience=audience)
         try:
-            answer = _converse(answerer, request)
+            answer = _converse(live, request)
         except QuestionError as error:
             click.echo(f"{error}\n")
             continue
@@ -153,7 +153,7 @@ def stopped_by_ctrl_c() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _converse(answerer: Answerer, request: AnswerRequest) -> Answer:
+def _converse(live: Live, request: AnswerRequest) -> Answer:
     """Show the checked sentences as they come, then the rest of the card."""
     from rich.cells import cell_len
 
@@ -169,7 +169,7 @@ def _converse(answerer: Answerer, request: AnswerRequest) -> Answer:
         click.echo(wrapped, nl=False)
 
     with stopped_by_ctrl_c() as should_stop:
-        answer = answerer.answer(request, on_text=show, should_stop=should_stop)
+        answer = live.answer(request, on_text=show, should_stop=should_stop)
     card = render_card(answer)
     click.echo(wrap(card.removeprefix(answer.text) if shown else card, width) + "\n")
     return answer

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bot.review.document_lookup import Held
 from bot.store.turns import DocumentRef
 from retrieval.documents.files import Failure
 from retrieval.errors import IndexNotFoundError, QuestionError
@@ -141,9 +142,9 @@ class SentenceShelf:
         self.embedder = WordEmbedder(dimension=512)
         self.generation = "g1"
 
-    def find(self, document: DocumentRef) -> Passage | None:
-        held = {DocumentRef(p.source.id, p.content_hash): p for p in self.passages}
-        return held.get(document)
+    def held(self) -> Held:
+        passages = {DocumentRef(p.source.id, p.content_hash): p for p in self.passages}
+        return Held(self.generation, self.embedder, passages)
 
 
 class FolderReindexer:

@@ -204,7 +204,9 @@ def ask(
     judge = load_judge(settings.models_folder, material.library.embedder.id)
     ways = {
         name: AtItsWord(material.library, generator, settings).answer,
-        f"{name} pipeline": Answerer(material.library, judge, settings, generator).answer,
+        f"{name} pipeline": Answerer(
+            material.library.searcher(), judge, settings, generator
+        ).answer,
     }
     if is_bare:
         ways = {"bare": BareModel(material.library, generator, settings).answer} | ways
@@ -277,7 +279,9 @@ def learned(
     config = replace(
         AdapterConfig(), epochs=arguments.epochs, learning_rate=arguments.learning_rate
     )
-    stages = lay_out(dataset, settings, library, base, method=arguments.method, seed=seed, least=1)
+    stages = lay_out(
+        dataset, settings, library.searcher(), base, method=arguments.method, seed=seed, least=1
+    )
     facts = Facts(base.id, dataset.name, seed, version("whimbrel"), asdict(config))
     work = settings.models_folder / "training" / content_id(arguments.method, repr(facts))
     run = AdapterTrainer(base, facts, config, work).learn(

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from retrieval.index.library import Library
     from retrieval.progress import Progress
     from retrieval.serving.installation import Installation
-    from retrieval.serving.live import Live
     from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -98,8 +97,9 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
     from bot.app.bot import Bot, run_until_stopped
     from bot.review.document_lookup import LibraryDocumentLookup
     from retrieval.serving.installation import Installation
+    from retrieval.serving.live import load_live
 
-    live = await asyncio.to_thread(_load, settings)
+    live = await asyncio.to_thread(load_live, settings, on_progress=logger.info)
     reindexer = make_reindexer(settings, live.library)
     holdings = Installation(live.library, live.models)
     await asyncio.to_thread(_take_back, holdings)
@@ -129,13 +129,3 @@ def _take_back(holdings: Installation) -> None:
         holdings.take_back()
     except RetrievalError as error:
         logger.warning("not looked for retired models: %s", error)
-
-
-def _load(settings: Settings) -> Live:
-    from retrieval.index.library import Library
-    from retrieval.index.served_embedder import load_embedder
-    from retrieval.serving.live import Live
-    from retrieval.serving.model_loader import InstalledModels
-
-    library = Library(settings, load_embedder(settings, on_progress=logger.info))
-    return Live(settings, library, InstalledModels(settings, on_progress=logger.info))

@@ -48,7 +48,7 @@ class Feedback:
 
     def curated_answerer(self) -> CuratedAnswerer:
         """The answerer with what experts have approved before it."""
-        return CuratedAnswerer(self._curated(), self.shelf, self.answerer)
+        return CuratedAnswerer(self._curated(), self.answerer)
 
     def rechecker(self) -> Rechecker:
         """What looks for better answers to questions that were answered badly."""

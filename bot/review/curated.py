@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from bot.asking.questions import AnswersQuestions
-from bot.review.document_lookup import DocumentLookup
-from bot.review.matching import SAME_WORDS, Likeness, is_same
+from bot.review.document_lookup import DocumentLookup, Held
+from bot.review.matching import SAME_WORDS, Likeness, QueryEmbedder, is_same
 from bot.slack.audience import of_documents
 from bot.store.database import Database
 from bot.store.log import utc
@@ -46,11 +46,15 @@ class CuratedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A curated answer that fits a question, its passage and how alike the questions are."""
+    """A curated answer that fits a question, its passage and how alike the questions are.
+
+    `held` are the documents among which the passage was found.
+    """
 
     curated: CuratedAnswer
     passage: Passage | None
     likeness: float
+    held: Held
 
 
 class CuratedAnswers:
@@ -67,7 +71,8 @@ class CuratedAnswers:
     def add(self, review: Review, *, reviewer: str, author_name: str | None) -> int:
         """Serve a review's answer from now on; its id. Doing it again changes nothing."""
         proposal = review.proposal
-        vector = self._shelf.embedder.embed_queries([proposal.question])
+        embedder = self._shelf.embedder
+        vector = embedder.embed_queries([proposal.question])
         row = {
             "review_id": review.id,
             "turn_id": proposal.turn_id,
@@ -82,7 +87,7 @@ class CuratedAnswers:
             "author": proposal.author,
             "author_name": author_name,
             "reviewer": reviewer,
-            "embedder": self._shelf.embedder.id,
+            "embedder": embedder.id,
             "vector": vector[0].astype("<f4").tobytes(),
             "created": utc(self._clock()),
         }
@@ -115,17 +120,20 @@ class CuratedAnswers:
         if len(question) > MAX_QUESTION_CHARS or request.language not in (None, language):
             return None
         rows = [row for row in self._active(language) if _fits(row, request)]
-        for row, likeness in self._alike(question, rows):
+        if not rows:
+            return None
+        held = self._shelf.held()
+        for row, likeness in self._alike(question, rows, held.embedder):
             curated = _curated(row)
-            passage = self._shelf.find(curated.document) if curated.document else None
+            passage = held.passages.get(curated.document) if curated.document else None
             if passage is None and curated.document is not None:
                 self._expire(curated.id)
             elif passage is None or passage.source.audience in request.audience:
-                return Match(curated, passage, likeness)
+                return Match(curated, passage, likeness, held)
         return None
 
     def _audience_of(self, document: DocumentRef | None) -> set[str]:
-        passage = self._shelf.find(document) if document else None
+        passage = self._shelf.held().passages.get(document) if document else None
         return {passage.source.audience} if passage else set()
 
     def _active(self, language: str) -> list[dict[str, Any]]:
@@ -137,21 +145,19 @@ class CuratedAnswers:
         )
 
     def _alike(
-        self, question: str, rows: Sequence[dict[str, Any]]
+        self, question: str, rows: Sequence[dict[str, Any]], embedder: QueryEmbedder
     ) -> list[tuple[dict[str, Any], float]]:
         """The rows whose question is the same, the latest word first, and how alike they are."""
-        if not rows:
-            return []
-        if self._likeness is None or self._likeness.embedder is not self._shelf.embedder:
-            self._likeness = Likeness(self._shelf.embedder)
-        asked = self._shelf.embedder.embed_queries([question])
-        values = self._likeness.of(asked, self._vectors(rows), language_of(question))
+        usual = self._likeness
+        if usual is None or usual.embedder is not embedder:
+            self._likeness = usual = Likeness(embedder)
+        asked = embedder.embed_queries([question])
+        values = usual.of(asked, self._vectors(rows, embedder), language_of(question))
         near = [(row, float(v)) for row, v in zip(rows, values, strict=True) if v >= SAME_WORDS]
         return [(row, v) for row, v in near if is_same(question, row["question"], v)]
 
-    def _vectors(self, rows: Sequence[dict[str, Any]]) -> Vectors:
-        """What the present embedder makes of the rows' questions; written down if it is new."""
-        embedder = self._shelf.embedder
+    def _vectors(self, rows: Sequence[dict[str, Any]], embedder: QueryEmbedder) -> Vectors:
+        """What an embedder makes of the rows' questions; written down if it is new."""
         stale = [row for row in rows if row["embedder"] != embedder.id]
         if stale:
             vectors = embedder.embed_queries([row["question"] for row in stale])
@@ -170,11 +176,8 @@ class CuratedAnswers:
 class CuratedAnswerer:
     """Gives the curated answer where there is one, and asks another answerer where there is not."""
 
-    def __init__(
-        self, curated: CuratedAnswers, shelf: DocumentLookup, answerer: AnswersQuestions
-    ) -> None:
+    def __init__(self, curated: CuratedAnswers, answerer: AnswersQuestions) -> None:
         self._curated = curated
-        self._shelf = shelf
         self._answerer = answerer
 
     def answer(
@@ -213,8 +216,8 @@ class CuratedAnswerer:
             hits=(Hit(match.passage, match.likeness),) if match.passage else (),
             method="curated",
             generator=f"curated/{curated.id}",
-            embedder=self._shelf.embedder.id,
-            generation=self._shelf.generation,
+            embedder=match.held.embedder.id,
+            generation=match.held.generation,
             timings={"total": round(seconds, 4)},
             author=curated.author,
         )

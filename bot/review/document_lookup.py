@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bot.review.matching import QueryEmbedder
@@ -10,8 +12,17 @@ from bot.store.turns import DocumentRef
 from retrieval.records import Passage
 
 if TYPE_CHECKING:
-    from retrieval.answering.answerer import Answerer
+    from retrieval.index.searcher import Searcher
     from retrieval.serving.live import Live
+
+
+@dataclass(frozen=True)
+class Held:
+    """The documents of one index: its name, its embedder, and each passage word for word."""
+
+    generation: str
+    embedder: QueryEmbedder
+    passages: Mapping[DocumentRef, Passage]
 
 
 class DocumentLookup(Protocol):
@@ -24,39 +35,36 @@ class DocumentLookup(Protocol):
     def generator(self) -> str:
         """The id of the model that answers."""
 
-    @property
-    def generation(self) -> str:
-        """The name of the index that is served; raises IndexNotFoundError if there is none."""
+    def held(self) -> Held:
+        """What is held now, whatever is published later.
 
-    def find(self, document: DocumentRef) -> Passage | None:
-        """The passage, if the document still holds it word for word."""
+        Raises:
+            IndexNotFoundError: If nothing is indexed.
+        """
 
 
 class LibraryDocumentLookup:
-    """The documents of an answerer's library."""
+    """The documents that are answered from."""
 
-    def __init__(self, answerer: Answerer | Live) -> None:
-        self._answerer = answerer
+    def __init__(self, live: Live) -> None:
+        self._live = live
         self._lock = threading.Lock()
-        self._passages: tuple[str, dict[DocumentRef, Passage]] = ("", {})
+        self._held: tuple[Searcher, Held] | None = None
 
     @property
     def embedder(self) -> QueryEmbedder:
-        return self._answerer.library.embedder
+        return self._live.library.embedder
 
     @property
     def generator(self) -> str:
-        generator = self._answerer.generator
+        generator = self._live.generator
         return generator.id if generator else "none"
 
-    @property
-    def generation(self) -> str:
-        return self._answerer.library.searcher().index.manifest.name
-
-    def find(self, document: DocumentRef) -> Passage | None:
-        index = self._answerer.library.searcher().index
+    def held(self) -> Held:
+        searcher = self._live.library.searcher()
         with self._lock:
-            if self._passages[0] != index.manifest.name:
-                held = {DocumentRef(p.source.id, p.content_hash): p for p in index.passages}
-                self._passages = (index.manifest.name, held)
-            return self._passages[1].get(document)
+            if self._held is None or self._held[0] is not searcher:
+                index = searcher.index
+                passages = {DocumentRef(p.source.id, p.content_hash): p for p in index.passages}
+                self._held = (searcher, Held(index.manifest.name, searcher.embedder, passages))
+            return self._held[1]

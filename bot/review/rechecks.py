@@ -105,7 +105,7 @@ class Rechecker:
         return accepted
 
     def _state(self) -> RecheckState:
-        return self._shelf.generator, self._shelf.generation, self._curated.latest()
+        return self._shelf.generator, self._shelf.held().generation, self._curated.latest()
 
     def _due(self) -> list[LoggedTurn]:
         since = utc(self._clock() - RECENT.total_seconds())

@@ -19,6 +19,7 @@ from retrieval.answering.questions import asks_for_fact, clean, standalone
 from retrieval.answering.sanitise import sanitise
 from retrieval.documents.tables import read_out
 from retrieval.index.library import Library
+from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder
 from retrieval.language import language_of
 from retrieval.progress import Tell
@@ -89,35 +90,32 @@ class Evidence:
     should_stop: Callable[[], bool] | None
 
 
+@dataclass(frozen=True, eq=False)
 class Answerer:
-    """Answers questions from the current index generation. Safe to call from many threads."""
+    """Everything that answers a question, and belongs together: `judge` knows the searcher's hits.
 
-    def __init__(
-        self,
-        library: Library,
-        judge: Judge,
-        settings: Settings,
-        generator: Generator | None = None,
-    ) -> None:
-        self.library = library
-        self.judge = judge
-        self._settings = settings
-        self.generator = generator
+    It stays what it is, whatever is published. Threads may share one.
+    """
+
+    searcher: Searcher
+    judge: Judge
+    settings: Settings
+    generator: Generator | None = None
 
     def models(self) -> Mapping[str, str]:
         """The ids of the models that answer, by what they do."""
         named = {
-            "embedder": self.library.embedder.id,
+            "embedder": self.searcher.embedder.id,
             "generator": self.generator.id if self.generator else "none",
             "judge": self.judge.id,
-            "reranker": self.library.reranker_id,
+            "reranker": self.searcher.reranker_id,
         }
         return {role: id_ for role, id_ in named.items() if id_}
 
     @property
     def threshold(self) -> float:
         """The confidence from which an answer is given."""
-        chosen = self._settings.threshold
+        chosen = self.settings.threshold
         return self.judge.threshold if chosen is None else chosen
 
     def answer(
@@ -137,22 +135,20 @@ class Answerer:
 
         Raises:
             QuestionError: If there is nothing to search for.
-            IndexNotFoundError: If no index was built yet.
         """
         watch = Stopwatch()
         with watch.stage("total"):
-            question = clean(request.text, max_chars=self._settings.max_question_chars)
+            question = clean(request.text, max_chars=self.settings.max_question_chars)
             query = standalone(question, request.history)
-            searcher = self.library.searcher()
             with watch.stage("search"):
-                wide = searcher.search(
+                wide = self.searcher.search(
                     query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
                 )
             found = Evidence(
                 question,
                 query,
                 request.language or language_of(question),
-                tuple(wide[: self._settings.hits]),
+                tuple(wide[: self.settings.hits]),
                 tuple(hit.passage for hit in wide),
                 self.judge.confidence(query, wide),
                 self.threshold if request.threshold is None else request.threshold,
@@ -161,11 +157,11 @@ class Answerer:
                 should_stop,
             )
             draft = self._draft(found)
-        card = self._card(found, draft, searcher.index.manifest.name)
+        card = self._card(found, draft, self.searcher.index.manifest.name)
         if draft is not None:
             return card
-        searched = searcher.count_documents(audience=request.audience, sources=request.sources)
-        return replace(card, searched=searched)
+        count = self.searcher.count_documents
+        return replace(card, searched=count(audience=request.audience, sources=request.sources))
 
     def answer_from(
         self, question: str, hits: Sequence[Hit], *, threshold: float | None = None
@@ -185,7 +181,7 @@ class Answerer:
                 question,
                 question,
                 language_of(question),
-                tuple(hits[: self._settings.hits]),
+                tuple(hits[: self.settings.hits]),
                 tuple(hit.passage for hit in hits),
                 self.judge.confidence(question, hits),
                 self.threshold if threshold is None else threshold,
@@ -219,7 +215,7 @@ class Answerer:
             found.hits,
             language=found.language,
             count_tokens=generator.count_tokens,
-            max_tokens=self._settings.prompt_tokens,
+            max_tokens=self.settings.prompt_tokens,
             earlier=found.query.removesuffix(found.question).strip(),
         )
 
@@ -233,7 +229,7 @@ class Answerer:
         with found.watch.stage("generate"):
             completion = generator.generate(
                 generator.render([("system", prompt.system), ("user", prompt.user)]),
-                max_tokens=self._settings.answer_tokens,
+                max_tokens=self.settings.answer_tokens,
                 on_text=lambda piece: show(stream.feed(piece)),
                 should_stop=found.should_stop,
             )
@@ -243,7 +239,7 @@ class Answerer:
 
     def _quote(self, found: Evidence) -> DraftAnswer | None:
         with found.watch.stage("extract"):
-            citation = extract(found.query, found.hits, self.library.embedder)
+            citation = extract(found.query, found.hits, self.searcher.embedder)
         if citation is None:
             return None
         text = f"{read_out(citation.quote, citation.passage.text)} [1]"
@@ -268,9 +264,9 @@ class Answerer:
             hits=found.hits,
             prompt_version=PROMPT_VERSION,
             generator=self.generator.id if self.generator else "none",
-            embedder=self.library.embedder.id,
+            embedder=self.searcher.embedder.id,
             judge=self.judge.id,
-            reranker=self.library.reranker_id,
+            reranker=self.searcher.reranker_id,
             generation=generation,
             timings=found.watch.timings,
         )
@@ -328,10 +324,14 @@ def declines(text: str) -> bool:
 def load_answerer(
     settings: Settings, *, library: Library | None = None, on_progress: Tell | None = None
 ) -> Answerer:
-    """Load the models that serve and open the index folder, unless a library is given.
+    """Load the models that serve and the index, unless a library is given.
 
     The generator `none` is not loaded: then the documents are only quoted.
+
+    Raises:
+        IndexNotFoundError: If no index was built yet.
     """
     roles = InstalledModels(settings, on_progress=on_progress)
     library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
-    return Answerer(library, roles.judge(library.embedder.id), settings, roles.generator())
+    searcher = library.searcher()
+    return Answerer(searcher, roles.judge(searcher.embedder.id), settings, roles.generator())

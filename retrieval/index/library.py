@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import Self
 
-from retrieval.errors import NotReadyError
-from retrieval.index.generation import Index, current, load_index
+from retrieval.errors import IndexMismatchError, NotReadyError
+from retrieval.index.generation import current, load_index
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder, served_embedder
 from retrieval.registry.runs import Run
@@ -29,63 +28,82 @@ class Library:
     def __init__(
         self, settings: Settings, embedder: Embedder, *, reranker: Reranker | None = None
     ) -> None:
-        self.embedder = embedder
         self.settings = settings
         self.folder = settings.index_folder
+        self._latest = embedder
         self._reranker = reranker
-        self._lock = threading.Lock()
-        self._loaded: tuple[Path, Searcher] | None = None
+        self._loading, self._swapping = threading.Lock(), threading.Lock()
+        self._loaded: Searcher | None = None
 
     @classmethod
     def load(cls, settings: Settings, embedder: Embedder) -> Self:
         """The library with the reranker that serves, if there is one."""
         return cls(settings, embedder, reranker=load_reranker(settings))
 
+    @property
+    def embedder(self) -> Embedder:
+        """The one that searches now."""
+        loaded = self._loaded
+        return loaded.embedder if loaded else self._latest
+
     def searcher(self) -> Searcher:
         """A searcher of the current generation, loaded when it was published since the last call.
+
+        While one thread loads it, the others get a searcher of the generation before.
 
         Raises:
             IndexNotFoundError: If nothing has been published.
             IndexCorruptError: If the generation is not what was written.
             IndexMismatchError: If another embedder or splitter made it.
         """
-        generation = current(self.folder)
-        with self._lock:
-            if self._loaded is None or self._loaded[0] != generation:
-                self._follow()
-                index = load_index(self.folder, self.embedder)
-                searcher = Searcher(index, self.embedder, reranker=self._reranker)
-                self._loaded = (generation, searcher)
-            return self._loaded[1]
+        loaded = self._loaded
+        if loaded is not None and self._is_current(loaded):
+            return loaded
+        if not self._loading.acquire(blocking=loaded is None) and loaded is not None:
+            return loaded
+        try:
+            return self._load()
+        finally:
+            self._loading.release()
 
     def rerank_with(self, reranker: Reranker | None) -> None:
         """Rerank what is found with this one from the next search on."""
-        with self._lock:
+        with self._swapping:
             self._reranker = reranker
             if self._loaded is not None:
-                generation, searcher = self._loaded
-                searcher = Searcher(searcher.index, searcher.embedder, reranker=reranker)
-                self._loaded = (generation, searcher)
-
-    @property
-    def reranker_id(self) -> str:
-        """The id of the reranker; empty without one."""
-        return self._reranker.id if self._reranker else ""
+                self._loaded = self._loaded.reranked_by(reranker)
 
     def following(self) -> Embedder:
         """The embedder that new documents are to be embedded with: the served index's."""
-        with self._lock:
-            self._follow()
-            return self.embedder
+        with self._loading:
+            return self._follow()
 
-    def _follow(self) -> None:
+    def _is_current(self, searcher: Searcher) -> bool:
+        return searcher.index.manifest.name == current(self.folder).name
+
+    def _load(self) -> Searcher:
+        """Load what is published, and let it search; the caller holds the right to load."""
+        while self._loaded is None or not self._is_current(self._loaded):
+            generation, embedder = current(self.folder), self._follow()
+            try:
+                searcher = Searcher(load_index(self.folder, embedder), embedder)
+            except IndexMismatchError:
+                if current(self.folder) == generation:
+                    raise
+                continue  # another retriever was published while this one was read
+            with self._swapping:
+                self._loaded = searcher.reranked_by(self._reranker)
+        return self._loaded
+
+    def _follow(self) -> Embedder:
         """Take the embedder that made the served index, if that was learned or follows one."""
         made_by = served_embedder(self.folder)
-        if made_by != self.embedder.id and "+" in made_by + self.embedder.id:
-            self.embedder = load_embedder(self.settings)
+        if made_by != self._latest.id and "+" in made_by + self._latest.id:
+            self._latest = load_embedder(self.settings)
+        return self._latest
 
 
-class TrialLibrary(Library):
+class TrialSearch:
     """The served passages as a candidate finds them: with its vectors, or its reranker.
 
     Its index is in memory alone and made from the served one, so that it never holds what the
@@ -94,54 +112,46 @@ class TrialLibrary(Library):
 
     def __init__(
         self,
-        served: Library,
+        settings: Settings,
         *,
         retriever: tuple[Run, Embedder] | None = None,
         reranker: Reranker | None = None,
     ) -> None:
-        embedder = retriever[1] if retriever else served.embedder
-        super().__init__(served.settings, embedder, reranker=reranker)
-        self._served = served
+        self._settings = settings
         self._retriever = retriever
+        self._reranker = reranker
         self._made: tuple[Searcher, Searcher] | None = None
 
-    def prepare(self) -> None:
-        """Make the candidate's index of what is served now: seconds, or minutes to embed anew.
+    def prepare(self, served: Searcher) -> Searcher:
+        """Make the candidate's index of what is served: seconds, or minutes to embed anew.
 
         Raises:
-            IndexNotFoundError: If nothing has been published.
             ModelCorruptError: If the candidate is not what was written.
         """
-        served = self._served.searcher()
-        if self._made is not None and self._made[0] is served:
-            return
-        reranker = self._reranker or served.reranker
-        if self._retriever is None:
-            made = Searcher(served.index, served.embedder, reranker=reranker)
-        else:
-            run, embedder = self._retriever
-            index = self._index(served, run, embedder)
-            made = Searcher(index, embedder, reranker=reranker)
-        self._made = (served, made)
+        if self._made is None or self._made[0] is not served:
+            made = served if self._retriever is None else self._moved(served, *self._retriever)
+            self._made = (served, made.reranked_by(self._reranker or served.reranker))
+        return self._made[1]
 
-    def searcher(self) -> Searcher:
-        """A searcher of the served generation.
+    def searcher(self, served: Searcher) -> Searcher:
+        """What `prepare` made of this very searcher.
 
         Raises:
-            NotReadyError: If that generation is too new to have been prepared.
+            NotReadyError: If that has not been prepared.
         """
         made = self._made
-        if made is None or made[0] is not self._served.searcher():
+        if made is None or made[0] is not served:
             raise NotReadyError("the candidate's index is being made")
         return made[1]
 
-    def _index(self, served: Searcher, run: Run, embedder: Embedder) -> Index:
+    def _moved(self, served: Searcher, run: Run, embedder: Embedder) -> Searcher:
         index = served.index
-        vectors = vectors_by(run, embedder, self.settings, served.embedder, index)
+        vectors = vectors_by(run, embedder, self._settings, served.embedder, index)
         known = competences(index.passages, vectors, embedder)
-        return replace(
+        moved = replace(
             index,
             manifest=replace(index.manifest, competences=known),
             vectors=vectors,
             dense=DenseIndex.build(vectors),
         )
+        return Searcher(moved, embedder)

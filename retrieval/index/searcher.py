@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,17 @@ class Searcher:
         self._languages, self._language_of = np.unique(
             np.array([source.language for source in sources], dtype=str), return_inverse=True
         )
+
+    @property
+    def reranker_id(self) -> str:
+        """The id of the reranker; empty without one."""
+        return self.reranker.id if self.reranker else ""
+
+    def reranked_by(self, reranker: Reranker | None) -> Self:
+        """The same searcher with another reranker, or none."""
+        other = copy.copy(self)
+        other.reranker = reranker
+        return other
 
     def search(
         self,

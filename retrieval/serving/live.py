@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import Judge
 from retrieval.errors import ModelNotFoundError, NotReadyError, QuestionError, RetrievalError
-from retrieval.index.library import Library, TrialLibrary
+from retrieval.index.library import Library, TrialSearch
+from retrieval.index.served_embedder import load_embedder
+from retrieval.progress import Tell
 from retrieval.records import Answer, AnswerRequest, Arm
 from retrieval.registry import runs, trials
 from retrieval.registry.runs import BASE, ModelKind
 from retrieval.registry.trials import Trial
 from retrieval.search.reranking import Reranker
-from retrieval.serving.model_loader import ModelLoader
+from retrieval.serving.model_loader import InstalledModels, ModelLoader
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,10 +40,16 @@ class CandidateModels:
     """The models of a run on trial; where it has none, what serves takes part."""
 
     trial: Trial
-    library: TrialLibrary | None = None
+    search: TrialSearch | None = None
     generator: Generator | None = None
     reranker: Reranker | None = None
     judge: Judge | None = None
+
+
+def load_live(settings: Settings, *, on_progress: Tell | None = None) -> Live:
+    """Load what serves."""
+    library = Library(settings, load_embedder(settings, on_progress=on_progress))
+    return Live(settings, library, InstalledModels(settings, on_progress=on_progress))
 
 
 class Live:
@@ -58,7 +66,7 @@ class Live:
         self._trial: Trial | None = None
         self._candidate: CandidateModels | None = None
         self.generator: Generator | None = roles.generator()
-        self._judge = (library.embedder.id, roles.judge(library.embedder.id))
+        self._judges = {library.embedder.id: roles.judge(library.embedder.id)}
         library.rerank_with(roles.reranker())
 
     def models(self) -> Mapping[str, str]:
@@ -78,23 +86,24 @@ class Live:
             return answerer.answer(request, on_text=on_text, should_stop=should_stop)
 
         trial, candidate, thread = self._trial, self._candidate, request.thread
+        serving = self._serving()
         if trial is None or thread is None or not trial.covers(thread):
-            return ask(self._serving())
+            return ask(serving)
         if trial.mode == "all":
-            answer = ask(self._serving())
+            answer = ask(serving)
             return _marked(answer, trial, "candidate") if _is_by(trial, answer) else answer
         if candidate is None or candidate.trial != trial or not trial.takes(thread):
-            return _marked(ask(self._serving()), trial, "served")
+            return _marked(ask(serving), trial, "served")
         try:
-            return _marked(ask(self._trying(candidate)), trial, "candidate")
+            return _marked(ask(self._trying(candidate, serving)), trial, "candidate")
         except NotReadyError:
-            return ask(self._serving())
+            return ask(serving)
         except QuestionError:
             raise
         except Exception:
             logger.exception("the candidate failed run=%s", trial.run)
         # The whole answer replaces what was shown of the candidate's words.
-        return _marked(ask(self._serving(), None), trial, "failed")
+        return _marked(ask(serving, None), trial, "failed")
 
     def shadow(self, request: AnswerRequest, *, should_stop: Callable[[], bool]) -> Answer | None:
         """What the candidate would answer, for nobody to see; None if none is on trial.
@@ -105,7 +114,8 @@ class Live:
         candidate = self._candidate
         if candidate is None:
             return None
-        answer = self._trying(candidate).answer(request, should_stop=should_stop)
+        trying = self._trying(candidate, self._serving())
+        answer = trying.answer(request, should_stop=should_stop)
         return _marked(answer, candidate.trial, "candidate")
 
     def refresh(self) -> None:
@@ -143,7 +153,7 @@ class Live:
             self.library.rerank_with((tried and tried.reranker) or self._roles.reranker())
         else:
             embedder = self.library.embedder.id
-            self._judge = (embedder, self._roles.judge(embedder))
+            self._judges = {embedder: self._roles.judge(embedder)}
         logger.info("serving kind=%s run=%s", kind, name)
 
     def _follow_trial(self) -> None:
@@ -152,37 +162,30 @@ class Live:
             self._candidate, self._trial = None, trial
             return
         try:
-            if self._candidate is None or not self._is_fit(self._candidate, trial):
+            embedder = self.library.embedder.id
+            candidate = self._candidate
+            if candidate is None or candidate.trial != trial or not _is_fit(candidate, embedder):
                 self._candidate, self._trial = None, None
-                self._candidate = self._load(trial)
+                candidate = self._candidate = self._load(trial)
                 logger.info("trying kind=%s run=%s share=%s", trial.kind, trial.run, trial.share)
-            if self._candidate.library is not None:
-                self._candidate.library.prepare()
+            if candidate.search is not None:
+                candidate.search.prepare(self.library.searcher())
             self._trial = trial
         except RetrievalError as error:
             logger.warning("cannot try run=%s: %s", trial.run, error)
             self._candidate, self._trial = None, None
             trials.stop(self._home, trial, reason=_unloadable(error))
 
-    def _is_fit(self, candidate: CandidateModels, trial: Trial) -> bool:
-        """Whether a candidate is the one on trial, and can judge the hits of the moment."""
-        if candidate.trial != trial:
-            return False
-        if trial.kind != "judge" or candidate.judge is None:
-            return True
-        return candidate.judge.embedder == self.library.embedder.id
-
     def _load(self, trial: Trial) -> CandidateModels:
         run = runs.find_run(self._home, trial.run)
         if run.kind == "retriever":
             embedder = self._roles.retriever(run)
-            library = TrialLibrary(self.library, retriever=(run, embedder))
-            return CandidateModels(trial, library, judge=self._roles.judge(embedder.id))
+            search = TrialSearch(self._settings, retriever=(run, embedder))
+            return CandidateModels(trial, search, judge=self._roles.judge(embedder.id))
         if run.kind == "reranker":
             reranker = self._roles.reranker(run)
-            return CandidateModels(
-                trial, TrialLibrary(self.library, reranker=reranker), None, reranker
-            )
+            search = TrialSearch(self._settings, reranker=reranker)
+            return CandidateModels(trial, search, None, reranker)
         if run.kind == "judge":
             return CandidateModels(trial, judge=self._roles.judge(self.library.embedder.id, run))
         generator = self._roles.generator(run) if run.kind == "generator" else None
@@ -191,22 +194,30 @@ class Live:
         return CandidateModels(trial, generator=generator)
 
     def _serving(self) -> Answerer:
-        """What serves, with the judge of the embedder that made the index of the moment."""
-        embedder = self.library.embedder.id
-        if self._judge[0] != embedder:
-            self._judge = (embedder, self._roles.judge(embedder))
-        return Answerer(self.library, self._judge[1], self._settings, self.generator)
+        """What serves at the moment, for one question from beginning to end."""
+        searcher, judges = self.library.searcher(), self._judges
+        embedder = searcher.embedder.id
+        if embedder not in judges:  # a judge that is published meanwhile begins another dict
+            judges[embedder] = self._roles.judge(embedder)
+        return Answerer(searcher, judges[embedder], self._settings, self.generator)
 
-    def _trying(self, candidate: CandidateModels) -> Answerer:
-        serving = self._serving()
-        if not self._is_fit(candidate, candidate.trial):
+    def _trying(self, candidate: CandidateModels, serving: Answerer) -> Answerer:
+        """What serves, with the candidate in the place of what plays its part."""
+        if not _is_fit(candidate, serving.searcher.embedder.id):
             raise NotReadyError("the judge on trial learned from the hits of another embedder")
-        return Answerer(
-            candidate.library or serving.library,
-            candidate.judge or serving.judge,
-            self._settings,
-            candidate.generator or serving.generator,
+        search = candidate.search
+        return replace(
+            serving,
+            searcher=search.searcher(serving.searcher) if search else serving.searcher,
+            judge=candidate.judge or serving.judge,
+            generator=candidate.generator or serving.generator,
         )
+
+
+def _is_fit(candidate: CandidateModels, embedder: str) -> bool:
+    """Whether a candidate can take part beside an embedder: a judge must know its hits."""
+    judge = candidate.judge
+    return candidate.trial.kind != "judge" or judge is None or judge.embedder == embedder
 
 
 def _is_by(trial: Trial, answer: Answer) -> bool:

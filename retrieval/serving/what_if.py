@@ -6,12 +6,13 @@ What they share with the one that serves is loaded once. Nothing of it is publis
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from retrieval.answering.answerer import Answerer
 from retrieval.errors import ModelNotFoundError
 from retrieval.index.building import update_index
-from retrieval.index.library import Library, TrialLibrary
+from retrieval.index.library import Library, TrialSearch
 from retrieval.progress import Progress
 from retrieval.registry.runs import Run, retirement
 from retrieval.serving.model_loader import ModelLoader
@@ -33,21 +34,18 @@ def with_run(served: Answerer, run: Run, settings: Settings, roles: ModelLoader)
     """
     if why := retirement(settings.runs_folder, run):
         raise ModelNotFoundError(f"run {run.id} was retired: {why}")
-    library, judge, generator = served.library, served.judge, served.generator
+    searcher = served.searcher
     if run.kind == "retriever":
         embedder = roles.retriever(run)
-        library, judge = TrialLibrary(library, retriever=(run, embedder)), roles.judge(embedder.id)
-    elif run.kind == "reranker":
-        library = TrialLibrary(library, reranker=roles.reranker(run))
-    elif run.kind == "judge":
-        judge = roles.judge(library.embedder.id, run)
-    elif run.kind == "generator" and generator is not None:
-        generator = roles.generator(run)
-    else:
-        raise ModelNotFoundError(f"a {run.kind} plays no part in answers here")
-    if isinstance(library, TrialLibrary):
-        library.prepare()
-    return Answerer(library, judge, settings, generator)
+        moved = TrialSearch(settings, retriever=(run, embedder)).prepare(searcher)
+        return replace(served, searcher=moved, judge=roles.judge(embedder.id))
+    if run.kind == "reranker":
+        return replace(served, searcher=searcher.reranked_by(roles.reranker(run)))
+    if run.kind == "judge":
+        return replace(served, judge=roles.judge(searcher.embedder.id, run))
+    if run.kind == "generator" and served.generator is not None:
+        return replace(served, generator=roles.generator(run))
+    raise ModelNotFoundError(f"a {run.kind} plays no part in answers here")
 
 
 def with_documents(
@@ -70,9 +68,9 @@ def with_documents(
     Raises:
         UnreadableError: If the folder does not exist.
     """
-    searcher = served.library.searcher()
+    searcher = served.searcher
     own = settings.model_copy(update={"home": home})
     shutil.copytree(settings.index_folder, own.index_folder, symlinks=True)
     update_index([folder], own, searcher.embedder, on_progress=on_progress)
     library = Library(own, searcher.embedder, reranker=searcher.reranker)
-    return Answerer(library, served.judge, settings, served.generator)
+    return replace(served, searcher=library.searcher())

@@ -14,6 +14,7 @@ from retrieval.answering.answerer import Answerer
 from retrieval.errors import DataError, SettingsError
 from retrieval.examples import read_examples
 from retrieval.index.library import Library
+from retrieval.index.searcher import Searcher
 from retrieval.llm.chat_format import load_chat_format
 from retrieval.llm.generator import load_generator, load_model
 from retrieval.models.catalogue import ModelFolder, resolve
@@ -92,12 +93,13 @@ def learn_adapter(
     if settings.generator == "none":
         raise SettingsError("WHIMBREL_GENERATOR is `none`: set it to a model that can be taught")
     config = config or AdapterConfig()
-    exam = read_exam(dataset, settings, library.searcher())
+    searcher = library.searcher()  # the same documents from beginning to end
+    exam = read_exam(dataset, settings, searcher)
     base = resolve(settings.generator, models_folder=settings.models_folder)
     found = None
     if trials:
         found = _searched(
-            dataset, settings, library, base, config, trials=trials, seed=seed,
+            dataset, settings, searcher, base, config, trials=trials, seed=seed,
             on_progress=on_progress,
         )  # fmt: skip
         config = found.config
@@ -108,13 +110,13 @@ def learn_adapter(
         code=version("whimbrel"),
         config={"method": method, **asdict(config)},
     )
-    stages = lay_out(dataset, settings, library, base, method=method, seed=seed, least=min_rows)
+    stages = lay_out(dataset, settings, searcher, base, method=method, seed=seed, least=min_rows)
     work = checkpoints(settings.runs_folder, facts)
     pupil = AdapterTrainer(base, facts, config, work, found)
     run = pupil.learn(settings, stages, max_minutes=max_minutes, on_progress=on_progress)
     if run is None:
         return None
-    decision = _judged(run, exam, settings, library, on_progress)
+    decision = _judged(run, exam, settings, searcher, on_progress)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"generator {run.id}")
     shutil.rmtree(work)
     return LearnedRun(run, decision)
@@ -123,7 +125,7 @@ def learn_adapter(
 def _searched(
     dataset: Path,
     settings: Settings,
-    library: Library,
+    searcher: Searcher,
     base: ModelFolder,
     config: AdapterConfig,
     *,
@@ -132,7 +134,7 @@ def _searched(
     on_progress: Tell,
 ) -> Found[AdapterConfig]:
     """The way to learn the answers of train.jsonl that makes those of dev.jsonl most likely."""
-    layout = Layout(load_chat_format(base.path), library.searcher(), settings, seed=seed)
+    layout = Layout(load_chat_format(base.path), searcher, settings, seed=seed)
     most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
     taught, held_back = (
         fitting(layout.answers(read_examples(dataset, split)), max_tokens=most)
@@ -149,7 +151,7 @@ def _searched(
 def lay_out(
     dataset: Path,
     settings: Settings,
-    library: Library,
+    searcher: Searcher,
     base: ModelFolder,
     *,
     method: Method,
@@ -162,7 +164,7 @@ def lay_out(
         DataError: If there is too little of it, or too much is too long.
     """
     examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
-    layout = Layout(load_chat_format(base.path), library.searcher(), settings, seed=seed)
+    layout = Layout(load_chat_format(base.path), searcher, settings, seed=seed)
     most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
     answers = TrainingStage("sft", fitting(layout.answers(examples), max_tokens=most))
     needed = MIN_ROWS[method] if least is None else least
@@ -275,22 +277,22 @@ def draw_losses(path: Path, courses: Sequence[StageResult]) -> None:
 
 
 def _judged(
-    run: Run, exam: EvaluationSet, settings: Settings, library: Library, on_progress: Tell
+    run: Run, exam: EvaluationSet, settings: Settings, searcher: Searcher, on_progress: Tell
 ) -> GateDecision:
     on_progress(f"trying what serves on {len(exam.held_out)} questions held out")
-    served = _examined(None, exam, settings, library)
+    served = _examined(None, exam, settings, searcher)
     on_progress("trying the candidate on the same")
-    (decision,) = decide(served, [_examined(run, exam, settings, library)], outdated=exam.outdated)
+    (decision,) = decide(served, [_examined(run, exam, settings, searcher)], outdated=exam.outdated)
     return decision
 
 
 def _examined(
-    run: Run | None, exam: EvaluationSet, settings: Settings, library: Library
+    run: Run | None, exam: EvaluationSet, settings: Settings, searcher: Searcher
 ) -> list[QuestionOutcome]:
     """What the bot makes of an exam with a run, or with what serves."""
-    judge = InstalledModels(settings).judge(library.embedder.id)
+    judge = InstalledModels(settings).judge(searcher.embedder.id)
     generator = load_generator(settings, run=run)
     try:
-        return take(Answerer(library, judge, settings, generator), exam)
+        return take(Answerer(searcher, judge, settings, generator), exam)
     finally:
         generator.close()

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from bot.review.curated import CuratedAnswerer, CuratedAnswers
 from bot.store.database import Database
 from bot.store.reviews import Review, ReviewAccess, Reviews
 from bot.store.turns import DocumentRef
-from retrieval.records import PUBLIC, AnswerRequest, Message
+from retrieval.records import PUBLIC, AnswerRequest, Message, Vectors
 from tests.bot.review.conftest import logged
 from tests.fakes import SentenceAnswerer, SentenceShelf, passage
 from tests.retrieval.word_embedder import WordEmbedder
@@ -43,15 +45,15 @@ def review(
     return reviews.queue(reader, limit=10)[0][-1]
 
 
-def served(curated: CuratedAnswers, shelf: SentenceShelf) -> CuratedAnswerer:
-    return CuratedAnswerer(curated, shelf, SentenceAnswerer())
+def served(curated: CuratedAnswers) -> CuratedAnswerer:
+    return CuratedAnswerer(curated, SentenceAnswerer())
 
 
 def test_an_approved_answer_is_given_to_who_asks_the_same(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers
 ) -> None:
     curated_id = curated.add(review(database), reviewer="U9", author_name="Ada")
-    answer = served(curated, shelf).answer(AnswerRequest(ALIKE))
+    answer = served(curated).answer(AnswerRequest(ALIKE))
     assert (answer.text, answer.method) == ("31 days, as of this year.", "curated")
     assert (answer.author, answer.generator) == ("Ada", f"curated/{curated_id}")
     assert answer.confidence >= 0.7
@@ -62,17 +64,17 @@ def test_an_approved_answer_is_given_to_who_asks_the_same(
     ["How many days of unpaid leave do I have?", "Who is the printer?", "每年有多少天年假？"],
 )
 def test_other_questions_are_answered_from_the_documents(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf, question: str
+    database: Database, curated: CuratedAnswers, question: str
 ) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
-    assert served(curated, shelf).answer(AnswerRequest(question)).method != "curated"
+    assert served(curated).answer(AnswerRequest(question)).method != "curated"
 
 
 def test_a_curated_answer_stays_within_its_audience(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers
 ) -> None:
     curated.add(review(database, audience=HR), reviewer="U9", author_name="Ada")
-    answerer = served(curated, shelf)
+    answerer = served(curated)
     assert answerer.answer(AnswerRequest(LEAVE)).method != "curated"
     assert answerer.answer(AnswerRequest(LEAVE, audience=HR)).method == "curated"
 
@@ -83,13 +85,13 @@ def test_it_cites_its_document_and_expires_when_that_changes(
     leave = shelf.passages[0]
     document = DocumentRef(leave.source.id, leave.content_hash)
     curated.add(review(database, document=document), reviewer="U9", author_name="Ada")
-    answer = served(curated, shelf).answer(AnswerRequest(LEAVE))
+    answer = served(curated).answer(AnswerRequest(LEAVE))
     assert answer.text == "31 days, as of this year. [1]"
     assert answer.citations[0].quote in leave.text
     shelf.passages[0] = passage("Leave", "Every employee has 32 days of paid leave a year.")
-    assert served(curated, shelf).answer(AnswerRequest(LEAVE)).method == "extracted"
+    assert served(curated).answer(AnswerRequest(LEAVE)).method == "extracted"
     shelf.passages[0] = leave  # what has expired stays so
-    assert served(curated, shelf).answer(AnswerRequest(LEAVE)).method == "extracted"
+    assert served(curated).answer(AnswerRequest(LEAVE)).method == "extracted"
 
 
 def test_the_document_itself_may_be_for_fewer_people(
@@ -98,16 +100,16 @@ def test_the_document_itself_may_be_for_fewer_people(
     salaries = next(p for p in shelf.passages if p.source.audience == "hr")
     document = DocumentRef(salaries.source.id, salaries.content_hash)
     curated.add(review(database, document=document), reviewer="U9", author_name="Ada")
-    answerer = served(curated, shelf)
+    answerer = served(curated)
     assert answerer.answer(AnswerRequest(LEAVE)).method != "curated"
     assert answerer.answer(AnswerRequest(LEAVE, audience=HR)).method == "curated"
 
 
 def test_sources_and_language_of_a_channel_hold_for_curated_answers(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers
 ) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
-    answerer = served(curated, shelf)
+    answerer = served(curated)
     assert answerer.answer(AnswerRequest(LEAVE, sources=("handbook/",))).method != "curated"
     assert answerer.answer(AnswerRequest(LEAVE, language="zh")).method != "curated"
 
@@ -118,27 +120,27 @@ def test_another_embedder_finds_them_too(
     curated.add(review(database), reviewer="U9", author_name="Ada")
     shelf.embedder = WordEmbedder(dimension=256, seed=7)
     shelf.embedder.id = "other words"
-    assert served(curated, shelf).answer(AnswerRequest(ALIKE)).method == "curated"
+    assert served(curated).answer(AnswerRequest(ALIKE)).method == "curated"
     (row,) = database.connection.query("SELECT embedder, length(vector) AS size FROM curated")
     assert row == {"embedder": "other words", "size": 4 * 256}
 
 
 def test_a_follow_up_is_matched_with_what_it_points_back_to(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers
 ) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
     history = (Message("user", "Who repairs the printer?"), Message("assistant", "Heron."))
-    answerer = served(curated, shelf)
+    answerer = served(curated)
     assert answerer.answer(AnswerRequest(LEAVE, history=history)).method == "curated"
     assert answerer.answer(AnswerRequest(f"And {LEAVE}", history=history)).method != "curated"
 
 
 def test_an_address_is_shown_only_if_it_is_the_documents(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers
 ) -> None:
     found = review(database, answer="Look at [this](https://evil.example/leave).")
     curated.add(found, reviewer="U9", author_name="Ada")
-    assert "evil.example" not in served(curated, shelf).answer(AnswerRequest(LEAVE)).text
+    assert "evil.example" not in served(curated).answer(AnswerRequest(LEAVE)).text
 
 
 def test_approving_twice_makes_one_answer(database: Database, curated: CuratedAnswers) -> None:
@@ -148,10 +150,23 @@ def test_approving_twice_makes_one_answer(database: Database, curated: CuratedAn
     assert curated.latest() == first
 
 
-def test_the_latest_approved_answer_counts(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
-) -> None:
+def test_the_latest_approved_answer_counts(database: Database, curated: CuratedAnswers) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
     newer = review(database, question=ALIKE, answer="32 days.")
     curated.add(newer, reviewer="U9", author_name="Bo")
-    assert served(curated, shelf).answer(AnswerRequest(LEAVE)).text == "32 days."
+    assert served(curated).answer(AnswerRequest(LEAVE)).text == "32 days."
+
+
+def test_an_index_that_is_replaced_while_a_question_is_matched_has_no_part_in_its_answer(
+    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+) -> None:
+    class Replacing(WordEmbedder):
+        def embed_queries(self, texts: Sequence[str]) -> Vectors:
+            shelf.embedder, shelf.generation = WordEmbedder(seed=7), "g2"
+            shelf.embedder.id = "other words"
+            return super().embed_queries(texts)
+
+    curated.add(review(database), reviewer="U9", author_name="Ada")
+    shelf.embedder = Replacing(dimension=512)
+    answer = served(curated).answer(AnswerRequest(ALIKE))
+    assert (answer.method, answer.embedder, answer.generation) == ("curated", "words", "g1")

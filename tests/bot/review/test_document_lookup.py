@@ -6,17 +6,20 @@ import pytest
 
 from bot.review.document_lookup import LibraryDocumentLookup
 from bot.store.turns import DocumentRef
-from retrieval.answering.answerer import Answerer
 from retrieval.errors import IndexNotFoundError
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
+from retrieval.serving.live import Live
+from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
-from tests.retrieval.answering.test_answerer import ALWAYS
 from tests.retrieval.word_embedder import WordEmbedder
 
 
 def shelf_of(settings: Settings) -> LibraryDocumentLookup:
-    return LibraryDocumentLookup(Answerer(Library(settings, WordEmbedder()), ALWAYS, settings))
+    quoting = settings.model_copy(update={"generator": "none"})
+    return LibraryDocumentLookup(
+        Live(quoting, Library(quoting, WordEmbedder()), InstalledModels(quoting))
+    )
 
 
 def test_a_passage_is_found_until_its_document_changes(tmp_path: Path) -> None:
@@ -26,16 +29,17 @@ def test_a_passage_is_found_until_its_document_changes(tmp_path: Path) -> None:
     update_index([page.parent], settings, WordEmbedder())
     shelf = shelf_of(settings)
     (first,) = Library(settings, WordEmbedder()).searcher().index.passages
-    document, generation = DocumentRef(first.source.id, first.content_hash), shelf.generation
-    assert shelf.find(document) == first
+    document, before = DocumentRef(first.source.id, first.content_hash), shelf.held()
+    assert before.passages == {document: first}
     page.write_text("# Leave\n\nEverybody has 31 days of leave.")
     update_index((), settings, WordEmbedder())
-    assert shelf.find(document) is None
-    assert shelf.generation != generation
+    assert document not in shelf.held().passages
+    assert shelf.held().generation != before.generation
+    assert before.passages == {document: first}
 
 
 def test_a_shelf_names_what_it_works_with(tmp_path: Path) -> None:
     shelf = shelf_of(Settings(home=tmp_path))
     assert (shelf.embedder.id, shelf.generator) == ("words", "none")
     with pytest.raises(IndexNotFoundError):
-        _ = shelf.generation
+        shelf.held()

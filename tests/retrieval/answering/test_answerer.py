@@ -78,7 +78,8 @@ def library(tmp_path: Path) -> Library:
 
 
 def answerer(library: Library, text: str | None, judge: Judge = ALWAYS) -> Answerer:
-    return Answerer(library, judge, Settings(), Writer(text) if text is not None else None)
+    writer = Writer(text) if text is not None else None
+    return Answerer(library.searcher(), judge, Settings(), writer)
 
 
 def test_an_answer_keeps_what_is_supported_and_cites_it(library: Library) -> None:
@@ -237,17 +238,6 @@ def test_without_an_index_the_mending_command_is_named(tmp_path: Path) -> None:
     empty = Library(Settings(home=tmp_path), WordEmbedder())
     with pytest.raises(IndexNotFoundError, match="whimbrel index"):
         answerer(empty, "x").answer(AnswerRequest("Where is the harbour?"))
-
-
-def test_a_new_generation_is_used_from_the_next_question_on(
-    library: Library, tmp_path: Path
-) -> None:
-    asked = answerer(library, None)
-    request = AnswerRequest("How many days of paid leave a year?")
-    asked.answer(request)
-    (tmp_path / "docs" / "leave.md").write_text(LEAVE.replace("27", "28"), encoding="utf-8")
-    update_index((), Settings(home=tmp_path / "home"), WordEmbedder())
-    assert "28 days" in asked.answer(request).text
 
 
 def test_hits_found_before_are_answered_from_without_another_search(library: Library) -> None:

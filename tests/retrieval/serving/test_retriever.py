@@ -7,20 +7,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.answering.judge import JUDGE_FILE
 from retrieval.errors import BusyError, ModelNotFoundError
 from retrieval.index.building import update_index
 from retrieval.index.generation import Index, current
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import load_run, served_run
 from retrieval.models.catalogue import resolve
-from retrieval.records import Vectors
+from retrieval.records import AnswerRequest, Vectors
 from retrieval.registry.folders import building, kept
-from retrieval.registry.runs import MODEL, Facts, Run, base_of, retire, serving, write_run
+from retrieval.registry.runs import (
+    MODEL,
+    Facts,
+    Run,
+    base_of,
+    folder_of,
+    retire,
+    serving,
+    write_run,
+)
 from retrieval.search.embedding import Embedder
 from retrieval.search.linear_map import LinearMap
 from retrieval.serving.installation import Installation
+from retrieval.serving.live import Live
+from retrieval.serving.model_loader import InstalledModels
 from retrieval.serving.retriever import serve_run, take_back, unlearned, vectors_by
 from retrieval.settings import Settings
+from tests.retrieval.answering.test_answerer import NEVER
 
 QUESTION = "When does the ferry leave?"
 
@@ -209,3 +222,29 @@ def test_an_index_that_is_being_built_is_neither_rolled_back_nor_taken_back(
         generation,
         run,
     )
+
+
+def test_the_first_answer_from_a_new_index_is_judged_by_the_judge_of_its_embedder(
+    library: Library,
+) -> None:
+    live = Live(library.settings, library, InstalledModels(library.settings))
+    first = live.answer(AnswerRequest(QUESTION))
+    run = learned(library, 1)
+    NEVER.save(folder_of(library.settings.runs_folder, run) / JUDGE_FILE)
+    serve(library, run)
+    second = live.answer(AnswerRequest(QUESTION))
+    assert first.judge != NEVER.id
+    assert (second.embedder, second.judge) == (f"{first.embedder}+{run.id}", NEVER.id)
+
+
+def test_an_answer_is_of_one_index_to_its_end(library: Library) -> None:
+    live = Live(library.settings, library, InstalledModels(library.settings))
+    before, run = library.searcher(), learned(library, 1)
+
+    def publish(_: str) -> None:
+        serve(library, run)
+        library.searcher()
+
+    answer = live.answer(AnswerRequest(QUESTION, threshold=0), on_text=publish)
+    assert library.embedder.id.endswith(run.id)
+    assert (answer.embedder, answer.generation) == (before.embedder.id, before.index.manifest.name)

@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def served(settings: Settings) -> Answerer:
-    return Answerer(Library(settings, WordEmbedder()), ALWAYS, settings)
+    return Answerer(Library(settings, WordEmbedder()).searcher(), ALWAYS, settings)
 
 
 def folder(path: Path, *, days: int) -> Path:
@@ -63,7 +63,7 @@ def test_other_documents_are_answered_from_and_published_nowhere(
 def test_a_judge_on_rehearsal_judges_the_hits_of_what_serves(
     served: Answerer, settings: Settings
 ) -> None:
-    run = run_of("judge", settings, replace(NEVER, embedder=served.library.embedder.id))
+    run = run_of("judge", settings, replace(NEVER, embedder=served.searcher.embedder.id))
     candidate = with_run(served, run, settings, InstalledModels(settings))
     assert candidate.answer(REQUEST).kind == "abstention"
     assert served.answer(REQUEST).kind == "answer"
@@ -81,7 +81,9 @@ def test_what_plays_no_part_in_answers_cannot_be_rehearsed(
 def test_a_generator_on_rehearsal_writes_and_what_serves_goes_on(tmp_path: Path) -> None:
     settings = install(tmp_path)
     roles = WordsOfRuns(settings)
-    served = Answerer(Library(settings, WordEmbedder()), ALWAYS, settings, roles.generator())
+    served = Answerer(
+        Library(settings, WordEmbedder()).searcher(), ALWAYS, settings, roles.generator()
+    )
     run = trained(settings, "Keepers have 27 days of paid leave [1].")
     candidate = with_run(served, run, settings, roles)
     assert candidate.answer(REQUEST).generator == run.id
@@ -90,7 +92,7 @@ def test_a_generator_on_rehearsal_writes_and_what_serves_goes_on(tmp_path: Path)
 
 def test_a_retriever_on_rehearsal_searches_an_index_of_its_own(tmp_path: Path) -> None:
     settings = install(tmp_path)
-    served = Answerer(Library(settings, WordEmbedder()), ALWAYS, settings)
+    served = Answerer(Library(settings, WordEmbedder()).searcher(), ALWAYS, settings)
     run = trained(settings, "", kind="retriever")
     candidate = with_run(served, run, settings, WordsOfRuns(settings))
     assert candidate.answer(REQUEST).embedder == f"words+{run.id}"
@@ -99,7 +101,7 @@ def test_a_retriever_on_rehearsal_searches_an_index_of_its_own(tmp_path: Path) -
 
 
 def test_a_retired_model_is_not_rehearsed(served: Answerer, settings: Settings) -> None:
-    run = run_of("judge", settings, replace(NEVER, embedder=served.library.embedder.id))
+    run = run_of("judge", settings, replace(NEVER, embedder=served.searcher.embedder.id))
     retire(settings.runs_folder, run, reason="somebody was forgotten")
     with pytest.raises(ModelNotFoundError, match="was retired: somebody was forgotten"):
         with_run(served, run, settings, InstalledModels(settings))

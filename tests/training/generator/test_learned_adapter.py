@@ -95,7 +95,9 @@ def refusing(library: Library, dataset: Path) -> Run:
     """Learned from the same answers, and then from votes for silence and against answers."""
     settings = library.settings
     base = resolve(settings.generator, models_folder=settings.models_folder)
-    answers, votes = lay_out(dataset, settings, library, base, method="kto", seed=0, least=8)
+    answers, votes = lay_out(
+        dataset, settings, library.searcher(), base, method="kto", seed=0, least=8
+    )
     wording = load_chat_format(base.path)
     silence = (*wording.encode(DECLINES["en"], has_special=False), wording.tokenizer.eos_token_id)
     spoken = [row for row in answers.rows if row.completion != silence]
@@ -120,7 +122,9 @@ def tried(library: Library, dataset: Path, run: Run | None) -> list[QuestionOutc
     generator.parameters = 10**9
     exam = read_exam(dataset, library.settings, library.searcher())
     try:
-        return try_answers(Answerer(library, ALWAYS, library.settings, generator), exam.held_out)
+        return try_answers(
+            Answerer(library.searcher(), ALWAYS, library.settings, generator), exam.held_out
+        )
     finally:
         generator.close()
 

@@ -42,7 +42,7 @@ def library(tmp_path: Path) -> Library:
 
 
 def answerer(library: Library, text: str, judge: Judge = ALWAYS) -> Answerer:
-    return Answerer(library, judge, Settings(), Writer(text))
+    return Answerer(library.searcher(), judge, Settings(), Writer(text))
 
 
 def example(passage: Passage | None, *, answer: str | None, question: str = QUESTION) -> Example:
@@ -169,7 +169,9 @@ def test_what_is_held_out_and_frozen_is_asked_once(library: Library, tmp_path: P
     write_examples(library.settings.dataset_folder, "regression", both)
     exam = read_exam(tmp_path, library.settings, library.searcher())
     writer = Writer("Every keeper has 27 days of paid leave a year.")
-    held_out, frozen, *planted = take(Answerer(library, ALWAYS, Settings(), writer), exam)
+    held_out, frozen, *planted = take(
+        Answerer(library.searcher(), ALWAYS, Settings(), writer), exam
+    )
     assert (held_out.question, held_out.quality) == (frozen.question, frozen.quality)
     assert [held_out.set, frozen.set] == ["held-out", "regression"]
     assert len(writer.prompts) == 1 + len(planted)
