@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from bot.admin.admin_cards import help_card
-from bot.slack.incoming.payloads import Command, Interaction
+from bot.slack.incoming.payloads import Command, Interaction, read, read_in_part
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
@@ -78,7 +78,8 @@ class CommandHandler:
         card = notice(strings.command_failed.format(reason=reason, error_id=job.error_id))
         reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is None or not await self._outbox.edit(*reply, card):
-            await tell(self._outbox, read_request(job, strings), card)
+            url = read_in_part(job, Command("", None)).response_url
+            await tell(self._outbox, CommandRequest(job, "", (), url, None, strings), card)
 
     def _help(self, request: CommandRequest, is_admin: bool) -> Card:
         name, intro = request.name, ""
@@ -99,10 +100,10 @@ class CommandHandler:
 def read_request(job: Job, strings: Strings) -> CommandRequest:
     """What a job of the kinds that this module handles asks for."""
     if "name" in job.payload:
-        gesture = Interaction(**job.payload)
+        gesture = read(job, Interaction)
         text, url, trigger_id = gesture.value, gesture.response_url, gesture.trigger_id
     else:
-        command = Command(**job.payload)
+        command = read(job, Command)
         text, url, trigger_id = command.text, command.response_url, command.trigger_id
     name, *arguments = text.lower().split() or [HELP]
     return CommandRequest(job, name, tuple(arguments), url, trigger_id, strings)

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.admin.channel_form import channel_form, config_lines, read_form
 from bot.admin.commands import CommandRequest
-from bot.slack.incoming.payloads import Interaction
+from bot.slack.incoming.payloads import Interaction, read
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
@@ -58,7 +58,7 @@ class ConfigHandler:
         return None if job.attempts > 1 else notice(strings.config_too_late)
 
     async def handle(self, job: Job) -> None:
-        gesture = Interaction(**job.payload)
+        gesture = read(job, Interaction)
         is_admin, strings = await self._people.look_up(job.user)
         if is_admin:
             config = await self._inbox.database.run(self._save, job, gesture)

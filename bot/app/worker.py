@@ -15,6 +15,7 @@ from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
+from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.inbox import BrokenOffError, Inbox, Job, JobKind, LeaseLostError
 from retrieval.errors import RetrievalError
@@ -161,7 +162,7 @@ class Worker:
             logger.warning("%s", error)
         except SlackUnreachableError as error:
             await self._postpone(job, error)
-        except (RetrievalError, SlackApiError) as error:
+        except (RetrievalError, SlackApiError, PayloadError) as error:
             await self._give_up(job, error)  # trying again would change nothing
         except Exception as error:
             if job.faults >= MAX_FAULTS:
@@ -185,7 +186,10 @@ class Worker:
         except SlackUnreachableError as unreachable:
             await self._postpone(job, unreachable)
             return
-        except SlackApiError:
+        except (LeaseLostError, BrokenOffError) as broken_off:
+            logger.warning("%s", broken_off)
+            return
+        except Exception:  # whatever it is, the job ends: others wait for it
             logger.exception("could not apologise id=%s", job.error_id)
         await self._bury(job, error)
 

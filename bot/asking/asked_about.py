@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from bot.slack.conversations import Conversations
 from bot.slack.incoming.events import question_delivery
-from bot.slack.incoming.payloads import Interaction, Question
+from bot.slack.incoming.payloads import Interaction, Question, read, read_in_part
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import notice
 from bot.slack.outgoing.outbox import Outbox
@@ -31,7 +31,7 @@ class AskedAboutHandler:
         self._bot_user = bot_user
 
     async def handle(self, job: Job) -> None:
-        gesture = Interaction(**job.payload)
+        gesture = read(job, Interaction)
         if gesture.response_url is None:
             gesture = await self._fetched(job, gesture)
         is_ours = gesture.author in (None, self._bot_user)
@@ -45,7 +45,7 @@ class AskedAboutHandler:
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
-        url = Interaction(**job.payload).response_url
+        url = read_in_part(job, Interaction("")).response_url
         if url is not None:
             card = notice(strings_for("en").failed.format(error_id=job.error_id))
             await self._outbox.respond(url, job.user, (card,))

@@ -13,7 +13,7 @@ from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 from bot.asking.explanation import explanation, working
 from bot.slack.audience import Audiences
 from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
-from bot.slack.incoming.payloads import Interaction, Question
+from bot.slack.incoming.payloads import Interaction, Question, read, read_in_part
 from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
@@ -81,7 +81,7 @@ class CardHandler:
         }
 
     async def handle(self, job: Job) -> None:
-        gesture = Interaction(**job.payload)
+        gesture = read(job, Interaction)
         if gesture.name == RETRY:
             await self._run(self._retry, job, gesture)
             return
@@ -96,9 +96,10 @@ class CardHandler:
             await self._run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
-        strings = await self._strings(job)
-        text = strings.failed.format(error_id=job.error_id)
-        await self._tell(job, Interaction(**job.payload), text)
+        gesture = read_in_part(job, Interaction(""))
+        turn = await self._run(self._cards.turn, gesture.value)
+        strings = strings_for("en" if turn is None else turn.answer.language)
+        await self._tell(job, gesture, strings.failed.format(error_id=job.error_id))
 
     async def _is_early(self, job: Job, gesture: Interaction) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
@@ -251,10 +252,6 @@ class CardHandler:
         if gesture.response_url is not None:
             cards = (notice(text),)
             await self._outbox.respond(gesture.response_url, job.user, cards, replaces=False)
-
-    async def _strings(self, job: Job) -> Strings:
-        turn = await self._run(self._cards.turn, Interaction(**job.payload).value)
-        return strings_for("en" if turn is None else turn.answer.language)
 
     def _finish(self, click: Click, signal: SignalKind | None) -> None:
         job = click.job

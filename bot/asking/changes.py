@@ -6,7 +6,7 @@ import logging
 
 from bot.slack.conversations import Conversations
 from bot.slack.incoming.events import question_key
-from bot.slack.incoming.payloads import MessageChange
+from bot.slack.incoming.payloads import MessageChange, read
 from bot.slack.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
 from bot.store.log import ConversationLog
@@ -26,7 +26,7 @@ class ChangeHandler:
         self._conversations = conversations
 
     async def handle(self, job: Job) -> None:
-        change, database = MessageChange(**job.payload), self._inbox.database
+        change, database = read(job, MessageChange), self._inbox.database
         asked = question_key(job.team, job.channel, change.ts)
         turn = await database.run(self._log.turn_asked_in, asked)
         if turn is None:

@@ -18,7 +18,7 @@ from bot.asking.progress import QuestionProgress
 from bot.asking.threads import Threads
 from bot.asking.triage import is_thanks
 from bot.slack.audience import place
-from bot.slack.incoming.payloads import Question
+from bot.slack.incoming.payloads import Question, read, read_in_part
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import Frame, answer_cards, error_card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
@@ -102,7 +102,7 @@ class QuestionHandler:
         self._clock = clock
 
     async def handle(self, job: Job) -> None:
-        asked = await self._read(job)
+        asked = await self._read(job, read(job, Question))
         question, until = asked.question, asked.config.muted_until
         is_private = question.response_url is not None or question.channel_type == "im"
         if until > self._clock() and not is_private:
@@ -115,7 +115,7 @@ class QuestionHandler:
             await self._take(job, asked)
 
     async def apologise(self, job: Job, error: Exception) -> None:
-        asked = await self._read(job)
+        asked = await self._read(job, read_in_part(job, Question("")))
         if asked.question.is_overheard:
             return  # nobody asked us
         strings = asked.strings
@@ -123,8 +123,7 @@ class QuestionHandler:
         card = error_card(words_.format(error_id=job.error_id), job.event_id, strings)
         await self._progress.show(job, asked.question, asked.config.visibility, (card,))
 
-    async def _read(self, job: Job) -> AskedQuestion:
-        question = Question(**job.payload)
+    async def _read(self, job: Job, question: Question) -> AskedQuestion:
         text = plain(question.text, bot_user=self._bot_user)
         config = await self._inbox.database.run(self._channels.of, job.channel)
         if question.private_url and (
@@ -258,7 +257,7 @@ class RefusalHandler:
         self._outbox = outbox
 
     async def handle(self, job: Job) -> None:
-        question = Question(**job.payload)
+        question = read_in_part(job, Question(""))
         if question.is_overheard:
             await self._inbox.database.run(self._inbox.finish, job)
             return

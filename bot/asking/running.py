@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from bot.asking.sessions import Sessions
-from bot.slack.incoming.payloads import Stop
+from bot.slack.incoming.payloads import Stop, read
 from bot.store.database import Database
 from bot.store.inbox import Inbox, Job
 
@@ -80,7 +80,7 @@ class StopHandler:
         self._sessions = sessions
 
     async def handle(self, job: Job) -> None:
-        stop = Stop(**job.payload)
+        stop = read(job, Stop)
         await self._running.stop(job.channel, stop.thread_ts)
         await self._sessions.set(job.channel, stop.thread_ts, "active")
         await self._inbox.database.run(self._inbox.finish, job)

@@ -10,7 +10,7 @@ from bot.asking.threads import Threads, judge
 from bot.asking.triage import Triage
 from bot.slack.incoming.events import question_delivery
 from bot.slack.incoming.interactions import OFFER
-from bot.slack.incoming.payloads import Interaction, Question
+from bot.slack.incoming.payloads import Interaction, Question, read
 from bot.store.channels import Channels
 from bot.store.inbox import Delivery, Inbox, Job
 from bot.store.signals import Signals
@@ -37,7 +37,7 @@ class UnaddressedHandler:
         self._signals = signals
 
     async def handle(self, job: Job) -> None:
-        question, database = Question(**job.payload), self._inbox.database
+        question, database = read(job, Question), self._inbox.database
         if await database.run(self._channels.is_muted, job.channel):
             await database.run(self._inbox.finish, job)
         elif question.thread_ts == question.ts:

@@ -16,7 +16,7 @@ from bot.review.fixes import FIXED, Fixes
 from bot.review.notices import Notices
 from bot.settings import SlackSettings
 from bot.slack.incoming.interactions import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
-from bot.slack.incoming.payloads import Interaction
+from bot.slack.incoming.payloads import Interaction, read
 from bot.slack.outgoing.cards import notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import SlackUnreachableError
@@ -55,7 +55,7 @@ class HomeHandler:
         self._forgetting = Forgetting(inbox)
 
     async def handle(self, job: Job) -> None:
-        gesture = Interaction(**{"name": "", **job.payload})
+        gesture = read(job, Interaction) if job.payload else Interaction("")
         if gesture.name == FORGET_ME:
             await self._forget(job)
             return

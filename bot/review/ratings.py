@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.review.modals import reason_modal, why_note
 from bot.review.notices import Notices
-from bot.slack.incoming.payloads import RatingGiven
+from bot.slack.incoming.payloads import RatingGiven, read
 from bot.slack.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
 from bot.store.log import ConversationLog, Vote, utc
@@ -53,7 +53,7 @@ class RatingHandler:
         self._clock = clock
 
     async def handle(self, job: Job) -> None:
-        rating = RatingGiven(**job.payload)
+        rating = read(job, RatingGiven)
         turn = await self._inbox.database.run(self._write, job, rating)
         if turn is None and await self._inbox.database.run(self._is_early, job, rating):
             await self._inbox.database.run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)

@@ -21,7 +21,7 @@ from bot.slack.incoming.interactions import (
     RETIRE_ANSWER,
     TELL_REASON,
 )
-from bot.slack.incoming.payloads import Interaction
+from bot.slack.incoming.payloads import Interaction, read
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
 from bot.store.inbox import Inbox, Job
@@ -62,7 +62,7 @@ class ReviewHandler:
         self._fixes = Fixes(inbox.database)
 
     async def handle(self, job: Job) -> None:
-        gesture = Interaction(**job.payload)
+        gesture = read(job, Interaction)
         match gesture.name:
             case name if name == TELL_REASON:
                 await self._ask_why(job, gesture)

@@ -32,6 +32,9 @@ JobKind = Literal[
 ]
 """Who handles it: see `Bot`, which has one handler for each."""
 
+PAYLOAD_VERSION = 1
+"""Raised by a release whose payloads earlier ones would misread; none before told a version."""
+
 LEASE_S = 30.0
 """A job whose worker has not been heard of for so long is given to another one."""
 
@@ -60,6 +63,7 @@ class Delivery:
     thread_key: str
     payload: Mapping[str, Any]
     work_key: str | None = None
+    version: int = PAYLOAD_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class Job:
     """A delivery that a worker holds.
 
     `attempts` counts every time it was claimed, this one too; `faults` leaves out those that are
-    not the job's own fault. `created` is in Unix seconds.
+    not the job's own fault. `created` is in Unix seconds. `version` is that of the payload, which
+    is empty where what is stored is not JSON.
     """
 
     id: int
@@ -81,6 +86,7 @@ class Job:
     faults: int
     owner: str
     created: float
+    version: int
 
     @property
     def error_id(self) -> str:
@@ -116,7 +122,8 @@ class Inbox:
                 kind, thread_key = "refusal", delivery.event_id
             cursor = db.conn.execute(
                 "INSERT INTO inbox (event_id, work_key, kind, team, channel, thread_key, user,"
-                " payload, state, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'todo', ?)"
+                " payload, version, state, created)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'todo', ?)"
                 " ON CONFLICT DO NOTHING",
                 (
                     delivery.event_id,
@@ -127,6 +134,7 @@ class Inbox:
                     thread_key,
                     delivery.user,
                     json.dumps(dict(delivery.payload), ensure_ascii=False),
+                    delivery.version,
                     self._clock(),
                 ),
             )
@@ -150,7 +158,7 @@ class Inbox:
                 "  AND earlier.state IN ('todo', 'doing'))"
                 " ORDER BY id LIMIT 1)"
                 " RETURNING id, event_id, kind, team, channel, user, payload, attempts,"
-                " attempts - forgiven, owner, created",
+                " attempts - forgiven, owner, created, version",
                 (owner, now + self.lease_s, json.dumps(list(kinds)), now, now),
             ).fetchall()
         return _job(rows[0]) if rows else None
@@ -199,7 +207,8 @@ class Inbox:
         """
         is_kept = job.kind == "question" and not job.payload.get("is_overheard")
         kept = "payload" if is_kept else "'{}'"
-        self._change(job, f"state = 'dead', payload = {kept}, error = ?", error)
+        told = error.encode(errors="replace").decode()  # SQLite takes no half surrogate pairs
+        self._change(job, f"state = 'dead', payload = {kept}, error = ?", told)
 
     def again(self, event_id: str, *, response_url: str | None) -> bool:
         """Ask a question anew that was given up, in its old message; False if that was done before.
@@ -208,18 +217,20 @@ class Inbox:
         """
         with self.database.transaction() as db:
             row = db.conn.execute(
-                "SELECT team, channel, user, thread_key, payload, reply_channel, reply_ts"
+                "SELECT team, channel, user, thread_key, payload, reply_channel, reply_ts, version"
                 " FROM inbox WHERE event_id = ? AND kind = 'question' AND state = 'dead'"
                 " AND payload != '{}'",  # who asked it was forgotten meanwhile
                 (event_id,),
             ).fetchone()
             if row is None:
                 return False
-            payload = json.loads(row[4])
+            payload = _payload(row[4])
             if payload.get("response_url"):
                 payload["response_url"] = response_url
             new_id = f"{event_id}:again"
-            delivery = Delivery(new_id, "question", row[0], row[1], row[2], row[3], payload)
+            delivery = Delivery(
+                new_id, "question", row[0], row[1], row[2], row[3], payload, version=row[7]
+            )
             is_new = self.accept(delivery)
             db.conn.execute(
                 "UPDATE inbox SET reply_channel = ?, reply_ts = ?"
@@ -274,4 +285,13 @@ class Inbox:
 
 def _job(row: tuple[Any, ...]) -> Job:
     id_, event_id, kind, team, channel, user, payload, *rest = row
-    return Job(id_, event_id, kind, team, channel, user, json.loads(payload), *rest)
+    return Job(id_, event_id, kind, team, channel, user, _payload(payload), *rest)
+
+
+def _payload(text: str) -> dict[str, Any]:
+    """What was stored, empty if it is not JSON: then its handler fails, and not who claims it."""
+    try:
+        payload = json.loads(text)
+    except ValueError:
+        return {}
+    return payload if isinstance(payload, dict) else {}

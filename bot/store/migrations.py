@@ -306,3 +306,9 @@ def m011_trials(db: sqlite_utils.Database) -> None:
         " confidence REAL, is_cited INTEGER, overlap REAL, seconds REAL, at TEXT,"
         " PRIMARY KEY (turn_id, trial))"
     )
+
+
+@migrations()
+def m012_payload_versions(db: sqlite_utils.Database) -> None:
+    """Which release can read what a delivery holds; releases that tell none wrote the first."""
+    db.table("inbox").add_column("version", int, not_null_default=1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
+from bot.store.inbox import PAYLOAD_VERSION, Job
 from bot.store.log import Value, VoteSource
 
 Body = Mapping[str, Any]
@@ -96,3 +97,35 @@ class Interaction:
     text: str = ""
     author: str | None = None
     is_ephemeral: bool = False
+
+
+class PayloadError(Exception):
+    """What the inbox keeps was stored by a release whose payloads this one cannot read."""
+
+
+T = TypeVar("T", Question, MessageChange, Stop, Command, RatingGiven, Interaction)
+
+
+def read(job: Job, shape: type[T]) -> T:
+    """What a job's payload says.
+
+    Raises:
+        PayloadError: If another release has stored it, and this one cannot read it.
+    """
+    if job.version > PAYLOAD_VERSION:
+        raise PayloadError(f"version is {job.version}; wanted {PAYLOAD_VERSION} or an earlier one")
+    try:
+        return shape(**job.payload)
+    except TypeError as error:
+        raise PayloadError(f"no {shape.__name__} of this release: {error}") from error
+
+
+def read_in_part(job: Job, blank: T) -> T:
+    """`blank` with what can be read of a job's payload, whoever has stored it: for an apology."""
+    names = {each.name for each in fields(blank)}
+    known: dict[str, Any] = {
+        name: value
+        for name, value in job.payload.items()
+        if name in names and isinstance(value, str | bool)
+    }
+    return replace(blank, **known)

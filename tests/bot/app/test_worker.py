@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.worker import MAX_FAULTS, PATIENCE_S, Lane, Worker
+from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.database import Database
 from bot.store.inbox import Delivery, Inbox, Job
@@ -128,3 +129,57 @@ async def test_one_failing_job_holds_up_no_other(inbox: Inbox, clock: Clock) -> 
     handler = Handler(inbox, act)
     assert await work(inbox, handler, clock) == {"dead": 1, "done": 4}
     assert handler.apologies == ["Ev2 ZeroDivisionError"]
+
+
+@pytest.mark.parametrize("error", [KeyError("text"), ValueError("\ud83d"), PayloadError("other")])
+async def test_a_job_that_nobody_can_apologise_for_ends_and_its_thread_goes_on(
+    inbox: Inbox, clock: Clock, error: Exception
+) -> None:
+    class Speechless(Handler):
+        async def apologise(self, _job: Job, _error: Exception) -> None:
+            raise error
+
+    for event_id in ("Ev0", "Ev1"):
+        inbox.accept(Delivery(event_id, "question", "T", "C", "U", "thread", {}))
+
+    def act(job: Job) -> None:
+        if job.event_id == "Ev0":
+            raise error
+
+    assert await work(inbox, Speechless(inbox, act), clock) == {"dead": 1, "done": 1}
+
+
+async def test_what_another_release_has_stored_is_not_tried_again(
+    inbox: Inbox, clock: Clock
+) -> None:
+    accept(inbox)
+    attempts = []
+
+    def act(job: Job) -> None:
+        attempts.append(job.attempts)
+        raise PayloadError("other")
+
+    assert await work(inbox, Handler(inbox, act), clock) == {"dead": 1}
+    assert attempts == [1]
+
+
+async def test_an_apology_for_a_job_that_is_held_by_another_worker_buries_nothing(
+    inbox: Inbox, clock: Clock
+) -> None:
+    class Late(Handler):
+        async def apologise(self, job: Job, error: Exception) -> None:
+            await super().apologise(job, error)
+            if len(self.apologies) == 1:
+                clock.now += inbox.lease_s
+                other = inbox.claim("another", ("question",))
+                assert other is not None
+                inbox.retry(other, delay_s=0.0)
+                self._inbox.set_reply(job, "C", "1.0")
+
+    def act(_: Job) -> None:
+        raise PayloadError("other")
+
+    accept(inbox)
+    late = Late(inbox, act)
+    assert await work(inbox, late, clock) == {"dead": 1}
+    assert len(late.apologies) == 2
