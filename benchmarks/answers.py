@@ -24,7 +24,7 @@ from pathlib import Path
 
 import click
 
-from retrieval.answering.answerer import Answerer, declines, load_answerer
+from retrieval.answering.answerer import Answerer, declines
 from retrieval.answering.prompt import build_prompt
 from retrieval.commands import progress_bar
 from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset
@@ -42,6 +42,7 @@ from retrieval.language import language_of
 from retrieval.llm.generator import Generator
 from retrieval.records import Answer, AnswerRequest, Citation
 from retrieval.search.embedding import Embedder
+from retrieval.serving.model_loader import load_answerer
 from retrieval.settings import Settings, load_settings
 from training.classifiers.judge_fit import is_held_out
 

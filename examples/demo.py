@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from retrieval.answering.answerer import load_answerer
 from retrieval.answering.card import render_card, terminal_width, wrap
 from retrieval.commands import progress_bar, summary
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.records import AnswerRequest
 from retrieval.search.embedding import Embedder
+from retrieval.serving.model_loader import load_answerer
 from retrieval.settings import load_settings
 
 HANDBOOK = Path(__file__).parent / "handbook"

@@ -90,9 +90,9 @@ def search(query: str, count: int, as_json: bool, labels: tuple[str, ...]) -> No
 @audience_option
 def ask(question: str, as_json: bool, labels: tuple[str, ...]) -> None:
     """Answer QUESTION from the indexed documents, with citations."""
-    from retrieval.answering.answerer import load_answerer
     from retrieval.answering.card import card_json, render_card, terminal_width, wrap
     from retrieval.records import AnswerRequest
+    from retrieval.serving.model_loader import load_answerer
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -186,11 +186,11 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
     gzipped, and for --answers `answers.jsonl`: one object a line with _id, question, answers,
     unanswerable and doc_ids. The table is printed, and saved with every ranking and answer.
     """
-    from retrieval.answering.answerer import load_answerer
     from retrieval.evaluation.dataset import read_dataset
     from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
     from retrieval.evaluation.report import save, table
     from retrieval.index.served_embedder import load_embedder
+    from retrieval.serving.model_loader import load_answerer
     from retrieval.settings import load_settings
 
     settings = load_settings()

@@ -44,9 +44,8 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path, as_jso
     from bot.replay.files import save, table
     from bot.replay.outcome import outcome_of
     from bot.replay.replaying import replay as ask_again
-    from retrieval.answering.answerer import load_answerer
     from retrieval.registry.runs import find_run
-    from retrieval.serving.model_loader import InstalledModels
+    from retrieval.serving.model_loader import InstalledModels, load_answerer
     from retrieval.serving.what_if import with_documents, with_run
     from retrieval.settings import load_settings
 

@@ -18,13 +18,9 @@ from retrieval.answering.prompt import PROMPT_VERSION, Prompt, build_prompt
 from retrieval.answering.questions import asks_for_fact, clean, standalone
 from retrieval.answering.sanitise import sanitise
 from retrieval.documents.tables import read_out
-from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
-from retrieval.index.served_embedder import load_embedder
 from retrieval.language import language_of
-from retrieval.progress import Tell
 from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
-from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -319,19 +315,3 @@ def addresses(citations: Sequence[Citation]) -> set[str]:
 def declines(text: str) -> bool:
     """Whether a model says, in English or Chinese, that the passages do not hold the answer."""
     return bool(_DECLINED.search(text))
-
-
-def load_answerer(
-    settings: Settings, *, library: Library | None = None, on_progress: Tell | None = None
-) -> Answerer:
-    """Load the models that serve and the index, unless a library is given.
-
-    The generator `none` is not loaded: then the documents are only quoted.
-
-    Raises:
-        IndexNotFoundError: If no index was built yet.
-    """
-    roles = InstalledModels(settings, on_progress=on_progress)
-    library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
-    searcher = library.searcher()
-    return Answerer(searcher, roles.judge(searcher.embedder.id), settings, roles.generator())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import Judge
 from retrieval.errors import ModelNotFoundError, NotReadyError, QuestionError, RetrievalError
-from retrieval.index.library import Library, TrialSearch
+from retrieval.index.library import Library
 from retrieval.index.served_embedder import load_embedder
 from retrieval.progress import Tell
 from retrieval.records import Answer, AnswerRequest, Arm
@@ -24,6 +24,7 @@ from retrieval.registry.runs import BASE, ModelKind
 from retrieval.registry.trials import Trial
 from retrieval.search.reranking import Reranker
 from retrieval.serving.model_loader import InstalledModels, ModelLoader
+from retrieval.serving.trial_search import TrialSearch
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import Judge, load_judge
-from retrieval.index.served_embedder import load_run
+from retrieval.index.library import Library
+from retrieval.index.served_embedder import load_embedder, load_run
 from retrieval.models.loading import loading
 from retrieval.progress import Tell
 from retrieval.registry.runs import Run
@@ -63,3 +65,19 @@ class InstalledModels:
     def retriever(self, run: Run) -> Embedder:
         """As `ModelLoader.retriever`."""
         return load_run(self._settings, run, on_progress=self._on_progress)
+
+
+def load_answerer(
+    settings: Settings, *, library: Library | None = None, on_progress: Tell | None = None
+) -> Answerer:
+    """Load the models that serve and the index, unless a library is given.
+
+    The generator `none` is not loaded: then the documents are only quoted.
+
+    Raises:
+        IndexNotFoundError: If no index was built yet.
+    """
+    models = InstalledModels(settings, on_progress=on_progress)
+    library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
+    searcher = library.searcher()
+    return Answerer(searcher, models.judge(searcher.embedder.id), settings, models.generator())

@@ -12,10 +12,11 @@ from pathlib import Path
 from retrieval.answering.answerer import Answerer
 from retrieval.errors import ModelNotFoundError
 from retrieval.index.building import update_index
-from retrieval.index.library import Library, TrialSearch
+from retrieval.index.library import Library
 from retrieval.progress import Progress
 from retrieval.registry.runs import Run, retirement
 from retrieval.serving.model_loader import ModelLoader
+from retrieval.serving.trial_search import TrialSearch
 from retrieval.settings import Settings
 
 
