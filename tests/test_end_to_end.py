@@ -117,20 +117,26 @@ def test_search_shows_where_each_hit_is_from(run: Run) -> None:
     assert ids[0] == "handbook/people/travel.md"
 
 
-def test_deleted_and_renamed_files_vanish_and_nothing_known_is_embedded(
-    run: Run, folder: Path
-) -> None:
+@pytest.fixture(scope="module")
+def tidied(run: Run, folder: Path) -> str:
+    """What is said of the index after one file was renamed and another deleted."""
     assert "137 passages, 0 of them new" in run("index").stdout
     (folder / "glossary.md").rename(folder / "words.md")
     (folder / "it" / "vpn-and-laptop.md").unlink()
-    done = run("index").stdout
-    assert ", 0 of them new" in done
-    assert "1 added, 0 changed, 2 removed" in done
+    return run("index").stdout
+
+
+def test_deleted_and_renamed_files_vanish_and_nothing_known_is_embedded(
+    run: Run, tidied: str
+) -> None:
+    assert ", 0 of them new" in tidied
+    assert "1 added, 0 changed, 2 removed" in tidied
     found = run("search", "--json", "-k", "200", "vpn").stdout
     assert "vpn-and-laptop" not in found
     assert "glossary.md" not in found
 
 
+@pytest.mark.usefixtures("tidied")
 def test_a_rollback_brings_back_what_was_deleted(run: Run) -> None:
     assert "2 added, 0 changed, 1 removed" in run("rollback").stdout
     assert "vpn-and-laptop" in run("search", "--json", "-k", "200", "vpn").stdout
@@ -200,6 +206,7 @@ def test_a_wrong_setting_is_named(
     assert named in str(run_in(tmp_path)("ask", "How many?").exception)
 
 
+@pytest.mark.usefixtures("generator_folder")
 def test_the_default_generator_names_a_fact_in_its_own_words(run: Run) -> None:
     question = "How many days of annual leave do I get?"
     result = run("ask", "--json", question, WHIMBREL_GENERATOR="qwen2.5-coder-0.5b-instruct")

@@ -1,5 +1,3 @@
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,33 +5,27 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from retrieval.models.catalogue import resolve
 from retrieval.models.unpack_gguf import unpack
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    models_folder = tmp_path_factory.mktemp("models")
-    yield resolve("qwen2.5-coder-0.5b-instruct", models_folder=models_folder).path
-    shutil.rmtree(models_folder)  # a gigabyte
-
-
-def test_the_unpacked_model_completes_a_prompt_as_the_published_one_does(folder: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+def test_the_unpacked_model_completes_a_prompt_as_the_published_one_does(
+    generator_folder: Path,
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(generator_folder)
     messages = [
         {"role": "system", "content": "You are brief."},
         {"role": "user", "content": "What is the capital of France?"},
     ]
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     inputs = tokenizer(prompt, return_tensors="pt")
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    model: Any = AutoModelForCausalLM.from_pretrained(generator_folder, dtype=torch.bfloat16)
     written = model.generate(**inputs, max_new_tokens=12, do_sample=False)[0]
     completion = tokenizer.decode(written[inputs["input_ids"].shape[1] :])
     assert completion == "The capital of France is Paris.<|im_end|>"
 
 
-def test_the_tokenizer_splits_as_the_models_own(folder: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+def test_the_tokenizer_splits_as_the_models_own(generator_folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(generator_folder)
     text = "def f(x): return 123\n\n年假有三十天。<|im_end|>"
     ids = tokenizer(text)["input_ids"]
     assert tokenizer.convert_ids_to_tokens(ids)[:9] == [

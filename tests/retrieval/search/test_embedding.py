@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,8 @@ from retrieval.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-    return Embedder.load(Settings(home=tmp_path_factory.mktemp("home")))
+def embedder(models_home: Path) -> Embedder:
+    return Embedder.load(Settings(home=models_home))
 
 
 def test_a_chinese_question_finds_the_chinese_passage_that_answers_it(embedder: Embedder) -> None:
