@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -12,6 +13,9 @@ from retrieval.models.catalogue import resolve
 
 # Tests are about the models that are installed, wherever a hub can be reached.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# How long an example takes says something of the machine, which others may be using.
+hypothesis.settings.register_profile("whimbrel", deadline=None)
+hypothesis.settings.load_profile("whimbrel")
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,7 @@ class Gated(Writer):
 
     def generate(self, *arguments: Any, **options: Any) -> Completion:
         self._begun.release()
-        self._gate.wait(10)
+        self._gate.wait(60)
         return super().generate(*arguments, **options)
 
 

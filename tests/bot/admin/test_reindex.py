@@ -11,7 +11,7 @@ from retrieval.progress import Progress
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
 from tests.fakes import index_report
-from tests.slack_server import Fault, slash
+from tests.slack_server import WAIT_S, Fault, slash
 
 CHANGES = Changes(
     added=tuple(f"docs/{n:02}.md" for n in range(12)),
@@ -50,7 +50,7 @@ class GatedReindexer:
 
     def __call__(self, *, full: bool, on_progress: Progress) -> IndexReport:
         del full, on_progress
-        self.gate.wait(10)
+        self.gate.wait(WAIT_S)
         return index_report(Changes())
 
 

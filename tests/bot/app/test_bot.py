@@ -12,7 +12,7 @@ from bot.store.inbox import Inbox
 from retrieval.errors import SettingsError
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer
-from tests.slack_server import BOT_USER, event, mention
+from tests.slack_server import BOT_USER, WAIT_S, event, mention
 
 
 async def test_sigterm_lets_an_answer_in_progress_end(house: House) -> None:
@@ -23,7 +23,7 @@ async def test_sigterm_lets_an_answer_in_progress_end(house: House) -> None:
     await slack.until(lambda: len(slack.posted("C1")) == 1)
     os.kill(os.getpid(), signal.SIGTERM)
     answerer.gate.set()
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(serving, WAIT_S)
     assert "30 days" in slack.posted("C1")[0]["blocks"][0]["text"]
 
 

@@ -11,6 +11,7 @@ from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.database import Database
 from bot.store.inbox import Delivery, Inbox, Job
+from tests.slack_server import WAIT_S
 
 
 class Clock:
@@ -64,7 +65,7 @@ async def work(inbox: Inbox, handler: Handler, clock: Clock, *, size: int = 4) -
     """Let a worker do everything; how many jobs ended how."""
     worker = Worker(inbox, {"question": handler}, retry_s=0.0, clock=clock)
     worker.start((Lane(("question",), size),))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         while True:
             change = worker.next_change
             if not inbox.counts().keys() & {"todo", "doing"}:

@@ -46,7 +46,7 @@ def _asked(n: int, random: Random) -> ExportedTurn:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1_000))
 def test_the_same_log_in_any_order_gives_the_same_hash(seed: int) -> None:
     log = busy_log(seed)
@@ -56,7 +56,7 @@ def test_the_same_log_in_any_order_gives_the_same_hash(seed: int) -> None:
     assert frozen(log).name == frozen(other).name
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1_000))
 def test_what_was_held_out_once_is_never_trained_on_by_a_later_set(seed: int) -> None:
     early = frozen(busy_log(seed))

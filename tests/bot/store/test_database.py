@@ -16,7 +16,7 @@ async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_pat
 
     def write() -> None:
         begun.set()
-        gate.wait(10)
+        gate.wait(60)
         with database.transaction() as db:
             db.conn.execute("INSERT INTO rows VALUES (1)")
 

@@ -131,7 +131,7 @@ async def test_questions_in_flight_are_answered_while_the_generator_is_swapped(t
     team.roles.gate.clear()
     await team.ask(f"{n}.0" for n in range(1, 5))
     for _ in range(4):
-        await asyncio.to_thread(team.roles.begun.acquire, timeout=10)
+        await asyncio.to_thread(team.roles.begun.acquire, timeout=WAIT_S)
     run = trained(team.settings, WORDS)
     publish(team.home, run, reason="better")
     await asyncio.to_thread(team.roles.has_loaded.wait, 10)

@@ -147,19 +147,19 @@ def test_no_payload_survives_in_any_form_at_any_place() -> None:
         assert "](" not in clean(attack), attack
 
 
-@settings(max_examples=600, derandomize=True, deadline=None)
+@settings(max_examples=600, derandomize=True)
 @given(MARKDOWN)
 def test_whatever_comes_in_what_leaves_is_harmless(text: str) -> None:
     assert_is_harmless(clean(text))
 
 
-@settings(max_examples=600, derandomize=True, deadline=None)
+@settings(max_examples=600, derandomize=True)
 @given(MARKDOWN)
 def test_sanitised_text_passes_unchanged(text: str) -> None:
     assert clean(clean(text)) == clean(text)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=400, derandomize=True)
 @given(MARKDOWN, st.lists(st.integers(0, 200), max_size=12))
 def test_a_stream_says_the_same_as_the_whole(text: str, cuts: list[int]) -> None:
     stream = StreamSanitiser(allowed_urls=ALLOWED)

@@ -40,14 +40,14 @@ def whole_text(document: Document) -> str:
 
 
 @given(PROSE, st.integers(16, 60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_passages_hold_every_visible_character_once_and_in_order(text: str, size: int) -> None:
     passages = split(document_from_text("d", "T", text), token_spans=words, max_tokens=size)
     assert "".join("".join(p.text for p in passages).split()) == "".join(text.split())
 
 
 @given(PROSE, st.integers(16, 60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_offsets_cut_the_passage_out_of_the_document(text: str, size: int) -> None:
     document = markdown(f"# One\n{text}\n# 二\n{text}")
     for passage in split(document, token_spans=words, max_tokens=size):
@@ -55,7 +55,7 @@ def test_offsets_cut_the_passage_out_of_the_document(text: str, size: int) -> No
 
 
 @given(PROSE, st.integers(24, 60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_passage_is_longer_than_allowed_title_and_headings_included(
     text: str, size: int
 ) -> None:

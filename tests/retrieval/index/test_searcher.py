@@ -101,7 +101,7 @@ def test_nobody_sees_anything(handbook: Index) -> None:
     assert Searcher(handbook, WordEmbedder()).search("leave", audience=frozenset()) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(TEXTS, st.sets(st.sampled_from(LABELS)), st.sampled_from(WORDS))
 def test_forbidden_passages_never_show_and_never_move_the_dense_leg(
     tmp_path_factory: pytest.TempPathFactory,

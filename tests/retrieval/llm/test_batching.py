@@ -29,7 +29,7 @@ def batcher(model: PreTrainedModel) -> Iterator[Batcher]:
 
 def tokens_of(request: GenerationRequest) -> list[int]:
     tokens = []
-    while (token := request.tokens.get(timeout=20)) is not None:
+    while (token := request.tokens.get(timeout=60)) is not None:
         if isinstance(token, Exception):
             raise token
         tokens.append(token.id)

@@ -18,7 +18,7 @@ def test_several_tasks_have_a_thread_and_a_core_each() -> None:
     readers, met = PrefillPool(2), threading.Barrier(2)
 
     def task() -> tuple[str, int]:
-        met.wait(10)
+        met.wait(60)
         return threads_of_torch()
 
     outcomes = [future.result() for future in readers.read([task, task])]

@@ -79,12 +79,12 @@ def test_a_question_in_flight_keeps_its_model_which_is_then_let_go(
 
     def wait(_: str) -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     answers: list[Answer] = []
     asking = threading.Thread(target=lambda: answers.append(asked(live, on_text=wait)))
     asking.start()
-    begun.wait(10)
+    begun.wait(60)
     publish_and_follow(live, settings, trained(settings, "27 days [1]."))
     assert old() is not None
     go_on.set()
