@@ -21,6 +21,8 @@ from retrieval.errors import RetrievalError
 from retrieval.records import PUBLIC
 from tests.fakes import answer_to
 
+pytestmark = pytest.mark.slow
+
 HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"
 
 Run = Callable[..., Result]

@@ -23,6 +23,8 @@ from tests.slack_server import event, mention
 from tests.training import jargon
 from tests.training.test_loop import Company, bring_in, honest
 
+pytestmark = pytest.mark.slow
+
 LEARNED_S = 900
 """It takes half a minute, but steps back behind whatever else the machine does."""
 

@@ -31,6 +31,8 @@ from training.gate.decision import GateDecision, decide
 from training.gate.retriever_trial import searcher_with, try_retriever
 from training.retriever.learned_map import learn_map
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 
 

@@ -16,6 +16,8 @@ from retrieval.search.embedding import Embedder
 from retrieval.search.linear_map import FILE, LinearMap
 from retrieval.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 MAP = LinearMap(*np.random.default_rng(4).normal(size=(2, 384, 384)).astype(np.float32))
 
 
@@ -103,9 +105,10 @@ def test_another_model_in_the_settings_is_not_mistaken_for_the_base(
     publish(settings, learned(settings, base))
     models = {"embedder": str(next((models_home / "models").glob("multilingual-e5-small-*")))}
     other = settings.model_copy(update=models)
-    assert "+" not in load_embedder(other).id
+    embedder = load_embedder(other)
+    assert "+" not in embedder.id
     with pytest.raises(IndexMismatchError):
-        Library(other, load_embedder(other)).searcher()
+        Library(other, embedder).searcher()
 
 
 def test_a_damaged_run_is_not_loaded(settings: Settings, base: Embedder) -> None:

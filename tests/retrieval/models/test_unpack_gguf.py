@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from retrieval.models.unpack_gguf import unpack
 
 
+@pytest.mark.slow
 def test_the_unpacked_model_completes_a_prompt_as_the_published_one_does(
     generator_folder: Path,
 ) -> None:
@@ -24,6 +25,7 @@ def test_the_unpacked_model_completes_a_prompt_as_the_published_one_does(
     assert completion == "The capital of France is Paris.<|im_end|>"
 
 
+@pytest.mark.slow
 def test_the_tokenizer_splits_as_the_models_own(generator_folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(generator_folder)
     text = "def f(x): return 123\n\n年假有三十天。<|im_end|>"

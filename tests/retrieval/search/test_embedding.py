@@ -7,6 +7,8 @@ from retrieval.errors import RetrievalError
 from retrieval.search.embedding import Embedder, prefixes_of
 from retrieval.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def embedder(models_home: Path) -> Embedder:

@@ -35,6 +35,8 @@ from retrieval.serving.retriever import serve_run, take_back, unlearned, vectors
 from retrieval.settings import Settings
 from tests.retrieval.answering.test_answerer import NEVER
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "When does the ferry leave?"
 
 

@@ -15,6 +15,8 @@ from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import ASKED, PLACES, THINGS
 from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
 
+pytestmark = pytest.mark.slow
+
 QUICK = CrossConfig(epochs=2, learning_rate=1e-3, batch=8, max_tokens=32)
 PAIRS = [
     LabelledPair(ASKED[0].format(thing=thing, place=place), f"The {other}.", float(thing == other))

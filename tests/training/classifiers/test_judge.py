@@ -18,6 +18,8 @@ from training.classifiers.judge import learn_abstention
 from training.gate.candidate import LearnedRun
 from training.gate.decision import REGRESSION as REGRESSION_SET
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model() -> Embedder:

@@ -15,6 +15,8 @@ from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.judge_fit import JudgeRow, fit
 from training.classifiers.reading_judge import Choice, choose
 
+pytestmark = pytest.mark.slow
+
 QUICK = CrossConfig(epochs=3, learning_rate=5e-3, batch=16, max_tokens=32)
 QUESTION = "Is there a kettle in the {place}?"
 

@@ -20,6 +20,8 @@ from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.reranker import labelled, learn_reranker
 from training.gate.candidate import LearnedRun
 
+pytestmark = pytest.mark.slow
+
 QUICK = CrossConfig(epochs=1, learning_rate=1e-3, batch=32, max_tokens=48)
 
 

@@ -16,6 +16,8 @@ from tests.retrieval.word_embedder import WordEmbedder
 from training.classifiers.triage import learn_triage, read_messages
 from training.gate.candidate import LearnedRun
 
+pytestmark = pytest.mark.slow
+
 PLACES = ("attic", "harbour", "library", "workshop", "garden", "garage", "archive", "kitchen")
 ASKED = (
     "zorbel quota {place} pls",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from retrieval.cli import whimbrel
@@ -22,6 +23,7 @@ def said(home: Path, *arguments: str) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 def test_a_round_learns_judges_publishes_and_is_not_repeated(tmp_path: Path) -> None:
     model = Embedder.load(Settings(embedder="all-minilm-l6-v2"))
     settings = jargon.build(tmp_path, model)
@@ -40,6 +42,7 @@ def test_a_round_learns_judges_publishes_and_is_not_repeated(tmp_path: Path) -> 
     assert serving(settings.runs_folder, "retriever") is None
 
 
+@pytest.mark.slow
 def test_a_log_without_ratings_is_not_enough_yet_and_no_error(tmp_path: Path) -> None:
     done = from_line(said(tmp_path, "learn", "--json"))
     assert [each.learner for each in done.tries] == ["map", "retriever", "abstention"]

@@ -13,6 +13,8 @@ from tests.training import jargon
 from training.commands.runs import models, publish
 from training.commands.train import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model() -> Embedder:

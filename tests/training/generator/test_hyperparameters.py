@@ -29,6 +29,7 @@ def rows(model: Path, numbers: range) -> list[TokenRow]:
     return [TokenRow(tokens(f"ask {n}:"), tokens("yes") + end) for n in numbers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [save_causal, save_seq2seq])
 def test_a_search_finds_a_way_that_makes_answers_held_back_likelier(
     save: Callable[[Path], Path], tmp_path: Path

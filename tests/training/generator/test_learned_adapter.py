@@ -30,6 +30,8 @@ from training.generator.rows import DECLINES
 from training.generator.trainers import AdapterConfig
 from training.generator.trial import read_exam, try_answers
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 TOPICS = [f"{first}{last}" for first in ("north", "south", "east") for last in
           ("pier", "lamp", "boat", "rope", "gull", "tide", "dock", "wall")]  # fmt: skip

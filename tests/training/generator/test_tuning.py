@@ -18,6 +18,8 @@ from training.generator.rows import Method, TokenRow
 from training.generator.trainers import AdapterConfig, TrainingStage
 from training.generator.tuning import StageResult, learn, upper_layers, with_adapter
 
+pytestmark = pytest.mark.slow
+
 CPU = Device("cpu", torch.float32, 1)
 CONFIG = AdapterConfig(
     learning_rate=3e-2, preference_learning_rate=3e-2, at_once=4, batch=4, epochs=3, upper=1.0

@@ -13,6 +13,8 @@ from tests.training import jargon
 from training.data.labelled_queries import LabelledQuery, labelled_queries
 from training.retriever.distilled_judge import distil
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def searcher(settings: Settings, model: Embedder) -> Searcher:

@@ -19,6 +19,8 @@ from training.gate.candidate import LearnedRun
 from training.retriever.learned_map import learn_map
 from training.retriever.linear_map import MapConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def dataset(settings: Settings, model: Embedder) -> Path:
