@@ -1,6 +1,6 @@
 """Reads a folder of ratings that were collected elsewhere.
 
-Its format is told by `whimbrel import-ratings --help` and in the README.
+Its format is told by `whimbrel import-ratings --help` and in `docs/import-format.md`.
 """
 
 from __future__ import annotations

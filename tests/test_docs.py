@@ -1,0 +1,215 @@
+"""README and docs against the code; `python -m tests.test_docs` rewrites their generated parts."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner
+from pydantic_settings import BaseSettings
+
+from bot.settings import SlackSettings, load_slack_settings
+from retrieval.cli import whimbrel
+from retrieval.settings import Settings, load_settings
+from training.settings import LearnSettings, load_learn_settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/**/*.md")])
+NAMES = [
+    path.relative_to(ROOT).as_posix()
+    for path in PAGES
+    if "handbook" not in path.relative_to(ROOT).parts
+]
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"(?:^|/bin/|--rm )(whimbrel [a-z].*)")
+
+KINDS: tuple[tuple[type[BaseSettings], str], ...] = (
+    (Settings, "WHIMBREL_"),
+    (LearnSettings, "WHIMBREL_LEARN_"),
+    (SlackSettings, "SLACK_"),
+)
+
+
+def settings_table() -> str:
+    """Every setting with its default and what it is for."""
+    lines = ["| setting | default | what it is |", "|---|---|---|"]
+    for model, prefix in KINDS:
+        lines += [
+            f"| `{prefix}{name.upper()}` | {default(model, name)} | {field.description} |"
+            for name, field in model.model_fields.items()
+        ]
+    return "\n".join(lines)
+
+
+def default(model: type[BaseSettings], name: str) -> str:
+    value = model.model_fields[name].get_default(call_default_factory=True)
+    if value is None or value in ({}, ()):
+        return ""
+    return f"`{value}`"
+
+
+def file_list() -> str:
+    """Every module with the first sentence of its docstring."""
+    modules = {}
+    for package in ("retrieval", "bot", "training"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+            assert docstring, f"{path} does not say what it is for"
+            name = path.relative_to(ROOT).as_posix().replace("__init__.py", "")
+            first = re.split(r"\n\n|(?<=\.)\s", docstring, maxsplit=1)[0]
+            modules[name] = first.replace("\n", " ")
+    width = max(map(len, modules)) + 2
+    lines = [f"{name:<{width}}{first}" for name, first in modules.items()]
+    return "\n".join(["```text", *lines, "```"])
+
+
+GENERATED = {
+    "docs/settings.md": ("settings", settings_table),
+    "docs/architecture.md": ("files", file_list),
+}
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def renewed(page: str) -> str:
+    """The page with its generated part as it should be."""
+    name, make = GENERATED[page]
+    first, rest = read(page).split(f"<!-- {name} -->\n")
+    return f"{first}<!-- {name} -->\n{make()}\n<!-- /{name} -->{rest.split(f'<!-- /{name} -->')[1]}"
+
+
+def code(page: str) -> list[str]:
+    """The lines of the page's code blocks for a shell, and its code within sentences."""
+    text = read(page)
+    lines = [
+        line
+        for language, block in FENCE.findall(text)
+        if language == "sh"
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
+    return lines + re.findall(r"`([^`\n]+)`", FENCE.sub("", text).replace("\n", " "))
+
+
+def commands(page: str) -> Iterator[list[str]]:
+    """What follows `whimbrel` in each command of the page, as a shell would split it."""
+    for line in code(page):
+        if found := SHELL.search(line):
+            yield shlex.split(found[1], comments=True)[1:]
+
+
+def links(text: str) -> list[str]:
+    """Where a page's links and pictures lead within this repository."""
+    found = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", FENCE.sub("", text))
+    return [link for pair in found for link in pair if link and not link.startswith("http")]
+
+
+def anchors(text: str) -> set[str]:
+    """The headings of a page as GitHub names them in addresses."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", GENERATED)
+def test_the_generated_parts_are_up_to_date(page: str) -> None:
+    assert read(page) == renewed(page)
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_command_that_is_named_exists_and_takes_the_options_given(page: str) -> None:
+    for arguments in commands(page):
+        command, rest = whimbrel, arguments
+        context = click.Context(command, info_name="whimbrel")
+        while isinstance(command, click.Group) and rest:
+            name, found, rest = command.resolve_command(context, rest)
+            assert found, arguments
+            command, context = found, click.Context(found, info_name=name, parent=context)
+        left = command.make_parser(context).parse_args(list(rest))[1]
+        assert left == [], arguments
+
+
+def test_every_command_tells_its_help() -> None:
+    with whimbrel.make_context("whimbrel", [], resilient_parsing=True) as context:
+        for name in whimbrel.list_commands(context):
+            result = CliRunner().invoke(whimbrel, [name, "--help"])
+            assert (result.exit_code, bool(result.output)) == (0, True)
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_module_that_a_page_runs_exists(page: str) -> None:
+    named = re.findall(r"python3? -m ((?:benchmarks|examples|tests)[\w.]*)", read(page))
+    assert [name for name in named if find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_setting_that_is_named_exists(page: str) -> None:
+    known = {f"{prefix}{name.upper()}" for model, prefix in KINDS for name in model.model_fields}
+    named = set(re.findall(r"`(?:export )?((?:WHIMBREL|SLACK)_[A-Z_]*[A-Z])\b", read(page)))
+    assert named - known <= set(re.findall(r"\w+", read("deploy/compose.yaml")))
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_link_leads_to_a_file_and_a_heading(page: str) -> None:
+    broken = []
+    for link in links(read(page)):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text("utf-8"))):
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_pages_of_docs_lead_nowhere_else_so_that_their_site_is_whole() -> None:
+    outside = [link for page in NAMES for link in links(read(page)) if page.startswith("docs/")]
+    assert [link for link in outside if link.startswith("..")] == []
+
+
+def test_every_page_of_docs_has_a_place_in_the_site() -> None:
+    nav = yaml.safe_load(read("mkdocs.yml"))["nav"]
+    pages = sorted(page for entry in nav for page in entry.values() if "/" not in page)
+    assert pages == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_every_example_of_a_settings_file_is_read(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    for language, block in FENCE.findall(read(page)):
+        if language == "toml":
+            Path("whimbrel.toml").write_text(block, encoding="utf-8")
+            load_settings(), load_learn_settings(), load_slack_settings()
+
+
+def test_the_chinese_readme_names_the_same_commands_and_links() -> None:
+    english, chinese = read("README.md"), read("README.zh.md")
+
+    def facts(text: str) -> tuple[Counter[str], Counter[str], int]:
+        blocks = [block for language, block in FENCE.findall(text) if language == "sh"]
+        lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
+        targets = Counter(link for link in links(text) if not link.startswith("README"))
+        return Counter(lines), targets, len(re.findall(r"^#+ ", FENCE.sub("", text), re.MULTILINE))
+
+    assert facts(chinese) == facts(english)
+    assert "(README.zh.md)" in english
+    assert "(README.md)" in chinese
+
+
+def main() -> None:
+    for page in GENERATED:
+        (ROOT / page).write_text(renewed(page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
