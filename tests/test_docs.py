@@ -127,7 +127,8 @@ def test_the_generated_parts_are_up_to_date(page: str) -> None:
 @pytest.mark.parametrize("page", NAMES)
 def test_every_command_that_is_named_exists_and_takes_the_options_given(page: str) -> None:
     for arguments in commands(page):
-        command, rest = whimbrel, arguments
+        command: click.Command = whimbrel
+        rest = arguments
         context = click.Context(command, info_name="whimbrel")
         while isinstance(command, click.Group) and rest:
             name, found, rest = command.resolve_command(context, rest)
