@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -18,7 +20,11 @@ from pydantic_settings import BaseSettings
 
 from bot.settings import SlackSettings, load_slack_settings
 from retrieval.cli import whimbrel
+from retrieval.index.building import update_index
+from retrieval.index.generation import load_index
+from retrieval.models.catalogue import PACKAGED
 from retrieval.settings import Settings, load_settings
+from tests.retrieval.word_embedder import WordEmbedder
 from training.settings import LearnSettings, load_learn_settings
 
 ROOT = Path(__file__).parent.parent
@@ -124,6 +130,23 @@ def test_the_generated_parts_are_up_to_date(page: str) -> None:
     assert read(page) == renewed(page)
 
 
+@pytest.mark.parametrize("page", ["docs/import-format.md", "examples/ratings/README.md"])
+def test_what_a_reader_is_told_to_index_holds_what_the_example_ratings_are_about(
+    page: str, tmp_path: Path
+) -> None:
+    walk = r"whimbrel index (examples/\S+)\n *whimbrel import-ratings (examples/\S+)"
+    found = re.search(walk, read(page))
+    assert found, "the walk-through names the folder of documents before that of the ratings"
+    settings = Settings(home=tmp_path)
+    update_index([ROOT / found[1]], settings, WordEmbedder())
+    passages = load_index(settings.index_folder, WordEmbedder()).passages
+    indexed = "\n".join("".join(passage.text.split()) for passage in passages)
+    rows = map(json.loads, read(f"{found[2]}/ratings.jsonl").rstrip("\n").split("\n"))
+    about = {"".join(row["passage"]["text"].split()) for row in rows if "passage" in row}
+    assert about
+    assert not [passage for passage in about if passage not in indexed]
+
+
 @pytest.mark.parametrize("page", NAMES)
 def test_every_command_that_is_named_exists_and_takes_the_options_given(page: str) -> None:
     for arguments in commands(page):
@@ -146,6 +169,16 @@ def test_every_command_tells_its_help() -> None:
 
 
 @pytest.mark.parametrize("page", NAMES)
+def test_every_target_of_make_that_is_named_exists(page: str) -> None:
+    targets = re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE)
+    assert [
+        line
+        for line in code(page)
+        if re.match("make [a-z]", line) and line.split()[1] not in targets
+    ] == []
+
+
+@pytest.mark.parametrize("page", NAMES)
 def test_every_module_that_a_page_runs_exists(page: str) -> None:
     named = re.findall(r"python3? -m ((?:benchmarks|examples|tests)[\w.]*)", read(page))
     assert [name for name in named if find_spec(name) is None] == []
@@ -156,6 +189,31 @@ def test_every_setting_that_is_named_exists(page: str) -> None:
     known = {f"{prefix}{name.upper()}" for model, prefix in KINDS for name in model.model_fields}
     named = set(re.findall(r"`(?:export )?((?:WHIMBREL|SLACK)_[A-Z_]*[A-Z])\b", read(page)))
     assert named - known <= set(re.findall(r"\w+", read("deploy/compose.yaml")))
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_the_page_of_models_tells_each_ones_licence_sum_and_place_on_the_hub(name: str) -> None:
+    model, rows = (
+        PACKAGED[name],
+        re.findall(rf"^\| `{name}` \|.*$", read("docs/models.md"), re.MULTILINE),
+    )
+    first, _, last = re.findall(r"`(\w+)(…)(\w+)`", rows[0])[0]
+    assert f"| {model.licence} |" in rows[0]
+    assert model.sha256.startswith(first)
+    assert model.sha256.endswith(last)
+    assert re.findall(r"`(\S+@\w+)`", rows[1])[0] == model.hub[: model.hub.index("@") + 9]
+
+
+@pytest.mark.parametrize("package", ["retrieval", "bot", "training"])
+def test_the_layers_of_each_package_are_told_in_their_order(package: str) -> None:
+    contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (
+        contract["layers"] for contract in contracts if contract.get("containers") == [package]
+    )
+    table = read("docs/architecture.md").split(f"\n`{package}/`, top to bottom:\n\n")[1]
+    rows = [row for row in table.split("\n\n")[0].splitlines() if row.startswith("| `")]
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert told == [name for layer in layers for name in layer.split(" | ")]
 
 
 @pytest.mark.parametrize("page", NAMES)
