@@ -15,6 +15,7 @@ async def test_a_child_imports_nothing_from_the_working_folder(tmp_path: Path) -
     assert "train" in await Child(tmp_path / "child.log").run("--help")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hostile_folder")
 async def test_nor_do_the_children_of_a_child(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from retrieval.documents.files import Failure
 from retrieval.errors import BusyError, RetrievalError, UnreadableError
 from retrieval.index.building import IndexReport
@@ -109,6 +111,7 @@ async def test_another_process_that_builds_the_index_is_told_of(house: House) ->
     assert "reindexed already" in house.slack.posted("D1")[0]["text"]
 
 
+@pytest.mark.slow
 async def test_progress_that_slack_does_not_take_breaks_nothing_off(house: House) -> None:
     house.slack.users["U1"]["is_admin"] = True
     house.slack.fail("chat.update", *[Fault("broken")] * 4)

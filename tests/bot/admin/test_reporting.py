@@ -3,6 +3,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import pytest
+
 from bot.app.bot import Bot
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
@@ -65,6 +67,7 @@ async def test_without_the_scope_for_files_the_words_come_alone(house: House) ->
     assert "`missing_scope`" in excuse["text"]
 
 
+@pytest.mark.slow
 async def test_a_bad_moment_of_slack_sends_no_second_report(house: House) -> None:
     bot = await asked(house)
     house.slack.fail("files.completeUploadExternal", *[Fault("broken")] * 5)

@@ -46,6 +46,7 @@ async def test_a_job_left_by_a_crashed_process_is_ended_in_the_message_it_had_be
     assert "30 days" in answer["blocks"][0]["text"]
 
 
+@pytest.mark.slow
 async def test_a_slack_that_cannot_be_reached_is_named(house: House) -> None:
     settings = house.settings(api_url="http://127.0.0.1:9/api")
     with pytest.raises(SettingsError, match=r"cannot reach Slack at http://127\.0\.0\.1:9/api/"):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def test_the_same_log_in_any_order_gives_the_same_hash(seed: int) -> None:
     assert frozen(log).name == frozen(other).name
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.integers(0, 1_000))
 def test_what_was_held_out_once_is_never_trained_on_by_a_later_set(seed: int) -> None:

@@ -33,6 +33,7 @@ def documents(folder: Path, days: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_other_documents_are_asked_what_people_asked(home: Path) -> None:
     settings = Settings()
     update_index([documents(home / "docs", 27)], settings, Embedder.load(settings))

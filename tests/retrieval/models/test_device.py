@@ -18,7 +18,10 @@ def test_a_number_of_threads_that_is_set_is_used(tmp_path: Path) -> None:
     assert choose_device(Settings(home=tmp_path, threads=3)).threads == 3
 
 
-def test_by_default_each_physical_core_gets_one_thread(tmp_path: Path) -> None:
+def test_by_default_each_physical_core_gets_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WHIMBREL_THREADS", raising=False)
     assert choose_device(Settings(home=tmp_path)).threads == physical_cores() >= 1
 
 
