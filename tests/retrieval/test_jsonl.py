@@ -57,7 +57,7 @@ def test_a_line_that_is_no_such_row_is_named(tmp_path: Path, line: bytes, words:
         list(read_rows(path, lambda row: int(row["n"])))
 
 
-@pytest.mark.parametrize("body", [b"not packed", gzip.compress(b'{"n": 1}\n')[:-9]])
+@pytest.mark.parametrize("body", [b"not packed", gzip.compress(b'{"n": 1}\n', mtime=0)[:-9]])
 def test_a_packed_file_that_is_damaged_is_named(tmp_path: Path, body: bytes) -> None:
     (tmp_path / "rows.jsonl.gz").write_bytes(body)
     with pytest.raises(DataError, match=r"rows\.jsonl\.gz.* cannot be read"):
