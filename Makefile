@@ -30,11 +30,17 @@ $(READY): pyproject.toml constraints.txt $(WEIGHTS) | $(BIN)/python
 demo: $(READY)  ## answer three questions from the sample handbook
 	@$(BIN)/python examples/demo.py
 
-test: $(READY)  ## run the tests
-	@$(BIN)/python -m pytest
+# The workers share the cores, so each computes on one. The tests of a file share what they set up,
+# so they stay together.
+TESTS := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+test test-fast: export OMP_NUM_THREADS = 1
+test test-fast: export WHIMBREL_THREADS = 1
 
-test-fast: $(READY)  ## run the tests that are not marked slow
-	@$(BIN)/python -m pytest -m "not slow"
+test: $(READY)  ## run the tests
+	@$(TESTS)
+
+test-fast: $(READY)  ## run the tests that take less than a second each
+	@$(TESTS) -m "not slow"
 
 lint: $(READY)  ## formatting, lint, types and import contracts
 	$(BIN)/ruff format --check .
