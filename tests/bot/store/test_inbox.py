@@ -162,6 +162,7 @@ while inbox.counts().keys() - {"done"}:
 """
 
 
+@pytest.mark.slow
 def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     database = Database(tmp_path / "inbox.db")
     database.connection.conn.execute("CREATE TABLE effects (event_id TEXT, thread TEXT)")

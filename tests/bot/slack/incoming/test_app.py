@@ -310,6 +310,7 @@ async def test_slack_may_close_the_socket_at_any_time(house: House) -> None:
     assert len(house.slack.posted("C1")) == 1
 
 
+@pytest.mark.slow
 async def test_a_hundred_questions_are_acked_at_once_and_all_answered(house: House) -> None:
     bot = await house.start()
     for n in range(100):

@@ -93,6 +93,7 @@ async def test_two_processes_take_one_delivery_at_the_same_moment_once(http: Hou
     assert len(slack.posted("D1")) == 1
 
 
+@pytest.mark.slow
 async def test_ask_is_acked_while_twenty_answers_are_written(each_transport: House) -> None:
     slack, answerer = each_transport.slack, GatedAnswerer()
     bot = await each_transport.start(answerer, settings=each_transport.settings(workers=20))
