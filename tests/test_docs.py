@@ -185,6 +185,14 @@ def test_every_module_that_a_page_runs_exists(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", NAMES)
+def test_every_file_that_is_named_exists(page: str) -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"dataset", "models"}
+    paths = [path for line in code(page) for path in re.findall(r"[\w.-]+/[\w./-]+\.\w+", line)]
+    named = [path for path in paths if path.split("/")[0] in folders]
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", NAMES)
 def test_every_setting_that_is_named_exists(page: str) -> None:
     known = {f"{prefix}{name.upper()}" for model, prefix in KINDS for name in model.model_fields}
     named = set(re.findall(r"`(?:export )?((?:WHIMBREL|SLACK)_[A-Z_]*[A-Z])\b", read(page)))
