@@ -29,12 +29,14 @@ def help_card(
 ) -> Card:
     """How to ask, and a line for each sub-command that the person may use."""
     lines = [intro] if intro else []
-    lines.append(strings.help)
-    lines += [f"`/whimbrel {usage}` {strings.commands[name]}" for name, usage in usages.items()]
+    lines.append(strings.commands.help)
+    lines += [
+        f"`/whimbrel {usage}` {strings.commands.summaries[name]}" for name, usage in usages.items()
+    ]
     blocks: list[Block] = [section("\n".join(lines))]
     if has_buttons:
         buttons = [
-            ButtonElement(text=strings.command_buttons[name], action_id=RUN + name, value=name)
+            ButtonElement(text=strings.commands.buttons[name], action_id=RUN + name, value=name)
             for name in BUTTONS
         ]
         blocks.append(ActionsBlock(elements=buttons))
@@ -47,10 +49,10 @@ def changes_card(
     """What became of the documents: the first of each kind by name, the rest as a number."""
     reasons = [f"{_name(f.id)} ({escape(shortened(f.reason, REASON_CHARS))})" for f in failures]
     lists = (
-        (strings.documents_added, [_name(id_) for id_ in changes.added]),
-        (strings.documents_changed, [_name(id_) for id_ in changes.changed]),
-        (strings.documents_removed, [_name(id_) for id_ in changes.removed]),
-        (strings.documents_failed, reasons),
+        (strings.reindex.added, [_name(id_) for id_ in changes.added]),
+        (strings.reindex.changed, [_name(id_) for id_ in changes.changed]),
+        (strings.reindex.removed, [_name(id_) for id_ in changes.removed]),
+        (strings.reindex.unread, reasons),
     )
     sections = [_names(title, names, strings) for title, names in lists if names]
     return Card(headline, tuple(map(section, (headline, *sections))))
@@ -61,19 +63,19 @@ def rollback_card(
 ) -> Card:
     """From which index is answered again, by which retriever, and with which documents."""
     date = after.created[:16].replace("T", " ")
-    lines = [strings.rolled_back.format(name=after.name, date=date, before=before.name)]
+    lines = [strings.models.rolled_back.format(name=after.name, date=date, before=before.name)]
     was, is_now = (run_of(each.recipe.embedder) for each in (before, after))
     if was != is_now:
         lines.append(model_line("retriever", was, is_now, strings))
     if changes is not None:
-        lines.append(strings.documents_differ if changes else strings.documents_same)
+        lines.append(strings.models.documents_differ if changes else strings.models.documents_same)
     return changes_card("\n".join(lines), changes or Changes(), strings)
 
 
 def model_line(kind: ModelKind, before: str, after: str, strings: Strings) -> str:
     """Which model of a kind serves again, and which one no longer does."""
-    return strings.model_rolled_back.format(
-        kind=strings.trained_kinds[kind],
+    return strings.models.run_rolled_back.format(
+        kind=strings.models.trained_kinds[kind],
         before=run_name(before, strings),
         after=run_name(after, strings),
     )
@@ -87,12 +89,12 @@ def models_card(
     strings: Strings,
 ) -> Card:
     """The models in use, the two generations of the index, and lines of what was learned."""
-    lines = [f"*{strings.models_title}*"]
-    lines += [f"{strings.model_kinds.get(kind, kind)}: `{id_}`" for kind, id_ in models.items()]
-    lines.append(generation_line(strings.generation_served, served, strings))
+    lines = [f"*{strings.models.title}*"]
+    lines += [f"{strings.models.kinds.get(kind, kind)}: `{id_}`" for kind, id_ in models.items()]
+    lines.append(generation_line(strings.models.generation_served, served, strings))
     if previous is not None:
-        lines.append(generation_line(strings.generation_before, previous, strings))
-        lines.append(strings.rollback_hint)
+        lines.append(generation_line(strings.models.generation_before, previous, strings))
+        lines.append(strings.models.rollback_hint)
     lines += history
     text = "\n".join(lines)
     return Card(text, (section(text),))
@@ -104,19 +106,19 @@ def learned_lines(
     """The newest trained models and the latest changes of what serves, with their headings."""
     lines = []
     if learned:
-        lines.append(f"*{strings.learned_title}*")
+        lines.append(f"*{strings.models.learned_title}*")
         lines += [_learned(each, strings) for each in learned[-RUNS_SHOWN:]]
     if deployments:
-        lines.append(f"*{strings.deployments_title}*")
+        lines.append(f"*{strings.models.deployments_title}*")
         lines += [escape(deployment_line(each, strings)) for each in deployments[-RUNS_SHOWN:]]
     return lines
 
 
 def deployment_line(change: Deployment, strings: Strings) -> str:
     """A change of the trained model that serves or is tried, with its date and reason."""
-    return strings.deployment[change.how].format(
+    return strings.models.deployment[change.how].format(
         date=change.at[:16].replace("T", " "),
-        kind=strings.trained_kinds[change.kind],
+        kind=strings.models.trained_kinds[change.kind],
         before=run_name(change.before, strings),
         after=run_name(change.after, strings),
         reason=shortened(change.reason, REASON_CHARS),
@@ -130,13 +132,13 @@ def shortened(text: str, max_chars: int) -> str:
 
 
 def _learned(learned: LearnedModel, strings: Strings) -> str:
-    run, state = learned.run, strings.run_waiting
+    run, state = learned.run, strings.models.run_waiting
     if learned.retired is not None:
-        state = strings.run_retired
+        state = strings.models.run_retired
     elif learned.is_serving:
-        state = strings.run_serving
-    return strings.learned_run.format(
-        kind=strings.trained_kinds[run.kind],
+        state = strings.models.run_serving
+    return strings.models.learned_run.format(
+        kind=strings.models.trained_kinds[run.kind],
         id=run.id,
         date=run.created[:10],
         dataset=run.facts.dataset[:12],
@@ -146,12 +148,12 @@ def _learned(learned: LearnedModel, strings: Strings) -> str:
 
 def run_name(id_: str, strings: Strings) -> str:
     """A run as admins read it."""
-    return strings.run_base if id_ == BASE else f"`{id_}`"
+    return strings.models.run_base if id_ == BASE else f"`{id_}`"
 
 
 def generation_line(title: str, manifest: Manifest, strings: Strings) -> str:
     """A generation of the index: its name, date and size."""
-    return f"{title}: " + strings.generation.format(
+    return f"{title}: " + strings.models.generation.format(
         name=manifest.name,
         date=manifest.created[:16].replace("T", " "),
         documents=manifest.documents,
@@ -164,7 +166,7 @@ def _names(title: str, names: Sequence[str], strings: Strings) -> str:
     shown = [f"• {name}" for name in names[:NAMES_SHOWN]]
     rest = len(names) - NAMES_SHOWN
     if rest > 0:
-        shown.append(strings.and_more.format(count=rest))
+        shown.append(strings.reindex.and_more.format(count=rest))
     return "\n".join([f"*{title}*", *shown])
 
 

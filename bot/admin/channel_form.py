@@ -43,9 +43,9 @@ def channel_form(channel: str, config: ChannelConfig, strings: Strings) -> dict[
         type="modal",
         callback_id=SAVE_CONFIG,
         private_metadata=channel,
-        title=strings.config_title,
-        submit=strings.config_save,
-        close=strings.config_cancel,
+        title=strings.channel_form.title,
+        submit=strings.channel_form.save,
+        close=strings.channel_form.cancel,
         blocks=list(_fields(config, strings)),
     )
     form: dict[str, Any] = view.to_dict()
@@ -79,21 +79,22 @@ def form_errors(inputs: Mapping[str, str], strings: Strings) -> dict[str, str]:
     errors = {}
     threshold = inputs.get("threshold", "")
     if threshold and not _is_share(threshold):
-        errors["threshold"] = strings.config_threshold_wrong
+        errors["threshold"] = strings.channel_form.threshold_wrong
     if len(_sources(inputs.get("sources", ""))) > MAX_SOURCES:
-        errors["sources"] = strings.config_sources_wrong
+        errors["sources"] = strings.channel_form.sources_wrong
     return errors
 
 
 def config_lines(config: ChannelConfig, strings: Strings) -> list[str]:
     """What holds in a channel, a line for each field; people are counted, not named."""
-    values = {name: strings.config_options[f"{name}.{_chosen(config, name)}"] for name in CHOICES}
-    values["sources"] = ", ".join(config.sources) or strings.config_all
-    values["threshold"] = strings.config_usual
+    options = strings.channel_form.options
+    values = {name: options[name][_chosen(config, name)] for name in CHOICES}
+    values["sources"] = ", ".join(config.sources) or strings.channel_form.all_sources
+    values["threshold"] = strings.channel_form.usual
     if config.threshold is not None:
         values["threshold"] = f"{config.threshold:g}"
     values["experts"] = str(len(config.experts))
-    return [f"{label}: {values[name]}" for name, label in strings.config_labels.items()]
+    return [f"{label}: {values[name]}" for name, label in strings.channel_form.labels.items()]
 
 
 def _fields(config: ChannelConfig, strings: Strings) -> Iterator[Block]:
@@ -130,7 +131,7 @@ def _choice(
     name: str, config: ChannelConfig, strings: Strings, *, is_radio: bool = False
 ) -> InputBlock:
     options = {
-        value: Option(value=value, label=strings.config_options[f"{name}.{value}"])
+        value: Option(value=value, label=strings.channel_form.options[name][value])
         for value in CHOICES[name]
     }
     chosen = options[_chosen(config, name)]
@@ -156,8 +157,8 @@ def _input(
 ) -> InputBlock:
     return InputBlock(
         block_id=name,
-        label=strings.config_labels[name],
-        hint=strings.config_hints.get(name),
+        label=strings.channel_form.labels[name],
+        hint=strings.channel_form.hints.get(name),
         element=element,
         optional=is_optional,
     )

@@ -64,7 +64,7 @@ class CommandHandler:
         if subcommand is None:
             card: Card | None = self._help(request, is_admin)
         elif subcommand.is_for_admins and not is_admin:
-            card = notice(strings.not_admin)
+            card = notice(strings.commands.not_admin)
         else:
             card = await subcommand.run(request)
         if card is not None:
@@ -75,7 +75,7 @@ class CommandHandler:
         strings = self._people.strings_of(job.user)
         # What retrieval raises on purpose is written to be read; the rest is for the log.
         reason = escape(str(error)) if isinstance(error, RetrievalError) else ""
-        card = notice(strings.command_failed.format(reason=reason, error_id=job.error_id))
+        card = notice(strings.commands.failed.format(reason=reason, error_id=job.error_id))
         reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is None or not await self._outbox.edit(*reply, card):
             url = read_in_part(job, Command("", None)).response_url
@@ -85,10 +85,10 @@ class CommandHandler:
         name, intro = request.name, ""
         if name != HELP:
             near = get_close_matches(name, [*self._table, HELP], n=1, cutoff=0.5)
-            words = request.strings.unknown_command
+            words = request.strings.commands.unknown
             intro = words.format(name=escape(name).replace("`", "")[:40])
             if near:
-                intro += request.strings.nearest_command.format(name=near[0])
+                intro += request.strings.commands.nearest.format(name=near[0])
         usages = {
             name: subcommand.usage
             for name, subcommand in self._table.items()

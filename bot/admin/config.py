@@ -49,13 +49,13 @@ class ConfigHandler:
         """Open the modal for the channel in which the command was given."""
         job, strings = request.job, request.strings
         if not is_channel(job.channel):
-            return notice(strings.config_only_channels)
+            return notice(strings.channel_form.only_channels)
         config = await self._inbox.database.run(self._channels.of, job.channel)
         form = channel_form(job.channel, config, strings)
         if request.trigger_id and await self._outbox.open_modal(request.trigger_id, form):
             return None
         # An earlier attempt, broken off behind the opening, has used the trigger up.
-        return None if job.attempts > 1 else notice(strings.config_too_late)
+        return None if job.attempts > 1 else notice(strings.channel_form.too_late)
 
     async def handle(self, job: Job) -> None:
         gesture = read(job, Interaction)
@@ -65,13 +65,13 @@ class ConfigHandler:
             card = notice(await self._inbox.database.run(self._confirmation, config, strings))
             logger.info("configured channel=%s by=%s", gesture.value, job.user)
         else:
-            card = notice(strings.not_admin)
+            card = notice(strings.commands.not_admin)
         await self._tell(job, gesture.value, card)
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         strings = self._people.strings_of(job.user)
-        words = strings.command_failed.format(reason="", error_id=job.error_id)
+        words = strings.commands.failed.format(reason="", error_id=job.error_id)
         await self._tell(job, "", notice(words))
 
     def _save(self, job: Job, gesture: Interaction) -> ChannelConfig:
@@ -87,8 +87,8 @@ class ConfigHandler:
         except RetrievalError:
             unknown = []  # nothing is indexed yet, so nothing can be said of it
         if unknown:
-            lines.append(strings.config_unknown.format(sources=escape(", ".join(unknown))))
-        return "\n".join([strings.config_saved, *lines])[:3_000]
+            lines.append(strings.channel_form.unknown.format(sources=escape(", ".join(unknown))))
+        return "\n".join([strings.channel_form.saved, *lines])[:3_000]
 
     async def _tell(self, job: Job, channel: str, card: Card) -> None:
         """Tell the admin alone: in the channel, or where the bot is not in it, in private."""

@@ -43,16 +43,16 @@ class Learning:
     async def run(self, request: CommandRequest) -> Card | None:
         """Learn, unless that is being done; what came of it ends up where the progress was."""
         has_run = await self._alone.run(partial(self._run, request))
-        return None if has_run else notice(request.strings.learn_busy)
+        return None if has_run else notice(request.strings.learning.busy)
 
     async def _run(self, request: CommandRequest) -> None:
         strings, job = request.strings, request.job
-        place = await self._messages.begin(request, strings.learn_begun)
+        place = await self._messages.begin(request, strings.learning.begun)
         try:
             done = await self._learned(request, place)
         except ChildFailedError as error:
             logger.warning("learning failed id=%s: %s", job.error_id, error)
-            words, why = strings.learn_failed, escape(str(error))[:REASON_CHARS]
+            words, why = strings.learning.failed, escape(str(error))[:REASON_CHARS]
             card = notice(words.format(reason=why, error_id=job.error_id))
             await self._messages.end(request, place, card)
             return
@@ -62,7 +62,7 @@ class Learning:
 
     async def _learned(self, request: CommandRequest, place: tuple[str, str]) -> Round:
         strings = request.strings
-        words = strings.learn_again if request.job.attempts > 1 else strings.learn_stage
+        words = strings.learning.again if request.job.attempts > 1 else strings.learning.stage
         options = ("--dry-run",) if DRY in request.arguments else ()
         work = asyncio.create_task(self._learner.learn(options))
         try:
@@ -79,14 +79,14 @@ class Learning:
         if not pictures:
             return
         try:
-            await self._outbox.upload(channel, pictures, comment=strings.learn_pictures)
+            await self._outbox.upload(channel, pictures, comment=strings.learning.pictures)
         except SlackApiError as error:
             logger.warning("pictures not sent: %s", reason(error))
 
 
 def round_card(done: Round, strings: Strings) -> Card:
     """What a round came to, a line for each learner."""
-    headline = strings.learn_done.format(
+    headline = strings.learning.done.format(
         dataset=done.dataset, minutes=max(1, round(done.seconds / 60)), held_out=done.held_out
     )
     text = "\n".join([headline, *(_line(each, strings) for each in done.tries)])
@@ -95,24 +95,25 @@ def round_card(done: Round, strings: Strings) -> Card:
 
 def outcome_line(done: Round, strings: Strings) -> str:
     """When a round was and how it ended for each learner, in a line."""
+    learners, states = strings.learning.learners, strings.learning.outcomes
     outcomes = ", ".join(
-        f"{strings.learners.get(each.learner, each.learner)}: {strings.learn_outcomes[each.state]}"
-        for each in done.tries
+        f"{learners.get(tried.learner, tried.learner)}: {states[tried.state]}"
+        for tried in done.tries
     )
-    return strings.learn_last.format(date=done.at[:16].replace("T", " "), outcomes=outcomes)
+    return strings.learning.last.format(date=done.at[:16].replace("T", " "), outcomes=outcomes)
 
 
 def _line(tried: Try, strings: Strings) -> str:
-    name = strings.learners.get(tried.learner, tried.learner)
-    return f"*{name}*: {strings.learn_outcomes[tried.state]}. {_detail(tried, strings)}".strip()
+    name = strings.learning.learners.get(tried.learner, tried.learner)
+    return f"*{name}*: {strings.learning.outcomes[tried.state]}. {_detail(tried, strings)}".strip()
 
 
 def _detail(tried: Try, strings: Strings) -> str:
-    counted = strings.learn_counted[tried.of]
+    counted = strings.learning.counted[tried.of]
     if tried.state == "too_few":
-        return strings.learn_missing.format(
+        return strings.learning.missing.format(
             missing=tried.missing, found=tried.found, needed=tried.needed, of=counted
         )
     if tried.state == "ready":
-        return strings.learn_enough.format(found=tried.found, of=counted)
+        return strings.learning.enough.format(found=tried.found, of=counted)
     return escape(tried.reason[:REASON_CHARS]) + (f" `{tried.run}`" if tried.run else "")

@@ -31,15 +31,15 @@ class Muting:
         """Mute, or end it, and say so to the admin."""
         job, strings = request.job, request.strings
         if not is_channel(job.channel):
-            return notice(strings.config_only_channels)
+            return notice(strings.channel_form.only_channels)
         try:
             seconds = read_duration(" ".join(request.arguments))
         except ValueError:
-            return notice(strings.mute_unclear)
+            return notice(strings.muting.unclear)
         await self._database.run(self._channels.mute, job.channel, seconds=seconds, by=job.user)
         if not seconds:
-            return notice(strings.muted_off)
-        return notice(strings.muted_for.format(duration=write_duration(seconds, strings)))
+            return notice(strings.muting.muted_off)
+        return notice(strings.muting.muted_for.format(duration=write_duration(seconds, strings)))
 
 
 def read_duration(text: str) -> int:
@@ -61,7 +61,7 @@ def read_duration(text: str) -> int:
 
 def write_duration(seconds: int, strings: Strings) -> str:
     """A duration in the largest unit that divides it."""
-    for unit, words in (("d", strings.days), ("h", strings.hours)):
+    for unit, words in (("d", strings.muting.days), ("h", strings.muting.hours)):
         if seconds % _UNITS[unit] == 0:
             return words.format(count=seconds // _UNITS[unit])
-    return strings.minutes.format(count=seconds // _UNITS["m"])
+    return strings.muting.minutes.format(count=seconds // _UNITS["m"])

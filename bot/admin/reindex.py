@@ -49,18 +49,18 @@ class Reindexing:
     async def run(self, request: CommandRequest) -> Card | None:
         """Reindex, unless that is being done; what changed ends up where the progress was."""
         has_run = await self._alone.run(partial(self._run, request))
-        return None if has_run else notice(request.strings.reindex_busy)
+        return None if has_run else notice(request.strings.reindex.busy)
 
     async def _run(self, request: CommandRequest) -> None:
         job, strings = request.job, request.strings
-        place = await self._messages.begin(request, strings.reindex_begun)
+        place = await self._messages.begin(request, strings.reindex.begun)
         try:
             report = await self._reindex(request, place)
         except BusyError:
-            card = notice(strings.reindex_busy)
+            card = notice(strings.reindex.busy)
         except RetrievalError as error:
             logger.exception("reindexing failed id=%s", job.error_id)
-            words, reason = strings.reindex_failed, escape(str(error))[:2_000]
+            words, reason = strings.reindex.failed, escape(str(error))[:2_000]
             card = notice(words.format(reason=reason, error_id=job.error_id))
         else:
             card = _report_card(report, strings)
@@ -69,12 +69,12 @@ class Reindexing:
 
     async def _reindex(self, request: CommandRequest, place: ProgressPlace) -> IndexReport:
         latest = [""]
-        words = request.strings.reindex_stage
+        words = request.strings.reindex.stage
 
         def on_progress(stage: str, done: int, total: int) -> None:
             if self._stop.is_set():
                 raise BrokenOffError("reindexing was broken off by the shutdown")
-            name = request.strings.stages.get(stage, stage)
+            name = request.strings.reindex.stages.get(stage, stage)
             latest[0] = words.format(stage=name, done=done, total=total)
 
         is_full = "full" in request.arguments
@@ -85,7 +85,7 @@ class Reindexing:
 
 def _report_card(report: IndexReport, strings: Strings) -> Card:
     changes = report.changes
-    headline = strings.reindex_done.format(
+    headline = strings.reindex.done.format(
         seconds=report.seconds,
         added=len(changes.added),
         changed=len(changes.changed),

@@ -58,24 +58,24 @@ class Replaying:
     async def run(self, request: CommandRequest) -> Card | None:
         """Replay, unless that is being done or no run is named."""
         if not request.arguments:
-            return notice(request.strings.replay_usage)
+            return notice(request.strings.replay.usage)
         has_run = await self._alone.run(partial(self._run, request, request.arguments[0]))
-        return None if has_run else notice(request.strings.replay_busy)
+        return None if has_run else notice(request.strings.replay.busy)
 
     async def _run(self, request: CommandRequest, run: str) -> None:
         strings, job = request.strings, request.job
-        place = await self._messages.begin(request, strings.replay_begun)
+        place = await self._messages.begin(request, strings.replay.begun)
         work = asyncio.create_task(self._replayer.replay(run))
         try:
             done = await self._messages.follow(
                 place,
                 work,
-                lambda: strings.replay_stage.format(line=escape(self._replayer.latest())),
+                lambda: strings.replay.stage.format(line=escape(self._replayer.latest())),
             )
         except ChildFailedError as error:
             logger.warning("replay failed id=%s: %s", job.error_id, error)
             why = escape(str(error))[:REASON_CHARS]
-            card = notice(strings.replay_failed.format(reason=why, error_id=job.error_id))
+            card = notice(strings.replay.failed.format(reason=why, error_id=job.error_id))
         else:
             logger.info("replayed by=%s %s", job.user, done.candidate)
             card = outcome_card(done, strings)
@@ -88,11 +88,11 @@ class Replaying:
 def outcome_card(done: ReplayOutcome, strings: Strings) -> Card:
     """How many answers would change in which way, a line for each."""
     lines = [
-        strings.replay_line.format(
-            count=count, share=count / max(1, done.asked), change=strings.replay_changes[change]
+        strings.replay.line.format(
+            count=count, share=count / max(1, done.asked), change=strings.replay.changes[change]
         )
         for change, count in done.counts.items()
     ]
-    headline = strings.replay_done.format(asked=done.asked, candidate=escape(done.candidate))
-    text = "\n".join([headline, *lines, strings.replay_files.format(folder=escape(done.folder))])
+    headline = strings.replay.done.format(asked=done.asked, candidate=escape(done.candidate))
+    text = "\n".join([headline, *lines, strings.replay.files.format(folder=escape(done.folder))])
     return Card(text, (section(text),))

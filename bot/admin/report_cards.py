@@ -23,9 +23,9 @@ PART_CHARS = 2_300
 
 def report_card(report: Report, strings: Strings) -> Card:
     """The report as one message."""
-    title = strings.report_title.format(days=report.days)
+    title = strings.report.title.format(days=report.days)
     if is_empty(report):
-        return notice(strings.report_empty.format(days=report.days))
+        return notice(strings.report.empty.format(days=report.days))
     values = figure_lines(report, strings)
     fields = [f"*{label}*\n{value}" for label, value in values.items()]
     blocks: list[Block] = [HeaderBlock(text=title), SectionBlock(fields=fields)]
@@ -42,8 +42,8 @@ def summary(report: Report, strings: Strings) -> str:
     """The report in one sentence."""
     total = report.total
     if is_empty(report):
-        return strings.report_empty.format(days=report.days)
-    return strings.report_summary.format(
+        return strings.report.empty.format(days=report.days)
+    return strings.report.summary.format(
         days=report.days,
         questions=total.questions,
         people=total.people,
@@ -55,9 +55,9 @@ def summary(report: Report, strings: Strings) -> str:
 def report_markdown(report: Report) -> str:
     """The report as a Markdown file in English, which shows the pictures beside it."""
     strings = strings_for("en")
-    lines = [f"# {strings.report_title.format(days=report.days)}", ""]
+    lines = [f"# {strings.report.title.format(days=report.days)}", ""]
     if is_empty(report):
-        return "\n".join([*lines, strings.report_empty.format(days=report.days), ""])
+        return "\n".join([*lines, strings.report.empty.format(days=report.days), ""])
     lines += [f"Until {report.until}.", "", "| | |", "|---|---|"]
     lines += [f"| {k} | {v} |" for k, v in figure_lines(report, strings).items()]
     lines += ["", "![Questions by day](questions.png)", "", "![Rates](rates.png)", ""]
@@ -85,38 +85,38 @@ def figure_lines(report: Report, strings: Strings) -> dict[str, str]:
         "p95_s": f"{figures.p95_s:.1f} s",
         "given_up": str(report.given_up),
     }
-    return {strings.report_labels[name]: value for name, value in values.items()}
+    return {strings.report.labels[name]: value for name, value in values.items()}
 
 
 def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
     """The lists of the report with their headings; empty ones say so."""
     lists = (
-        (strings.report_gaps, [_gap(gap, strings) for gap in report.gaps[:GAPS_SHOWN]]),
-        (strings.report_stale, [_source(strings.report_stale_source, s) for s in report.stale]),
+        (strings.report.gaps, [_gap(gap, strings) for gap in report.gaps[:GAPS_SHOWN]]),
+        (strings.report.stale, [_source(strings.report.stale_source, s) for s in report.stale]),
         (
-            strings.report_disliked,
-            [_source(strings.report_disliked_source, s) for s in report.disliked],
+            strings.report.disliked,
+            [_source(strings.report.disliked_source, s) for s in report.disliked],
         ),
         (
-            strings.report_languages,
+            strings.report.languages,
             [
-                _counted(strings.report_language, each, strings, language=language)
+                _counted(strings.report.language, each, strings, language=language)
                 for language, each in report.languages.items()
             ],
         ),
-        (strings.report_history, [_era(era, strings) for era in report.history[-ERAS_SHOWN:]]),
+        (strings.report.history, [_era(era, strings) for era in report.history[-ERAS_SHOWN:]]),
         (
-            strings.deployments_title,
+            strings.models.deployments_title,
             [deployment_line(each, strings) for each in report.deployments[-ERAS_SHOWN:]],
         ),
     )
     for heading, lines in lists:
-        yield heading, lines or [strings.report_none]
+        yield heading, lines or [strings.report.none]
 
 
 def _gap(gap: Gap, strings: Strings) -> str:
-    question = shortened(gap.question or strings.report_untold, QUESTION_CHARS)
-    return strings.report_gap.format(
+    question = shortened(gap.question or strings.report.untold, QUESTION_CHARS)
+    return strings.report.gap.format(
         question=question, count=gap.count, people=gap.people, downs=gap.downs
     )
 
@@ -133,7 +133,7 @@ def _source(words: str, source: CitedSource) -> str:
 
 def _era(era: Era, strings: Strings) -> str:
     return _counted(
-        strings.report_era,
+        strings.report.era,
         era.figures,
         strings,
         since=era.since[:10],
@@ -154,9 +154,9 @@ def _counted(words: str, figures: Figures, strings: Strings, **more: str) -> str
 
 def _rate(rate: Rate, strings: Strings) -> str:
     if not rate.n:
-        return strings.report_unknown
-    return strings.report_interval.format(share=rate.share, low=rate.low, high=rate.high)
+        return strings.report.unknown
+    return strings.report.interval.format(share=rate.share, low=rate.low, high=rate.high)
 
 
 def _share(rate: Rate, strings: Strings) -> str:
-    return f"{rate.share:.0%}" if rate.n else strings.report_unknown
+    return f"{rate.share:.0%}" if rate.n else strings.report.unknown

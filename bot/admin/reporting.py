@@ -57,7 +57,7 @@ class Reporting:
         job, strings = request.job, request.strings
         reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is None and request.response_url is not None:
-            await tell(self._outbox, request, notice(strings.report_begun))
+            await tell(self._outbox, request, notice(strings.report.begun))
         report = await self.make(_days(request.arguments))
         card = report_card(report, strings)
         if reply is None or not await self._outbox.edit(*reply, card):
@@ -82,10 +82,10 @@ class Reporting:
         strings = request.strings
         pictures = await asyncio.to_thread(draw, report)
         try:
-            await self._outbox.upload(channel, pictures, comment=strings.report_pictures)
+            await self._outbox.upload(channel, pictures, comment=strings.report.pictures)
         except SlackApiError as error:
             logger.warning("pictures not sent: %s", reason(error))
-            words = strings.report_no_pictures.format(reason=reason(error))
+            words = strings.report.no_pictures.format(reason=reason(error))
             job = request.job
             await self._outbox.post(channel, notice(words), thread_ts=None, event_id=job.event_id)
 

@@ -23,40 +23,40 @@ def trial_card(trial: Trial, arms: Arms, strings: Strings) -> Card:
 
 
 def _lines(trial: Trial, arms: Arms, strings: Strings) -> Iterator[str]:
-    title = strings.trial_title.format(
-        kind=strings.trained_kinds[trial.kind],
+    title = strings.trial.title.format(
+        kind=strings.models.trained_kinds[trial.kind],
         run=trial.run,
         date=trial.since[:16].replace("T", " "),
         before=run_name(trial.before, strings),
     )
     yield f"*{title}*"
-    yield strings.trial_modes[trial.mode].format(share=f"{trial.share:.0%}")
+    yield strings.trial.modes[trial.mode].format(share=f"{trial.share:.0%}")
     monitor = arms.monitor()
     for arm, rated in (("candidate", monitor.candidate), ("served", monitor.served)):
         questions = arms.of(is_candidate=arm == "candidate")
-        yield strings.trial_arm.format(
-            arm=strings.trial_arms[arm],
+        yield strings.trial.arm.format(
+            arm=strings.trial.arms[arm],
             questions=len(questions),
             answered=sum(each.is_answer for each in questions),
             rated=rated.ratings,
             good=rated.good,
         )
     if arms.agreement is not None:
-        yield strings.trial_agreement.format(
+        yield strings.trial.agreement.format(
             questions=arms.agreement.questions,
             overlap=f"{arms.agreement.overlap:.0%}",
             gained=arms.agreement.gained,
             lost=arms.agreement.lost,
         )
     if trial.mode != "shadow":
-        yield strings.trial_verdicts[monitor.verdict]
+        yield strings.trial.verdicts[monitor.verdict]
 
 
 def _buttons(trial: Trial, strings: Strings) -> Iterator[ButtonElement]:
-    choices = [("stop", strings.trial_stop, strings.trial_stop_confirm, "danger")]
+    choices = [("stop", strings.trial.stop, strings.trial.stop_confirm, "danger")]
     if trial.mode != "all":
         choices.insert(
-            0, ("publish", strings.trial_publish, strings.trial_publish_confirm, "primary")
+            0, ("publish", strings.trial.publish, strings.trial.publish_confirm, "primary")
         )
     for name, label, question, style in choices:
         yield ButtonElement(
@@ -65,6 +65,6 @@ def _buttons(trial: Trial, strings: Strings) -> Iterator[ButtonElement]:
             value=f"trial {name} {trial.run}",
             style=style,
             confirm=ConfirmObject(
-                title=label, text=question, confirm=label, deny=strings.trial_cancel
+                title=label, text=question, confirm=label, deny=strings.trial.cancel
             ),
         )

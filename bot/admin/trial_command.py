@@ -32,7 +32,7 @@ class TrialCommand:
         wanted, meant = (*request.arguments, "", "")[:2]
         # What is typed is in lower case; without an id, the one trial that there is is meant.
         if trial is None or meant not in ("", trial.run.lower()):
-            return notice(strings.trial_none)
+            return notice(strings.trial.none)
         if wanted == "publish":
             return self._publish(request, trial)
         if wanted == "stop":
@@ -43,14 +43,14 @@ class TrialCommand:
         if trial.mode != "all":
             self._holdings.complete_trial(trial, reason="an admin has published it from its trial")
             logger.info("published by=%s run=%s", request.job.user, trial.run)
-        return _said(request.strings.trial_published, trial, request.strings)
+        return _said(request.strings.trial.published, trial, request.strings)
 
     def _stop(self, request: CommandRequest, trial: Trial) -> Card:
         if not self._holdings.end_trial(trial, reason="an admin has stopped its trial"):
-            return notice(request.strings.trial_none)
+            return notice(request.strings.trial.none)
         logger.info("stopped by=%s run=%s", request.job.user, trial.run)
-        return _said(request.strings.trial_stopped, trial, request.strings)
+        return _said(request.strings.trial.stopped, trial, request.strings)
 
 
 def _said(words: str, trial: Trial, strings: Strings) -> Card:
-    return notice(words.format(kind=strings.trained_kinds[trial.kind], run=trial.run))
+    return notice(words.format(kind=strings.models.trained_kinds[trial.kind], run=trial.run))

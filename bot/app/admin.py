@@ -80,7 +80,7 @@ class AdminCommands:
 
     def _status_text(self, request: CommandRequest) -> str:
         counts, strings = self.inbox.counts(), request.strings
-        status = strings.status.format(
+        status = strings.commands.status.format(
             waiting=counts.get("todo", 0),
             doing=max(0, counts.get("doing", 0) - 1),  # but for this command
             dead=counts.get("dead", 0),
@@ -97,4 +97,4 @@ class AdminCommands:
             served, _ = self.holdings.generations()
         except RetrievalError as error:
             return escape(str(error))
-        return generation_line(strings.generation_served, served, strings)
+        return generation_line(strings.models.generation_served, served, strings)

@@ -40,14 +40,14 @@ class AskedAboutHandler:
             return
         if gesture.response_url is not None:
             strings = strings_for(language_of(gesture.text))
-            card = notice(strings.ask_own if is_ours else strings.empty)
+            card = notice(strings.asking.ask_own if is_ours else strings.asking.empty)
             await self._outbox.respond(gesture.response_url, job.user, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         url = read_in_part(job, Interaction("")).response_url
         if url is not None:
-            card = notice(strings_for("en").failed.format(error_id=job.error_id))
+            card = notice(strings_for("en").asking.failed.format(error_id=job.error_id))
             await self._outbox.respond(url, job.user, (card,))
 
     async def _fetched(self, job: Job, gesture: Interaction) -> Interaction:

@@ -46,10 +46,10 @@ class Attached:
     def noted(self, cards: Sequence[Card], answer: Answer, strings: Strings) -> tuple[Card, ...]:
         """The cards, the last of which says which files went into the answer and which did not."""
         used = [name for name, text in self.texts.items() if text in answer.query]
-        lines = [strings.attachment_used.format(names=_listed(used))] if used else []
+        lines = [strings.asking.attachment_used.format(names=_listed(used))] if used else []
         others = [*(name for name in self.texts if name not in used), *self.unread]
         if others:
-            lines.append(strings.attachment_unread.format(names=_listed(others)))
+            lines.append(strings.asking.attachment_unread.format(names=_listed(others)))
         if not lines:
             return tuple(cards)
         note = ContextBlock(elements=[MarkdownTextObject(text=line) for line in lines])

@@ -92,14 +92,14 @@ class CardHandler:
             await self._run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)
         else:
             _, strings = await self._people.look_up(job.user)
-            await self._tell(job, gesture, strings.gone)
+            await self._tell(job, gesture, strings.card_actions.gone)
             await self._run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         gesture = read_in_part(job, Interaction(""))
         turn = await self._run(self._cards.turn, gesture.value)
         strings = strings_for("en" if turn is None else turn.answer.language)
-        await self._tell(job, gesture, strings.failed.format(error_id=job.error_id))
+        await self._tell(job, gesture, strings.asking.failed.format(error_id=job.error_id))
 
     async def _is_early(self, job: Job, gesture: Interaction) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
@@ -110,7 +110,7 @@ class CardHandler:
         strings = click.strings
         modal = await self._outbox.open_modal(click.gesture.trigger_id or "", working(strings))
         if modal is None:
-            await self._end(click, strings.too_late)
+            await self._end(click, strings.card_actions.too_late)
             return
         found = await asyncio.to_thread(contributions, click.turn.answer)
         view = explanation(found, Frame(now=self._clock()), strings)
@@ -120,15 +120,17 @@ class CardHandler:
     async def _share(self, click: Click) -> None:
         turn, job = click.turn, click.job
         if not await self._is_for_all(click):
-            await self._end(click, click.strings.not_shareable)
+            await self._end(click, click.strings.card_actions.not_shareable)
             return
         if not await self._is_in(turn, lambda channel: channel == turn.channel):
             try:
-                await self._show_again(click, turn.channel, turn.thread_ts, click.strings.shared)
+                await self._show_again(
+                    click, turn.channel, turn.thread_ts, click.strings.card_actions.shared
+                )
             except SlackApiError as error:
                 if reason(error) not in ("not_in_channel", "channel_not_found"):
                     raise
-                await self._end(click, click.strings.not_member)
+                await self._end(click, click.strings.card_actions.not_member)
                 return
             await self._run(self._signals.note, turn.answer.id, "shared", job.user, job.event_id)
         await self._refresh(click)
@@ -136,14 +138,14 @@ class CardHandler:
 
     async def _keep(self, click: Click) -> None:
         if not await self._is_in(click.turn, lambda channel: channel.startswith("D")):
-            await self._show_again(click, click.job.user, None, click.strings.kept)
+            await self._show_again(click, click.job.user, None, click.strings.card_actions.kept)
         await self._refresh(click)
         await self._end(click)
 
     async def _delete(self, click: Click) -> None:
         job, turn = click.job, click.turn
         if job.user != turn.asker and not (await self._people.look_up(job.user))[0]:
-            await self._end(click, click.strings.not_yours)
+            await self._end(click, click.strings.card_actions.not_yours)
             return
         for channel, ts in await self._run(self._cards.messages, turn.answer.id):
             await self._outbox.delete(channel, ts)
@@ -154,7 +156,7 @@ class CardHandler:
         config = await self._run(self._channels.of, job.channel)
         experts = helpers(turn.answer, config)
         if await self._run(self._cards.escalation, turn.answer.id) or not experts:
-            await self._end(click, click.strings.escalated)
+            await self._end(click, click.strings.card_actions.escalated)
             return
         ts = await self._escalate(click, experts)
         await self._run(self._cards.escalate, turn.answer.id, person=job.user, ts=ts)
@@ -172,7 +174,9 @@ class CardHandler:
             sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
             if 0 in sent:
                 return sent[0]
-        text = click.strings.escalation.format(question=_shown(click.turn), emoji=self._emoji)
+        text = click.strings.card_actions.escalation.format(
+            question=_shown(click.turn), emoji=self._emoji
+        )
         _, ts = await self._outbox.post(
             where, notice(text), thread_ts=thread_ts, event_id=event_id, tagged=experts
         )
@@ -224,7 +228,7 @@ class CardHandler:
         first, *rest = answer_cards(turn.answer, frame)
         if heading is None and not await self._run(self._cards.is_private, turn.answer.id):
             return (first, *rest)
-        heading = heading or strings_for(turn.answer.language).shared
+        heading = heading or strings_for(turn.answer.language).card_actions.shared
         line = MarkdownTextObject(text=heading.format(question=_shown(turn)))
         return (Card(first.text, (ContextBlock(elements=[line]), *first.blocks)), *rest)
 

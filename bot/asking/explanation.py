@@ -18,7 +18,7 @@ QUOTE_CHARS = 500
 
 def working(strings: Strings) -> dict[str, Any]:
     """The modal while the passages are still being looked at."""
-    return _view([_section(strings.why_working)], strings)
+    return _view([_section(strings.card_actions.why_working)], strings)
 
 
 def explanation(
@@ -26,7 +26,7 @@ def explanation(
 ) -> dict[str, Any]:
     """Each citation with its supporting sentence and what would be lost without it."""
     blocks = [block for each in contributions for block in _citation(each, frame, strings)]
-    note = ContextBlock(elements=[MarkdownTextObject(text=strings.why_measure)])
+    note = ContextBlock(elements=[MarkdownTextObject(text=strings.card_actions.why_measure)])
     return _view([*blocks, note], strings)
 
 
@@ -36,7 +36,7 @@ def _citation(each: Contribution, frame: Frame, strings: Strings) -> Iterator[Bl
     if len(quote) > QUOTE_CHARS:
         quote = f"{quote[: QUOTE_CHARS - 1]}…"
     yield _section(f"*{citation.number}*  {source_line(citation.passage, frame, strings)}")
-    share = strings.why_share.format(share=each.share)
+    share = strings.card_actions.why_share.format(share=each.share)
     yield _section(f"> {escape(quote)}\n{share}")
 
 
@@ -46,6 +46,9 @@ def _section(text: str) -> Block:
 
 def _view(blocks: Sequence[Block], strings: Strings) -> dict[str, Any]:
     view = View(
-        type="modal", title=strings.why_title, close=strings.close, blocks=list(blocks)
+        type="modal",
+        title=strings.card_actions.why_title,
+        close=strings.card_actions.close,
+        blocks=list(blocks),
     ).to_dict()
     return dict(view)

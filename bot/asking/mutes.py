@@ -29,7 +29,7 @@ class MuteNotices:
         database = self._inbox.database
         if not question.is_overheard and await database.run(self._is_first, job, until):
             when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M")
-            card, thread_ts = notice(strings.muted.format(until=when)), question.thread_ts
+            card, thread_ts = notice(strings.asking.muted.format(until=when)), question.thread_ts
             in_thread = None if thread_ts == question.ts else thread_ts
             try:
                 await self._outbox.whisper(job.channel, job.user, card, thread_ts=in_thread)

@@ -76,7 +76,7 @@ class QuestionProgress:
             # In direct messages the status is what people see; elsewhere few would.
             has_status = question.channel_type == "im" and await status
             try:
-                await reply.begin(notice(strings.looking), has_status=has_status)
+                await reply.begin(notice(strings.asking.looking), has_status=has_status)
             except SlackApiError as error:
                 question = _made_private(question, error)
                 reply = self.reply(job, question)
@@ -88,7 +88,7 @@ class QuestionProgress:
     ) -> AsyncIterator[asyncio.Task[bool]]:
         """Inside, the thread's status says that we work; whether it does."""
         status = asyncio.create_task(
-            self._sessions.set(job.channel, thread_ts, "processing", strings.working)
+            self._sessions.set(job.channel, thread_ts, "processing", strings.asking.working)
         )
         try:
             yield status

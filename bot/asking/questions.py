@@ -108,9 +108,9 @@ class QuestionHandler:
         if until > self._clock() and not is_private:
             await self._mutes.tell(job, question, until, asked.strings)
         elif not words(asked.text) and not question.files:
-            await self._end(job, asked, asked.strings.empty)
+            await self._end(job, asked, asked.strings.asking.empty)
         elif is_thanks(asked.text) and not question.files:
-            await self._end(job, asked, asked.strings.welcome)
+            await self._end(job, asked, asked.strings.asking.welcome)
         else:
             await self._take(job, asked)
 
@@ -119,7 +119,11 @@ class QuestionHandler:
         if asked.question.is_overheard:
             return  # nobody asked us
         strings = asked.strings
-        words_ = strings.no_index if isinstance(error, IndexNotFoundError) else strings.failed
+        words_ = (
+            strings.asking.no_index
+            if isinstance(error, IndexNotFoundError)
+            else strings.asking.failed
+        )
         card = error_card(words_.format(error_id=job.error_id), job.event_id, strings)
         await self._progress.show(job, asked.question, asked.config.visibility, (card,))
 
@@ -180,8 +184,8 @@ class QuestionHandler:
         if not words(text):  # a file alone is the question itself
             if not background.attached.texts:
                 names = ", ".join(background.attached.unread)
-                unread = asked.strings.attachment_unread.format(names=names)
-                raise QuestionError(f"{asked.strings.empty}\n{unread}")
+                unread = asked.strings.asking.attachment_unread.format(names=names)
+                raise QuestionError(f"{asked.strings.asking.empty}\n{unread}")
             history, text = history[:-1], history[-1].text
         request = AnswerRequest(
             text,
@@ -205,7 +209,7 @@ class QuestionHandler:
         if answer.stopped and self._stop.is_set():
             raise BrokenOffError(f"job {job.id} was broken off by the shutdown")
         if answer.stopped and not answer.text.strip():
-            answer = replace(answer, text=asked.strings.stopped)
+            answer = replace(answer, text=asked.strings.asking.stopped)
         return answer, background
 
     def _turn(
@@ -262,7 +266,9 @@ class RefusalHandler:
             await self._inbox.database.run(self._inbox.finish, job)
             return
         strings = strings_for(language_of(question.text))
-        await ReplyMessages(self._inbox, self._outbox, job, question).show((notice(strings.busy),))
+        await ReplyMessages(self._inbox, self._outbox, job, question).show(
+            (notice(strings.asking.busy),)
+        )
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, _job: Job, _error: Exception) -> None:

@@ -71,8 +71,10 @@ class PromptsHandler:
             _, strings = await self._people.look_up(job.user)
             await self._client.assistant_threads_setSuggestedPrompts(
                 channel_id=job.channel,
-                title=strings.prompts_title,
-                prompts=[_prompt(text) for text in self._prompts or strings.prompts][:MAX_PROMPTS],
+                title=strings.asking.prompts_title,
+                prompts=[_prompt(text) for text in self._prompts or strings.asking.prompts][
+                    :MAX_PROMPTS
+                ],
             )
         except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
             # They are asked for anew whenever the tab opens.

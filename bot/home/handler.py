@@ -93,7 +93,7 @@ class HomeHandler:
 
     async def _say_forgotten(self, person: str, forgotten: Forgotten) -> None:
         _, strings = await self._people.look_up(person)
-        said = strings.forgotten.format(
+        said = strings.home.forgotten.format(
             questions=forgotten.questions, votes=forgotten.votes, proposals=forgotten.proposals
         )
         await self._home.publish(person, said)
@@ -116,5 +116,5 @@ class HomeHandler:
         question = short(turn.question, 300)
         labels = {PUBLIC, *self._settings.user_audiences.get(person, ())}
         if fix is None or not labels.issuperset(fix.audience):
-            return strings.fixed_unsaid.format(question=question)
-        return strings.fixed_news.format(question=question, answer=short(fix.answer, 2_000))
+            return strings.home.fixed_unsaid.format(question=question)
+        return strings.home.fixed_news.format(question=question, answer=short(fix.answer, 2_000))

@@ -92,13 +92,13 @@ def _said(page: Page) -> Iterator[BlockJson]:
 
 
 def _questions(page: Page, strings: Strings) -> Iterator[BlockJson]:
-    yield _header(strings.home_questions)
+    yield _header(strings.home.questions)
     if not page.questions:
-        yield _section(strings.home_no_questions)
+        yield _section(strings.home.no_questions)
     for asked in page.questions[:QUESTIONS]:
-        votes = strings.home_votes.format(good=asked.good, bad=asked.bad)
-        mine = {1: strings.home_rated_good, -1: strings.home_rated_bad}.get(asked.mine)
-        fixed = strings.home_is_fixed if asked.is_fixed else None
+        votes = strings.home.ratings.format(good=asked.good, bad=asked.bad)
+        mine = {1: strings.home.rated_good, -1: strings.home.rated_bad}.get(asked.mine)
+        fixed = strings.home.is_fixed if asked.is_fixed else None
         notes = " · ".join(note for note in (asked.asked[:10], votes, mine, fixed) if note)
         yield _section(f"{short(asked.question, MAX_QUESTION)}\n_{notes}_")
 
@@ -106,24 +106,24 @@ def _questions(page: Page, strings: Strings) -> Iterator[BlockJson]:
 def _fixed(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if not page.fixed:
         return
-    yield _header(strings.home_fixed)
+    yield _header(strings.home.fixed)
     for fixed in page.fixed[:FIXED]:
-        answer = strings.home_ask_again if fixed.answer is None else short(fixed.answer, MAX_NEWS)
+        answer = strings.home.ask_again if fixed.answer is None else short(fixed.answer, MAX_NEWS)
         yield _section(f"*{short(fixed.question, MAX_QUESTION)}*\n{answer}")
 
 
 def _queue(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if not page.is_reviewer:
         return
-    yield _header(strings.queue_title)
-    yield _section(strings.queue_empty if not page.waiting else strings.queue_intro)
+    yield _header(strings.review.title)
+    yield _section(strings.review.empty if not page.waiting else strings.review.intro)
     for review in page.reviews[:REVIEWS]:
         yield from _review(review, strings)
     more = page.waiting - len(page.reviews[:REVIEWS])
     if more > 0:
-        yield _section(strings.queue_more.format(count=more))
+        yield _section(strings.review.more.format(count=more))
     if page.served:
-        yield _header(strings.served_title)
+        yield _header(strings.review.served_title)
     for review in page.served[:SERVED]:
         yield _served(review, strings)
 
@@ -132,8 +132,8 @@ def _review(review: Review, strings: Strings) -> Iterator[BlockJson]:
     proposal, value = review.proposal, str(review.id)
     document = proposal.document
     named = document_label(document) if document else proposal.document_name
-    origin = strings.proposal_sources[proposal.source]
-    notes = [origin, strings.queue_document.format(name=escape(named))] if named else [origin]
+    origin = strings.review.proposal_sources[proposal.source]
+    notes = [origin, strings.review.document.format(name=escape(named))] if named else [origin]
     yield _section(
         f"*{short(proposal.question, MAX_QUESTION)}*\n{short(proposal.answer, MAX_ANSWER)}\n"
         f"_{' · '.join(notes)}_"
@@ -141,17 +141,19 @@ def _review(review: Review, strings: Strings) -> Iterator[BlockJson]:
     yield {
         "type": "actions",
         "elements": [
-            _button(strings.approve, APPROVE_REVIEW, value, style="primary"),
-            _button(strings.edit, EDIT_REVIEW, value),
-            _button(strings.reject, REJECT_REVIEW, value, style="danger"),
+            _button(strings.review.approve, APPROVE_REVIEW, value, style="primary"),
+            _button(strings.review.edit, EDIT_REVIEW, value),
+            _button(strings.review.reject, REJECT_REVIEW, value, style="danger"),
         ],
     }
 
 
 def _served(review: Review, strings: Strings) -> BlockJson:
     proposal = review.proposal
-    retire = _button(strings.retire, RETIRE_ANSWER, str(review.id))
-    sure = _sure(strings.retire_sure, strings.retire_what, strings.retire, strings)
+    retire = _button(strings.review.retire, RETIRE_ANSWER, str(review.id))
+    sure = _sure(
+        strings.review.retire_sure, strings.review.retire_what, strings.review.retire, strings
+    )
     said = f"*{short(proposal.question, MAX_QUESTION)}*\n{short(proposal.answer, MAX_NEWS)}"
     return _section(said, retire | {"confirm": sure})
 
@@ -159,12 +161,12 @@ def _served(review: Review, strings: Strings) -> BlockJson:
 def _report(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if page.report is None:
         return
-    yield _header(strings.home_admin)
+    yield _header(strings.home.report)
     yield _section(escape(page.report))
     yield {
         "type": "actions",
         "elements": [
-            _button(strings.command_buttons[name], RUN + name, name)
+            _button(strings.commands.buttons[name], RUN + name, name)
             for name in ("report", "status", "models")
         ],
     }
@@ -172,22 +174,25 @@ def _report(page: Page, strings: Strings) -> Iterator[BlockJson]:
 
 def _privacy(page: Page, strings: Strings) -> Iterator[BlockJson]:
     chosen = page.preferences
-    yield _header(strings.home_privacy)
-    on, off = (strings.learning_on, strings.learn_stop), (strings.learning_off, strings.learn_start)
+    yield _header(strings.home.privacy)
+    on, off = (
+        (strings.home.learning_on, strings.home.learning_stop),
+        (strings.home.learning_off, strings.home.learning_start),
+    )
     said, label = on if chosen.may_learn else off
     yield _section(said, _button(label, SET_LEARNING, str(int(not chosen.may_learn))))
-    start = _button(strings.notify_start, NEWS_ON, "1")
-    stop = _button(strings.notify_stop, NEWS_OFF, "0")
+    start = _button(strings.home.notify_start, NEWS_ON, "1")
+    stop = _button(strings.home.notify_stop, NEWS_OFF, "0")
     said, buttons = {
-        None: (strings.notify_unset, [start, stop]),
-        True: (strings.notify_on, [stop]),
-        False: (strings.notify_off, [start]),
+        None: (strings.home.notify_unset, [start, stop]),
+        True: (strings.home.notify_on, [stop]),
+        False: (strings.home.notify_off, [start]),
     }[chosen.notify]
     yield _section(said)
     yield {"type": "actions", "elements": buttons}
-    yield _section(strings.forget_intro)
-    forget = _button(strings.forget, FORGET_ME, "me", style="danger")
-    sure = _sure(strings.forget_sure, strings.forget_what, strings.forget, strings)
+    yield _section(strings.home.forget_intro)
+    forget = _button(strings.home.forget, FORGET_ME, "me", style="danger")
+    sure = _sure(strings.home.forget_sure, strings.home.forget_what, strings.home.forget, strings)
     yield {"type": "actions", "elements": [forget | {"confirm": sure}]}
 
 
@@ -196,7 +201,7 @@ def _sure(title: str, text: str, confirm: str, strings: Strings) -> BlockJson:
         "title": _plain(title),
         "text": _plain(text),
         "confirm": _plain(confirm),
-        "deny": _plain(strings.modal_skip),
+        "deny": _plain(strings.feedback.cancel),
         "style": "danger",
     }
 

@@ -26,25 +26,33 @@ def reason_modal(
     turn_id: str, documents: Sequence[DocumentRef], known: Reason | None, strings: Strings
 ) -> View:
     """What was wrong? Every field may be left empty. `known` is what the person said before."""
-    kinds: dict[str, str] = {kind: strings.reasons[kind] for kind in REASONS}
+    kinds: dict[str, str] = {kind: strings.feedback.reasons[kind] for kind in REASONS}
     blocks = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": strings.why_bad_intro}},
-        _menu("reason", strings.why_bad, kinds, known.reason if known else ""),
-        _text("answer", strings.right_answer, known.answer if known else "", is_long=True),
+        {"type": "section", "text": {"type": "mrkdwn", "text": strings.feedback.why_bad_intro}},
+        _menu("reason", strings.feedback.why_bad, kinds, known.reason if known else ""),
+        _text("answer", strings.feedback.right_answer, known.answer if known else "", is_long=True),
         *_documents(documents, known.document if known else None, strings),
-        _text("document_name", strings.other_document, known.document_name if known else ""),
+        _text(
+            "document_name", strings.feedback.other_document, known.document_name if known else ""
+        ),
     ]
-    return _modal(REASON, turn_id, strings.why_bad_title, strings.modal_send, blocks, strings)
+    return _modal(
+        REASON, turn_id, strings.feedback.why_bad_title, strings.feedback.send, blocks, strings
+    )
 
 
 def why_note(turn_id: str, strings: Strings) -> Card:
     """An invitation to say what was wrong, where no modal can be opened."""
-    return _note(strings.why_bad_note, strings.why_bad_button, TELL_REASON, turn_id)
+    return _note(
+        strings.feedback.why_bad_note, strings.feedback.why_bad_button, TELL_REASON, turn_id
+    )
 
 
 def accept_note(turn_id: str, strings: Strings) -> Card:
     """Asks whether what people have replied is the answer."""
-    return _note(strings.accept_note, strings.accept_button, ACCEPT_REPLY, turn_id)
+    return _note(
+        strings.feedback.accept_note, strings.feedback.accept_button, ACCEPT_REPLY, turn_id
+    )
 
 
 def edit_modal(review: Review, documents: Sequence[DocumentRef], strings: Strings) -> View:
@@ -52,12 +60,18 @@ def edit_modal(review: Review, documents: Sequence[DocumentRef], strings: String
     proposal = review.proposal
     blocks = [
         _text(
-            "question", strings.edit_question, proposal.question, is_long=True, is_optional=False
+            "question",
+            strings.review.edit_question,
+            proposal.question,
+            is_long=True,
+            is_optional=False,
         ),
-        _text("answer", strings.edit_answer, proposal.answer, is_long=True, is_optional=False),
+        _text(
+            "answer", strings.review.edit_answer, proposal.answer, is_long=True, is_optional=False
+        ),
         *_documents(documents, proposal.document, strings),
     ]
-    title, submit = strings.edit_title, strings.approve
+    title, submit = strings.review.edit_title, strings.review.approve
     return _modal(EDITED_REVIEW, str(review.id), title, submit, blocks, strings)
 
 
@@ -94,7 +108,7 @@ def _modal(
         "private_metadata": about,
         "title": _plain(title),
         "submit": _plain(submit),
-        "close": _plain(strings.modal_skip),
+        "close": _plain(strings.feedback.cancel),
         "blocks": blocks,
     }
 
@@ -107,8 +121,8 @@ def _documents(
         return []
     labels = {str(n): document_label(document) for n, document in enumerate(documents)}
     at = next((str(n) for n, document in enumerate(documents) if document == chosen), NO_DOCUMENT)
-    options = {NO_DOCUMENT: strings.no_document} | labels
-    return [_menu("document", strings.right_document, options, at)]
+    options = {NO_DOCUMENT: strings.feedback.no_document} | labels
+    return [_menu("document", strings.feedback.right_document, options, at)]
 
 
 def _menu(name: str, label: str, options: Mapping[str, str], chosen: str) -> View:

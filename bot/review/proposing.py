@@ -70,7 +70,7 @@ class Proposing:
         if proposal is not None:
             await self._inbox.database.run(self._reviews.add, proposal)
         strings = strings_for(language_of(answer))
-        text = strings.no_question_here if proposal is None else strings.proposed
+        text = strings.feedback.no_question_here if proposal is None else strings.feedback.proposed
         await self._whisper(job, notice(text), message.get("thread_ts"))
         await self._inbox.database.run(self._inbox.finish, job)
 
@@ -96,7 +96,7 @@ class Proposing:
             if proposal is not None:
                 await self._inbox.database.run(self._reviews.add, proposal)
         strings = strings_for(turn.language)
-        text = strings.proposed if replies else strings.no_reply_here
+        text = strings.feedback.proposed if replies else strings.feedback.no_reply_here
         await self._whisper(job, notice(text), turn.thread_ts)
         await self._inbox.database.run(self._inbox.finish, job)
 

@@ -79,7 +79,7 @@ class ReviewHandler:
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         _, strings = await self._people.look_up(job.user)
-        failed = strings.failed.format(error_id=job.error_id)
+        failed = strings.asking.failed.format(error_id=job.error_id)
         await self._show_home(job.user, failed)
 
     async def _ask_why(self, job: Job, gesture: Interaction) -> None:
@@ -100,10 +100,10 @@ class ReviewHandler:
         reader = await self._experts.reader(job.user)
         said: str | None
         if review is None or not reader.may_review(review.proposal):
-            said = strings.review_gone
+            said = strings.review.gone
         elif gesture.name == RETIRE_ANSWER:
             await database.run(self._curated.retire, review.id)
-            said = strings.review_retired
+            said = strings.review.retired
         elif gesture.name == EDIT_REVIEW:
             said = await self._edit(review, gesture, strings)
         else:
@@ -114,11 +114,11 @@ class ReviewHandler:
 
     async def _edit(self, review: Review, gesture: Interaction, strings: Strings) -> str | None:
         if review.state != "open":
-            return strings.review_taken
+            return strings.review.taken
         documents = await self._inbox.database.run(self._documents, review)
         view = edit_modal(review, documents, strings)
         opened = await self._outbox.open_modal(gesture.trigger_id or "", view)
-        return strings.review_too_late if opened is None else None
+        return strings.review.too_late if opened is None else None
 
     async def _decide(
         self, job: Job, review: Review, gesture: Interaction, strings: Strings
@@ -129,10 +129,10 @@ class ReviewHandler:
             review = await database.run(self._edited, review, gesture)
         author = await self._people.name(review.proposal.author)
         if not await database.run(self._write, job, review, decision, author):
-            return strings.review_taken
+            return strings.review.taken
         if decision == "approved":
             self._on_approved()
-        return strings.review_approved if decision == "approved" else strings.review_rejected
+        return strings.review.approved if decision == "approved" else strings.review.rejected
 
     def _write(
         self, job: Job, review: Review, decision: ReviewDecision, author: str | None

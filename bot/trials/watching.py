@@ -89,8 +89,10 @@ class Watching:
         for admin in self._admins:
             try:
                 _, strings = await self._people.look_up(admin)
-                words = strings.trial_taken_back.format(
-                    kind=strings.trained_kinds[trial.kind], run=trial.run, reason=escape(reason)
+                words = strings.trial.taken_back.format(
+                    kind=strings.models.trained_kinds[trial.kind],
+                    run=trial.run,
+                    reason=escape(reason),
                 )
                 event_id = f"trial:{trial.run}:{trial.since}"
                 await self._outbox.post(admin, notice(words), thread_ts=None, event_id=event_id)

@@ -69,4 +69,6 @@ def _ack(body: dict[str, Any]) -> BoltResponse:
     if body.get("command") != ASK:
         return BoltResponse(status=200)
     strings = strings_for(language_of(body.get("text", "")))
-    return BoltResponse(status=200, body={"response_type": "ephemeral", "text": strings.looking})
+    return BoltResponse(
+        status=200, body={"response_type": "ephemeral", "text": strings.asking.looking}
+    )

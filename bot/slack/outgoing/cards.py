@@ -103,7 +103,7 @@ def helpers(answer: Answer, config: ChannelConfig) -> tuple[str, ...]:
 def error_card(text: str, event_id: str, strings: Strings) -> Card:
     """What went wrong, in mrkdwn, and a button that asks the same question anew."""
     card = notice(text)
-    return Card(text, (*card.blocks, _buttons([(RETRY, strings.retry)], event_id)))
+    return Card(text, (*card.blocks, _buttons([(RETRY, strings.cards.retry)], event_id)))
 
 
 def notice(text: str) -> Card:
@@ -124,7 +124,7 @@ def fallback(text: str) -> str:
 
 def _sources(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]:
     lines = [f"*{c.number}*  {source_line(c.passage, frame, strings)}" for c in answer.citations]
-    lines = [f"*{strings.sources}*", *fitting(lines)] if lines else []
+    lines = [f"*{strings.cards.sources}*", *fitting(lines)] if lines else []
     if answer.kind == "answer":
         lines.append(_origin(answer, strings))
     else:
@@ -137,25 +137,25 @@ def _sources(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]:
 def _origin(answer: Answer, strings: Strings) -> str:
     """How an answer came about."""
     if answer.method == "curated":
-        said = strings.curated.format(author=escape(answer.author or "?"))
+        said = strings.cards.curated.format(author=escape(answer.author or "?"))
     else:
-        hint = strings.extracted if answer.method == "extracted" else strings.generated
+        hint = strings.cards.extracted if answer.method == "extracted" else strings.cards.generated
         said = hint.format(confidence=answer.confidence)
-    return f"{strings.cut_short} · {said}" if answer.stopped else said
+    return f"{strings.cards.cut_short} · {said}" if answer.stopped else said
 
 
 def _searched(answer: Answer, frame: Frame, strings: Strings) -> Iterator[str]:
     """What an abstention was made from: what was searched, what was nearest, who may know."""
     sources = ", ".join(f"`{escape(_shorten(s))}`" for s in frame.config.sources[:MAX_SOURCES])
     if answer.searched:
-        template = strings.searched_sources if sources else strings.searched
+        template = strings.cards.searched_sources if sources else strings.cards.searched
         yield template.format(n=answer.searched, sources=sources)
     if answer.nearest:
-        yield f"*{strings.nearest}*"
+        yield f"*{strings.cards.nearest}*"
         yield from fitting([source_line(passage, frame, strings) for passage in answer.nearest])
     owners = dict.fromkeys(filter(None, (_owner(passage) for passage in answer.nearest)))
     if owners:
-        yield strings.whom_to_ask.format(owners=", ".join(owners))
+        yield strings.cards.whom_to_ask.format(owners=", ".join(owners))
 
 
 def source_line(passage: Passage, frame: Frame, strings: Strings) -> str:
@@ -164,7 +164,7 @@ def source_line(passage: Passage, frame: Frame, strings: Strings) -> str:
     if frame.now is not None:
         parts.append(age(passage.source.modified, frame.now, strings))
     owner = _owner(passage)
-    return " · ".join(parts + ([strings.owner.format(owner=owner)] if owner else []))
+    return " · ".join(parts + ([strings.cards.owner.format(owner=owner)] if owner else []))
 
 
 def _owner(passage: Passage) -> str | None:
@@ -177,14 +177,14 @@ def age(modified: str, now: float, strings: Strings) -> str:
     """When a document was changed, ISO 8601 in UTC, as people say it."""
     days = int((now - datetime.fromisoformat(modified).timestamp()) // 86_400)
     if days < 1:
-        return strings.updated_today
+        return strings.cards.updated_today
     if days < 2:
-        return strings.updated_yesterday
+        return strings.cards.updated_yesterday
     if days < 2 * MONTH_DAYS:
-        return strings.updated_days.format(n=days)
+        return strings.cards.updated_days.format(n=days)
     if days < 2 * YEAR_DAYS:
-        return strings.updated_months.format(n=int(days / MONTH_DAYS))
-    return strings.updated_years.format(n=int(days / YEAR_DAYS))
+        return strings.cards.updated_months.format(n=int(days / MONTH_DAYS))
+    return strings.cards.updated_years.format(n=int(days / YEAR_DAYS))
 
 
 def fitting(lines: Sequence[str], max_chars: int = SOURCES_CHARS) -> list[str]:
@@ -204,7 +204,7 @@ def _link(passage: Passage, strings: Strings) -> str:
         where = f"<{_address(url)}|{label.replace('|', '¦')}>"
     else:
         where = f"{label} (`{escape(_shorten(passage.source.path)).replace('`', '')}`)"
-    page = strings.page.format(page=passage.page)
+    page = strings.cards.page.format(page=passage.page)
     return where if passage.page is None else f"{where}, {page}"
 
 
@@ -223,11 +223,11 @@ def _controls(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]
     if not frame.config.buttons:
         return
     offers = [
-        (WHY, strings.why, bool(answer.citations)),
-        (SHARE, strings.share, frame.is_private),
-        (KEEP, strings.keep, frame.is_private and answer.kind == "answer"),
-        (ASK_EXPERT, strings.ask_expert, _may_escalate(answer, frame)),
-        (DELETE, strings.delete, not frame.is_private),
+        (WHY, strings.cards.why, bool(answer.citations)),
+        (SHARE, strings.cards.share, frame.is_private),
+        (KEEP, strings.cards.keep, frame.is_private and answer.kind == "answer"),
+        (ASK_EXPERT, strings.cards.ask_expert, _may_escalate(answer, frame)),
+        (DELETE, strings.cards.delete, not frame.is_private),
     ]
     wanted = [(id_, text) for id_, text, is_on in offers if is_on and id_ not in frame.done]
     if wanted:
@@ -258,10 +258,10 @@ def _buttons(
 
 def _sure(strings: Strings) -> ConfirmObject:
     return ConfirmObject(
-        title=strings.delete,
-        text=PlainTextObject(text=strings.delete_sure),
-        confirm=strings.delete,
-        deny=strings.cancel,
+        title=strings.cards.delete,
+        text=PlainTextObject(text=strings.cards.delete_sure),
+        confirm=strings.cards.delete,
+        deny=strings.cards.cancel,
     )
 
 
@@ -271,9 +271,11 @@ def _feedback(answer: Answer, strings: Strings) -> Block:
             FeedbackButtonsElement(
                 action_id=FEEDBACK_ACTION,
                 positive_button=FeedbackButtonObject(
-                    text=strings.good, value=f"{GOOD}:{answer.id}"
+                    text=strings.cards.good, value=f"{GOOD}:{answer.id}"
                 ),
-                negative_button=FeedbackButtonObject(text=strings.bad, value=f"{BAD}:{answer.id}"),
+                negative_button=FeedbackButtonObject(
+                    text=strings.cards.bad, value=f"{BAD}:{answer.id}"
+                ),
             )
         ]
     )

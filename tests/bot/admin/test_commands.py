@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 
 from bot.app.bot import Bot
-from bot.strings import CHINESE, ENGLISH
+from bot.strings import strings_for
 from tests.bot.conftest import House, settled
 from tests.slack_forms import press
 from tests.slack_server import WAIT_S, Fault, slash
+
+ENGLISH, CHINESE = strings_for("en"), strings_for("zh")
 
 
 async def command(
@@ -96,6 +98,6 @@ async def test_every_command_has_a_line_of_help_in_every_language(house: House) 
     house.slack.users["U1"]["is_admin"] = True
     bot = await house.start()
     said = await command(house, bot, "")
-    assert [line for line in ENGLISH.commands.values() if line not in said] == []
-    assert ENGLISH.commands.keys() == CHINESE.commands.keys()
-    assert ENGLISH.config_options.keys() == CHINESE.config_options.keys()
+    assert [line for line in ENGLISH.commands.summaries.values() if line not in said] == []
+    assert ENGLISH.commands.summaries.keys() == CHINESE.commands.summaries.keys()
+    assert ENGLISH.channel_form.options.keys() == CHINESE.channel_form.options.keys()

@@ -8,10 +8,12 @@ from bot.admin.channel_form import channel_form, read_form
 from bot.app.bot import Bot
 from bot.slack.incoming.interactions import read_inputs
 from bot.store.channels import ChannelConfig
-from bot.strings import CHINESE, ENGLISH
+from bot.strings import strings_for
 from tests.bot.conftest import House, settled
 from tests.slack_forms import Json, press, submission
 from tests.slack_server import Fault, event, mention, slash
+
+ENGLISH, CHINESE = strings_for("en"), strings_for("zh")
 
 LEAVE = "How many days of paid leave are there?"
 TS = "1600000000.000001"

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from bot.admin.learner import LearningProcess
-from bot.strings import CHINESE, ENGLISH, Strings
+from bot.strings import Strings, strings_for
 from retrieval.errors import SettingsError
 from retrieval.registry.rounds import PICTURE, Counted, Round, Try, TryState, keep_round, to_line
 from retrieval.registry.runs import Facts, folder_of, write_run
@@ -16,6 +16,8 @@ from retrieval.settings import Settings
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House, settled
 from tests.slack_server import slash
+
+ENGLISH, CHINESE = strings_for("en"), strings_for("zh")
 
 FEW = Try("map", "too_few", "questions", 40, 100)
 PNG = b"\x89PNG\r\n"
@@ -151,5 +153,5 @@ async def test_a_schedule_without_anybody_to_tell_is_refused(house: House) -> No
 
 @pytest.mark.parametrize("strings", [ENGLISH, CHINESE])
 def test_every_outcome_has_words_in_every_language(strings: Strings) -> None:
-    assert set(get_args(TryState)) == strings.learn_outcomes.keys()
-    assert set(get_args(Counted)) == strings.learn_counted.keys()
+    assert set(get_args(TryState)) == strings.learning.outcomes.keys()
+    assert set(get_args(Counted)) == strings.learning.counted.keys()

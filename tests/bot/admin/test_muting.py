@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from bot.admin.muting import read_duration, write_duration
-from bot.strings import CHINESE, ENGLISH
+from bot.strings import strings_for
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House
+
+ENGLISH, CHINESE = strings_for("en"), strings_for("zh")
 
 
 @pytest.mark.parametrize(

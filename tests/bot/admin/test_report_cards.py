@@ -10,9 +10,11 @@ from bot.admin.gaps import Gap
 from bot.admin.report import Report
 from bot.admin.report_cards import report_card, report_markdown, summary
 from bot.admin.report_files import save_report
-from bot.strings import CHINESE, ENGLISH, Strings
+from bot.strings import Strings, strings_for
 from tests.bot.admin.test_report import ASKED, OPEN, build
 from tests.slack_server import check_blocks
+
+ENGLISH, CHINESE = strings_for("en"), strings_for("zh")
 
 GAP = Gap("Where is the <!here> & there?", "en", 4, 3, 1, "2026-02-27T09:00:00+00:00")
 REPORT: Report = replace(

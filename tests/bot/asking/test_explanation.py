@@ -6,11 +6,13 @@ import pytest
 
 from bot.asking.explanation import explanation, working
 from bot.slack.outgoing.cards import Frame
-from bot.strings import CHINESE, ENGLISH, Strings
+from bot.strings import Strings, strings_for
 from retrieval.answering.contributions import Contribution
 from retrieval.records import Citation
 from tests.fakes import passage
 from tests.slack_server import check_view
+
+ENGLISH, CHINESE = strings_for("en"), strings_for("zh")
 
 LONG = passage("long title " * 40, "Words <!channel> & more. " * 400)
 URL = "https://docs.example/" + "a" * 900

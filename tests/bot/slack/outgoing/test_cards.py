@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from bot.slack.outgoing.cards import Frame, age, answer_cards, escape, fallback, helpers
 from bot.store.channels import ChannelConfig
-from bot.strings import ENGLISH
+from bot.strings import strings_for
 from retrieval.records import Answer, Citation, Passage, Source
 from tests.fakes import answer_to, passage
 from tests.slack_server import check_message
+
+ENGLISH = strings_for("en")
 
 NOW = 1_767_225_600.0 + 100 * 86_400  # 100 days after every passage of the fakes was changed
 ANSWER = answer_to("How many days of paid leave are there?")
