@@ -89,6 +89,11 @@ class SlackSettings(FileSettings):
         return table
 
 
+def secret(setting: SecretStr | None) -> str:
+    """The text of a secret; empty where it is not set."""
+    return setting.get_secret_value() if setting else ""
+
+
 def load_slack_settings() -> SlackSettings:
     """Read the settings and check that the bot can log in with them.
 
@@ -121,7 +126,7 @@ def _warn_of_misspelt_names() -> None:
 
 
 def _check_token(token: SecretStr | None, name: str, prefix: str, page: str) -> None:
-    value = token.get_secret_value() if token else ""
+    value = secret(token)
     if not value:
         raise SettingsError(f"{name} is not set; copy it from {APPS_PAGE} > your app > {page}")
     if not value.startswith(prefix):

@@ -21,11 +21,8 @@ from typing import Any, TypeVar
 import click
 from pydantic import SecretStr
 
-from bot.admin.learner import LearningProcess
-from bot.admin.replaying import Replayer
 from bot.app.bot import Bot
-from bot.app.commands import make_reindexer
-from bot.review.document_lookup import LibraryDocumentLookup
+from bot.app.commands import make_engine, make_jobs
 from bot.settings import SlackSettings
 from bot.slack.incoming.interactions import FEEDBACK_ACTION
 from bot.store.channels import ChannelConfig
@@ -33,7 +30,6 @@ from examples.rendering import Json, render, render_view
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.search.embedding import Embedder
-from retrieval.serving.installation import Installation
 from retrieval.serving.live import Live
 from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings, load_settings
@@ -237,7 +233,6 @@ async def perform(play: Callable[[Stage], Awaitable[T]], settings: Settings) -> 
     library = Library(settings, embedder)
     update_index([settings.home / "handbook"], settings, embedder)
     live = Live(settings, library, InstalledModels(settings))
-    holdings, shelf = Installation(library, live.models), LibraryDocumentLookup(live)
     async with SlackServer() as slack:
         slack_settings = SlackSettings(
             bot_token=SecretStr(BOT_TOKEN),
@@ -245,19 +240,8 @@ async def perform(play: Callable[[Stage], Awaitable[T]], settings: Settings) -> 
             api_url=slack.api_url,
             health_port=0,
         )
-        reindexer = make_reindexer(settings, library)
-        learner = LearningProcess(settings)
-        bot = Bot(
-            slack_settings,
-            settings.database,
-            live,
-            reindexer,
-            learner,
-            Replayer(settings),
-            holdings,
-            shelf,
-            live,
-        )
+        engine, jobs = make_engine(live), make_jobs(settings, library)
+        bot = Bot(slack_settings, settings.database, engine, jobs)
         async with bot:
             slack.users["U7"]["real_name"] = NAMES["U7"]
             bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")

@@ -21,7 +21,7 @@ from retrieval.language import language_of, words
 from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Hit, Passage, Source
 from retrieval.registry.runs import Deployment, Facts, ModelKind, Run
 from retrieval.registry.trials import Trial
-from retrieval.serving.installation import LearnedModel
+from retrieval.serving.installation import Installation, LearnedModel
 from tests.retrieval.word_embedder import WordEmbedder
 
 HANDBOOK = {
@@ -132,7 +132,7 @@ def answer_to(question: str, *, audience: frozenset[str] = frozenset({PUBLIC})) 
     return SentenceAnswerer().answer(AnswerRequest(question, audience=audience))
 
 
-class SentenceShelf:
+class SentenceDocuments:
     """The passages of a `SentenceAnswerer`, which a test may change, and an embedder of words."""
 
     generator = "sentences"
@@ -180,7 +180,7 @@ class NoCandidates:
         return None
 
 
-class TwoGenerations:
+class TwoGenerations(Installation):
     """The documents of `SentenceAnswerer` with an index before the one that is served."""
 
     def __init__(self) -> None:
@@ -200,15 +200,15 @@ class TwoGenerations:
         self.served, self.previous = self.previous, self.served
         return Rollback(self.previous, self.served, Changes(removed=("handbook/Printer.md",)))
 
-    def sources(self) -> Sequence[Source]:
+    def sources(self) -> list[Source]:
         return [p.source for p in SentenceAnswerer().passages]
 
-    def learned(self) -> Sequence[LearnedModel]:
+    def learned(self) -> list[LearnedModel]:
         facts = Facts("words", "0123456789abcdef", 0, "1")
         runs = [Run(f"r{n}", "retriever", f"2026-01-0{n}T08:00:00", facts, {}) for n in (1, 2)]
         return [LearnedModel(runs[0], False, "forgotten"), LearnedModel(runs[1], True, None)]
 
-    def deployments(self) -> Sequence[Deployment]:
+    def deployments(self) -> list[Deployment]:
         at = "2026-02-01T08:00:00+00:00"
         return [Deployment(at, "retriever", "publish", "base", "r2", "better")]
 

@@ -100,8 +100,8 @@ class CommandHandler:
 def read_request(job: Job, strings: Strings) -> CommandRequest:
     """What a job of the kinds that this module handles asks for."""
     if "name" in job.payload:
-        gesture = read(job, Interaction)
-        text, url, trigger_id = gesture.value, gesture.response_url, gesture.trigger_id
+        interaction = read(job, Interaction)
+        text, url, trigger_id = interaction.value, interaction.response_url, interaction.trigger_id
     else:
         command = read(job, Command)
         text, url, trigger_id = command.text, command.response_url, command.trigger_id

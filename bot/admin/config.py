@@ -31,15 +31,8 @@ _NOT_THERE = {"not_in_channel", "channel_not_found", "user_not_in_channel", "is_
 class ConfigHandler:
     """`/whimbrel config`, and what comes back from its modal."""
 
-    def __init__(
-        self,
-        channels: Channels,
-        inbox: Inbox,
-        outbox: Outbox,
-        people: People,
-        sources_of: SourcesOf,
-    ) -> None:
-        self._channels = channels
+    def __init__(self, inbox: Inbox, outbox: Outbox, people: People, sources_of: SourcesOf) -> None:
+        self._channels = Channels(inbox.database)
         self._inbox = inbox
         self._outbox = outbox
         self._people = people
@@ -58,15 +51,15 @@ class ConfigHandler:
         return None if job.attempts > 1 else notice(strings.channel_form.too_late)
 
     async def handle(self, job: Job) -> None:
-        gesture = read(job, Interaction)
+        interaction = read(job, Interaction)
         is_admin, strings = await self._people.look_up(job.user)
         if is_admin:
-            config = await self._inbox.database.run(self._save, job, gesture)
+            config = await self._inbox.database.run(self._save, job, interaction)
             card = notice(await self._inbox.database.run(self._confirmation, config, strings))
-            logger.info("configured channel=%s by=%s", gesture.value, job.user)
+            logger.info("configured channel=%s by=%s", interaction.value, job.user)
         else:
             card = notice(strings.commands.not_admin)
-        await self._tell(job, gesture.value, card)
+        await self._tell(job, interaction.value, card)
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
@@ -74,10 +67,10 @@ class ConfigHandler:
         words = strings.commands.failed.format(reason="", error_id=job.error_id)
         await self._tell(job, "", notice(words))
 
-    def _save(self, job: Job, gesture: Interaction) -> ChannelConfig:
+    def _save(self, job: Job, interaction: Interaction) -> ChannelConfig:
         with self._inbox.database.transaction():
-            config = read_form(gesture.inputs, self._channels.of(gesture.value))
-            self._channels.set(gesture.value, config, by=job.user)
+            config = read_form(interaction.inputs, self._channels.of(interaction.value))
+            self._channels.set(interaction.value, config, by=job.user)
         return config
 
     def _confirmation(self, config: ChannelConfig, strings: Strings) -> str:

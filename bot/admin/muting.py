@@ -23,8 +23,8 @@ _DURATION = re.compile(
 class Muting:
     """`/whimbrel mute [30m|2h|1d|off]`, in the channel that it is about."""
 
-    def __init__(self, channels: Channels, database: Database) -> None:
-        self._channels = channels
+    def __init__(self, database: Database) -> None:
+        self._channels = Channels(database)
         self._database = database
 
     async def run(self, request: CommandRequest) -> Card:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,10 +15,9 @@ from slack_sdk.errors import SlackApiError
 from bot.admin.charts import draw
 from bot.admin.commands import CommandRequest, tell
 from bot.admin.gaps import Likenesses, find_gaps
-from bot.admin.models import Holdings
 from bot.admin.report import Report, build_report
 from bot.admin.report_cards import is_empty, report_card, summary
-from bot.review.matching import Likeness, QueryEmbedder
+from bot.review.matching import Likeness
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
@@ -28,6 +27,7 @@ from bot.store.inbox import Inbox
 from bot.strings import Strings
 from retrieval.errors import IndexNotFoundError
 from retrieval.records import Source
+from retrieval.serving.installation import Installation
 
 logger = logging.getLogger(__name__)
 
@@ -39,18 +39,10 @@ MOST_DAYS = 366
 class Reporting:
     """`/whimbrel report [days]`: one message and its pictures in the admin's direct messages."""
 
-    def __init__(
-        self,
-        holdings: Holdings,
-        inbox: Inbox,
-        outbox: Outbox,
-        *,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._holdings = holdings
+    def __init__(self, installation: Installation, inbox: Inbox, outbox: Outbox) -> None:
+        self._installation = installation
         self._inbox = inbox
         self._outbox = outbox
-        self._clock = clock
 
     async def run(self, request: CommandRequest) -> Card | None:
         """Send the report; a second attempt changes the message of the first."""
@@ -70,11 +62,11 @@ class Reporting:
 
     async def make(self, days: int) -> Report:
         """The report of the last days, with every question told: it is for admins."""
-        now = datetime.fromtimestamp(self._clock(), UTC)
+        now = datetime.fromtimestamp(time.time(), UTC)
         database = self._inbox.database
         period = await database.run(read_period, database, days=days, until=now)
         # Embedding takes seconds: not on the loop, and not on a thread of the database.
-        return await asyncio.to_thread(make_report, period, self._holdings, tells_all=True)
+        return await asyncio.to_thread(make_report, period, self._installation, tells_all=True)
 
     async def _send_pictures(
         self, request: CommandRequest, report: Report, *, channel: str
@@ -90,10 +82,10 @@ class Reporting:
             await self._outbox.post(channel, notice(words), thread_ts=None, event_id=job.event_id)
 
 
-def make_report(period: Period, holdings: Holdings, *, tells_all: bool) -> Report:
+def make_report(period: Period, installation: Installation, *, tells_all: bool) -> Report:
     """The report of a period; gaps are gathered with the embedder of the installation."""
-    gaps = find_gaps(period.asked, partial(likenesses, holdings), tells_all=tells_all)
-    return build_report(period, _sources(holdings), gaps, holdings.deployments())
+    gaps = find_gaps(period.asked, partial(likenesses, installation), tells_all=tells_all)
+    return build_report(period, _sources(installation), gaps, installation.deployments())
 
 
 def weekly_summary(database: Database, strings: Strings, *, now: datetime) -> str:
@@ -101,19 +93,19 @@ def weekly_summary(database: Database, strings: Strings, *, now: datetime) -> st
     return summary(build_report(read_period(database, days=WEEK_DAYS, until=now), ()), strings)
 
 
-def likenesses(holdings: Holdings, questions: Sequence[str], language: str) -> Likenesses:
+def likenesses(installation: Installation, questions: Sequence[str], language: str) -> Likenesses:
     """How alike each two questions are to the embedder; a single one needs no model."""
     if len(questions) < 2:
         return np.ones((len(questions), len(questions)), dtype=np.float32)
-    embedder: QueryEmbedder = holdings.embedder
+    embedder = installation.embedder
     likeness, vectors = Likeness(embedder), embedder.embed_queries(questions)
     rows = [likeness.of(row[None], vectors, language) for row in vectors]
     return np.array(rows, dtype=np.float32)
 
 
-def _sources(holdings: Holdings) -> Sequence[Source]:
+def _sources(installation: Installation) -> Sequence[Source]:
     try:
-        return holdings.sources()
+        return installation.sources()
     except IndexNotFoundError:
         return ()  # what was asked can be reported without
 

@@ -1,4 +1,4 @@
-"""The admins' desk: the table of every sub-command, and the handlers that work behind it."""
+"""What admins command: the table of every sub-command, and the handlers that work behind it."""
 
 from __future__ import annotations
 
@@ -9,70 +9,65 @@ from dataclasses import dataclass
 from bot.admin.admin_cards import generation_line
 from bot.admin.commands import CommandHandler, CommandRequest, Subcommand
 from bot.admin.config import ConfigHandler
-from bot.admin.learner import LearningProcess
 from bot.admin.learning import Learning, outcome_line
-from bot.admin.models import Holdings, Models
+from bot.admin.models import Models
 from bot.admin.muting import Muting
 from bot.admin.progress import ProgressMessages
-from bot.admin.reindex import Reindexer, Reindexing
-from bot.admin.replaying import Replayer, Replaying
+from bot.admin.reindex import Reindexing
+from bot.admin.replaying import Replaying
 from bot.admin.reporting import Reporting
 from bot.admin.trial_command import TrialCommand
+from bot.app.parts import LongJobs
 from bot.slack.outgoing.cards import Card, escape, notice
-from bot.slack.outgoing.outbox import Outbox
-from bot.slack.people import People
-from bot.store.channels import Channels
+from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, JobKind
 from bot.store.log import ConversationLog
 from bot.strings import Strings
 from retrieval.errors import RetrievalError
+from retrieval.serving.installation import Installation
 
 AdminHandler = CommandHandler | ConfigHandler
 
 
 @dataclass(frozen=True)
 class AdminCommands:
-    """What the admins' commands work with."""
+    """What the admins' commands work with; `stop` breaks long ones off."""
 
     inbox: Inbox
-    log: ConversationLog
-    channels: Channels
-    outbox: Outbox
-    people: People
-    holdings: Holdings
-    reindexer: Reindexer
-    learner: LearningProcess
-    replayer: Replayer
+    workspace: Workspace
+    installation: Installation
+    jobs: LongJobs
     stop: threading.Event
-    tick_s: float = 3.0
+    tick_s: float
 
     def handlers(self) -> Mapping[JobKind, AdminHandler]:
         """Who handles what admins send."""
-        config = ConfigHandler(
-            self.channels, self.inbox, self.outbox, self.people, self.holdings.sources
-        )
-        commands = CommandHandler(self._table(config), self.inbox, self.outbox, self.people)
+        inbox, outbox, people = self.inbox, self.workspace.outbox, self.workspace.people
+        config = ConfigHandler(inbox, outbox, people, self.installation.sources)
+        commands = CommandHandler(self._table(config), inbox, outbox, people)
         slow: tuple[JobKind, ...] = ("reindex", "report", "learn", "replay")
         return {"command": commands, "config": config, **dict.fromkeys(slow, commands)}
 
     def _table(self, config: ConfigHandler) -> Mapping[str, Subcommand]:
-        database = self.inbox.database
-        models = Models(self.holdings, database)
-        reporting = Reporting(self.holdings, self.inbox, self.outbox)
-        messages = ProgressMessages(self.inbox, self.outbox, tick_s=self.tick_s)
-        reindexing = Reindexing(self.reindexer, messages, stop=self.stop)
-        learning = Learning(self.learner, messages, self.outbox)
+        database, installation = self.inbox.database, self.installation
+        outbox, jobs = self.workspace.outbox, self.jobs
+        models = Models(installation, database)
+        reporting = Reporting(installation, self.inbox, outbox)
+        messages = ProgressMessages(self.inbox, outbox, tick_s=self.tick_s)
+        reindexing = Reindexing(jobs.reindexer, messages, stop=self.stop)
+        learning = Learning(jobs.learner, messages, outbox)
+        replaying = Replaying(jobs.replayer, messages)
         return {
             "status": Subcommand(self._status, "status", is_for_admins=False),
             "reindex": Subcommand(reindexing.run, "reindex [full]"),
             "config": Subcommand(config.open, "config"),
             "report": Subcommand(reporting.run, "report [7|30]"),
             "learn": Subcommand(learning.run, "learn [dry]"),
-            "replay": Subcommand(Replaying(self.replayer, messages).run, "replay RUN"),
+            "replay": Subcommand(replaying.run, "replay RUN"),
             "models": Subcommand(models.show, "models"),
-            "trial": Subcommand(TrialCommand(self.holdings, database).run, "trial [publish|stop]"),
+            "trial": Subcommand(TrialCommand(installation, database).run, "trial [publish|stop]"),
             "rollback": Subcommand(models.roll_back, "rollback [kind]"),
-            "mute": Subcommand(Muting(self.channels, database).run, "mute [2h|off]"),
+            "mute": Subcommand(Muting(database).run, "mute [2h|off]"),
         }
 
     async def _status(self, request: CommandRequest) -> Card:
@@ -84,17 +79,17 @@ class AdminCommands:
             waiting=counts.get("todo", 0),
             doing=max(0, counts.get("doing", 0) - 1),  # but for this command
             dead=counts.get("dead", 0),
-            turns=self.log.count(),
+            turns=ConversationLog(self.inbox.database).count(),
         )
         lines = [status, self._index_line(strings)]
-        last = self.learner.last()
+        last = self.jobs.learner.last()
         if last is not None:
             lines.append(outcome_line(last, strings))
         return "\n".join(lines)
 
     def _index_line(self, strings: Strings) -> str:
         try:
-            served, _ = self.holdings.generations()
+            served, _ = self.installation.generations()
         except RetrievalError as error:
             return escape(str(error))
         return generation_line(strings.models.generation_served, served, strings)

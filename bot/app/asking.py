@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
-
-import aiohttp
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app.worker import Handler
 from bot.asking.asked_about import AskedAboutHandler
 from bot.asking.attachments import Attachments
 from bot.asking.background import Backgrounds
+from bot.asking.card_actions import CardHandler
 from bot.asking.changes import ChangeHandler
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
@@ -23,79 +19,60 @@ from bot.asking.sessions import PromptsHandler, Sessions
 from bot.asking.threads import Threads
 from bot.asking.triage import HasEmbedder, Triage
 from bot.asking.unaddressed import UnaddressedHandler
-from bot.settings import SlackSettings
-from bot.slack.audience import Audiences
-from bot.slack.conversations import Conversations
-from bot.slack.outgoing.outbox import Outbox
-from bot.slack.people import People
-from bot.store.channels import Channels
+from bot.pool import StoppablePool
+from bot.settings import SlackSettings, secret
+from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, JobKind
-from bot.store.log import ConversationLog
-from bot.store.signals import Signals
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What asking needs. `hasty` is a client that repeats nothing."""
+    """What asking needs; answers are made on the `pool`."""
 
     settings: SlackSettings
     inbox: Inbox
-    log: ConversationLog
-    channels: Channels
-    outbox: Outbox
-    people: People
+    workspace: Workspace
     answerer: AnswersQuestions
-    shelf: HasEmbedder
-    client: AsyncWebClient
-    hasty: AsyncWebClient
-    session: aiohttp.ClientSession
-    bot_user: str
-    executor: Executor
-    stop: threading.Event
+    documents: HasEmbedder
+    pool: StoppablePool
 
     def handlers(self) -> Mapping[JobKind, Handler]:
         """Who handles which kind of delivery."""
-        database = self.inbox.database
-        threads, signals = Threads(database), Signals(database)
-        sessions, running = Sessions(self.hasty), Running(database)
-        conversations = Conversations(self.client, bot_user=self.bot_user)
+        inbox, workspace = self.inbox, self.workspace
+        outbox, conversations = workspace.outbox, workspace.conversations
+        sessions, running = Sessions(workspace.hasty), Running(inbox.database)
         return {
             "question": QuestionHandler(
                 self.answerer,
-                self.inbox,
-                self.log,
-                self._backgrounds(conversations),
-                QuestionProgress(self.inbox, self.outbox, running, sessions),
-                self.channels,
-                MuteNotices(self.inbox, self.outbox),
-                threads,
-                signals,
-                bot_user=self.bot_user,
-                executor=self.executor,
-                stop=self.stop,
+                inbox,
+                self._backgrounds(),
+                QuestionProgress(inbox, outbox, running, sessions),
+                MuteNotices(inbox, outbox),
+                self.pool,
+                bot_user=workspace.bot_user,
             ),
-            "refusal": RefusalHandler(self.inbox, self.outbox),
-            "overheard": UnaddressedHandler(
-                self.inbox, self.channels, self._triage(), threads, signals
+            "refusal": RefusalHandler(inbox, outbox),
+            "overheard": UnaddressedHandler(inbox, self._triage(), Threads(inbox.database)),
+            "pointed": AskedAboutHandler(inbox, outbox, conversations, bot_user=workspace.bot_user),
+            "prompts": PromptsHandler(
+                inbox, workspace.hasty, workspace.people, self.settings.prompts
             ),
-            "pointed": AskedAboutHandler(
-                self.inbox, self.outbox, conversations, bot_user=self.bot_user
-            ),
-            "prompts": PromptsHandler(self.inbox, self.hasty, self.people, self.settings.prompts),
-            "stop": StopHandler(self.inbox, running, sessions),
-            "change": ChangeHandler(self.inbox, self.log, self.outbox, conversations),
+            "stop": StopHandler(inbox, running, sessions),
+            "change": ChangeHandler(inbox, outbox, conversations),
+            "card": CardHandler(inbox, workspace, proposal_emoji=self.settings.proposal_emoji),
         }
 
     def _triage(self) -> Triage:
-        return Triage(self.shelf, self.inbox.database.path.parent / "models")
+        return Triage(self.documents, self.inbox.database.path.parent / "models")
 
-    def _backgrounds(self, conversations: Conversations) -> Backgrounds:
-        token = self.settings.bot_token
+    def _backgrounds(self) -> Backgrounds:
         attachments = Attachments(
-            self.session,
-            token=token.get_secret_value() if token else "",
+            self.workspace.session,
+            token=secret(self.settings.bot_token),
             api_url=self.settings.api_url,
             max_mb=self.settings.max_attachment_mb,
         )
-        audiences = Audiences(self.settings, self.client)
-        return Backgrounds(self.log, self.inbox.database, audiences, conversations, attachments)
+        workspace = self.workspace
+        return Backgrounds(
+            self.inbox.database, workspace.audiences, workspace.conversations, attachments
+        )

@@ -11,11 +11,13 @@ import click
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
     from bot.admin.reindex import Reindexer
+    from bot.app.parts import Engine, LongJobs
     from bot.settings import SlackSettings
     from retrieval.index.building import IndexReport
     from retrieval.index.library import Library
     from retrieval.progress import Progress
     from retrieval.serving.installation import Installation
+    from retrieval.serving.live import Live
     from retrieval.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -73,8 +75,8 @@ def report(days: int, out: Path, all_questions: bool) -> None:
         period = read_period(database, days=days, until=datetime.now(UTC))
     finally:
         database.close()
-    holdings = Installation(Library(settings, load_embedder(settings)))
-    made = make_report(period, holdings, tells_all=all_questions)
+    installation = Installation(Library(settings, load_embedder(settings)))
+    made = make_report(period, installation, tells_all=all_questions)
     click.echo(save_report(made, out))
 
 
@@ -92,40 +94,40 @@ def make_reindexer(settings: Settings, library: Library) -> Reindexer:
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
     import asyncio
 
-    from bot.admin.learner import LearningProcess
-    from bot.admin.replaying import Replayer
     from bot.app.bot import Bot, run_until_stopped
-    from bot.review.document_lookup import LibraryDocumentLookup
-    from retrieval.serving.installation import Installation
     from retrieval.serving.live import load_live
 
     live = await asyncio.to_thread(load_live, settings, on_progress=logger.info)
-    reindexer = make_reindexer(settings, live.library)
-    holdings = Installation(live.library, live.models)
-    await asyncio.to_thread(_take_back, holdings)
-    shelf = LibraryDocumentLookup(live)
-    learner = LearningProcess(settings)
-    bot = Bot(
-        slack,
-        settings.database,
-        live,
-        reindexer,
-        learner,
-        Replayer(settings),
-        holdings,
-        shelf,
-        live,
-        host=host,
-        port=port,
-    )
-    await run_until_stopped(bot)
+    engine = make_engine(live)
+    await asyncio.to_thread(_take_back, engine.installation)
+    jobs = make_jobs(settings, live.library)
+    await run_until_stopped(Bot(slack, settings.database, engine, jobs, host=host, port=port))
 
 
-def _take_back(holdings: Installation) -> None:
+def make_engine(live: Live) -> Engine:
+    """What answers, and what is answered from, as it is installed here."""
+    from bot.app.parts import Engine
+    from bot.review.document_lookup import LibraryDocumentLookup
+    from retrieval.serving.installation import Installation
+
+    return Engine(live, LibraryDocumentLookup(live), Installation(live.library, live.models), live)
+
+
+def make_jobs(settings: Settings, library: Library) -> LongJobs:
+    """What admins start: it brings in folders of the last `whimbrel index`, learns, asks again."""
+    from bot.admin.learner import LearningProcess
+    from bot.admin.replaying import Replayer
+    from bot.app.parts import LongJobs
+
+    reindexer = make_reindexer(settings, library)
+    return LongJobs(reindexer, LearningProcess(settings), Replayer(settings))
+
+
+def _take_back(installation: Installation) -> None:
     """Finish what a crash or a busy index has left of forgetting somebody."""
     from retrieval.errors import RetrievalError
 
     try:
-        holdings.take_back()
+        installation.take_back()
     except RetrievalError as error:
         logger.warning("not looked for retired models: %s", error)

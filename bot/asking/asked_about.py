@@ -31,17 +31,17 @@ class AskedAboutHandler:
         self._bot_user = bot_user
 
     async def handle(self, job: Job) -> None:
-        gesture = read(job, Interaction)
-        if gesture.response_url is None:
-            gesture = await self._fetched(job, gesture)
-        is_ours = gesture.author in (None, self._bot_user)
-        if not is_ours and words(plain(gesture.text, bot_user=self._bot_user)):
-            await self._inbox.database.run(self._ask, job, gesture)
+        interaction = read(job, Interaction)
+        if interaction.response_url is None:
+            interaction = await self._fetched(job, interaction)
+        is_ours = interaction.author in (None, self._bot_user)
+        if not is_ours and words(plain(interaction.text, bot_user=self._bot_user)):
+            await self._inbox.database.run(self._ask, job, interaction)
             return
-        if gesture.response_url is not None:
-            strings = strings_for(language_of(gesture.text))
+        if interaction.response_url is not None:
+            strings = strings_for(language_of(interaction.text))
             card = notice(strings.asking.ask_own if is_ours else strings.asking.empty)
-            await self._outbox.respond(gesture.response_url, job.user, (card,))
+            await self._outbox.respond(interaction.response_url, job.user, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
@@ -50,35 +50,35 @@ class AskedAboutHandler:
             card = notice(strings_for("en").asking.failed.format(error_id=job.error_id))
             await self._outbox.respond(url, job.user, (card,))
 
-    async def _fetched(self, job: Job, gesture: Interaction) -> Interaction:
-        message = await self._conversations.message(job.channel, gesture.ts or "") or {}
+    async def _fetched(self, job: Job, interaction: Interaction) -> Interaction:
+        message = await self._conversations.message(job.channel, interaction.ts or "") or {}
         return Interaction(
-            name=gesture.name,
-            ts=gesture.ts,
+            name=interaction.name,
+            ts=interaction.ts,
             thread_ts=message.get("thread_ts"),
             text=message.get("text", ""),
             author=None if message.get("bot_id") else message.get("user"),
         )
 
-    def _ask(self, job: Job, gesture: Interaction) -> None:
+    def _ask(self, job: Job, interaction: Interaction) -> None:
         question = Question(
-            text=gesture.text,
-            ts=gesture.ts,
-            thread_ts=gesture.thread_ts or gesture.ts,
+            text=interaction.text,
+            ts=interaction.ts,
+            thread_ts=interaction.thread_ts or interaction.ts,
             channel_type="im" if job.channel.startswith("D") else None,
-            private_url=gesture.response_url,
+            private_url=interaction.response_url,
         )
         delivery = question_delivery(
             question,
             event_id=f"{job.event_id}:asked",
             team=job.team,
             channel=job.channel,
-            user=job.user if gesture.response_url else gesture.author or job.user,
+            user=job.user if interaction.response_url else interaction.author or job.user,
         )
         with self._inbox.database.transaction():
-            if not self._inbox.accept(delivery) and gesture.response_url is not None:
+            if not self._inbox.accept(delivery) and interaction.response_url is not None:
                 # Its answer may be where only another person sees it.
-                alone = Question(text=gesture.text, response_url=gesture.response_url)
+                alone = Question(text=interaction.text, response_url=interaction.response_url)
                 key = delivery.event_id
                 self._inbox.accept(
                     replace(delivery, payload=asdict(alone), thread_key=key, work_key=None)

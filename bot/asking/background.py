@@ -32,13 +32,12 @@ class Backgrounds:
 
     def __init__(
         self,
-        log: ConversationLog,
         database: Database,
         audiences: Audiences,
         conversations: Conversations,
         attachments: Attachments,
     ) -> None:
-        self._log = log
+        self._log = ConversationLog(database)
         self._database = database
         self._audiences = audiences
         self._conversations = conversations

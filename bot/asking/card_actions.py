@@ -11,13 +11,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 
 from bot.asking.explanation import explanation, working
-from bot.slack.audience import Audiences
 from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
 from bot.slack.incoming.payloads import Interaction, Question, read, read_in_part
 from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
-from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
-from bot.slack.people import People
+from bot.slack.workspace import Workspace
 from bot.store.cards import Cards
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job
@@ -38,7 +36,7 @@ class Click:
     """A click on a button of a card, and the turn that the card shows."""
 
     job: Job
-    gesture: Interaction
+    interaction: Interaction
     turn: Turn
 
     @property
@@ -49,29 +47,16 @@ class Click:
 class CardHandler:
     """Does what people ask of an answer that is there already."""
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        cards: Cards,
-        channels: Channels,
-        signals: Signals,
-        outbox: Outbox,
-        audiences: Audiences,
-        people: People,
-        *,
-        proposal_emoji: str,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, inbox: Inbox, workspace: Workspace, *, proposal_emoji: str) -> None:
         self._inbox = inbox
         self._run = inbox.database.run
-        self._cards = cards
-        self._channels = channels
-        self._signals = signals
-        self._outbox = outbox
-        self._audiences = audiences
-        self._people = people
+        self._cards = Cards(inbox.database)
+        self._channels = Channels(inbox.database)
+        self._signals = Signals(inbox.database)
+        self._outbox = workspace.outbox
+        self._audiences = workspace.audiences
+        self._people = workspace.people
         self._emoji = proposal_emoji.strip(":")
-        self._clock = clock
         self._actions: dict[str, Callable[[Click], Awaitable[None]]] = {
             WHY: self._why,
             SHARE: self._share,
@@ -81,39 +66,39 @@ class CardHandler:
         }
 
     async def handle(self, job: Job) -> None:
-        gesture = read(job, Interaction)
-        if gesture.name == RETRY:
-            await self._run(self._retry, job, gesture)
+        interaction = read(job, Interaction)
+        if interaction.name == RETRY:
+            await self._run(self._retry, job, interaction)
             return
-        turn = await self._run(self._cards.turn, gesture.value)
+        turn = await self._run(self._cards.turn, interaction.value)
         if turn is not None:
-            await self._actions[gesture.name](Click(job, gesture, turn))
-        elif await self._is_early(job, gesture):
+            await self._actions[interaction.name](Click(job, interaction, turn))
+        elif await self._is_early(job, interaction):
             await self._run(self._inbox.retry, job, delay_s=WAIT_S, is_fault=False)
         else:
             _, strings = await self._people.look_up(job.user)
-            await self._tell(job, gesture, strings.card_actions.gone)
+            await self._tell(job, interaction, strings.card_actions.gone)
             await self._run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
-        gesture = read_in_part(job, Interaction(""))
-        turn = await self._run(self._cards.turn, gesture.value)
+        interaction = read_in_part(job, Interaction(""))
+        turn = await self._run(self._cards.turn, interaction.value)
         strings = strings_for("en" if turn is None else turn.answer.language)
-        await self._tell(job, gesture, strings.asking.failed.format(error_id=job.error_id))
+        await self._tell(job, interaction, strings.asking.failed.format(error_id=job.error_id))
 
-    async def _is_early(self, job: Job, gesture: Interaction) -> bool:
+    async def _is_early(self, job: Job, interaction: Interaction) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
-        is_fresh = self._clock() - job.created < PATIENCE_S
-        return is_fresh and not await self._run(self._cards.is_logged, gesture.value)
+        is_fresh = time.time() - job.created < PATIENCE_S
+        return is_fresh and not await self._run(self._cards.is_logged, interaction.value)
 
     async def _why(self, click: Click) -> None:
         strings = click.strings
-        modal = await self._outbox.open_modal(click.gesture.trigger_id or "", working(strings))
+        modal = await self._outbox.open_modal(click.interaction.trigger_id or "", working(strings))
         if modal is None:
             await self._end(click, strings.card_actions.too_late)
             return
         found = await asyncio.to_thread(contributions, click.turn.answer)
-        view = explanation(found, Frame(now=self._clock()), strings)
+        view = explanation(found, Frame(now=time.time()), strings)
         await self._outbox.change_modal(modal, view)
         await self._end(click, signal="why")
 
@@ -160,15 +145,15 @@ class CardHandler:
             return
         ts = await self._escalate(click, experts)
         await self._run(self._cards.escalate, turn.answer.id, person=job.user, ts=ts)
-        if click.gesture.ts is not None:
+        if click.interaction.ts is not None:
             cards = await self._public_cards(turn, job.channel)
-            await self._outbox.edit(job.channel, click.gesture.ts, cards[-1])
+            await self._outbox.edit(job.channel, click.interaction.ts, cards[-1])
         await self._end(click, signal="escalated")
 
     async def _escalate(self, click: Click, experts: Sequence[str]) -> str:
         """Ask the experts in the answer's thread, once; the ts of the message that does."""
         event_id = f"escalation:{click.turn.answer.id}"
-        thread_ts = click.turn.thread_ts or click.gesture.thread_ts or click.gesture.ts
+        thread_ts = click.turn.thread_ts or click.interaction.thread_ts or click.interaction.ts
         where, since = click.job.channel, thread_ts or "0"
         if click.job.attempts > 1:
             sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
@@ -182,9 +167,9 @@ class CardHandler:
         )
         return ts
 
-    def _retry(self, job: Job, gesture: Interaction) -> None:
+    def _retry(self, job: Job, interaction: Interaction) -> None:
         with self._inbox.database.transaction():
-            self._inbox.again(gesture.value, response_url=gesture.response_url)
+            self._inbox.again(interaction.value, response_url=interaction.response_url)
             self._inbox.finish(job)
 
     async def _is_for_all(self, click: Click) -> bool:
@@ -203,7 +188,7 @@ class CardHandler:
     ) -> None:
         """Post a private answer for others, or to keep, and let ratings of it count."""
         turn = click.turn
-        event_id = f"{click.gesture.name}:{turn.answer.id}"
+        event_id = f"{click.interaction.name}:{turn.answer.id}"
         sent: dict[int, str] = {}
         if click.job.attempts > 1 and where == turn.channel:
             since = thread_ts or "0"
@@ -224,7 +209,7 @@ class CardHandler:
         has_asked = await self._run(self._cards.escalation, turn.answer.id) is not None
         done = frozenset({ASK_EXPERT} if has_asked else ())
         is_direct = channel[:1] not in ("C", "G")
-        frame = Frame(config, now=self._clock(), is_direct=is_direct, done=done)
+        frame = Frame(config, now=time.time(), is_direct=is_direct, done=done)
         first, *rest = answer_cards(turn.answer, frame)
         if heading is None and not await self._run(self._cards.is_private, turn.answer.id):
             return (first, *rest)
@@ -234,28 +219,28 @@ class CardHandler:
 
     async def _refresh(self, click: Click) -> None:
         """Take the buttons that have had their effect off a private answer."""
-        if click.gesture.response_url is None:
+        if click.interaction.response_url is None:
             return
         turn = click.turn
         config = await self._run(self._channels.of, turn.channel)
         messages = await self._run(self._cards.messages, turn.answer.id)
         done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
-        frame = Frame(config, now=self._clock(), is_private=True, done=done)
+        frame = Frame(config, now=time.time(), is_private=True, done=done)
         last = answer_cards(turn.answer, frame)[-1:]  # the one with the buttons
-        await self._outbox.respond(click.gesture.response_url, click.job.user, last)
+        await self._outbox.respond(click.interaction.response_url, click.job.user, last)
 
     async def _end(
         self, click: Click, words: str | None = None, *, signal: SignalKind | None = None
     ) -> None:
         """Tell the person something in private, if there is something, and finish."""
         if words is not None:
-            await self._tell(click.job, click.gesture, words)
+            await self._tell(click.job, click.interaction, words)
         await self._run(self._finish, click, signal)
 
-    async def _tell(self, job: Job, gesture: Interaction, text: str) -> None:
-        if gesture.response_url is not None:
+    async def _tell(self, job: Job, interaction: Interaction, text: str) -> None:
+        if interaction.response_url is not None:
             cards = (notice(text),)
-            await self._outbox.respond(gesture.response_url, job.user, cards, replaces=False)
+            await self._outbox.respond(interaction.response_url, job.user, cards, replaces=False)
 
     def _finish(self, click: Click, signal: SignalKind | None) -> None:
         job = click.job

@@ -17,11 +17,9 @@ logger = logging.getLogger(__name__)
 class ChangeHandler:
     """Takes the answer back unless others went on talking about it, and forgets what was asked."""
 
-    def __init__(
-        self, inbox: Inbox, log: ConversationLog, outbox: Outbox, conversations: Conversations
-    ) -> None:
+    def __init__(self, inbox: Inbox, outbox: Outbox, conversations: Conversations) -> None:
         self._inbox = inbox
-        self._log = log
+        self._log = ConversationLog(inbox.database)
         self._outbox = outbox
         self._conversations = conversations
 

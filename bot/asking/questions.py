@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 from bot.asking.background import Background, Backgrounds
@@ -17,6 +13,7 @@ from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
 from bot.asking.threads import Threads
 from bot.asking.triage import is_thanks
+from bot.pool import StoppablePool
 from bot.slack.audience import place
 from bot.slack.incoming.payloads import Question, read, read_in_part
 from bot.slack.incoming.text import plain
@@ -74,38 +71,30 @@ class QuestionHandler:
         self,
         answerer: AnswersQuestions,
         inbox: Inbox,
-        log: ConversationLog,
         backgrounds: Backgrounds,
         progress: QuestionProgress,
-        channels: Channels,
         mutes: MuteNotices,
-        threads: Threads,
-        signals: Signals,
+        pool: StoppablePool,
         *,
         bot_user: str,
-        executor: Executor,
-        stop: threading.Event,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._answerer = answerer
         self._inbox = inbox
-        self._log = log
         self._backgrounds = backgrounds
         self._progress = progress
-        self._channels = channels
         self._mutes = mutes
-        self._threads = threads
-        self._signals = signals
+        self._pool = pool
         self._bot_user = bot_user
-        self._executor = executor
-        self._stop = stop
-        self._clock = clock
+        self._channels = Channels(inbox.database)
+        self._log = ConversationLog(inbox.database)
+        self._signals = Signals(inbox.database)
+        self._threads = Threads(inbox.database)
 
     async def handle(self, job: Job) -> None:
         asked = await self._read(job, read(job, Question))
         question, until = asked.question, asked.config.muted_until
         is_private = question.response_url is not None or question.channel_type == "im"
-        if until > self._clock() and not is_private:
+        if until > time.time() and not is_private:
             await self._mutes.tell(job, question, until, asked.strings)
         elif not words(asked.text) and not question.files:
             await self._end(job, asked, asked.strings.asking.empty)
@@ -131,7 +120,7 @@ class QuestionHandler:
         text = plain(question.text, bot_user=self._bot_user)
         config = await self._inbox.database.run(self._channels.of, job.channel)
         if question.private_url and (
-            config.visibility == "asker" or config.muted_until > self._clock()
+            config.visibility == "asker" or config.muted_until > time.time()
         ):
             question = replace(question, response_url=question.private_url)
         language = language_of(text) if config.language == "auto" else config.language
@@ -159,7 +148,7 @@ class QuestionHandler:
             await self._inbox.database.run(self._inbox.heartbeat, job)  # still ours?
             frame = Frame(
                 asked.config,
-                now=self._clock(),
+                now=time.time(),
                 is_private=reply.is_private,
                 is_direct=question.channel_type == "im",
             )
@@ -173,7 +162,7 @@ class QuestionHandler:
             answer.id,
             answer.kind,
             answer.confidence,
-            self._clock() - job.created,
+            time.time() - job.created,
         )
 
     async def _answer(
@@ -196,17 +185,16 @@ class QuestionHandler:
             language=asked.language,
             thread=_thread(job, asked),
         )
-        call = partial(
-            self._answerer.answer,
-            request,
-            on_text=reply.on_text,
-            should_stop=lambda: self._stop.is_set() or reply.is_stopped(),
-        )
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._executor, call)
+            answer = await self._pool.run(
+                self._answerer.answer,
+                request,
+                on_text=reply.on_text,
+                should_stop=lambda: self._pool.is_stopping or reply.is_stopped(),
+            )
         finally:
             await reply.close()
-        if answer.stopped and self._stop.is_set():
+        if answer.stopped and self._pool.is_stopping:
             raise BrokenOffError(f"job {job.id} was broken off by the shutdown")
         if answer.stopped and not answer.text.strip():
             answer = replace(answer, text=asked.strings.asking.stopped)
@@ -229,7 +217,7 @@ class QuestionHandler:
             asker=job.user,
             audience=background.audience,
             messages=messages,
-            created=utc(self._clock()),
+            created=utc(time.time()),
             is_private=background.is_private,
             triage=question.triage,
         )

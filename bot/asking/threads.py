@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -44,9 +43,8 @@ class Known:
 class Threads:
     """Reads the log and remembers where people have taken over. Writes join transactions."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def known(self, channel: str, thread_ts: str) -> Known | None:
         """What we know of a thread; None where we have answered nothing in it."""
@@ -65,11 +63,11 @@ class Threads:
         taken = self._database.connection.conn.execute(
             "SELECT 1 FROM takeovers WHERE channel = ? AND thread_ts = ?", (channel, thread_ts)
         ).fetchone()
-        return taken is None and self._clock() - known.latest < REST_S
+        return taken is None and time.time() - known.latest < REST_S
 
     def take_over(self, channel: str, thread_ts: str, person: str) -> None:
         """A person answers here; we are quiet until we are mentioned again."""
-        row = (channel, thread_ts, person, self._clock())
+        row = (channel, thread_ts, person, time.time())
         with self._database.transaction() as db:
             db.conn.execute("INSERT OR IGNORE INTO takeovers VALUES (?, ?, ?, ?)", row)
 
@@ -87,7 +85,7 @@ class Threads:
             " AND deleted IS NULL ORDER BY rowid DESC LIMIT 1",
             (turn.channel, turn.asker),
         ).fetchone()
-        if row is None or self._clock() - datetime.fromisoformat(row[2]).timestamp() > REPHRASED_S:
+        if row is None or time.time() - datetime.fromisoformat(row[2]).timestamp() > REPHRASED_S:
             return None
         before, now = set(words(row[1])), set(words(turn.answer.question))
         is_alike = len(before & now) >= _ALIKE * len(before | now)

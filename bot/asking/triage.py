@@ -37,8 +37,8 @@ class Triage:
     transactions.
     """
 
-    def __init__(self, shelf: HasEmbedder, models_folder: Path) -> None:
-        self._shelf = shelf
+    def __init__(self, documents: HasEmbedder, models_folder: Path) -> None:
+        self._documents = documents
         self._models_folder = models_folder
         self._lock = threading.Lock()
         self._loaded: tuple[QueryEmbedder, Path | None, Separator] | None = None
@@ -46,17 +46,17 @@ class Triage:
     @property
     def id(self) -> str:
         """The model that decides at the moment."""
-        return self._separator(self._shelf.embedder).id
+        return self._separator(self._documents.embedder).id
 
     def is_question(self, text: str) -> bool:
         """Whether to try to answer a message that nobody addressed to us."""
-        embedder = self._shelf.embedder
+        embedder = self._documents.embedder
         separator = self._separator(embedder)
         return self._score(text, embedder, separator) >= separator.threshold
 
     def score(self, text: str) -> float:
         """How sure we are, 0 to 1, that a message asks everybody what documents could answer."""
-        embedder = self._shelf.embedder
+        embedder = self._documents.embedder
         return self._score(text, embedder, self._separator(embedder))
 
     def _score(self, text: str, embedder: QueryEmbedder, separator: Separator) -> float:

@@ -22,19 +22,12 @@ logger = logging.getLogger(__name__)
 class UnaddressedHandler:
     """Turns what is for us into questions and forgets the rest."""
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        channels: Channels,
-        triage: Triage,
-        threads: Threads,
-        signals: Signals,
-    ) -> None:
+    def __init__(self, inbox: Inbox, triage: Triage, threads: Threads) -> None:
         self._inbox = inbox
-        self._channels = channels
         self._triage = triage
         self._threads = threads
-        self._signals = signals
+        self._channels = Channels(inbox.database)
+        self._signals = Signals(inbox.database)
 
     async def handle(self, job: Job) -> None:
         question, database = read(job, Question), self._inbox.database

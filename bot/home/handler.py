@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
-from bot.admin.models import Holdings
 from bot.home.home import Home
 from bot.home.view import short
 from bot.privacy.forgetting import Forgetting, Forgotten
@@ -26,6 +25,7 @@ from bot.store.preferences import PeoplesPreferences
 from bot.store.turns import LoggedTurn, Turns
 from retrieval.errors import RetrievalError
 from retrieval.records import PUBLIC
+from retrieval.serving.installation import Installation
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +40,14 @@ class HomeHandler:
         outbox: Outbox,
         people: People,
         home: Home,
-        holdings: Holdings,
+        installation: Installation,
     ) -> None:
         self._settings = settings
         self._inbox = inbox
         self._outbox = outbox
         self._people = people
         self._home = home
-        self._holdings = holdings
+        self._installation = installation
         self._turns = Turns(inbox.database)
         self._fixes = Fixes(inbox.database)
         self._notices = Notices(inbox.database)
@@ -55,25 +55,25 @@ class HomeHandler:
         self._forgetting = Forgetting(inbox)
 
     async def handle(self, job: Job) -> None:
-        gesture = read(job, Interaction) if job.payload else Interaction("")
-        if gesture.name == FORGET_ME:
+        interaction = read(job, Interaction) if job.payload else Interaction("")
+        if interaction.name == FORGET_ME:
             await self._forget(job)
             return
-        if gesture.name == FIXED:
-            await self._tell(job, gesture.value)
+        if interaction.name == FIXED:
+            await self._tell(job, interaction.value)
         else:
-            if gesture.name in (SET_LEARNING, NEWS_ON, NEWS_OFF):
-                await self._inbox.database.run(self._choose, job.user, gesture)
+            if interaction.name in (SET_LEARNING, NEWS_ON, NEWS_OFF):
+                await self._inbox.database.run(self._choose, job.user, interaction)
             await self._home.publish(job.user)
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         """Whoever looks at App Home sees that it is as it was; the rest is for the log."""
 
-    def _choose(self, person: str, gesture: Interaction) -> None:
+    def _choose(self, person: str, interaction: Interaction) -> None:
         with self._inbox.database.transaction():
-            chosen, is_on = self._preferences.of(person), gesture.value == "1"
-            if gesture.name == SET_LEARNING:
+            chosen, is_on = self._preferences.of(person), interaction.value == "1"
+            if interaction.name == SET_LEARNING:
                 chosen = replace(chosen, may_learn=is_on)
             else:
                 chosen = replace(chosen, notify=is_on)
@@ -83,7 +83,7 @@ class HomeHandler:
         forgotten = await self._inbox.database.run(self._forgetting.forget, job)
         # The job is finished and forgotten too: what fails from here on is not tried again.
         try:
-            await asyncio.to_thread(self._holdings.take_back)
+            await asyncio.to_thread(self._installation.take_back)
         except RetrievalError:
             logger.exception("a retired model still serves; the next start takes it back")
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -31,19 +30,12 @@ class Home:
     """Publishes what a person may see: their own; for experts the queue, for admins the week."""
 
     def __init__(
-        self,
-        database: Database,
-        outbox: Outbox,
-        people: People,
-        experts: Experts,
-        *,
-        clock: Callable[[], float] = time.time,
+        self, database: Database, outbox: Outbox, people: People, experts: Experts
     ) -> None:
         self._database = database
         self._outbox = outbox
         self._people = people
         self._experts = experts
-        self._clock = clock
         self._preferences = PeoplesPreferences(database)
         self._reviews = Reviews(database)
 
@@ -53,7 +45,7 @@ class Home:
         reader = await self._experts.reader(person)
         page = await self._database.run(self._page, person, reader, said)
         if is_admin:
-            now = datetime.fromtimestamp(self._clock(), UTC)
+            now = datetime.fromtimestamp(time.time(), UTC)
             report = await self._database.run(weekly_summary, self._database, strings, now=now)
             page = replace(page, report=report)
         await self._outbox.publish_home(person, home_view(page, strings))

@@ -13,7 +13,7 @@ import numpy as np
 
 from bot.asking.questions import AnswersQuestions
 from bot.review.document_lookup import DocumentLookup, Held
-from bot.review.matching import SAME_WORDS, Likeness, QueryEmbedder, is_same
+from bot.review.matching import SAME_WORDS, Likeness, is_same
 from bot.slack.audience import of_documents
 from bot.store.database import Database
 from bot.store.log import utc
@@ -22,6 +22,7 @@ from bot.store.turns import DocumentRef
 from retrieval.answering.answerer import addresses
 from retrieval.answering.questions import standalone
 from retrieval.answering.sanitise import sanitise
+from retrieval.answering.triage import QueryEmbedder
 from retrieval.language import language_of, sentences, words
 from retrieval.records import Answer, AnswerRequest, Citation, Hit, Passage, Vectors
 
@@ -60,18 +61,15 @@ class Match:
 class CuratedAnswers:
     """Keeps curated answers and finds the one for a question."""
 
-    def __init__(
-        self, database: Database, shelf: DocumentLookup, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, documents: DocumentLookup) -> None:
         self._database = database
-        self._shelf = shelf
-        self._clock = clock
+        self._documents = documents
         self._likeness: Likeness | None = None
 
     def add(self, review: Review, *, reviewer: str, author_name: str | None) -> int:
         """Serve a review's answer from now on; its id. Doing it again changes nothing."""
         proposal = review.proposal
-        embedder = self._shelf.embedder
+        embedder = self._documents.embedder
         vector = embedder.embed_queries([proposal.question])
         row = {
             "review_id": review.id,
@@ -89,7 +87,7 @@ class CuratedAnswers:
             "reviewer": reviewer,
             "embedder": embedder.id,
             "vector": vector[0].astype("<f4").tobytes(),
-            "created": utc(self._clock()),
+            "created": utc(time.time()),
         }
         with self._database.transaction() as db:
             db.table("curated").insert(row, ignore=True)
@@ -101,7 +99,7 @@ class CuratedAnswers:
         with self._database.transaction() as db:
             db.conn.execute(
                 "UPDATE curated SET expired = ? WHERE review_id = ? AND expired IS NULL",
-                (utc(self._clock()), review_id),
+                (utc(time.time()), review_id),
             )
 
     def latest(self) -> int:
@@ -122,7 +120,7 @@ class CuratedAnswers:
         rows = [row for row in self._active(language) if _fits(row, request)]
         if not rows:
             return None
-        held = self._shelf.held()
+        held = self._documents.held()
         for row, likeness in self._alike(question, rows, held.embedder):
             curated = _curated(row)
             passage = held.passages.get(curated.document) if curated.document else None
@@ -133,7 +131,7 @@ class CuratedAnswers:
         return None
 
     def _audience_of(self, document: DocumentRef | None) -> set[str]:
-        passage = self._shelf.held().passages.get(document) if document else None
+        passage = self._documents.held().passages.get(document) if document else None
         return {passage.source.audience} if passage else set()
 
     def _active(self, language: str) -> list[dict[str, Any]]:
@@ -170,7 +168,7 @@ class CuratedAnswers:
 
     def _expire(self, curated_id: int) -> None:
         with self._database.transaction() as db:
-            db.table("curated").update(curated_id, {"expired": utc(self._clock())})
+            db.table("curated").update(curated_id, {"expired": utc(time.time())})
 
 
 class CuratedAnswerer:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from bot.review.matching import QueryEmbedder
 from bot.store.turns import DocumentRef
+from retrieval.answering.triage import QueryEmbedder
 from retrieval.records import Passage
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from bot.slack.incoming.payloads import Interaction
@@ -29,10 +28,9 @@ class Fix:
 class Fixes:
     """Remembers the first better answer to each turn's question. Writes join a transaction."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
         self._preferences = PeoplesPreferences(database)
-        self._clock = clock
 
     def record(
         self,
@@ -50,7 +48,7 @@ class Fixes:
             "answer": answer,
             "generator": generator,
             "generation": generation,
-            "at": utc(self._clock()),
+            "at": utc(time.time()),
         }
         with self._database.transaction() as db:
             before = db.table("fixes").count

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import Stemmer
 
+from retrieval.answering.triage import QueryEmbedder
 from retrieval.language import CJK, language_of, words
 from retrieval.records import Vectors
 
@@ -45,14 +45,6 @@ BACKGROUND = {
 }
 """Questions that have nothing to do with each other. Embedders differ in how near they put those:
 about 0.8 for the default one, 0.1 for others; likeness is counted from there."""
-
-
-class QueryEmbedder(Protocol):
-    """Turns questions into unit vectors. `id` names the model."""
-
-    id: str
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
 
 
 class Likeness:

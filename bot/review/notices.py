@@ -22,9 +22,8 @@ NoticeKind = Literal["why", "fixed"]
 class Notices:
     """Remembers what has been said, before it is said: rather never than twice."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     async def say_once(
         self, turn_id: str, person: str, kind: NoticeKind, say: Callable[[], Awaitable[object]]
@@ -45,7 +44,7 @@ class Notices:
             logger.warning("not said turn=%s kind=%s: %s", turn_id, kind, error)
 
     def _claim(self, turn_id: str, person: str, kind: NoticeKind) -> bool:
-        row = (turn_id, person, kind, utc(self._clock()))
+        row = (turn_id, person, kind, utc(time.time()))
         with self._database.transaction() as db:
             cursor = db.conn.execute(
                 "INSERT INTO notices (turn_id, person, kind, at) VALUES (?, ?, ?, ?)"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
 from bot.review.modals import accept_note, chosen_document
-from bot.slack.audience import Audiences
 from bot.slack.incoming.payloads import Body, Interaction, Question
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import Card, notice
-from bot.slack.outgoing.outbox import Outbox
+from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, Job
 from bot.store.reasons import REASONS, Reason, Reasons
 from bot.store.reviews import Proposal, ProposalSource, Reviews
@@ -25,43 +23,26 @@ KEEPS_SOURCE = ("incomplete", "outdated", "not_understood", "tone")
 """Reasons for which the document that the answer cites is still the right one."""
 
 
-class MessageReader(Protocol):
-    """Reads messages of people in Slack."""
-
-    async def message(self, channel: str, ts: str) -> Body | None: ...
-
-    async def thread(self, channel: str, thread_ts: str) -> list[Body]:
-        """Oldest first."""
-
-
 class Proposing:
     """Writes reasons and proposals; ends with the job finished."""
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        outbox: Outbox,
-        audiences: Audiences,
-        messages: MessageReader,
-        *,
-        bot_user: str,
-    ) -> None:
+    def __init__(self, inbox: Inbox, workspace: Workspace) -> None:
         self._inbox = inbox
-        self._outbox = outbox
-        self._audiences = audiences
-        self._messages = messages
-        self._bot_user = bot_user
+        self._outbox = workspace.outbox
+        self._audiences = workspace.audiences
+        self._conversations = workspace.conversations
+        self._bot_user = workspace.bot_user
         self._turns = Turns(inbox.database)
         self._reasons = Reasons(inbox.database)
         self._reviews = Reviews(inbox.database)
 
-    async def correct(self, job: Job, gesture: Interaction) -> None:
+    async def correct(self, job: Job, interaction: Interaction) -> None:
         """Keep what a person wrote into the modal; a right answer goes into the queue."""
-        await self._inbox.database.run(self._correct, job, gesture)
+        await self._inbox.database.run(self._correct, job, interaction)
 
-    async def propose(self, job: Job, gesture: Interaction) -> None:
+    async def propose(self, job: Job, interaction: Interaction) -> None:
         """Propose a person's message as the answer to its thread's question."""
-        message = await self._messages.message(job.channel, gesture.ts or "") or {}
+        message = await self._conversations.message(job.channel, interaction.ts or "") or {}
         answer = plain(message.get("text", ""), bot_user=self._bot_user)
         if message.get("bot_id") or not message.get("user") or not words(answer):
             await self._inbox.database.run(self._inbox.finish, job)
@@ -74,21 +55,21 @@ class Proposing:
         await self._whisper(job, notice(text), message.get("thread_ts"))
         await self._inbox.database.run(self._inbox.finish, job)
 
-    async def offer(self, job: Job, gesture: Interaction) -> None:
+    async def offer(self, job: Job, interaction: Interaction) -> None:
         """Ask the asker whether what a person replied is the answer."""
-        turn = await self._inbox.database.run(self._turns.get, gesture.value)
+        turn = await self._inbox.database.run(self._turns.get, interaction.value)
         if turn is not None:
             card = accept_note(turn.id, strings_for(turn.language))
             await self._whisper(job, card, turn.thread_ts)
         await self._inbox.database.run(self._inbox.finish, job)
 
-    async def accept(self, job: Job, gesture: Interaction) -> None:
+    async def accept(self, job: Job, interaction: Interaction) -> None:
         """Propose the last thing that anybody else said in the thread."""
-        turn = await self._inbox.database.run(self._turns.get, gesture.value)
+        turn = await self._inbox.database.run(self._turns.get, interaction.value)
         if turn is None or turn.asker != job.user or turn.thread_ts is None:
             await self._inbox.database.run(self._inbox.finish, job)
             return
-        said = await self._messages.thread(turn.channel, turn.thread_ts)
+        said = await self._conversations.thread(turn.channel, turn.thread_ts)
         replies = [message for message in said if self._is_reply(message, turn)]
         if replies:
             answer = plain(replies[-1]["text"], bot_user=self._bot_user)
@@ -110,17 +91,17 @@ class Proposing:
             and bool(words(text))
         )
 
-    def _correct(self, job: Job, gesture: Interaction) -> None:
-        turn = self._turns.get(gesture.value)
+    def _correct(self, job: Job, interaction: Interaction) -> None:
+        turn = self._turns.get(interaction.value)
         with self._inbox.database.transaction():
             if turn is not None:
-                reason = self._reason(job, turn, gesture)
+                reason = self._reason(job, turn, interaction)
                 self._reasons.give(reason)
                 self._propose_correction(turn, reason)
             self._inbox.finish(job)
 
-    def _reason(self, job: Job, turn: LoggedTurn, gesture: Interaction) -> Reason:
-        said = gesture.inputs
+    def _reason(self, job: Job, turn: LoggedTurn, interaction: Interaction) -> Reason:
+        said = interaction.inputs
         return Reason(
             turn_id=turn.id,
             person=job.user,
@@ -175,7 +156,7 @@ class Proposing:
 
     async def _asked(self, channel: str, thread_ts: str, ts: str) -> str:
         """What began the thread, if that is a person's message and not the one proposed."""
-        root = await self._messages.message(channel, thread_ts) if thread_ts != ts else None
+        root = await self._conversations.message(channel, thread_ts) if thread_ts != ts else None
         if root is None or root.get("bot_id"):
             return ""
         return standalone(plain(root.get("text", ""), bot_user=self._bot_user), ())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
@@ -35,22 +34,14 @@ class RatingHandler:
     A bad vote is stored before a modal asks for the reason, so that closing it takes nothing back.
     """
 
-    def __init__(
-        self,
-        inbox: Inbox,
-        log: ConversationLog,
-        outbox: Outbox,
-        *,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, inbox: Inbox, outbox: Outbox) -> None:
         self._inbox = inbox
-        self._log = log
         self._outbox = outbox
+        self._log = ConversationLog(inbox.database)
         self._turns = Turns(inbox.database)
-        self._reasons = Reasons(inbox.database, clock=clock)
+        self._reasons = Reasons(inbox.database)
         self._reactions = Reactions(inbox.database)
-        self._notices = Notices(inbox.database, clock=clock)
-        self._clock = clock
+        self._notices = Notices(inbox.database)
 
     async def handle(self, job: Job) -> None:
         rating = read(job, RatingGiven)
@@ -80,7 +71,7 @@ class RatingHandler:
             value=rating.value,
             source=rating.source,
             event_id=job.event_id,
-            at=utc(self._clock()),
+            at=utc(time.time()),
             is_withdrawn=rating.is_withdrawn,
         )
         if rating.source == "reaction" and not self._reactions.note(
@@ -95,7 +86,7 @@ class RatingHandler:
 
     def _is_early(self, job: Job, rating: RatingGiven) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
-        age_s = self._clock() - job.created
+        age_s = time.time() - job.created
         is_shown = rating.turn_id is not None or self._inbox.shows(job.channel, rating.ts or "")
         return age_s < (PATIENCE_S if is_shown else GRACE_S)
 

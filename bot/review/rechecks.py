@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from datetime import timedelta
 
 from bot.asking.questions import AnswersQuestions
+from bot.pool import StoppablePool
 from bot.review.curated import CuratedAnswers
 from bot.review.document_lookup import DocumentLookup
 from bot.review.fixes import Fixes
@@ -43,25 +42,21 @@ class Rechecker:
         self,
         answerer: AnswersQuestions,
         curated: CuratedAnswers,
-        shelf: DocumentLookup,
+        documents: DocumentLookup,
         inbox: Inbox,
+        pool: StoppablePool,
         *,
-        executor: Executor,
-        stop: threading.Event,
         on_found: Callable[[], None],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._answerer = answerer
         self._curated = curated
-        self._shelf = shelf
+        self._documents = documents
         self._inbox = inbox
         self._channels = Channels(inbox.database)
         self._turns = Turns(inbox.database)
-        self._fixes = Fixes(inbox.database, clock=clock)
-        self._executor = executor
-        self._stop = stop
+        self._fixes = Fixes(inbox.database)
+        self._pool = pool
         self._on_found = on_found
-        self._clock = clock
         self._changed = asyncio.Event()
         self._seen: RecheckState | None = None
 
@@ -90,14 +85,10 @@ class Rechecker:
         Raises:
             RetrievalError: If the documents cannot be searched.
         """
-        loop = asyncio.get_running_loop()
-        state = await loop.run_in_executor(self._executor, self._state)
+        state = await self._pool.run(self._state)
         if state != self._seen:
             due = await self._inbox.database.run(self._due)
-            checked = [
-                await loop.run_in_executor(self._executor, self._recheck, turn, state)
-                for turn in due
-            ]
+            checked = [await self._pool.run(self._recheck, turn, state) for turn in due]
             self._seen = state if all(checked) else None
         accepted = await self._inbox.database.run(self._tell)
         if accepted:
@@ -105,14 +96,14 @@ class Rechecker:
         return accepted
 
     def _state(self) -> RecheckState:
-        return self._shelf.generator, self._shelf.held().generation, self._curated.latest()
+        return self._documents.generator, self._documents.held().generation, self._curated.latest()
 
     def _due(self) -> list[LoggedTurn]:
-        since = utc(self._clock() - RECENT.total_seconds())
+        since = utc(time.time() - RECENT.total_seconds())
         return self._turns.rated_down(since=since, limit=MAX_TURNS)
 
     def _must_pause(self) -> bool:
-        return self._stop.is_set() or self._inbox.waiting("question") > 0
+        return self._pool.is_stopping or self._inbox.waiting("question") > 0
 
     def _recheck(self, turn: LoggedTurn, state: RecheckState) -> bool:
         """Record what is better; False if it must be tried again."""
@@ -159,7 +150,7 @@ class Rechecker:
         with self._inbox.database.transaction() as db:
             if self._turns.get(turn.id) is None:
                 return  # its asker was forgotten meanwhile
-            db.table("rechecks").insert(row | {"at": utc(self._clock())}, ignore=True)
+            db.table("rechecks").insert(row | {"at": utc(time.time())}, ignore=True)
             if answer is not None and answer.kind == "answer":
                 self._fixes.record(turn.id, answer.text, generator=generator, generation=generation)
 

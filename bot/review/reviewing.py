@@ -1,4 +1,4 @@
-"""Takes gestures about what was wrong and what is right: reasons, proposals, experts' decisions."""
+"""What people say was wrong and is right: reasons, proposals, and what experts decide."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from bot.slack.incoming.interactions import (
     TELL_REASON,
 )
 from bot.slack.incoming.payloads import Interaction, read
-from bot.slack.outgoing.outbox import Outbox
-from bot.slack.people import People
+from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, Job
 from bot.store.reasons import Reasons
 from bot.store.reviews import Review, ReviewDecision, Reviews
@@ -39,20 +38,18 @@ class ReviewHandler:
     def __init__(
         self,
         inbox: Inbox,
-        outbox: Outbox,
-        people: People,
+        workspace: Workspace,
         experts: Experts,
-        proposing: Proposing,
         curated: CuratedAnswers,
         *,
         show_home: Callable[[str, str], Awaitable[None]],
         on_approved: Callable[[], None],
     ) -> None:
         self._inbox = inbox
-        self._outbox = outbox
-        self._people = people
+        self._outbox = workspace.outbox
+        self._people = workspace.people
         self._experts = experts
-        self._proposing = proposing
+        self._proposing = Proposing(inbox, workspace)
         self._curated = curated
         self._show_home = show_home
         self._on_approved = on_approved
@@ -62,71 +59,71 @@ class ReviewHandler:
         self._fixes = Fixes(inbox.database)
 
     async def handle(self, job: Job) -> None:
-        gesture = read(job, Interaction)
-        match gesture.name:
+        interaction = read(job, Interaction)
+        match interaction.name:
             case name if name == TELL_REASON:
-                await self._ask_why(job, gesture)
+                await self._ask_why(job, interaction)
             case name if name == REASON:
-                await self._proposing.correct(job, gesture)
+                await self._proposing.correct(job, interaction)
             case name if name == OFFER:
-                await self._proposing.offer(job, gesture)
+                await self._proposing.offer(job, interaction)
             case name if name == ACCEPT_REPLY:
-                await self._proposing.accept(job, gesture)
+                await self._proposing.accept(job, interaction)
             case name if name in _EXPERTS:
-                await self._review(job, gesture)
+                await self._review(job, interaction)
             case _:
-                await self._proposing.propose(job, gesture)
+                await self._proposing.propose(job, interaction)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         _, strings = await self._people.look_up(job.user)
         failed = strings.asking.failed.format(error_id=job.error_id)
         await self._show_home(job.user, failed)
 
-    async def _ask_why(self, job: Job, gesture: Interaction) -> None:
+    async def _ask_why(self, job: Job, interaction: Interaction) -> None:
         database = self._inbox.database
-        turn = await database.run(self._turns.get, gesture.value)
-        if turn is not None and gesture.trigger_id is not None:
+        turn = await database.run(self._turns.get, interaction.value)
+        if turn is not None and interaction.trigger_id is not None:
             documents = await database.run(self._turns.documents, turn.id)
             known = await database.run(self._reasons.of, turn.id, job.user)
             view = reason_modal(turn.id, documents, known, strings_for(turn.language))
             # Where the click came too late the note is still there to be clicked again.
-            await self._outbox.open_modal(gesture.trigger_id, view)
+            await self._outbox.open_modal(interaction.trigger_id, view)
         await database.run(self._inbox.finish, job)
 
-    async def _review(self, job: Job, gesture: Interaction) -> None:
+    async def _review(self, job: Job, interaction: Interaction) -> None:
         database = self._inbox.database
         _, strings = await self._people.look_up(job.user)
-        review = await database.run(self._reviews.get, int(gesture.value))
+        review = await database.run(self._reviews.get, int(interaction.value))
         reader = await self._experts.reader(job.user)
         said: str | None
         if review is None or not reader.may_review(review.proposal):
             said = strings.review.gone
-        elif gesture.name == RETIRE_ANSWER:
+        elif interaction.name == RETIRE_ANSWER:
             await database.run(self._curated.retire, review.id)
             said = strings.review.retired
-        elif gesture.name == EDIT_REVIEW:
-            said = await self._edit(review, gesture, strings)
+        elif interaction.name == EDIT_REVIEW:
+            said = await self._edit(review, interaction, strings)
         else:
-            said = await self._decide(job, review, gesture, strings)
+            said = await self._decide(job, review, interaction, strings)
         if said is not None:
             await self._show_home(job.user, said)
         await database.run(self._inbox.finish, job)
 
-    async def _edit(self, review: Review, gesture: Interaction, strings: Strings) -> str | None:
+    async def _edit(self, review: Review, interaction: Interaction, strings: Strings) -> str | None:
         if review.state != "open":
             return strings.review.taken
         documents = await self._inbox.database.run(self._documents, review)
         view = edit_modal(review, documents, strings)
-        opened = await self._outbox.open_modal(gesture.trigger_id or "", view)
+        opened = await self._outbox.open_modal(interaction.trigger_id or "", view)
         return strings.review.too_late if opened is None else None
 
     async def _decide(
-        self, job: Job, review: Review, gesture: Interaction, strings: Strings
+        self, job: Job, review: Review, interaction: Interaction, strings: Strings
     ) -> str:
-        decision: ReviewDecision = "rejected" if gesture.name == REJECT_REVIEW else "approved"
+        decision: ReviewDecision = "rejected" if interaction.name == REJECT_REVIEW else "approved"
         database = self._inbox.database
-        if gesture.name == EDITED_REVIEW:
-            review = await database.run(self._edited, review, gesture)
+        if interaction.name == EDITED_REVIEW:
+            review = await database.run(self._edited, review, interaction)
         author = await self._people.name(review.proposal.author)
         if not await database.run(self._write, job, review, decision, author):
             return strings.review.taken
@@ -148,8 +145,8 @@ class ReviewHandler:
                     self._fixes.record(review.proposal.turn_id, answer, curated_id=curated_id)
             return is_ours
 
-    def _edited(self, review: Review, gesture: Interaction) -> Review:
-        said = gesture.inputs
+    def _edited(self, review: Review, interaction: Interaction) -> Review:
+        said = interaction.inputs
         proposal = replace(
             review.proposal,
             question=said.get("question", "").strip() or review.proposal.question,

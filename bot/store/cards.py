@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 
 from bot.store.database import Database
 from bot.store.log import ANSWERS, Turn, utc
@@ -13,9 +12,8 @@ from bot.store.log import ANSWERS, Turn, utc
 class Cards:
     """The logged turns as cards. Writes join the caller's transaction."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def turn(self, turn_id: str) -> Turn | None:
         """A turn with its whole answer; None if it was deleted or is no longer kept.
@@ -81,7 +79,7 @@ class Cards:
 
     def escalate(self, turn_id: str, *, person: str, ts: str) -> None:
         """A person had the experts asked about a turn."""
-        row = {"turn_id": turn_id, "person": person, "ts": ts, "at": utc(self._clock())}
+        row = {"turn_id": turn_id, "person": person, "ts": ts, "at": utc(time.time())}
         with self._database.transaction() as db:
             db.table("escalations").insert(row, ignore=True)
 
@@ -89,6 +87,6 @@ class Cards:
         """The turn is shown nowhere any more, and is part of no thread."""
         with self._database.transaction() as db:
             db.conn.execute(
-                "UPDATE turns SET deleted = ? WHERE id = ?", (utc(self._clock()), turn_id)
+                "UPDATE turns SET deleted = ? WHERE id = ?", (utc(time.time()), turn_id)
             )
             db.conn.execute("DELETE FROM replies WHERE turn_id = ?", (turn_id,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.store.database import Database
@@ -28,9 +27,8 @@ class Preferences:
 class PeoplesPreferences:
     """The decisions of everybody; the cautious ones where somebody has made none."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def of(self, person: str) -> Preferences:
         row = self._database.connection.conn.execute(
@@ -46,7 +44,7 @@ class PeoplesPreferences:
             "person": person,
             "may_learn": int(preferences.may_learn),
             "notify": None if preferences.notify is None else int(preferences.notify),
-            "changed": utc(self._clock()),
+            "changed": utc(time.time()),
         }
         with self._database.transaction() as db:
             db.table("people").upsert(row, pk="person")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -38,9 +37,8 @@ class Reason:
 class Reasons:
     """Keeps what people say is wrong."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def give(self, reason: Reason) -> None:
         """Make this the person's current reason for the turn. Joins an open transaction."""
@@ -54,7 +52,7 @@ class Reasons:
             "content_hash": document.content_hash if document else None,
             "document_name": reason.document_name,
             "event_id": reason.event_id,
-            "at": utc(self._clock()),
+            "at": utc(time.time()),
         }
         with self._database.transaction() as db:
             db.table("reasons").upsert(row, pk=("turn_id", "person"))

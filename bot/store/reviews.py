@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,9 +75,8 @@ class ReviewAccess:
 class Reviews:
     """The queue. Writes join the caller's transaction."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def propose(
         self,
@@ -126,7 +125,7 @@ class Reviews:
             if state in ("approved", "rejected") or (state == "open" and answer == proposal.answer):
                 return False
             db.conn.execute("DELETE FROM reviews WHERE event_id = ?", (proposal.key,))
-            db.table("reviews").insert(_row(proposal) | {"created": utc(self._clock())})
+            db.table("reviews").insert(_row(proposal) | {"created": utc(time.time())})
             return True
 
     def withdraw(self, key: str, proposer: str) -> bool:
@@ -171,7 +170,7 @@ class Reviews:
                 "SELECT state, decided_by_event FROM reviews WHERE id = ?", (review.id,)
             ).fetchone() or (None, None)
             if state == "open":
-                row = _row(review.proposal) | final | {"decided": utc(self._clock())}
+                row = _row(review.proposal) | final | {"decided": utc(time.time())}
                 db.table("reviews").update(review.id, row)
             return bool(state == "open" or (state is not None and event == event_id))
 

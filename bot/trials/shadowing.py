@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Protocol
 
+from bot.pool import StoppablePool
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
@@ -47,31 +45,26 @@ class Shadowing:
         self,
         candidates: Candidates,
         inbox: Inbox,
-        *,
-        executor: Executor,
-        stop: threading.Event,
-        clock: Callable[[], float] = time.time,
+        pool: StoppablePool,
     ) -> None:
         self._candidates = candidates
         self._inbox = inbox
         self._database = inbox.database
         self._channels = Channels(inbox.database)
         self._turns = Turns(inbox.database)
-        self._executor = executor
-        self._stop = stop
-        self._clock = clock
+        self._pool = pool
 
     async def check(self, trial: Trial) -> int:
         """Ask the candidate what is due; how many questions that were."""
         if trial.mode != "shadow":
             return 0
-        loop, done = asyncio.get_running_loop(), 0
+        done = 0
         for turn in await self._database.run(self._due, trial):
-            done += await loop.run_in_executor(self._executor, self._ask, turn, trial)
+            done += await self._pool.run(self._ask, turn, trial)
         return done
 
     def _due(self, trial: Trial) -> list[LoggedTurn]:
-        since = max(utc(self._clock() - RECENT.total_seconds()), trial.since[:19])
+        since = max(utc(time.time() - RECENT.total_seconds()), trial.since[:19])
         count = self._database.connection.conn.execute(
             "SELECT count(*) FROM shadows WHERE trial = ?", (trial.run,)
         ).fetchone()[0]
@@ -79,7 +72,7 @@ class Shadowing:
         return self._turns.unshadowed(trial.run, since=since, limit=limit) if limit > 0 else []
 
     def _must_pause(self) -> bool:
-        return self._stop.is_set() or self._inbox.is_busy("question")
+        return self._pool.is_stopping or self._inbox.is_busy("question")
 
     def _ask(self, turn: LoggedTurn, trial: Trial) -> bool:
         """Ask the candidate and write down what it says; False if it must be asked again."""
@@ -123,7 +116,7 @@ class Shadowing:
                     "is_cited": int(bool(answer.citations)),
                     "overlap": self._overlap(turn, answer),
                 }
-            db.table("shadows").insert(row | {"at": utc(self._clock())}, ignore=True)
+            db.table("shadows").insert(row | {"at": utc(time.time())}, ignore=True)
 
     def _overlap(self, turn: LoggedTurn, answer: Answer) -> float:
         """The share of the passages that both have found."""

@@ -5,32 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.outgoing.cards import escape, notice
-from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import SlackUnreachableError
-from bot.slack.people import People
+from bot.slack.workspace import Workspace
 from bot.store.database import Database
 from bot.trials.arms import read_arms
 from bot.trials.harm import harm
 from bot.trials.shadowing import Candidates, Shadowing
 from retrieval.errors import RetrievalError
 from retrieval.registry.trials import Trial
+from retrieval.serving.installation import Installation
 
 logger = logging.getLogger(__name__)
-
-
-class Trials(Protocol):
-    """The trial in the registry. Both raise RetrievalError where it cannot be read or ended."""
-
-    def trial(self) -> Trial | None:
-        """The trial that is under way."""
-
-    def end_trial(self, trial: Trial, *, reason: str) -> bool:
-        """Let what served before answer everything again; False if it does already."""
 
 
 class Watching:
@@ -39,21 +28,20 @@ class Watching:
     def __init__(
         self,
         candidates: Candidates,
-        trials: Trials,
+        installation: Installation,
         shadowing: Shadowing,
         database: Database,
-        outbox: Outbox,
-        people: People,
+        workspace: Workspace,
         *,
         admins: tuple[str, ...],
         every_s: float = 2.0,
     ) -> None:
         self._candidates = candidates
-        self._trials = trials
+        self._installation = installation
         self._shadowing = shadowing
         self._database = database
-        self._outbox = outbox
-        self._people = people
+        self._outbox = workspace.outbox
+        self._people = workspace.people
         self._admins = admins
         self._every_s = every_s
 
@@ -68,20 +56,20 @@ class Watching:
 
     async def shadow(self) -> None:
         """Have the candidate answer in the shadow what is due."""
-        trial = await asyncio.to_thread(self._trials.trial)
+        trial = await asyncio.to_thread(self._installation.trial)
         if trial is not None:
             await self._shadowing.check(trial)
 
     async def watch(self) -> None:
         """Take the candidate back if it does harm, and tell the admins."""
-        trial = await asyncio.to_thread(self._trials.trial)
+        trial = await asyncio.to_thread(self._installation.trial)
         if trial is None:
             return
         arms = await self._database.run(read_arms, self._database, trial)
         reason = harm(arms)
         if reason is None:
             return
-        if await asyncio.to_thread(self._trials.end_trial, trial, reason=reason):
+        if await asyncio.to_thread(self._installation.end_trial, trial, reason=reason):
             logger.warning("taken back kind=%s run=%s: %s", trial.kind, trial.run, reason)
             await self._tell(trial, reason)
 

@@ -12,20 +12,21 @@ import pytest
 from pydantic import SecretStr
 
 from bot.admin.learner import LearningProcess
-from bot.admin.models import Holdings
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
 from bot.app.bot import Bot
+from bot.app.parts import Engine, LongJobs, Timings
 from bot.asking.questions import AnswersQuestions
 from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings
 from bot.trials.shadowing import Candidates
+from retrieval.serving.installation import Installation
 from retrieval.settings import Settings as RetrievalSettings
 from tests.fakes import (
     FolderReindexer,
     NoCandidates,
     SentenceAnswerer,
-    SentenceShelf,
+    SentenceDocuments,
     TwoGenerations,
 )
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
@@ -67,8 +68,8 @@ class House:
         *,
         settings: SlackSettings | None = None,
         reindexer: Reindexer | None = None,
-        holdings: Holdings | None = None,
-        shelf: DocumentLookup | None = None,
+        installation: Installation | None = None,
+        documents: DocumentLookup | None = None,
         learner: LearningProcess | None = None,
         replayer: Replayer | None = None,
         candidates: Candidates | None = None,
@@ -79,20 +80,20 @@ class House:
         return Bot(
             settings or self.settings(),
             self.folder / "whimbrel.db",
-            answerer or SentenceAnswerer(),
-            reindexer or FolderReindexer(self.folder),
-            learner or LearningProcess(RetrievalSettings(home=self.folder)),
-            replayer or Replayer(RetrievalSettings(home=self.folder)),
-            holdings or TwoGenerations(),
-            shelf or SentenceShelf(),
-            candidates or NoCandidates(),
+            Engine(
+                answerer or SentenceAnswerer(),
+                documents or SentenceDocuments(),
+                installation or TwoGenerations(),
+                candidates or NoCandidates(),
+            ),
+            LongJobs(
+                reindexer or FolderReindexer(self.folder),
+                learner or LearningProcess(RetrievalSettings(home=self.folder)),
+                replayer or Replayer(RetrievalSettings(home=self.folder)),
+            ),
             host="127.0.0.1",
             port=0,
-            grace_s=grace_s,
-            retry_s=0.0,
-            tick_s=0.01,
-            look_s=0.05,
-            ping_s=ping_s,
+            timings=Timings(grace_s, retry_s=0.0, tick_s=0.01, ping_s=ping_s, look_s=0.05),
         )
 
     async def enter(self, bot: Bot) -> Bot:
@@ -107,10 +108,10 @@ class House:
         answerer: AnswersQuestions | None = None,
         *,
         settings: SlackSettings | None = None,
-        shelf: DocumentLookup | None = None,
+        documents: DocumentLookup | None = None,
     ) -> Bot:
         """A bot that serves until the test ends."""
-        return await self.enter(self.bot(answerer, settings=settings, shelf=shelf))
+        return await self.enter(self.bot(answerer, settings=settings, documents=documents))
 
 
 @pytest.fixture

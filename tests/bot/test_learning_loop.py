@@ -48,8 +48,8 @@ def real_bot(house: House, settings: Settings) -> Bot:
     return house.bot(
         live,
         learner=LearningProcess(settings),
-        holdings=Installation(live.library, live.models),
-        shelf=LibraryDocumentLookup(live),
+        installation=Installation(live.library, live.models),
+        documents=LibraryDocumentLookup(live),
         candidates=live,
     )
 

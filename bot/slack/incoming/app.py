@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 
+from bot.settings import SlackSettings, secret
+from bot.slack.incoming.event_filter import EventFilter
 from bot.slack.incoming.intake import read
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
@@ -22,20 +24,22 @@ Next = Callable[[], Awaitable[None]]
 
 
 def build_app(
+    settings: SlackSettings,
     inbox: Inbox,
     *,
-    token: str,
     bot_user: str,
-    signing_secret: str,
-    concerns_us: Callable[[Delivery], bool],
     complaints: Callable[[Body], dict[str, str]],
-    emoji: Mapping[str, JobKind],
     on_accepted: Callable[[], None],
 ) -> AsyncApp:
     """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol."""
+    emoji: dict[str, JobKind] = {
+        settings.ask_emoji.strip(":"): "pointed",
+        settings.proposal_emoji.strip(":"): "review",
+    }
+    event_filter = EventFilter(inbox.database)
 
     def accept(delivery: Delivery) -> bool:
-        return concerns_us(delivery) and inbox.accept(delivery)
+        return event_filter.concerns_us(delivery) and inbox.accept(delivery)
 
     async def keep(body: dict[str, Any], next_: Next) -> BoltResponse | None:
         if body.get("type") == "url_verification" or "ssl_check" in body:
@@ -50,8 +54,8 @@ def build_app(
         return _ack(body)
 
     app = AsyncApp(
-        token=token,
-        signing_secret=signing_secret,
+        token=secret(settings.bot_token),
+        signing_secret=secret(settings.signing_secret),
         # Bolt acks before it runs listeners, so a listener would be too late to keep anything.
         # Before authorization, because that asks Slack, and answers 200 when Slack is down.
         before_authorize=keep,

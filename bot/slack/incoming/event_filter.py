@@ -12,20 +12,20 @@ from bot.store.inbox import Delivery
 class EventFilter:
     """What nobody put to us is kept only in our threads and in channels that let us listen."""
 
-    def __init__(self, database: Database, channels: Channels) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._channels = channels
+        self._channels = Channels(database)
 
     def concerns_us(self, delivery: Delivery) -> bool:
         """Whether a delivery is for us; a few lookups by key, for use before the ack."""
         if delivery.kind == "overheard":
-            return self._is_overheard(delivery, delivery.payload)
+            return self._may_answer(delivery, delivery.payload)
         if delivery.kind == "change":
             ts = delivery.payload["ts"]
             return self._is_known(question_key(delivery.team, delivery.channel, ts))
         return True
 
-    def _is_overheard(self, delivery: Delivery, question: Body) -> bool:
+    def _may_answer(self, delivery: Delivery, question: Body) -> bool:
         if question["thread_ts"] == question["ts"]:
             return delivery.channel in self._channels.listening()
         return self._is_our_thread(delivery, question["thread_ts"])

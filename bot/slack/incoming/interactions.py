@@ -61,8 +61,8 @@ INTERACTIONS: dict[str, JobKind] = {
 
 def read_interaction(body: Body) -> Delivery | None:
     """The delivery in a click, a submission or a shortcut; None if nothing is to be done."""
-    gesture = _gesture(body)
-    kind = INTERACTIONS.get(gesture.name)
+    interaction = _interaction(body)
+    kind = INTERACTIONS.get(interaction.name)
     if kind is None:
         return None
     user = body["user"]["id"]
@@ -75,11 +75,11 @@ def read_interaction(body: Body) -> Delivery | None:
         user=user,
         # One person's clicks are done in the order in which they were made.
         thread_key=f"{kind}:{user}",
-        payload=asdict(_rating(gesture) if kind == "vote" else gesture),
+        payload=asdict(_rating(interaction) if kind == "vote" else interaction),
     )
 
 
-def _gesture(body: Body) -> Interaction:
+def _interaction(body: Body) -> Interaction:
     if body["type"] == "view_submission":
         view = body["view"]
         return Interaction(
@@ -124,11 +124,11 @@ def _selected(element: Body) -> str:
     return str(option.get("value") or ",".join(several))
 
 
-def _rating(gesture: Interaction) -> RatingGiven:
-    verdict, _, turn_id = gesture.value.partition(":")
+def _rating(interaction: Interaction) -> RatingGiven:
+    verdict, _, turn_id = interaction.value.partition(":")
     return RatingGiven(
         value=1 if verdict == GOOD else -1,
         source="button",
         turn_id=turn_id,
-        trigger_id=gesture.trigger_id,
+        trigger_id=interaction.trigger_id,
     )

@@ -26,18 +26,18 @@ async def test_what_was_learned_and_when_it_served_are_shown(house: House) -> No
 
 async def test_a_rollback_says_what_it_changed(each_transport: House) -> None:
     each_transport.slack.users["U1"]["is_admin"] = True
-    holdings = TwoGenerations()
-    bot = await each_transport.enter(each_transport.bot(holdings=holdings))
+    installation = TwoGenerations()
+    bot = await each_transport.enter(each_transport.bot(installation=installation))
     said = await command(each_transport, bot, "rollback")
-    assert holdings.served.name == "g1"
+    assert installation.served.name == "g1"
     assert "`g1` of 2026-01-01 08:00" in said
     assert "handbook/Printer.md" in said
 
 
 async def test_a_rollback_that_is_begun_twice_goes_back_once(house: House) -> None:
     house.slack.users["U1"]["is_admin"] = True
-    holdings = TwoGenerations()
-    bot = await house.enter(house.bot(holdings=holdings))
+    installation = TwoGenerations()
+    bot = await house.enter(house.bot(installation=installation))
     await command(house, bot, "rollback")
     with sqlite3.connect(house.folder / "whimbrel.db") as connection:
         # As a crash between the rollback and its end leaves it.
@@ -47,12 +47,12 @@ async def test_a_rollback_that_is_begun_twice_goes_back_once(house: House) -> No
     bot.worker.wake()
     await house.slack.until(lambda: bool(house.slack.responses["again"]))
     await settled(bot)
-    assert holdings.served.name == "g1"
+    assert installation.served.name == "g1"
 
 
 async def test_without_another_generation_a_rollback_says_so(house: House) -> None:
     house.slack.users["U1"]["is_admin"] = True
-    holdings = TwoGenerations()
-    holdings.previous = None
-    bot = await house.enter(house.bot(holdings=holdings))
+    installation = TwoGenerations()
+    installation.previous = None
+    bot = await house.enter(house.bot(installation=installation))
     assert "no other generation" in await command(house, bot, "rollback", done=0, dead=1)

@@ -8,13 +8,13 @@ import pytest
 from bot.asking.triage import Triage, is_thanks
 from retrieval.answering.triage import TRIAGE_FILE, fit_to_seeds
 from retrieval.registry.runs import Facts, publish, write_run
-from tests.fakes import SentenceShelf
+from tests.fakes import SentenceDocuments
 from tests.retrieval.word_embedder import WordEmbedder
 
 
 @pytest.fixture(scope="module")
 def triage() -> Triage:
-    return Triage(SentenceShelf(), Path("nowhere"))
+    return Triage(SentenceDocuments(), Path("nowhere"))
 
 
 @pytest.mark.parametrize(
@@ -51,19 +51,19 @@ def test_what_is_for_others_too_long_or_wordless_is_not_even_looked_at(
 
 
 def test_another_embedder_is_learned_anew() -> None:
-    shelf = SentenceShelf()
-    triage = Triage(shelf, Path("nowhere"))
+    documents = SentenceDocuments()
+    triage = Triage(documents, Path("nowhere"))
     before = triage.score("How many days of paid leave do we get?")
-    shelf.embedder = WordEmbedder(dimension=64)
+    documents.embedder = WordEmbedder(dimension=64)
     assert triage.score("How many days of paid leave do we get?") != before
 
 
 def test_a_model_is_followed_from_the_moment_it_is_published(tmp_path: Path) -> None:
-    shelf, home = SentenceShelf(), tmp_path / "runs"
-    triage = Triage(shelf, tmp_path)
+    documents, home = SentenceDocuments(), tmp_path / "runs"
+    triage = Triage(documents, tmp_path)
     before = triage.id
-    shy = replace(fit_to_seeds(shelf.embedder), threshold=1.0)
-    facts = Facts(shelf.embedder.id, "0123", 0, "1")
+    shy = replace(fit_to_seeds(documents.embedder), threshold=1.0)
+    facts = Facts(documents.embedder.id, "0123", 0, "1")
     run = write_run(home, "triage", facts, lambda to: shy.save(to / TRIAGE_FILE))
     assert triage.is_question("How many days of paid leave do we get?")
     publish(home, run, reason="less talkative")

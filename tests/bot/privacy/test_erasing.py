@@ -140,8 +140,8 @@ async def test_who_is_forgotten_in_app_home_is_taken_back(house: House) -> None:
 async def test_models_that_learned_from_who_is_forgotten_are_taken_out_of_the_index(
     house: House,
 ) -> None:
-    holdings = TwoGenerations()
-    bot = await house.enter(house.bot(holdings=holdings))
+    installation = TwoGenerations()
+    bot = await house.enter(house.bot(installation=installation))
     await house.slack.deliver(press_at_home("forget_me", "me", trigger_id="1", user=PERSON))
     await settled(bot)
-    assert holdings.taken_back == 1
+    assert installation.taken_back == 1

@@ -1,4 +1,4 @@
-"""A log with one answered question, and the shelf that its documents stand on."""
+"""A log with one answered question, and the documents that it was answered from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn
 from retrieval.records import PUBLIC
-from tests.fakes import SentenceShelf, answer_to
+from tests.fakes import SentenceDocuments, answer_to
 
 NOON = 1_767_268_800.0
 """1 January 2026, 12:00 UTC."""
@@ -24,8 +24,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def shelf() -> SentenceShelf:
-    return SentenceShelf()
+def documents() -> SentenceDocuments:
+    return SentenceDocuments()
 
 
 def logged(

@@ -93,12 +93,12 @@ async def story(
     house: House,
     answerer: SentenceAnswerer | None = None,
     *,
-    shelf: DocumentLookup | None = None,
+    documents: DocumentLookup | None = None,
     **settings: Any,
 ) -> Story:
     """A story whose experts' expert is U9, unless the settings say otherwise."""
     chosen = house.settings(**{"experts": ("U9",), **settings})
-    return Story(house, await house.start(answerer, settings=chosen, shelf=shelf))
+    return Story(house, await house.start(answerer, settings=chosen, documents=documents))
 
 
 def human(ts: str, user: str = "U2") -> Json:

@@ -10,7 +10,7 @@ from bot.store.reviews import Review, ReviewAccess, Reviews
 from bot.store.turns import DocumentRef
 from retrieval.records import PUBLIC, AnswerRequest, Message, Vectors
 from tests.bot.review.conftest import logged
-from tests.fakes import SentenceAnswerer, SentenceShelf, passage
+from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
 from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = "How many days of paid leave do I have?"
@@ -19,8 +19,8 @@ HR = frozenset({PUBLIC, "hr"})
 
 
 @pytest.fixture
-def curated(database: Database, shelf: SentenceShelf) -> CuratedAnswers:
-    return CuratedAnswers(database, shelf)
+def curated(database: Database, documents: SentenceDocuments) -> CuratedAnswers:
+    return CuratedAnswers(database, documents)
 
 
 def review(
@@ -80,24 +80,24 @@ def test_a_curated_answer_stays_within_its_audience(
 
 
 def test_it_cites_its_document_and_expires_when_that_changes(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers, documents: SentenceDocuments
 ) -> None:
-    leave = shelf.passages[0]
+    leave = documents.passages[0]
     document = DocumentRef(leave.source.id, leave.content_hash)
     curated.add(review(database, document=document), reviewer="U9", author_name="Ada")
     answer = served(curated).answer(AnswerRequest(LEAVE))
     assert answer.text == "31 days, as of this year. [1]"
     assert answer.citations[0].quote in leave.text
-    shelf.passages[0] = passage("Leave", "Every employee has 32 days of paid leave a year.")
+    documents.passages[0] = passage("Leave", "Every employee has 32 days of paid leave a year.")
     assert served(curated).answer(AnswerRequest(LEAVE)).method == "extracted"
-    shelf.passages[0] = leave  # what has expired stays so
+    documents.passages[0] = leave  # what has expired stays so
     assert served(curated).answer(AnswerRequest(LEAVE)).method == "extracted"
 
 
 def test_the_document_itself_may_be_for_fewer_people(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers, documents: SentenceDocuments
 ) -> None:
-    salaries = next(p for p in shelf.passages if p.source.audience == "hr")
+    salaries = next(p for p in documents.passages if p.source.audience == "hr")
     document = DocumentRef(salaries.source.id, salaries.content_hash)
     curated.add(review(database, document=document), reviewer="U9", author_name="Ada")
     answerer = served(curated)
@@ -115,11 +115,11 @@ def test_sources_and_language_of_a_channel_hold_for_curated_answers(
 
 
 def test_another_embedder_finds_them_too(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers, documents: SentenceDocuments
 ) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
-    shelf.embedder = WordEmbedder(dimension=256, seed=7)
-    shelf.embedder.id = "other words"
+    documents.embedder = WordEmbedder(dimension=256, seed=7)
+    documents.embedder.id = "other words"
     assert served(curated).answer(AnswerRequest(ALIKE)).method == "curated"
     (row,) = database.connection.query("SELECT embedder, length(vector) AS size FROM curated")
     assert row == {"embedder": "other words", "size": 4 * 256}
@@ -158,15 +158,15 @@ def test_the_latest_approved_answer_counts(database: Database, curated: CuratedA
 
 
 def test_an_index_that_is_replaced_while_a_question_is_matched_has_no_part_in_its_answer(
-    database: Database, curated: CuratedAnswers, shelf: SentenceShelf
+    database: Database, curated: CuratedAnswers, documents: SentenceDocuments
 ) -> None:
     class Replacing(WordEmbedder):
         def embed_queries(self, texts: Sequence[str]) -> Vectors:
-            shelf.embedder, shelf.generation = WordEmbedder(seed=7), "g2"
-            shelf.embedder.id = "other words"
+            documents.embedder, documents.generation = WordEmbedder(seed=7), "g2"
+            documents.embedder.id = "other words"
             return super().embed_queries(texts)
 
     curated.add(review(database), reviewer="U9", author_name="Ada")
-    shelf.embedder = Replacing(dimension=512)
+    documents.embedder = Replacing(dimension=512)
     answer = served(curated).answer(AnswerRequest(ALIKE))
     assert (answer.method, answer.embedder, answer.generation) == ("curated", "words", "g1")

@@ -15,7 +15,7 @@ from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 
 
-def shelf_of(settings: Settings) -> LibraryDocumentLookup:
+def lookup_of(settings: Settings) -> LibraryDocumentLookup:
     quoting = settings.model_copy(update={"generator": "none"})
     return LibraryDocumentLookup(
         Live(quoting, Library(quoting, WordEmbedder()), InstalledModels(quoting))
@@ -27,19 +27,19 @@ def test_a_passage_is_found_until_its_document_changes(tmp_path: Path) -> None:
     page.parent.mkdir()
     page.write_text("# Leave\n\nEverybody has 30 days of leave.")
     update_index([page.parent], settings, WordEmbedder())
-    shelf = shelf_of(settings)
+    documents = lookup_of(settings)
     (first,) = Library(settings, WordEmbedder()).searcher().index.passages
-    document, before = DocumentRef(first.source.id, first.content_hash), shelf.held()
+    document, before = DocumentRef(first.source.id, first.content_hash), documents.held()
     assert before.passages == {document: first}
     page.write_text("# Leave\n\nEverybody has 31 days of leave.")
     update_index((), settings, WordEmbedder())
-    assert document not in shelf.held().passages
-    assert shelf.held().generation != before.generation
+    assert document not in documents.held().passages
+    assert documents.held().generation != before.generation
     assert before.passages == {document: first}
 
 
 def test_a_shelf_names_what_it_works_with(tmp_path: Path) -> None:
-    shelf = shelf_of(Settings(home=tmp_path))
-    assert (shelf.embedder.id, shelf.generator) == ("words", "none")
+    documents = lookup_of(Settings(home=tmp_path))
+    assert (documents.embedder.id, documents.generator) == ("words", "none")
     with pytest.raises(IndexNotFoundError):
-        shelf.held()
+        documents.held()

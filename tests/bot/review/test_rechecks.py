@@ -8,34 +8,34 @@ import pytest
 from retrieval.records import PUBLIC, Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.bot.review.story import CUP, LEAVE, Story, story
-from tests.fakes import SentenceAnswerer, SentenceShelf, passage
+from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
 from tests.slack_server import Fault, direct_message, event
 
 FIXES = "SELECT turn_id, answer, curated_id FROM fixes"
 
 
 class RenewedAnswerer(SentenceAnswerer):
-    """Finds what is on its shelf, which a test may renew."""
+    """Finds what is in its documents, which a test may renew."""
 
-    def __init__(self, shelf: SentenceShelf) -> None:
+    def __init__(self, documents: SentenceDocuments) -> None:
         super().__init__()
-        self._shelf = shelf
+        self._documents = documents
 
     def answer(self, request: AnswerRequest, **rest: Any) -> Answer:
-        self.passages = self._shelf.passages
-        return replace(super().answer(request, **rest), generation=self._shelf.generation)
+        self.passages = self._documents.passages
+        return replace(super().answer(request, **rest), generation=self._documents.generation)
 
     def renew(self) -> None:
         """A new index holds who won the cup."""
         known = passage("Sports", "Heron won the cup.")
-        self._shelf.passages = [*self._shelf.passages, known]
-        self._shelf.generation = "g2"
+        self._documents.passages = [*self._documents.passages, known]
+        self._documents.generation = "g2"
 
 
 async def library(house: House) -> tuple[Story, RenewedAnswerer]:
-    shelf = SentenceShelf()
-    answerer = RenewedAnswerer(shelf)
-    return await story(house, answerer, shelf=shelf), answerer
+    documents = SentenceDocuments()
+    answerer = RenewedAnswerer(documents)
+    return await story(house, answerer, documents=documents), answerer
 
 
 async def rechecked(told: Story) -> int:

@@ -103,8 +103,8 @@ async def team(house: House) -> Team:
     bot = house.bot(
         live,
         settings=house.settings(admins=("U1",)),
-        holdings=Installation(live.library, live.models),
-        shelf=LibraryDocumentLookup(live),
+        installation=Installation(live.library, live.models),
+        documents=LibraryDocumentLookup(live),
         candidates=live,
     )
     return Team(house, await house.enter(bot), live, roles, settings)

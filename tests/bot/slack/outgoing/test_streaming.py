@@ -41,7 +41,7 @@ METHODS = (
 FAULTS = [Fault("throttled"), Fault("broken"), Fault("dropped"), Fault("dropped_after")]
 
 
-class Desk:
+class Harness:
     """One question in a thread, and what its replies are made with."""
 
     def __init__(self, slack: SlackServer, inbox: Inbox, outbox: Outbox) -> None:
@@ -81,7 +81,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk_in(folder: Path) -> AsyncIterator[Desk]:
+async def harness_in(folder: Path) -> AsyncIterator[Harness]:
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(SlackServer())
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -96,13 +96,13 @@ async def desk_in(folder: Path) -> AsyncIterator[Desk]:
         stack.callback(database.close)
         outbox = Outbox(client(5), client(5), client(0), bot_user="UBOT")
         outbox.pace_s, outbox.appends = 0.0, Allowance(99)
-        yield Desk(slack, Inbox(database, lease_s=0.0), outbox)
+        yield Harness(slack, Inbox(database, lease_s=0.0), outbox)
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with desk_in(tmp_path) as desk:
-        yield desk
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with harness_in(tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
@@ -111,241 +111,249 @@ def answer() -> Answer:
 
 
 async def test_words_are_streamed_and_the_stream_ends_with_sources_and_buttons(
-    desk: Desk, answer: Answer
+    harness: Harness, answer: Answer
 ) -> None:
-    reply = await desk.begin()
-    await desk.write(reply, "Every employee has ")
-    assert desk.slack.posted("C1")[0]["blocks"][0]["text"] == "Every employee has"
-    await desk.finish(reply, answer)
-    (start,) = desk.slack.called("chat.startStream")
+    reply = await harness.begin()
+    await harness.write(reply, "Every employee has ")
+    assert harness.slack.posted("C1")[0]["blocks"][0]["text"] == "Every employee has"
+    await harness.finish(reply, answer)
+    (start,) = harness.slack.called("chat.startStream")
     assert (start["recipient_user_id"], start["recipient_team_id"]) == ("U1", "T1")
-    assert desk.slack.called("chat.update") == desk.slack.called("chat.postMessage") == []
+    assert harness.slack.called("chat.update") == harness.slack.called("chat.postMessage") == []
 
 
 async def test_a_page_that_just_fits_is_ended_when_the_next_one_begins(
-    desk: Desk, answer: Answer
+    harness: Harness, answer: Answer
 ) -> None:
     page = split_markdown(LONG)[0]
-    reply = await desk.begin()
-    await desk.write(reply, page)
-    await desk.write(reply, "\n\nThe next page.")
-    await desk.slack.until(lambda: len(desk.slack.called("chat.startStream")) == 2)
-    first, _ = desk.slack.posted("C1")
-    assert not desk.slack.streams.is_live("C1", first["ts"])
-    await desk.finish(reply, replace(answer, text=f"{page}\n\nThe next page."))
+    reply = await harness.begin()
+    await harness.write(reply, page)
+    await harness.write(reply, "\n\nThe next page.")
+    await harness.slack.until(lambda: len(harness.slack.called("chat.startStream")) == 2)
+    first, _ = harness.slack.posted("C1")
+    assert not harness.slack.streams.is_live("C1", first["ts"])
+    await harness.finish(reply, replace(answer, text=f"{page}\n\nThe next page."))
 
 
 async def test_where_a_stream_may_have_begun_unseen_no_second_one_begins(
-    desk: Desk, answer: Answer
+    harness: Harness, answer: Answer
 ) -> None:
-    desk.slack.fail("chat.startStream", Fault("dropped_after"))
-    reply = await desk.begin()
-    await desk.write(reply, "Every employee ")
+    harness.slack.fail("chat.startStream", Fault("dropped_after"))
+    reply = await harness.begin()
+    await harness.write(reply, "Every employee ")
     await asyncio.to_thread(reply.on_text, "has ")
-    await desk.finish(reply, answer)
-    assert len(desk.slack.called("chat.startStream")) == 1
+    await harness.finish(reply, answer)
+    assert len(harness.slack.called("chat.startStream")) == 1
 
 
-async def test_white_space_alone_starts_no_stream(desk: Desk, answer: Answer) -> None:
-    reply = await desk.begin()
+async def test_white_space_alone_starts_no_stream(harness: Harness, answer: Answer) -> None:
+    reply = await harness.begin()
     await asyncio.to_thread(reply.on_text, "\n\n")
     await asyncio.sleep(0)
-    await desk.finish(reply, answer)
-    assert desk.slack.called("chat.startStream") == []
+    await harness.finish(reply, answer)
+    assert harness.slack.called("chat.startStream") == []
 
 
-async def test_what_was_checked_but_not_said_is_corrected(desk: Desk, answer: Answer) -> None:
-    reply = await desk.begin()
-    await desk.write(reply, "Something else altogether.")
-    await desk.finish(reply, answer)
+async def test_what_was_checked_but_not_said_is_corrected(harness: Harness, answer: Answer) -> None:
+    reply = await harness.begin()
+    await harness.write(reply, "Something else altogether.")
+    await harness.finish(reply, answer)
 
 
-async def test_a_long_answer_goes_on_in_a_further_message(desk: Desk, answer: Answer) -> None:
-    reply = await desk.begin()
-    await desk.write(reply, LONG)
-    await desk.finish(reply, replace(answer, text=LONG))
-    assert len(desk.slack.posted("C1")) > 2
-    assert desk.slack.called("chat.update") == []
+async def test_a_long_answer_goes_on_in_a_further_message(harness: Harness, answer: Answer) -> None:
+    reply = await harness.begin()
+    await harness.write(reply, LONG)
+    await harness.finish(reply, replace(answer, text=LONG))
+    assert len(harness.slack.posted("C1")) > 2
+    assert harness.slack.called("chat.update") == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.kind)
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
 async def test_a_bad_moment_of_slack_costs_no_word(
-    desk: Desk, answer: Answer, method: str, fault: Fault
+    harness: Harness, answer: Answer, method: str, fault: Fault
 ) -> None:
-    desk.slack.fail(method, fault)
-    reply = await desk.begin()
-    await desk.write(reply, "Every employee ")
+    harness.slack.fail(method, fault)
+    reply = await harness.begin()
+    await harness.write(reply, "Every employee ")
     if method == "chat.appendStream":
-        await desk.write(reply, "has ")
-        assert desk.slack.called(method)
+        await harness.write(reply, "has ")
+        assert harness.slack.called(method)
     try:
-        await desk.finish(reply, answer)
+        await harness.finish(reply, answer)
     except SlackUnreachableError:  # the job is done again
-        await desk.finish(await desk.begin(), answer)
+        await harness.finish(await harness.begin(), answer)
 
 
-async def test_a_stream_that_died_is_finished_by_an_edit(desk: Desk, answer: Answer) -> None:
-    reply = await desk.begin()
-    await desk.write(reply, "Every employee ")
-    desk.slack.streams.life_s = 0.0
-    await desk.write(reply, "has ")
-    await desk.finish(reply, answer)
-    assert len(desk.slack.called("chat.startStream")) == 1
+async def test_a_stream_that_died_is_finished_by_an_edit(harness: Harness, answer: Answer) -> None:
+    reply = await harness.begin()
+    await harness.write(reply, "Every employee ")
+    harness.slack.streams.life_s = 0.0
+    await harness.write(reply, "has ")
+    await harness.finish(reply, answer)
+    assert len(harness.slack.called("chat.startStream")) == 1
 
 
 async def test_the_stop_button_stops_the_answer_and_keeps_what_was_written(
-    desk: Desk, answer: Answer
+    harness: Harness, answer: Answer
 ) -> None:
-    reply = await desk.begin()
-    await desk.write(reply, "Every employee ")
-    (message,) = desk.slack.posted("C1")
-    desk.slack.streams.press_stop("C1", message["ts"])
+    reply = await harness.begin()
+    await harness.write(reply, "Every employee ")
+    (message,) = harness.slack.posted("C1")
+    harness.slack.streams.press_stop("C1", message["ts"])
     assert not reply.is_stopped()
-    await desk.write(reply, "has ")
-    await desk.finish(reply, replace(answer, text="Every employee has", stopped=True))
+    await harness.write(reply, "has ")
+    await harness.finish(reply, replace(answer, text="Every employee has", stopped=True))
     assert reply.is_stopped()
 
 
-async def test_without_a_stream_to_spare_one_message_is_edited(desk: Desk, answer: Answer) -> None:
-    desk.outbox.starts = Allowance(0)
-    reply = await desk.begin()
-    await desk.write(reply, "Every employee ")
-    assert desk.slack.posted("C1")[0]["blocks"][0]["text"] == "Every employee"
-    await desk.finish(reply, answer)
-    assert desk.slack.called("chat.startStream") == []
+async def test_without_a_stream_to_spare_one_message_is_edited(
+    harness: Harness, answer: Answer
+) -> None:
+    harness.outbox.starts = Allowance(0)
+    reply = await harness.begin()
+    await harness.write(reply, "Every employee ")
+    assert harness.slack.posted("C1")[0]["blocks"][0]["text"] == "Every employee"
+    await harness.finish(reply, answer)
+    assert harness.slack.called("chat.startStream") == []
 
 
 async def test_without_an_edit_to_spare_the_answer_is_simply_posted(
-    desk: Desk, answer: Answer
+    harness: Harness, answer: Answer
 ) -> None:
-    desk.outbox.starts = desk.outbox.edits = Allowance(0)
-    reply = await desk.begin()
+    harness.outbox.starts = harness.outbox.edits = Allowance(0)
+    reply = await harness.begin()
     await asyncio.to_thread(reply.on_text, "Every employee ")
-    await desk.finish(reply, answer)
-    assert len(desk.slack.called("chat.postMessage")) == 1
+    await harness.finish(reply, answer)
+    assert len(harness.slack.called("chat.postMessage")) == 1
 
 
-async def test_a_stream_takes_the_place_of_the_placeholder(desk: Desk, answer: Answer) -> None:
-    reply = await desk.begin(has_status=False)
-    assert desk.slack.posted("C1")[0]["text"] == "Looking…"
+async def test_a_stream_takes_the_place_of_the_placeholder(
+    harness: Harness, answer: Answer
+) -> None:
+    reply = await harness.begin(has_status=False)
+    assert harness.slack.posted("C1")[0]["text"] == "Looking…"
     await asyncio.to_thread(reply.on_text, "Every employee ")
-    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
-    await desk.finish(reply, answer)
+    await harness.slack.until(lambda: bool(harness.slack.called("chat.delete")))
+    await harness.finish(reply, answer)
 
 
-async def test_an_answer_that_comes_at_once_needs_no_stream(desk: Desk, answer: Answer) -> None:
-    desk.outbox.pace_s = 60.0
-    reply = await desk.begin(has_status=False)
+async def test_an_answer_that_comes_at_once_needs_no_stream(
+    harness: Harness, answer: Answer
+) -> None:
+    harness.outbox.pace_s = 60.0
+    reply = await harness.begin(has_status=False)
     await asyncio.to_thread(reply.on_text, answer.text)
-    await desk.finish(reply, answer)
-    assert desk.slack.called("chat.startStream") == []
+    await harness.finish(reply, answer)
+    assert harness.slack.called("chat.startStream") == []
 
 
 async def test_without_a_stream_to_spare_words_grow_in_the_placeholder(
-    desk: Desk, answer: Answer
+    harness: Harness, answer: Answer
 ) -> None:
-    desk.outbox.starts = Allowance(0)
-    reply = await desk.begin(has_status=False)
-    await desk.write(reply, "Every employee ")
-    assert desk.slack.posted("C1")[0]["blocks"][0]["text"] == "Every employee"
-    await desk.finish(reply, answer)
+    harness.outbox.starts = Allowance(0)
+    reply = await harness.begin(has_status=False)
+    await harness.write(reply, "Every employee ")
+    assert harness.slack.posted("C1")[0]["blocks"][0]["text"] == "Every employee"
+    await harness.finish(reply, answer)
 
 
 @pytest.mark.parametrize("fault", FAULTS[1:], ids=lambda fault: fault.kind)
 async def test_a_placeholder_that_could_not_be_deleted_goes_in_the_end(
-    desk: Desk, answer: Answer, fault: Fault
+    harness: Harness, answer: Answer, fault: Fault
 ) -> None:
-    desk.slack.fail("chat.delete", fault)
-    reply = await desk.begin(has_status=False)
+    harness.slack.fail("chat.delete", fault)
+    reply = await harness.begin(has_status=False)
     await asyncio.to_thread(reply.on_text, "Every employee ")
-    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
-    await desk.finish(reply, answer)
+    await harness.slack.until(lambda: bool(harness.slack.called("chat.delete")))
+    await harness.finish(reply, answer)
 
 
 async def test_a_placeholder_that_stayed_to_the_end_goes_when_the_job_is_done_again(
-    desk: Desk, answer: Answer
+    harness: Harness, answer: Answer
 ) -> None:
-    desk.slack.fail("chat.delete", Fault("dropped"), Fault("dropped"))
-    reply = await desk.begin(has_status=False)
+    harness.slack.fail("chat.delete", Fault("dropped"), Fault("dropped"))
+    reply = await harness.begin(has_status=False)
     await asyncio.to_thread(reply.on_text, "Every employee ")
-    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
+    await harness.slack.until(lambda: bool(harness.slack.called("chat.delete")))
     with pytest.raises(SlackUnreachableError):
         await reply.show(answer_cards(answer))
-    await desk.finish(await desk.begin(), answer)
+    await harness.finish(await harness.begin(), answer)
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "not written down"])
 async def test_a_restart_leaves_neither_placeholder_nor_stream_beside_the_answer(
-    desk: Desk, answer: Answer, is_known: bool
+    harness: Harness, answer: Answer, is_known: bool
 ) -> None:
-    desk.slack.fail("chat.delete", Fault("dropped"))
-    killed = await desk.begin(has_status=False)
+    harness.slack.fail("chat.delete", Fault("dropped"))
+    killed = await harness.begin(has_status=False)
     await asyncio.to_thread(killed.on_text, "Every employee ")
-    await desk.slack.until(lambda: bool(desk.slack.called("chat.delete")))
+    await harness.slack.until(lambda: bool(harness.slack.called("chat.delete")))
     await killed.close()
-    assert len(desk.slack.posted("C1")) == 2
+    assert len(harness.slack.posted("C1")) == 2
     if not is_known:
-        desk.inbox.database.connection.execute("UPDATE inbox SET reply_ts = NULL")
-    await desk.finish(await desk.begin(), answer)
+        harness.inbox.database.connection.execute("UPDATE inbox SET reply_ts = NULL")
+    await harness.finish(await harness.begin(), answer)
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "not written down"])
 async def test_a_restart_goes_on_with_the_stream_that_was_broken_off(
-    desk: Desk, answer: Answer, is_known: bool
+    harness: Harness, answer: Answer, is_known: bool
 ) -> None:
-    killed = await desk.begin()
-    await desk.write(killed, LONG[:9_000])
+    killed = await harness.begin()
+    await harness.write(killed, LONG[:9_000])
     await killed.close()
     if not is_known:
-        desk.inbox.database.connection.execute("UPDATE inbox SET reply_ts = NULL")
-    await desk.finish(await desk.begin(), answer)
-    assert len(desk.slack.posted("C1")) == 1
+        harness.inbox.database.connection.execute("UPDATE inbox SET reply_ts = NULL")
+    await harness.finish(await harness.begin(), answer)
+    assert len(harness.slack.posted("C1")) == 1
 
 
-async def test_a_reply_that_ended_shows_no_more_words(desk: Desk) -> None:
-    reply = await desk.begin()
-    await desk.write(reply, "Every employee ")
+async def test_a_reply_that_ended_shows_no_more_words(harness: Harness) -> None:
+    reply = await harness.begin()
+    await harness.write(reply, "Every employee ")
     await reply.show((notice("Sorry."),))
     await asyncio.to_thread(reply.on_text, "has thirty days.")
     await asyncio.sleep(0)
-    assert [m["text"] for m in desk.slack.posted("C1")] == ["Sorry."]
+    assert [m["text"] for m in harness.slack.posted("C1")] == ["Sorry."]
 
 
-async def test_after_four_minutes_a_stream_is_left_before_slack_ends_it(desk: Desk) -> None:
+async def test_after_four_minutes_a_stream_is_left_before_slack_ends_it(harness: Harness) -> None:
     now, begun = 0.0, asyncio.Event()
 
     async def note(_part: int, _ts: str) -> None:
         begun.set()
 
     place = StreamPlace("C1", "1.0", "T1", "U1", "Ev1")
-    live = LiveText(desk.outbox, place, on_message=note, on_stopped=lambda: None, clock=lambda: now)
+    live = LiveText(
+        harness.outbox, place, on_message=note, on_stopped=lambda: None, clock=lambda: now
+    )
     live.feed("Every employee ")
     await begun.wait()
     now = 241.0
     live.feed("has thirty days. " * 30)
-    await desk.slack.until(lambda: bool(desk.slack.called("chat.update")))
+    await harness.slack.until(lambda: bool(harness.slack.called("chat.update")))
     await live.end()
-    assert len(desk.slack.called("chat.stopStream")) == 1
-    assert desk.slack.called("chat.appendStream") == []
-    assert "thirty days" in desk.slack.posted("C1")[0]["blocks"][0]["text"]
+    assert len(harness.slack.called("chat.stopStream")) == 1
+    assert harness.slack.called("chat.appendStream") == []
+    assert "thirty days" in harness.slack.posted("C1")[0]["blocks"][0]["text"]
 
 
 @pytest.mark.parametrize("has_status", [True, False], ids=["status", "placeholder"])
 @pytest.mark.parametrize("seed", range(8))
 async def test_whatever_befalls_the_calls_one_whole_answer_stands(
-    desk: Desk, answer: Answer, seed: int, has_status: bool
+    harness: Harness, answer: Answer, seed: int, has_status: bool
 ) -> None:
     chance = random.Random(seed)
     for method in METHODS:
-        desk.slack.fail(method, *chance.choices(FAULTS, k=chance.randrange(4)))
+        harness.slack.fail(method, *chance.choices(FAULTS, k=chance.randrange(4)))
     long = replace(answer, text=LONG[:9_000])
     while True:
         try:
-            reply = await desk.begin(has_status=has_status)
+            reply = await harness.begin(has_status=has_status)
             for start in range(0, 9_000, 1_500):
                 await asyncio.to_thread(reply.on_text, LONG[start : start + 1_500])
-            await desk.finish(reply, long)
+            await harness.finish(reply, long)
         except SlackUnreachableError:
             continue  # the job is done again, as long as faults last
         return

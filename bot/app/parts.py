@@ -1,0 +1,49 @@
+"""What a bot is put together from: what answers, what admins start, and how long it waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.admin.learner import LearningProcess
+from bot.admin.reindex import Reindexer
+from bot.admin.replaying import Replayer
+from bot.asking.questions import AnswersQuestions
+from bot.review.document_lookup import DocumentLookup
+from bot.trials.shadowing import Candidates
+from retrieval.serving.installation import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What answers questions, and what they are answered from."""
+
+    answerer: AnswersQuestions
+    documents: DocumentLookup
+    installation: Installation
+    candidates: Candidates
+
+
+@dataclass(frozen=True, slots=True)
+class LongJobs:
+    """What admins start from Slack and what takes minutes."""
+
+    reindexer: Reindexer
+    learner: LearningProcess
+    replayer: Replayer
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long the bot waits.
+
+    Answers in progress have `grace_s` to end once the bot is told to stop; a job that failed rests
+    for `retry_s`. Progress is shown every `tick_s`. A socket that was lost without a word is
+    replaced after `ping_s`. What was published, and how a candidate does, is looked at every
+    `look_s`.
+    """
+
+    grace_s: float = 20.0
+    retry_s: float = 2.0
+    tick_s: float = 3.0
+    ping_s: float = 3.0
+    look_s: float = 2.0

@@ -1,0 +1,84 @@
+"""One workspace of Slack, as the bot reaches it once it has logged in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+    AsyncServerErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.settings import SlackSettings, secret
+from bot.slack.audience import Audiences
+from bot.slack.conversations import Conversations
+from bot.slack.outgoing.outbox import Outbox
+from bot.slack.outgoing.reaching import reason
+from bot.slack.people import People
+from retrieval.errors import SettingsError
+
+REQUEST_S = 30
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`client` repeats what can safely be repeated, `hasty` repeats nothing."""
+
+    bot_user: str
+    session: aiohttp.ClientSession
+    client: AsyncWebClient
+    hasty: AsyncWebClient
+    outbox: Outbox
+    people: People
+    audiences: Audiences
+    conversations: Conversations
+
+
+async def log_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Workspace:
+    """The workspace of the bot's token.
+
+    Raises:
+        SettingsError: If Slack cannot be reached or refuses the token.
+    """
+
+    def client(*handlers: AsyncRetryHandler) -> AsyncWebClient:
+        return AsyncWebClient(
+            token=secret(settings.bot_token),
+            base_url=settings.api_url.rstrip("/") + "/",
+            timeout=REQUEST_S,
+            session=session,
+            retry_handlers=list(handlers),
+        )
+
+    throttled = AsyncRateLimitErrorRetryHandler(max_retry_count=5)
+    broken = (
+        AsyncConnectionErrorRetryHandler(max_retry_count=3),
+        AsyncServerErrorRetryHandler(max_retry_count=3),
+    )
+    # An edit can be repeated; a post whose answer got lost may have been made.
+    patient, poster, hasty = client(throttled, *broken), client(throttled), client()
+    bot_user = await _bot_user(patient)
+    return Workspace(
+        bot_user=bot_user,
+        session=session,
+        client=patient,
+        hasty=hasty,
+        outbox=Outbox(patient, poster, hasty, bot_user=bot_user),
+        people=People(settings, patient),
+        audiences=Audiences(settings, patient),
+        conversations=Conversations(patient, bot_user=bot_user),
+    )
+
+
+async def _bot_user(client: AsyncWebClient) -> str:
+    try:
+        return str((await client.auth_test())["user_id"])
+    except SlackApiError as error:
+        raise SettingsError(f"SLACK_BOT_TOKEN: Slack says {reason(error) or error}") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise SettingsError(f"cannot reach Slack at {client.base_url}: {error}") from error
