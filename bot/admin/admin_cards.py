@@ -64,7 +64,7 @@ def rollback_card(
     """From which index is answered again, by which retriever, and with which documents."""
     date = after.created[:16].replace("T", " ")
     lines = [strings.models.rolled_back.format(name=after.name, date=date, before=before.name)]
-    was, is_now = (run_of(each.recipe.embedder) for each in (before, after))
+    was, is_now = (run_of(manifest.recipe.embedder) for manifest in (before, after))
     if was != is_now:
         lines.append(model_line("retriever", was, is_now, strings))
     if changes is not None:
@@ -107,10 +107,11 @@ def learned_lines(
     lines = []
     if learned:
         lines.append(f"*{strings.models.learned_title}*")
-        lines += [_learned(each, strings) for each in learned[-RUNS_SHOWN:]]
+        lines += [_learned(model, strings) for model in learned[-RUNS_SHOWN:]]
     if deployments:
         lines.append(f"*{strings.models.deployments_title}*")
-        lines += [escape(deployment_line(each, strings)) for each in deployments[-RUNS_SHOWN:]]
+        latest = (deployment_line(change, strings) for change in deployments[-RUNS_SHOWN:])
+        lines += map(escape, latest)
     return lines
 
 

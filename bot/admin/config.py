@@ -104,4 +104,4 @@ def is_channel(channel: str) -> bool:
 def unmatched(beginnings: Iterable[str], sources: Iterable[Source]) -> list[str]:
     """The beginnings that no document's id has."""
     ids = [source.id for source in sources]
-    return [each for each in beginnings if not any(id_.startswith(each) for id_ in ids)]
+    return [start for start in beginnings if not any(id_.startswith(start) for id_ in ids)]

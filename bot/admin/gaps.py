@@ -44,11 +44,15 @@ class Gap:
 
 def find_gaps(asked: Iterable[AskedLog], compare: Compare, *, tells_all: bool) -> tuple[Gap, ...]:
     """The gaps, the largest first. With `tells_all` questions of few people are told as well."""
-    open_ = [each for each in asked if each.question and (not each.is_answered or each.downs)]
+    open_ = [
+        question
+        for question in asked
+        if question.question and (not question.is_answered or question.downs)
+    ]
     gaps: list[Gap] = []
-    for language in sorted({each.language for each in open_}):
-        same = [each for each in open_ if each.language == language][-MOST:]
-        likenesses = compare([each.question for each in same], language)
+    for language in sorted({question.language for question in open_}):
+        same = [question for question in open_ if question.language == language][-MOST:]
+        likenesses = compare([question.question for question in same], language)
         for rows in group(likenesses):
             middle = likenesses[np.ix_(rows, rows)].mean(axis=1).argmax()
             gaps.append(_gap([same[row] for row in rows], same[rows[middle]], tells_all))
@@ -56,14 +60,14 @@ def find_gaps(asked: Iterable[AskedLog], compare: Compare, *, tells_all: bool) -
 
 
 def _gap(members: Sequence[AskedLog], middle: AskedLog, tells_all: bool) -> Gap:
-    people = len({each.person for each in members})
+    people = len({member.person for member in members})
     return Gap(
         question=middle.question if tells_all or people >= FEW else None,
         language=middle.language,
         count=len(members),
         people=people,
-        downs=sum(each.is_answered for each in members),
-        latest=max(each.created for each in members),
+        downs=sum(member.is_answered for member in members),
+        latest=max(member.created for member in members),
     )
 
 

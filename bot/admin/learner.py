@@ -42,7 +42,7 @@ class LearningProcess:
 
     def pictures(self, done: Round) -> list[Picture]:
         """What the gate measured in a round, a picture for each candidate."""
-        runs = [each.run for each in done.tries if each.run and each.state != "known"]
+        runs = [tried.run for tried in done.tries if tried.run and tried.state != "known"]
         paths = {id_: folder_of(self._runs, find_run(self._runs, id_)) / PICTURE for id_ in runs}
         return [
             Picture(f"{id_}.png", f"What the gate measured of {id_}", path.read_bytes())

@@ -89,7 +89,7 @@ def round_card(done: Round, strings: Strings) -> Card:
     headline = strings.learning.done.format(
         dataset=done.dataset, minutes=max(1, round(done.seconds / 60)), held_out=done.held_out
     )
-    text = "\n".join([headline, *(_line(each, strings) for each in done.tries)])
+    text = "\n".join([headline, *(_line(tried, strings) for tried in done.tries)])
     return Card(text, (section(text),))
 
 

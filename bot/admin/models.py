@@ -47,7 +47,7 @@ class Models:
 
     async def roll_back(self, request: CommandRequest) -> Card:
         """Serve the generation before, and say what that changes; or a kind's model before."""
-        kinds = (each for each in KINDS if each in request.arguments)
+        kinds = (kind for kind in KINDS if kind in request.arguments)
         kind: ModelKind = next(kinds, "retriever")
         if kind != "retriever":
             return await self._database.run(self._roll_back_model, kind, request)
@@ -58,7 +58,7 @@ class Models:
     def _roll_back_model(self, kind: ModelKind, request: CommandRequest) -> Card:
         """Once for each command: a second time would go back further."""
         reason, strings = _reason(request.job), request.strings
-        known = [each for each in self._installation.deployments() if each.reason == reason]
+        known = [done for done in self._installation.deployments() if done.reason == reason]
         done = known[0] if known else self._installation.roll_back_model(kind, reason=reason)
         logger.info("rolled back by=%s kind=%s to=%s", request.job.user, kind, done.after)
         return notice(model_line(kind, done.before, done.after, strings))

@@ -111,16 +111,16 @@ def build_report(
     """
     asked, now = period.asked, period.until
     cited = _cited(asked, {source.id: source for source in sources}, now)
-    stale = [each for each in cited if each.answers >= OFTEN and each.age_days > OLD_DAYS]
-    disliked = [each for each in cited if each.downs]
-    languages = sorted({each.language for each in asked})
+    stale = [source for source in cited if source.answers >= OFTEN and source.age_days > OLD_DAYS]
+    disliked = [source for source in cited if source.downs]
+    languages = sorted({question.language for question in asked})
     return Report(
         days=period.days,
         until=now.isoformat(timespec="seconds"),
         given_up=period.given_up,
         total=figures(asked),
         languages={
-            language: figures([each for each in asked if each.language == language])
+            language: figures([question for question in asked if question.language == language])
             for language in languages
         },
         gaps=gaps,
@@ -128,7 +128,7 @@ def build_report(
         disliked=_first(disliked, lambda source: source.downs - source.ups / 2),
         history=_history(asked),
         daily=_daily(asked, period.days, now),
-        deployments=tuple(each for each in deployments if _is_within(each.at, period)),
+        deployments=tuple(change for change in deployments if _is_within(change.at, period)),
     )
 
 
@@ -139,12 +139,12 @@ def _is_within(at: str, period: Period) -> bool:
 
 def figures(asked: Sequence[AskedLog]) -> Figures:
     """The numbers of some questions; all 0 for none."""
-    answers = sum(each.is_answered for each in asked)
-    ups, downs = sum(each.ups for each in asked), sum(each.downs for each in asked)
-    seconds = sorted(each.seconds for each in asked) or [0.0]
+    answers = sum(question.is_answered for question in asked)
+    ups, downs = sum(question.ups for question in asked), sum(question.downs for question in asked)
+    seconds = sorted(question.seconds for question in asked) or [0.0]
     return Figures(
         questions=len(asked),
-        people=len({each.person for each in asked}),
+        people=len({question.person for question in asked}),
         answered=rate(answers, len(asked)),
         abstained=rate(len(asked) - answers, len(asked)),
         helpful=rate(ups, ups + downs),
@@ -171,11 +171,11 @@ def _cited(
     answers: Counter[str] = Counter()
     ups: Counter[str] = Counter()
     downs: Counter[str] = Counter()
-    for each in asked:
-        for id_ in each.cited:
+    for question in asked:
+        for id_ in question.cited:
             answers[id_] += 1
-            ups[id_] += each.ups
-            downs[id_] += each.downs
+            ups[id_] += question.ups
+            downs[id_] += question.downs
     return [
         CitedSource(id_, sources[id_].title, n, ups[id_], downs[id_], _age(sources[id_], now))
         for id_, n in answers.items()
@@ -203,7 +203,7 @@ def _history(asked: Iterable[AskedLog]) -> tuple[Era, ...]:
 
 
 def _daily(asked: Iterable[AskedLog], days: int, now: datetime) -> tuple[Day, ...]:
-    answered = Counter(each.created[:10] for each in asked if each.is_answered)
-    abstained = Counter(each.created[:10] for each in asked if not each.is_answered)
+    answered = Counter(question.created[:10] for question in asked if question.is_answered)
+    abstained = Counter(question.created[:10] for question in asked if not question.is_answered)
     dates = [(now - timedelta(days=back)).date().isoformat() for back in range(days, -1, -1)]
     return tuple(Day(date, answered[date], abstained[date]) for date in dates)

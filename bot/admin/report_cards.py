@@ -100,14 +100,14 @@ def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
         (
             strings.report.languages,
             [
-                _counted(strings.report.language, each, strings, language=language)
-                for language, each in report.languages.items()
+                _counted(strings.report.language, figures, strings, language=language)
+                for language, figures in report.languages.items()
             ],
         ),
         (strings.report.history, [_era(era, strings) for era in report.history[-ERAS_SHOWN:]]),
         (
             strings.models.deployments_title,
-            [deployment_line(each, strings) for each in report.deployments[-ERAS_SHOWN:]],
+            [deployment_line(change, strings) for change in report.deployments[-ERAS_SHOWN:]],
         ),
     )
     for heading, lines in lists:

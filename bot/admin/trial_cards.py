@@ -37,7 +37,7 @@ def _lines(trial: Trial, arms: Arms, strings: Strings) -> Iterator[str]:
         yield strings.trial.arm.format(
             arm=strings.trial.arms[arm],
             questions=len(questions),
-            answered=sum(each.is_answer for each in questions),
+            answered=sum(question.is_answer for question in questions),
             rated=rated.ratings,
             good=rated.good,
         )

@@ -25,18 +25,20 @@ def explanation(
     contributions: Sequence[Contribution], frame: Frame, strings: Strings
 ) -> dict[str, Any]:
     """Each citation with its supporting sentence and what would be lost without it."""
-    blocks = [block for each in contributions for block in _citation(each, frame, strings)]
+    blocks = [
+        block for contribution in contributions for block in _citation(contribution, frame, strings)
+    ]
     note = ContextBlock(elements=[MarkdownTextObject(text=strings.card_actions.why_measure)])
     return _view([*blocks, note], strings)
 
 
-def _citation(each: Contribution, frame: Frame, strings: Strings) -> Iterator[Block]:
-    citation = each.citation
+def _citation(contribution: Contribution, frame: Frame, strings: Strings) -> Iterator[Block]:
+    citation = contribution.citation
     quote = " ".join(read_out(citation.quote, citation.passage.text).split())
     if len(quote) > QUOTE_CHARS:
         quote = f"{quote[: QUOTE_CHARS - 1]}…"
     yield _section(f"*{citation.number}*  {source_line(citation.passage, frame, strings)}")
-    share = strings.card_actions.why_share.format(share=each.share)
+    share = strings.card_actions.why_share.format(share=contribution.share)
     yield _section(f"> {escape(quote)}\n{share}")
 
 

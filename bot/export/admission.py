@@ -47,10 +47,10 @@ def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) 
         reason = _refusal(turn, log, policy, passages, public)
         if reason is None:
             better = [
-                each
-                for each in of_turn[turn.id]
-                if log.may_use(each.author, turn.id)
-                and (each.audience <= {PUBLIC} or turn.channel in policy.channels)
+                correction
+                for correction in of_turn[turn.id]
+                if log.may_use(correction.author, turn.id)
+                and (correction.audience <= {PUBLIC} or turn.channel in policy.channels)
             ]
             scrubbed, better, reason = scrub(turn, better, passages)
         if reason is None:
@@ -104,11 +104,13 @@ def scrub(
 ) -> tuple[ExportedTurn, list[Correction], ReasonCode | None]:
     """The turn and its corrections with placeholders, and a reason if something may be left."""
     shown = (passages.get(passage.content_hash) for passage in turn.passages)
-    scrubber = Scrubber("\n".join(f"{one.title}\n{one.text}" for one in shown if one))
+    scrubber = Scrubber(
+        "\n".join(f"{passage.title}\n{passage.text}" for passage in shown if passage)
+    )
     scrubbed = replace(
         turn, question=scrubber.scrub(turn.question), answer=scrubber.scrub(turn.answer)
     )
-    better = [replace(each, answer=scrubber.scrub(each.answer)) for each in corrections]
-    texts = (scrubbed.question, scrubbed.answer, *(each.answer for each in better))
+    better = [replace(given, answer=scrubber.scrub(given.answer)) for given in corrections]
+    texts = (scrubbed.question, scrubbed.answer, *(correction.answer for correction in better))
     is_left = any(scrubber.leaves(text) for text in texts)
     return scrubbed, better, "personal_data" if is_left else None

@@ -84,7 +84,7 @@ def export_log(
     if not (allows_nothing or any(frozen.splits.values())):
         raise DataError(_nothing(frozen))
     folder = freeze(frozen, settings.dataset_folder)
-    provenance.hold_out(((each, "") for each in reserved), at=frozen.until)
+    provenance.hold_out(((question, "") for question in reserved), at=frozen.until)
     provenance.record(frozen.name, frozen.splits, at=frozen.until)
     regression = RegressionSet(settings.dataset_folder, provenance)
     if count := regression.freeze(frozen.splits["held-out"], at=frozen.until):

@@ -45,7 +45,7 @@ class Frozen:
     @property
     def excluded(self) -> dict[ReasonCode, int]:
         """How many things were left out for each reason, the most frequent first."""
-        return dict(Counter(each.reason for each in self.exclusions).most_common())
+        return dict(Counter(exclusion.reason for exclusion in self.exclusions).most_common())
 
     def counts(self, name: str) -> dict[str, dict[str, int]]:
         """How many examples of each split have which value of a field, such as `kind`."""
@@ -69,7 +69,7 @@ def freeze(frozen: Frozen, home: Path) -> Path:
 def _write(frozen: Frozen, folder: Path) -> None:
     for split in SPLITS:
         write_examples(folder, split, _examples(frozen.splits[split]))
-    excluded = (to_line(asdict(each), sort_keys=True) for each in frozen.exclusions)
+    excluded = (to_line(asdict(exclusion), sort_keys=True) for exclusion in frozen.exclusions)
     write_lines(folder / "excluded.jsonl", sorted(excluded))
     _write_json(folder / "leakage.json", asdict(frozen.leakage))
     _write_json(folder / MANIFEST, _manifest(frozen))
@@ -91,7 +91,7 @@ def _manifest(frozen: Frozen) -> dict[str, object]:
 
 def card(frozen: Frozen) -> str:
     """What is in a data set, what was left out and why, in Markdown. It names nobody."""
-    drafts = [draft for each in frozen.splits.values() for draft in each]
+    drafts = [draft for drafts_ in frozen.splits.values() for draft in drafts_]
     raters = {rater for draft in drafts for rater in draft.raters}
     people = {person for draft in drafts for person in draft.people}
     origin = (
@@ -132,9 +132,9 @@ def _apart(leakage: Leakage) -> str:
 
 
 def _table(title: str, counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    names = sorted({name for each in counts.values() for name in each})
+    names = sorted({name for count in counts.values() for name in count})
     rows = [
-        f"| {n} | " + " | ".join(str(each.get(n, 0)) for each in counts.values()) + " |"
+        f"| {n} | " + " | ".join(str(count.get(n, 0)) for count in counts.values()) + " |"
         for n in names
     ]
     return [

@@ -96,7 +96,7 @@ def _passage(document_id: str, title: str, text: str) -> Passage:
 def _scale(rows: Iterable[Mapping[str, Any]]) -> range | None:
     """1 to 4 if any rating of the file is above 1: then 1 and 2 are bad. None for -1 and 1."""
     given = (row.get("ratings") for row in rows)
-    values = (_raw(each) for ratings in given if isinstance(ratings, list) for each in ratings)
+    values = (_raw(rating) for ratings in given if isinstance(ratings, list) for rating in ratings)
     numbers = {value for value in values if isinstance(value, int)}
     return range(1, 5) if max(numbers, default=1) > 1 else None
 
@@ -204,15 +204,15 @@ def _ratings(
         raise TypeError(f"ratings is {given!r}; wanted a list")
     texts = row.get("explanations") or ()
     ratings = []
-    for number, each in enumerate(given):
-        known = each if isinstance(each, dict) else {}
+    for number, rating in enumerate(given):
+        known = rating if isinstance(rating, dict) else {}
         # Without a name, each rating is of a person of its own: nothing is known of them.
         rater = str(known.get("rater") or f"{turn_id}:{number}")
         said = known.get("text") or (texts[number] if number < len(texts) else "")
         ratings.append(
             ImportedRating(
                 f"{IMPORTED}:{rater}",
-                _value(_raw(each), scale),
+                _value(_raw(rating), scale),
                 _reason(known.get("reason")),
                 said,
                 bool(known.get("is_expert")),

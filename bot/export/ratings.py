@@ -48,46 +48,52 @@ def import_ratings(
     """
     rated = read_ratings(folder)
     if trusts_tests:
-        rated = [_trusted(one) for one in rated]
+        rated = [_trusted(rated_turn) for rated_turn in rated]
     log = ConversationLog(database)
     turns = votes = 0
     passages: set[str] = set()
     for start in range(0, len(rated), _TOGETHER):
         with database.transaction():
-            for one in rated[start : start + _TOGETHER]:
-                turns += _write(one, log, database, is_consented=is_consented)
-                votes += sum(log.vote(vote) for vote in _votes(one))
-                passages.update(hit.passage.content_hash for hit in one.turn.answer.hits)
+            for rated_turn in rated[start : start + _TOGETHER]:
+                turns += _write(rated_turn, log, database, is_consented=is_consented)
+                votes += sum(log.vote(vote) for vote in _votes(rated_turn))
+                passages.update(hit.passage.content_hash for hit in rated_turn.turn.answer.hits)
         on_progress("importing", min(len(rated), start + _TOGETHER), len(rated))
     return ImportReport(turns, len(rated) - turns, votes, len(passages))
 
 
-def _trusted(one: RatedTurn) -> RatedTurn:
+def _trusted(rated_turn: RatedTurn) -> RatedTurn:
     """With ratings of experts, if it is held out and all of several raters agree on it."""
-    is_agreed = len(one.ratings) > 1 and len({rating.value for rating in one.ratings}) == 1
-    if one.split != "test" or not is_agreed:
-        return one
-    return replace(one, ratings=tuple(replace(each, is_expert=True) for each in one.ratings))
+    is_agreed = (
+        len(rated_turn.ratings) > 1 and len({rating.value for rating in rated_turn.ratings}) == 1
+    )
+    if rated_turn.split != "test" or not is_agreed:
+        return rated_turn
+    return replace(
+        rated_turn, ratings=tuple(replace(rating, is_expert=True) for rating in rated_turn.ratings)
+    )
 
 
-def _write(one: RatedTurn, log: ConversationLog, database: Database, *, is_consented: bool) -> bool:
+def _write(
+    rated_turn: RatedTurn, log: ConversationLog, database: Database, *, is_consented: bool
+) -> bool:
     """Whether the turn is new. Its ratings may be on several lines."""
-    db, id_ = database.connection, one.turn.answer.id
+    db, id_ = database.connection, rated_turn.turn.answer.id
     is_new = not db.conn.execute("SELECT 1 FROM turns WHERE id = ?", (id_,)).fetchone()
     if is_new:
-        log.add(one.turn)
-        import_ = {"turn_id": id_, "split": one.split, "is_consented": int(is_consented)}
-        correction = {"correction": one.correction, "is_gold": int(one.is_gold)}
+        log.add(rated_turn.turn)
+        import_ = {"turn_id": id_, "split": rated_turn.split, "is_consented": int(is_consented)}
+        correction = {"correction": rated_turn.correction, "is_gold": int(rated_turn.is_gold)}
         db.table("imports").insert(import_ | correction)
-        db.table("imported_passages").insert_all(_passage_rows(one), ignore=True)
+        db.table("imported_passages").insert_all(_passage_rows(rated_turn), ignore=True)
     elif is_consented:
         db.table("imports").update(id_, {"is_consented": 1})
-    db.table("imported_ratings").insert_all(_rating_rows(one), replace=True)
+    db.table("imported_ratings").insert_all(_rating_rows(rated_turn), replace=True)
     return is_new
 
 
-def _passage_rows(one: RatedTurn) -> Iterator[dict[str, object]]:
-    for hit in one.turn.answer.hits:
+def _passage_rows(rated_turn: RatedTurn) -> Iterator[dict[str, object]]:
+    for hit in rated_turn.turn.answer.hits:
         source = hit.passage.source
         yield {
             "content_hash": hit.passage.content_hash,
@@ -97,10 +103,10 @@ def _passage_rows(one: RatedTurn) -> Iterator[dict[str, object]]:
         }
 
 
-def _rating_rows(one: RatedTurn) -> Iterator[dict[str, object]]:
-    for rating in one.ratings:
+def _rating_rows(rated_turn: RatedTurn) -> Iterator[dict[str, object]]:
+    for rating in rated_turn.ratings:
         yield {
-            "turn_id": one.turn.answer.id,
+            "turn_id": rated_turn.turn.answer.id,
             "person": rating.rater,
             "is_expert": int(rating.is_expert),
             "reason": rating.reason,
@@ -108,13 +114,13 @@ def _rating_rows(one: RatedTurn) -> Iterator[dict[str, object]]:
         }
 
 
-def _votes(one: RatedTurn) -> Iterator[Vote]:
-    for rating in one.ratings:
+def _votes(rated_turn: RatedTurn) -> Iterator[Vote]:
+    for rating in rated_turn.ratings:
         yield Vote(
-            turn_id=one.turn.answer.id,
+            turn_id=rated_turn.turn.answer.id,
             voter=rating.rater,
             value=rating.value,
             source="imported",
-            event_id=one.turn.event_id,
-            at=one.turn.created,
+            event_id=rated_turn.turn.event_id,
+            at=rated_turn.turn.created,
         )

@@ -62,7 +62,7 @@ class RatedCase:
     def codes(self) -> frozenset[str]:
         """Why people disliked the answer."""
         down = {vote.voter for vote in self.votes if vote.value < 0}
-        return frozenset(each.code for each in self.reasons if each.person in down)
+        return frozenset(reason.code for reason in self.reasons if reason.person in down)
 
 
 def cases_of(
@@ -84,8 +84,10 @@ def cases_of(
             RatedCase(
                 turns=tuple(group),
                 votes=own,
-                reasons=tuple(each for turn in group for each in reasons[turn.id]),
-                corrections=tuple(each for turn in group for each in corrections[turn.id]),
+                reasons=tuple(reason for turn in group for reason in reasons[turn.id]),
+                corrections=tuple(
+                    correction for turn in group for correction in corrections[turn.id]
+                ),
                 verdict=verdict(own, turns, trust, log),
             )
         )
@@ -115,7 +117,7 @@ def drafts_of(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Ex
     """What a case teaches, and what it does not teach and why."""
     if all(turn.is_unasked for turn in case.turns):
         yield from _message(case)
-    gold = [each for each in case.corrections if each.is_gold]
+    gold = [correction for correction in case.corrections if correction.is_gold]
     if gold:
         yield from _corrected(case, gold[-1], passages)
         return
@@ -180,8 +182,8 @@ def _abstention(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | 
 def _corrected(
     case: RatedCase, better: Correction, passages: Passages
 ) -> Iterator[ExampleDraft | Exclusion]:
-    named = [passages[each] for each in better.passages if each in passages]
-    shown = [each for each in _current(case.turn.passages, passages) if each not in named]
+    named = [passages[hash_] for hash_ in better.passages if hash_ in passages]
+    shown = [passage for passage in _current(case.turn.passages, passages) if passage not in named]
     if len(named) < len(better.passages) or not (named or shown):
         yield Exclusion("example", case.id, "document_changed")
         return
@@ -199,7 +201,7 @@ def _corrected(
     if named:
         # Only a person who said that the source was wrong makes its passages negatives.
         wrong = {p.content_hash for p in case.turn.cited} if "wrong_source" in case.codes else ()
-        negatives = [each for each in shown if each.content_hash in wrong]
+        negatives = [passage for passage in shown if passage.content_hash in wrong]
         yield _draft(case, "pair", (named[0], *negatives), correction=better)
 
 
@@ -215,8 +217,8 @@ def _shown(
 
 
 def _current(shown: Iterable[Shown], passages: Passages) -> tuple[PassageText, ...]:
-    found = (passages.get(each.content_hash) for each in shown)
-    return tuple(dict.fromkeys(each for each in found if each is not None))
+    found = (passages.get(known.content_hash) for known in shown)
+    return tuple(dict.fromkeys(passage for passage in found if passage is not None))
 
 
 def _draft(
@@ -238,18 +240,18 @@ def _draft(
         language=turn.language,
         passages=tuple(passages),
         source="correction" if correction else _source(case),
-        day=min(each.created for each in case.turns)[:10],
+        day=min(turn.created for turn in case.turns)[:10],
         answer=answer,
         rejected=rejected,
         is_good=is_good,
         weight=1.0 if correction else verdict.weight,
         propensity=turn.propensity,
     )
-    askers = frozenset().union(*({each.asker} | each.earlier_askers for each in case.turns))
+    askers = frozenset().union(*({turn.asker} | turn.earlier_askers for turn in case.turns))
     authors = {correction.author} if correction else set()
     return ExampleDraft(
         example,
-        turn_ids=frozenset(each.id for each in case.turns),
+        turn_ids=frozenset(turn.id for turn in case.turns),
         askers=askers,
         people=askers.union(authors, (vote.voter for vote in case.votes)),
         raters=frozenset() if correction or verdict.is_expert else verdict.raters,

@@ -85,7 +85,7 @@ class Scrubber:
     def leaves(self, scrubbed: str) -> bool:
         """Whether something that may be personal or secret is left in a scrubbed text."""
         return any(
-            match[0] not in self._known for each in _LEFT for match in each.finditer(scrubbed)
+            match[0] not in self._known for pattern in _LEFT for match in pattern.finditer(scrubbed)
         ) or has_secret(scrubbed)
 
     def _secret(self, kind: SecretKind, match: re.Match[str]) -> str:

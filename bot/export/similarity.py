@@ -64,7 +64,7 @@ class Questions:
         from scipy.sparse import coo_matrix
         from scipy.sparse.csgraph import connected_components
 
-        known = [[self.position[one], self.position[other]] for one, other in linked]
+        known = [[self.position[question], self.position[other]] for question, other in linked]
         pairs = np.array([*known, *self._same_words()], dtype=np.int64).reshape(-1, 2)
         pairs = np.concatenate([pairs, *self._alike(least)])
         size = len(self.texts)

@@ -117,10 +117,10 @@ def leakage(
     """
     seen = [draft.example for draft in (*splits["train"], *splits["dev"])]
     unseen = [draft.example for draft in splits["held-out"]]
-    shared = {one.cluster for one in seen} & {one.cluster for one in unseen}
+    shared = {example.cluster for example in seen} & {example.cluster for example in unseen}
     cosine, likeness = questions.nearest(
-        sorted({one.question for one in seen}),
-        sorted({*ever_held_out, *(one.question for one in unseen)}),
+        sorted({example.question for example in seen}),
+        sorted({*ever_held_out, *(example.question for example in unseen)}),
     )
     if shared or likeness >= SIMILAR + _ROUNDING:
         raise LeakageError(
@@ -132,6 +132,6 @@ def leakage(
         largest_cosine=round(cosine, 3),
         largest_likeness=round(likeness, 3),
         limit=SIMILAR,
-        newest_train=max((one.day for one in seen), default=""),
-        oldest_held_out=min((one.day for one in unseen), default=""),
+        newest_train=max((example.day for example in seen), default=""),
+        oldest_held_out=min((example.day for example in unseen), default=""),
     )

@@ -74,8 +74,8 @@ def synthesise(
 
     Only what everybody may see is asked about. The same index gives the same questions.
     """
-    public = [each for each in passages if each.source.audience == PUBLIC]
-    public.sort(key=lambda each: content_id("synthetic", each.content_hash))
+    public = [passage for passage in passages if passage.source.audience == PUBLIC]
+    public.sort(key=lambda passage: content_id("synthetic", passage.content_hash))
     examples: list[Example] = []
     asked: set[str] = set()
     for passage, question in _asked(public, generator):
@@ -123,7 +123,9 @@ def questions_of(passage: Passage) -> Iterator[str]:
     heading = passage.headings[-1] if passage.headings else ""
     if _ASKS.search(heading):
         yield heading
-    fitting = [each for each in sentences(passage.text) if len(words(each)) in SENTENCE_WORDS]
+    fitting = [
+        sentence for sentence in sentences(passage.text) if len(words(sentence)) in SENTENCE_WORDS
+    ]
     is_titled = heading and heading != passage.source.title
     by_heading = [f"{passage.source.title} {heading}"] if is_titled else []
     # Half and half: headings are short like what people type, sentences say more.
@@ -132,9 +134,8 @@ def questions_of(passage: Passage) -> Iterator[str]:
 
 
 def _example(question: str, passage: Passage, below: Sequence[Passage]) -> Example:
-    negatives = [
-        each for each in below[NEGATIVES_FROM:] if each.content_hash != passage.content_hash
-    ]
+    lower = below[NEGATIVES_FROM:]
+    negatives = [other for other in lower if other.content_hash != passage.content_hash]
     return Example(
         id=content_id("synthetic", question, passage.content_hash),
         kind="pair",

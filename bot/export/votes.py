@@ -101,9 +101,9 @@ def _others(
     vote: VoteEvent, cast: Iterable[VoteEvent], experts: Collection[str], trust: Trust
 ) -> float:
     """Above 0 if those who decide are for the answer, below 0 if against, 0 if nobody decides."""
-    others = [each for each in cast if each.voter != vote.voter]
-    decisive = [each for each in others if each.voter in experts]
-    return sum(each.value * trust[each.voter] for each in decisive or others)
+    others = [other for other in cast if other.voter != vote.voter]
+    decisive = [other for other in others if other.voter in experts]
+    return sum(other.value * trust[other.voter] for other in decisive or others)
 
 
 def _trust(agreed: int, compared: int) -> float:

@@ -124,5 +124,5 @@ def _dismiss(db: sqlite_utils.Database, person: str) -> None:
     ).fetchall()
     for channel, config in rows:
         values = json.loads(config)
-        values["experts"] = [each for each in values.get("experts", []) if each != person]
+        values["experts"] = [expert for expert in values.get("experts", []) if expert != person]
         db.table("channels").update(channel, {"config": json.dumps(values)})

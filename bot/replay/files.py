@@ -26,7 +26,7 @@ def save(replay: Replay, folder: Path, *, title: str) -> None:
     """Write `replay.md` and `replay.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKDOWN).write_text(markdown(replay, title=title), encoding="utf-8")
-    rows = [_row(each) for each in replay.replayed]
+    rows = [_row(replayed) for replayed in replay.replayed]
     text = json.dumps({"title": title, "counts": replay.counts, "questions": rows}, indent=1)
     (folder / JSON).write_text(text + "\n", encoding="utf-8")
 
@@ -53,16 +53,16 @@ def markdown(replay: Replay, *, title: str) -> str:
 
 def _changed(replay: Replay) -> Iterator[str]:
     for change in CHANGES:
-        some = [each for each in replay.replayed if each.change == change]
+        some = [replayed for replayed in replay.replayed if replayed.change == change]
         if change == "same" or not some:
             continue
-        told = [each for each in some if not each.logged.is_private]
+        told = [replayed for replayed in some if not replayed.logged.is_private]
         yield f"## {CHANGES[change].capitalize()}"
         yield ""
-        for each in told[:SHOWN]:
-            yield f"- {quoted(each.logged.question)}"
-            yield f"  - now: {quoted(each.now.text)}"
-            yield f"  - then: {quoted(each.then.text)}"
+        for replayed in told[:SHOWN]:
+            yield f"- {quoted(replayed.logged.question)}"
+            yield f"  - now: {quoted(replayed.now.text)}"
+            yield f"  - then: {quoted(replayed.then.text)}"
         if len(some) > len(told[:SHOWN]):
             yield f"- and {len(some) - len(told[:SHOWN])} more{_why(some, told)}"
         yield ""
@@ -73,13 +73,13 @@ def _why(some: list[Replayed], told: list[Replayed]) -> str:
     return f", {private} of them asked in private" if private else ""
 
 
-def _row(each: Replayed) -> dict[str, object]:
-    change: AnswerChange = each.change
-    row: dict[str, object] = {"turn": each.logged.turn_id, "change": change}
-    if each.logged.is_private:
+def _row(replayed: Replayed) -> dict[str, object]:
+    change: AnswerChange = replayed.change
+    row: dict[str, object] = {"turn": replayed.logged.turn_id, "change": change}
+    if replayed.logged.is_private:
         return row | {"is_private": True}
-    question = {"question": each.logged.question}
-    return row | question | {"now": _said(each.now), "then": _said(each.then)}
+    question = {"question": replayed.logged.question}
+    return row | question | {"now": _said(replayed.now), "then": _said(replayed.then)}
 
 
 def _said(answer: Answer) -> dict[str, object]:

@@ -62,14 +62,14 @@ class Replay:
     @property
     def counts(self) -> dict[AnswerChange, int]:
         """How many questions change in which way, all ways in their order."""
-        found = Counter(each.change for each in self.replayed)
+        found = Counter(replayed.change for replayed in self.replayed)
         return {change: found[change] for change in CHANGES}
 
     @property
     def seconds(self) -> tuple[float, float]:
         """The median time to an answer, now and then; 0 where nothing was asked."""
-        now = [each.now.timings["total"] for each in self.replayed]
-        then = [each.then.timings["total"] for each in self.replayed]
+        now = [replayed.now.timings["total"] for replayed in self.replayed]
+        then = [replayed.then.timings["total"] for replayed in self.replayed]
         return (median(now), median(then)) if self.replayed else (0.0, 0.0)
 
 
@@ -83,9 +83,9 @@ def replay(
     """Ask both every question, for the audience that it was asked for."""
     replayed: list[Replayed] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = pool.map(lambda each: _asked(each, served, candidate), questions)
-        for done, one in enumerate(asked, start=1):
-            replayed += [] if one is None else [one]
+        asked = pool.map(lambda question: _asked(question, served, candidate), questions)
+        for done, result in enumerate(asked, start=1):
+            replayed += [] if result is None else [result]
             on_progress("answering", done, len(questions))
     return Replay(replayed, len(questions) - len(replayed))
 

@@ -129,7 +129,7 @@ def _menu(name: str, label: str, options: Mapping[str, str], chosen: str) -> Vie
     listed = [{"text": _plain(text), "value": value} for value, text in options.items()]
     element: View = {"type": "static_select", "action_id": name, "options": listed}
     if chosen in options:
-        element["initial_option"] = next(each for each in listed if each["value"] == chosen)
+        element["initial_option"] = next(option for option in listed if option["value"] == chosen)
     return {"type": "input", "label": _plain(label), "optional": True, "element": element}
 
 

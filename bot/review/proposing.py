@@ -105,7 +105,7 @@ class Proposing:
         return Reason(
             turn_id=turn.id,
             person=job.user,
-            reason=next((each for each in REASONS if each == said.get("reason")), ""),
+            reason=next((reason for reason in REASONS if reason == said.get("reason")), ""),
             answer=said.get("answer", "").strip(),
             document=chosen_document(said, self._turns.documents(turn.id)),
             document_name=said.get("document_name", "").strip(),

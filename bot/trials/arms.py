@@ -51,7 +51,7 @@ class Arms:
 
     def of(self, *, is_candidate: bool) -> list[ArmOutcome]:
         """The outcomes of one arm."""
-        return [each for each in self.outcomes if each.is_candidate is is_candidate]
+        return [outcome for outcome in self.outcomes if outcome.is_candidate is is_candidate]
 
     def monitor(self) -> Monitor:
         """What the ratings say."""

@@ -37,7 +37,7 @@ def harm(arms: Arms) -> str | None:
 
 def _failures(arms: Arms) -> str | None:
     tried = arms.of(is_candidate=True)
-    failed = sum(each.has_failed for each in tried)
+    failed = sum(outcome.has_failed for outcome in tried)
     if failed < MAX_FAILURES or failed < FAILURES_SHARE * len(tried):
         return None
     return f"it failed in {failed} of {len(tried)} questions"
@@ -55,7 +55,7 @@ def _votes(arms: Arms) -> str | None:
 
 
 def _abstentions(arms: Arms) -> str | None:
-    monitor = _compare(arms.outcomes, lambda each: each.is_answer)
+    monitor = _compare(arms.outcomes, lambda outcome: outcome.is_answer)
     if monitor.says(GUARD_ALPHA) == "unsure" or abs(monitor.gain) <= ABSTENTION:
         return None
     much = "more" if monitor.gain < 0 else "less"
@@ -63,27 +63,27 @@ def _abstentions(arms: Arms) -> str | None:
 
 
 def _citations(arms: Arms) -> str | None:
-    answers = [each for each in arms.outcomes if each.is_answer]
-    monitor = _compare(answers, lambda each: each.is_cited)
+    answers = [outcome for outcome in arms.outcomes if outcome.is_answer]
+    monitor = _compare(answers, lambda outcome: outcome.is_cited)
     if monitor.says(GUARD_ALPHA) != "worse" or monitor.gain >= -CITATIONS:
         return None
     return f"it cites less often: {_percent(monitor)}"
 
 
 def _slowness(arms: Arms) -> str | None:
-    usual = [each.seconds for each in arms.of(is_candidate=False)]
+    usual = [outcome.seconds for outcome in arms.of(is_candidate=False)]
     if not usual:
         return None
     limit = SLOW * float(np.percentile(usual, 95)) + SLOW_S
-    monitor = _compare(arms.outcomes, lambda each: each.seconds <= limit)
+    monitor = _compare(arms.outcomes, lambda outcome: outcome.seconds <= limit)
     if monitor.says(GUARD_ALPHA) != "worse" or monitor.gain >= -SLOWNESS:
         return None
     return f"it takes longer than {limit:.1f} s too often: {_percent(monitor, is_good=False)}"
 
 
 def _compare(outcomes: Iterable[ArmOutcome], is_good: Callable[[ArmOutcome], bool]) -> Monitor:
-    working = (each for each in outcomes if not each.has_failed)
-    return watch((each.is_candidate, is_good(each)) for each in working)
+    working = (outcome for outcome in outcomes if not outcome.has_failed)
+    return watch((outcome.is_candidate, is_good(outcome)) for outcome in working)
 
 
 def _percent(monitor: Monitor, *, is_good: bool = True) -> str:

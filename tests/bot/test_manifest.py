@@ -72,7 +72,7 @@ def test_the_scopes_are_the_least_that_work(manifest: Any) -> None:
 
 def test_events_and_commands_are_those_that_the_code_reads(manifest: Any) -> None:
     assert manifest["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
-    shortcuts = [each["callback_id"] for each in manifest["features"]["shortcuts"]]
+    shortcuts = [shortcut["callback_id"] for shortcut in manifest["features"]["shortcuts"]]
     assert set(shortcuts) <= set(INTERACTIONS)
     commands = manifest["features"]["slash_commands"]
     assert tuple(command["command"] for command in commands) == COMMANDS

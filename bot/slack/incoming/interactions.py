@@ -116,11 +116,11 @@ def read_inputs(values: Mapping[str, Mapping[str, Body]]) -> dict[str, str]:
 def _selected(element: Body) -> str:
     """What a menu, a picker or check boxes have selected; several are separated by commas."""
     option: Any = element.get("selected_option") or {}
-    several = [each["value"] for each in element.get("selected_options") or ()]
+    several = [option["value"] for option in element.get("selected_options") or ()]
     for kind in ("users", "conversations", "channels"):
         several += element.get(f"selected_{kind}") or []
-        one = element.get(f"selected_{kind[:-1]}")
-        several += [one] if one else []
+        selected = element.get(f"selected_{kind[:-1]}")
+        several += [selected] if selected else []
     return str(option.get("value") or ",".join(several))
 
 

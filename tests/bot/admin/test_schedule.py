@@ -56,8 +56,8 @@ def ticking(*times: float) -> Callable[[], float]:
     left = iter(times)
 
     def clock() -> float:
-        for each in left:
-            return each
+        for task in left:
+            return task
         raise asyncio.CancelledError
 
     return clock

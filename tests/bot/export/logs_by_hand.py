@@ -14,7 +14,7 @@ ASKER, OTHER, EXPERT = "U0ASKER01", "U0OTHER02", "U0EXPERT3"
 
 LEAVE = PassageText("handbook/leave.md", "leave", "Leave", "Everyone has 26 days of leave.")
 VPN = PassageText("handbook/vpn.md", "vpn", "VPN", "Install the VPN client, then sign in.")
-PASSAGES = {each.content_hash: each for each in (LEAVE, VPN)}
+PASSAGES = {passage.content_hash: passage for passage in (LEAVE, VPN)}
 CORPUS = ExportCorpus(PASSAGES, frozenset(PASSAGES))
 
 CITED = Shown("leave", LEAVE.document_id, number=1, support=1.0)
@@ -44,9 +44,9 @@ def vote(
 
 def log_of(*turns: ExportedTurn, **values: Any) -> Log:
     """A log in which everybody agrees to be learned from, with one expert."""
-    people = {ASKER, OTHER, EXPERT, *(each.asker for each in turns)}
+    people = {ASKER, OTHER, EXPERT, *(turn.asker for turn in turns)}
     people |= {event.voter for event in values.get("events", ())}
-    people |= {each.author for each in values.get("corrections", ())}
+    people |= {correction.author for correction in values.get("corrections", ())}
     defaults: dict[str, Any] = {
         "consenting": frozenset(people),
         "experts": {"C0TEAM": frozenset({EXPERT})},

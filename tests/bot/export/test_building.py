@@ -111,6 +111,6 @@ def test_near_duplicates_are_merged_and_owed_to_the_people_of_both() -> None:
         ExampleDraft(replace(one, id="3", passages=(PassageText("d", "other", "", "t"),))),
     ]
     kept, exclusions = distinct(drafts, {"q": 0})
-    assert {each.example.id for each in kept} == {"2", "3"}
-    assert next(each for each in kept if each.example.id == "2").people == {"U1", "U2"}
-    assert [(each.id, each.reason) for each in exclusions] == [("1", "duplicate")]
+    assert {draft.example.id for draft in kept} == {"2", "3"}
+    assert next(draft for draft in kept if draft.example.id == "2").people == {"U1", "U2"}
+    assert [(exclusion.id, exclusion.reason) for exclusion in exclusions] == [("1", "duplicate")]

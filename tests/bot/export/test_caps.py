@@ -31,9 +31,9 @@ DRAFTS = st.lists(
 def test_nobody_makes_up_more_than_the_share(drafts: list[ExampleDraft], share: float) -> None:
     kept, rest = within_share(drafts, share)
     parts: defaultdict[str, Fraction] = defaultdict(Fraction)
-    for each in kept:
-        for rater in each.raters:
-            parts[rater] += Fraction(1, len(each.raters))
+    for draft in kept:
+        for rater in draft.raters:
+            parts[rater] += Fraction(1, len(draft.raters))
     assert max(parts.values(), default=0) <= share * len(kept)
     assert sorted(d.example.id for d in (*kept, *rest)) == sorted(d.example.id for d in drafts)
 

@@ -71,16 +71,16 @@ def test_what_was_frozen_is_never_trained_on_by_a_later_set(
 ) -> None:
     asked = [f"{chr(97 + n) * 5} or {chr(98 + m) * 4}?" for n in range(8) for m in range(8, 16)]
     given = {"correction": {"text": "26 days.", "is_expert": True}}
-    rows = [ROW | given | {"question": one, "ratings": [1, 1]} for one in asked]
+    rows = [ROW | given | {"question": question, "ratings": [1, 1]} for question in asked]
     for name, split in (("first", "test"), ("again", "train")):
         (tmp_path / name).mkdir()
         folder = folder_of(tmp_path / name, *(row | {"split": split} for row in rows))
         import_ratings(folder, database, is_consented=True)
         dataset, _ = export_log(settings, database, WordEmbedder(), policy=Policy())
-    frozen = {one.question for one in read_examples(settings.dataset_folder, REGRESSION)}
+    frozen = {example.question for example in read_examples(settings.dataset_folder, REGRESSION)}
     trained = read_examples(dataset, "train") + read_examples(dataset, "dev")
     assert len(frozen) == len(asked)
-    assert not {one.question for one in trained} & frozen
+    assert not {example.question for example in trained} & frozen
 
 
 def test_before_anybody_rated_anything_documents_make_questions(
@@ -93,7 +93,7 @@ def test_before_anybody_rated_anything_documents_make_questions(
         (docs / f"{subject}.md").write_text(text)
     update_index((docs,), settings, WordEmbedder())
     folder, frozen = export_log(settings, database, WordEmbedder(), policy=Policy(), synthetic=3)
-    assert [each.source for each in read_examples(folder, "train")] == ["synthetic"] * 3
+    assert [example.source for example in read_examples(folder, "train")] == ["synthetic"] * 3
     assert frozen.splits["held-out"] == []
 
 
@@ -147,7 +147,7 @@ def test_what_an_expert_likes_is_learned_until_its_document_changes(
     said(settings, database, "How many days of leave?")
     folder, _ = export_log(settings, database, WordEmbedder(), policy=Policy())
     learned = read_examples(folder, "train")
-    assert {(one.kind, one.source) for one in learned} == {
+    assert {(example.kind, example.source) for example in learned} == {
         ("pair", "approved"),
         ("answer", "approved"),
         ("judgement", "approved"),

@@ -141,7 +141,7 @@ def test_a_users_correction_is_gold_once_it_is_approved(database: Database) -> N
     db.table("reasons").insert(reason(one))
     read = read_log(database)
     assert [(c.answer, c.is_gold) for c in read.corrections] == [("28 days.", False)]
-    assert [each.code for each in read.reasons] == ["wrong"]
+    assert [reason.code for reason in read.reasons] == ["wrong"]
     db.table("reviews").insert(review(one.answer.id))
     last = read_log(database).corrections[-1]
     assert (last.is_gold, last.passages, last.author) == (True, ("abc",), "U2")

@@ -60,7 +60,7 @@ def test_consent_can_be_given_later(tmp_path: Path, database: Database) -> None:
 def test_the_ratings_of_one_answer_may_be_on_several_lines(
     tmp_path: Path, database: Database
 ) -> None:
-    rows = [ROW | {"ratings": [{"rater": each, "value": 1}]} for each in ("ada", "bo", "ada")]
+    rows = [ROW | {"ratings": [{"rater": name, "value": 1}]} for name in ("ada", "bo", "ada")]
     assert imported(folder_of(tmp_path, *rows), database).votes == 2
     (turn,) = read_log(database).turns
     assert {e.voter for e in read_log(database).events if e.turn_id == turn.id} == {
@@ -81,7 +81,9 @@ def test_a_passage_that_is_indexed_with_other_words_is_outdated(
         next(iter(imported_passages(database))), {"document_id": "docs/leave.md"}
     )
     corpus = load_corpus(read_indexed(settings.index_folder), database)
-    assert [each.text for each in corpus.passages.values()] == ["Everyone has 28 days of leave."]
+    assert [passage.text for passage in corpus.passages.values()] == [
+        "Everyone has 28 days of leave."
+    ]
 
 
 def test_test_rows_are_never_trained_on(tmp_path: Path, database: Database) -> None:

@@ -41,7 +41,9 @@ def regression(database: Database, tmp_path: Path) -> RegressionSet:
 
 
 def asked(drafts: Sequence[ExampleDraft | Example]) -> set[str]:
-    return {(one.example if isinstance(one, ExampleDraft) else one).question for one in drafts}
+    return {
+        (draft.example if isinstance(draft, ExampleDraft) else draft).question for draft in drafts
+    }
 
 
 def test_too_few_questions_are_not_frozen(regression: RegressionSet) -> None:

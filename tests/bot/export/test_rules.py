@@ -33,13 +33,13 @@ NO_ANSWER: dict[str, Any] = {"is_abstention": True, "answer": "I did not find th
 def taught(log: Log, passages: Passages = PASSAGES) -> tuple[dict[str, ExampleDraft], list[str]]:
     """The drafts by kind, and the reasons of what is left out."""
     votes = consolidate(log.events)
-    same = {each.question: 0 for each in log.turns}
+    same = {turn.question: 0 for turn in log.turns}
     cases = cases_of(log, votes, same, trust_of(votes, log))
-    found = [each for case in cases for each in drafts_of(case, passages)]
+    found = [draft for case in cases for draft in drafts_of(case, passages)]
     drafts: dict[str, ExampleDraft] = {
         e.example.kind: e for e in found if isinstance(e, ExampleDraft)
     }
-    return drafts, [each.reason for each in found if not isinstance(each, ExampleDraft)]
+    return drafts, [draft.reason for draft in found if not isinstance(draft, ExampleDraft)]
 
 
 def test_a_liked_answer_teaches_its_best_passage_its_words_and_that_it_was_good() -> None:
@@ -157,7 +157,7 @@ def test_the_same_question_answered_alike_is_one_case_with_one_vote_each() -> No
     events = (vote("t1", OTHER, -1, number=1), vote("t2", OTHER, 1, number=2))
     log = log_of(turn("t1"), turn("t2"), events=events)
     (case,) = cases_of(log, consolidate(events), {turn().question: 0}, {OTHER: 0.8})
-    assert [each.value for each in case.votes] == [1]
+    assert [vote.value for vote in case.votes] == [1]
     assert len(case.turns) == 2
 
 

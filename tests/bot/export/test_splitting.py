@@ -53,7 +53,7 @@ def test_a_cluster_is_in_one_split_and_nothing_gets_lost(
     drafts: list[ExampleDraft], ever: frozenset[str]
 ) -> None:
     splits, exclusions = split(drafts, ever)
-    clusters = [{d.example.cluster for d in each} for each in splits.values()]
+    clusters = [{d.example.cluster for d in drafts} for drafts in splits.values()]
     assert sum(map(len, clusters)) == len(set().union(*clusters))
     assert sum(map(len, splits.values())) + len(exclusions) == len(drafts)
 
@@ -63,7 +63,7 @@ def test_what_is_held_out_is_approved_and_what_ever_was_is_never_trained_on(
     drafts: list[ExampleDraft], ever: frozenset[str]
 ) -> None:
     splits, _ = split(drafts, ever)
-    assert all(each.is_approved for each in splits["held-out"])
+    assert all(draft.is_approved for draft in splits["held-out"])
     trained = {d.example.cluster for d in (*splits["train"], *splits["dev"])}
     assert not trained & ever
     assert not any(d.is_pinned for d in (*splits["train"], *splits["dev"]))
@@ -83,7 +83,7 @@ def test_the_newest_approved_questions_are_held_out() -> None:
 
 def test_without_approved_questions_nothing_is_held_out() -> None:
     splits, _ = split([draft(n, cluster=f"c{n}", day=n + 1) for n in range(20)], ())
-    assert [len(each) for each in splits.values()] == [18, 2, 0]
+    assert [len(drafts) for drafts in splits.values()] == [18, 2, 0]
     assert {d.example.day for d in splits["dev"]} == {"2026-01-19", "2026-01-20"}
 
 

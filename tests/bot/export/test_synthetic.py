@@ -29,8 +29,8 @@ class WordSearcher:
     def search(self, query: str, *, k: int) -> list[Hit]:
         asked = set(query.lower().split())
         hits = [
-            Hit(each, len(asked & set(each.indexed_text.lower().split())))
-            for each in self._passages
+            Hit(passage, len(asked & set(passage.indexed_text.lower().split())))
+            for passage in self._passages
         ]
         return sorted(hits, key=lambda hit: -hit.score)[:k]
 
@@ -44,7 +44,7 @@ def test_a_kept_question_finds_its_passage_and_has_hard_negatives() -> None:
     for example in examples:
         assert example.source == "synthetic"
         assert len(example.passages) == 1 + NEGATIVES
-        assert len({each.content_hash for each in example.passages}) == 1 + NEGATIVES
+        assert len({passage.content_hash for passage in example.passages}) == 1 + NEGATIVES
         found = WordSearcher(PASSAGES).search(example.question, k=10)
         assert example.passages[0] in [snippet_of(hit.passage) for hit in found]
 
@@ -61,7 +61,9 @@ def test_restricted_documents_are_not_asked_about() -> None:
 
 def test_the_same_index_gives_the_same_questions() -> None:
     backwards = PASSAGES[::-1]
-    one, other = (synthesise(each, WordSearcher(PASSAGES), 9) for each in (PASSAGES, backwards))
+    one, other = (
+        synthesise(passages, WordSearcher(PASSAGES), 9) for passages in (PASSAGES, backwards)
+    )
     assert one == other
 
 

@@ -95,7 +95,7 @@ def test_an_expert_outweighs_a_crowd() -> None:
         for voter in (*crowd, EXPERT)
     ]
     trust = trust_of(votes, log_of(*(turn(f"t{n}") for n in range(12))))
-    assert [trust[each] for each in crowd] == [0] * 5
+    assert [trust[voter] for voter in crowd] == [0] * 5
 
 
 def test_few_comparisons_distrust_nobody() -> None:

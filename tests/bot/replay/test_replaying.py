@@ -37,7 +37,12 @@ def replayed(*questions: Logged) -> Replay:
 
 def test_what_would_change_is_told_apart() -> None:
     found = replayed(*logged(LEAVE, PRINTER, PAY, "Is there tea?"))
-    assert [each.change for each in found.replayed] == ["passages", "silent", "answered", "same"]
+    assert [replayed.change for replayed in found.replayed] == [
+        "passages",
+        "silent",
+        "answered",
+        "same",
+    ]
 
 
 def test_both_are_asked_for_the_audience_and_as_the_channel_has_it() -> None:

@@ -65,7 +65,7 @@ def test_questions_and_ratings_are_told_apart_by_their_arm(database: Database) -
         rated(database, id_, value)
     arms = read_arms(database, TRIAL)
     assert len(arms.of(is_candidate=False)) == 1
-    assert [each.has_failed for each in arms.of(is_candidate=True)] == [False, True]
+    assert [outcome.has_failed for outcome in arms.of(is_candidate=True)] == [False, True]
     assert sorted(arms.ratings) == [(False, True), (True, False)]
 
 
@@ -93,7 +93,7 @@ def test_the_shadow_is_compared_to_what_was_shown(database: Database) -> None:
         shadowed(database, id_, kind, overlap=0.5)
     arms = read_arms(database, TRIAL)
     assert arms.agreement == Agreement(questions=3, overlap=0.5, gained=1, lost=1)
-    assert sum(each.has_failed for each in arms.of(is_candidate=True)) == 1
+    assert sum(outcome.has_failed for outcome in arms.of(is_candidate=True)) == 1
 
 
 def test_what_was_said_in_the_shadow_goes_with_its_question(database: Database) -> None:

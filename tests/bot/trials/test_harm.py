@@ -22,7 +22,7 @@ def asked(
 
 
 def mixed(*arms: list[ArmOutcome]) -> Arms:
-    return Arms(tuple(each for several in zip(*arms, strict=True) for each in several), ())
+    return Arms(tuple(outcome for several in zip(*arms, strict=True) for outcome in several), ())
 
 
 def test_equal_arms_do_no_harm() -> None:

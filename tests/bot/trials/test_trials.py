@@ -69,7 +69,7 @@ class Team:
     async def rate(self, thread: str, *, is_good: bool, by: str | None = None) -> None:
         """Click a button under the answer in a thread."""
         posted = self.house.slack.posted("C1")
-        (message,) = [each for each in posted if each["thread_ts"] == thread]
+        (message,) = [post for post in posted if post["thread_ts"] == thread]
         side = "positive_button" if is_good else "negative_button"
         self.jobs += 1
         clicked = click(
@@ -113,7 +113,9 @@ async def team(house: House) -> Team:
 def of_arm(trial: Trial, how_many: int, *, is_candidate: bool) -> list[str]:
     """Threads that an arm answers."""
     threads = (f"{n}.0" for n in count(LATER))
-    taken = (each for each in threads if trial.takes(Thread(f"C1:{each}", LATER)) is is_candidate)
+    taken = (
+        thread for thread in threads if trial.takes(Thread(f"C1:{thread}", LATER)) is is_candidate
+    )
     return list(islice(taken, how_many))
 
 
@@ -283,7 +285,7 @@ async def test_the_card_has_buttons_that_ask_first_and_end_the_trial(team: Team)
     await team.command("models")
     card = team.house.slack.responses["models"][-1]
     publish_it, stop_it = card["blocks"][-1]["elements"]
-    assert all("next question" in str(each["confirm"]) for each in (publish_it, stop_it))
+    assert all("next question" in str(button_["confirm"]) for button_ in (publish_it, stop_it))
     assert publish_it["value"] == f"trial publish {trial.run}"
     team.jobs += 1
     await team.house.slack.deliver(click(stop_it, trigger_id="clicked"))
@@ -307,7 +309,7 @@ async def test_who_is_no_admin_ends_no_trial(house: House) -> None:
 
 async def test_a_forgotten_persons_model_is_no_longer_tried(team: Team) -> None:
     trial = await team.try_words(WORDS, share=0.5)
-    run: Run = next(each.run for each in Installation(team.live.library).learned())
+    run: Run = next(model.run for model in Installation(team.live.library).learned())
     retire(team.home, run, reason="somebody was forgotten")
     await team.follow()
     await team.ask(of_arm(trial, 1, is_candidate=True))
