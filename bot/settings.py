@@ -78,6 +78,7 @@ class SlackSettings(FileSettings):
 
     @property
     def mode(self) -> Literal["socket", "http"]:
+        """How Slack reaches us: over a socket that we open, or by HTTP."""
         return "socket" if self.app_token else "http"
 
     @staticmethod

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bot.review.document_lookup import Held
+from bot.review.document_lookup import DocumentLookup, Held
 from bot.store.turns import DocumentRef
 from retrieval.documents.files import Failure
 from retrieval.errors import IndexNotFoundError, QuestionError
@@ -132,15 +132,15 @@ def answer_to(question: str, *, audience: frozenset[str] = frozenset({PUBLIC})) 
     return SentenceAnswerer().answer(AnswerRequest(question, audience=audience))
 
 
-class SentenceDocuments:
+class SentenceDocuments(DocumentLookup):
     """The passages of a `SentenceAnswerer`, which a test may change, and an embedder of words."""
 
-    generator = "sentences"
+    generator, generation = "sentences", "g1"
+    embedder = WordEmbedder(dimension=512)
 
     def __init__(self, passages: list[Passage] | None = None) -> None:
         self.passages = SentenceAnswerer().passages if passages is None else passages
         self.embedder = WordEmbedder(dimension=512)
-        self.generation = "g1"
 
     def held(self) -> Held:
         passages = {DocumentRef(p.source.id, p.content_hash): p for p in self.passages}

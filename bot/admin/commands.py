@@ -58,6 +58,7 @@ class CommandHandler:
         self._people = people
 
     async def handle(self, job: Job) -> None:
+        """Do what was asked, if the person may, and show what came of it to them alone."""
         is_admin, strings = await self._people.look_up(job.user)
         request = read_request(job, strings)
         subcommand = self._table.get(request.name)
@@ -72,6 +73,7 @@ class CommandHandler:
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, error: Exception) -> None:
+        """Say in place of the progress, or in private, that it did not work and why."""
         strings = self._people.strings_of(job.user)
         # What retrieval raises on purpose is written to be read; the rest is for the log.
         reason = escape(str(error)) if isinstance(error, RetrievalError) else ""

@@ -51,6 +51,7 @@ class ConfigHandler:
         return None if job.attempts > 1 else notice(strings.channel_form.too_late)
 
     async def handle(self, job: Job) -> None:
+        """Keep what an admin has filled in, and say what holds in the channel now."""
         interaction = read(job, Interaction)
         is_admin, strings = await self._people.look_up(job.user)
         if is_admin:
@@ -63,6 +64,7 @@ class ConfigHandler:
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
+        """Tell the admin in private that nothing was saved."""
         strings = self._people.strings_of(job.user)
         words = strings.commands.failed.format(reason="", error_id=job.error_id)
         await self._tell(job, "", notice(words))

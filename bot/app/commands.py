@@ -107,10 +107,10 @@ async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: i
 def make_engine(live: Live) -> Engine:
     """What answers, and what is answered from, as it is installed here."""
     from bot.app.parts import Engine
-    from bot.review.document_lookup import LibraryDocumentLookup
+    from bot.review.document_lookup import DocumentLookup
     from retrieval.serving.installation import Installation
 
-    return Engine(live, LibraryDocumentLookup(live), Installation(live.library, live.models), live)
+    return Engine(live, DocumentLookup(live), Installation(live.library, live.models), live)
 
 
 def make_jobs(settings: Settings, library: Library) -> LongJobs:

@@ -84,6 +84,7 @@ class Worker:
 
     @property
     def is_running(self) -> bool:
+        """Whether every lane claims jobs."""
         return bool(self._lanes) and not any(lane.done() for lane in self._lanes)
 
     async def stop(self, *, grace_s: float, on_grace_over: Callable[[], None]) -> None:

@@ -31,6 +31,7 @@ class AskedAboutHandler:
         self._bot_user = bot_user
 
     async def handle(self, job: Job) -> None:
+        """Ask the message as a question, or say why it cannot be asked."""
         interaction = read(job, Interaction)
         if interaction.response_url is None:
             interaction = await self._fetched(job, interaction)
@@ -45,6 +46,7 @@ class AskedAboutHandler:
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
+        """Tell who used the shortcut; who reacted sees nothing."""
         url = read_in_part(job, Interaction("")).response_url
         if url is not None:
             card = notice(strings_for("en").asking.failed.format(error_id=job.error_id))

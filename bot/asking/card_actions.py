@@ -41,6 +41,7 @@ class Click:
 
     @property
     def strings(self) -> Strings:
+        """The words in the language of the answer."""
         return strings_for(self.turn.answer.language)
 
 
@@ -66,6 +67,7 @@ class CardHandler:
         }
 
     async def handle(self, job: Job) -> None:
+        """Do what the button says; a click on a card that is not logged yet waits for it."""
         interaction = read(job, Interaction)
         if interaction.name == RETRY:
             await self._run(self._retry, job, interaction)
@@ -81,6 +83,7 @@ class CardHandler:
             await self._run(self._inbox.finish, job)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
+        """Tell who clicked, in private."""
         interaction = read_in_part(job, Interaction(""))
         turn = await self._run(self._cards.turn, interaction.value)
         strings = strings_for("en" if turn is None else turn.answer.language)

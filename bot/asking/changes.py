@@ -24,6 +24,7 @@ class ChangeHandler:
         self._conversations = conversations
 
     async def handle(self, job: Job) -> None:
+        """Delete the answer, unless others wrote below it, and redact its turn."""
         change, database = read(job, MessageChange), self._inbox.database
         asked = question_key(job.team, job.channel, change.ts)
         turn = await database.run(self._log.turn_asked_in, asked)

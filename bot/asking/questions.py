@@ -61,6 +61,7 @@ class AskedQuestion:
 
     @property
     def language(self) -> str | None:
+        """The language that the channel wants answers in; None for that of the question."""
         return None if self.config.language == "auto" else self.config.language
 
 
@@ -91,6 +92,7 @@ class QuestionHandler:
         self._threads = Threads(inbox.database)
 
     async def handle(self, job: Job) -> None:
+        """Answer the question, or say why it is not answered, and log the turn."""
         asked = await self._read(job, read(job, Question))
         question, until = asked.question, asked.config.muted_until
         is_private = question.response_url is not None or question.channel_type == "im"
@@ -104,6 +106,7 @@ class QuestionHandler:
             await self._take(job, asked)
 
     async def apologise(self, job: Job, error: Exception) -> None:
+        """Show the error with its id in place of the answer; who did not ask us hears nothing."""
         asked = await self._read(job, read_in_part(job, Question("")))
         if asked.question.is_overheard:
             return  # nobody asked us
@@ -249,6 +252,7 @@ class RefusalHandler:
         self._outbox = outbox
 
     async def handle(self, job: Job) -> None:
+        """Say that too many questions are waiting, to those who asked us."""
         question = read_in_part(job, Question(""))
         if question.is_overheard:
             await self._inbox.database.run(self._inbox.finish, job)

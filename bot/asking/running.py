@@ -80,6 +80,7 @@ class StopHandler:
         self._sessions = sessions
 
     async def handle(self, job: Job) -> None:
+        """Stop the answers that are being written in the thread."""
         stop = read(job, Stop)
         await self._running.stop(job.channel, stop.thread_ts)
         await self._sessions.set(job.channel, stop.thread_ts, "active")

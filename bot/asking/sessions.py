@@ -67,6 +67,7 @@ class PromptsHandler:
         self._prompts = prompts
 
     async def handle(self, job: Job) -> None:
+        """Show the suggestions in the person's language."""
         try:
             _, strings = await self._people.look_up(job.user)
             await self._client.assistant_threads_setSuggestedPrompts(

@@ -27,7 +27,8 @@ class HasEmbedder(Protocol):
     """Knows the embedder of the moment."""
 
     @property
-    def embedder(self) -> QueryEmbedder: ...
+    def embedder(self) -> QueryEmbedder:
+        """The embedder that searches at the moment."""
 
 
 class Triage:

@@ -30,6 +30,7 @@ class UnaddressedHandler:
         self._signals = Signals(inbox.database)
 
     async def handle(self, job: Job) -> None:
+        """Ask what is a follow-up, or in a listening channel a question; drop the rest."""
         question, database = read(job, Question), self._inbox.database
         if await database.run(self._channels.is_muted, job.channel):
             await database.run(self._inbox.finish, job)

@@ -25,6 +25,7 @@ class RegressionSet:
 
     @property
     def is_frozen(self) -> bool:
+        """Whether questions were set aside already."""
         return (self._folder / f"{REGRESSION}.jsonl").is_file()
 
     def freeze(self, held_out: Sequence[ExampleDraft], *, at: str) -> int:

@@ -47,6 +47,7 @@ class RatedCase:
 
     @property
     def turn(self) -> ExportedTurn:
+        """The latest of the turns."""
         return self.turns[0]
 
     @cached_property
@@ -56,6 +57,7 @@ class RatedCase:
 
     @property
     def is_pinned(self) -> bool:
+        """Whether an import wants it held out."""
         return any(turn.given_split == "test" for turn in self.turns)
 
     @property

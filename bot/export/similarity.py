@@ -34,7 +34,8 @@ class QuestionEmbedder(Protocol):
     id: str
     revision: str
 
-    def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, a row for each text."""
 
 
 class Questions:

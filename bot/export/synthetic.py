@@ -51,15 +51,18 @@ _ASKS = re.compile(
 class Searches(Protocol):
     """What this needs of a searcher."""
 
-    def search(self, query: str, *, k: int) -> list[Hit]: ...
+    def search(self, query: str, *, k: int) -> list[Hit]:
+        """The `k` nearest passages, the nearest first."""
 
 
 class Generates(Protocol):
     """What this needs of a generator."""
 
-    def render(self, messages: Sequence[tuple[str, str]]) -> str: ...
+    def render(self, messages: Sequence[tuple[str, str]]) -> str:
+        """The prompt for messages of (role, text)."""
 
-    def generate(self, prompt: str, *, max_tokens: int) -> Completion: ...
+    def generate(self, prompt: str, *, max_tokens: int) -> Completion:
+        """What the model writes after the prompt."""
 
 
 def synthesise(

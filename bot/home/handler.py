@@ -55,6 +55,7 @@ class HomeHandler:
         self._forgetting = Forgetting(inbox)
 
     async def handle(self, job: Job) -> None:
+        """Keep what was chosen, or forget the person, and show App Home as it is now."""
         interaction = read(job, Interaction) if job.payload else Interaction("")
         if interaction.name == FORGET_ME:
             await self._forget(job)

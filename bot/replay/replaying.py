@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal, Protocol
+from typing import Literal
 
+from bot.asking.questions import AnswersQuestions
 from bot.replay.logged import Logged
 from retrieval.errors import QuestionError
 from retrieval.progress import Progress
@@ -29,12 +30,6 @@ CHANGES: Mapping[AnswerChange, str] = {
 """Every change, in words."""
 
 
-class Answers(Protocol):
-    """What answers questions: see `retrieval.answering.answerer.Answerer`."""
-
-    def answer(self, request: AnswerRequest) -> Answer: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """A question with what is answered now and what a candidate would answer."""
@@ -45,6 +40,7 @@ class Replayed:
 
     @property
     def change(self) -> AnswerChange:
+        """How the candidate's answer differs from what serves."""
         if self.now.kind != self.then.kind:
             return "answered" if self.now.kind == "abstention" else "silent"
         if self.now.text == self.then.text:
@@ -75,8 +71,8 @@ class Replay:
 
 def replay(
     questions: Sequence[Logged],
-    served: Answers,
-    candidate: Answers,
+    served: AnswersQuestions,
+    candidate: AnswersQuestions,
     *,
     on_progress: Progress = lambda *_: None,
 ) -> Replay:
@@ -90,7 +86,9 @@ def replay(
     return Replay(replayed, len(questions) - len(replayed))
 
 
-def _asked(logged: Logged, served: Answers, candidate: Answers) -> Replayed | None:
+def _asked(
+    logged: Logged, served: AnswersQuestions, candidate: AnswersQuestions
+) -> Replayed | None:
     request = _request(logged)
     try:
         return Replayed(logged, served.answer(request), candidate.answer(request))

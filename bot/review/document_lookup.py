@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bot.store.turns import DocumentRef
 from retrieval.answering.triage import QueryEmbedder
@@ -25,26 +25,8 @@ class Held:
     passages: Mapping[DocumentRef, Passage]
 
 
-class DocumentLookup(Protocol):
-    """The documents as they are at the moment. Used by several threads at once."""
-
-    @property
-    def embedder(self) -> QueryEmbedder: ...
-
-    @property
-    def generator(self) -> str:
-        """The id of the model that answers."""
-
-    def held(self) -> Held:
-        """What is held now, whatever is published later.
-
-        Raises:
-            IndexNotFoundError: If nothing is indexed.
-        """
-
-
-class LibraryDocumentLookup:
-    """The documents that are answered from."""
+class DocumentLookup:
+    """The documents that are answered from, as they are at the moment. Threads may share one."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -53,14 +35,21 @@ class LibraryDocumentLookup:
 
     @property
     def embedder(self) -> QueryEmbedder:
+        """What turns questions into vectors."""
         return self._live.library.embedder
 
     @property
     def generator(self) -> str:
+        """The id of the generator; `none` where answers are quoted."""
         generator = self._live.generator
         return generator.id if generator else "none"
 
     def held(self) -> Held:
+        """What is held now, whatever is published later.
+
+        Raises:
+            IndexNotFoundError: If nothing is indexed.
+        """
         searcher = self._live.library.searcher()
         with self._lock:
             if self._held is None or self._held[0] is not searcher:

@@ -44,6 +44,7 @@ class RatingHandler:
         self._notices = Notices(inbox.database)
 
     async def handle(self, job: Job) -> None:
+        """Write the rating, and ask in private what was wrong if it is bad."""
         rating = read(job, RatingGiven)
         turn = await self._inbox.database.run(self._write, job, rating)
         if turn is None and await self._inbox.database.run(self._is_early, job, rating):

@@ -59,6 +59,7 @@ class ReviewHandler:
         self._fixes = Fixes(inbox.database)
 
     async def handle(self, job: Job) -> None:
+        """Write a reason, proposal or decision, and show what follows from it."""
         interaction = read(job, Interaction)
         match interaction.name:
             case name if name == TELL_REASON:
@@ -75,6 +76,7 @@ class ReviewHandler:
                 await self._proposing.propose(job, interaction)
 
     async def apologise(self, job: Job, _error: Exception) -> None:
+        """Say on App Home that it failed."""
         _, strings = await self._people.look_up(job.user)
         failed = strings.asking.failed.format(error_id=job.error_id)
         await self._show_home(job.user, failed)

@@ -21,6 +21,7 @@ class Preferences:
     notify: bool | None = None
 
     def wants_to_hear(self, *, is_direct: bool) -> bool:
+        """Whether to tell of a fix; `is_direct` if it is of the very question they rated."""
         return is_direct if self.notify is None else self.notify
 
 
@@ -31,6 +32,7 @@ class PeoplesPreferences:
         self._database = database
 
     def of(self, person: str) -> Preferences:
+        """What a person has chosen; the defaults where they have chosen nothing."""
         row = self._database.connection.conn.execute(
             "SELECT may_learn, notify FROM people WHERE person = ?", (person,)
         ).fetchone()

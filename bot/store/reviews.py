@@ -67,6 +67,7 @@ class ReviewAccess:
     channels: frozenset[str]
 
     def may_review(self, proposal: Proposal) -> bool:
+        """Whether a proposal is theirs to decide."""
         if proposal.channel in self.channels:
             return True
         return self.everywhere and self.labels >= proposal.audience

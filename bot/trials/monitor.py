@@ -33,6 +33,7 @@ class ArmCounts:
 
     @property
     def variance(self) -> float:
+        """The variance of the share, as of so many independent ratings."""
         return self.share * (1 - self.share) / self.ratings
 
 

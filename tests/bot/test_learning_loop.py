@@ -6,7 +6,7 @@ import pytest
 
 from bot.admin.learner import LearningProcess
 from bot.app.bot import Bot
-from bot.review.document_lookup import LibraryDocumentLookup
+from bot.review.document_lookup import DocumentLookup
 from bot.store.database import Database
 from retrieval.examples import content_id
 from retrieval.index.generation import load_index
@@ -49,7 +49,7 @@ def real_bot(house: House, settings: Settings) -> Bot:
         live,
         learner=LearningProcess(settings),
         installation=Installation(live.library, live.models),
-        documents=LibraryDocumentLookup(live),
+        documents=DocumentLookup(live),
         candidates=live,
     )
 

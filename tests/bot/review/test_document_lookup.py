@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.review.document_lookup import LibraryDocumentLookup
+from bot.review.document_lookup import DocumentLookup
 from bot.store.turns import DocumentRef
 from retrieval.errors import IndexNotFoundError
 from retrieval.index.building import update_index
@@ -15,11 +15,9 @@ from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 
 
-def lookup_of(settings: Settings) -> LibraryDocumentLookup:
+def lookup_of(settings: Settings) -> DocumentLookup:
     quoting = settings.model_copy(update={"generator": "none"})
-    return LibraryDocumentLookup(
-        Live(quoting, Library(quoting, WordEmbedder()), InstalledModels(quoting))
-    )
+    return DocumentLookup(Live(quoting, Library(quoting, WordEmbedder()), InstalledModels(quoting)))
 
 
 def test_a_passage_is_found_until_its_document_changes(tmp_path: Path) -> None:

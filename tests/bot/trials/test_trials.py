@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.app.bot import Bot
-from bot.review.document_lookup import LibraryDocumentLookup
+from bot.review.document_lookup import DocumentLookup
 from bot.store.channels import ChannelConfig
 from bot.trials.arms import read_arms
 from bot.trials.harm import harm
@@ -104,7 +104,7 @@ async def team(house: House) -> Team:
         live,
         settings=house.settings(admins=("U1",)),
         installation=Installation(live.library, live.models),
-        documents=LibraryDocumentLookup(live),
+        documents=DocumentLookup(live),
         candidates=live,
     )
     return Team(house, await house.enter(bot), live, roles, settings)
