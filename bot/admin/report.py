@@ -49,7 +49,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class CitedSource:
-    """A document, in how many answers it was cited, and the votes on those."""
+    """A document, in how many answers it was cited, and the ratings on those."""
 
     id: str
     title: str

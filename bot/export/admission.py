@@ -29,7 +29,7 @@ def turn_id(turn: ExportedTurn) -> str:
 
 
 def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) -> Admitted:
-    """The scrubbed turns, votes and corrections of people who agreed, made from public documents.
+    """The scrubbed turns, ratings and corrections of people who agreed, made from public documents.
 
     Args:
         log: Everything.
@@ -64,7 +64,7 @@ def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) 
         turns=tuple(turns),
         corrections=tuple(corrections),
         events=tuple(
-            e for e in log.events if e.turn_id in kept and log.may_use(e.voter, e.turn_id)
+            e for e in log.events if e.turn_id in kept and log.may_use(e.rater, e.turn_id)
         ),
         reasons=tuple(
             r for r in log.reasons if r.turn_id in kept and log.may_use(r.person, r.turn_id)

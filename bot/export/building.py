@@ -12,7 +12,7 @@ from bot.export.records import ExampleDraft, Exclusion, Log, Policy
 from bot.export.rules import cases_of, drafts_of
 from bot.export.similarity import SAME, SIMILAR, QuestionEmbedder, Questions
 from bot.export.splitting import clustered, leakage, link, split
-from bot.export.votes import consolidate, trust_of, within_week
+from bot.export.verdicts import consolidate, trust_of, within_week
 from retrieval.examples import Example, Split
 from retrieval.progress import Progress
 
@@ -97,9 +97,9 @@ def _capped(
 def _taught(
     log: Log, passages: Passages, policy: Policy, same: Mapping[str, int]
 ) -> tuple[list[ExampleDraft], list[Exclusion]]:
-    votes, exclusions = within_week(consolidate(log.events), policy.max_votes_a_week)
+    ratings, exclusions = within_week(consolidate(log.events), policy.max_votes_a_week)
     drafts: list[ExampleDraft] = []
-    for case in cases_of(log, votes, same, trust_of(votes, log)):
+    for case in cases_of(log, ratings, same, trust_of(ratings, log)):
         for found in drafts_of(case, passages):
             if isinstance(found, ExampleDraft):
                 drafts.append(found)

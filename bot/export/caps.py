@@ -12,7 +12,7 @@ from bot.export.records import ExampleDraft
 def within_share(
     drafts: Sequence[ExampleDraft], max_share: float
 ) -> tuple[list[ExampleDraft], list[ExampleDraft]]:
-    """As many drafts as can be kept so that nobody's votes make up more than the share, the rest.
+    """As many drafts as can be kept so that nobody's ratings make up more than the share, the rest.
 
     The best supported are kept first. A draft counts for its raters in equal parts; experts'
     decisions count for nobody. So a handful of raters can fill a set only beside what experts

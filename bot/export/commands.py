@@ -178,7 +178,7 @@ def import_ratings(folder: Path, consented: bool, trusts_tests: bool) -> None:
     finally:
         database.close()
     click.echo(
-        f"{report.turns} answered questions with {report.votes} votes on {report.passages} "
+        f"{report.turns} answered questions with {report.ratings} ratings on {report.passages} "
         f"passages; {report.known} were there already"
     )
     if not consented:

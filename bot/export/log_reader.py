@@ -12,11 +12,11 @@ from typing import Any
 from bot.export.rating_folder import IMPORTED
 from bot.export.records import (
     Correction,
-    DownVoteReason,
+    DownRatingReason,
     ExportedTurn,
     Log,
+    RatingEvent,
     Shown,
-    VoteEvent,
 )
 from bot.store.database import Database
 from retrieval.examples import PassageText
@@ -28,7 +28,7 @@ LogRow = dict[str, Any]
 
 
 def read_log(database: Database) -> Log:
-    """Everything that was asked, answered, voted and corrected, and who agreed to what."""
+    """Everything that was asked, answered, rated and corrected, and who agreed to what."""
     with _one_moment(database):
         imports = {row["turn_id"]: row for row in _rows(database, "SELECT * FROM imports")}
         turns = tuple(_turns(database, imports))
@@ -134,11 +134,11 @@ def _shown(hits: Iterable[LogRow], citations: Iterable[LogRow]) -> tuple[Shown, 
     )
 
 
-def _event(row: LogRow) -> VoteEvent:
-    return VoteEvent(
+def _event(row: LogRow) -> RatingEvent:
+    return RatingEvent(
         number=row["id"],
         turn_id=row["turn_id"],
-        voter=row["voter"],
+        rater=row["voter"],
         value=row["value"],
         at=row["at"],
         is_withdrawn=bool(row["is_withdrawn"]),
@@ -155,13 +155,13 @@ def _experts(database: Database) -> dict[str, frozenset[str]]:
     return experts | {"": frozenset(row["person"] for row in imported)}
 
 
-def _reasons(database: Database) -> Iterator[DownVoteReason]:
+def _reasons(database: Database) -> Iterator[DownRatingReason]:
     sql = (
         "SELECT turn_id, person, reason FROM reasons WHERE reason <> ''"
         " UNION ALL SELECT turn_id, person, reason FROM imported_ratings WHERE reason <> ''"
     )
     for row in _rows(database, sql):
-        yield DownVoteReason(row["turn_id"], row["person"], row["reason"])
+        yield DownRatingReason(row["turn_id"], row["person"], row["reason"])
 
 
 def _with_corrections(log: Log, database: Database, imports: dict[str, LogRow]) -> Log:

@@ -23,7 +23,7 @@ from retrieval.language import language_of
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Passage, Source
 
 IMPORTED = "imported"
-"""The source of imported votes, the asker and channel of imported turns, and how ids begin."""
+"""The source of imported ratings, the asker and channel of imported turns, and how ids begin."""
 
 FILES = ("ratings.jsonl", "feedback.jsonl")
 WORDS: Mapping[str, Value] = {"excellent": 1, "acceptable": 1, "could be improved": -1, "bad": -1}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.export.rating_folder import RatedTurn, read_ratings
 from bot.store.database import Database
-from bot.store.log import ConversationLog, Vote
+from bot.store.log import ConversationLog, Rating
 
 _TOGETHER = 500
 """Turns written in one transaction: each waits for the disk."""
@@ -20,7 +20,7 @@ class ImportReport:
 
     turns: int
     known: int
-    votes: int
+    ratings: int
     passages: int
 
 
@@ -50,16 +50,16 @@ def import_ratings(
     if trusts_tests:
         rated = [_trusted(rated_turn) for rated_turn in rated]
     log = ConversationLog(database)
-    turns = votes = 0
+    turns = ratings = 0
     passages: set[str] = set()
     for start in range(0, len(rated), _TOGETHER):
         with database.transaction():
             for rated_turn in rated[start : start + _TOGETHER]:
                 turns += _write(rated_turn, log, database, is_consented=is_consented)
-                votes += sum(log.vote(vote) for vote in _votes(rated_turn))
+                ratings += sum(log.rate(rating) for rating in _ratings(rated_turn))
                 passages.update(hit.passage.content_hash for hit in rated_turn.turn.answer.hits)
         on_progress("importing", min(len(rated), start + _TOGETHER), len(rated))
-    return ImportReport(turns, len(rated) - turns, votes, len(passages))
+    return ImportReport(turns, len(rated) - turns, ratings, len(passages))
 
 
 def _trusted(rated_turn: RatedTurn) -> RatedTurn:
@@ -114,11 +114,11 @@ def _rating_rows(rated_turn: RatedTurn) -> Iterator[dict[str, object]]:
         }
 
 
-def _votes(rated_turn: RatedTurn) -> Iterator[Vote]:
+def _ratings(rated_turn: RatedTurn) -> Iterator[Rating]:
     for rating in rated_turn.ratings:
-        yield Vote(
+        yield Rating(
             turn_id=rated_turn.turn.answer.id,
-            voter=rating.rater,
+            rater=rating.rater,
             value=rating.value,
             source="imported",
             event_id=rated_turn.turn.event_id,

@@ -114,12 +114,12 @@ class ExportedTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class VoteEvent:
-    """One change of one person's vote on a turn; `number` orders the events."""
+class RatingEvent:
+    """One change of one person's rating on a turn; `number` orders the events."""
 
     number: int
     turn_id: str
-    voter: str
+    rater: str
     value: Value
     at: str
     is_withdrawn: bool = False
@@ -127,8 +127,8 @@ class VoteEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class DownVoteReason:
-    """Why a person voted 👎 on a turn."""
+class DownRatingReason:
+    """Why a person rated 👎 on a turn."""
 
     turn_id: str
     person: str
@@ -160,8 +160,8 @@ class Log:
     """
 
     turns: tuple[ExportedTurn, ...] = ()
-    events: tuple[VoteEvent, ...] = ()
-    reasons: tuple[DownVoteReason, ...] = ()
+    events: tuple[RatingEvent, ...] = ()
+    reasons: tuple[DownRatingReason, ...] = ()
     corrections: tuple[Correction, ...] = ()
     experts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     consenting: frozenset[str] = frozenset()
@@ -179,7 +179,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an export lets in. Channels are ids; caps are shares of a set and votes a week."""
+    """What an export lets in. Channels are ids; caps are shares of a set and ratings a week."""
 
     channels: frozenset[str] = frozenset()
     with_direct_messages: bool = False
@@ -189,7 +189,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Something left out: a turn, a vote or an example, and why. `id` names nobody."""
+    """Something left out: a turn, a rating or an example, and why. `id` names nobody."""
 
     what: Literal["turn", "vote", "example"]
     id: str
@@ -200,7 +200,7 @@ class Exclusion:
 class ExampleDraft:
     """An example with what must not leave the database: whose it is and where it comes from.
 
-    `raters` are those whose votes it rests on, `people` everybody who had a part in it.
+    `raters` are those whose ratings it rests on, `people` everybody who had a part in it.
     """
 
     example: Example

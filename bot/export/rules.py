@@ -12,21 +12,21 @@ from bot.export.admission import Passages
 from bot.export.records import (
     ABOUT_STYLE,
     Correction,
-    DownVoteReason,
+    DownRatingReason,
     ExampleDraft,
     Exclusion,
     ExportedTurn,
     Log,
+    RatingEvent,
     ReasonCode,
     Shown,
-    VoteEvent,
 )
-from bot.export.votes import Trust, VoteVerdict, verdict
+from bot.export.verdicts import RatingVerdict, Trust, verdict
 from retrieval.examples import Example, ExampleKind, PassageText, content_id
 
 EvidenceSource = Literal["votes", "correction", "approved", "imported"]
 
-T = TypeVar("T", VoteEvent, DownVoteReason, Correction)
+T = TypeVar("T", RatingEvent, DownRatingReason, Correction)
 
 RULES_VERSION = 2
 """Raised whenever the same log would give another data set."""
@@ -40,10 +40,10 @@ class RatedCase:
     """
 
     turns: tuple[ExportedTurn, ...]
-    votes: tuple[VoteEvent, ...]
-    reasons: tuple[DownVoteReason, ...]
+    ratings: tuple[RatingEvent, ...]
+    reasons: tuple[DownRatingReason, ...]
     corrections: tuple[Correction, ...]
-    verdict: VoteVerdict
+    verdict: RatingVerdict
 
     @property
     def turn(self) -> ExportedTurn:
@@ -63,29 +63,29 @@ class RatedCase:
     @property
     def codes(self) -> frozenset[str]:
         """Why people disliked the answer."""
-        down = {vote.voter for vote in self.votes if vote.value < 0}
+        down = {rating.rater for rating in self.ratings if rating.value < 0}
         return frozenset(reason.code for reason in self.reasons if reason.person in down)
 
 
 def cases_of(
-    log: Log, votes: Sequence[VoteEvent], same: Mapping[str, int], trust: Trust
+    log: Log, ratings: Sequence[RatingEvent], same: Mapping[str, int], trust: Trust
 ) -> list[RatedCase]:
     """The turns with one question (`same` numbers them) and one answer, as one case each.
 
-    The latest turn speaks for all. Of somebody who voted on several, the last vote counts.
+    The latest turn speaks for all. Of somebody who rated on several, the last rating counts.
     """
     turns = {turn.id: turn for turn in log.turns}
     groups: dict[tuple[object, ...], list[ExportedTurn]] = {}
     for turn in sorted(log.turns, key=lambda turn: (turn.created, turn.id), reverse=True):
         groups.setdefault(_evidence(turn, same), []).append(turn)
-    cast, reasons, corrections = _by_turn(votes), _by_turn(log.reasons), _by_turn(log.corrections)
+    cast, reasons, corrections = _by_turn(ratings), _by_turn(log.reasons), _by_turn(log.corrections)
     cases = []
     for group in groups.values():
-        own = _last_of_each(vote for turn in group for vote in cast[turn.id])
+        own = _last_of_each(rating for turn in group for rating in cast[turn.id])
         cases.append(
             RatedCase(
                 turns=tuple(group),
-                votes=own,
+                ratings=own,
                 reasons=tuple(reason for turn in group for reason in reasons[turn.id]),
                 corrections=tuple(
                     correction for turn in group for correction in corrections[turn.id]
@@ -104,15 +104,15 @@ def _by_turn(rows: Iterable[T]) -> dict[str, list[T]]:
 
 
 def _evidence(turn: ExportedTurn, same: Mapping[str, int]) -> tuple[object, ...]:
-    """What a vote is about: the question and the passages, or the words where none are cited."""
+    """What a rating is about: the question and the passages, or the words where none are cited."""
     cited = frozenset(passage.content_hash for passage in turn.cited)
     said = None if turn.is_abstention else cited or turn.answer
     return same[turn.question], turn.given_split == "test", turn.is_abstention, said
 
 
-def _last_of_each(votes: Iterable[VoteEvent]) -> tuple[VoteEvent, ...]:
-    ordered = sorted(votes, key=lambda vote: vote.number)
-    return tuple({vote.voter: vote for vote in ordered}.values())
+def _last_of_each(ratings: Iterable[RatingEvent]) -> tuple[RatingEvent, ...]:
+    ordered = sorted(ratings, key=lambda rating: rating.number)
+    return tuple({rating.rater: rating for rating in ordered}.values())
 
 
 def drafts_of(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclusion]:
@@ -255,7 +255,7 @@ def _draft(
         example,
         turn_ids=frozenset(turn.id for turn in case.turns),
         askers=askers,
-        people=askers.union(authors, (vote.voter for vote in case.votes)),
+        people=askers.union(authors, (rating.rater for rating in case.ratings)),
         raters=frozenset() if correction or verdict.is_expert else verdict.raters,
         is_approved=correction is not None or verdict.is_expert,
         is_pinned=case.is_pinned,

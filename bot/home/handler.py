@@ -95,7 +95,7 @@ class HomeHandler:
     async def _say_forgotten(self, person: str, forgotten: Forgotten) -> None:
         _, strings = await self._people.look_up(person)
         said = strings.home.forgotten.format(
-            questions=forgotten.questions, votes=forgotten.votes, proposals=forgotten.proposals
+            questions=forgotten.questions, ratings=forgotten.ratings, proposals=forgotten.proposals
         )
         await self._home.publish(person, said)
 

@@ -36,7 +36,7 @@ MAX_NEWS = 600
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """A question of the person's and what people thought of the answer. `mine` is their vote."""
+    """A question of the person's and what people thought of the answer. `mine` is their rating."""
 
     question: str
     asked: str
@@ -96,10 +96,10 @@ def _questions(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if not page.questions:
         yield _section(strings.home.no_questions)
     for asked in page.questions[:QUESTIONS]:
-        votes = strings.home.ratings.format(good=asked.good, bad=asked.bad)
+        ratings = strings.home.ratings.format(good=asked.good, bad=asked.bad)
         mine = {1: strings.home.rated_good, -1: strings.home.rated_bad}.get(asked.mine)
         fixed = strings.home.is_fixed if asked.is_fixed else None
-        notes = " · ".join(note for note in (asked.asked[:10], votes, mine, fixed) if note)
+        notes = " · ".join(note for note in (asked.asked[:10], ratings, mine, fixed) if note)
         yield _section(f"{short(asked.question, MAX_QUESTION)}\n_{notes}_")
 
 

@@ -40,7 +40,7 @@ class Forgotten:
     """How much there was."""
 
     questions: int
-    votes: int
+    ratings: int
     proposals: int
 
 
@@ -54,7 +54,7 @@ class Forgetting:
     def forget(self, job: Job) -> Forgotten:
         """Forget who sent this job, and finish it.
 
-        Their questions go with everything that hangs on them, and so do their votes, reasons,
+        Their questions go with everything that hangs on them, and so do their ratings, reasons,
         signals and undecided proposals, the data sets that learned from them, and the use of models
         trained on those. Approved answers stay, without their names. Whatever else names them, in
         any table, names nobody then.
@@ -74,10 +74,12 @@ class Forgetting:
             " (author, proposer) OR turn_id IN (SELECT id FROM turns WHERE asker = ?))",
             (person, person),
         ).rowcount
-        votes = db.conn.execute("SELECT count(*) FROM votes WHERE voter = ?", (person,)).fetchone()
+        ratings = db.conn.execute(
+            "SELECT count(*) FROM votes WHERE voter = ?", (person,)
+        ).fetchone()
         for table, column in _OF_A_PERSON.items():
             db.table(table).delete_where(f"{column} = ?", (person,))
-        return Forgotten(_delete_turns(db, person), votes[0], proposals)
+        return Forgotten(_delete_turns(db, person), ratings[0], proposals)
 
     def _empty_inbox(self, db: sqlite_utils.Database, person: str) -> None:
         """Only what tells one delivery from another stays; what is in progress is not logged."""

@@ -13,7 +13,7 @@ from bot.review.notices import Notices
 from bot.slack.incoming.payloads import RatingGiven, read
 from bot.slack.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
-from bot.store.log import ConversationLog, Vote, utc
+from bot.store.log import ConversationLog, Rating, utc
 from bot.store.reactions import Reactions
 from bot.store.reasons import Reasons
 from bot.store.turns import LoggedTurn, Turns
@@ -22,16 +22,16 @@ from bot.strings import strings_for
 logger = logging.getLogger(__name__)
 
 PATIENCE_S = 60.0
-"""A card can be rated before its turn is in the log; the vote waits for it so long."""
+"""A card can be rated before its turn is in the log; the rating waits for it so long."""
 GRACE_S = 2.0
 """A message stands in Slack a moment before the inbox knows that it is ours."""
 WAIT_S = 1.0
 
 
 class RatingHandler:
-    """One current vote per person and turn; what is not about an answer of ours is dropped.
+    """One current rating per person and turn; what is not about an answer of ours is dropped.
 
-    A bad vote is stored before a modal asks for the reason, so that closing it takes nothing back.
+    A bad rating is stored before a modal asks why, so that closing it takes nothing back.
     """
 
     def __init__(self, inbox: Inbox, outbox: Outbox) -> None:
@@ -55,35 +55,35 @@ class RatingHandler:
         await self._inbox.database.run(self._inbox.finish, job)
 
     async def apologise(self, _job: Job, _error: Exception) -> None:
-        """A lost vote is for the log only; nobody waits for an answer to it."""
+        """A lost rating is for the log only; nobody waits for an answer to it."""
 
     def _write(self, job: Job, rating: RatingGiven) -> LoggedTurn | None:
         turn_id = rating.turn_id or self._log.turn_shown_in(job.channel, rating.ts or "")
         turn = self._turns.get(turn_id) if turn_id else None
         if turn is not None:
             with self._inbox.database.transaction():
-                self._vote(job, rating, turn)
+                self._rate(job, rating, turn)
         return turn
 
-    def _vote(self, job: Job, rating: RatingGiven, turn: LoggedTurn) -> None:
-        vote = Vote(
+    def _rate(self, job: Job, given: RatingGiven, turn: LoggedTurn) -> None:
+        rating = Rating(
             turn_id=turn.id,
-            voter=job.user,
-            value=rating.value,
-            source=rating.source,
+            rater=job.user,
+            value=given.value,
+            source=given.source,
             event_id=job.event_id,
             at=utc(time.time()),
-            is_withdrawn=rating.is_withdrawn,
+            is_withdrawn=given.is_withdrawn,
         )
         if rating.source == "reaction" and not self._reactions.note(
-            turn.id, job.user, rating.value, is_on=not rating.is_withdrawn, at=rating.at
+            turn.id, job.user, rating.value, is_on=not rating.is_withdrawn, at=given.at
         ):
             return
-        is_new = self._log.vote(vote)
-        logger.info("vote turn=%s value=%+d changed=%s", turn.id, rating.value, is_new)
+        is_new = self._log.rate(rating)
+        logger.info("rating turn=%s value=%+d changed=%s", turn.id, rating.value, is_new)
         standing = self._reactions.standing(turn.id, job.user)
         if is_new and rating.is_withdrawn and standing is not None:
-            self._log.vote(replace(vote, value=standing, is_withdrawn=False))
+            self._log.rate(replace(rating, value=standing, is_withdrawn=False))
 
     def _is_early(self, job: Job, rating: RatingGiven) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""

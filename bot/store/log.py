@@ -19,7 +19,7 @@ Value = Literal[-1, 1]
 ANSWERS = TypeAdapter(Answer)
 """Answers as JSON and back."""
 
-VoteSource = Literal["button", "reaction", "imported"]
+RatingSource = Literal["button", "reaction", "imported"]
 
 
 def utc(seconds: float) -> str:
@@ -50,13 +50,13 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class Rating:
     """What one person says of one turn, or takes back if `is_withdrawn`. `at` is ISO 8601, UTC."""
 
     turn_id: str
-    voter: str
+    rater: str
     value: Value
-    source: VoteSource
+    source: RatingSource
     event_id: str
     at: str
     is_withdrawn: bool = False
@@ -121,7 +121,7 @@ class ConversationLog:
         return str(row[0]), tuple(ts for (ts,) in shown)
 
     def redact(self, turn_id: str) -> None:
-        """Forget what was asked and said in a turn; that there was one, and its votes, remain."""
+        """Forget what was asked and said in a turn; that there was one, and its ratings, remain."""
         with self._database.transaction() as db:
             db.conn.execute(
                 "UPDATE turns SET question = '', query = '', answer = '', citations = '[]',"
@@ -133,30 +133,31 @@ class ConversationLog:
             db.conn.execute("DELETE FROM shadows WHERE turn_id = ?", (turn_id,))
             db.conn.execute("DELETE FROM reviews WHERE turn_id = ? AND state = 'open'", (turn_id,))
 
-    def vote(self, vote: Vote) -> bool:
-        """Make this the person's current vote on the turn; True if that changed anything.
+    def rate(self, rating: Rating) -> bool:
+        """Make this the person's current rating on the turn; True if that changed anything.
 
-        Only the current vote, and only from the same source, can be taken back. Every change is
+        Only the current rating, and only from the same source, can be taken back. Every change is
         kept in `vote_events` with the models and the index that had answered.
         """
         with self._database.transaction() as db:
             turn = db.conn.execute(
-                "SELECT generator, embedder, generation FROM turns WHERE id = ?", (vote.turn_id,)
+                "SELECT generator, embedder, generation FROM turns WHERE id = ?", (rating.turn_id,)
             ).fetchone()
-            if turn is None or not self._changes(vote):
+            if turn is None or not self._changes(rating):
                 return False
-            row = asdict(vote)
+            row = asdict(rating)
+            row["voter"] = row.pop("rater")
             ids = dict(zip(("generator", "embedder", "generation"), turn, strict=True))
             db.table("vote_events").insert(row | ids)
-            if vote.is_withdrawn:
-                db.table("votes").delete((vote.turn_id, vote.voter))
+            if rating.is_withdrawn:
+                db.table("votes").delete((rating.turn_id, rating.rater))
             else:
                 current = {key: row[key] for key in ("turn_id", "voter", "value", "source", "at")}
                 db.table("votes").upsert(current, pk=("turn_id", "voter"))
             return True
 
     def score(self, turn_id: str) -> int:
-        """The sum of the current votes on a turn."""
+        """The sum of the current ratings on a turn."""
         row = self._database.connection.conn.execute(
             "SELECT coalesce(sum(value), 0) FROM votes WHERE turn_id = ?", (turn_id,)
         ).fetchone()
@@ -166,14 +167,14 @@ class ConversationLog:
         """How many turns there are."""
         return int(self._database.connection.table("turns").count)
 
-    def _changes(self, vote: Vote) -> bool:
+    def _changes(self, rating: Rating) -> bool:
         current = self._database.connection.conn.execute(
             "SELECT value, source FROM votes WHERE turn_id = ? AND voter = ?",
-            (vote.turn_id, vote.voter),
+            (rating.turn_id, rating.rater),
         ).fetchone()
-        if vote.is_withdrawn:
-            return bool(current == (vote.value, vote.source))
-        return current is None or bool(current[0] != vote.value)
+        if rating.is_withdrawn:
+            return bool(current == (rating.value, rating.source))
+        return current is None or bool(current[0] != rating.value)
 
 
 def _turn_row(turn: Turn) -> dict[str, object]:

@@ -103,7 +103,7 @@ def m002_turns(db: sqlite_utils.Database) -> None:
 
 @migrations()
 def m003_votes(db: sqlite_utils.Database) -> None:
-    """Each person's current vote on a turn, and every change of it."""
+    """Each person's current rating on a turn, and every change of it."""
     db.table("votes").create(
         {"turn_id": str, "voter": str, "value": int, "source": str, "at": str},
         pk=("turn_id", "voter"),
@@ -157,7 +157,7 @@ def m006_cards(db: sqlite_utils.Database) -> None:
 
 @migrations()
 def m007_feedback(db: sqlite_utils.Database) -> None:
-    """What people made of answers besides votes, and what came of it."""
+    """What people made of answers besides ratings, and what came of it."""
     db.table("signals").create(
         {"event_id": str, "kind": str, "turn_id": str, "person": str, "at": str},
         pk=("event_id", "kind"),

@@ -13,7 +13,7 @@ SignalKind = Literal["rephrased", "human_reply", "shared", "escalated", "why", "
 
 
 class Signals:
-    """Implicit signals. They are evidence for a person to weigh, never a vote."""
+    """Implicit signals. They are evidence for a person to weigh, never a rating."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._database = database

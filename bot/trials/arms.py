@@ -93,14 +93,14 @@ def _shadows(database: Database, trial: Trial) -> Iterator[ArmOutcome]:
 
 def _ratings(database: Database, trial: Trial) -> Iterator[tuple[bool, bool]]:
     counted: Counter[tuple[str, str]] = Counter()
-    for arm, voter, value in database.connection.conn.execute(
+    for arm, rater, value in database.connection.conn.execute(
         "SELECT arm, voter, value FROM votes JOIN turns ON turns.id = votes.turn_id"
         " WHERE trial = ? AND created >= substr(?, 1, 19) AND arm != 'failed'"
         " ORDER BY votes.at, votes.rowid",
         (trial.run, trial.since),
     ):
-        counted[arm, voter] += 1
-        if counted[arm, voter] <= MAX_OF_ONE:
+        counted[arm, rater] += 1
+        if counted[arm, rater] <= MAX_OF_ONE:
             yield arm == "candidate", value > 0
 
 

@@ -31,7 +31,7 @@ SLOW_S = 1.0
 
 def harm(arms: Arms) -> str | None:
     """Why the candidate is to be taken back; None while nothing speaks against it."""
-    checks = (_failures, _votes, _abstentions, _citations, _slowness)
+    checks = (_failures, _ratings, _abstentions, _citations, _slowness)
     return next(filter(None, (check(arms) for check in checks)), None)
 
 
@@ -43,7 +43,7 @@ def _failures(arms: Arms) -> str | None:
     return f"it failed in {failed} of {len(tried)} questions"
 
 
-def _votes(arms: Arms) -> str | None:
+def _ratings(arms: Arms) -> str | None:
     monitor = arms.monitor()
     if monitor.verdict != "worse":
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from bot.app.parts import Engine, LongJobs, Timings
 from bot.asking.questions import AnswersQuestions
 from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings
+from bot.store.database import Database
 from bot.trials.shadowing import Candidates
 from retrieval.serving.installation import Installation
 from retrieval.settings import Settings as RetrievalSettings
@@ -112,6 +113,13 @@ class House:
     ) -> Bot:
         """A bot that serves until the test ends."""
         return await self.enter(self.bot(answerer, settings=settings, documents=documents))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "whimbrel.db")
+    yield database
+    database.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from examples.threads import Stage, play
 from tests.bot.conftest import House
 
 
-async def test_every_gesture_of_the_program_is_shown(
+async def test_every_interaction_of_the_program_is_shown(
     house: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bot = await house.start()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from bot.store.inbox import PAYLOAD_VERSION, Job
-from bot.store.log import Value, VoteSource
+from bot.store.log import RatingSource, Value
 
 Body = Mapping[str, Any]
 """A request from Slack, decoded."""
@@ -69,7 +69,7 @@ class RatingGiven:
     """
 
     value: Value
-    source: VoteSource
+    source: RatingSource
     is_withdrawn: bool = False
     turn_id: str | None = None
     ts: str | None = None

@@ -40,7 +40,7 @@ async def test_a_deleted_question_takes_its_answer_along(each_transport: House) 
     assert LEAVE not in kept(bot)
 
 
-async def test_in_the_thread_of_a_deleted_question_nobody_is_overheard(house: House) -> None:
+async def test_in_the_thread_of_a_deleted_question_nobody_is_answered_unasked(house: House) -> None:
     bot = await answered(house)
     await house.slack.deliver(event(deleted(SAID), "Ev2"))
     await settled(bot, done=2)

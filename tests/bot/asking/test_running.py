@@ -1,21 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from bot.asking.running import Running
 from bot.store.database import Database
 from tests.slack_server import WAIT_S
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "whimbrel.db")
-    yield database
-    database.close()
 
 
 async def test_an_answer_is_stopped_from_another_process(database: Database) -> None:

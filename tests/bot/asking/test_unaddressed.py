@@ -168,7 +168,7 @@ async def test_where_the_documents_have_no_answer_nobody_hears_of_it(
     assert bot.log.count() == 1
 
 
-async def test_an_error_about_what_was_overheard_is_for_the_log_alone(house: House) -> None:
+async def test_an_error_about_what_nobody_put_to_us_is_for_the_log_alone(house: House) -> None:
     class Broken(SentenceAnswerer):
         def answer(self, request: AnswerRequest, **_: Any) -> Answer:
             raise RuntimeError(request.text)

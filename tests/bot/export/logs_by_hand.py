@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.export.building import ExportCorpus
-from bot.export.records import ExportedTurn, Log, Shown, VoteEvent
+from bot.export.records import ExportedTurn, Log, RatingEvent, Shown
 from bot.store.log import Value
 from retrieval.examples import PassageText
 
@@ -36,16 +36,16 @@ def turn(id_: str = "t1", question: str = "How many days of leave?", **values: A
     return ExportedTurn(id=id_, question=question, **defaults | values)
 
 
-def vote(
-    turn_id: str = "t1", voter: str = ASKER, value: Value = 1, number: int = 0, **values: Any
-) -> VoteEvent:
-    return VoteEvent(number, turn_id, voter, value, **{"at": NOON} | values)
+def rating(
+    turn_id: str = "t1", rater: str = ASKER, value: Value = 1, number: int = 0, **values: Any
+) -> RatingEvent:
+    return RatingEvent(number, turn_id, rater, value, **{"at": NOON} | values)
 
 
 def log_of(*turns: ExportedTurn, **values: Any) -> Log:
     """A log in which everybody agrees to be learned from, with one expert."""
     people = {ASKER, OTHER, EXPERT, *(turn.asker for turn in turns)}
-    people |= {event.voter for event in values.get("events", ())}
+    people |= {event.rater for event in values.get("events", ())}
     people |= {correction.author for correction in values.get("corrections", ())}
     defaults: dict[str, Any] = {
         "consenting": frozenset(people),

@@ -7,7 +7,7 @@ import pytest
 from bot.export.admission import admit
 from bot.export.records import Correction, ExportedTurn, Log, Policy
 from retrieval.examples import PassageText
-from tests.bot.export.logs_by_hand import ASKER, LEAVE, OTHER, PASSAGES, log_of, turn, vote
+from tests.bot.export.logs_by_hand import ASKER, LEAVE, OTHER, PASSAGES, log_of, rating, turn
 
 PUBLIC = frozenset(PASSAGES)
 
@@ -23,15 +23,15 @@ def reason(one: ExportedTurn, **values: frozenset[str]) -> str:
 
 
 def test_nothing_is_learned_from_people_who_have_not_agreed() -> None:
-    log = log_of(turn(), events=(vote(),), consenting=frozenset())
+    log = log_of(turn(), events=(rating(),), consenting=frozenset())
     assert admit(log, Policy(), PASSAGES, PUBLIC).exclusions[0].reason == "no_consent"
 
 
 def test_the_votes_of_people_who_have_not_agreed_do_not_count() -> None:
     log = log_of(
-        turn(), events=(vote(), vote(voter=OTHER, number=1)), consenting=frozenset({ASKER})
+        turn(), events=(rating(), rating(rater=OTHER, number=1)), consenting=frozenset({ASKER})
     )
-    assert [event.voter for event in admitted(log).events] == [ASKER]
+    assert [event.rater for event in admitted(log).events] == [ASKER]
 
 
 def test_a_follow_up_needs_the_consent_of_those_it_points_back_to() -> None:
@@ -41,7 +41,7 @@ def test_a_follow_up_needs_the_consent_of_those_it_points_back_to() -> None:
 
 def test_ratings_imported_with_consent_need_no_other() -> None:
     log = replace(
-        log_of(turn(is_imported=True), events=(vote(),)),
+        log_of(turn(is_imported=True), events=(rating(),)),
         consenting=frozenset(),
         consented_turns=frozenset({"t1"}),
     )

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bot.export.building import ExportCorpus, build, distinct
 from bot.export.freezing import Frozen
-from bot.export.records import ExampleDraft, ExportedTurn, Log, Policy, VoteEvent
+from bot.export.records import ExampleDraft, ExportedTurn, Log, Policy, RatingEvent
 from retrieval.examples import Example, PassageText
-from tests.bot.export.logs_by_hand import CORPUS, EXPERT, LEAVE, log_of, turn, vote
+from tests.bot.export.logs_by_hand import CORPUS, EXPERT, LEAVE, log_of, rating, turn
 from tests.retrieval.word_embedder import WordEmbedder
 
 TOPICS = ("leave", "vpn", "travel", "salary", "printer", "canteen", "parking", "laptop", "badge")
@@ -28,9 +28,9 @@ def busy_log(seed: int = 0, turns: int = 60) -> Log:
     random = Random(seed)
     asked = [_asked(n, random) for n in range(turns)]
     events = [
-        vote(one.id, voter, random.choice((1, 1, 1, -1)), number=9 * n + m, at=one.created)
+        rating(one.id, rater, random.choice((1, 1, 1, -1)), number=9 * n + m, at=one.created)
         for n, one in enumerate(asked)
-        for m, voter in enumerate(random.sample((*VOTERS, EXPERT), 3))
+        for m, rater in enumerate(random.sample((*VOTERS, EXPERT), 3))
     ]
     return log_of(*asked, events=tuple(events))
 
@@ -51,7 +51,7 @@ def _asked(n: int, random: Random) -> ExportedTurn:
 @given(st.integers(0, 1_000))
 def test_the_same_log_in_any_order_gives_the_same_hash(seed: int) -> None:
     log = busy_log(seed)
-    mixed: list[VoteEvent] = list(log.events)
+    mixed: list[RatingEvent] = list(log.events)
     Random(seed).shuffle(mixed)
     other = replace(log, turns=tuple(reversed(log.turns)), events=tuple(mixed))
     assert frozen(log).name == frozen(other).name
@@ -70,7 +70,7 @@ def test_what_was_held_out_once_is_never_trained_on_by_a_later_set(seed: int) ->
 
 
 def test_a_held_out_question_keeps_its_paraphrases_out_though_its_own_turn_is_gone() -> None:
-    log = log_of(turn(question="How many days of leave do we have?"), events=(vote(),))
+    log = log_of(turn(question="How many days of leave do we have?"), events=(rating(),))
     found = frozen(log, ever_held_out=["How many days of leave do we have here?"])
     assert not any(found.splits.values())
     assert set(found.excluded) == {"held_out_cluster"}
@@ -78,7 +78,7 @@ def test_a_held_out_question_keeps_its_paraphrases_out_though_its_own_turn_is_go
 
 def test_one_raters_votes_fill_no_set() -> None:
     log = busy_log()
-    alone = tuple(event for event in log.events if event.voter == VOTERS[0])
+    alone = tuple(event for event in log.events if event.rater == VOTERS[0])
     found = frozen(replace(log, events=alone))
     assert found.splits["train"] == []
     assert found.excluded["rater_cap"] > 0

@@ -18,9 +18,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ratings_are_imported_and_counted(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ROW)
     first = CliRunner().invoke(import_ratings, [str(folder), "--consented"])
-    assert "1 answered questions with 1 votes on 1 passages; 0 were there" in first.output
+    assert "1 answered questions with 1 ratings on 1 passages; 0 were there" in first.output
     again = CliRunner().invoke(import_ratings, [str(folder), "--consented"])
-    assert "0 answered questions with 0 votes on 1 passages; 1 were there" in again.output
+    assert "0 answered questions with 0 ratings on 1 passages; 1 were there" in again.output
 
 
 def test_ratings_without_consent_are_said_to_teach_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from bot.export.ratings import import_ratings
 from bot.export.records import Policy
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
-from bot.store.log import ConversationLog, Turn, Vote
+from bot.store.log import ConversationLog, Rating, Turn
 from retrieval.errors import DataError, IndexNotFoundError
 from retrieval.examples import REGRESSION, read_examples
 from retrieval.index.building import update_index
@@ -133,7 +133,7 @@ def said(settings: Settings, database: Database, question: str) -> None:
     turn = Turn(answer, "Ev1", "T1", "C1", None, "U1", public, ("1.5",), NOON, is_private=False)
     log = ConversationLog(database)
     log.add(turn)
-    log.vote(Vote("t1", "U3", 1, "button", "Ev2", NOON))
+    log.rate(Rating("t1", "U3", 1, "button", "Ev2", NOON))
     Channels(database).set("C1", ChannelConfig(experts=("U3",)), by="U0")
     for person in ("U1", "U3"):
         database.connection.table("people").insert({"person": person, "may_learn": 1})

@@ -6,7 +6,7 @@ from typing import Any
 from bot.export.log_reader import _one_moment, read_log
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
-from bot.store.log import ConversationLog, Turn, Vote
+from bot.store.log import ConversationLog, Rating, Turn
 from retrieval.records import Answer, Arm
 from tests.fakes import answer_to
 
@@ -100,8 +100,8 @@ def test_a_follow_up_to_what_was_deleted_is_not_read(database: Database) -> None
 def test_votes_experts_and_consent_are_read(database: Database) -> None:
     log, one = ConversationLog(database), said()
     log.add(one)
-    log.vote(Vote(one.answer.id, "U2", 1, "button", "Ev9", NOON))
-    log.vote(Vote(one.answer.id, "U2", 1, "button", "Ev10", NOON, is_withdrawn=True))
+    log.rate(Rating(one.answer.id, "U2", 1, "button", "Ev9", NOON))
+    log.rate(Rating(one.answer.id, "U2", 1, "button", "Ev10", NOON, is_withdrawn=True))
     Channels(database).set("C1", ChannelConfig(experts=("U3",)), by="U0")
     database.connection.table("people").insert({"person": "U1", "may_learn": 1})
     read = read_log(database)

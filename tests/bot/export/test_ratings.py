@@ -33,7 +33,7 @@ def imported(folder: Path, database: Database, *, is_consented: bool = True) -> 
 def test_imported_ratings_are_exported_like_any_others(tmp_path: Path, database: Database) -> None:
     rows = [ROW | {"question": question, "ratings": [1, 1]} for question in questions()]
     report = imported(folder_of(tmp_path, *rows), database)
-    assert report == ImportReport(turns=24, known=0, votes=48, passages=1)
+    assert report == ImportReport(turns=24, known=0, ratings=48, passages=1)
     splits = exported(database).splits
     assert {d.example.kind for d in splits["train"]} == {"pair", "judgement"}
     assert {d.example.source for d in splits["train"]} == {"imported"}
@@ -42,7 +42,7 @@ def test_imported_ratings_are_exported_like_any_others(tmp_path: Path, database:
 def test_importing_again_adds_only_what_is_new(tmp_path: Path, database: Database) -> None:
     imported(folder_of(tmp_path, ROW), database)
     more = folder_of(tmp_path, ROW, ROW | {"question": "Who?"})
-    assert imported(more, database) == ImportReport(turns=1, known=1, votes=1, passages=1)
+    assert imported(more, database) == ImportReport(turns=1, known=1, ratings=1, passages=1)
 
 
 def test_without_consent_nothing_is_learned(tmp_path: Path, database: Database) -> None:
@@ -53,7 +53,7 @@ def test_without_consent_nothing_is_learned(tmp_path: Path, database: Database) 
 def test_consent_can_be_given_later(tmp_path: Path, database: Database) -> None:
     folder = folder_of(tmp_path, ROW | {"ratings": [{"value": 1, "is_expert": True}]})
     imported(folder, database, is_consented=False)
-    assert imported(folder, database) == ImportReport(turns=0, known=1, votes=0, passages=1)
+    assert imported(folder, database) == ImportReport(turns=0, known=1, ratings=0, passages=1)
     assert len(exported(database).splits["train"]) == 2
 
 
@@ -61,9 +61,9 @@ def test_the_ratings_of_one_answer_may_be_on_several_lines(
     tmp_path: Path, database: Database
 ) -> None:
     rows = [ROW | {"ratings": [{"rater": name, "value": 1}]} for name in ("ada", "bo", "ada")]
-    assert imported(folder_of(tmp_path, *rows), database).votes == 2
+    assert imported(folder_of(tmp_path, *rows), database).ratings == 2
     (turn,) = read_log(database).turns
-    assert {e.voter for e in read_log(database).events if e.turn_id == turn.id} == {
+    assert {e.rater for e in read_log(database).events if e.turn_id == turn.id} == {
         "imported:ada",
         "imported:bo",
     }

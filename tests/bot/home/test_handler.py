@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.bot.conftest import House
-from tests.bot.review.story import CUP, LEAVE, story
+from tests.bot.story import CUP, LEAVE, story
 
 CHOICES = "SELECT person, may_learn, notify FROM people"
 
@@ -10,8 +10,8 @@ async def test_app_home_shows_a_persons_questions_with_votes(each_transport: Hou
     told = await story(each_transport)
     _, turn_id = await told.ask(LEAVE)
     await told.ask("Where is the printer?", user="U2")
-    await told.vote(turn_id, "good", user="U2")
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "good", user="U2")
+    await told.rate(turn_id, "bad")
     said = await told.open_home("U1")
     assert LEAVE in said
     assert "👍 1 👎 1 · you: 👎" in said
@@ -49,7 +49,7 @@ async def test_a_long_history_and_queue_fit_into_app_home(house: House) -> None:
     told = await story(house)
     for n in range(12):
         _, turn_id = await told.ask(f"{CUP} {'&' * 290} {n}", user="U9")
-        await told.vote(turn_id, "bad", user="U9")
+        await told.rate(turn_id, "bad", user="U9")
         await told.submit({"answer": "<&> yes " * 370}, user="U9")
     said = await told.open_home("U9")
     assert "2 more are waiting." in said
@@ -58,7 +58,7 @@ async def test_a_long_history_and_queue_fit_into_app_home(house: House) -> None:
 async def test_forget_me_asks_first_and_says_what_was_done(each_transport: House) -> None:
     told = await story(each_transport)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"answer": "31 days."})
     home = str(await told.open_home("U1"))
     assert "'confirm':" in home
@@ -73,7 +73,7 @@ async def test_admins_see_how_well_the_week_went_and_can_ask_for_more(
 ) -> None:
     told = await story(each_transport)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "good", user="U2")
+    await told.rate(turn_id, "good", user="U2")
     assert "How well I answer" not in await told.open_home("U1")
     told.slack.users["U9"]["is_admin"] = True
     said = await told.open_home("U9")

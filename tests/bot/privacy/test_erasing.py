@@ -25,7 +25,7 @@ from retrieval.registry.trials import begin, under_way
 from tests.bot.conftest import House, settled
 from tests.bot.export.logs_by_hand import NOON
 from tests.bot.export.test_building import busy_log, frozen
-from tests.bot.review.story import CUP, story
+from tests.bot.story import CUP, story
 from tests.fakes import TwoGenerations
 from tests.slack_forms import press_at_home
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from bot.store.channels import ChannelConfig
 from bot.store.signals import Signals
 from tests.bot.conftest import House
-from tests.bot.review.story import CUP, LEAVE, Story, story
+from tests.bot.story import CUP, LEAVE, Story, story
 from tests.fakes import GatedAnswerer
 from tests.slack_server import event, mention
 
@@ -27,7 +27,7 @@ async def lived(house: House) -> tuple[Story, str]:
     """A person who has asked, rated, corrected, proposed, reviewed and is an expert."""
     told = await story(house, experts=(PERSON, "U9"))
     _, turn_id = await told.ask(f"{LEAVE} Ask <@{PERSON}>.", user="U2")
-    await told.vote(turn_id, "bad", user=PERSON)
+    await told.rate(turn_id, "bad", user=PERSON)
     await told.submit({"reason": "wrong", "answer": "31 days."}, user=PERSON)
     message, mine = await told.ask(CUP, user=PERSON)
     await told.react("-1", message, user="U2")
@@ -78,7 +78,7 @@ async def test_a_forgotten_person_can_come_back(house: House) -> None:
     told, _ = await lived(house)
     await told.press_home("forget_me", "me", user=PERSON)
     _, turn_id = await told.ask(CUP, user=PERSON)
-    await told.vote(turn_id, "good", user=PERSON)
+    await told.rate(turn_id, "good", user=PERSON)
     assert told.bot.log.score(turn_id) == 1
     assert "is not used" in await told.open_home(PERSON)
 

@@ -9,13 +9,18 @@ from bot.store.database import Database
 from bot.store.reviews import Review, ReviewAccess, Reviews
 from bot.store.turns import DocumentRef
 from retrieval.records import PUBLIC, AnswerRequest, Message, Vectors
-from tests.bot.review.conftest import logged
+from tests.bot.logged import logged
 from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
 from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = "How many days of paid leave do I have?"
 ALIKE = "how many paid leave days do I have"
 HR = frozenset({PUBLIC, "hr"})
+
+
+@pytest.fixture
+def documents() -> SentenceDocuments:
+    return SentenceDocuments()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_a_passage_is_found_until_its_document_changes(tmp_path: Path) -> None:
     assert before.passages == {document: first}
 
 
-def test_a_shelf_names_what_it_works_with(tmp_path: Path) -> None:
+def test_a_lookup_names_what_it_works_with(tmp_path: Path) -> None:
     documents = lookup_of(Settings(home=tmp_path))
     assert (documents.embedder.id, documents.generator) == ("words", "none")
     with pytest.raises(IndexNotFoundError):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bot.conftest import House
-from tests.bot.review.story import CUP, LEAVE, Story, human, ours, story
+from tests.bot.story import CUP, LEAVE, Story, human, ours, story
 
 QUEUE = "SELECT source, question, answer, author, proposer, turn_id, document_id FROM reviews"
 
@@ -19,7 +19,7 @@ async def test_what_somebody_writes_into_the_modal_is_kept_and_queued(
 ) -> None:
     told = await story(each_transport)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad", user="U3")
+    await told.rate(turn_id, "bad", user="U3")
     filled = {"reason": "wrong", "answer": "31 days.", "document": "1", "document_name": "p. 3"}
     await told.submit(filled, user="U3")
     kept = "SELECT person, reason, answer, document_id, document_name FROM reasons"
@@ -32,7 +32,7 @@ async def test_what_somebody_writes_into_the_modal_is_kept_and_queued(
 async def test_a_modal_sent_empty_is_a_rating_without_a_reason(house: House) -> None:
     told = await story(house)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({})
     assert told.rows("SELECT reason, answer FROM reasons") == [("", "")]
     assert told.rows(QUEUE) == []
@@ -42,7 +42,7 @@ async def test_a_modal_sent_empty_is_a_rating_without_a_reason(house: House) -> 
 async def test_the_last_word_counts_and_an_emptied_correction_is_withdrawn(house: House) -> None:
     told = await story(house)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"reason": "incomplete", "answer": "31 days."})
     await told.press("tell_reason", turn_id)
     await told.submit({"reason": "tone", "answer": ""})
@@ -56,7 +56,7 @@ async def test_a_correction_rests_on_the_cited_document_unless_that_was_wrong(
 ) -> None:
     told = await story(house)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"reason": reason, "answer": "31 days."})
     ((*_, document_id),) = told.rows(QUEUE)
     assert document_id == ("handbook/Leave.md" if cites else None)

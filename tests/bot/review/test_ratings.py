@@ -6,7 +6,7 @@ import pytest
 
 from bot.app.bot import Bot
 from tests.bot.conftest import House, settled
-from tests.bot.review.story import LEAVE, story
+from tests.bot.story import LEAVE, story
 from tests.fakes import GatedAnswerer
 from tests.slack_server import BOT_USER, Fault, click, event, mention, reaction
 
@@ -27,7 +27,7 @@ def button(message: dict[str, Any], side: str) -> dict[str, Any]:
     return {"action_id": element["action_id"], "value": element[side]["value"]}
 
 
-def votes(bot: Bot) -> list[tuple[str, int, str]]:
+def ratings(bot: Bot) -> list[tuple[str, int, str]]:
     rows = bot.inbox.database.connection.query("SELECT voter, value, source FROM votes")
     return [(row["voter"], row["value"], row["source"]) for row in rows]
 
@@ -40,7 +40,7 @@ async def test_clicking_twice_counts_once_and_the_other_side_replaces(
         clicked = click(button(message, side), trigger_id=f"t{n}")
         assert (await each_transport.slack.deliver(clicked)).is_acked
         await settled(bot, done=2 + n)
-    assert votes(bot) == [("U1", -1, "button")]
+    assert ratings(bot) == [("U1", -1, "button")]
     events = bot.inbox.database.connection.query("SELECT value, turn_id FROM vote_events")
     assert [(e["value"], e["turn_id"]) for e in events] == [(1, turn_id), (-1, turn_id)]
 
@@ -60,11 +60,11 @@ async def test_a_reaction_with_a_skin_tone_is_a_vote_until_it_is_removed(
     added = reaction("+1::skin-tone-3", message, channel="C1", user="U2")
     await each_transport.slack.deliver(event(added, "Ev2"))
     await settled(bot, done=2)
-    assert votes(bot) == [("U2", 1, "reaction")]
+    assert ratings(bot) == [("U2", 1, "reaction")]
     removed = reaction("+1::skin-tone-3", message, channel="C1", user="U2", removed=True)
     await each_transport.slack.deliver(event(removed, "Ev3"))
     await settled(bot, done=3)
-    assert votes(bot) == []
+    assert ratings(bot) == []
 
 
 async def test_one_person_has_one_vote_by_button_and_reaction(house: House) -> None:
@@ -72,7 +72,7 @@ async def test_one_person_has_one_vote_by_button_and_reaction(house: House) -> N
     await house.slack.deliver(click(button(message, "positive_button"), trigger_id="t"))
     await house.slack.deliver(event(reaction("-1", message, channel="C1"), "Ev2"))
     await settled(bot, done=3)
-    assert votes(bot) == [("U1", -1, "reaction")]
+    assert ratings(bot) == [("U1", -1, "reaction")]
 
 
 async def test_reactions_to_what_is_no_answer_are_ignored(house: House) -> None:
@@ -80,7 +80,7 @@ async def test_reactions_to_what_is_no_answer_are_ignored(house: House) -> None:
     other = {"ts": "7.7", "user": BOT_USER}
     assert (await house.slack.deliver(event(reaction("+1", other, channel="C1"), "Ev2"))).is_acked
     await settled(bot, done=2)
-    assert votes(bot) == []
+    assert ratings(bot) == []
 
 
 async def test_a_click_on_the_thumb_down_asks_why_once_the_vote_is_stored(
@@ -88,20 +88,20 @@ async def test_a_click_on_the_thumb_down_asks_why_once_the_vote_is_stored(
 ) -> None:
     told = await story(each_transport)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     (view,) = told.slack.views.values()
     assert (view["callback_id"], view["private_metadata"]) == ("reason", turn_id)
-    assert votes(told.bot) == [("U1", -1, "button")]
-    await told.vote(turn_id, "good", user="U2")
+    assert ratings(told.bot) == [("U1", -1, "button")]
+    await told.rate(turn_id, "good", user="U2")
     assert len(told.slack.views) == 1
 
 
 async def test_whoever_has_said_why_is_not_asked_again(house: House) -> None:
     told = await story(house)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"reason": "outdated"})
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     assert len(told.slack.views) == 1
 
 
@@ -113,8 +113,8 @@ async def test_a_click_that_slack_is_too_slow_for_leads_to_a_note(
     _, turn_id = await told.ask(LEAVE)
     house.slack.triggers.life_s = 0
     house.slack.fail("views.open", Fault(fault))
-    await told.vote(turn_id, "bad")
-    assert votes(told.bot) == [("U1", -1, "button")]
+    await told.rate(turn_id, "bad")
+    assert ratings(told.bot) == [("U1", -1, "button")]
     (note,) = house.slack.called("chat.postEphemeral")
     assert note["blocks"][1]["elements"][0]["value"] == turn_id
 
@@ -146,7 +146,7 @@ async def test_a_note_that_slack_refuses_does_not_cost_the_vote(house: House) ->
     message, _ = await told.ask(LEAVE)
     house.slack.channels["C1"]["is_member"] = False
     await told.react("-1", message)
-    assert votes(told.bot) == [("U1", -1, "reaction")]
+    assert ratings(told.bot) == [("U1", -1, "reaction")]
 
 
 async def test_a_vote_waits_for_the_turn_that_is_being_written(house: House) -> None:
@@ -159,7 +159,7 @@ async def test_a_vote_waits_for_the_turn_that_is_being_written(house: House) -> 
     await house.slack.deliver(event(reaction("+1", message, channel="C1"), "Ev2"))
     answerer.gate.set()
     await settled(told.bot, done=2)
-    assert votes(told.bot) == [("U1", 1, "reaction")]
+    assert ratings(told.bot) == [("U1", 1, "reaction")]
 
 
 async def test_a_thumb_that_was_taken_away_before_we_heard_of_it_is_no_vote(house: House) -> None:
@@ -169,7 +169,7 @@ async def test_a_thumb_that_was_taken_away_before_we_heard_of_it_is_no_vote(hous
     removed = {**reaction("+1", message, channel="C1", removed=True), "event_ts": "1700000002.0"}
     await told.send(event(removed, "EvRemoved"))
     await told.send(event(added, "EvAdded"))
-    assert votes(told.bot) == []
+    assert ratings(told.bot) == []
 
 
 async def test_of_two_thumbs_the_one_that_stays_counts(house: House) -> None:
@@ -177,6 +177,6 @@ async def test_of_two_thumbs_the_one_that_stays_counts(house: House) -> None:
     message, _ = await told.ask(LEAVE)
     await told.react("+1", message, user="U2")
     await told.react("-1", message, user="U2")
-    assert votes(told.bot) == [("U2", -1, "reaction")]
+    assert ratings(told.bot) == [("U2", -1, "reaction")]
     await told.react("-1", message, user="U2", removed=True)
-    assert votes(told.bot) == [("U2", 1, "reaction")]
+    assert ratings(told.bot) == [("U2", 1, "reaction")]

@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.records import PUBLIC, Answer, AnswerRequest
 from tests.bot.conftest import House, settled
-from tests.bot.review.story import CUP, LEAVE, Story, story
+from tests.bot.story import CUP, LEAVE, Story, story
 from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
 from tests.slack_server import Fault, direct_message, event
 
@@ -55,7 +55,7 @@ async def test_an_answer_where_there_was_none_is_news_for_who_wants_it(house: Ho
     told, answerer = await library(house)
     _, turn_id = await told.ask(CUP)
     for user in ("U1", "U2"):
-        await told.vote(turn_id, "bad", user=user)
+        await told.rate(turn_id, "bad", user=user)
     await told.press_home("news_on", "1", user="U2")
     answerer.renew()
     assert await rechecked(told) == 1
@@ -68,14 +68,14 @@ async def test_an_answer_where_there_was_none_is_news_for_who_wants_it(house: Ho
 async def test_nobody_hears_of_the_same_question_twice(house: House) -> None:
     told, answerer = await library(house)
     _, turn_id = await told.ask(CUP)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.press_home("news_on", "1", user="U1")
     answerer.renew()
     assert await rechecked(told) == 1
     answerer.renew()
     assert await rechecked(told) == 0
-    await told.vote(turn_id, "good")
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "good")
+    await told.rate(turn_id, "bad")
     assert await rechecked(told) == 0
     assert len(news(told, "U1")) == 1
 
@@ -83,7 +83,7 @@ async def test_nobody_hears_of_the_same_question_twice(house: House) -> None:
 async def test_another_answer_is_not_taken_for_a_better_one(house: House) -> None:
     told, answerer = await library(house)
     _, turn_id = await told.ask(LEAVE)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.press_home("news_on", "1", user="U1")
     answerer.renew()
     assert await rechecked(told) == 0
@@ -93,7 +93,7 @@ async def test_another_answer_is_not_taken_for_a_better_one(house: House) -> Non
 async def test_what_still_has_no_answer_is_asked_once_for_each_index(house: House) -> None:
     told, answerer = await library(house)
     _, turn_id = await told.ask("Who lost the match?")
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     answerer.renew()
     before = len(answerer.asked)
     for _ in range(2):
@@ -105,7 +105,7 @@ async def test_what_still_has_no_answer_is_asked_once_for_each_index(house: Hous
 async def test_who_corrected_an_answer_hears_that_it_was_approved(house: House) -> None:
     told = await story(house)
     _, turn_id = await told.ask(CUP)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"answer": "Heron won it."})
     await told.press_home("approve_review", "1", jobs=2)
     ((said),) = news(told, "U1")
@@ -116,7 +116,7 @@ async def test_who_corrected_an_answer_hears_that_it_was_approved(house: House) 
 async def test_who_wants_to_hear_nothing_hears_nothing(house: House) -> None:
     told = await story(house)
     _, turn_id = await told.ask(CUP)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"answer": "Heron won it."})
     await told.press_home("news_off", "0", user="U1")
     await told.press_home("approve_review", "1")
@@ -131,9 +131,9 @@ async def test_an_approved_answer_is_news_for_others_who_asked_the_same(
     told = await story(house)
     _, turn_id = await told.ask(CUP)
     _, other_id = await told.ask("who won the cup please", user="U2")
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"answer": "Heron won it."})
-    await told.vote(other_id, "bad", user="U2")
+    await told.rate(other_id, "bad", user="U2")
     if wants:
         await told.press_home("news_on", "1", user="U2")
     await told.press_home("approve_review", "1", jobs=2 + wants)
@@ -146,7 +146,7 @@ async def test_news_do_not_carry_what_somebody_may_not_read(house: House) -> Non
     told = await story(house, **granted)
     house.slack.channels["C1"]["is_private"] = True
     _, turn_id = await told.ask("What is the salary band of engineers?")
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"answer": "It is E5."})
     await told.press_home("approve_review", "1", jobs=2)
     ((said),) = news(told, "U1")
@@ -157,7 +157,7 @@ async def test_news_do_not_carry_what_somebody_may_not_read(house: House) -> Non
 async def test_questions_that_wait_come_before_rechecks(house: House) -> None:
     told, answerer = await library(house)
     _, turn_id = await told.ask(CUP)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     answerer.renew()
     before = len(answerer.asked)
     with told.bot.inbox.database.transaction() as db:
@@ -174,7 +174,7 @@ async def test_in_direct_messages_too(house: House) -> None:
     await told.send(event(direct_message(CUP, ts="3.0"), "EvDm"))
     ((turn_id, audience),) = told.rows("SELECT id, audience FROM turns")
     assert audience == f'["{PUBLIC}"]'
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.press_home("news_on", "1", user="U1")
     answerer.renew()
     assert await rechecked(told) == 1
@@ -186,7 +186,7 @@ async def test_in_direct_messages_too(house: House) -> None:
 async def test_news_come_once_whatever_slack_does(house: House, faults: list[Fault]) -> None:
     told, answerer = await library(house)
     _, turn_id = await told.ask(CUP)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.press_home("news_on", "1", user="U1")
     answerer.renew()
     house.slack.fail("chat.postMessage", *faults)

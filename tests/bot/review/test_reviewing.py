@@ -7,7 +7,7 @@ import pytest
 
 from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House, settled
-from tests.bot.review.story import CUP, LEAVE, Story, story
+from tests.bot.story import CUP, LEAVE, Story, story
 from tests.slack_forms import press_at_home
 from tests.slack_server import Fault
 
@@ -17,7 +17,7 @@ DECIDED = "SELECT state, reviewer FROM reviews"
 async def corrected(told: Story, question: str = CUP, *, channel: str = "C1") -> str:
     """The turn of a question whose answer U1 has corrected."""
     _, turn_id = await told.ask(question, channel=channel)
-    await told.vote(turn_id, "bad")
+    await told.rate(turn_id, "bad")
     await told.submit({"reason": "incomplete", "answer": "Heron won it."})
     return turn_id
 
@@ -144,7 +144,7 @@ async def test_a_curated_answer_can_be_explained_and_corrected_in_its_turn(house
     (why,) = (b for b in buttons if b.get("action_id") == "why_answer")
     await told.press("why_answer", why["value"], user="U4")
     assert "30 days of paid leave" in str(list(told.slack.views.values())[-1])
-    await told.vote(turn_id, "bad", user="U4")
+    await told.rate(turn_id, "bad", user="U4")
     await told.submit({"reason": "incomplete", "answer": "32 days."}, user="U4")
     assert told.rows("SELECT document_id FROM reviews") == [("handbook/Leave.md",)] * 2
 

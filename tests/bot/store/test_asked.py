@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot.store.asked import read_period
 from bot.store.database import Database
-from tests.bot.review.conftest import logged
+from tests.bot.logged import logged
 
 
 def test_ratings_from_elsewhere_are_not_reported(tmp_path: Path) -> None:

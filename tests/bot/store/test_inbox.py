@@ -194,7 +194,7 @@ def _worker(database: Path, name: str) -> subprocess.Popen[str]:
     )
 
 
-def test_what_was_only_overheard_is_not_kept_when_it_is_given_up(inbox: Inbox) -> None:
+def test_what_nobody_put_to_us_is_not_kept_when_it_is_given_up(inbox: Inbox) -> None:
     inbox.accept(replace(delivery("Ev1"), kind="overheard"))
     inbox.accept(replace(delivery("Ev2"), payload={"text": "leave?", "is_overheard": True}))
     inbox.accept(delivery("Ev3"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.store.database import Database
-from bot.store.log import ConversationLog, Turn, Vote
+from bot.store.log import ConversationLog, Rating, Turn
 from retrieval.records import Message
 from tests.fakes import answer_to
 
@@ -35,10 +35,10 @@ def turn(
     return Turn(answer, f"Ev{n}", "T1", "C1", "1.0", "U1", audience, (f"{n}.5",), NOON)
 
 
-def vote(
-    turn_: Turn, value: int, *, source: str = "button", voter: str = "U1", withdrawn: bool = False
-) -> Vote:
-    return Vote(turn_.answer.id, voter, value, source, "Ev9", NOON, withdrawn)  # type: ignore[arg-type]
+def rating(
+    turn_: Turn, value: int, *, source: str = "button", rater: str = "U1", withdrawn: bool = False
+) -> Rating:
+    return Rating(turn_.answer.id, rater, value, source, "Ev9", NOON, withdrawn)  # type: ignore[arg-type]
 
 
 def test_a_turn_keeps_what_the_answer_was_made_of(log: ConversationLog, database: Database) -> None:
@@ -72,16 +72,16 @@ def test_what_others_may_not_read_is_not_remembered_for_them(log: ConversationLo
 def test_a_second_vote_by_the_same_person_replaces_the_first(log: ConversationLog) -> None:
     said = turn()
     log.add(said)
-    assert log.vote(vote(said, 1))
-    assert log.vote(vote(said, -1, source="reaction"))
-    assert log.vote(vote(said, 1, voter="U2"))
+    assert log.rate(rating(said, 1))
+    assert log.rate(rating(said, -1, source="reaction"))
+    assert log.rate(rating(said, 1, rater="U2"))
     assert log.score(said.answer.id) == 0
 
 
 def test_the_same_vote_again_changes_nothing(log: ConversationLog, database: Database) -> None:
     said = turn()
     log.add(said)
-    assert [log.vote(vote(said, 1)) for _ in range(3)] == [True, False, False]
+    assert [log.rate(rating(said, 1)) for _ in range(3)] == [True, False, False]
     events = list(database.connection.query("SELECT * FROM vote_events"))
     assert [(e["voter"], e["value"], e["generator"]) for e in events] == [("U1", 1, "sentences")]
 
@@ -89,16 +89,16 @@ def test_the_same_vote_again_changes_nothing(log: ConversationLog, database: Dat
 def test_only_the_current_vote_can_be_taken_back(log: ConversationLog) -> None:
     said = turn()
     log.add(said)
-    log.vote(vote(said, 1, source="reaction"))
-    log.vote(vote(said, -1, source="reaction"))
-    assert not log.vote(vote(said, 1, source="reaction", withdrawn=True))
+    log.rate(rating(said, 1, source="reaction"))
+    log.rate(rating(said, -1, source="reaction"))
+    assert not log.rate(rating(said, 1, source="reaction", withdrawn=True))
     assert log.score(said.answer.id) == -1
-    assert log.vote(vote(said, -1, source="reaction", withdrawn=True))
+    assert log.rate(rating(said, -1, source="reaction", withdrawn=True))
     assert log.score(said.answer.id) == 0
 
 
 def test_a_vote_on_an_unknown_turn_is_dropped(log: ConversationLog) -> None:
-    assert not log.vote(vote(turn(), 1))
+    assert not log.rate(rating(turn(), 1))
 
 
 def test_every_message_of_a_turn_leads_to_it(log: ConversationLog) -> None:

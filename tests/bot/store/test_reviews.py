@@ -5,7 +5,7 @@ import pytest
 from bot.store.database import Database
 from bot.store.reviews import ReviewAccess, Reviews
 from retrieval.records import PUBLIC
-from tests.bot.review.conftest import logged
+from tests.bot.logged import logged
 
 EVERYWHERE = ReviewAccess(frozenset({PUBLIC}), everywhere=True, channels=frozenset())
 

@@ -1,26 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from bot.store.database import Database
-from bot.store.log import ConversationLog, Turn, Vote
+from bot.store.log import ConversationLog, Rating, Turn
 from bot.trials.arms import Agreement, read_arms
 from retrieval.records import Arm
 from retrieval.registry.trials import Trial
 from tests.fakes import answer_to
 
 TRIAL = Trial("r1", "generator", "share", 0.5, "2026-01-02T12:00:00.123456+00:00", "base")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "whimbrel.db")
-    yield database
-    database.close()
 
 
 def said(
@@ -47,9 +36,9 @@ def said(
     ConversationLog(database).add(turn)
 
 
-def rated(database: Database, id_: str, value: int, voter: str = "U2") -> None:
-    vote = Vote(id_, voter, 1 if value > 0 else -1, "button", f"{id_}{voter}", "2026-01-04")
-    ConversationLog(database).vote(vote)
+def rated(database: Database, id_: str, value: int, rater: str = "U2") -> None:
+    rating = Rating(id_, rater, 1 if value > 0 else -1, "button", f"{id_}{rater}", "2026-01-04")
+    ConversationLog(database).rate(rating)
 
 
 def shadowed(database: Database, id_: str, kind: str, overlap: float = 1.0) -> None:
@@ -81,7 +70,7 @@ def test_one_person_has_only_so_many_ratings_of_an_arm(database: Database) -> No
         said(database, f"a{n}", "candidate")
         rated(database, f"a{n}", -1)
     said(database, "b", "candidate")
-    rated(database, "b", 1, voter="U3")
+    rated(database, "b", 1, rater="U3")
     assert len(read_arms(database, TRIAL).ratings) == 6
 
 

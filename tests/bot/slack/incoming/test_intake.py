@@ -44,14 +44,14 @@ def test_a_message_with_a_file_is_a_question() -> None:
     assert taken(direct_message("what is this?", ts="1.0", subtype="file_share")) is not None
 
 
-def test_a_channel_message_that_does_not_mention_us_is_overheard() -> None:
+def test_a_channel_message_that_does_not_mention_us_is_unaddressed() -> None:
     chat = {**mention("leave?", ts="1.0"), "type": "message", "channel_type": "channel"}
-    asked, overheard = taken(chat), taken(chat | {"text": "leave?"})
+    asked, unaddressed = taken(chat), taken(chat | {"text": "leave?"})
     assert asked is not None
-    assert overheard is not None
-    assert (asked.kind, overheard.kind) == ("question", "overheard")
-    assert overheard.work_key is None  # or a later mention of the same message would be lost
-    assert asked.thread_key == overheard.thread_key
+    assert unaddressed is not None
+    assert (asked.kind, unaddressed.kind) == ("question", "overheard")
+    assert unaddressed.work_key is None  # or a later mention of the same message would be lost
+    assert asked.thread_key == unaddressed.thread_key
 
 
 def test_an_edit_that_adds_our_mention_is_the_question_that_the_message_would_have_been() -> None:

@@ -49,7 +49,7 @@ class Story:
         body = event({**said, "text": text, "ts": ts, "thread_ts": "1.1"}, f"Sa{ts}")
         await self.send(body, jobs=jobs)
 
-    async def vote(self, turn_id: str, verdict: str, *, user: str = "U1") -> str:
+    async def rate(self, turn_id: str, verdict: str, *, user: str = "U1") -> str:
         """A click on a thumb; the trigger that it came with."""
         trigger = f"vote{next(self._ids)}"
         button = {"action_id": "rate_answer", "value": f"{verdict}:{turn_id}"}

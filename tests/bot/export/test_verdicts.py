@@ -7,19 +7,19 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.export.records import VoteEvent
-from bot.export.votes import consolidate, trust_of, verdict, within_week
+from bot.export.records import RatingEvent
+from bot.export.verdicts import consolidate, trust_of, verdict, within_week
 from bot.store.log import Value
-from tests.bot.export.logs_by_hand import ASKER, EXPERT, OTHER, log_of, turn, vote
+from tests.bot.export.logs_by_hand import ASKER, EXPERT, OTHER, log_of, rating, turn
 
 GOOD: Value = 1
 BAD: Value = -1
 VALUES: st.SearchStrategy[Value] = st.sampled_from((-1, 1))
 EVENTS = st.lists(
     st.builds(
-        vote,
+        rating,
         turn_id=st.sampled_from(("t1", "t2")),
-        voter=st.sampled_from((ASKER, OTHER)),
+        rater=st.sampled_from((ASKER, OTHER)),
         value=VALUES,
         is_withdrawn=st.booleans(),
         at=st.integers(0, 40).map(
@@ -30,19 +30,21 @@ EVENTS = st.lists(
 ).map(lambda events: [numbered(n, event) for n, event in enumerate(events)])
 
 
-def numbered(number: int, event: VoteEvent) -> VoteEvent:
-    return VoteEvent(number, event.turn_id, event.voter, event.value, event.at, event.is_withdrawn)
+def numbered(number: int, event: RatingEvent) -> RatingEvent:
+    return RatingEvent(
+        number, event.turn_id, event.rater, event.value, event.at, event.is_withdrawn
+    )
 
 
 @given(EVENTS)
-def test_the_last_event_of_each_person_on_each_turn_counts(events: list[VoteEvent]) -> None:
-    last = {(event.turn_id, event.voter): event for event in events}
+def test_the_last_event_of_each_person_on_each_turn_counts(events: list[RatingEvent]) -> None:
+    last = {(event.turn_id, event.rater): event for event in events}
     assert set(consolidate(events)) == {e for e in last.values() if not e.is_withdrawn}
 
 
 @given(EVENTS, st.randoms())
 def test_the_order_in_which_events_are_read_does_not_matter(
-    events: list[VoteEvent], random: st.DataObject
+    events: list[RatingEvent], random: st.DataObject
 ) -> None:
     mixed = list(events)
     random.shuffle(mixed)  # type: ignore[attr-defined]
@@ -50,25 +52,25 @@ def test_the_order_in_which_events_are_read_does_not_matter(
 
 
 @given(EVENTS, st.integers(0, 5))
-def test_nobody_has_more_votes_in_a_week_than_allowed(events: list[VoteEvent], most: int) -> None:
+def test_nobody_has_more_votes_in_a_week_than_allowed(events: list[RatingEvent], most: int) -> None:
     kept, rest = within_week(events, most)
-    weeks = Counter((v.voter, datetime.fromisoformat(v.at).isocalendar()[:2]) for v in kept)
+    weeks = Counter((v.rater, datetime.fromisoformat(v.at).isocalendar()[:2]) for v in kept)
     assert max(weeks.values(), default=0) <= most
     assert len(kept) + len(rest) == len(events)
 
 
 def test_imported_votes_have_no_week() -> None:
-    votes = [vote(f"t{n}", number=n, is_imported=True) for n in range(50)]
-    assert len(within_week(votes, 20)[0]) == 50
+    ratings = [rating(f"t{n}", number=n, is_imported=True) for n in range(50)]
+    assert len(within_week(ratings, 20)[0]) == 50
 
 
 def test_who_votes_against_everybody_is_not_trusted() -> None:
-    votes = [
-        vote(f"t{n}", voter, BAD if voter == "U0TROLL" else GOOD, number=10 * n)
+    ratings = [
+        rating(f"t{n}", rater, BAD if rater == "U0TROLL" else GOOD, number=10 * n)
         for n in range(10)
-        for voter in (ASKER, OTHER, "U0TROLL")
+        for rater in (ASKER, OTHER, "U0TROLL")
     ]
-    trust = trust_of(votes, log_of(*(turn(f"t{n}") for n in range(10))))
+    trust = trust_of(ratings, log_of(*(turn(f"t{n}") for n in range(10))))
     assert trust["U0TROLL"] == 0
     assert trust[ASKER] > 0.8
 
@@ -77,39 +79,39 @@ def test_a_third_of_hostile_raters_are_found_and_nobody_else_is() -> None:
     random = Random(0)
     raters = [f"U0RATER{n:02}" for n in range(40)]
     hostile = set(raters[:12])
-    votes: list[VoteEvent] = []
+    ratings: list[RatingEvent] = []
     for n in range(400):
-        for voter in random.sample(raters, 3):
-            is_honest = voter not in hostile and random.random() > 0.18
+        for rater in random.sample(raters, 3):
+            is_honest = rater not in hostile and random.random() > 0.18
             value = GOOD if is_honest == (n % 2 == 0) else BAD
-            votes.append(vote(f"t{n}", voter, value, number=len(votes)))
-    trust = trust_of(votes, log_of(*(turn(f"t{n}") for n in range(400))))
-    assert {voter for voter in raters if trust[voter] == 0} == hostile
+            ratings.append(rating(f"t{n}", rater, value, number=len(ratings)))
+    trust = trust_of(ratings, log_of(*(turn(f"t{n}") for n in range(400))))
+    assert {rater for rater in raters if trust[rater] == 0} == hostile
 
 
 def test_an_expert_outweighs_a_crowd() -> None:
     crowd = [f"U0CROWD{n}" for n in range(5)]
-    votes = [
-        vote(f"t{n}", voter, GOOD if voter == EXPERT else BAD)
+    ratings = [
+        rating(f"t{n}", rater, GOOD if rater == EXPERT else BAD)
         for n in range(12)
-        for voter in (*crowd, EXPERT)
+        for rater in (*crowd, EXPERT)
     ]
-    trust = trust_of(votes, log_of(*(turn(f"t{n}") for n in range(12))))
-    assert [trust[voter] for voter in crowd] == [0] * 5
+    trust = trust_of(ratings, log_of(*(turn(f"t{n}") for n in range(12))))
+    assert [trust[rater] for rater in crowd] == [0] * 5
 
 
 def test_few_comparisons_distrust_nobody() -> None:
-    votes = [
-        vote(f"t{n}", voter, v) for n in range(4) for voter, v in ((ASKER, GOOD), (OTHER, BAD))
+    ratings = [
+        rating(f"t{n}", rater, v) for n in range(4) for rater, v in ((ASKER, GOOD), (OTHER, BAD))
     ]
-    assert min(trust_of(votes, log_of(turn())).values()) > 0
+    assert min(trust_of(ratings, log_of(turn())).values()) > 0
 
 
 @given(st.lists(st.tuples(st.sampled_from(("U1", "U2", "U3", EXPERT)), VALUES), max_size=8))
 def test_weights_are_shares_and_an_expert_decides(cast: list[tuple[str, Value]]) -> None:
-    votes = [vote("t1", voter, value) for voter, value in dict(cast).items()]
+    ratings = [rating("t1", rater, value) for rater, value in dict(cast).items()]
     log = log_of(turn())
-    found = verdict(votes, {"t1": turn()}, {v.voter: 0.8 for v in votes}, log)
+    found = verdict(ratings, {"t1": turn()}, {v.rater: 0.8 for v in ratings}, log)
     assert (0 < found.weight <= 1) == (found.word != "undecided")
     if EXPERT in dict(cast):
         assert found.is_expert
@@ -117,18 +119,18 @@ def test_weights_are_shares_and_an_expert_decides(cast: list[tuple[str, Value]])
 
 
 def test_people_who_disagree_decide_nothing() -> None:
-    votes = [vote(), vote(voter=OTHER, value=-1)]
-    found = verdict(votes, {"t1": turn()}, {ASKER: 0.8, OTHER: 0.8}, log_of(turn()))
+    ratings = [rating(), rating(rater=OTHER, value=-1)]
+    found = verdict(ratings, {"t1": turn()}, {ASKER: 0.8, OTHER: 0.8}, log_of(turn()))
     assert (found.word, found.reason) == ("undecided", "contradictory")
 
 
 def test_two_who_agree_weigh_more_than_the_asker_alone() -> None:
     trust = {ASKER: 0.8, OTHER: 0.8, "U3": 0.8}
-    alone = verdict([vote()], {"t1": turn()}, trust, log_of(turn()))
-    both = verdict([vote(voter=OTHER), vote(voter="U3")], {"t1": turn()}, trust, log_of(turn()))
+    alone = verdict([rating()], {"t1": turn()}, trust, log_of(turn()))
+    both = verdict([rating(rater=OTHER), rating(rater="U3")], {"t1": turn()}, trust, log_of(turn()))
     assert alone.weight < 0.75 <= both.weight
 
 
 def test_only_distrusted_raters_are_none() -> None:
-    found = verdict([vote()], {"t1": turn()}, {ASKER: 0.0}, log_of(turn()))
+    found = verdict([rating()], {"t1": turn()}, {ASKER: 0.0}, log_of(turn()))
     assert found.reason == "distrusted_raters"

@@ -1,31 +1,11 @@
-"""A log with one answered question, and the documents that it was answered from."""
+"""A question and its answer, put into the log without a bot."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn
 from retrieval.records import PUBLIC
-from tests.fakes import SentenceDocuments, answer_to
-
-NOON = 1_767_268_800.0
-"""1 January 2026, 12:00 UTC."""
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "whimbrel.db")
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def documents() -> SentenceDocuments:
-    return SentenceDocuments()
+from tests.fakes import answer_to
 
 
 def logged(
