@@ -77,22 +77,11 @@ def token_f1(predicted: str, expected: str) -> float:
 def auroc(positives: Sequence[float], negatives: Sequence[float]) -> float:
     """The probability that a positive scores above a negative, ties counting half.
 
-    This is the area under the ROC curve, from the ranks (Mann and Whitney 1947). NaN if either
-    side is empty.
+    This is the area under the ROC curve. NaN if either side is empty.
     """
     if not positives or not negatives:
         return math.nan
-    ranks = _mean_ranks([*positives, *negatives])
-    above = sum(ranks[: len(positives)]) - len(positives) * (len(positives) + 1) / 2
-    return above / (len(positives) * len(negatives))
+    from sklearn.metrics import roc_auc_score
 
-
-def _mean_ranks(values: Sequence[float]) -> list[float]:
-    """The 1-based rank of each value in ascending order; equal values share their mean rank."""
-    counts = Counter(values)
-    mean_ranks: dict[float, float] = {}
-    below = 0
-    for value in sorted(counts):
-        mean_ranks[value] = below + (counts[value] + 1) / 2
-        below += counts[value]
-    return [mean_ranks[value] for value in values]
+    labels = [True] * len(positives) + [False] * len(negatives)
+    return float(roc_auc_score(labels, [*positives, *negatives]))
