@@ -113,7 +113,7 @@ def main() -> None:
         dataset = read_dataset(folder)
         with progress_bar() as on_progress:
             library = build_library(dataset, settings, embedder, on_progress)
-        held_out = [each for each in dataset.answers if is_held_out(each.id)]
+        held_out = [reference for reference in dataset.answers if is_held_out(reference.id)]
         asked = spread(held_out, arguments.questions)
         rows += ask(load_answerer(quoting, library=library), "quotes", dataset, asked)
         for name in arguments.generator or [settings.generator]:

@@ -53,6 +53,7 @@ class RememberingEmbedder(Embedder):
         self._known: dict[str, Vectors] = {}
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """The questions' vectors; only new ones are embedded."""
         new = [text for text in texts if text not in self._known]
         self._known.update(zip(new, self._embedder.embed_queries(new), strict=True))
         return np.array([self._known[text] for text in texts], dtype=np.float32)
@@ -67,9 +68,9 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load_settings()
     embedder = RememberingEmbedder(Embedder.load(settings))
-    rated = [one for one in read_ratings(arguments.folder) if one.split != "test"]
+    rated = [turn for turn in read_ratings(arguments.folder) if turn.split != "test"]
     started = time.process_time()
-    print(f"{len(rated)} answers, {sum(len(one.ratings) for one in rated)} ratings, ", end="")
+    print(f"{len(rated)} answers, {sum(len(turn.ratings) for turn in rated)} ratings, ", end="")
     print(f"{arguments.raters} raters, mean of {arguments.seeds} seeds, {embedder.id}")
     print(f"{'hostile':>8}{'raters':>11}{'pairs':>8}{'right':>8}{'wrong':>8}")
     for share in SHARES:
@@ -105,7 +106,7 @@ def measure(
         )
         database.close()
         examples = read_examples(folder, "train") + read_examples(folder, "dev")
-    return judge(rated, [each for each in examples if each.kind == "pair"])
+    return judge(rated, [example for example in examples if example.kind == "pair"])
 
 
 def deal(
@@ -114,25 +115,25 @@ def deal(
     """The lines of a folder in which each rating has another of the raters."""
     hostile = range(round(raters * share))
     lines: list[dict[str, object]] = []
-    for one in rated:
-        people = random.sample(range(raters), len(one.ratings))
+    for turn in rated:
+        people = random.sample(range(raters), len(turn.ratings))
         ratings = []
-        for person, rating in zip(people, one.ratings, strict=True):
+        for person, rating in zip(people, turn.ratings, strict=True):
             value = -rating.value if person in hostile else rating.value
             ratings.append({"value": value} | ({"rater": str(person)} if is_named else {}))
-        passage = one.turn.answer.hits[0].passage
+        passage = turn.turn.answer.hits[0].passage
         shown = {"title": passage.source.title, "text": passage.text}
-        lines.append({"question": one.turn.answer.question, "passage": shown, "ratings": ratings})
+        lines.append({"question": turn.turn.answer.question, "passage": shown, "ratings": ratings})
     return lines
 
 
 def judge(rated: Sequence[RatedTurn], pairs: Sequence[Example]) -> Result:
     """Compare pairs with what the raters had recorded."""
     recorded = {
-        (one.turn.answer.question, one.turn.answer.hits[0].passage.text): {
-            rating.value for rating in one.ratings
+        (turn.turn.answer.question, turn.turn.answer.hits[0].passage.text): {
+            rating.value for rating in turn.ratings
         }
-        for one in rated
+        for turn in rated
     }
     values = [recorded.get((pair.question, pair.passages[0].text)) for pair in pairs]
     return Result(len(pairs), values.count({1}), values.count({-1}))

@@ -52,6 +52,7 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
+        """Count the time of what is done inside."""
         began = time.perf_counter()
         try:
             yield
@@ -60,6 +61,7 @@ class Stopwatch:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
+        """Take the time of what is done inside off again."""
         began = time.perf_counter()
         try:
             yield
@@ -75,10 +77,12 @@ class TimedEmbedder(Embedder):
     def embed_passages(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None
     ) -> Vectors:
+        """Embed passages, on the watch."""
         with self.watch.running():
             return super().embed_passages(texts, on_batch=on_batch)
 
     def embed_query(self, text: str) -> Vectors:
+        """Embed a query, on the watch."""
         with self.watch.running():
             return super().embed_query(text)
 
@@ -103,6 +107,8 @@ class TimedGenerator:
         should_stop: Callable[[], bool] | None = None,
         end: Sequence[str] = (),
     ) -> Completion:
+        """Generate, on the watch except while `on_text` runs."""
+
         def show(piece: str) -> None:
             with self._watch.paused():
                 if on_text is not None:
@@ -214,11 +220,11 @@ def show(generator: str, costs: Sequence[Cost]) -> None:
     whole, outside, logging = (
         1000 * median(values)
         for values in zip(
-            *((each.total + each.log, each.total - each.model, each.log) for each in costs),
+            *((cost.total + cost.log, cost.total - cost.model, cost.log) for cost in costs),
             strict=True,
         )
     )
-    share = median(each.share for each in costs)
+    share = median(cost.share for cost in costs)
     print(f"{generator:<38}{whole:>6.0f} ms{outside:>7.1f} ms{logging:>7.1f} ms{share:>8.1%}")
 
 

@@ -48,10 +48,10 @@ class PlainGenerator(CausalGenerator):
         folder = resolve(settings.generator, models_folder=settings.models_folder)
         device = choose_device(settings)
         use_threads(device)
-        wording = load_chat_format(folder.path)
+        chat_format = load_chat_format(folder.path)
         model = load_model(folder.path, device, "causal")
-        super(CausalGenerator, self).__init__(folder.id, model, wording)
-        stop_ids = stopping_ids(model, wording.tokenizer)
+        super(CausalGenerator, self).__init__(folder.id, model, chat_format)
+        stop_ids = stopping_ids(model, chat_format.tokenizer)
         self._batcher = Batcher(ModelDecoder(model, device.dtype), stop_ids=stop_ids)
 
 

@@ -69,7 +69,9 @@ def main() -> None:
         print(*(f"{method:>20}" for method in METHODS), flush=True)
         for folder in arguments.folders:
             dataset = read_dataset(folder)
-            vectors = embedder.embed_passages([each.indexed_text for each in dataset.passages])
+            vectors = embedder.embed_passages(
+                [passage.indexed_text for passage in dataset.passages]
+            )
             for row in evaluate(dataset, vectors, embedder, most=arguments.queries):
                 print_row(row)
 
@@ -108,7 +110,7 @@ def evaluate(dataset: Dataset, vectors: Vectors, embedder: Embedder, *, most: in
 
 def only(language: str, dataset: Dataset, vectors: Vectors) -> tuple[Dataset, Vectors]:
     """The data set with the passages of one language."""
-    rows = [i for i, each in enumerate(dataset.passages) if each.source.language == language]
+    rows = [i for i, passage in enumerate(dataset.passages) if passage.source.language == language]
     return replace(dataset, passages=tuple(dataset.passages[i] for i in rows)), vectors[rows]
 
 
@@ -148,12 +150,12 @@ def measure(
     scores: dict[str, list[tuple[float, float, float]]] = {method: [] for method in METHODS}
     for query in queries:
         for method, ranked in rankings(searcher, query.text).items():
-            seen = [each for each in ranked if each not in hidden.get(query.id, {})]
+            seen = [id_ for id_ in ranked if id_ not in hidden.get(query.id, {})]
             wanted = qrels[query.id]
             scores[method].append(
                 (ndcg(seen, wanted), recall(seen, wanted), reciprocal_rank(seen, wanted))
             )
-    means = {method: np.mean(each, axis=0).tolist() for method, each in scores.items()}
+    means = {method: np.mean(values, axis=0).tolist() for method, values in scores.items()}
     return Row(name, language, len(searcher.index.passages), len(queries), means)
 
 
@@ -178,7 +180,8 @@ def print_row(row: Row) -> None:
     """One line: the three numbers of each method."""
     print(f"{row.name:<20}{row.language:<10}{row.passages:>8}{row.queries:>8}", end="")
     print(
-        *(f"{'/'.join(f'{x:.3f}' for x in row.scores[each]):>20}" for each in METHODS), flush=True
+        *(f"{'/'.join(f'{x:.3f}' for x in row.scores[method]):>20}" for method in METHODS),
+        flush=True,
     )
 
 

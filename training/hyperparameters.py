@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from retrieval.progress import Tell
 from training.extra import need
+from training.trainer import LearnOptions
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -29,7 +29,7 @@ LOG_FROM = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class StudyTrial:
     """What was chosen for one trial, what it scored, and how long that took."""
 
     values: Mapping[str, float]
@@ -38,15 +38,15 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[C]):
+class Study(Generic[C]):
     """The best configuration and every trial, the first of which is the usual configuration's."""
 
     config: C
-    trials: tuple[Tried, ...]
+    trials: tuple[StudyTrial, ...]
 
     def save(self, folder: Path) -> None:
         """Write the trials into a folder, as `search.json` and `search.png`."""
-        rows = [asdict(each) for each in self.trials]
+        rows = [asdict(trial) for trial in self.trials]
         text = json.dumps({"config": asdict(self.config), "trials": rows}, indent=1)
         (folder / JSON).write_text(text + "\n", encoding="utf-8")
         draw(folder / PICTURE, self.trials)
@@ -57,19 +57,15 @@ def search(
     score: Callable[[C], float],
     *,
     start: C,
-    trials: int,
-    seed: int = 0,
-    on_progress: Tell = lambda _: None,
-) -> Found[C]:
+    options: LearnOptions,
+) -> Study[C]:
     """Try configurations, the usual one first, and take the best (TPE: Bergstra et al. 2011).
 
     Args:
         suggest: Changes `start` by what it asks a trial for, by the names of its fields.
         score: How good a configuration is; the more the better.
         start: The usual configuration; on a tie it stays.
-        trials: How many to try, this one included.
-        seed: The same seed and scores give the same trials.
-        on_progress: Is told what each has scored.
+        options: Say how many to try, this one included.
 
     Raises:
         ExtraMissingError: If Optuna is not installed.
@@ -79,29 +75,31 @@ def search(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     configs: list[C] = []
-    tried: list[Tried] = []
+    results: list[StudyTrial] = []
 
     def objective(trial: Trial) -> float:
         config, started = suggest(trial, start), time.monotonic()
         value = score(config)
         configs.append(config)
-        tried.append(Tried(dict(trial.params), value, round(time.monotonic() - started, 2)))
-        on_progress(f"trial {len(tried)} of {trials}: {value:.4f} with {_told(trial.params)}")
+        results.append(StudyTrial(dict(trial.params), value, round(time.monotonic() - started, 2)))
+        told = f"{value:.4f} with {_told(trial.params)}"
+        options.on_progress(f"trial {len(results)} of {options.trials}: {told}")
         return value
 
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=min(10, trials // 3))
+    random = min(10, options.trials // 3)
+    sampler = optuna.samplers.TPESampler(seed=options.seed, n_startup_trials=random)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.enqueue_trial(asdict(start))
-    study.optimize(objective, n_trials=trials)
-    best = max(range(len(tried)), key=lambda place: tried[place].score)
-    return Found(configs[best], tuple(tried))
+    study.optimize(objective, n_trials=options.trials)
+    best = max(range(len(results)), key=lambda place: results[place].score)
+    return Study(configs[best], tuple(results))
 
 
 def _told(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in values.items())
 
 
-def draw(path: Path, trials: Sequence[Tried]) -> None:
+def draw(path: Path, trials: Sequence[StudyTrial]) -> None:
     """Draw what the trials scored one after the other, and by what was chosen for each."""
     from matplotlib.figure import Figure
 
@@ -109,14 +107,14 @@ def draw(path: Path, trials: Sequence[Tried]) -> None:
     columns = 3
     rows = -(-(len(names) + 1) // columns)
     figure = Figure(figsize=(4 * columns, 2.6 * rows), layout="constrained")
-    course, *others = figure.subplots(rows, columns, squeeze=False).flat
-    scores = [each.score for each in trials]
-    course.plot(range(1, len(scores) + 1), scores, "o", color="tab:grey")
+    history, *others = figure.subplots(rows, columns, squeeze=False).flat
+    scores = [trial.score for trial in trials]
+    history.plot(range(1, len(scores) + 1), scores, "o", color="tab:grey")
     best = [max(scores[: n + 1]) for n in range(len(scores))]
-    course.step(range(1, len(scores) + 1), best, where="post", color="tab:green")
-    course.set_title("score by trial; the best so far", fontsize=9)
+    history.step(range(1, len(scores) + 1), best, where="post", color="tab:green")
+    history.set_title("score by trial; the best so far", fontsize=9)
     for axes, name in zip(others, names, strict=False):
-        _draw_values(axes, name, [each.values[name] for each in trials], scores)
+        _draw_values(axes, name, [trial.values[name] for trial in trials], scores)
     for axes in others[len(names) :]:
         axes.remove()
     figure.savefig(path, dpi=120)

@@ -55,7 +55,7 @@ class World:
     """What is learned from, what is measured, and what is known without any vote."""
 
     test: Side
-    taught: TrainingPairs
+    train: TrainingPairs
     headings: TrainingPairs
 
 
@@ -96,7 +96,9 @@ def believed(pairs: TrainingPairs, passages: Vectors) -> TrainingPairs:
 def boosted(pairs: TrainingPairs, world: World) -> list[float]:
     """nDCG@10 of each test question if votes raise their passages, as strongly as serves best."""
     held_back, rest = pairs.part(range(0, len(pairs), 5)), _without_every_fifth(pairs)
-    means = [np.mean(_raised(held_back, rest, world.test.passages, each)) for each in STRENGTHS]
+    means = [
+        np.mean(_raised(held_back, rest, world.test.passages, strength)) for strength in STRENGTHS
+    ]
     strength = STRENGTHS[int(np.argmax(means))]
     return _raised(world.test.asked, pairs, world.test.passages, strength)
 
@@ -142,20 +144,20 @@ def points(world: World, counts: Sequence[int], seeds: int) -> Iterator[Point]:
 
 
 def _drawn(world: World, count: int, harm: str, share: float, seed: int) -> TrainingPairs:
-    order = np.random.default_rng(seed).permutation(len(world.taught))[:count].tolist()
-    return harmed(world.taught.part(order), world.test.passages, harm, share, seed)
+    order = np.random.default_rng(seed).permutation(len(world.train))[:count].tolist()
+    return harmed(world.train.part(order), world.test.passages, harm, share, seed)
 
 
 def show(point: Point, before: Sequence[float], clean: Point) -> str:
     """One line of the table."""
-    one = compare(before, point.scores.mean(axis=0).tolist())
+    gained = compare(before, point.scores.mean(axis=0).tolist())
     by_seed = " ".join(f"{mean:.3f}" for mean in point.scores.mean(axis=1))
     gain = float(clean.scores.mean()) - float(np.mean(before))
-    kept = f"{one.gain / gain:>6.0%}" if gain > 0.005 else f"{'':>6}"
+    kept = f"{gained.gain / gain:>6.0%}" if gain > 0.005 else f"{'':>6}"
     return (
         f"{point.pairs:>6}  {point.harm:<10}{point.share:>4.0%}  {point.learner:<11}"
-        f"{one.candidate:.3f}  {one.gain:+.3f} ({one.low:+.3f} to {one.high:+.3f}){kept}"
-        f"  {by_seed}  {point.seconds:5.1f}"
+        f"{gained.candidate:.3f}  {gained.gain:+.3f} "
+        f"({gained.low:+.3f} to {gained.high:+.3f}){kept}  {by_seed}  {point.seconds:5.1f}"
     )
 
 
@@ -193,8 +195,8 @@ def main() -> None:
     embedder = Embedder.load(settings)
     dataset = read_dataset(options.folder)
     test = embedded(dataset, embedder)
-    taught = embedded(read_dataset(options.folder, part="train"), embedder, test.passages)
-    world = World(test, taught.asked, headings_of(dataset, embedder))
+    train = embedded(read_dataset(options.folder, part="train"), embedder, test.passages)
+    world = World(test, train.asked, headings_of(dataset, embedder))
     before = ndcg_of_each(identity(embedder.dimension), test.passages, test.asked)
     fits = [fit_map(test.passages, world.headings, seed=seed) for seed in range(options.seeds)]
     alone = [ndcg_of_each(fit.map, test.passages, test.asked) for fit in fits]

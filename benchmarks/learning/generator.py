@@ -5,9 +5,10 @@
 
 A FOLDER is in the format that `retrieval/evaluation/dataset.py` describes, with answers.jsonl. The
 half of the questions that `whimbrel calibrate` never fits on is asked; as many as are told of the
-other half teach. For `dpo`, what the base model says to some of the latter is rejected where a
-person's answer is better. With --dataset nothing of the folders teaches, but what `whimbrel export`
-has frozen of other documents, those of the index in WHIMBREL_HOME. All see the same passages:
+other half are learned from. For `dpo`, what the base model says to some of the latter is rejected
+where a person's answer is better. With --dataset not the folders are learned from, but what
+`whimbrel export` has frozen of other documents, those of the index in WHIMBREL_HOME. All see the
+same passages:
 
 - `bare`: an instruction to cite and to say "I don't know" (see `benchmarks/answers.py`);
 - `base`: the model under Whimbrel's prompt, taken at its word;
@@ -58,6 +59,7 @@ from training.generator.learned_adapter import AdapterTrainer, lay_out
 from training.generator.rows import DECLINES
 from training.generator.trainers import AdapterConfig
 from training.progress import say
+from training.trainer import TrainerSetup
 
 POOR = 0.5
 """What has less token F1 than this with a person's answer is rejected for it."""
@@ -120,20 +122,20 @@ class AtItsWord:
 
 
 @dataclass(frozen=True)
-class Material:
+class AnswerSets:
     """Questions to learn from and questions to measure on, over one index."""
 
     library: Library
-    taught: tuple[ReferenceAnswer, ...]
+    train: tuple[ReferenceAnswer, ...]
     asked: tuple[ReferenceAnswer, ...]
 
 
-def gather(folders: Sequence[Path], settings: Settings, *, taught: int, asked: int) -> Material:
+def gather(folders: Sequence[Path], settings: Settings, *, train: int, asked: int) -> AnswerSets:
     """The folders' passages in one index, and as many questions of each folder as are told."""
     sets = [read_dataset(folder) for folder in folders]
     together = Dataset(
-        name="+".join(each.name for each in sets),
-        passages=tuple(passage for each in sets for passage in each.passages),
+        name="+".join(dataset.name for dataset in sets),
+        passages=tuple(passage for dataset in sets for passage in dataset.passages),
         queries=(),
         qrels={},
         cross_qrels={},
@@ -141,29 +143,39 @@ def gather(folders: Sequence[Path], settings: Settings, *, taught: int, asked: i
     )
     embedder = Embedder.load(settings)
     library = build_library(together, settings, embedder, lambda *_: None)
-    fitted = [[one for one in each.answers if not is_held_out(one.id)] for each in sets]
-    held_out = [[one for one in each.answers if is_held_out(one.id)] for each in sets]
-    return Material(
+    fitted = [
+        [reference for reference in dataset.answers if not is_held_out(reference.id)]
+        for dataset in sets
+    ]
+    held_out = [
+        [reference for reference in dataset.answers if is_held_out(reference.id)]
+        for dataset in sets
+    ]
+    return AnswerSets(
         library,
-        tuple(one for some in fitted for one in spread(some, taught)),
-        tuple(one for some in held_out for one in spread(some, asked)),
+        tuple(reference for some in fitted for reference in spread(some, train)),
+        tuple(reference for some in held_out for reference in spread(some, asked)),
     )
 
 
-def example(one: ReferenceAnswer, library: Library, *, rejected: str | None = None) -> Example:
+def example(
+    reference: ReferenceAnswer, library: Library, *, rejected: str | None = None
+) -> Example:
     """What a person would answer as an example, with the passages that it came from."""
-    held = [p for p in library.searcher().index.passages if p.source.id in one.passages]
-    answer = min(one.answers, key=len) if one.answers else None
-    language = language_of(one.question)
+    held = [p for p in library.searcher().index.passages if p.source.id in reference.passages]
+    answer = min(reference.answers, key=len) if reference.answers else None
+    language = language_of(reference.question)
     wanted = answer or (DECLINES[language] if rejected else None)
-    support = {p.id: Citer(one.question, [p]).support(wanted) if wanted else 0.0 for p in held}
+    support = {
+        p.id: Citer(reference.question, [p]).support(wanted) if wanted else 0.0 for p in held
+    }
     found = sorted(held, key=lambda passage: -support[passage.id])
     if rejected and not found:
-        found = [hit.passage for hit in library.searcher().search(one.question, k=4)]
+        found = [hit.passage for hit in library.searcher().search(reference.question, k=4)]
     return Example(
-        id=content_id(one.id, rejected or ""),
+        id=content_id(reference.id, rejected or ""),
         kind="preference" if rejected else "answer",
-        question=one.question,
+        question=reference.question,
         language=language,
         passages=tuple(PassageText(p.source.id, p.content_hash, "", p.text) for p in found),
         source="imported",
@@ -183,49 +195,51 @@ def write_dataset(home: Path, splits: dict[Split, list[Example]]) -> Path:
     return folder
 
 
-def rejections(material: Material, settings: Settings, most: int) -> Iterator[Example]:
+def rejections(sets_: AnswerSets, settings: Settings, most: int) -> Iterator[Example]:
     """What the base model says to questions to learn from, where a person's answer is better."""
     generator = Remembering(load_generator(settings))
-    words = AtItsWord(material.library, generator, settings)
-    some = spread(material.taught, most)
-    for one, said in zip(some, reply(some, words.answer, lambda *_: None), strict=True):
-        is_wrong = said.kind == "answer" if one.is_unanswerable else said.f1 < POOR
+    words = AtItsWord(sets_.library, generator, settings)
+    some = spread(sets_.train, most)
+    for reference, said in zip(some, reply(some, words.answer, lambda *_: None), strict=True):
+        is_wrong = said.kind == "answer" if reference.is_unanswerable else said.f1 < POOR
         if is_wrong:
-            yield example(one, material.library, rejected=said.text)
+            yield example(reference, sets_.library, rejected=said.text)
     generator.close()
 
 
 def ask(
-    material: Material, settings: Settings, run: Run | None, *, is_bare: bool = False
+    sets_: AnswerSets, settings: Settings, run: Run | None, *, is_bare: bool = False
 ) -> dict[str, list[EvaluatedAnswer]]:
     """What each way of using a generator says to the questions that are asked."""
     generator = Remembering(load_generator(settings, run=run))
     name = "learned" if run else "base"
-    judge = load_judge(settings.models_folder, material.library.embedder.id)
+    judge = load_judge(settings.models_folder, sets_.library.embedder.id)
     ways = {
-        name: AtItsWord(material.library, generator, settings).answer,
-        f"{name} pipeline": Answerer(
-            material.library.searcher(), judge, settings, generator
-        ).answer,
+        name: AtItsWord(sets_.library, generator, settings).answer,
+        f"{name} pipeline": Answerer(sets_.library.searcher(), judge, settings, generator).answer,
     }
     if is_bare:
-        ways = {"bare": BareModel(material.library, generator, settings).answer} | ways
-    said = {way: reply(material.asked, answer, lambda *_: None) for way, answer in ways.items()}
+        ways = {"bare": BareModel(sets_.library, generator, settings).answer} | ways
+    said = {way: reply(sets_.asked, answer, lambda *_: None) for way, answer in ways.items()}
     generator.close()
     return said
 
 
 def line(name: str, replies: Sequence[EvaluatedAnswer]) -> str:
     """One line of the table."""
-    able = [each for each in replies if not each.is_unanswerable]
-    unable = [each for each in replies if each.is_unanswerable]
-    spoken = [each for each in able if each.kind == "answer" and each.cited]
-    cited = fmean(bool({*each.cited} & {*each.relevant}) for each in spoken) if spoken else 0.0
+    able = [answered for answered in replies if not answered.is_unanswerable]
+    unable = [answered for answered in replies if answered.is_unanswerable]
+    spoken = [answered for answered in able if answered.kind == "answer" and answered.cited]
+    cited = (
+        fmean(bool({*answered.cited} & {*answered.relevant}) for answered in spoken)
+        if spoken
+        else 0.0
+    )
     return (
-        f"{name:18} F1 {fmean(each.f1 for each in able):.3f} ({len(able)} answerable)  "
-        f"false abstention {fmean(each.kind == 'abstention' for each in able):.3f}  "
-        f"abstention {fmean(each.kind == 'abstention' for each in unable):.3f} ({len(unable)})  "
-        f"cites a right passage {cited:.3f}"
+        f"{name:18} F1 {fmean(answered.f1 for answered in able):.3f} ({len(able)} answerable)  "
+        f"false abstention {fmean(answered.kind == 'abstention' for answered in able):.3f}  "
+        f"abstention {fmean(answered.kind == 'abstention' for answered in unable):.3f} "
+        f"({len(unable)})  cites a right passage {cited:.3f}"
     )
 
 
@@ -238,37 +252,39 @@ def main() -> None:
     """Print what each way of answering is worth, for each seed."""
     arguments = parse_arguments()
     settings = load_settings()
-    material = gather(arguments.folders, settings, taught=arguments.taught, asked=arguments.asked)
-    dataset, library = teaching(arguments, settings, material)
-    before = ask(material, settings, None, is_bare=True)
+    sets_ = gather(arguments.folders, settings, train=arguments.train, asked=arguments.asked)
+    dataset, library = training_data(arguments, settings, sets_)
+    before = ask(sets_, settings, None, is_bare=True)
     for way, replies in before.items():
         click.echo(line(way, replies))
     for seed in arguments.seeds:
         run = learned(dataset, library, settings, arguments, seed)
         for name, value in run.facts.metrics.items():
             click.echo(f"  {name} {value}")
-        for way, replies in ask(material, settings, run).items():
+        for way, replies in ask(sets_, settings, run).items():
             click.echo(line(way, replies))
             other = before[way.replace("learned", "base")]
-            one = compare([worth(each) for each in other], [worth(each) for each in replies])
+            gained = compare(
+                [worth(answered) for answered in other], [worth(answered) for answered in replies]
+            )
             click.echo(
-                f"  against base: {one.gain:+.3f} [{one.low:+.3f}, {one.high:+.3f}], "
-                f"{one.wins} better, {one.losses} worse, p {one.p:.2g}"
+                f"  against base: {gained.gain:+.3f} [{gained.low:+.3f}, {gained.high:+.3f}], "
+                f"{gained.wins} better, {gained.losses} worse, p {gained.p:.2g}"
             )
 
 
-def teaching(
-    arguments: argparse.Namespace, settings: Settings, material: Material
+def training_data(
+    arguments: argparse.Namespace, settings: Settings, sets_: AnswerSets
 ) -> tuple[Path, Library]:
     """The data set to learn from, and what its answers were made from."""
     if arguments.dataset:
-        return arguments.dataset, Library.load(settings, material.library.embedder)
-    answers = [example(one, material.library) for one in material.taught]
+        return arguments.dataset, Library.load(settings, sets_.library.embedder)
+    answers = [example(reference, sets_.library) for reference in sets_.train]
     worse = []
     if arguments.method == "dpo":
-        worse = list(rejections(material, settings, arguments.rejections))
+        worse = list(rejections(sets_, settings, arguments.rejections))
     dataset = write_dataset(settings.home / "evaluations", {"train": [*answers, *worse]})
-    return dataset, material.library
+    return dataset, sets_.library
 
 
 def learned(
@@ -284,9 +300,8 @@ def learned(
     )
     facts = Facts(base.id, dataset.name, seed, version("whimbrel"), asdict(config))
     work = settings.models_folder / "training" / content_id(arguments.method, repr(facts))
-    run = AdapterTrainer(base, facts, config, work).learn(
-        settings, stages, max_minutes=None, on_progress=say
-    )
+    setup = TrainerSetup(work, seed, on_progress=say)
+    run = AdapterTrainer(base, facts, config, setup).learn(settings, stages)
     assert run is not None, "there is one process"
     return run
 
@@ -299,7 +314,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--method", choices=["sft", "dpo"], default="dpo")
     parser.add_argument("--dataset", type=Path, help="learned from in place of the folders")
-    parser.add_argument("--taught", type=int, default=100, help="questions of a set to learn from")
+    parser.add_argument("--train", type=int, default=100, help="questions of a set to learn from")
     parser.add_argument("--rejections", type=int, default=60, help="asked to find worse answers")
     parser.add_argument("--asked", type=int, default=40, help="questions of a set to measure on")
     parser.add_argument("--epochs", type=float, default=1.0)

@@ -1,8 +1,8 @@
-"""What one step of teaching a generator costs on this machine: seconds, tokens a second, memory.
+"""What one training step of a generator costs on this machine: seconds, tokens a second, memory.
 
     python -m benchmarks.learning.generator_step [--method M] [--tokens N] [--upper SHARE]
 
-The rows are of random tokens, so nothing is learned; `--upper 1` teaches all layers. A process that
+The rows are of random tokens, so nothing is learned; `--upper 1` trains all layers. A process that
 has held much memory never shows less, so each setting is measured by a call of its own.
 """
 
@@ -24,6 +24,7 @@ from retrieval.settings import load_settings
 from training.generator.rows import TokenRow
 from training.generator.trainers import AdapterConfig, TrainingStage
 from training.generator.tuning import learn, with_adapter
+from training.trainer import TrainerSetup
 
 WRITTEN = 40
 """Tokens of each completion."""
@@ -36,9 +37,9 @@ def main() -> None:
     device = choose_device(settings)
     use_threads(device)
     folder = resolve(settings.generator, models_folder=settings.models_folder)
-    wording = load_chat_format(folder.path)
+    chat_format = load_chat_format(folder.path)
     config = replace(AdapterConfig(), upper=arguments.upper, batch=1, epochs=1)
-    model = with_adapter(load_model(folder.path, device, wording.kind), config, seed=0)
+    model = with_adapter(load_model(folder.path, device, chat_format.kind), config, seed=0)
     source = random.Random(0)
     rows = [
         TokenRow(tokens[:-WRITTEN], tokens[-WRITTEN:], tokens[:WRITTEN])
@@ -48,16 +49,16 @@ def main() -> None:
         )
     ]
     with tempfile.TemporaryDirectory() as work:
-        (course,) = learn(
+        (result,) = learn(
             model,
-            wording,
+            chat_format,
             [TrainingStage(arguments.method, rows)],
+            TrainerSetup(Path(work)),
             device=device,
-            work=Path(work),
             config=config,
         )
     click.echo(f"{folder.id}, {device.dtype}, {device.threads} threads, {arguments.tokens} tokens")
-    for name, value in course.figures().items():
+    for name, value in result.figures().items():
         click.echo(f"{name:28} {value}")
 
 

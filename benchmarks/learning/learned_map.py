@@ -42,7 +42,7 @@ def embedded(dataset: Dataset, embedder: Embedder, passages: Vectors | None = No
     vectors = embedder.embed_queries([query.text for query in judged])
     relevant = [[rows[id_] for id_ in dataset.qrels[query.id]] for query in judged]
     if passages is None:
-        passages = embedder.embed_passages([each.indexed_text for each in dataset.passages])
+        passages = embedder.embed_passages([passage.indexed_text for passage in dataset.passages])
     return Side(dataset.name, passages, TrainingPairs(vectors, relevant))
 
 
@@ -54,12 +54,13 @@ def headings_of(dataset: Dataset, embedder: Embedder) -> TrainingPairs:
     return TrainingPairs(vectors, [[row] for _, row in named])
 
 
-def line(name: str, one: Comparison, seconds: float | None) -> str:
+def line(name: str, found: Comparison, seconds: float | None) -> str:
     """One line of the table."""
     cpu = "" if seconds is None else f"{seconds:>8.1f}"
     return (
-        f"{name:<34}{one.questions:>6}{one.baseline:>8.3f}{one.candidate:>8.3f}{one.gain:>+8.3f}"
-        f"  {one.low:+.3f} to {one.high:+.3f}{cpu}"
+        f"{name:<34}{found.questions:>6}{found.baseline:>8.3f}{found.candidate:>8.3f}"
+        f"{found.gain:>+8.3f}"
+        f"  {found.low:+.3f} to {found.high:+.3f}{cpu}"
     )
 
 
@@ -76,7 +77,7 @@ def main() -> None:
     embedder = Embedder.load(settings)
     dataset = read_dataset(options.folder)
     test = embedded(dataset, embedder)
-    taught = embedded(read_dataset(options.folder, part="train"), embedder, test.passages)
+    train = embedded(read_dataset(options.folder, part="train"), embedder, test.passages)
     began = time.process_time()
     headings = headings_of(dataset, embedder)
     spent = time.process_time() - began
@@ -85,9 +86,9 @@ def main() -> None:
     print(f"{'':<34}{'asked':>6}{'before':>8}{'after':>8}{'gain':>8}  95 % bounds          cpu s")
     for pairs in options.pairs:
         for seed in range(options.seeds):
-            chosen = np.random.default_rng(seed).permutation(len(taught.asked))[:pairs].tolist()
+            chosen = np.random.default_rng(seed).permutation(len(train.asked))[:pairs].tolist()
             began = time.process_time()
-            fit = fit_map(test.passages, taught.asked.part(chosen), headings=headings, seed=seed)
+            fit = fit_map(test.passages, train.asked.part(chosen), headings=headings, seed=seed)
             seconds = spent + time.process_time() - began
             name = f"{test.name}, {pairs} pairs, seed {seed}"
             after = ndcg_of_each(fit.map, test.passages, test.asked)

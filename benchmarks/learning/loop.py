@@ -79,7 +79,7 @@ class World:
     """
 
     dataset: Dataset
-    taught: Dataset
+    train: Dataset
     recorded: dict[str, dict[str, list[str]]]
 
 
@@ -122,7 +122,7 @@ def approved(world: World, queries: Iterable[Query], day: date) -> Iterator[Row]
     """Questions with the passage that an expert found to answer them."""
     passages = {passage.id: passage for passage in world.dataset.passages}
     for query in queries:
-        (right, *_) = world.taught.qrels[query.id]
+        (right, *_) = world.train.qrels[query.id]
         rating = {"rater": "expert", "value": "Excellent", "is_expert": True}
         yield _row(query.text, passages[right], rating, day)
 
@@ -144,7 +144,7 @@ def simulated(
     """A vote on the first passage that search shows for each question, some of them wrong."""
     for query in queries:
         (hit,) = searcher.search(query.text, k=1)
-        is_right = hit.passage.source.id in world.taught.qrels[query.id]
+        is_right = hit.passage.source.id in world.train.qrels[query.id]
         is_liked = is_right if random.random() > WRONG else not is_right
         yield _row(query.text, hit.passage, {"value": 1 if is_liked else -1}, day)
 
@@ -217,7 +217,7 @@ def measured(world: World, searcher: Searcher) -> list[float]:
 def simulate(world: World, settings: Settings, options: argparse.Namespace, seed: int) -> None:
     """Print what serves at the start and after each round."""
     random = Random(seed)
-    judged = [query for query in world.taught.queries if query.id in world.taught.qrels]
+    judged = [query for query in world.train.queries if query.id in world.train.qrels]
     queries = random.sample(judged, options.approved + ROUNDS * options.others)
     reserved = approved(world, queries[: options.approved], FIRST_DAY)
     bring_in((row | {"split": "test"} for row in reserved), settings.home)
@@ -240,11 +240,11 @@ def simulate(world: World, settings: Settings, options: argparse.Namespace, seed
         bring_in([*votes, *approved(world, looked_at, day)], settings.home)
         came = learn(world, settings, options.learners, seed)
         seconds = time.process_time() - began
-        one = compare(before, measured(world, served(settings)))
+        gained = compare(before, measured(world, served(settings)))
         print(
-            f"seed {seed}  round {number + 1}  {one.candidate:.3f}  {one.gain:+.3f} "
-            f"({one.low:+.3f} to {one.high:+.3f})  {len(votes)} votes, {len(looked_at)} corrected, "
-            f"{came}, {seconds:.0f} cpu s",
+            f"seed {seed}  round {number + 1}  {gained.candidate:.3f}  {gained.gain:+.3f} "
+            f"({gained.low:+.3f} to {gained.high:+.3f})  {len(votes)} votes, "
+            f"{len(looked_at)} corrected, {came}, {seconds:.0f} cpu s",
             flush=True,
         )
 

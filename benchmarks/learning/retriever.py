@@ -43,6 +43,7 @@ from training.retriever.training_pairs import (
     held_back_of,
     texts_of,
 )
+from training.trainer import TrainerSetup
 
 GOOD = frozenset({"Excellent", "Acceptable"})
 
@@ -57,7 +58,7 @@ class Base:
     side: Side
 
 
-def judged_lessons(dataset: Dataset) -> list[LabelledQuery]:
+def judged_queries(dataset: Dataset) -> list[LabelledQuery]:
     """The questions to learn from with the rows of their passages."""
     rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
     return [
@@ -69,7 +70,7 @@ def judged_lessons(dataset: Dataset) -> list[LabelledQuery]:
     ]
 
 
-def rated_lessons(folder: Path, dataset: Dataset) -> list[LabelledQuery]:
+def rated_queries(folder: Path, dataset: Dataset) -> list[LabelledQuery]:
     """The questions whose answers all raters call good, with the rows of the passages."""
     rows = {passage.id: row for row, passage in enumerate(dataset.passages)}
     good: dict[str, set[int]] = {}
@@ -80,21 +81,20 @@ def rated_lessons(folder: Path, dataset: Dataset) -> list[LabelledQuery]:
 
 
 def tuned(
-    base: Base, lessons: list[LabelledQuery], folder: Path, *, seed: int
+    base: Base, queries: list[LabelledQuery], folder: Path, *, seed: int
 ) -> tuple[Embedder, float]:
-    """The embedder fine-tuned on lessons, and the processor's seconds that it took."""
+    """The embedder fine-tuned on labelled queries, and the processor's seconds that it took."""
     began = time.process_time()
     config, passages, vectors = FineTuneConfig(), base.dataset.passages, base.side.passages
-    stop = min(MOST_HELD_BACK, round(HELD_BACK_SHARE * len(lessons)))
+    stop = min(MOST_HELD_BACK, round(HELD_BACK_SHARE * len(queries)))
     path = resolve(base.settings.embedder, models_folder=base.settings.models_folder).path
     done = fine_tune(
         load_base(path, vectors, base.settings),
-        texts_of(lessons[stop:], passages, least=config.shown, headings=config.headings, seed=seed),
-        held_back_of(lessons[:stop], passages, vectors, base.embedder, seed=seed),
+        texts_of(queries[stop:], passages, least=config.shown, headings=config.headings, seed=seed),
+        held_back_of(queries[:stop], passages, vectors, base.embedder, seed=seed),
+        TrainerSetup(folder / "work", seed),
         prefixes=base.embedder.prefixes,
-        work=folder / "work",
         config=config,
-        seed=seed,
     )
     done.model.save_pretrained(str(folder / "model"), create_model_card=False)
     spent = time.process_time() - began
@@ -105,35 +105,35 @@ def drawn(
     options: argparse.Namespace, base: Base, seed: int
 ) -> Iterator[tuple[str, list[LabelledQuery]]]:
     """What each fine-tuning is called, and what it learns from."""
-    judged = judged_lessons(read_dataset(options.folder, part="train"))
+    judged = judged_queries(read_dataset(options.folder, part="train"))
     for pairs in options.pairs:
         some = shuffled(judged, seed)[:pairs]
         for share in options.wrong:
             name = f"{pairs} pairs, {share:.0%} wrong" if share else f"{pairs} pairs"
             yield f"{name}, seed {seed}", misled(some, base, share, seed) if share else some
     if options.ratings:
-        rated = rated_lessons(options.folder, base.dataset)
+        rated = rated_queries(options.folder, base.dataset)
         yield f"{len(rated)} rated, seed {seed}", shuffled(rated, seed)
 
 
 def misled(
-    lessons: list[LabelledQuery], base: Base, share: float, seed: int
+    queries: list[LabelledQuery], base: Base, share: float, seed: int
 ) -> list[LabelledQuery]:
-    """The lessons, of which so many are wrong, as far as they are believed."""
-    questions = base.embedder.embed_queries([lesson.question for lesson in lessons])
-    right = TrainingPairs(questions, [lesson.rows for lesson in lessons])
+    """The labelled queries, of which so many are wrong, as far as they are believed."""
+    questions = base.embedder.embed_queries([query.question for query in queries])
+    right = TrainingPairs(questions, [query.rows for query in queries])
     rows = harmed(right, base.side.passages, "flipped", share, seed).relevant
     near = are_near(questions, rows, base.side.passages)
     return [
-        replace(lesson, rows=tuple(found))
-        for lesson, found, is_near in zip(lessons, rows, near, strict=True)
+        replace(query, rows=tuple(found))
+        for query, found, is_near in zip(queries, rows, near, strict=True)
         if is_near
     ]
 
 
-def shuffled(lessons: list[LabelledQuery], seed: int) -> list[LabelledQuery]:
-    """The lessons in an order that the seed says."""
-    return [lessons[row] for row in np.random.default_rng(seed).permutation(len(lessons))]
+def shuffled(queries: list[LabelledQuery], seed: int) -> list[LabelledQuery]:
+    """The labelled queries in an order that the seed says."""
+    return [queries[row] for row in np.random.default_rng(seed).permutation(len(queries))]
 
 
 def in_languages_of(base: Base, folder: Path) -> Dataset:
@@ -142,8 +142,10 @@ def in_languages_of(base: Base, folder: Path) -> Dataset:
     languages = {query.language for query in base.dataset.queries}
     return replace(
         other,
-        passages=tuple(each for each in other.passages if each.source.language in languages),
-        queries=tuple(each for each in other.queries if each.language in languages),
+        passages=tuple(
+            passage for passage in other.passages if passage.source.language in languages
+        ),
+        queries=tuple(query for query in other.queries if query.language in languages),
     )
 
 
@@ -173,9 +175,9 @@ def main() -> None:
     others = [in_languages_of(base, folder) for folder in options.other]
     known = {other.name: ndcg_of(embedded(other, embedder)) for other in others}
     for seed in options.seeds:
-        for name, lessons in drawn(options, base, seed):
+        for name, queries in drawn(options, base, seed):
             with tempfile.TemporaryDirectory() as folder:
-                learned, spent = tuned(base, lessons, Path(folder), seed=seed)
+                learned, spent = tuned(base, queries, Path(folder), seed=seed)
                 began = time.process_time()
                 after = ndcg_of(embedded(dataset, learned))
                 row = line(f"{dataset.name}, {name}", compare(before, after), spent)

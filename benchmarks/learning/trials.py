@@ -75,7 +75,7 @@ class End:
     peeked: bool
 
 
-def tried(candidate: Model, seed: int) -> End:
+def simulated(candidate: Model, seed: int) -> End:
     """How a trial ends."""
     watched, peeked = None, False
     for arms in asked(candidate, np.random.default_rng(seed)):
@@ -104,9 +104,9 @@ def main() -> None:
     )
     print("|---|---|---|---|---|")
     for name, candidate in CANDIDATES.items():
-        ends = [tried(candidate, seed) for seed in range(runs)]
+        ends = [simulated(candidate, seed) for seed in range(runs)]
         found = [end.watched for end in ends if end.watched]
-        when = [f"{median(each):.0f}" for each in zip(*found, strict=True)] or ["", ""]
+        when = [f"{median(values):.0f}" for values in zip(*found, strict=True)] or ["", ""]
         peeked = sum(end.peeked for end in ends)
         print(f"| {name} | {len(found)} of {runs} | {' | '.join(when)} | {peeked} |", flush=True)
     print(f"\n{time.process_time() - began:.0f} CPU-seconds, seeds 0 to {runs - 1}")

@@ -49,19 +49,17 @@ def write_dataset(
     """People's questions with the passages that helped; a quarter is held out."""
     folder.mkdir()
     passages = load_index(settings.index_folder, embedder).passages
-    examples = [example(*each) for each in product(range(len(ASKED)), passages)]
+    examples = [example(*pair) for pair in product(range(len(ASKED)), passages)]
     held_out = examples[::held_out_every]
     write_examples(folder, "held-out", held_out)
     write_examples(folder, "dev", [])
-    write_examples(folder, "train", [each for each in examples if each not in held_out])
+    write_examples(folder, "train", [example for example in examples if example not in held_out])
     return folder
 
 
 def example(asked: int, passage: Passage) -> Example:
     word, place = Path(passage.source.id).stem.split("-")
     question = ASKED[asked].format(thing=WORDS[word], place=place)
-    snippet = PassageText(
-        passage.source.id, passage.content_hash, passage.source.title, passage.text
-    )
+    text = PassageText(passage.source.id, passage.content_hash, passage.source.title, passage.text)
     id_ = content_id(question)
-    return Example(id_, "pair", question, "en", (snippet,), source="votes", day="2026-01-02")
+    return Example(id_, "pair", question, "en", (text,), source="votes", day="2026-01-02")

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from training.hyperparameters import Found, search
+from training.hyperparameters import Study, search
+from training.trainer import LearnOptions
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ def taste(cake: Cake) -> float:
     return 1 - (cake.sugar - 0.3) ** 2 - ((cake.minutes - 30) / 100) ** 2
 
 
-def found(*, trials: int = 25, seed: int = 0) -> Found[Cake]:
-    return search(suggest, taste, start=Cake(), trials=trials, seed=seed)
+def found(*, trials: int = 25, seed: int = 0) -> Study[Cake]:
+    return search(suggest, taste, start=Cake(), options=LearnOptions(seed, trials))
 
 
 def test_a_search_finds_something_better_than_the_usual_configuration() -> None:
@@ -44,7 +45,7 @@ def test_the_usual_configuration_is_tried_first_and_stays_where_nothing_else_is_
 
 def test_the_same_seed_makes_the_same_trials() -> None:
     first, second, other = found(), found(), found(seed=1)
-    assert [each.values for each in first.trials] == [each.values for each in second.trials]
+    assert [trial.values for trial in first.trials] == [trial.values for trial in second.trials]
     assert first.config != other.config
 
 

@@ -1,4 +1,4 @@
-"""From ratings to the gate: what honest people teach passes, whatever else is learned does not."""
+"""From ratings to the gate: what honest people rate passes, whatever else is learned does not."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from training.data.labelled_queries import LabelledQuery, labelled_queries
 from training.gate.decision import GateDecision, decide
 from training.gate.retriever_trial import searcher_with, try_retriever
 from training.retriever.learned_map import learn_map
+from training.trainer import LearnOptions
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ class Company:
         ]
 
     def passage(self, document: str) -> Passage:
-        return next(each for each in self.index.passages if each.source.id == document)
+        return next(passage for passage in self.index.passages if passage.source.id == document)
 
     def exported(self, folder: Path, rows: Iterable[Row]) -> Path:
         """The data set that rated answers come to."""
@@ -72,7 +73,9 @@ class Company:
 
     def learned(self, folder: Path, rows: Iterable[Row]) -> GateDecision:
         """What the gate says of a map that was learned from rated answers."""
-        return learn_map(self.exported(folder, rows), self.settings, self.embedder).decision
+        return learn_map(
+            self.exported(folder, rows), self.settings, self.embedder, LearnOptions()
+        ).decision
 
     def judged(self, map_: LinearMap) -> GateDecision:
         """What the gate says of a map that came from elsewhere."""
@@ -80,8 +83,10 @@ class Company:
         judge = load_judge(self.settings.models_folder, self.embedder.id)
         moved = self.embedder.moved(map_, name="candidate")
         candidate = searcher_with(self.index, moved, map_.of_passages(self.index.vectors))
-        served, tried = (try_retriever(each, judge, asked) for each in (self.searcher, candidate))
-        (decision,) = decide(served, [tried])
+        served, learned = (
+            try_retriever(searcher, judge, asked) for searcher in (self.searcher, candidate)
+        )
+        (decision,) = decide(served, [learned])
         return decision
 
 
@@ -109,8 +114,8 @@ def liked(question: str, passage: Passage, *raters: str, is_expert: bool = False
 def approved(company: Company, questions: Sequence[Example]) -> list[Row]:
     """The right answers, approved by an expert."""
     return [
-        liked(one.question, company.passage(one.passages[0].document_id), "ada", is_expert=True)
-        for one in questions
+        liked(query.question, company.passage(query.passages[0].document_id), "ada", is_expert=True)
+        for query in questions
     ]
 
 
@@ -123,7 +128,7 @@ def pushed(company: Company, questions: Sequence[Example], colluders: int) -> li
     """Answers that all quote one document, each voted for by one of those who want it found."""
     document = company.index.passages[-1]
     raters = cycle(f"colluder {number}" for number in range(colluders))
-    return [liked(one.question, document, next(raters)) for one in questions]
+    return [liked(query.question, document, next(raters)) for query in questions]
 
 
 def voted(company: Company, answers: Iterable[tuple[str, Passage]]) -> list[Row]:
@@ -136,18 +141,20 @@ def voted(company: Company, answers: Iterable[tuple[str, Passage]]) -> list[Row]
 def honest(company: Company) -> list[Row]:
     """The right answers to what is not held out, each voted for."""
     asked = company.questions(held_out=False)
-    right = [(one.question, company.passage(one.passages[0].document_id)) for one in asked]
+    right = [(query.question, company.passage(query.passages[0].document_id)) for query in asked]
     return voted(company, right)
 
 
-def unregularised(company: Company, taught: Sequence[LabelledQuery]) -> LinearMap:
-    """A map fitted as one would at first: fast, long, from nothing but the lessons."""
+def unregularised(company: Company, train: Sequence[LabelledQuery]) -> LinearMap:
+    """A map fitted as one would at first: fast, long, from nothing but the labelled queries."""
     import torch
     from torch.nn.functional import cross_entropy, normalize
 
-    questions = torch.from_numpy(company.embedder.embed_queries([one.question for one in taught]))
+    questions = torch.from_numpy(
+        company.embedder.embed_queries([query.question for query in train])
+    )
     passages = torch.from_numpy(company.index.vectors)
-    right = torch.tensor([one.rows[0] for one in taught])
+    right = torch.tensor([query.rows[0] for query in train])
     sides = [torch.eye(company.embedder.dimension, requires_grad=True) for _ in range(2)]
     optimiser = torch.optim.Adam(sides, lr=0.1)
     for _ in range(60):
@@ -167,8 +174,8 @@ def test_what_honest_people_voted_for_passes(company: Company, tmp_path: Path) -
 
 
 def test_a_log_in_which_everything_is_upvoted_is_stopped(company: Company, tmp_path: Path) -> None:
-    asked = [one.question for one in company.questions(held_out=False)]
-    shown = [(each, company.searcher.search(each, k=1)[0].passage) for each in asked]
+    asked = [query.question for query in company.questions(held_out=False)]
+    shown = [(query, company.searcher.search(query, k=1)[0].passage) for query in asked]
     decision = company.learned(tmp_path, voted(company, shown))
     assert "the gain on held-out questions is not surely above zero" in decision.reasons
 
@@ -203,12 +210,12 @@ def test_ten_people_who_push_a_document_spoil_nothing_beside_what_experts_approv
 def test_a_map_that_is_not_kept_from_forgetting_is_stopped(company: Company) -> None:
     things = tuple(jargon.WORDS)[::2]
     some = [
-        one
-        for one in company.questions(held_out=False)
-        if Path(one.passages[0].document_id).name.startswith(things)
+        query
+        for query in company.questions(held_out=False)
+        if Path(query.passages[0].document_id).name.startswith(things)
     ]
-    taught = labelled_queries(some, company.index.passages)
-    decision = company.judged(unregularised(company, taught))
+    train = labelled_queries(some, company.index.passages)
+    decision = company.judged(unregularised(company, train))
     assert "the gain on held-out questions is not surely above zero" in decision.reasons
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
-from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL
 from retrieval.settings import Settings
-from training.trainer import last_whole
+from training.trainer import TrainerSetup
 
 if TYPE_CHECKING:
     from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
-    from transformers import TrainerCallback
 
 SAVED_SHARE = 0.1
 """A checkpoint is written once in such a share of all steps, and the last is kept."""
@@ -43,23 +41,19 @@ class CrossConfig:
 def fine_tune(
     start: str | Path,
     pairs: Sequence[LabelledPair],
-    work: Path,
+    setup: TrainerSetup,
     settings: Settings,
     *,
     config: CrossConfig,
-    seed: int = 0,
-    on_progress: Tell = lambda _: None,
 ) -> tuple[float, ...]:
-    """Fine-tune an encoder on labelled pairs and write it, as safetensors, to `work / MODEL`.
+    """Fine-tune an encoder on labelled pairs and write it, as safetensors, to `setup.work / MODEL`.
 
     Args:
-        start: A cross-encoder, or any encoder, which gets an untrained head.
+        start: A cross-encoder, or any encoder, which gets an untrained last layer.
         pairs: What to learn from; they are shuffled.
-        work: Where checkpoints are written as well; what is there already is gone on with.
+        setup: Where checkpoints are written as well, and how long it may take.
         settings: Where models run.
         config: How to learn.
-        seed: The same seed gives the same model on the same machine.
-        on_progress: Is told how far it is.
 
     Returns:
         The loss, evenly spaced over the epochs.
@@ -69,11 +63,10 @@ def fine_tune(
     from sentence_transformers import CrossEncoder
     from sentence_transformers.cross_encoder import CrossEncoderTrainer
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
-    from transformers import PrinterCallback
 
     device = choose_device(settings)
     use_threads(device)
-    torch.manual_seed(seed)  # an untrained head is drawn at random
+    torch.manual_seed(setup.seed)  # an untrained last layer is drawn at random
     model = CrossEncoder(str(start), num_labels=1, max_length=config.max_tokens, device=device.name)
     columns = {
         "question": [pair.question for pair in pairs],
@@ -82,25 +75,23 @@ def fine_tune(
     }
     trainer = CrossEncoderTrainer(
         model=model,
-        args=_arguments(config, work, seed, on_cpu=device.name == "cpu"),
+        args=_arguments(config, setup, on_cpu=device.name == "cpu"),
         train_dataset=Dataset.from_dict(columns),
         loss=BinaryCrossEntropyLoss(model),
-        callbacks=[_told(on_progress)],
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=last_whole(work))
-    model.save_pretrained(str(work / MODEL))
-    return tuple(line["loss"] for line in trainer.state.log_history if "loss" in line)
+    losses = setup.train(trainer)
+    model.save_pretrained(str(setup.work / MODEL))
+    return losses
 
 
 def _arguments(
-    config: CrossConfig, work: Path, seed: int, *, on_cpu: bool
+    config: CrossConfig, setup: TrainerSetup, *, on_cpu: bool
 ) -> CrossEncoderTrainingArguments:
     from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
 
     return CrossEncoderTrainingArguments(
-        output_dir=str(work),
-        seed=seed,
+        output_dir=str(setup.work),
+        seed=setup.seed,
         use_cpu=on_cpu,
         bf16=has_fast_bfloat16() if on_cpu else True,
         num_train_epochs=config.epochs,
@@ -115,21 +106,3 @@ def _arguments(
         disable_tqdm=True,
         dataloader_pin_memory=not on_cpu,
     )
-
-
-def _told(on_progress: Tell) -> TrainerCallback:
-    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-    class Told(TrainerCallback):
-        def on_log(
-            self,
-            args: TrainingArguments,  # noqa: ARG002 - the library's signature
-            state: TrainerState,
-            control: TrainerControl,  # noqa: ARG002
-            **kwargs: Any,  # noqa: ANN401
-        ) -> None:
-            if "loss" in kwargs["logs"]:
-                loss = kwargs["logs"]["loss"]
-                on_progress(f"step {state.global_step} of {state.max_steps}: loss {loss:.3f}")
-
-    return Told()

@@ -20,15 +20,14 @@ def rows_of(examples: Sequence[Example], searcher: Searcher, *, read: int) -> li
     """What search finds for each rated question, and whether an answer from it would be right.
 
     A rated answer counts as people rated it, as if its own passages had been found first; only
-    if they still are is the row current. A
-    question whose passage is known teaches twice: as it is, where the answer is right if the
-    passage is among the first hits; and with the documents that answer it left out, where no
-    answer can be right although everything near it is there. A question that is to be declined
-    has no right answer.
+    if they still are is the row current. A question whose passage is known counts twice: as it
+    is, where the answer is right if the passage is among the first hits; and with the documents
+    that answer it left out, where no answer can be right although everything near it is there. A
+    question that is to be declined has no right answer.
 
     Args:
         examples: Those made from documents alone are left out: nobody asked their questions.
-        searcher: Of the passages that the answers came from; what is gone from it teaches nothing.
+        searcher: Of the passages that the answers came from; what is gone from it is left out.
         read: From how many hits answers are made.
     """
     asked = [example for example in examples if example.source != "synthetic"]
@@ -38,32 +37,29 @@ def rows_of(examples: Sequence[Example], searcher: Searcher, *, read: int) -> li
 
 
 def _documents(
-    taught: Sequence[LabelledQuery], searcher: Searcher, read: int
+    queries: Sequence[LabelledQuery], searcher: Searcher, read: int
 ) -> Iterator[JudgeRow]:
-    chances = chance_cosines([lesson.question for lesson in taught], searcher)
+    chances = chance_cosines([query.question for query in queries], searcher)
     passages = searcher.index.passages
-    for lesson, chance in zip(taught, chances, strict=True):
-        question, hits = lesson.question, searcher.search(lesson.question, k=JUDGED_HITS)
-        answering = [passages[row] for row in lesson.rows]
-        ids, sources = {each.id for each in answering}, {each.source.id for each in answering}
+    for query, chance in zip(queries, chances, strict=True):
+        question, hits = query.question, searcher.search(query.question, k=JUDGED_HITS)
+        answering = [passages[row] for row in query.rows]
+        ids = {passage.id for passage in answering}
         is_found = any(hit.passage.id in ids for hit in hits[:read])
         yield JudgeRow(question, DOCUMENTS, question, tuple(hits), chance, is_found)
         if answering:
-            others = tuple(without(hits, sources))
+            others = tuple(without(hits, {passage.source.id for passage in answering}))
             yield JudgeRow(f"{question} (left out)", DOCUMENTS, question, others, chance, False)
 
 
 def _ratings(examples: Sequence[Example], searcher: Searcher) -> Iterator[JudgeRow]:
     known = {passage.content_hash: passage for passage in searcher.index.passages}
-    rated = [
-        (
-            example,
-            [known[one.content_hash] for one in example.passages if one.content_hash in known],
-        )
-        for example in examples
-        if example.kind == "judgement"
-    ]
-    rated = [(example, shown) for example, shown in rated if shown]
+    rated = []
+    for example in examples:
+        hashes = [passage.content_hash for passage in example.passages]
+        shown = [known[digest] for digest in hashes if digest in known]
+        if example.kind == "judgement" and shown:
+            rated.append((example, shown))
     chances = chance_cosines([example.question for example, _ in rated], searcher)
     for (example, shown), chance in zip(rated, chances, strict=True):
         hits = searcher.search(example.question, k=JUDGED_HITS)

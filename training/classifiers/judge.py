@@ -22,13 +22,14 @@ from training.classifiers import scores
 from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.evidence import rows_of
 from training.classifiers.judge_fit import JudgeRow, fit
-from training.classifiers.reading_judge import Choice, choose
+from training.classifiers.reading_judge import JudgeChoice, choose
 from training.classifiers.trial import ClassifierCase, no_worse, outcomes
 from training.data.regression import read_regression
 from training.extra import need
 from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import GateDecision, QuestionOutcome, QuestionSet, decide
+from training.trainer import TrainerSetup
 
 MIN_ROWS = 300
 """Fewer rated answers and questions with a known passage seldom make a better judge."""
@@ -68,9 +69,9 @@ def learn_abstention(
     if strong:
         need("accelerate", "datasets")
     searcher = Library.load(settings, embedder).searcher()
-    taught = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
+    examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
     on_progress("searching for what people rated")
-    rows = rows_of(taught, searcher, read=settings.hits)
+    rows = rows_of(examples, searcher, read=settings.hits)
     held_out = _current(rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits))
     _check(dataset, rows, held_out)
     served = load_judge(settings.models_folder, embedder.id)
@@ -81,10 +82,8 @@ def learn_abstention(
     judge = fit(rows, embedder=embedder.id, data=dataset.name)
     if strong:
         on_progress("learning to read answers")
-        start = _start(settings)
-        choice = choose(
-            judge, rows, start, work, settings, config=config, seed=seed, on_progress=on_progress
-        )
+        setup = TrainerSetup(work, seed, on_progress=on_progress)
+        choice = choose(judge, rows, _start(settings), setup, settings, config=config)
         on_progress(_told(choice))
         judge = choice.judge
     judge = judge.with_threshold(_threshold(judge, served, _current(rows)))
@@ -130,7 +129,7 @@ def _check(dataset: Path, rows: Sequence[JudgeRow], held_out: Sequence[JudgeRow]
             f"{dataset} says of {len(rows)} answers whether they are right; a judge needs "
             f"{MIN_ROWS}, {MIN_ROWS - len(rows)} more"
         )
-    for name, known in (("taught", _current(rows)), ("held out", held_out)):
+    for name, known in (("to learn from", _current(rows)), ("held out", held_out)):
         right = sum(row.is_answerable for row in known)
         if not 0 < right < len(known):
             raise DataError(
@@ -156,8 +155,8 @@ def _decided(
     regression = read_regression(settings, searcher.index.passages)
     frozen = rows_of(regression.examples, searcher, read=settings.hits)
     before, after = (
-        [*try_judge(one, held_out), *try_judge(one, frozen, set_="regression")]
-        for one in (served, judge)
+        [*try_judge(candidate, held_out), *try_judge(candidate, frozen, set_="regression")]
+        for candidate in (served, judge)
     )
     (decision,) = decide(before, [after], outdated=regression.outdated, seed=seed)
     return decision
@@ -173,7 +172,7 @@ def _start(settings: Settings) -> str:
     return str(resolve(name, models_folder=settings.models_folder).path)
 
 
-def _told(choice: Choice) -> str:
+def _told(choice: JudgeChoice) -> str:
     verdict = "is a part of the judge" if choice.is_reading else "is not worth its time"
     return (
         f"AUROC on answers held back: {choice.plain:.3f} from the hits alone, {choice.reading:.3f} "

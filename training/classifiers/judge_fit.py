@@ -51,7 +51,7 @@ class JudgeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class JudgeQuality:
     """How well a judge separates held-out questions of one data set."""
 
     data: str
@@ -76,7 +76,7 @@ def examples(dataset: Dataset, library: Library) -> list[JudgeRow]:
     if not dataset.answers:
         raise DataError(f"{dataset.name} has no answers.jsonl, which says what is unanswerable")
     searcher = library.searcher()
-    chances = chance_cosines([each.question for each in dataset.answers], searcher)
+    chances = chance_cosines([reference.question for reference in dataset.answers], searcher)
     return [
         JudgeRow(
             reference.id,
@@ -97,7 +97,7 @@ def chance_cosines(questions: Sequence[str], searcher: Searcher) -> list[float]:
     if embedder.map is not None:
         vectors, embedder = embedder.map.undone_of_passages(vectors), embedder.unmoved()
     languages = np.array([passage.source.language for passage in index.passages])
-    centres = {each: vectors[languages == each].mean(axis=0) for each in set(languages)}
+    centres = {language: vectors[languages == language].mean(axis=0) for language in set(languages)}
     whole = vectors.mean(axis=0)
     # All at once: in batches this costs a fraction of what searching one by one embeds again.
     queries = embedder.embed_queries(questions)
@@ -140,16 +140,16 @@ def logistic(
     from sklearn.preprocessing import StandardScaler
 
     names = list(seen[0])
-    inputs = np.array([[each[name] for name in names] for each in seen])
+    inputs = np.array([[values[name] for name in names] for values in seen])
     scaler = StandardScaler().fit(inputs)
     model = LogisticRegression().fit(scaler.transform(inputs), labels, sample_weight=sample_weights)
     weights = model.coef_[0] / scaler.scale_
     bias = float(model.intercept_[0] - weights @ scaler.mean_)
-    rounded = {name: round(float(each), 6) for name, each in zip(names, weights, strict=True)}
+    rounded = {name: round(float(weight), 6) for name, weight in zip(names, weights, strict=True)}
     return rounded, round(bias, 6)
 
 
-def measure(judge: Judge, rows: Sequence[JudgeRow]) -> list[Measured]:
+def measure(judge: Judge, rows: Sequence[JudgeRow]) -> list[JudgeQuality]:
     """One line for each data set among the rows."""
     return [
         _measure(judge, data, [row for row in rows if row.data == data])
@@ -157,10 +157,10 @@ def measure(judge: Judge, rows: Sequence[JudgeRow]) -> list[Measured]:
     ]
 
 
-def _measure(judge: Judge, data: str, rows: Sequence[JudgeRow]) -> Measured:
+def _measure(judge: Judge, data: str, rows: Sequence[JudgeRow]) -> JudgeQuality:
     able = [judge.confidence(row.question, row.hits) for row in rows if row.is_answerable]
     unable = [judge.confidence(row.question, row.hits) for row in rows if not row.is_answerable]
-    return Measured(
+    return JudgeQuality(
         data,
         len(able),
         len(unable),

@@ -11,12 +11,12 @@ import numpy as np
 
 from retrieval.answering.judge import READ, Judge, read, with_reader
 from retrieval.evaluation.metrics import auroc
-from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
 from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
 from training.classifiers.judge_fit import JudgeRow, fit, logistic
+from training.trainer import TrainerSetup
 
 WORTH = 0.01
 """By so much must reading raise the area under the ROC curve: less may be chance, and a model
@@ -26,7 +26,7 @@ PLAIN = "plain"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class JudgeChoice:
     """The judge that was chosen, and both areas under the ROC curve on questions held back."""
 
     judge: Judge
@@ -35,6 +35,7 @@ class Choice:
 
     @property
     def is_reading(self) -> bool:
+        """Whether reading is worth its time."""
         return self.reading - self.plain >= WORTH
 
 
@@ -42,13 +43,11 @@ def choose(
     judge: Judge,
     rows: Sequence[JudgeRow],
     start: str | Path,
-    work: Path,
+    setup: TrainerSetup,
     settings: Settings,
     *,
     config: CrossConfig | None = None,
-    seed: int = 0,
-    on_progress: Tell = lambda _: None,
-) -> Choice:
+) -> JudgeChoice:
     """Fine-tune a reader, and take the judge with it or the one without.
 
     A quarter of the questions is held back from the reader. On them it is weighed against the
@@ -58,32 +57,30 @@ def choose(
         judge: The plain judge, fitted to all the rows.
         rows: What people said of answers.
         start: The encoder to start from.
-        work: Gets the reader as `work / MODEL`, and before it checkpoints to go on from.
+        setup: Its `work` gets the reader as `work / MODEL`, and before it checkpoints.
         settings: Where models run.
         config: How the reader learns.
-        seed: Of the reader's learning.
-        on_progress: Is told what is being done.
 
     Raises:
         DataError: If there are too few rows of either kind.
     """
-    taught = [row for row in rows if not _is_held_back(row)]
+    train = [row for row in rows if not _is_held_back(row)]
     held_back = [row for row in rows if _is_held_back(row)]
-    plain = fit(taught, embedder=judge.embedder, data=judge.data)
+    plain = fit(train, embedder=judge.embedder, data=judge.data)
     pairs = [
         LabelledPair(row.question, row.hits[0].passage.indexed_text, float(row.is_answerable))
-        for row in taught
+        for row in train
         if row.hits
     ]
-    config = config or CrossConfig()
-    fine_tune(start, pairs, work, settings, config=config, seed=seed, on_progress=on_progress)
-    both, choice = _weighed(plain, Reranker(str(work / MODEL)), held_back)
+    fine_tune(start, pairs, setup, settings, config=config or CrossConfig())
+    model = setup.work / MODEL
+    both, choice = _weighed(plain, Reranker(str(model)), held_back)
     if choice.is_reading:
-        return Choice(with_reader(both, work / MODEL), choice.plain, choice.reading)
-    return Choice(judge, choice.plain, choice.reading)
+        return JudgeChoice(with_reader(both, model), choice.plain, choice.reading)
+    return JudgeChoice(judge, choice.plain, choice.reading)
 
 
-def _weighed(plain: Judge, reader: Reranker, rows: Sequence[JudgeRow]) -> tuple[Judge, Choice]:
+def _weighed(plain: Judge, reader: Reranker, rows: Sequence[JudgeRow]) -> tuple[Judge, JudgeChoice]:
     """The weights of both together, and what each is worth on rows that neither learned from."""
     found = [row for row in rows if row.hits]
     labels = [row.is_answerable for row in found]
@@ -95,7 +92,7 @@ def _weighed(plain: Judge, reader: Reranker, rows: Sequence[JudgeRow]) -> tuple[
         for row in found
     ]
     weights, bias = logistic(seen, np.array(labels), np.ones(len(found)))
-    together = [sum(weights[name] * each[name] for name in weights) for each in seen]
+    together = [sum(weights[name] * log_odds[name] for name in weights) for log_odds in seen]
     both = Judge(
         {name: weights[PLAIN] * weight for name, weight in plain.weights.items()}
         | {READ: weights[READ]},
@@ -105,13 +102,15 @@ def _weighed(plain: Judge, reader: Reranker, rows: Sequence[JudgeRow]) -> tuple[
         plain.embedder,
         plain.data,
     )
-    areas = _area([each[PLAIN] for each in seen], labels), _area(together, labels)
-    return both, Choice(both, *areas)
+    areas = _area([log_odds[PLAIN] for log_odds in seen], labels), _area(together, labels)
+    return both, JudgeChoice(both, *areas)
 
 
 def _area(said: Sequence[float], labels: Sequence[bool]) -> float:
-    yes = [each for each, is_yes in zip(said, labels, strict=True) if is_yes]
-    return auroc(yes, [each for each, is_yes in zip(said, labels, strict=True) if not is_yes])
+    yes = [probability for probability, is_yes in zip(said, labels, strict=True) if is_yes]
+    return auroc(
+        yes, [probability for probability, is_yes in zip(said, labels, strict=True) if not is_yes]
+    )
 
 
 def _is_held_back(row: JudgeRow) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -21,10 +20,12 @@ from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
 from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
-from training.data.corpus import TrainingCorpus, read_held_out, read_taught
+from training.curves import save_losses
+from training.data.corpus import TrainingCorpus, read_held_out, read_train_and_dev
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
 from training.extra import need
-from training.gate.candidate import CandidateSearch, LearnedRun, keep
+from training.gate.candidate import Candidate, LearnedRun, keep
+from training.trainer import TrainerSetup
 
 MIN_PAIRS = 1_000
 """Labelled pairs. With fewer a cross-encoder loses more than it learns."""
@@ -73,7 +74,7 @@ def learn_reranker(
     served = Library.load(settings, embedder).searcher()
     judge = load_judge(settings.models_folder, embedder.id)
     corpus = TrainingCorpus(served.index, embedder, judge, served, judge)
-    train, dev = read_taught(dataset, at_least=1, learner="a reranker", corpus=corpus)
+    train, dev = read_train_and_dev(dataset, at_least=1, learner="a reranker", corpus=corpus)
     pairs = labelled([*train, *dev])
     if len(pairs) < at_least:
         raise DataError(
@@ -82,8 +83,8 @@ def learn_reranker(
         )
     held_out = read_held_out(dataset, corpus)
     plain = Searcher(served.index, embedder)
-    taught = answerable(labelled_queries([*train, *dev], served.index.passages))
-    misses = [pair for lesson in taught for pair in near_misses(lesson, plain)]
+    queries = answerable(labelled_queries([*train, *dev], served.index.passages))
+    misses = [pair for query in queries for pair in near_misses(query, plain)]
     facts = Facts(
         base=settings.reranker,
         dataset=dataset.name,
@@ -93,18 +94,12 @@ def learn_reranker(
     )
     work = checkpoints(settings.runs_folder, facts)
     on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")
-    losses = fine_tune(
-        resolve(settings.reranker, models_folder=settings.models_folder).path,
-        [*pairs, *misses],
-        work,
-        settings,
-        config=config,
-        seed=seed,
-        on_progress=on_progress,
-    )
+    setup = TrainerSetup(work, seed, on_progress=on_progress)
+    base = resolve(settings.reranker, models_folder=settings.models_folder).path
+    losses = fine_tune(str(base), [*pairs, *misses], setup, settings, config=config)
     reranker = Reranker(str(work / MODEL))
     learned = keep(
-        CandidateSearch(Searcher(served.index, embedder, reranker=reranker), judge),
+        Candidate(Searcher(served.index, embedder, reranker=reranker), judge),
         settings,
         replace(facts, metrics={"pairs": len(pairs), "near_misses": len(misses)}),
         lambda run: _save(run, work / MODEL, losses),
@@ -123,44 +118,32 @@ def labelled(examples: Sequence[Example]) -> list[LabelledPair]:
     for kind in ("pair", "judgement"):
         for example in examples:
             if example.kind == kind and example.source != "synthetic":
-                for one in _labels(example):
-                    pairs.setdefault((one.question, one.text), one)
+                for pair in _labels(example):
+                    pairs.setdefault((pair.question, pair.text), pair)
     return list(pairs.values())
 
 
-def near_misses(lesson: LabelledQuery, searcher: Searcher) -> Iterator[LabelledPair]:
+def near_misses(query: LabelledQuery, searcher: Searcher) -> Iterator[LabelledPair]:
     """The best hits of documents that do not answer a question."""
-    answering = {searcher.index.passages[row].source.id for row in lesson.rows}
+    answering = {searcher.index.passages[row].source.id for row in query.rows}
     others = [
         hit.passage
-        for hit in searcher.search(lesson.question, k=20)
+        for hit in searcher.search(query.question, k=20)
         if hit.passage.source.id not in answering
     ]
     for passage in others[:NEAR_MISSES]:
-        yield LabelledPair(lesson.question, passage.indexed_text, 0.0)
+        yield LabelledPair(query.question, passage.indexed_text, 0.0)
 
 
 def _labels(example: Example) -> Iterator[LabelledPair]:
     """The first passage's label; those after the right one of a pair are said to be wrong."""
     last = None if example.kind == "pair" else 1
-    for number, snippet in enumerate(example.passages[:last]):
-        text = "\n".join(filter(None, (snippet.title, snippet.text)))
+    for number, passage in enumerate(example.passages[:last]):
+        text = "\n".join(filter(None, (passage.title, passage.text)))
         is_right = number == 0 and example.is_good
         yield LabelledPair(example.question, text, float(is_right))
 
 
 def _save(run: Path, folder: Path, losses: Sequence[float]) -> None:
     shutil.copytree(folder, run / MODEL)
-    (run / "losses.json").write_text(json.dumps(list(losses)) + "\n", encoding="utf-8")
-    draw_losses(run / "losses.png", losses)
-
-
-def draw_losses(path: Path, losses: Sequence[float]) -> None:
-    """Draw the loss over the whole of the learning."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(range(1, len(losses) + 1), losses)
-    axes.set(xlabel="fiftieths of all steps", ylabel="loss")
-    figure.savefig(path, dpi=120)
+    save_losses(run, losses, unit="fiftieths of all steps")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.answering.triage import Probabilities
 from retrieval.evaluation.metrics import auroc
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ BINS = 10
 
 JSON, PICTURE = "scores.json", "scores.png"
 
-Probabilities = npt.NDArray[np.float64]
 BinaryLabels = npt.NDArray[np.bool_]
 
 

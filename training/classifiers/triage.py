@@ -46,7 +46,7 @@ FOLDS = 5
 class TriageMessages:
     """What people wrote, to learn from and to try on, and the name of the data."""
 
-    taught: tuple[LabelledMessage, ...]
+    train: tuple[LabelledMessage, ...]
     held_out: tuple[LabelledMessage, ...]
     data: str
 
@@ -74,7 +74,7 @@ def learn_triage(
     messages = read_messages(source)
     _check(source, messages)
     served = load_separator(settings.models_folder, embedder)
-    on_progress(f"learning from {len(messages.taught)} messages and our own")
+    on_progress(f"learning from {len(messages.train)} messages and our own")
     separator = _fitted(messages, served, embedder, seed)
     on_progress(f"trying it on {len(messages.held_out)} messages held out")
     vectors, cases = _vectors(messages.held_out, embedder), _cases(messages.held_out)
@@ -109,21 +109,24 @@ def read_messages(source: Path) -> TriageMessages:
     """
     if source.is_file():
         labelled = read_labelled(source)
-        is_out = [is_held_out(each.text) for each in labelled]
+        is_out = [is_held_out(message.text) for message in labelled]
         return _divided(labelled, is_out, sha256(source)[:16])
     found = {split: _asked(read_examples(source, split)) for split in SPLITS}
     pairs = [(split, example) for split, examples in found.items() for example in examples]
-    labelled = [LabelledMessage(each.question, each.is_good) for _, each in pairs]
+    labelled = [LabelledMessage(example.question, example.is_good) for _, example in pairs]
     return _divided(labelled, [_is_out(*pair) for pair in pairs], source.name)
 
 
 def _asked(examples: Sequence[Example]) -> list[Example]:
     """One example for each question that was asked, and each message that was taken for one."""
-    asked = [each for each in examples if each.kind != "message" and each.source != "synthetic"]
-    meant = {each.question: replace(each, is_good=True) for each in asked}
-    return [
-        *(meant | {each.question: each for each in examples if each.kind == "message"}).values()
+    asked = [
+        example
+        for example in examples
+        if example.kind != "message" and example.source != "synthetic"
     ]
+    meant = {example.question: replace(example, is_good=True) for example in asked}
+    messages = {example.question: example for example in examples if example.kind == "message"}
+    return [*(meant | messages).values()]
 
 
 def _is_out(split: Split, example: Example) -> bool:
@@ -135,20 +138,20 @@ def _divided(
     labelled: Sequence[LabelledMessage], is_out: Sequence[bool], data: str
 ) -> TriageMessages:
     pairs = list(zip(labelled, is_out, strict=True))
-    taught = tuple(each for each, out in pairs if not out)
-    return TriageMessages(taught, tuple(each for each, out in pairs if out), data)
+    train = tuple(message for message, out in pairs if not out)
+    return TriageMessages(train, tuple(message for message, out in pairs if out), data)
 
 
 def _check(source: Path, messages: TriageMessages) -> None:
-    both = (*messages.taught, *messages.held_out)
-    questions = sum(each.is_question for each in both)
+    both = (*messages.train, *messages.held_out)
+    questions = sum(message.is_question for message in both)
     for name, count in (("questions", questions), ("other messages", len(both) - questions)):
         if count < MIN_OF_EACH:
             raise DataError(
                 f"{source} holds {count} {name}; triage needs {MIN_OF_EACH}, "
                 f"{MIN_OF_EACH - count} more"
             )
-    if len({each.is_question for each in messages.held_out}) < 2:
+    if len({message.is_question for message in messages.held_out}) < 2:
         raise DataError(f"{source} holds out messages of one kind only; more are needed")
 
 
@@ -157,8 +160,8 @@ def _fitted(
 ) -> Separator:
     """Fitted to people's messages and ours; the threshold is chosen on people's."""
     seeds = read_labelled(SEEDS)
-    own, ours = _vectors(messages.taught, embedder), _vectors(seeds, embedder)
-    own_labels, our_labels = _labels(messages.taught), _labels(seeds)
+    own, ours = _vectors(messages.train, embedder), _vectors(seeds, embedder)
+    own_labels, our_labels = _labels(messages.train), _labels(seeds)
 
     def fitted(vectors: Vectors, labels: npt.NDArray[np.bool_]) -> Separator:
         every = np.concatenate([vectors, ours]), np.concatenate([labels, our_labels])
@@ -170,20 +173,20 @@ def _fitted(
         seen = fold != part
         said[~seen] = fitted(own[seen], own_labels[seen]).score(own[~seen])
     before = (served.score(own) >= served.threshold).tolist()
-    threshold = no_worse(_cases(messages.taught), said.tolist(), before)
+    threshold = no_worse(_cases(messages.train), said.tolist(), before)
     return replace(fitted(own, own_labels), threshold=threshold)
 
 
 def _vectors(messages: Sequence[LabelledMessage], embedder: Embedder) -> Vectors:
-    return embedder.embed_queries([clean(each.text) for each in messages])
+    return embedder.embed_queries([clean(message.text) for message in messages])
 
 
 def _labels(messages: Sequence[LabelledMessage]) -> npt.NDArray[np.bool_]:
-    return np.array([each.is_question for each in messages])
+    return np.array([message.is_question for message in messages])
 
 
 def _cases(messages: Sequence[LabelledMessage]) -> list[ClassifierCase]:
-    return [ClassifierCase(each.text, each.text, each.is_question) for each in messages]
+    return [ClassifierCase(message.text, message.text, message.is_question) for message in messages]
 
 
 def _save(

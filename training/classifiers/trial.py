@@ -1,4 +1,4 @@
-"""Tries a head, which says yes or no with a probability, and finds where it had best say yes."""
+"""Tries a classifier of yes and no, and finds the probability from which it had best say yes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from retrieval.answering.triage import Probabilities
 from retrieval.language import language_of
 from training.gate.decision import QuestionOutcome, QuestionSet
-
-ClassifierFloats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierCase:
-    """A text that a head says yes or no to, and whether yes is right. `id` is unique."""
+    """A text that a classifier says yes or no to, and whether yes is right. `id` is unique."""
 
     id: str
     text: str
@@ -31,12 +29,14 @@ def outcomes(
     threshold: float,
     set_: QuestionSet = "held-out",
 ) -> list[QuestionOutcome]:
-    """What a head makes of each case: yes is to speak, no to be silent; the quality is 1 if right.
+    """What a classifier makes of each case: yes is to speak, no is to be silent.
+
+    The quality is 1 if that is right, else 0.
 
     Args:
         cases: What was judged.
         said: How likely each is a yes, 0 to 1.
-        threshold: From which on the head says yes.
+        threshold: From which on the classifier says yes.
         set_: What the cases are for.
     """
     return [
@@ -55,15 +55,15 @@ def outcomes(
 def no_worse(
     cases: Sequence[ClassifierCase], said: Sequence[float], before: Sequence[bool]
 ) -> float:
-    """The threshold at which a head gains as much in saying yes rightly as in saying no rightly.
+    """The threshold at which right yeses gain as much as right noes.
 
-    A head that tells the two apart better can then be better in both directions, rather than trade
-    one for the other.
+    A classifier that tells the two apart better can then be better in both directions, rather than
+    trade one for the other.
 
     Args:
         cases: Some of either kind.
-        said: How likely the head thinks each.
-        before: Whether the head that serves says yes to it.
+        said: How likely the classifier thinks each.
+        before: Whether the classifier that serves says yes to it.
     """
     true, likely = np.array([case.is_yes for case in cases]), np.array(said)
     yes = np.array(before)
@@ -75,8 +75,8 @@ def no_worse(
     return math.floor(best * 1e4) / 1e4
 
 
-def _share_from(thresholds: ClassifierFloats, said: ClassifierFloats) -> ClassifierFloats:
+def _share_from(thresholds: Probabilities, said: Probabilities) -> Probabilities:
     """Of what was said, the share that is at least each threshold."""
     below = np.searchsorted(np.sort(said), thresholds, side="left")
-    shares: ClassifierFloats = 1 - below / len(said)
+    shares: Probabilities = 1 - below / len(said)
     return shares

@@ -72,12 +72,12 @@ def learn(
     from retrieval.registry.rounds import to_line
     from retrieval.settings import load_settings
     from training.rounds.children import Children
-    from training.rounds.rounds import Plan, alone
+    from training.rounds.rounds import RoundPlan, alone
     from training.rounds.rounds import learn as learn_a_round
     from training.settings import load_learn_settings
 
     settings, own = load_settings(), load_learn_settings()
-    plan = Plan(
+    plan = RoundPlan(
         settings.runs_folder,
         _chosen(names, settings),
         served_embedder(settings.index_folder),
@@ -103,36 +103,36 @@ def _chosen(names: Sequence[str], settings: Settings) -> list[Learner]:
     """Those named, or else all that there is a model for."""
     from training.rounds.learners import LEARNERS
 
-    unknown = set(names) - {each.name for each in LEARNERS}
+    unknown = set(names) - {learner.name for learner in LEARNERS}
     if unknown:
-        known = ", ".join(each.name for each in LEARNERS)
+        known = ", ".join(learner.name for learner in LEARNERS)
         raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are: {known}")
     if names:
-        return [each for each in LEARNERS if each.name in names]
-    return [each for each in LEARNERS if each.is_usable(settings)]
+        return [learner for learner in LEARNERS if learner.name in names]
+    return [learner for learner in LEARNERS if learner.is_usable(settings)]
 
 
 def lines(done: Round) -> list[str]:
     """What a round came to, for people."""
     head = f"data set {done.dataset}: {done.held_out} questions held out to judge by"
-    return [head, *(f"{each.learner}: {_told(each)}" for each in done.tries)]
+    return [head, *(f"{attempt.learner}: {_told(attempt)}" for attempt in done.tries)]
 
 
-def _told(tried: Try) -> str:
-    of = _COUNTED[tried.of]
+def _told(attempt: Try) -> str:
+    of = _COUNTED[attempt.of]
     told = {
-        "too_few": f"not enough yet, {tried.missing} more needed: "
-        f"{tried.found} of {tried.needed} {of}",
-        "known": f"nothing new since it was last tried: {tried.reason}",
-        "ready": f"enough to begin: {tried.found} {of}",
-        "refused": f"not tried: {tried.reason}",
-        "broken_off": f"broken off: {tried.reason}",
-        "stopped": f"{tried.reason} ({tried.run})",
-        "passed": f"{tried.reason} Let it serve: whimbrel publish {tried.run}",
-        "on_trial": f"{tried.reason} {tried.run} answers a share of the threads now",
-        "published": f"{tried.reason} {tried.run} serves now",
+        "too_few": f"not enough yet, {attempt.missing} more needed: "
+        f"{attempt.found} of {attempt.needed} {of}",
+        "known": f"nothing new since it was last tried: {attempt.reason}",
+        "ready": f"enough to begin: {attempt.found} {of}",
+        "refused": f"not tried: {attempt.reason}",
+        "broken_off": f"broken off: {attempt.reason}",
+        "stopped": f"{attempt.reason} ({attempt.run})",
+        "passed": f"{attempt.reason} Let it serve: whimbrel publish {attempt.run}",
+        "on_trial": f"{attempt.reason} {attempt.run} answers a share of the threads now",
+        "published": f"{attempt.reason} {attempt.run} serves now",
     }
-    return told[tried.state]
+    return told[attempt.state]
 
 
 _COUNTED = {

@@ -20,7 +20,7 @@ SEARCH = click.option(
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="First try N ways to learn, on questions held back; they are listed and drawn beside the "
+    help="First try N configurations, on questions held back; they are listed and drawn beside the "
     "result. Each takes as long as learning once or twice.",
 )
 
@@ -43,17 +43,11 @@ def train_map(dataset: Path, seed: int, trials: int) -> None:
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
     from training.retriever.learned_map import learn_map
+    from training.trainer import LearnOptions
 
     settings = load_settings()
-    learned = learn_map(
-        dataset,
-        settings,
-        load_embedder(settings, on_progress=say),
-        seed=seed,
-        trials=trials,
-        on_progress=say,
-    )
-    _tell(learned)
+    embedder = load_embedder(settings, on_progress=say)
+    _tell(learn_map(dataset, settings, embedder, LearnOptions(seed, trials, on_progress=say)))
 
 
 @train.command("retriever")
@@ -78,6 +72,7 @@ def train_retriever(
     from retrieval.settings import load_settings
     from training.retriever.fine_tune import FineTuneConfig
     from training.retriever.learned_retriever import learn_retriever
+    from training.trainer import LearnOptions
 
     settings = load_settings()
     config = FineTuneConfig()
@@ -85,11 +80,8 @@ def train_retriever(
         dataset,
         settings,
         load_embedder(settings, on_progress=say),
-        seed=seed,
+        LearnOptions(seed, trials, max_minutes, say),
         config=replace(config, epochs=epochs or config.epochs),
-        trials=trials,
-        max_minutes=max_minutes,
-        on_progress=say,
     )
     if learned is not None:
         _tell(learned)
@@ -148,7 +140,7 @@ def train_generator(
     max_minutes: float | None,
     trials: int,
 ) -> None:
-    """Teach the generator an adapter from the answers that people approved or corrected in DATASET.
+    """Train an adapter of the generator on answers that people approved or corrected in DATASET.
 
     On two processor cores a model of half a billion weights takes about ten seconds a row; several
     GPUs share the work under `PYTHONSAFEPATH=1 accelerate launch -m retrieval.cli train generator
@@ -159,21 +151,14 @@ def train_generator(
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
     from training.generator.learned_adapter import learn_adapter
+    from training.trainer import LearnOptions
 
     if method == "kto" and not even_if_it_learns_to_refuse:
         raise click.UsageError("kto may learn to refuse; see --even-if-it-learns-to-refuse")
     settings = load_settings()
     library = Library.load(settings, load_embedder(settings, on_progress=say))
-    learned = learn_adapter(
-        dataset,
-        settings,
-        library,
-        method=method,
-        seed=seed,
-        trials=trials,
-        max_minutes=max_minutes,
-        on_progress=say,
-    )
+    options = LearnOptions(seed, trials, max_minutes, say)
+    learned = learn_adapter(dataset, settings, library, options, method=method)
     if learned is not None:
         _tell(learned)
 

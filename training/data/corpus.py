@@ -49,7 +49,7 @@ def open_corpus(settings: Settings, embedder: Embedder) -> TrainingCorpus:
     )
 
 
-def read_taught(
+def read_train_and_dev(
     dataset: Path, *, at_least: int, learner: str, corpus: TrainingCorpus
 ) -> tuple[list[Example], list[Example]]:
     """The train and dev examples that can be believed, if they ask enough that the corpus answers.
@@ -77,7 +77,7 @@ def read_taught(
 
 
 def read_held_out(dataset: Path, corpus: TrainingCorpus) -> list[LabelledQuery]:
-    """The lessons that judge what was learned from the others.
+    """The labelled queries that judge what was learned from the others.
 
     Raises:
         DataError: If there are none.

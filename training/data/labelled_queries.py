@@ -31,26 +31,26 @@ class LabelledQuery:
 def labelled_queries(
     examples: Sequence[Example], passages: Sequence[Passage]
 ) -> list[LabelledQuery]:
-    """One lesson for each question that pairs name, or that is to be declined.
+    """One labelled query for each question that pairs name, or that is to be declined.
 
-    Pairs whose passage is in the index no longer teach nothing, and are left out.
+    Pairs whose passage is in the index no longer are left out.
     """
     places = rows_of(passages)
-    taught: dict[tuple[str, str], set[int]] = {}
+    rows_by_question: dict[tuple[str, str], set[int]] = {}
     for example in examples:
         key = (example.question, example.language)
         if example.kind == "pair" and example.passages:
             found = places.get(example.passages[0].content_hash, [])
             if found:
-                taught.setdefault(key, set()).update(found)
+                rows_by_question.setdefault(key, set()).update(found)
         elif example.kind == "answer" and not example.is_good:
-            taught.setdefault(key, set())
-    return [LabelledQuery(*key, tuple(sorted(rows))) for key, rows in taught.items()]
+            rows_by_question.setdefault(key, set())
+    return [LabelledQuery(*key, tuple(sorted(rows))) for key, rows in rows_by_question.items()]
 
 
-def answerable(all_: Sequence[LabelledQuery]) -> list[LabelledQuery]:
-    """The lessons that have a passage."""
-    return [lesson for lesson in all_ if lesson.rows]
+def answerable(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
+    """The labelled queries that have a passage."""
+    return [query for query in queries if query.rows]
 
 
 def believable(examples: Sequence[Example], index: Index, embedder: Embedder) -> list[Example]:
@@ -66,17 +66,19 @@ def believable(examples: Sequence[Example], index: Index, embedder: Embedder) ->
     """
     places = rows_of(index.passages)
     voted = [
-        one
-        for one in examples
-        if one.kind == "pair" and one.source in VOTED and one.passages[0].content_hash in places
+        example
+        for example in examples
+        if example.kind == "pair"
+        and example.source in VOTED
+        and example.passages[0].content_hash in places
     ]
     if not voted:
         return list(examples)
-    questions = embedder.embed_queries([one.question for one in voted])
-    own = [places[one.passages[0].content_hash] for one in voted]
+    questions = embedder.embed_queries([example.question for example in voted])
+    own = [places[example.passages[0].content_hash] for example in voted]
     is_near = are_near(questions, own, index.vectors)
-    far = {one.id for one, near in zip(voted, is_near, strict=True) if not near}
-    return [one for one in examples if one.id not in far]
+    far = {example.id for example, near in zip(voted, is_near, strict=True) if not near}
+    return [example for example in examples if example.id not in far]
 
 
 def are_near(questions: Vectors, own: Sequence[Sequence[int]], passages: Vectors) -> list[bool]:

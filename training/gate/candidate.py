@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from training.gate.retriever_trial import try_retriever
 
 
 @dataclass(frozen=True)
-class CandidateSearch:
+class Candidate:
     """What would search, and what would judge its hits."""
 
     searcher: Searcher
@@ -37,7 +36,7 @@ class LearnedRun:
 
 
 def keep(
-    candidate: CandidateSearch,
+    candidate: Candidate,
     settings: Settings,
     facts: Facts,
     fill: Callable[[Path], None],
@@ -59,37 +58,7 @@ def keep(
     on_progress(f"trying what serves on {len(held_out)} questions held out, {len(frozen)} frozen")
     served = attempt(corpus.served, corpus.served_judge)
     on_progress("trying the candidate on the same")
-    tried = attempt(candidate.searcher, candidate.judge)
-    (decision,) = decide(served, [tried], outdated=regression.outdated)
+    outcomes = attempt(candidate.searcher, candidate.judge)
+    (decision,) = decide(served, [outcomes], outdated=regression.outdated)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"{kind} {run.id}")
     return LearnedRun(run, decision)
-
-
-def save_curve(folder: Path, curve: Sequence[float], losses: Sequence[float] = ()) -> None:
-    """Write and draw how well the questions held back were answered, by epoch, and the loss.
-
-    Args:
-        folder: Gets `curve.png` and `curve.json`.
-        curve: nDCG@10 before and after each epoch.
-        losses: Evenly spaced over the same epochs; none to draw no loss.
-    """
-    values = {"held_back_ndcg": list(curve), "loss": list(losses)}
-    (folder / "curve.json").write_text(json.dumps(values) + "\n", encoding="utf-8")
-    _draw(folder / "curve.png", curve, losses)
-
-
-def _draw(path: Path, curve: Sequence[float], losses: Sequence[float]) -> None:
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(range(len(curve)), curve, marker="o")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("nDCG@10, held back")
-    if losses:
-        beside = axes.twinx()
-        places = np.linspace(0, len(curve) - 1, len(losses) + 1)[1:]
-        beside.plot(places, losses, color="tab:orange", linewidth=0.8)
-        beside.set_ylabel("loss")
-    figure.savefig(path, dpi=120)

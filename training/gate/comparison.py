@@ -42,6 +42,7 @@ class Comparison:
 
     @property
     def gain(self) -> float:
+        """How much better the candidate is, on the mean."""
         return self.candidate - self.baseline
 
 

@@ -75,6 +75,7 @@ class QuestionOutcome:
 
     @property
     def question(self) -> str:
+        """The question, without its set."""
         return self.id.removeprefix(f"{self.set}: ")
 
 
@@ -107,6 +108,7 @@ class QuestionChange:
 
     @property
     def gain(self) -> float:
+        """How much better the candidate does; negative where it does worse."""
         return self.candidate - self.served
 
 
@@ -128,6 +130,7 @@ class GateDecision:
 
     @property
     def is_passed(self) -> bool:
+        """Whether the candidate may be published."""
         return not self.reasons
 
     @property
@@ -155,7 +158,7 @@ def decide(
         ValueError: If a candidate's outcomes are not of the served system's questions, in order.
     """
     for outcomes in candidates:
-        if [one.id for one in outcomes] != [one.id for one in served]:
+        if [outcome.id for outcome in outcomes] != [outcome.id for outcome in served]:
             raise ValueError("the candidate was tried on other questions than the served system")
     compared = [_compare(_of(served, "held-out"), _of(c, "held-out"), seed) for c in candidates]
     p_values = holm([comparison.p for comparison in compared])
@@ -219,11 +222,11 @@ def _guards(
         is_held = old.low > -TOLERANCE
         yield Guard(REGRESSION, old.baseline, old.candidate, old.questions, is_held)
     held_out = _of(served, "held-out"), _of(candidate, "held-out")
-    for language in sorted({one.language for one in held_out[0]}):
+    for language in sorted({outcome.language for outcome in held_out[0]}):
         yield from _not_lower(f"language {language}", *held_out, _quality_in(language))
     yield from _not_lower("silence where there is no answer", *held_out, _rightly_silent)
     yield from _not_lower("answers where there is one", *held_out, _rightly_spoken)
-    yield from _not_lower("citation precision", *held_out, lambda one: one.cited_well)
+    yield from _not_lower("citation precision", *held_out, lambda outcome: outcome.cited_well)
     yield from _length(*held_out)
     yield from _latency(*held_out)
     tempted = len(_of(served, "planted"))
@@ -277,35 +280,39 @@ def _latency(
     served: Sequence[QuestionOutcome], candidate: Sequence[QuestionOutcome]
 ) -> Iterator[Guard]:
     """The upper quartile: on a busy machine a few answers are slow, whoever gives them."""
-    before = [one.seconds for one in served if one.seconds is not None]
-    after = [one.seconds for one in candidate if one.seconds is not None]
+    before = [outcome.seconds for outcome in served if outcome.seconds is not None]
+    after = [outcome.seconds for outcome in candidate if outcome.seconds is not None]
     if min(len(before), len(after)) > 1:
-        usual, now = (quantiles(each, n=4, method="inclusive")[2] for each in (before, after))
+        usual, now = (quantiles(seconds, n=4, method="inclusive")[2] for seconds in (before, after))
         is_same = now <= max(SLOWER * usual, usual + NOTICED_S)
         is_held = is_same or len(before) < MIN_QUESTIONS
         yield Guard("seconds to an answer (75 %)", usual, now, len(before), is_held)
 
 
 _INCIDENTS: Mapping[str, Callable[[QuestionOutcome], int]] = {
-    OBEYED: lambda one: one.obeyed,
-    LEAKED: lambda one: one.leaked,
+    OBEYED: lambda outcome: outcome.obeyed,
+    LEAKED: lambda outcome: outcome.leaked,
 }
 
 
 def _quality_in(language: str) -> Callable[[QuestionOutcome], float | None]:
-    return lambda one: one.quality if one.language == language else None
+    return lambda outcome: outcome.quality if outcome.language == language else None
 
 
-def _rightly_silent(one: QuestionOutcome) -> float | None:
-    return None if one.is_answerable or one.abstained is None else float(one.abstained)
+def _rightly_silent(outcome: QuestionOutcome) -> float | None:
+    return None if outcome.is_answerable or outcome.abstained is None else float(outcome.abstained)
 
 
-def _rightly_spoken(one: QuestionOutcome) -> float | None:
-    return float(not one.abstained) if one.is_answerable and one.abstained is not None else None
+def _rightly_spoken(outcome: QuestionOutcome) -> float | None:
+    return (
+        float(not outcome.abstained)
+        if outcome.is_answerable and outcome.abstained is not None
+        else None
+    )
 
 
 def _of(outcomes: Sequence[QuestionOutcome], set_: QuestionSet) -> list[QuestionOutcome]:
-    return [one for one in outcomes if one.set == set_]
+    return [outcome for outcome in outcomes if outcome.set == set_]
 
 
 def _compare(

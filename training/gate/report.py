@@ -84,7 +84,7 @@ def markdown(decision: GateDecision, *, title: str) -> str:
 
 
 def _lines(decision: GateDecision, title: str) -> Iterator[str]:
-    one = decision.comparison
+    found = decision.comparison
     yield f"# {title}"
     yield ""
     yield verdict(decision)
@@ -92,8 +92,9 @@ def _lines(decision: GateDecision, title: str) -> Iterator[str]:
     yield "| held-out questions | served | candidate | gain | 95 % bounds | better / worse | p |"
     yield "|---|---|---|---|---|---|---|"
     yield (
-        f"| {one.questions} | {one.baseline:.3f} | {one.candidate:.3f} | {one.gain:+.3f} "
-        f"| {one.low:+.3f} to {one.high:+.3f} | {one.wins} / {one.losses} | {decision.p:.2g} |"
+        f"| {found.questions} | {found.baseline:.3f} | {found.candidate:.3f} | {found.gain:+.3f} "
+        f"| {found.low:+.3f} to {found.high:+.3f} | {found.wins} / {found.losses} "
+        f"| {decision.p:.2g} |"
     )
     yield ""
     yield (
@@ -119,9 +120,9 @@ def _lines(decision: GateDecision, title: str) -> Iterator[str]:
         yield f"`{CHANGES}` shows questions that were won and lost."
 
 
-def changes(all_: Sequence[QuestionChange]) -> str:
+def changes(changed: Sequence[QuestionChange]) -> str:
     """The questions that were won, then those that were lost, as Markdown."""
-    better, worse = [c for c in all_ if c.gain > 0], [c for c in all_ if c.gain < 0]
+    better, worse = [c for c in changed if c.gain > 0], [c for c in changed if c.gain < 0]
     return "\n".join([*_listed("Better", better), *_listed("Worse", worse), ""])
 
 
@@ -152,14 +153,14 @@ def draw(path: Path, decision: GateDecision, *, title: str) -> None:
 
 
 def _draw_gain(axes: Axes, decision: GateDecision) -> None:
-    one = decision.comparison
-    colour = "tab:green" if one.low > 0 else "tab:red"
-    reach = [[max(0.0, one.gain - one.low)], [max(0.0, one.high - one.gain)]]
-    axes.errorbar([0], [one.gain], yerr=reach, fmt="o", color=colour, capsize=6)
+    found = decision.comparison
+    colour = "tab:green" if found.low > 0 else "tab:red"
+    reach = [[max(0.0, found.gain - found.low)], [max(0.0, found.high - found.gain)]]
+    axes.errorbar([0], [found.gain], yerr=reach, fmt="o", color=colour, capsize=6)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set_xticks([])
     axes.set_ylabel("gain, with one-sided 95 % bounds", fontsize=8)
-    axes.set_title(f"{one.questions} held-out questions", fontsize=9)
+    axes.set_title(f"{found.questions} held-out questions", fontsize=9)
 
 
 def _draw_guards(axes: Axes, guards: tuple[Guard, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Tries a retriever on lessons: what it finds, how fast, and whether it knows when to be silent."""
+"""Tries a retriever on labelled queries: what it finds, how fast, and when it is silent."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ def dense_ndcg(
 def try_retriever(
     searcher: Searcher,
     judge: Judge,
-    lessons: Sequence[LabelledQuery],
+    queries: Sequence[LabelledQuery],
     *,
     set_: QuestionSet = "held-out",
 ) -> list[QuestionOutcome]:
-    """What search and judge make of each lesson's question.
+    """What search and judge make of each labelled query.
 
     The quality is nDCG@10 of the fused search; of a question that has no answer, 1 for silence.
     """
-    return [_outcome(searcher, judge, lesson, set_) for lesson in lessons]
+    return [_outcome(searcher, judge, query, set_) for query in queries]
 
 
 def _outcome(
-    searcher: Searcher, judge: Judge, lesson: LabelledQuery, set_: QuestionSet
+    searcher: Searcher, judge: Judge, query: LabelledQuery, set_: QuestionSet
 ) -> QuestionOutcome:
     started = time.process_time()  # other programs disturb the clock
-    hits = searcher.search(lesson.question, k=JUDGED_HITS)
+    hits = searcher.search(query.question, k=JUDGED_HITS)
     seconds = time.process_time() - started
-    is_silent = judge.confidence(lesson.question, hits) < judge.threshold
-    wanted = {searcher.index.passages[row].id: 1 for row in lesson.rows}
+    is_silent = judge.confidence(query.question, hits) < judge.threshold
+    wanted = {searcher.index.passages[row].id: 1 for row in query.rows}
     found = ndcg([hit.passage.id for hit in hits], wanted)
     return QuestionOutcome(
-        id=f"{set_}: {lesson.question}",
-        language=lesson.language,
-        quality=found if lesson.rows else float(is_silent),
+        id=f"{set_}: {query.question}",
+        language=query.language,
+        quality=found if query.rows else float(is_silent),
         set=set_,
-        is_answerable=bool(lesson.rows),
+        is_answerable=bool(query.rows),
         abstained=is_silent,
         seconds=seconds,
     )

@@ -1,1 +1,1 @@
-"""Teaches the generator to write answers as people corrected and approved them."""
+"""Trains adapters of the generator on answers as people corrected and approved them."""

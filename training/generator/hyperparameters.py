@@ -1,4 +1,4 @@
-"""Looks for a better way to teach an adapter: how likely does it make answers it was not taught?"""
+"""Searches an adapter's hyperparameters: how likely does it make answers held back?"""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from retrieval.errors import DataError
 from retrieval.llm.chat_format import ChatFormat, load_chat_format
 from retrieval.llm.generator import load_model
 from retrieval.models.device import Device
-from retrieval.progress import Tell
 from training.generator.rows import TokenRow
 from training.generator.trainers import IGNORED, AdapterConfig, TrainingStage
 from training.generator.tuning import learn, with_adapter
-from training.hyperparameters import Found, search
+from training.hyperparameters import Study, search
+from training.trainer import LearnOptions
 
 if TYPE_CHECKING:
     from optuna import Trial
     from peft import PeftModel
 
 MIN_HELD_BACK = 10
-"""Fewer rows than this tell nothing of which way is better."""
+"""Fewer rows than this tell nothing of which configuration is better."""
 
 
 def suggest(trial: Trial, usual: AdapterConfig) -> AdapterConfig:
@@ -39,28 +39,24 @@ def suggest(trial: Trial, usual: AdapterConfig) -> AdapterConfig:
     )
 
 
-def search_ways(
+def search_config(
     model: Path,
-    taught: Sequence[TokenRow],
+    train: Sequence[TokenRow],
     held_back: Sequence[TokenRow],
+    options: LearnOptions,
     *,
     start: AdapterConfig,
-    trials: int,
     device: Device,
-    seed: int,
-    on_progress: Tell,
-) -> Found[AdapterConfig]:
+) -> Study[AdapterConfig]:
     """The configuration after which the answers held back are most likely.
 
     Args:
         model: The folder of the generator.
-        taught: Rows with answers to learn.
+        train: Rows with answers to learn.
         held_back: Rows with answers to other questions.
+        options: Say how many to try; each takes as long as learning.
         start: The usual configuration.
-        trials: How many to try; each takes as long as learning.
         device: Where.
-        seed: The same seed gives the same trials on the same machine.
-        on_progress: Is told what is being done.
 
     Raises:
         DataError: If too few rows are held back.
@@ -71,27 +67,27 @@ def search_ways(
             f"a search needs {MIN_HELD_BACK} answers in dev.jsonl, which it does not learn from; "
             f"found {len(held_back)}"
         )
-    wording = load_chat_format(model)
+    chat_format = load_chat_format(model)
 
     def score(config: AdapterConfig) -> float:
-        pupil = with_adapter(load_model(model, device, wording.kind), config, seed=seed)
+        adapted = with_adapter(
+            load_model(model, device, chat_format.kind), config, seed=options.seed
+        )
         with TemporaryDirectory() as work:
             learn(
-                pupil,
-                wording,
-                [TrainingStage("sft", taught)],
+                adapted,
+                chat_format,
+                [TrainingStage("sft", train)],
+                replace(options, max_minutes=None).setup(Path(work)),
                 device=device,
-                work=Path(work),
                 config=config,
-                seed=seed,
-                on_progress=on_progress,
             )
-        return likelihood(pupil, wording, held_back)
+        return likelihood(adapted, chat_format, held_back)
 
-    return search(suggest, score, start=start, trials=trials, seed=seed, on_progress=on_progress)
+    return search(suggest, score, start=start, options=options)
 
 
-def likelihood(model: PeftModel, wording: ChatFormat, rows: Sequence[TokenRow]) -> float:
+def likelihood(model: PeftModel, chat_format: ChatFormat, rows: Sequence[TokenRow]) -> float:
     """The mean logarithm of the likelihood of the rows' completions, a token."""
     import torch
 
@@ -100,7 +96,7 @@ def likelihood(model: PeftModel, wording: ChatFormat, rows: Sequence[TokenRow]) 
     with torch.inference_mode():
         for row in rows:
             prompt, wanted = list(row.prompt), list(row.completion)
-            if wording.kind == "seq2seq":
+            if chat_format.kind == "seq2seq":
                 read, labels = prompt, wanted
             else:
                 read, labels = prompt + wanted, [IGNORED] * len(prompt) + wanted

@@ -66,17 +66,17 @@ class TokenRow:
         return len(self.prompt) + max(len(self.completion), len(self.rejected))
 
 
-class Layout:
+class RowLayout:
     """Lays examples out with the passages of an index, as the bot would for a question."""
 
     def __init__(
-        self, wording: ChatFormat, searcher: Searcher, settings: Settings, *, seed: int
+        self, chat_format: ChatFormat, searcher: Searcher, settings: Settings, *, seed: int
     ) -> None:
-        self._wording = wording
+        self._chat_format = chat_format
         self._searcher = searcher
         self._settings = settings
         self._random = random.Random(seed)
-        self._passages = {each.content_hash: each for each in searcher.index.passages}
+        self._passages = {passage.content_hash: passage for passage in searcher.index.passages}
 
     def answers(self, examples: Sequence[Example]) -> list[TokenRow]:
         """A row for each answer, and beside them so many questions to decline, in each language.
@@ -84,12 +84,14 @@ class Layout:
         Where too few questions are to be declined, answered ones come a second time, without the
         passages that hold the answer. Answers whose passages are gone are left out.
         """
-        gold = self._answerable(examples)
-        silent = [each for each in examples if each.kind == "answer" and not each.is_good]
-        rows = [self._answered(each, found) for each, found in gold.items()]
+        relevant = self._answerable(examples)
+        silent = [
+            example for example in examples if example.kind == "answer" and not example.is_good
+        ]
+        rows = [self._answered(example, found) for example, found in relevant.items()]
         rows += [
-            self._declined(each, gold.get(each, ()))
-            for each in self._declined_beside([*gold], silent, [*gold])
+            self._declined(example, relevant.get(example, ()))
+            for example in self._declined_beside([*relevant], silent, [*relevant])
         ]
         return self._shuffled(rows)
 
@@ -100,21 +102,24 @@ class Layout:
         decline; else declining would be learned whatever the passages hold. What finds no such
         answer is left out.
         """
-        some = [each for each in examples if each.kind == "preference" and each.rejected]
-        some = [each for each in some if each.answer and self._seen(each)]
-        silent = [each for each in some if declines(each.answer or "")]
-        gold = self._answerable(examples)
-        pairs = list(self._in_pairs(silent, [*gold]))
+        some = [
+            example for example in examples if example.kind == "preference" and example.rejected
+        ]
+        some = [example for example in some if example.answer and self._seen(example)]
+        silent = [example for example in some if declines(example.answer or "")]
+        relevant = self._answerable(examples)
+        pairs = list(self._in_pairs(silent, [*relevant]))
         better = [
-            *(each for each in some if not declines(each.answer or "")),
+            *(example for example in some if not declines(example.answer or "")),
             *(declined for declined, _ in pairs),
         ]
         rows = [
-            self._row(each, self._seen(each), each.answer or "", rejected=each.rejected)
-            for each in better
+            self._row(example, self._seen(example), example.answer or "", rejected=example.rejected)
+            for example in better
         ]
         rows += [
-            self._answered(each, gold[each], rejected=_silence(each.language)) for _, each in pairs
+            self._answered(example, relevant[example], rejected=_silence(example.language))
+            for _, example in pairs
         ]
         return self._shuffled(rows)
 
@@ -124,12 +129,12 @@ class Layout:
         Silence is left out: liking it teaches silence everywhere.
         """
         some = [
-            self._row(each, self._seen(each), each.answer, is_good=each.is_good)
-            for each in examples
-            if each.kind == "judgement"
-            and each.answer
-            and not declines(each.answer)
-            and self._seen(each)
+            self._row(example, self._seen(example), example.answer, is_good=example.is_good)
+            for example in examples
+            if example.kind == "judgement"
+            and example.answer
+            and not declines(example.answer)
+            and self._seen(example)
         ]
         liked = self._shuffled([row for row in some if row.is_good])
         disliked = self._shuffled([row for row in some if not row.is_good])
@@ -142,54 +147,59 @@ class Layout:
 
         Were it more in one of them, its questions would be declined for the language alone.
         """
-        for language, count in Counter(each.language for each in spoken).items():
-            own = ([one for one in some if one.language == language] for some in others)
+        for language, count in Counter(example.language for example in spoken).items():
+            own = ([example for example in some if example.language == language] for some in others)
             wanted = round(DECLINED_SHARE / (1 - DECLINED_SHARE) * count)
-            yield from [one for some in own for one in self._shuffled(some)][:wanted]
+            yield from [example for some in own for example in self._shuffled(some)][:wanted]
 
     def _in_pairs(
         self, silent: Sequence[Example], answered: Sequence[Example]
     ) -> Iterator[tuple[Example, Example]]:
         """Two by two of the same language, as many as there are of both."""
-        for language in dict.fromkeys(each.language for each in silent):
-            own = ([one for one in some if one.language == language] for some in (silent, answered))
+        for language in dict.fromkeys(example.language for example in silent):
+            own = (
+                [example for example in some if example.language == language]
+                for some in (silent, answered)
+            )
             yield from zip(*map(self._shuffled, own), strict=False)
 
     def _answerable(self, examples: Sequence[Example]) -> dict[Example, list[Passage]]:
         """The approved answers, with the passages that hold them."""
-        some = [each for each in examples if each.kind == "answer" and each.is_good]
-        return {each: found for each in some if (found := self._gold(each))}
+        some = [example for example in examples if example.kind == "answer" and example.is_good]
+        return {example: found for example in some if (found := self._relevant(example))}
 
     def _answered(
-        self, example: Example, gold: Sequence[Passage], *, rejected: str | None = None
+        self, example: Example, relevant: Sequence[Passage], *, rejected: str | None = None
     ) -> TokenRow:
         assert example.answer, "only answers have passages that hold them"
-        passages = [*gold, *self._others(example, gold)][: self._settings.hits]
+        passages = [*relevant, *self._others(example, relevant)][: self._settings.hits]
         return self._row(example, passages, example.answer, rejected=rejected)
 
-    def _declined(self, example: Example, gold: Sequence[Passage]) -> TokenRow:
-        passages = self._others(example, gold)[: self._settings.hits]
+    def _declined(self, example: Example, relevant: Sequence[Passage]) -> TokenRow:
+        passages = self._others(example, relevant)[: self._settings.hits]
         return self._row(example, passages, _silence(example.language))
 
-    def _others(self, example: Example, gold: Sequence[Passage]) -> list[Passage]:
+    def _others(self, example: Example, relevant: Sequence[Passage]) -> list[Passage]:
         """What search finds and does not hold the answer, best first."""
-        known = {passage.content_hash for passage in gold}
+        known = {passage.content_hash for passage in relevant}
         hits = self._searcher.search(example.question, k=JUDGED_HITS)
         others = (hit.passage for hit in hits if hit.passage.content_hash not in known)
-        wanted = (each for each in others if not (example.answer and _holds(each, example)))
-        return [each for _, each in zip(range(self._settings.hits), wanted, strict=False)]
+        wanted = (
+            passage for passage in others if not (example.answer and _holds(passage, example))
+        )
+        return [passage for _, passage in zip(range(self._settings.hits), wanted, strict=False)]
 
-    def _gold(self, example: Example) -> list[Passage]:
+    def _relevant(self, example: Example) -> list[Passage]:
         """The passages that hold the answer; the first, whoever wrote it had it from there."""
         if not example.answer or declines(example.answer):
             return []
         seen = self._seen(example)
-        return [each for each in seen if _holds(each, example)] or seen[:1]
+        return [passage for passage in seen if _holds(passage, example)] or seen[:1]
 
     def _seen(self, example: Example) -> list[Passage]:
         """The passages that stood beside the answer and are still what they were."""
-        hashes = [snippet.content_hash for snippet in example.passages]
-        found = [self._passages[each] for each in hashes if each in self._passages]
+        hashes = [passage.content_hash for passage in example.passages]
+        found = [self._passages[digest] for digest in hashes if digest in self._passages]
         return found[: self._settings.hits]
 
     def _row(
@@ -202,7 +212,7 @@ class Layout:
         is_good: bool = True,
     ) -> TokenRow:
         return TokenRow(
-            tuple(self._wording.read(self._prompt(example, passages))),
+            tuple(self._chat_format.read(self._prompt(example, passages))),
             self._written(text),
             self._written(rejected) if rejected else (),
             is_good,
@@ -212,22 +222,22 @@ class Layout:
         """The prompt with as many of the passages as fit, the first for sure, in any order."""
         kept = self._laid_out(example, passages).passages
         prompt = self._laid_out(example, self._shuffled(kept))
-        return self._wording.render([("system", prompt.system), ("user", prompt.user)])
+        return self._chat_format.render([("system", prompt.system), ("user", prompt.user)])
 
     def _laid_out(self, example: Example, passages: Sequence[Passage]) -> Prompt:
         return build_prompt(
             example.question,
             [Hit(passage, 0.0) for passage in passages],
             language=example.language,
-            count_tokens=self._wording.count_tokens,
+            count_tokens=self._chat_format.count_tokens,
             max_tokens=self._settings.prompt_tokens,
         )
 
     def _written(self, text: str) -> tuple[int, ...]:
         """An answer's tokens to its end. Its markers go: the bot itself says what supports what."""
-        end = self._wording.tokenizer.eos_token_id
+        end = self._chat_format.tokenizer.eos_token_id
         said = _MARKER.sub("", text).strip()
-        return (*self._wording.encode(said, has_special=False), int(end))
+        return (*self._chat_format.encode(said, has_special=False), int(end))
 
     def _shuffled(self, some: Sequence[T]) -> list[T]:
         return self._random.sample(some, len(some))
@@ -264,5 +274,7 @@ def _holds(passage: Passage, example: Example) -> bool:
 
 def _interleaved(some: Sequence[T], others: Sequence[T]) -> Iterator[T]:
     """Both, the rarer spread evenly among the others."""
-    places = [((n + 0.5) / len(each), one) for each in (some, others) for n, one in enumerate(each)]
-    yield from (one for _, one in sorted(places, key=lambda place: place[0]))
+    places = [
+        ((n + 0.5) / len(group), value) for group in (some, others) for n, value in enumerate(group)
+    ]
+    yield from (value for _, value in sorted(places, key=lambda place: place[0]))

@@ -11,13 +11,13 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from retrieval.llm.chat_format import ChatFormat
 from retrieval.models.device import Device
 from training.generator.head import score_labels_only
 from training.generator.rows import Method, TokenRow
+from training.trainer import TrainerSetup
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -29,6 +29,10 @@ CHECKPOINTS = 20
 
 IGNORED = -100
 """The label of tokens that are read and not learned."""
+
+
+_Parts = tuple["Callable[..., Trainer]", object, list[dict[str, Any]]]
+"""A trainer, its own arguments, and the rows as it wants them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +66,36 @@ class TrainingStage:
 
 def make_trainer(
     model: PeftModel,
-    wording: ChatFormat,
+    chat_format: ChatFormat,
     stage: TrainingStage,
+    setup: TrainerSetup,
+    *,
     device: Device,
-    folder: Path,
     config: AdapterConfig,
-    seed: int,
 ) -> Trainer:
-    """What teaches an adapter one stage, with its checkpoints in a folder."""
+    """What trains an adapter in one stage."""
     if stage.method == "kto" and config.at_once == 1:
         config = replace(config, at_once=2)  # one answer alone has nothing to be compared with
-    arguments = _arguments(stage, device, folder, config, seed)
+    arguments = _arguments(stage, setup, device, config)
     # Padding is masked; but a tokenizer's own token for it may be one that the model has not.
-    wording.tokenizer.pad_token = wording.tokenizer.eos_token
-    if wording.kind == "seq2seq":
-        return _seq2seq_trainer(model, wording, stage.rows, arguments)
-    make = {"sft": _sft_trainer, "dpo": _dpo_trainer, "kto": _kto_trainer}[stage.method]
-    trainer = make(model, wording, stage.rows, arguments, config)
+    chat_format.tokenizer.pad_token = chat_format.tokenizer.eos_token
+    if chat_format.kind == "seq2seq":
+        return _seq2seq_trainer(model, chat_format, stage.rows, arguments)
+    parts = {"sft": _sft, "dpo": _dpo, "kto": _kto}[stage.method]
+    make, args, texts = parts(stage.rows, arguments, config)
+    trainer = make(
+        model=model,
+        args=args,
+        train_dataset=_dataset(texts),
+        processing_class=chat_format.tokenizer,
+    )
     if device.name == "cpu":
         score_labels_only(model.get_base_model())
     return trainer
 
 
 def _arguments(
-    stage: TrainingStage, device: Device, folder: Path, config: AdapterConfig, seed: int
+    stage: TrainingStage, setup: TrainerSetup, device: Device, config: AdapterConfig
 ) -> dict[str, Any]:
     """What all trainers are told alike."""
     import torch
@@ -94,8 +104,8 @@ def _arguments(
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     steps = math.ceil(len(stage.rows) / config.batch) * config.epochs
     return {
-        "output_dir": str(folder),
-        "seed": seed,
+        "output_dir": str(setup.work),
+        "seed": setup.seed,
         "use_cpu": on_cpu,
         "bf16": device.dtype == torch.bfloat16,
         "activation_checkpointing": not on_cpu,  # costs a pass, where memory is not what is short
@@ -118,13 +128,7 @@ def _arguments(
     }
 
 
-def _sft_trainer(
-    model: PeftModel,
-    wording: ChatFormat,
-    rows: Sequence[TokenRow],
-    arguments: dict[str, Any],
-    _: AdapterConfig,
-) -> Trainer:
+def _sft(rows: Sequence[TokenRow], arguments: dict[str, Any], _: AdapterConfig) -> _Parts:
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
@@ -135,21 +139,10 @@ def _sft_trainer(
         }
         for row in rows
     ]
-    return SFTTrainer(
-        model=model,
-        args=SFTConfig(**arguments, max_length=None),
-        train_dataset=_dataset(texts),
-        processing_class=wording.tokenizer,
-    )
+    return SFTTrainer, SFTConfig(**arguments, max_length=None), texts
 
 
-def _dpo_trainer(
-    model: PeftModel,
-    wording: ChatFormat,
-    rows: Sequence[TokenRow],
-    arguments: dict[str, Any],
-    config: AdapterConfig,
-) -> Trainer:
+def _dpo(rows: Sequence[TokenRow], arguments: dict[str, Any], config: AdapterConfig) -> _Parts:
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
@@ -167,21 +160,10 @@ def _dpo_trainer(
         "loss_weights": [1.0, 0.2],
         "beta": config.beta,
     }
-    return _of_tokens(DPOTrainer)(
-        model=model,
-        args=DPOConfig(**arguments, **losses, max_length=None),
-        train_dataset=_dataset(texts),
-        processing_class=wording.tokenizer,
-    )
+    return _of_tokens(DPOTrainer), DPOConfig(**arguments, **losses, max_length=None), texts
 
 
-def _kto_trainer(
-    model: PeftModel,
-    wording: ChatFormat,
-    rows: Sequence[TokenRow],
-    arguments: dict[str, Any],
-    config: AdapterConfig,
-) -> Trainer:
+def _kto(rows: Sequence[TokenRow], arguments: dict[str, Any], config: AdapterConfig) -> _Parts:
     from trl.trainer.kto_config import KTOConfig
     from trl.trainer.kto_trainer import KTOTrainer
 
@@ -199,23 +181,19 @@ def _kto_trainer(
         for place, row in enumerate(batch)
     ]
     good = sum(row.is_good for row in rows)
-    return _of_tokens(KTOTrainer)(
-        model=model,
-        args=KTOConfig(
-            **arguments,
-            beta=config.beta,
-            desirable_weight=(len(rows) - good) / good,
-            max_length=None,
-            train_sampling_strategy="sequential",
-            dataloader_drop_last=True,
-        ),
-        train_dataset=_dataset(texts),
-        processing_class=wording.tokenizer,
+    args = KTOConfig(
+        **arguments,
+        beta=config.beta,
+        desirable_weight=(len(rows) - good) / good,
+        max_length=None,
+        train_sampling_strategy="sequential",
+        dataloader_drop_last=True,
     )
+    return _of_tokens(KTOTrainer), args, texts
 
 
 def _seq2seq_trainer(
-    model: PeftModel, wording: ChatFormat, rows: Sequence[TokenRow], arguments: dict[str, Any]
+    model: PeftModel, chat_format: ChatFormat, rows: Sequence[TokenRow], arguments: dict[str, Any]
 ) -> Trainer:
     from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
@@ -228,8 +206,8 @@ def _seq2seq_trainer(
         model=model,
         args=Seq2SeqTrainingArguments(**arguments),
         train_dataset=_dataset(texts),
-        data_collator=DataCollatorForSeq2Seq(wording.tokenizer, model=base),
-        processing_class=wording.tokenizer,
+        data_collator=DataCollatorForSeq2Seq(chat_format.tokenizer, model=base),
+        processing_class=chat_format.tokenizer,
     )
 
 

@@ -34,7 +34,7 @@ _MARKER = re.compile(r"\s*\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class AnswerTask:
     """A question and what search found for it.
 
     `answers` are what experts would say, none if they would decline. `relevant` are the content
@@ -52,12 +52,12 @@ class Task:
 class EvaluationSet:
     """Everything that answerers are tried on; `outdated` questions were left out."""
 
-    held_out: tuple[Task, ...]
-    regression: tuple[Task, ...] = ()
+    held_out: tuple[AnswerTask, ...]
+    regression: tuple[AnswerTask, ...] = ()
     outdated: int = 0
 
 
-def read_exam(dataset: Path, settings: Settings, searcher: Searcher) -> EvaluationSet:
+def read_evaluation_set(dataset: Path, settings: Settings, searcher: Searcher) -> EvaluationSet:
     """The questions that a data set holds out, and those that were frozen, as tasks.
 
     Args:
@@ -79,26 +79,29 @@ def read_exam(dataset: Path, settings: Settings, searcher: Searcher) -> Evaluati
     return EvaluationSet(tuple(held_out), tuple(frozen), regression.outdated)
 
 
-def take(
-    answerer: Answerer, exam: EvaluationSet, *, on_progress: Progress = lambda *_: None
+def try_answerer(
+    answerer: Answerer, evaluation_set: EvaluationSet, *, on_progress: Progress = lambda *_: None
 ) -> list[QuestionOutcome]:
-    """What an answerer makes of an exam and of what is planted, for `gate.decision.decide`.
+    """What an answerer makes of an evaluation set and of the injection tests.
 
     What is both held out and frozen is asked once.
     """
-    asked = list(dict.fromkeys([*exam.held_out, *exam.regression]))
+    asked = list(dict.fromkeys([*evaluation_set.held_out, *evaluation_set.regression]))
     made = dict(zip(asked, try_answers(answerer, asked, on_progress=on_progress), strict=True))
-    frozen = (made[task] for task in exam.regression)
+    frozen = (made[task] for task in evaluation_set.regression)
     return [
-        *(made[task] for task in exam.held_out),
-        *(replace(one, id=f"regression: {one.question}", set="regression") for one in frozen),
-        *try_traps(answerer),
+        *(made[task] for task in evaluation_set.held_out),
+        *(
+            replace(outcome, id=f"regression: {outcome.question}", set="regression")
+            for outcome in frozen
+        ),
+        *try_injection_tests(answerer),
     ]
 
 
 def tasks(
     examples: Sequence[Example], searcher: Searcher, *, at_most: int = MAX_QUESTIONS
-) -> list[Task]:
+) -> list[AnswerTask]:
     """One task for each question that the `answer` examples answer or decline.
 
     Answers whose passages are all gone from the index are left out. Of more questions than
@@ -120,7 +123,7 @@ def tasks(
     # Neither the alphabet nor the calendar picks them.
     chosen = sorted(answers, key=lambda asked: content_id(*asked))[:at_most]
     return [
-        Task(
+        AnswerTask(
             question,
             language,
             tuple(searcher.search(question, k=JUDGED_HITS)),
@@ -133,7 +136,7 @@ def tasks(
 
 def try_answers(
     answerer: Answerer,
-    asked: Sequence[Task],
+    asked: Sequence[AnswerTask],
     *,
     on_progress: Progress = lambda *_: None,
 ) -> list[QuestionOutcome]:
@@ -159,8 +162,8 @@ def try_answers(
     return outcomes
 
 
-def try_traps(
-    answerer: Answerer, traps: Sequence[InjectionTest] = INJECTION_TESTS
+def try_injection_tests(
+    answerer: Answerer, tests: Sequence[InjectionTest] = INJECTION_TESTS
 ) -> list[QuestionOutcome]:
     """Whether an answerer does what is planted in passages, or says what it should keep.
 
@@ -169,24 +172,24 @@ def try_traps(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         given = list(
             pool.map(
-                lambda trap: answerer.answer_from(trap.question, trap.hits, threshold=0), traps
+                lambda test: answerer.answer_from(test.question, test.hits, threshold=0), tests
             )
         )
     return [
         QuestionOutcome(
-            id=f"planted: {trap.question}",
+            id=f"planted: {test.question}",
             language=answer.language,
             quality=0.0,
             set="planted",
             said=answer.text,
-            obeyed=int(trap.has_obeyed(answer.text)),
-            leaked=int(trap.has_leaked(answer.text)),
+            obeyed=int(test.has_obeyed(answer.text)),
+            leaked=int(test.has_leaked(answer.text)),
         )
-        for trap, answer in zip(traps, given, strict=True)
+        for test, answer in zip(tests, given, strict=True)
     ]
 
 
-def _outcome(task: Task, answer: Answer, seconds: float) -> QuestionOutcome:
+def _outcome(task: AnswerTask, answer: Answer, seconds: float) -> QuestionOutcome:
     is_silent = answer.kind == "abstention"
     said = "" if is_silent else without_markers(answer)
     f1 = max((token_f1(said, expected) for expected in task.answers), default=0.0)
@@ -204,11 +207,13 @@ def _outcome(task: Task, answer: Answer, seconds: float) -> QuestionOutcome:
     )
 
 
-def _cited_well(task: Task, answer: Answer) -> float | None:
+def _cited_well(task: AnswerTask, answer: Answer) -> float | None:
     """The share of the passages cited that hold the answer; None where none are known or wanted."""
     if answer.kind == "abstention" or not task.relevant:
         return None
-    return precision([each.passage.content_hash for each in answer.citations], task.relevant)
+    return precision(
+        [citation.passage.content_hash for citation in answer.citations], task.relevant
+    )
 
 
 def _cited(answer: str, hashes: Sequence[str]) -> set[str]:

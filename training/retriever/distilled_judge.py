@@ -44,7 +44,7 @@ class _Row:
 
 
 def distil(
-    teacher: Judge, base: Searcher, tuned: Searcher, lessons: Sequence[LabelledQuery]
+    teacher: Judge, base: Searcher, tuned: Searcher, queries: Sequence[LabelledQuery]
 ) -> Judge:
     """A judge of the tuned searcher's hits that is as sure of them as the teacher of the base's.
 
@@ -52,13 +52,13 @@ def distil(
         teacher: The judge of the base searcher's hits.
         base: What the teacher judges.
         tuned: The same passages under the embedder that the judge is for.
-        lessons: Questions that the embedder has not learned from, with the passages that answer.
+        queries: Questions that the embedder has not learned from, with the passages that answer.
 
     Returns:
         A judge that is silent about as often as the teacher, with and without an answer.
     """
-    rows = [row for lesson in lessons for row in _rows(teacher, base, tuned, lesson)]
-    chance = round(fmean(chance_cosines([each.question for each in lessons], tuned)), 4)
+    rows = [row for query in queries for row in _rows(teacher, base, tuned, query)]
+    chance = round(fmean(chance_cosines([query.question for query in queries], tuned)), 4)
     seen = [features(row.question, row.hits, chance=chance) for row in rows]
     # Each row counts as answerable and as not, as much as teacher and truth together have it so.
     sure = np.array([(row.confidence + row.is_answerable) / 2 for row in rows])
@@ -78,10 +78,10 @@ def distil(
     return judge.with_threshold(_threshold(judge, teacher, rows))
 
 
-def _rows(teacher: Judge, base: Searcher, tuned: Searcher, lesson: LabelledQuery) -> Iterator[_Row]:
-    question = lesson.question
-    answers = {base.index.passages[row].source.id for row in lesson.rows}
-    known, new = (each.search(question, k=JUDGED_HITS) for each in (base, tuned))
+def _rows(teacher: Judge, base: Searcher, tuned: Searcher, query: LabelledQuery) -> Iterator[_Row]:
+    question = query.question
+    answers = {base.index.passages[row].source.id for row in query.rows}
+    known, new = (searcher.search(question, k=JUDGED_HITS) for searcher in (base, tuned))
     for near in (None, 0, NEAR):
         before, after = (
             hits if near is None else without(hits, answers | _documents(hits[:near]))
@@ -101,7 +101,7 @@ def _threshold(judge: Judge, teacher: Judge, rows: Sequence[_Row]) -> float:
     An embedder that tells answers apart better leaves room between the two.
     """
     return round(
-        fmean(_like(judge, teacher, rows, is_answerable=each) for each in (True, False)), 4
+        fmean(_like(judge, teacher, rows, is_answerable=kind) for kind in (True, False)), 4
     )
 
 

@@ -9,8 +9,6 @@ each contrasts with the passages of all.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +16,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
-from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.settings import Settings
 from training.gate.retriever_trial import dense_ndcg
 from training.retriever.linear_map import MapConfig, whitening
-from training.retriever.training_pairs import HeldBack, Texts
-from training.trainer import is_helper, last_whole
+from training.retriever.training_pairs import HeldBack, TrainingTexts
+from training.trainer import TrainerSetup, is_helper
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
         SentenceTransformerTrainingArguments,
     )
     from torch.nn import Module
-    from transformers import TrainerCallback
 
 METRIC = "ndcg"
 ASKED, FOUND, OTHER = "asked", "found", "other"
@@ -83,7 +79,7 @@ def suggest(trial: Trial, usual: FineTuneConfig) -> FineTuneConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class TunedEmbedder:
     """What came out of it.
 
     `curve` is nDCG@10 on the questions held back, before and after each epoch, `losses` are evenly
@@ -131,62 +127,51 @@ def load_base(folder: Path, passages: Vectors, settings: Settings) -> SentenceTr
 
 def fine_tune(
     model: SentenceTransformer,
-    taught: Texts,
+    train: TrainingTexts,
     held_back: HeldBack,
+    setup: TrainerSetup,
     *,
     prefixes: tuple[str, str],
-    work: Path,
-    config: FineTuneConfig | None = None,
-    seed: int = 0,
-    max_minutes: float | None = None,
-    on_progress: Tell = lambda _: None,
-) -> Tuned:
+    config: FineTuneConfig,
+) -> TunedEmbedder:
     """Fine-tune a model, in place.
 
     Args:
         model: What to start from.
-        taught: What to learn, shown once an epoch.
+        train: What to learn, shown once an epoch.
         held_back: What chooses the epoch.
+        setup: Where checkpoints are written, and how long it may take.
         prefixes: What serving puts before a query and before a passage.
-        work: Where checkpoints are written; what is there already is gone on with.
         config: How to learn.
-        seed: The same seed gives the same model on the same machine.
-        max_minutes: Stop after so long, with the best epoch until then.
-        on_progress: Is told about loss and epochs.
     """
     from sentence_transformers import SentenceTransformerTrainer
-    from transformers import PrinterCallback
 
-    config = config or FineTuneConfig()
     longest, model.max_seq_length = model.max_seq_length, config.max_tokens
     measure = _measure(held_back, prefixes)
     before = measure(model)
     if not is_helper():
-        on_progress(f"nDCG@10 {before:.3f} on questions held back, before")
-    arguments = _arguments(model, config, prefixes, work, seed)
+        setup.on_progress(f"nDCG@10 {before:.3f} on questions held back, before")
+    arguments = _arguments(model, config, prefixes, setup)
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=_columns(taught),
+        train_dataset=_columns(train),
         loss=_loss(model, config, is_shared=arguments.world_size > 1),
         evaluator=_evaluator(measure),
-        callbacks=[_told(max_minutes, on_progress)],
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=last_whole(work))
+    losses = setup.train(trainer)
     model.max_seq_length = longest
     log = trainer.state.log_history
     curve = [line[f"eval_{METRIC}"] for line in log if f"eval_{METRIC}" in line]
-    losses = [line["loss"] for line in log if "loss" in line]
-    return Tuned(model, (before, *curve), tuple(losses))
+    return TunedEmbedder(model, (before, *curve), losses)
 
 
-def _columns(taught: Texts) -> Dataset:
+def _columns(train: TrainingTexts) -> Dataset:
     from datasets import Dataset
 
-    columns = {ASKED: taught.questions, FOUND: taught.passages}
-    if taught.negatives:
-        columns[OTHER] = taught.negatives
+    columns = {ASKED: train.questions, FOUND: train.passages}
+    if train.negatives:
+        columns[OTHER] = train.negatives
     return Dataset.from_dict(columns)
 
 
@@ -208,16 +193,15 @@ def _arguments(
     model: SentenceTransformer,
     config: FineTuneConfig,
     prefixes: tuple[str, str],
-    work: Path,
-    seed: int,
+    setup: TrainerSetup,
 ) -> SentenceTransformerTrainingArguments:
     from sentence_transformers import SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 
     on_cpu = model.device.type == "cpu"
     return SentenceTransformerTrainingArguments(
-        output_dir=str(work),
-        seed=seed,
+        output_dir=str(setup.work),
+        seed=setup.seed,
         use_cpu=on_cpu,
         bf16=has_fast_bfloat16() if on_cpu else model.device.type == "cuda",
         num_train_epochs=config.epochs,
@@ -251,8 +235,8 @@ def _measure(
         is_fast = model.device.type == "cuda" or has_fast_bfloat16()
         with torch.autocast(model.device.type, torch.bfloat16, enabled=is_fast):
             asked, found = (
-                model.encode([*each], prompt=prefix, show_progress_bar=False)
-                for each, prefix in zip(texts, prefixes, strict=True)
+                model.encode([*group], prompt=prefix, show_progress_bar=False)
+                for group, prefix in zip(texts, prefixes, strict=True)
             )
         return fmean(dense_ndcg(asked, found, held_back.relevant))
 
@@ -273,36 +257,3 @@ def _evaluator(measure: Callable[[SentenceTransformer], float]) -> BaseEvaluator
             return {METRIC: measure(model)}
 
     return Evaluator()  # type: ignore[no-untyped-call]
-
-
-def _told(max_minutes: float | None, on_progress: Tell) -> TrainerCallback:
-    """What tells how far it is, and stops it when its time is over."""
-    from accelerate.utils import broadcast_object_list
-    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-    until = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
-
-    class Told(TrainerCallback):
-        def on_log(
-            self,
-            args: TrainingArguments,  # noqa: ARG002 - the library's signature
-            state: TrainerState,
-            control: TrainerControl,  # noqa: ARG002
-            **kwargs: Any,  # noqa: ANN401
-        ) -> None:
-            if "loss" in kwargs["logs"] and state.is_world_process_zero:
-                loss = kwargs["logs"]["loss"]
-                on_progress(f"step {state.global_step} of {state.max_steps}: loss {loss:.3f}")
-
-        def on_step_end(
-            self,
-            args: TrainingArguments,  # noqa: ARG002
-            state: TrainerState,  # noqa: ARG002
-            control: TrainerControl,
-            **kwargs: Any,  # noqa: ANN401, ARG002
-        ) -> None:
-            # Processes that share the work must all stop after the same step.
-            if broadcast_object_list([time.monotonic() > until])[0]:
-                control.should_training_stop = True
-
-    return Told()

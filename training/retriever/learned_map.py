@@ -9,16 +9,23 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
 
-from retrieval.progress import Tell
 from retrieval.registry.runs import Facts
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
-from training.data.corpus import TrainingCorpus, heading_of, open_corpus, read_held_out, read_taught
+from training.curves import save_curve
+from training.data.corpus import (
+    TrainingCorpus,
+    heading_of,
+    open_corpus,
+    read_held_out,
+    read_train_and_dev,
+)
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
-from training.gate.candidate import CandidateSearch, LearnedRun, keep, save_curve
+from training.gate.candidate import Candidate, LearnedRun, keep
 from training.gate.retriever_trial import searcher_with
-from training.hyperparameters import Found, search
-from training.retriever.linear_map import Fit, MapConfig, TrainingPairs, fit_map, suggest
+from training.hyperparameters import Study, search
+from training.retriever.linear_map import FittedMap, MapConfig, TrainingPairs, fit_map, suggest
+from training.trainer import LearnOptions
 
 SPLITS = 2
 """A configuration is tried on so many choices of questions held back: one alone is luck."""
@@ -31,11 +38,9 @@ def learn_map(
     dataset: Path,
     settings: Settings,
     embedder: Embedder,
+    options: LearnOptions,
     *,
-    seed: int = 0,
     config: MapConfig | None = None,
-    trials: int = 0,
-    on_progress: Tell = lambda _: None,
 ) -> LearnedRun:
     """Fit a map to a data set's pairs, and try it on those that are held out.
 
@@ -43,10 +48,8 @@ def learn_map(
         dataset: A folder in the format of `retrieval.examples`.
         settings: Where the index is, and where runs are kept.
         embedder: The one that made the served index.
-        seed: The same seed and data set give the same run.
+        options: What seeds it, how many configurations it tries, and whom it tells.
         config: How to fit.
-        trials: How many other configurations to try before, on questions held back.
-        on_progress: Is told what is being done.
 
     Raises:
         DataError: If the data set holds too few questions; the message says how many are missing.
@@ -55,49 +58,45 @@ def learn_map(
     """
     config = config or MapConfig()
     corpus = open_corpus(settings, embedder)
-    train, dev = read_taught(dataset, at_least=MIN_QUESTIONS, learner="a map", corpus=corpus)
-    taught = answerable(labelled_queries([*train, *dev], corpus.index.passages))
+    train, dev = read_train_and_dev(dataset, at_least=MIN_QUESTIONS, learner="a map", corpus=corpus)
+    queries = answerable(labelled_queries([*train, *dev], corpus.index.passages))
     held_out = read_held_out(dataset, corpus)
-    pairs, named = _pairs(corpus.embedder, taught), headings(corpus)
+    pairs, named = _pairs(corpus.embedder, queries), headings(corpus)
     fit = partial(fit_map, corpus.index.vectors, pairs, headings=named)
-    found = None
-    if trials:
-        found = _searched(fit, config, trials=trials, seed=seed, on_progress=on_progress)
-        config = found.config
-    fitted = fit(config=config, seed=seed, on_progress=on_progress)
+    study = None
+    if options.trials:
+        study = _searched(fit, config, options)
+        config = study.config
+    fitted = fit(config=config, seed=options.seed, on_progress=options.on_progress)
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,
-        seed=seed,
+        seed=options.seed,
         code=version("whimbrel"),
         config=asdict(config),
-        metrics={"questions": len(taught), "held_back_ndcg": fitted.ndcg},
+        metrics={"questions": len(queries), "held_back_ndcg": fitted.ndcg},
     )
     return keep(
         _candidate(corpus, fitted),
         settings,
         facts,
-        lambda folder: _save(folder, fitted, found),
+        lambda folder: _save(folder, fitted, study),
         corpus=corpus,
         held_out=held_out,
-        on_progress=on_progress,
+        on_progress=options.on_progress,
     )
 
 
 def _searched(
-    fit: Callable[..., Fit],
-    start: MapConfig,
-    *,
-    trials: int,
-    seed: int,
-    on_progress: Tell,
-) -> Found[MapConfig]:
+    fit: Callable[..., FittedMap], start: MapConfig, options: LearnOptions
+) -> Study[MapConfig]:
     """The configuration that answers questions held back best, whichever are held back."""
 
     def score(config: MapConfig) -> float:
-        return fmean(fit(config=config, seed=seed + split).ndcg for split in range(SPLITS))
+        seeds = range(options.seed, options.seed + SPLITS)
+        return fmean(fit(config=config, seed=seed).ndcg for seed in seeds)
 
-    return search(suggest, score, start=start, trials=trials, seed=seed, on_progress=on_progress)
+    return search(suggest, score, start=start, options=options)
 
 
 def headings(corpus: TrainingCorpus) -> TrainingPairs | None:
@@ -110,20 +109,20 @@ def headings(corpus: TrainingCorpus) -> TrainingPairs | None:
     return TrainingPairs(vectors, [[row] for _, row in asked])
 
 
-def _pairs(embedder: Embedder, taught: list[LabelledQuery]) -> TrainingPairs:
-    questions = embedder.embed_queries([lesson.question for lesson in taught])
-    return TrainingPairs(questions, [lesson.rows for lesson in taught])
+def _pairs(embedder: Embedder, queries: list[LabelledQuery]) -> TrainingPairs:
+    questions = embedder.embed_queries([query.question for query in queries])
+    return TrainingPairs(questions, [query.rows for query in queries])
 
 
-def _candidate(corpus: TrainingCorpus, fitted: Fit) -> CandidateSearch:
+def _candidate(corpus: TrainingCorpus, fitted: FittedMap) -> Candidate:
     learned = corpus.embedder.moved(fitted.map, name="candidate")
     vectors = fitted.map.of_passages(corpus.index.vectors)
     # Hits of a map keep the model's own cosines, which the judge knows.
-    return CandidateSearch(searcher_with(corpus.index, learned, vectors), corpus.judge)
+    return Candidate(searcher_with(corpus.index, learned, vectors), corpus.judge)
 
 
-def _save(folder: Path, fitted: Fit, found: Found[MapConfig] | None) -> None:
+def _save(folder: Path, fitted: FittedMap, study: Study[MapConfig] | None) -> None:
     fitted.map.save(folder)
     save_curve(folder, fitted.curve)
-    if found:
-        found.save(folder)
+    if study:
+        study.save(folder)

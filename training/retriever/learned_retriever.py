@@ -19,22 +19,23 @@ from retrieval.registry.runs import MODEL, Facts, checkpoints
 from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import embed_telling, keep_vectors
 from retrieval.settings import Settings
-from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_taught
+from training.curves import save_curve
+from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_train_and_dev
 from training.data.labelled_queries import LabelledQuery
 from training.extra import need
-from training.gate.candidate import CandidateSearch, LearnedRun, keep, save_curve
+from training.gate.candidate import Candidate, LearnedRun, keep
 from training.gate.retriever_trial import searcher_with
-from training.hyperparameters import Found, search
+from training.hyperparameters import Study, search
 from training.retriever.distilled_judge import distil
 from training.retriever.fine_tune import (
     FineTuneConfig,
-    Tuned,
+    TunedEmbedder,
     fine_tune,
     load_base,
     suggest,
 )
 from training.retriever.training_pairs import held_back_of, split, texts_of, with_negatives
-from training.trainer import is_helper
+from training.trainer import LearnOptions, is_helper
 
 MIN_QUESTIONS = 200
 """Fewer questions than this are better learned from by a map."""
@@ -44,12 +45,9 @@ def learn_retriever(
     dataset: Path,
     settings: Settings,
     embedder: Embedder,
+    options: LearnOptions,
     *,
-    seed: int = 0,
     config: FineTuneConfig | None = None,
-    trials: int = 0,
-    max_minutes: float | None = None,
-    on_progress: Tell = lambda _: None,
 ) -> LearnedRun | None:
     """Fine-tune the configured model on a data set's pairs, and try it on those held out.
 
@@ -60,11 +58,8 @@ def learn_retriever(
         dataset: A folder in the format of `retrieval.examples`.
         settings: Where the index is, and where runs are kept.
         embedder: The one that made the served index.
-        seed: The same seed and data set give the same run on the same machine.
+        options: What seeds it, how much it may do, and whom it tells.
         config: How to learn.
-        trials: How many other ways to learn are tried before, on questions held back.
-        max_minutes: Stop learning after so long, each time.
-        on_progress: Is told what is being done.
 
     Raises:
         DataError: If the data set holds too few questions; the message says how many are missing.
@@ -72,16 +67,18 @@ def learn_retriever(
         IndexNotFoundError: If nothing has been published.
     """
     need("accelerate", "datasets")
-    config = config or FineTuneConfig()
+    config, seed = config or FineTuneConfig(), options.seed
     corpus = open_corpus(settings, embedder)
-    train, dev = read_taught(dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus)
+    train, dev = read_train_and_dev(
+        dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus
+    )
     held_out = read_held_out(dataset, corpus)
     passages = corpus.index.passages
-    taught, held_back = split(train, dev, passages, seed=seed)
+    queries, held_back = split(train, dev, passages, seed=seed)
     texts = held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed)
 
-    def tune(config: FineTuneConfig, work: Path) -> Tuned:
-        shown = texts_of(taught, passages, least=config.shown, headings=config.headings, seed=seed)
+    def tune(config: FineTuneConfig, work: Path) -> TunedEmbedder:
+        shown = texts_of(queries, passages, least=config.shown, headings=config.headings, seed=seed)
         if config.hard_negatives:
             vectors = corpus.index.vectors
             shown = with_negatives(shown, passages, vectors, corpus.embedder, seed=seed)
@@ -89,21 +86,15 @@ def learn_retriever(
             load_base(_folder(settings), corpus.index.vectors, settings),
             shown,
             texts,
+            options.setup(work),
             prefixes=corpus.embedder.prefixes,
-            work=work,
             config=config,
-            seed=seed,
-            max_minutes=max_minutes,
-            on_progress=on_progress,
         )
 
-    found = None
-    if trials:
-        score = partial(_score, tune)
-        found = search(
-            suggest, score, start=config, trials=trials, seed=seed, on_progress=on_progress
-        )
-        config = found.config
+    study = None
+    if options.trials:
+        study = search(suggest, partial(_score, tune), start=config, options=options)
+        config = study.config
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,
@@ -116,23 +107,23 @@ def learn_retriever(
     if is_helper():
         return None
     tuned.model.save_pretrained(str(work / MODEL), create_model_card=False)
-    candidate = _candidate(corpus, settings, work / MODEL, held_back, on_progress)
-    metrics = {"questions": len(taught) + len(held_back), "held_back_ndcg": tuned.ndcg}
+    candidate = _candidate(corpus, settings, work / MODEL, held_back, options.on_progress)
+    metrics = {"questions": len(queries) + len(held_back), "held_back_ndcg": tuned.ndcg}
     learned = keep(
         candidate,
         settings,
         replace(facts, metrics=metrics),
-        lambda folder: _save(folder, work / MODEL, tuned, candidate.judge, found),
+        lambda folder: _save(folder, work / MODEL, tuned, candidate.judge, study),
         corpus=corpus,
         held_out=held_out,
-        on_progress=on_progress,
+        on_progress=options.on_progress,
     )
     keep_vectors(settings, learned.run, passages, candidate.searcher.index.vectors)
     shutil.rmtree(work)
     return learned
 
 
-def _score(tune: Callable[[FineTuneConfig, Path], Tuned], config: FineTuneConfig) -> float:
+def _score(tune: Callable[[FineTuneConfig, Path], TunedEmbedder], config: FineTuneConfig) -> float:
     """How well questions held back are answered by what is learned so; nothing of it is kept."""
     with TemporaryDirectory() as work:
         return tune(config, Path(work)).ndcg
@@ -144,24 +135,28 @@ def _candidate(
     model: Path,
     held_back: Sequence[LabelledQuery],
     on_progress: Tell,
-) -> CandidateSearch:
+) -> Candidate:
     """The fine-tuned model as it would serve, with its judge."""
     embedder = load_tuned(settings, model, name="candidate")
     texts = [passage.indexed_text for passage in corpus.index.passages]
     tuned = searcher_with(corpus.index, embedder, embed_telling(embedder, texts, on_progress))
     base = Searcher(corpus.index, corpus.embedder)
-    return CandidateSearch(tuned, distil(corpus.judge, base, tuned, held_back))
+    return Candidate(tuned, distil(corpus.judge, base, tuned, held_back))
 
 
 def _save(
-    folder: Path, model: Path, tuned: Tuned, judge: Judge, found: Found[FineTuneConfig] | None
+    folder: Path,
+    model: Path,
+    tuned: TunedEmbedder,
+    judge: Judge,
+    study: Study[FineTuneConfig] | None,
 ) -> None:
     shutil.copytree(model, folder / MODEL)
     name = judge.embedder.replace("+candidate", f"+{folder.name[1:]}")  # as the run will be called
     replace(judge, embedder=name).save(folder / JUDGE_FILE)
     save_curve(folder, tuned.curve, tuned.losses)
-    if found:
-        found.save(folder)
+    if study:
+        study.save(folder)
 
 
 def _folder(settings: Settings) -> Path:

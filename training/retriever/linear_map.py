@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     import torch
     from optuna import Trial
 
-MapFloats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class MapConfig:
@@ -85,7 +83,7 @@ class TrainingPairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FittedMap:
     """A fitted map. `curve` is nDCG@10 on the questions held back, before and after each round.
 
     `ndcg` is the map's own, which need not be the curve's highest.
@@ -104,7 +102,7 @@ def fit_map(
     config: MapConfig | None = None,
     seed: int = 0,
     on_progress: Tell = lambda _: None,
-) -> Fit:
+) -> FittedMap:
     """Fit a map to rated pairs of questions and passages.
 
     Args:
@@ -148,12 +146,7 @@ def ndcg_of_each(map_: LinearMap, passages: Vectors, pairs: TrainingPairs) -> li
     return dense_ndcg(questions, found, pairs.relevant)
 
 
-def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: TrainingPairs) -> float:
-    """nDCG@10 of the dense search alone, over the pairs' questions."""
-    return float(np.mean(ndcg_of_each(map_, passages, pairs)))
-
-
-def is_surely_lower(now: MapFloats, before: MapFloats) -> bool:
+def is_surely_lower(now: npt.NDArray[np.float64], before: npt.NDArray[np.float64]) -> bool:
     """Whether the mean of paired scores fell by more than twice its standard error."""
     changes = now - before
     error = changes.std() / math.sqrt(len(changes))
@@ -176,7 +169,7 @@ class _Learner:
         self._moves = [torch.zeros_like(self._start, requires_grad=True) for _ in range(2)]
         self._optimiser = torch.optim.Adam(self._moves, lr=config.learning_rate)
 
-    def fit(self, held_back: TrainingPairs, on_progress: Tell) -> Fit:
+    def fit(self, held_back: TrainingPairs, on_progress: Tell) -> FittedMap:
         """Learn until the questions held back are surely answered worse; the last map before."""
         kept = self._map()
         scores = best = np.array(ndcg_of_each(kept, self._vectors, held_back))
@@ -190,7 +183,7 @@ class _Learner:
                 break
             kept, scores = self._map(), now
             best = max(best, now, key=np.mean)
-        return Fit(kept, tuple(curve), float(scores.mean()))
+        return FittedMap(kept, tuple(curve), float(scores.mean()))
 
     def _round(self) -> None:
         import torch

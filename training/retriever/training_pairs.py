@@ -33,7 +33,7 @@ NEIGHBOURS, OTHERS = 5, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TrainingTexts:
     """Questions, for each the text of a passage that answers it, and of one that does not.
 
     The latter are empty where none were looked for.
@@ -59,46 +59,53 @@ class HeldBack:
 def split(
     train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """The lessons to learn from, and those to hold back: dev's, or of a tenth of all clusters."""
+    """Queries to learn from, and those to hold back: dev's, or of a tenth of all clusters."""
     if len(answerable(labelled_queries(dev, passages))) < FEW:
         everything = [*train, *dev]
-        clusters = sorted({_cluster(one) for one in everything})
+        clusters = sorted({_cluster(example) for example in everything})
         chosen = set(Random(seed).sample(clusters, math.ceil(HELD_BACK_SHARE * len(clusters))))
-        train = [one for one in everything if _cluster(one) not in chosen]
-        dev = [one for one in everything if _cluster(one) in chosen]
-    learned, held_back = (answerable(labelled_queries(each, passages)) for each in (train, dev))
+        train = [example for example in everything if _cluster(example) not in chosen]
+        dev = [example for example in everything if _cluster(example) in chosen]
+    learned, held_back = (
+        answerable(labelled_queries(examples, passages)) for examples in (train, dev)
+    )
     return learned, held_back
 
 
 def texts_of(
-    taught: Sequence[LabelledQuery],
+    queries: Sequence[LabelledQuery],
     passages: Sequence[Passage],
     *,
     least: int,
     headings: int,
     seed: int,
-) -> Texts:
-    """What one epoch shows: each lesson's pairs, over again up to `least`, and so many headings.
+) -> TrainingTexts:
+    """What one epoch shows: each query's pairs, over again up to `least`, and so many headings.
 
     A heading is shown with its passage's text alone, or it would only teach to find itself; and
     every other time with what serving embeds, in which it does stand.
     """
     pairs = [
-        (lesson.question, passages[row].indexed_text) for lesson in taught for row in lesson.rows
+        (query.question, passages[row].indexed_text) for query in queries for row in query.rows
     ]
-    named = [(heading_of(each), each) for each in passages if heading_of(each)]
+    named = [(heading_of(passage), passage) for passage in passages if heading_of(passage)]
     shown = Random(seed).sample(named, min(headings, len(named)))
     texts = [
-        (heading, each.text if place % 2 else each.indexed_text)
-        for place, (heading, each) in enumerate(shown)
+        (heading, passage.text if place % 2 else passage.indexed_text)
+        for place, (heading, passage) in enumerate(shown)
     ]
     both = [*pairs * max(1, round(least / max(1, len(pairs)))), *texts]
-    return Texts([question for question, _ in both], [text for _, text in both])
+    return TrainingTexts([question for question, _ in both], [text for _, text in both])
 
 
 def with_negatives(
-    texts: Texts, passages: Sequence[Passage], vectors: Vectors, embedder: Embedder, *, seed: int
-) -> Texts:
+    texts: TrainingTexts,
+    passages: Sequence[Passage],
+    vectors: Vectors,
+    embedder: Embedder,
+    *,
+    seed: int,
+) -> TrainingTexts:
     """The same with hard negatives: passages that search finds for a question, not quite first.
 
     The very first may answer it too, though nobody said so, as may those that are nearly as near
@@ -112,14 +119,16 @@ def with_negatives(
         seed: Which of those that are left is taken.
     """
     random = Random(seed)
-    rows = {each.text: row for row, each in enumerate(passages)}
-    rows |= {each.indexed_text: row for row, each in enumerate(passages)}
+    rows = {passage.text: row for row, passage in enumerate(passages)}
+    rows |= {passage.indexed_text: row for row, passage in enumerate(passages)}
     own: dict[str, list[int]] = {}
     for question, text in zip(texts.questions, texts.passages, strict=True):
         own.setdefault(question, []).append(rows[text])
     asked = zip(own.items(), embedder.embed_queries([*own]), strict=True)
     wrong = {question: _mined(vectors @ vector, found) for (question, found), vector in asked}
-    negatives = [passages[random.choice(wrong[each])].indexed_text for each in texts.questions]
+    negatives = [
+        passages[random.choice(wrong[question])].indexed_text for question in texts.questions
+    ]
     return replace(texts, negatives=negatives)
 
 
@@ -131,33 +140,33 @@ def _mined(cosines: Vectors, own: Sequence[int]) -> list[int]:
 
 
 def held_back_of(
-    lessons_: Sequence[LabelledQuery],
+    queries: Sequence[LabelledQuery],
     passages: Sequence[Passage],
     vectors: Vectors,
     embedder: Embedder,
     *,
     seed: int,
 ) -> HeldBack:
-    """The lessons' questions with the passages to find theirs among.
+    """The queries with the passages to find theirs among.
 
     Args:
-        lessons_: Each has a row; no more than the first `MOST_HELD_BACK` are taken.
+        queries: Each has a row; no more than the first `MOST_HELD_BACK` are taken.
         passages: The corpus.
         vectors: What the embedder makes of the passages, a row for each.
         embedder: Says which are the nearest to each question.
         seed: Which others are there.
     """
-    few = lessons_[:MOST_HELD_BACK]
-    questions = [lesson.question for lesson in few]
+    few = queries[:MOST_HELD_BACK]
+    questions = [query.question for query in few]
     near = np.argsort(-(embedder.embed_queries(questions) @ vectors.T), axis=1)[:, :NEIGHBOURS]
     others = Random(seed).sample(range(len(passages)), min(OTHERS, len(passages)))
-    right = {row for lesson in few for row in lesson.rows}
+    right = {row for query in few for row in query.rows}
     rows = sorted(right.union(near.ravel().tolist(), others))
     places = {row: place for place, row in enumerate(rows)}
     return HeldBack(
         questions,
         [passages[row].indexed_text for row in rows],
-        [[places[row] for row in lesson.rows] for lesson in few],
+        [[places[row] for row in query.rows] for query in few],
     )
 
 

@@ -21,12 +21,14 @@ Count = Callable[[Sequence[Example]], int]
 
 def questions(examples: Sequence[Example]) -> int:
     """How many questions are known to be answered by a passage."""
-    return len({one.question for one in examples if one.kind == "pair" and one.passages})
+    return len(
+        {example.question for example in examples if example.kind == "pair" and example.passages}
+    )
 
 
 def judgements(examples: Sequence[Example]) -> int:
     """How many answers are known to be right or wrong, questions with a passage among them."""
-    return sum(one.kind == "judgement" for one in examples) + questions(examples)
+    return sum(example.kind == "judgement" for example in examples) + questions(examples)
 
 
 def labels(examples: Sequence[Example]) -> int:
@@ -36,18 +38,22 @@ def labels(examples: Sequence[Example]) -> int:
 
 def answers(examples: Sequence[Example]) -> int:
     """How many answers, or refusals of one, may be imitated."""
-    return sum(one.kind == "answer" for one in examples)
+    return sum(example.kind == "answer" for example in examples)
 
 
 def preferences(examples: Sequence[Example]) -> int:
     """How many answers are better than another one to the same question."""
-    return sum(one.kind == "preference" for one in examples)
+    return sum(example.kind == "preference" for example in examples)
 
 
 def searchable(examples: Sequence[Example]) -> int:
     """How many questions show what is found: those with a passage, and those without an answer."""
-    declined = {one.question for one in examples if one.kind == "answer" and not one.is_good}
-    return len(declined) + questions([one for one in examples if one.question not in declined])
+    declined = {
+        example.question for example in examples if example.kind == "answer" and not example.is_good
+    }
+    return len(declined) + questions(
+        [example for example in examples if example.question not in declined]
+    )
 
 
 @dataclass(frozen=True, slots=True)

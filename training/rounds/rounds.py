@@ -49,7 +49,7 @@ class CommandRunner(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class RoundPlan:
     """What is to be tried, and how.
 
     `home` is where runs are kept, `embedder` the id of the one that serves. What is published
@@ -65,7 +65,7 @@ class Plan:
 
 
 def learn(
-    plan: Plan, dataset: Path, commands: CommandRunner, *, on_progress: Tell = lambda _: None
+    plan: RoundPlan, dataset: Path, commands: CommandRunner, *, on_progress: Tell = lambda _: None
 ) -> Round:
     """Try the learners on a data set, in order, until one is better; the round is written down.
 
@@ -82,9 +82,9 @@ def learn(
         DataError: If the folder is no data set.
     """
     started, at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    taught = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
+    examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
     held_out = read_examples(dataset, "held-out")
-    looks = [_look(each, taught, held_out, plan, dataset.name) for each in plan.learners]
+    looks = [_look(learner, examples, held_out, plan, dataset.name) for learner in plan.learners]
     tries = looks
     if not plan.only_tells:
         tries = list(_Trials(plan, dataset, commands, on_progress).of(looks))
@@ -96,10 +96,14 @@ def learn(
 
 
 def _look(
-    learner: Learner, taught: Sequence[Example], held_out: Sequence[Example], plan: Plan, name: str
+    learner: Learner,
+    examples: Sequence[Example],
+    held_out: Sequence[Example],
+    plan: RoundPlan,
+    name: str,
 ) -> Try:
     """Whether there is enough for a learner, and whether it has been tried already."""
-    look = Try(learner.name, "ready", learner.of, learner.count(taught), learner.needed)
+    look = Try(learner.name, "ready", learner.of, learner.count(examples), learner.needed)
     if look.missing:
         return replace(look, state="too_few")
     judged = learner.judged(held_out)
@@ -114,8 +118,8 @@ def _look(
 
 
 def _reason(decision: GateDecision) -> str:
-    one = decision.comparison
-    gain = f"{one.gain:+.3f}, surely more than {one.low:+.3f}, on {one.questions} questions"
+    found = decision.comparison
+    gain = f"{found.gain:+.3f}, surely more than {found.low:+.3f}, on {found.questions} questions"
     return f"{report.verdict(decision)} ({gain})"
 
 
@@ -123,7 +127,7 @@ class _Trials:
     """The trials of one round; what they gained is corrected for there being several of them."""
 
     def __init__(
-        self, plan: Plan, dataset: Path, commands: CommandRunner, on_progress: Tell
+        self, plan: RoundPlan, dataset: Path, commands: CommandRunner, on_progress: Tell
     ) -> None:
         self._plan = plan
         self._dataset = dataset
@@ -135,9 +139,9 @@ class _Trials:
         """What becomes of each learner."""
         is_over = False
         for learner, look in zip(self._plan.learners, looks, strict=True):
-            tried = self._try(learner, look) if look.state == "ready" and not is_over else look
-            is_over = is_over or tried.state in _ENDS
-            yield tried
+            attempt = self._try(learner, look) if look.state == "ready" and not is_over else look
+            is_over = is_over or attempt.state in _ENDS
+            yield attempt
 
     def _try(self, learner: Learner, look: Try) -> Try:
         home = self._plan.home
@@ -159,15 +163,15 @@ class _Trials:
         minutes = TO_LEARN * self._commands.minutes_left()
         return ("--max-minutes", f"{minutes:.1f}") if learner.is_long else ()
 
-    def _judge(self, tried: Try, run: Run) -> Try:
+    def _judge(self, attempt: Try, run: Run) -> Try:
         decision = self._corrected(folder_of(self._plan.home, run))
-        tried = replace(tried, reason=_reason(decision))
-        self._on_progress(f"{tried.learner}: {tried.reason}")
+        attempt = replace(attempt, reason=_reason(decision))
+        self._on_progress(f"{attempt.learner}: {attempt.reason}")
         if not decision.is_passed:
-            return replace(tried, state="stopped")
+            return replace(attempt, state="stopped")
         if not self._plan.publishes:
-            return replace(tried, state="passed")
-        return self._publish(tried, decision)
+            return replace(attempt, state="passed")
+        return self._publish(attempt, decision)
 
     def _corrected(self, folder: Path) -> GateDecision:
         """The gate's decision; passed only if it would be among all of this round's (Holm 1979)."""
@@ -177,16 +181,18 @@ class _Trials:
             return report.overrule(folder, ONE_OF_SEVERAL)
         return decision
 
-    def _publish(self, tried: Try, decision: GateDecision) -> Try:
-        one = decision.comparison
+    def _publish(self, attempt: Try, decision: GateDecision) -> Try:
+        found = decision.comparison
         share = self._plan.share
         trial = ("--share", str(share)) if share else ()
-        reason = f"learned: {one.gain:+.3f} on {one.questions} questions held out"
+        reason = f"learned: {found.gain:+.3f} on {found.questions} questions held out"
         try:
-            self._commands.run("publish", tried.run, "--reason", reason, *trial)
+            self._commands.run("publish", attempt.run, "--reason", reason, *trial)
         except (CommandFailedError, TimeUpError) as error:
-            return replace(tried, state="passed", reason=f"{tried.reason} Not published: {error}")
-        return replace(tried, state="on_trial" if share else "published")
+            return replace(
+                attempt, state="passed", reason=f"{attempt.reason} Not published: {error}"
+            )
+        return replace(attempt, state="on_trial" if share else "published")
 
 
 @contextmanager

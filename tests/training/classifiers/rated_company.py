@@ -41,11 +41,13 @@ def write_dataset(folder: Path, settings: Settings, embedder: Embedder) -> Path:
     """Questions with the passages that helped, and some rated answers; a quarter is held out."""
     folder.mkdir(parents=True)
     passages = load_index(settings.index_folder, embedder).passages
-    pairs = [pair(asked, each) for asked, each in product(range(len(ASKED)), passages)]
-    rated = [judgement(each, passages[n]) for n, each in enumerate(pairs[: len(passages)])]
+    pairs = [pair(*asked) for asked in product(range(len(ASKED)), passages)]
+    rated = [judgement(asked, shown) for asked, shown in zip(pairs, passages, strict=False)]
     write_examples(folder, "held-out", pairs[::4])
     write_examples(folder, "dev", [])
-    write_examples(folder, "train", [*(each for each in pairs if each not in pairs[::4]), *rated])
+    write_examples(
+        folder, "train", [*(asked for asked in pairs if asked not in pairs[::4]), *rated]
+    )
     return folder
 
 
@@ -54,7 +56,7 @@ def pair(asked: int, passage: Passage) -> Example:
     thing, place = Path(passage.source.id).stem.split("-")
     question = ASKED[asked].format(thing=thing, place=place)
     id_ = content_id("pair", question)
-    return Example(id_, "pair", question, "en", (snippet(passage),), "votes", "2026-01-02")
+    return Example(id_, "pair", question, "en", (passage_text(passage),), "votes", "2026-01-02")
 
 
 def judgement(asked: Example, shown: Passage) -> Example:
@@ -64,7 +66,7 @@ def judgement(asked: Example, shown: Passage) -> Example:
         "judgement",
         asked.question,
         "en",
-        (snippet(shown),),
+        (passage_text(shown),),
         "votes",
         "2026-01-02",
         is_good=shown.content_hash == asked.passages[0].content_hash,
@@ -72,7 +74,7 @@ def judgement(asked: Example, shown: Passage) -> Example:
     )
 
 
-def snippet(passage: Passage) -> PassageText:
+def passage_text(passage: Passage) -> PassageText:
     """A passage as a data set has it."""
     source = passage.source
     return PassageText(source.id, passage.content_hash, source.title, passage.text)

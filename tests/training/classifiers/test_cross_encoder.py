@@ -14,6 +14,7 @@ from tests.training.breaking_off import break_off
 from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import ASKED, PLACES, THINGS
 from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
+from training.trainer import TrainerSetup
 
 pytestmark = pytest.mark.slow
 
@@ -26,20 +27,20 @@ PAIRS = [
 ]
 
 
-def taught(folder: Path, on_progress: Tell = lambda _: None) -> tuple[float, ...]:
+def trained(folder: Path, on_progress: Tell = lambda _: None) -> tuple[float, ...]:
     """The losses of sixteen steps."""
     start = tiny_cross_encoder.write(folder / "tiny")
     settings = Settings(home=folder, device="cpu", threads=1)
-    work = folder / "work"
-    return fine_tune(start, PAIRS, work, settings, config=QUICK, on_progress=on_progress)
+    setup = TrainerSetup(folder / "work", on_progress=on_progress)
+    return fine_tune(start, PAIRS, setup, settings, config=QUICK)
 
 
 def test_what_is_broken_off_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    break_off(partial(taught, tmp_path / "broken"), at="step 9 ")
+    break_off(partial(trained, tmp_path / "broken"), at="step 9 ")
     told: list[str] = []
-    gone_on = taught(tmp_path / "broken", told.append)
+    gone_on = trained(tmp_path / "broken", told.append)
     assert told[0].startswith("step 9 of 16")
-    assert gone_on == pytest.approx(taught(tmp_path / "whole"), abs=1e-4)
+    assert gone_on == pytest.approx(trained(tmp_path / "whole"), abs=1e-4)
     ends = [Reranker(str(tmp_path / name / "work" / MODEL)) for name in ("broken", "whole")]
     scores = [
         end.scores("Is there a kettle?", [passage("The kettle."), passage("The piano.")])

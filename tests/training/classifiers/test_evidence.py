@@ -21,7 +21,7 @@ def searcher(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
 
 
 def document(searcher: Searcher, name: str) -> int:
-    stems = [Path(each.source.id).stem for each in searcher.index.passages]
+    stems = [Path(passage.source.id).stem for passage in searcher.index.passages]
     return stems.index(name)
 
 
@@ -69,7 +69,7 @@ def test_the_others_move_up_when_a_document_is_left_out() -> None:
     texts = [passage(f"Rule {n}.", title=f"Rule {n}", id=f"rule-{n}") for n in range(3)]
     hits = [hit(text, rank=n) for n, text in enumerate(texts, start=1)]
     kept = without(hits, {"rule-0"})
-    assert [(each.dense_rank, each.lexical_rank) for each in kept] == [(1, 1), (2, 2)]
+    assert [(hit.dense_rank, hit.lexical_rank) for hit in kept] == [(1, 1), (2, 2)]
 
 
 def test_a_passage_that_is_not_found_any_more_leads_without_a_cosine() -> None:

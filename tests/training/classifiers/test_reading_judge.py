@@ -13,7 +13,8 @@ from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import PLACES, THINGS
 from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.judge_fit import JudgeRow, fit
-from training.classifiers.reading_judge import Choice, choose
+from training.classifiers.reading_judge import JudgeChoice, choose
+from training.trainer import TrainerSetup
 
 pytestmark = pytest.mark.slow
 
@@ -32,22 +33,22 @@ def row(number: int, *, is_told: bool) -> JudgeRow:
     return JudgeRow(str(number), "ratings", question, hits, 0.7, is_right)
 
 
-def chosen(folder: Path, *, is_told: bool) -> tuple[list[JudgeRow], Choice]:
+def chosen(folder: Path, *, is_told: bool) -> tuple[list[JudgeRow], JudgeChoice]:
     start = tiny_cross_encoder.write(folder / "tiny")
     settings = Settings(home=folder / "home", device="cpu")
     rows = [row(number, is_told=is_told) for number in range(240)]
     judge = fit(rows, embedder="words", data="here")
-    return rows, choose(judge, rows, start, folder, settings, config=QUICK)
+    return rows, choose(judge, rows, start, TrainerSetup(folder), settings, config=QUICK)
 
 
 @pytest.fixture(scope="module")
-def worthy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[JudgeRow], Choice]:
+def worthy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[JudgeRow], JudgeChoice]:
     folder = tmp_path_factory.mktemp("worthy")
     return folder, *chosen(folder, is_told=True)
 
 
 def test_a_reader_that_sees_what_the_hits_do_not_tell_becomes_a_part_of_the_judge(
-    worthy: tuple[Path, list[JudgeRow], Choice],
+    worthy: tuple[Path, list[JudgeRow], JudgeChoice],
 ) -> None:
     _, rows, choice = worthy
     assert choice.is_reading
@@ -59,7 +60,9 @@ def test_a_reader_that_sees_what_the_hits_do_not_tell_becomes_a_part_of_the_judg
     assert min(right) > max(wrong)
 
 
-def test_a_published_judge_brings_its_reader(worthy: tuple[Path, list[JudgeRow], Choice]) -> None:
+def test_a_published_judge_brings_its_reader(
+    worthy: tuple[Path, list[JudgeRow], JudgeChoice],
+) -> None:
     folder, rows, choice = worthy
     home, facts = folder / "models" / "runs", Facts("words", "0123", 0, "1")
 
@@ -69,9 +72,9 @@ def test_a_published_judge_brings_its_reader(worthy: tuple[Path, list[JudgeRow],
 
     publish(home, write_run(home, "judge", facts, fill), reason="passed")
     served = load_judge(folder / "models", "words")
-    one = rows[0]
-    expected = choice.judge.confidence(one.question, one.hits)
-    assert served.confidence(one.question, one.hits) == pytest.approx(expected, abs=1e-3)
+    row = rows[0]
+    expected = choice.judge.confidence(row.question, row.hits)
+    assert served.confidence(row.question, row.hits) == pytest.approx(expected, abs=1e-3)
     assert served.id == choice.judge.id
 
 

@@ -15,7 +15,13 @@ from retrieval.search.reranking import load_reranker
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.classifiers import tiny_cross_encoder
-from tests.training.classifiers.rated_company import build, judgement, pair, snippet, write_dataset
+from tests.training.classifiers.rated_company import (
+    build,
+    judgement,
+    pair,
+    passage_text,
+    write_dataset,
+)
 from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.reranker import labelled, learn_reranker
 from training.gate.candidate import LearnedRun
@@ -89,10 +95,10 @@ def test_a_pair_is_counted_once_and_names_what_is_wrong(
     settings: Settings, model: Embedder
 ) -> None:
     passages = load_index(settings.index_folder, model).passages
-    right, wrong = pair(0, passages[0]), snippet(passages[1])
+    right, wrong = pair(0, passages[0]), passage_text(passages[1])
     corrected = replace(right, passages=(*right.passages, wrong))
     pairs = labelled([corrected, judgement(right, passages[0]), replace(right, source="synthetic")])
-    assert [(each.text.partition("\n")[0], each.label) for each in pairs] == [
+    assert [(pair.text.partition("\n")[0], pair.label) for pair in pairs] == [
         (right.passages[0].title, 1.0),
         (wrong.title, 0.0),
     ]

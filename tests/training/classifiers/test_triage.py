@@ -101,9 +101,9 @@ def test_a_data_set_holds_questions_and_messages_that_were_mistaken_for_one(
     write_examples(tmp_path, "dev", [])
     write_examples(tmp_path, "held-out", [taken])
     found = read_messages(tmp_path)
-    both = {each.text: each.is_question for each in (*found.taught, *found.held_out)}
+    both = {message.text: message.is_question for message in (*found.train, *found.held_out)}
     assert both == {EXAMPLE.question: True, "lunch?": False, "zorbel?": True}
-    assert "zorbel?" in [each.text for each in found.held_out]
+    assert "zorbel?" in [message.text for message in found.held_out]
 
 
 def test_too_few_messages_say_how_many_are_missing(

@@ -8,10 +8,10 @@ BEFORE = [True, True, False, False, True, True, False, False]
 
 
 def test_saying_yes_is_to_speak_and_right_or_wrong() -> None:
-    tried = outcomes(CASES, SAID, threshold=0.5)
-    assert [one.abstained for one in tried] == [False] * 3 + [True] + [False] + [True] * 3
-    assert [one.quality for one in tried] == [1.0] * 3 + [0.0] * 2 + [1.0] * 3
-    assert tried[0].id == "held-out: q0"
+    judged = outcomes(CASES, SAID, threshold=0.5)
+    assert [outcome.abstained for outcome in judged] == [False] * 3 + [True] + [False] + [True] * 3
+    assert [outcome.quality for outcome in judged] == [1.0] * 3 + [0.0] * 2 + [1.0] * 3
+    assert judged[0].id == "held-out: q0"
 
 
 def test_a_better_head_gets_better_in_both_directions() -> None:

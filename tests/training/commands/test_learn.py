@@ -45,8 +45,10 @@ def test_a_round_learns_judges_publishes_and_is_not_repeated(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_log_without_ratings_is_not_enough_yet_and_no_error(tmp_path: Path) -> None:
     done = from_line(said(tmp_path, "learn", "--json"))
-    assert [each.learner for each in done.tries] == ["map", "retriever", "abstention"]
-    assert {(each.state, each.missing == each.needed) for each in done.tries} == {("too_few", True)}
+    assert [attempt.learner for attempt in done.tries] == ["map", "retriever", "abstention"]
+    assert {(attempt.state, attempt.missing == attempt.needed) for attempt in done.tries} == {
+        ("too_few", True)
+    }
     assert (tmp_path / "dataset" / done.dataset / "card.md").is_file()
 
 
@@ -58,4 +60,4 @@ def test_a_learner_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path
 
 
 def test_every_learner_is_a_sub_command_of_train() -> None:
-    assert [each.name for each in LEARNERS if each.command[0] not in train.commands] == []
+    assert [learner.name for learner in LEARNERS if learner.command[0] not in train.commands] == []

@@ -38,12 +38,12 @@ def test_the_list_says_what_the_gate_said(settings: Settings) -> None:
 
 
 def test_the_list_stars_what_serves_and_says_what_is_tried_or_retired(settings: Settings) -> None:
-    serves, tried, retired = (run_of(settings, BETTER) for _ in range(3))
+    serves, on_trial, retired = (run_of(settings, BETTER) for _ in range(3))
     publish(settings.runs_folder, serves, reason="better")
-    begin(settings.runs_folder, tried, share=0.2, reason="try it")
+    begin(settings.runs_folder, on_trial, share=0.2, reason="try it")
     retire(settings.runs_folder, retired, reason="somebody was forgotten")
     assert lines_of(settings, serves).startswith("* generator")
-    assert lines_of(settings, tried).endswith("on trial in 20% of the threads")
+    assert lines_of(settings, on_trial).endswith("on trial in 20% of the threads")
     assert lines_of(settings, retired).endswith("retired: somebody was forgotten")
     assert any("generator: base -> " in line and "better" in line for line in listed(settings))
 

@@ -24,7 +24,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 def voted(index: Index, *, near: bool) -> Example:
     """A vote for the passage that a question's words are in, or for one that has none of them."""
     wanted = "zorbel-attic" if near else "marfin-garage"
-    passages = {Path(each.source.id).stem: each for each in index.passages}
+    passages = {Path(passage.source.id).stem: passage for passage in index.passages}
     return replace(jargon.example(0, passages[wanted]), question="Which zorbel has the attic?")
 
 
@@ -54,7 +54,7 @@ def test_what_is_no_vote_for_a_passage_passes(index: Index) -> None:
     assert believable([declined], index, MODEL) == [declined]
 
 
-def test_questions_of_a_passage_become_one_lesson_each(index: Index) -> None:
+def test_questions_of_a_passage_become_a_labelled_query_each(index: Index) -> None:
     both = [voted(index, near=True), voted(index, near=False)]
-    (lesson,) = labelled_queries(both, index.passages)
-    assert len(lesson.rows) == 2
+    (query,) = labelled_queries(both, index.passages)
+    assert len(query.rows) == 2

@@ -11,7 +11,7 @@ from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.classifiers.rated_company import build, write_dataset
 from training.data.corpus import open_corpus, read_held_out
-from training.gate.candidate import CandidateSearch, LearnedRun, keep
+from training.gate.candidate import Candidate, LearnedRun, keep
 from training.gate.decision import REGRESSION as REGRESSION_SET
 
 
@@ -36,7 +36,7 @@ def same(settings: Settings, model: Embedder) -> LearnedRun:
     write_examples(settings.dataset_folder, REGRESSION, [*frozen, outdated])
     corpus = open_corpus(settings, model)
     return keep(
-        CandidateSearch(corpus.served, corpus.served_judge),
+        Candidate(corpus.served, corpus.served_judge),
         settings,
         Facts(model.id, dataset.name, 0, "0.1"),
         lambda folder: (folder / "a.json").touch(),
@@ -52,7 +52,7 @@ def test_the_same_again_makes_no_difference(same: LearnedRun) -> None:
 
 
 def test_what_was_frozen_is_tried_beside_what_is_held_out(same: LearnedRun) -> None:
-    (guard,) = (one for one in same.decision.guards if one.name == REGRESSION_SET)
+    (guard,) = (guard for guard in same.decision.guards if guard.name == REGRESSION_SET)
     assert (guard.questions, guard.is_held) == (30, True)
     assert same.decision.outdated == 1
 

@@ -15,8 +15,8 @@ def outcomes(qualities: list[float], **more: object) -> list[QuestionOutcome]:
 
 
 def decision(served: list[QuestionOutcome], candidate: list[QuestionOutcome]) -> GateDecision:
-    (one,) = decide(served, [candidate])
-    return one
+    (decided,) = decide(served, [candidate])
+    return decided
 
 
 SERVED = outcomes([0.5] * 60)
@@ -48,19 +48,19 @@ def test_one_lucky_candidate_of_many_is_not_enough() -> None:
 
 
 def test_a_language_that_falls_stops_it() -> None:
-    chinese = [replace(one, language="zh") for one in outcomes([0.5] * 25)]
-    worse = [replace(one, quality=0.4) for one in chinese]
+    chinese = [replace(outcome, language="zh") for outcome in outcomes([0.5] * 25)]
+    worse = [replace(outcome, quality=0.4) for outcome in chinese]
     stopped = decision([*SERVED, *chinese], [*outcomes([0.7] * 60), *worse])
     assert stopped.reasons == ("language zh got worse",)
 
 
 def test_the_regression_set_must_not_fall_even_if_that_is_only_likely() -> None:
     frozen = outcomes([0.9] * 40, set="regression")
-    shaken = [replace(one, quality=1.0 if n % 2 else 0.76) for n, one in enumerate(frozen)]
+    shaken = [replace(outcome, quality=1.0 if n % 2 else 0.76) for n, outcome in enumerate(frozen)]
     assert decision([*SERVED, *frozen], [*BETTER, *frozen]).is_passed
     stopped = decision([*SERVED, *frozen], [*BETTER, *shaken])
     assert stopped.reasons == ("the regression set got worse",)
-    wavering = [replace(one, quality=1.0 if n % 2 else 0.8) for n, one in enumerate(frozen)]
+    wavering = [replace(outcome, quality=1.0 if n % 2 else 0.8) for n, outcome in enumerate(frozen)]
     unsure = decision([*SERVED, *frozen], [*BETTER, *wavering])
     assert unsure.reasons == ("the regression set is not surely as good",)
 
@@ -81,7 +81,7 @@ def test_what_an_answer_must_keep_stops_a_better_candidate(
 ) -> None:
     facts = {"abstained": False, "cited_well": 1.0, "characters": 100, "seconds": 1.0}
     served, better = outcomes([0.5] * 60, **facts), outcomes([0.7] * 60, **facts)
-    worse = [*better[:40], *(replace(one, **change) for one in better[40:])]  # type: ignore[arg-type]
+    worse = [*better[:40], *(replace(outcome, **change) for outcome in better[40:])]  # type: ignore[arg-type]
     assert decision(served, better).is_passed
     assert decision(served, worse).reasons == (reason,)
 
@@ -90,20 +90,20 @@ def test_answers_may_become_as_long_as_those_of_experts() -> None:
     long, short = ({"characters": n, "wanted": 40, "abstained": False} for n in (100, 45))
     served, better = outcomes([0.5] * 60, **long), outcomes([0.7] * 60, **short)
     assert decision(served, better).is_passed
-    curt = [replace(one, characters=9) for one in better]
+    curt = [replace(outcome, characters=9) for outcome in better]
     assert decision(served, curt).reasons == ("answers are much longer or shorter",)
 
 
 def test_answering_what_has_no_answer_stops_it() -> None:
     silent = outcomes([1.0] * 30, is_answerable=False, abstained=True)
-    talking = [replace(one, quality=1.0, abstained=False) for one in silent]
+    talking = [replace(outcome, quality=1.0, abstained=False) for outcome in silent]
     stopped = decision([*SERVED, *silent], [*BETTER, *talking])
     assert stopped.reasons == ("silence where there is no answer got worse",)
 
 
 def test_a_stratum_of_few_questions_is_shown_and_stops_nothing() -> None:
-    chinese = [replace(one, language="zh") for one in outcomes([0.5] * 5)]
-    worse = [replace(one, quality=0.3) for one in chinese]
+    chinese = [replace(outcome, language="zh") for outcome in outcomes([0.5] * 5)]
+    worse = [replace(outcome, quality=0.3) for outcome in chinese]
     shown = decision([*SERVED, *chinese], [*BETTER, *worse])
     assert shown.is_passed
     assert [guard.questions for guard in shown.guards if guard.name == "language zh"] == [5]
@@ -113,7 +113,7 @@ def test_a_stratum_of_few_questions_is_shown_and_stops_nothing() -> None:
 def test_two_lost_questions_are_an_accident_and_three_are_not(lost: int, is_held: bool) -> None:
     served = outcomes([0.5] * 60, abstained=False)
     better = outcomes([0.7] * 60, abstained=False)
-    silent = [replace(one, abstained=number < lost) for number, one in enumerate(better)]
+    silent = [replace(outcome, abstained=number < lost) for number, outcome in enumerate(better)]
     assert decision(served, silent).is_passed == is_held
 
 

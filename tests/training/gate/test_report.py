@@ -42,5 +42,5 @@ def test_what_was_won_and_lost_is_quoted_in_a_file_of_its_own(tmp_path: Path) ->
 
 
 def test_questions_whose_documents_have_changed_are_counted() -> None:
-    one = replace(decision(SERVED, BETTER), outdated=3)
-    assert "3 questions of the regression set were left out" in markdown(one, title="map")
+    decided = replace(decision(SERVED, BETTER), outdated=3)
+    assert "3 questions of the regression set were left out" in markdown(decided, title="map")

@@ -28,7 +28,8 @@ from training.gate.decision import QuestionOutcome, decide
 from training.generator.learned_adapter import AdapterTrainer, lay_out, learn_adapter
 from training.generator.rows import DECLINES
 from training.generator.trainers import AdapterConfig
-from training.generator.trial import read_exam, try_answers
+from training.generator.trial import read_evaluation_set, try_answers
+from training.trainer import LearnOptions, TrainerSetup
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 def example(library: Library, topic: str) -> Example:
     passages = library.searcher().index.passages
-    passage = next(each for each in passages if each.source.title == topic.title())
+    passage = next(passage for passage in passages if passage.source.title == topic.title())
     return Example(
         id=topic, kind="answer", question=f"How often is the {topic} painted?", language="en",
         passages=(PassageText("d", passage.content_hash, "", passage.text),), source="approved",
@@ -74,8 +75,8 @@ def dataset(library: Library) -> Path:
     folder.mkdir(parents=True)
     known = [example(library, topic) for topic in TOPICS]
     votes = [
-        replace(each, kind="judgement", is_good=number % 2 == 0)
-        for number, each in enumerate(known[:8])
+        replace(passage, kind="judgement", is_good=number % 2 == 0)
+        for number, passage in enumerate(known[:8])
     ]
     write_examples(folder, "train", [*known[:16], *votes])
     write_examples(folder, "dev", [])
@@ -86,7 +87,7 @@ def dataset(library: Library) -> Path:
 @pytest.fixture(scope="module")
 def learned(library: Library, dataset: Path) -> LearnedRun:
     found = learn_adapter(
-        dataset, library.settings, library, method="kto", config=CONFIG, min_rows=8
+        dataset, library.settings, library, LearnOptions(), method="kto", config=CONFIG, min_rows=8
     )
     assert found is not None
     return found
@@ -100,32 +101,34 @@ def refusing(library: Library, dataset: Path) -> Run:
     answers, votes = lay_out(
         dataset, settings, library.searcher(), base, method="kto", seed=0, least=8
     )
-    wording = load_chat_format(base.path)
-    silence = (*wording.encode(DECLINES["en"], has_special=False), wording.tokenizer.eos_token_id)
+    chat_format = load_chat_format(base.path)
+    silence = (
+        *chat_format.encode(DECLINES["en"], has_special=False),
+        chat_format.tokenizer.eos_token_id,
+    )
     spoken = [row for row in answers.rows if row.completion != silence]
     rows = [
-        each
+        voted
         for row in spoken
-        for each in (replace(row, completion=silence), replace(row, is_good=False))
+        for voted in (replace(row, completion=silence), replace(row, is_good=False))
     ]
     config = replace(CONFIG, preference_learning_rate=5e-3)
-    pupil = AdapterTrainer(
-        base, Facts(base.id, dataset.name, 0, "1", {}), config, settings.home / "work"
-    )
-    stages = [answers, replace(votes, rows=rows)]
-    run = pupil.learn(settings, stages, max_minutes=None, on_progress=lambda _: None)
+    facts = Facts(base.id, dataset.name, 0, "1", {})
+    trainer = AdapterTrainer(base, facts, config, TrainerSetup(settings.home / "work"))
+    run = trainer.learn(settings, [answers, replace(votes, rows=rows)])
     assert run is not None
     return run
 
 
-def tried(library: Library, dataset: Path, run: Run | None) -> list[QuestionOutcome]:
+def outcomes(library: Library, dataset: Path, run: Run | None) -> list[QuestionOutcome]:
     """What the bot answers with a run, if it trusts even so small a model to write."""
     generator = load_generator(library.settings, run=run)
     generator.parameters = 10**9
-    exam = read_exam(dataset, library.settings, library.searcher())
+    evaluation_set = read_evaluation_set(dataset, library.settings, library.searcher())
     try:
         return try_answers(
-            Answerer(library.searcher(), ALWAYS, library.settings, generator), exam.held_out
+            Answerer(library.searcher(), ALWAYS, library.settings, generator),
+            evaluation_set.held_out,
         )
     finally:
         generator.close()
@@ -134,9 +137,12 @@ def tried(library: Library, dataset: Path, run: Run | None) -> list[QuestionOutc
 def test_the_gate_stops_a_generator_that_votes_have_taught_to_refuse(
     library: Library, dataset: Path, learned: LearnedRun, refusing: Run
 ) -> None:
-    served, candidate = tried(library, dataset, learned.run), tried(library, dataset, refusing)
-    assert not any(one.abstained for one in served)
-    assert sum(bool(one.abstained) for one in candidate) > len(candidate) / 2
+    served, candidate = (
+        outcomes(library, dataset, learned.run),
+        outcomes(library, dataset, refusing),
+    )
+    assert not any(outcome.abstained for outcome in served)
+    assert sum(bool(outcome.abstained) for outcome in candidate) > len(candidate) / 2
     (decision,) = decide(served, [candidate])
     assert not decision.is_passed
     assert "answers where there is one got worse" in decision.reasons
@@ -163,21 +169,21 @@ def test_approved_silence_alone_teaches_nothing(
     library: Library, dataset: Path, tmp_path: Path
 ) -> None:
     known = read_examples(dataset, "held-out")
-    silence = [replace(each, answer=None, is_good=False) for each in known]
+    silence = [replace(asked, answer=None, is_good=False) for asked in known]
     write_examples(tmp_path, "train", silence)
     write_examples(tmp_path, "dev", [])
     write_examples(tmp_path, "held-out", known)
     with pytest.raises(DataError, match="gives 0 rows to learn by sft"):
-        learn_adapter(tmp_path, library.settings, library)
+        learn_adapter(tmp_path, library.settings, library, LearnOptions())
 
 
 def test_too_little_to_learn_from_is_refused_with_how_much_is_missing(
     library: Library, dataset: Path
 ) -> None:
     with pytest.raises(DataError, match="gives 18 rows to learn by sft; it needs 300, 282 more"):
-        learn_adapter(dataset, library.settings, library)
+        learn_adapter(dataset, library.settings, library, LearnOptions())
     with pytest.raises(DataError, match="gives 0 rows to learn by dpo"):
-        learn_adapter(dataset, library.settings, library, method="dpo")
+        learn_adapter(dataset, library.settings, library, LearnOptions(), method="dpo")
 
 
 def test_where_documents_are_only_quoted_nobody_learns_to_write(
@@ -185,12 +191,12 @@ def test_where_documents_are_only_quoted_nobody_learns_to_write(
 ) -> None:
     settings = library.settings.model_copy(update={"generator": "none"})
     with pytest.raises(SettingsError, match="WHIMBREL_GENERATOR is `none`"):
-        learn_adapter(dataset, settings, library)
+        learn_adapter(dataset, settings, library, LearnOptions())
 
 
 def test_two_processes_learn_what_one_does_and_write_one_run(tmp_path: Path) -> None:
     model = save_causal(tmp_path / "model")
-    alone = two_processes.teach(model, tmp_path / "one")
+    alone = two_processes.train(model, tmp_path / "one")
     assert alone is not None
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
     script = (two_processes.__file__, str(model), str(tmp_path / "two"))
@@ -203,8 +209,8 @@ def test_two_processes_learn_what_one_does_and_write_one_run(tmp_path: Path) -> 
     (run,) = all_runs(tmp_path / "two" / "models" / "runs")
     losses = [
         json.loads(
-            (folder_of(tmp_path / name / "models" / "runs", each) / "losses.json").read_text()
+            (folder_of(tmp_path / name / "models" / "runs", learned) / "losses.json").read_text()
         )
-        for name, each in (("one", alone), ("two", run))
+        for name, learned in (("one", alone), ("two", run))
     ]
     assert losses[0]["sft"] == pytest.approx(losses[1]["sft"], rel=1e-3)

@@ -13,7 +13,7 @@ from retrieval.llm.chat_format import ChatFormat
 from retrieval.settings import Settings
 from tests.retrieval.llm.tiny_models import CHAT, byte_tokenizer
 from tests.retrieval.word_embedder import WordEmbedder
-from training.generator.rows import DECLINES, Layout, TokenRow, fitting
+from training.generator.rows import DECLINES, RowLayout, TokenRow, fitting
 
 TOPICS = ("leave", "tides", "lamps", "boats", "ropes", "gulls", "storms", "maps", "radio", "tea")
 SETTINGS = Settings(hits=3, prompt_tokens=4000)
@@ -32,13 +32,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 @pytest.fixture
-def layout(library: Library) -> Layout:
-    return Layout(WORDING, library.searcher(), SETTINGS, seed=1)
+def layout(library: Library) -> RowLayout:
+    return RowLayout(WORDING, library.searcher(), SETTINGS, seed=1)
 
 
 def example(library: Library, topic: str) -> Example:
     passages = library.searcher().index.passages
-    passage = next(each for each in passages if each.source.title == topic.title())
+    passage = next(passage for passage in passages if passage.source.title == topic.title())
     number = TOPICS.index(topic) + 10
     return Example(
         id=topic, kind="answer", question=f"How many {topic} does the keeper count?", language="en",
@@ -52,7 +52,7 @@ def text(tokens: tuple[int, ...]) -> str:
 
 
 def test_an_answer_stands_after_its_passage_and_others_in_the_served_prompt(
-    layout: Layout, library: Library
+    layout: RowLayout, library: Library
 ) -> None:
     (row,) = layout.answers([example(library, "tides")])
     prompt = text(row.prompt)
@@ -62,7 +62,7 @@ def test_an_answer_stands_after_its_passage_and_others_in_the_served_prompt(
 
 
 def test_what_is_written_has_no_markers_and_comes_to_an_end(
-    layout: Layout, library: Library
+    layout: RowLayout, library: Library
 ) -> None:
     (row,) = layout.answers([example(library, "tides")])
     assert text(row.completion) == "The keeper of the tides counts 11 of them."
@@ -70,7 +70,7 @@ def test_what_is_written_has_no_markers_and_comes_to_an_end(
 
 
 def test_the_passage_that_holds_the_answer_stands_in_any_place(
-    layout: Layout, library: Library
+    layout: RowLayout, library: Library
 ) -> None:
     rows = layout.answers([example(library, topic) for topic in TOPICS])
     spoken = [row for row in rows if not declines(text(row.completion))]
@@ -83,7 +83,7 @@ def test_the_passage_that_holds_the_answer_stands_in_any_place(
 
 
 def test_a_tenth_of_the_rows_decline_since_no_passage_tells(
-    layout: Layout, library: Library
+    layout: RowLayout, library: Library
 ) -> None:
     rows = layout.answers([example(library, topic) for topic in TOPICS[:9]])
     silent = [row for row in rows if declines(text(row.completion))]
@@ -93,26 +93,26 @@ def test_a_tenth_of_the_rows_decline_since_no_passage_tells(
         assert f"The keeper of the {topic}" not in text(row.prompt)
 
 
-def test_questions_to_decline_take_the_place_of_others(layout: Layout, library: Library) -> None:
+def test_questions_to_decline_take_the_place_of_others(layout: RowLayout, library: Library) -> None:
     unknown = replace(example(library, "tea"), question="Who is it?", answer=None, is_good=False)
     rows = layout.answers([unknown, *(example(library, topic) for topic in TOPICS[:9])])
     assert sum(declines(text(row.completion)) for row in rows) == 1
     assert len(rows) == 10
 
 
-def test_no_language_declines_more_often_than_others(layout: Layout, library: Library) -> None:
+def test_no_language_declines_more_often_than_others(layout: RowLayout, library: Library) -> None:
     known = [example(library, topic) for topic in TOPICS[:9]]
     unknown = [
         replace(known[0], question=f"Who is {n}?", answer=None, is_good=False) for n in "abc"
     ]
-    foreign = [replace(each, language="zh") for each in unknown]
+    foreign = [replace(asked, language="zh") for asked in unknown]
     rows = layout.answers([*unknown, *foreign, *known])
     silent = [text(row.completion) for row in rows if declines(text(row.completion))]
     assert (len(silent), len(rows)) == (1, 10)
 
 
 def test_beside_each_preference_to_decline_an_answer_is_better_than_that(
-    layout: Layout, library: Library
+    layout: RowLayout, library: Library
 ) -> None:
     known = [example(library, topic) for topic in TOPICS[:2]]
     silence = [
@@ -122,13 +122,13 @@ def test_beside_each_preference_to_decline_an_answer_is_better_than_that(
     ]  # fmt: skip
     rows = layout.preferences([*known, *silence])
     said = sorted((text(row.completion), text(row.rejected)) for row in rows)
-    spoken = [(each.answer or "").removesuffix(" [1].") + "." for each in known]
+    spoken = [(asked.answer or "").removesuffix(" [1].") + "." for asked in known]
     declined = DECLINES["en"]
-    assert said == sorted([*((each, declined) for each in spoken), *[(declined, "At nine.")] * 2])
+    assert said == sorted([*((text, declined) for text in spoken), *[(declined, "At nine.")] * 2])
     assert layout.preferences(silence) == []
 
 
-def test_answers_whose_passage_is_gone_teach_nothing(layout: Layout, library: Library) -> None:
+def test_answers_whose_passage_is_gone_teach_nothing(layout: RowLayout, library: Library) -> None:
     gone = replace(example(library, "tea"), passages=(PassageText("d", "gone", "", ""),))
     assert layout.answers([gone]) == []
 
@@ -137,13 +137,13 @@ def test_every_language_declines_so_that_the_bot_understands() -> None:
     assert all(declines(words) for words in DECLINES.values())
 
 
-def test_preferences_keep_what_was_not_wanted(layout: Layout, library: Library) -> None:
+def test_preferences_keep_what_was_not_wanted(layout: RowLayout, library: Library) -> None:
     better = replace(example(library, "tea"), kind="preference", rejected="Tea is nice [1].")
     (row,) = layout.preferences([better])
     assert text(row.rejected) == "Tea is nice."
 
 
-def test_votes_alternate_and_leave_silence_out(layout: Layout, library: Library) -> None:
+def test_votes_alternate_and_leave_silence_out(layout: RowLayout, library: Library) -> None:
     some = [
         replace(example(library, topic), kind="judgement", is_good=number < 3)
         for number, topic in enumerate(TOPICS[:6])
@@ -157,7 +157,8 @@ def test_votes_alternate_and_leave_silence_out(layout: Layout, library: Library)
 def test_the_same_seed_lays_out_the_same_rows(library: Library) -> None:
     some = [example(library, topic) for topic in TOPICS]
     rows = [
-        Layout(WORDING, library.searcher(), SETTINGS, seed=seed).answers(some) for seed in (1, 1, 2)
+        RowLayout(WORDING, library.searcher(), SETTINGS, seed=seed).answers(some)
+        for seed in (1, 1, 2)
     ]
     assert rows[0] == rows[1] != rows[2]
 

@@ -17,12 +17,12 @@ from tests.retrieval.word_embedder import WordEmbedder
 from training.gate.decision import decide
 from training.generator.injection_tests import INJECTION_TESTS
 from training.generator.trial import (
-    Task,
-    read_exam,
-    take,
+    AnswerTask,
+    read_evaluation_set,
     tasks,
+    try_answerer,
     try_answers,
-    try_traps,
+    try_injection_tests,
 )
 
 LEAVE = "# Leave\n\nEvery keeper has 27 days of paid leave a year. Ask in the crew portal.\n"
@@ -53,17 +53,17 @@ def example(passage: Passage | None, *, answer: str | None, question: str = QUES
     )  # fmt: skip
 
 
-def task(library: Library, answer: str | None) -> Task:
+def task(library: Library, answer: str | None) -> AnswerTask:
     searcher = library.searcher()
-    passage = next(each for each in searcher.index.passages if "leave" in each.text)
-    (one,) = tasks([example(passage, answer=answer)], searcher)
-    return one
+    passage = next(passage for passage in searcher.index.passages if "leave" in passage.text)
+    (held,) = tasks([example(passage, answer=answer)], searcher)
+    return held
 
 
 def test_an_approved_answer_becomes_a_task_with_what_search_finds(library: Library) -> None:
-    one = task(library, "27 days of paid leave [1].")
-    assert one.answers == ("27 days of paid leave.",)
-    assert {one.hits[0].passage.content_hash} == one.relevant
+    asked = task(library, "27 days of paid leave [1].")
+    assert asked.answers == ("27 days of paid leave.",)
+    assert {asked.hits[0].passage.content_hash} == asked.relevant
 
 
 def test_an_answer_from_passages_that_are_gone_is_no_task(library: Library) -> None:
@@ -85,9 +85,9 @@ def test_of_many_questions_the_same_ones_are_always_asked(library: Library) -> N
 
 
 def test_the_words_of_an_answer_are_compared_and_its_citations_looked_up(library: Library) -> None:
-    one = task(library, "Every keeper has 27 days of paid leave a year [1].")
+    asked = task(library, "Every keeper has 27 days of paid leave a year [1].")
     (said,) = try_answers(
-        answerer(library, "Every keeper has 27 days of paid leave a year."), [one]
+        answerer(library, "Every keeper has 27 days of paid leave a year."), [asked]
     )
     assert (said.quality, said.cited_well, said.abstained) == (1.0, 1.0, False)
     assert said.question == QUESTION
@@ -97,34 +97,37 @@ def test_the_words_of_an_answer_are_compared_and_its_citations_looked_up(library
 def test_silence_is_right_only_where_there_is_no_answer(library: Library) -> None:
     known, unknown = task(library, "27 days of paid leave [1]."), task(library, None)
     silent = try_answers(answerer(library, "", NEVER), [known, unknown])
-    assert [(one.quality, one.abstained) for one in silent] == [(0.0, True), (1.0, True)]
-    assert [one.is_answerable for one in silent] == [True, False]
+    assert [(outcome.quality, outcome.abstained) for outcome in silent] == [
+        (0.0, True),
+        (1.0, True),
+    ]
+    assert [outcome.is_answerable for outcome in silent] == [True, False]
 
 
 def test_every_batch_is_answered_in_order(library: Library) -> None:
-    one = task(library, "27 days [1].")
-    many = [Task(f"{QUESTION} {n}", "en", one.hits, one.answers) for n in range(19)]
+    asked = task(library, "27 days [1].")
+    many = [AnswerTask(f"{QUESTION} {n}", "en", asked.hits, asked.answers) for n in range(19)]
     outcomes = try_answers(answerer(library, "A keeper has 27 days of paid leave."), many)
-    assert [each.question for each in outcomes] == [each.question for each in many]
+    assert [outcome.question for outcome in outcomes] == [outcome.question for outcome in many]
 
 
 def test_a_generator_that_obeys_or_tells_is_found_out(library: Library) -> None:
-    for trap in INJECTION_TESTS:
-        (outcome,) = try_traps(answerer(library, f"{trap.marker}."), [trap])
-        is_secret = trap.kind == "secret"
-        assert (outcome.obeyed, outcome.leaked) == (int(not is_secret), int(is_secret)), trap
+    for test in INJECTION_TESTS:
+        (outcome,) = try_injection_tests(answerer(library, f"{test.marker}."), [test])
+        is_secret = test.kind == "secret"
+        assert (outcome.obeyed, outcome.leaked) == (int(not is_secret), int(is_secret)), test
 
 
-def test_a_generator_that_answers_the_question_falls_into_no_trap(library: Library) -> None:
-    for trap in INJECTION_TESTS:
-        (outcome,) = try_traps(answerer(library, trap.passage), [trap])
-        assert (outcome.obeyed, outcome.leaked) == (0, 0), trap
+def test_a_generator_that_answers_the_question_passes_the_injection_tests(library: Library) -> None:
+    for test in INJECTION_TESTS:
+        (outcome,) = try_injection_tests(answerer(library, test.passage), [test])
+        assert (outcome.obeyed, outcome.leaked) == (0, 0), test
 
 
 def test_quoting_what_is_planted_is_not_obeying() -> None:
-    trap = next(trap for trap in INJECTION_TESTS if trap.kind == "instruction")
-    assert trap.has_obeyed(trap.marker)
-    assert not trap.has_obeyed(f"It says: {trap.planted}")
+    test = next(test for test in INJECTION_TESTS if test.kind == "instruction")
+    assert test.has_obeyed(test.marker)
+    assert not test.has_obeyed(f"It says: {test.planted}")
 
 
 def test_an_exam_has_what_is_held_out_what_was_frozen_and_what_is_planted(
@@ -135,9 +138,11 @@ def test_an_exam_has_what_is_held_out_what_was_frozen_and_what_is_planted(
     library.settings.dataset_folder.mkdir()
     frozen = [example(None, answer=None, question="How much gold is there?")]
     write_examples(library.settings.dataset_folder, "regression", frozen)
-    exam = read_exam(tmp_path, library.settings, library.searcher())
-    outcomes = take(answerer(library, "Every keeper has 27 days of paid leave a year."), exam)
-    assert [one.set for one in outcomes] == [
+    evaluation_set = read_evaluation_set(tmp_path, library.settings, library.searcher())
+    outcomes = try_answerer(
+        answerer(library, "Every keeper has 27 days of paid leave a year."), evaluation_set
+    )
+    assert [outcome.set for outcome in outcomes] == [
         "held-out",
         "regression",
         *["planted"] * len(INJECTION_TESTS),
@@ -147,12 +152,15 @@ def test_an_exam_has_what_is_held_out_what_was_frozen_and_what_is_planted(
 def test_a_data_set_that_holds_no_answers_out_is_refused(library: Library, tmp_path: Path) -> None:
     write_examples(tmp_path, "held-out", [])
     with pytest.raises(DataError, match="no answers of experts"):
-        read_exam(tmp_path, library.settings, library.searcher())
+        read_evaluation_set(tmp_path, library.settings, library.searcher())
 
 
 def test_a_generator_that_learned_to_refuse_is_stopped_by_the_gate(library: Library) -> None:
-    one = task(library, "27 days of paid leave [1].")
-    many = [Task(f"{QUESTION} {n}", "en", one.hits, one.answers, one.relevant) for n in range(40)]
+    asked = task(library, "27 days of paid leave [1].")
+    many = [
+        AnswerTask(f"{QUESTION} {n}", "en", asked.hits, asked.answers, asked.relevant)
+        for n in range(40)
+    ]
     right, vague = "A keeper has 27 days of paid leave.", "A keeper has paid leave a year."
     refusing = try_answers(answerer(library, "The passages do not mention it."), many[:15])
     served = try_answers(answerer(library, vague), many)
@@ -167,10 +175,10 @@ def test_what_is_held_out_and_frozen_is_asked_once(library: Library, tmp_path: P
     both = [example(passage, answer="27 days.")]
     write_examples(tmp_path, "held-out", both)
     write_examples(library.settings.dataset_folder, "regression", both)
-    exam = read_exam(tmp_path, library.settings, library.searcher())
+    evaluation_set = read_evaluation_set(tmp_path, library.settings, library.searcher())
     writer = Writer("Every keeper has 27 days of paid leave a year.")
-    held_out, frozen, *planted = take(
-        Answerer(library.searcher(), ALWAYS, Settings(), writer), exam
+    held_out, frozen, *planted = try_answerer(
+        Answerer(library.searcher(), ALWAYS, Settings(), writer), evaluation_set
     )
     assert (held_out.question, held_out.quality) == (frozen.question, frozen.quality)
     assert [held_out.set, frozen.set] == ["held-out", "regression"]

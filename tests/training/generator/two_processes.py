@@ -1,4 +1,4 @@
-"""One of several processes that teach a tiny model together: `two_processes.py MODEL HOME`."""
+"""One of several processes that train a tiny model together: `two_processes.py MODEL HOME`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from retrieval.settings import Settings
 from training.generator.learned_adapter import AdapterTrainer
 from training.generator.rows import TokenRow
 from training.generator.trainers import AdapterConfig, TrainingStage
+from training.trainer import TrainerSetup
 
 CONFIG = AdapterConfig(learning_rate=3e-2, at_once=2, batch=8, epochs=2, upper=1.0)
 
 
-def teach(model: Path, home: Path) -> Run | None:
+def train(model: Path, home: Path) -> Run | None:
     """The run that a tiny model leaves when it has learned eight answers."""
-    base, wording = from_folder(model), load_chat_format(model)
-    end = int(wording.tokenizer.eos_token_id)
+    base, chat_format = from_folder(model), load_chat_format(model)
+    end = int(chat_format.tokenizer.eos_token_id)
 
     def tokens(text: str) -> tuple[int, ...]:
-        return tuple(wording.encode(text, has_special=False))
+        return tuple(chat_format.encode(text, has_special=False))
 
     rows = [TokenRow(tokens(f"ask {n}:"), (*tokens("yes" * (n + 1)), end)) for n in range(8)]
     settings = Settings(home=home, generator=str(model), device="cpu", threads=1)
-    pupil = AdapterTrainer(base, Facts(base.id, "d", 0, "1"), CONFIG, home / "work")
-    return pupil.learn(
-        settings, [TrainingStage("sft", rows)], max_minutes=None, on_progress=lambda _: None
-    )
+    setup = TrainerSetup(home / "work")
+    trainer = AdapterTrainer(base, Facts(base.id, "d", 0, "1"), CONFIG, setup)
+    return trainer.learn(settings, [TrainingStage("sft", rows)])
 
 
 if __name__ == "__main__":
-    teach(Path(sys.argv[1]), Path(sys.argv[2]))
+    train(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from retrieval.search.embedding import Embedder
@@ -17,3 +19,9 @@ def model() -> Embedder:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, model: Embedder) -> Settings:
     return jargon.build(tmp_path_factory.mktemp("jargon"), model)
+
+
+@pytest.fixture(scope="module")
+def dataset(settings: Settings, model: Embedder) -> Path:
+    folder = settings.home.parent / "dataset"
+    return jargon.write_dataset(folder, settings, model, held_out_every=5)

@@ -25,19 +25,21 @@ def searcher(settings: Settings, model: Embedder) -> Searcher:
 def asked(searcher: Searcher) -> list[LabelledQuery]:
     """All questions about all documents, half of them in the documents' own words."""
     passages = searcher.index.passages
-    examples = [jargon.example(n, each) for n in range(len(jargon.ASKED)) for each in passages]
+    examples = [
+        jargon.example(n, passage) for n in range(len(jargon.ASKED)) for passage in passages
+    ]
     some = labelled_queries(examples, passages)
     named = [
-        LabelledQuery(f"Which team has the {each.source.title}?", "en", (row,))
-        for row, each in enumerate(passages)
+        LabelledQuery(f"Which team has the {passage.source.title}?", "en", (row,))
+        for row, passage in enumerate(passages)
     ]
     return [*some[::2], *named]
 
 
 def spoken(judge: Judge, searcher: Searcher, asked: list[LabelledQuery]) -> float:
     """The share of questions that a judge would have answered."""
-    hits = [searcher.search(lesson.question, k=JUDGED_HITS) for lesson in asked]
-    sure = [judge.confidence(one.question, found) for one, found in zip(asked, hits, strict=True)]
+    hits = [searcher.search(query.question, k=JUDGED_HITS) for query in asked]
+    sure = [judge.confidence(hit.question, found) for hit, found in zip(asked, hits, strict=True)]
     return fmean(confidence >= judge.threshold for confidence in sure)
 
 

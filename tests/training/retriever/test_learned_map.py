@@ -18,6 +18,9 @@ from training.data.labelled_queries import labelled_queries
 from training.gate.candidate import LearnedRun
 from training.retriever.learned_map import learn_map
 from training.retriever.linear_map import MapConfig
+from training.trainer import LearnOptions
+
+SEEDED = LearnOptions(seed=1)
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +32,7 @@ def dataset(settings: Settings, model: Embedder) -> Path:
 
 @pytest.fixture(scope="module")
 def learned(settings: Settings, model: Embedder, dataset: Path) -> LearnedRun:
-    return learn_map(dataset, settings, model, config=MapConfig(learning_rate=3e-3), seed=1)
+    return learn_map(dataset, settings, model, SEEDED, config=MapConfig(learning_rate=3e-3))
 
 
 def test_a_map_learned_from_votes_passes_the_gate_on_questions_held_out(
@@ -52,7 +55,7 @@ def test_the_same_seed_makes_the_same_run(
     learned: LearnedRun, settings: Settings, model: Embedder, dataset: Path
 ) -> None:
     config = MapConfig(learning_rate=3e-3)
-    again = learn_map(dataset, settings, model, config=config, seed=1)
+    again = learn_map(dataset, settings, model, SEEDED, config=config)
     assert again.run.files["map.safetensors"] == learned.run.files["map.safetensors"]
 
 
@@ -76,16 +79,18 @@ def test_random_labels_are_stopped_by_the_gate_even_if_they_are_believed(
     settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
 ) -> None:
     train = read_examples(dataset, "train")
-    passages = [each.passages for each in train]
+    passages = [example.passages for example in train]
     shuffled = [
-        replace(each, passages=other, source="approved")
-        for each, other in zip(train, passages[len(passages) // 2 :] + passages, strict=False)
+        replace(example, passages=other, source="approved")
+        for example, other in zip(train, passages[len(passages) // 2 :] + passages, strict=False)
     ]
     write_examples(tmp_path, "train", shuffled)
     write_examples(tmp_path, "dev", [])
     write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
     config = MapConfig(learning_rate=3e-3)
-    assert not learn_map(tmp_path, settings, model, config=config).decision.is_passed
+    assert not learn_map(
+        tmp_path, settings, model, LearnOptions(), config=config
+    ).decision.is_passed
 
 
 def test_too_few_questions_say_how_many_are_missing(
@@ -95,7 +100,7 @@ def test_too_few_questions_say_how_many_are_missing(
     write_examples(tmp_path, "dev", [])
     write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
     with pytest.raises(DataError, match="70 more"):
-        learn_map(tmp_path, settings, model)
+        learn_map(tmp_path, settings, model, LearnOptions())
 
 
 def test_a_data_set_that_holds_nothing_out_is_refused_before_anything_is_learned(
@@ -106,7 +111,7 @@ def test_a_data_set_that_holds_nothing_out_is_refused_before_anything_is_learned
     write_examples(tmp_path, "held-out", [])
     before = all_runs(settings.runs_folder)
     with pytest.raises(DataError, match="holds no questions out"):
-        learn_map(tmp_path, settings, model)
+        learn_map(tmp_path, settings, model, LearnOptions())
     assert all_runs(settings.runs_folder) == before
 
 
@@ -119,7 +124,8 @@ def test_a_search_lists_what_it_tried_beside_a_map_learned_with_the_best(
 ) -> None:
     said: list[str] = []
     short = MapConfig(rounds=1, least_steps=2)
-    learned = learn_map(dataset, settings, model, config=short, trials=2, on_progress=said.append)
+    options = LearnOptions(trials=2, on_progress=said.append)
+    learned = learn_map(dataset, settings, model, options, config=short)
     folder = folder_of(settings.runs_folder, learned.run)
     listed = json.loads((folder / "search.json").read_text())
     best = max(listed["trials"], key=lambda trial: trial["score"])

@@ -11,7 +11,7 @@ from training.retriever.linear_map import (
     TrainingPairs,
     fit_map,
     is_surely_lower,
-    mean_ndcg,
+    ndcg_of_each,
     whitening,
 )
 
@@ -21,6 +21,10 @@ WIDTH, PASSAGES, QUESTIONS = 16, 120, 240
 def unit(rows: npt.NDArray[np.floating]) -> Vectors:
     normal: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return normal
+
+
+def mean_ndcg(map_: LinearMap, passages: Vectors, pairs: TrainingPairs) -> float:
+    return float(np.mean(ndcg_of_each(map_, passages, pairs)))
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +56,12 @@ def test_the_same_seed_gives_the_same_map(
     world: tuple[Vectors, TrainingPairs, TrainingPairs],
 ) -> None:
     passages, rated, _ = world
-    one, two, three = (
+    first, two, three = (
         fit_map(passages, rated, config=MapConfig(rounds=2), seed=seed) for seed in (7, 7, 8)
     )
-    assert np.array_equal(one.map.query, two.map.query)
-    assert one.curve == two.curve
-    assert not np.array_equal(one.map.query, three.map.query)
+    assert np.array_equal(first.map.query, two.map.query)
+    assert first.curve == two.curve
+    assert not np.array_equal(first.map.query, three.map.query)
 
 
 def test_it_stops_when_the_questions_held_back_are_surely_answered_worse(
@@ -71,10 +75,10 @@ def test_it_stops_when_the_questions_held_back_are_surely_answered_worse(
 
 def test_a_fall_is_sure_if_most_scores_fall_and_not_if_only_their_mean_does() -> None:
     before = np.ones(40)
-    one, many = before.copy(), before.copy()
-    one[0], many[::2] = 0.0, 0.5
+    first, many = before.copy(), before.copy()
+    first[0], many[::2] = 0.0, 0.5
     assert not is_surely_lower(before, before)
-    assert not is_surely_lower(one, before)
+    assert not is_surely_lower(first, before)
     assert is_surely_lower(many, before)
 
 

@@ -15,7 +15,7 @@ from training.gate import report
 from training.gate.decision import QuestionOutcome, decide
 from training.rounds.children import CommandFailedError, TimeUpError
 from training.rounds.learners import Learner, questions
-from training.rounds.rounds import Plan, alone, learn
+from training.rounds.rounds import RoundPlan, alone, learn
 
 CHEAP, STRONG = (
     Learner("cheap", "questions", 5, questions),
@@ -90,14 +90,14 @@ def write(folder: Path, *, train: int, held_out: int) -> Path:
 
 
 def states(done: Round) -> dict[str, str]:
-    return {each.learner: each.state for each in done.tries}
+    return {attempt.learner: attempt.state for attempt in done.tries}
 
 
 def test_the_cheapest_that_passes_is_published_and_ends_the_round(
     dataset: Path, tmp_path: Path
 ) -> None:
     commands = Learners(tmp_path, cheap=BETTER, strong=BETTER)
-    done = learn(Plan(tmp_path, [CHEAP, STRONG]), dataset, commands)
+    done = learn(RoundPlan(tmp_path, [CHEAP, STRONG]), dataset, commands)
     assert states(done) == {"cheap": "published", "strong": "ready"}
     assert commands.asked == ["train cheap", f"publish {done.tries[0].run}"]
     assert all_rounds(tmp_path) == [done]
@@ -106,7 +106,7 @@ def test_the_cheapest_that_passes_is_published_and_ends_the_round(
 def test_the_next_round_goes_on_with_the_next_learner_and_then_knows_all(
     dataset: Path, tmp_path: Path
 ) -> None:
-    plan = Plan(tmp_path, [CHEAP, STRONG])
+    plan = RoundPlan(tmp_path, [CHEAP, STRONG])
     commands = Learners(tmp_path, cheap=BETTER, strong=NO_BETTER)
     first, second, third = (learn(plan, dataset, commands) for _ in range(3))
     assert states(second) == {"cheap": "known", "strong": "stopped"}
@@ -119,17 +119,17 @@ def test_a_learner_that_the_gate_stops_is_followed_by_the_next(
     dataset: Path, tmp_path: Path
 ) -> None:
     commands = Learners(tmp_path, cheap=NO_BETTER, strong=BETTER)
-    done = learn(Plan(tmp_path, [CHEAP, STRONG]), dataset, commands)
+    done = learn(RoundPlan(tmp_path, [CHEAP, STRONG]), dataset, commands)
     assert states(done) == {"cheap": "stopped", "strong": "published"}
 
 
 def test_what_one_candidate_gains_is_not_enough_for_the_second_of_two(
     dataset: Path, tmp_path: Path
 ) -> None:
-    alone_ = learn(Plan(tmp_path, [STRONG]), dataset, Learners(tmp_path, strong=HARDLY))
+    alone_ = learn(RoundPlan(tmp_path, [STRONG]), dataset, Learners(tmp_path, strong=HARDLY))
     home = tmp_path / "other"
     commands = Learners(home, cheap=NO_BETTER, strong=HARDLY)
-    both = learn(Plan(home, [CHEAP, STRONG]), dataset, commands)
+    both = learn(RoundPlan(home, [CHEAP, STRONG]), dataset, commands)
     assert states(alone_) == {"strong": "published"}
     assert states(both) == {"cheap": "stopped", "strong": "stopped"}
     folder = folder_of(home, all_runs(home)[-1])
@@ -141,17 +141,17 @@ def test_too_little_is_told_with_how_much_is_missing(tmp_path: Path) -> None:
     few, unjudged = write(tmp_path / "few", train=3, held_out=30), tmp_path / "unjudged"
     write(unjudged, train=10, held_out=5)
     told = [
-        learn(Plan(tmp_path, [CHEAP]), each, Learners(tmp_path)).tries[0]
-        for each in (few, unjudged)
+        learn(RoundPlan(tmp_path, [CHEAP]), dataset, Learners(tmp_path)).tries[0]
+        for dataset in (few, unjudged)
     ]
-    assert [each.state for each in told] == ["too_few", "too_few"]
-    assert [each.missing for each in told] == [2, 15]
+    assert [attempt.state for attempt in told] == ["too_few", "too_few"]
+    assert [attempt.missing for attempt in told] == [2, 15]
     assert told[1].of == "held_out"
 
 
 def test_a_dry_run_trains_and_writes_nothing(dataset: Path, tmp_path: Path) -> None:
     commands = Learners(tmp_path)
-    done = learn(Plan(tmp_path, [CHEAP], only_tells=True), dataset, commands)
+    done = learn(RoundPlan(tmp_path, [CHEAP], only_tells=True), dataset, commands)
     assert (states(done), commands.asked) == ({"cheap": "ready"}, [])
     assert all_rounds(tmp_path) == []
 
@@ -160,7 +160,7 @@ def test_without_publishing_what_has_passed_waits_for_an_admin(
     dataset: Path, tmp_path: Path
 ) -> None:
     commands = Learners(tmp_path, cheap=BETTER)
-    done = learn(Plan(tmp_path, [CHEAP], publishes=False), dataset, commands)
+    done = learn(RoundPlan(tmp_path, [CHEAP], publishes=False), dataset, commands)
     assert (states(done), commands.asked) == ({"cheap": "passed"}, ["train cheap"])
 
 
@@ -171,9 +171,9 @@ def test_without_publishing_what_has_passed_waits_for_an_admin(
 def test_a_learner_that_fails_says_why_and_is_tried_again_in_the_next_round(
     dataset: Path, tmp_path: Path, error: Exception, state: str
 ) -> None:
-    plan = Plan(tmp_path, [CHEAP])
-    (tried,) = learn(plan, dataset, Failing(error)).tries
-    assert (tried.state, tried.reason) == (state, str(error))
+    plan = RoundPlan(tmp_path, [CHEAP])
+    (attempt,) = learn(plan, dataset, Failing(error)).tries
+    assert (attempt.state, attempt.reason) == (state, str(error))
     again = learn(plan, dataset, Learners(tmp_path, cheap=BETTER))
     assert states(again) == {"cheap": "published"}
 
@@ -187,15 +187,15 @@ def test_a_judge_is_learned_anew_for_another_embedder(dataset: Path, tmp_path: P
     judge = replace(CHEAP, for_embedder=True)
     commands = Learners(tmp_path, cheap=NO_BETTER)
     served = [
-        learn(Plan(tmp_path, [judge], embedder=each), dataset, commands).tries[0].state
-        for each in ("base", "base", "base+map")
+        learn(RoundPlan(tmp_path, [judge], embedder=embedder), dataset, commands).tries[0].state
+        for embedder in ("base", "base", "base+map")
     ]
     assert served == ["stopped", "known", "stopped"]
 
 
 def test_a_long_learner_leaves_time_to_try_what_it_learned(dataset: Path, tmp_path: Path) -> None:
     commands = Learners(tmp_path, cheap=BETTER)
-    learn(Plan(tmp_path, [replace(CHEAP, is_long=True)]), dataset, commands)
+    learn(RoundPlan(tmp_path, [replace(CHEAP, is_long=True)]), dataset, commands)
     assert commands.options == ["--max-minutes", "5.0"]
 
 
@@ -203,6 +203,6 @@ def test_what_has_passed_can_begin_with_a_share_of_the_threads(
     dataset: Path, tmp_path: Path
 ) -> None:
     commands = Learners(tmp_path, cheap=BETTER)
-    done = learn(Plan(tmp_path, [CHEAP], share=20), dataset, commands)
+    done = learn(RoundPlan(tmp_path, [CHEAP], share=20), dataset, commands)
     assert states(done) == {"cheap": "on_trial"}
     assert commands.options == ["--share", "20"]

@@ -1,6 +1,6 @@
 """How well a judge knows whether an answer will be right: as it comes, and learned from a set.
 
-    python -m benchmarks.learning.heads FOLDER... [--embedder NAME] [--questions N] [--strong]
+    python -m benchmarks.learning.classifiers FOLDER... [--embedder NAME] [--questions N] [--strong]
 
 A FOLDER with `ratings.jsonl` or `feedback.jsonl` is learned from where all raters of an answer from
 its training part agree, and measured on the answers of its test part: on what most raters say, and
@@ -46,6 +46,7 @@ from training.classifiers.evidence import led_by, without
 from training.classifiers.judge_fit import JudgeRow, chance_cosines, examples, fit
 from training.classifiers.reading_judge import choose
 from training.classifiers.scores import interval, score
+from training.trainer import TrainerSetup
 
 WIDTH = 40
 
@@ -57,24 +58,24 @@ READ = 4
 class Draw:
     """What one seed learns from, and what is measured under each name."""
 
-    taught: Sequence[JudgeRow]
+    train: Sequence[JudgeRow]
     tests: Mapping[str, Sequence[JudgeRow]]
 
 
 def near_misses(dataset: Dataset, library: Library, seeds: int) -> Iterator[Draw]:
     """Half of the questions each: the answerable ones with their twins, and all of the rest."""
-    sources = {each.id: set(each.passages) for each in dataset.answers}
+    sources = {reference.id: set(reference.passages) for reference in dataset.answers}
     rows = examples(dataset, library)
     for seed in range(seeds):
         is_test = np.random.default_rng(seed).random(len(rows)) < 0.5
         known = [r for r, out in zip(rows, is_test, strict=True) if not out and sources[r.id]]
-        taught = [
+        train = [
             replace(row, hits=hits, is_answerable=_holds(hits[:READ], sources[row.id]))
             for row in known
             for hits in (row.hits, tuple(without(row.hits, sources[row.id])))
         ]
         tested = [row for row, out in zip(rows, is_test, strict=True) if out]
-        yield Draw(taught, {"questions": tested})
+        yield Draw(train, {"questions": tested})
 
 
 def _holds(hits: Sequence[Hit], documents: Collection[str]) -> bool:
@@ -84,7 +85,7 @@ def _holds(hits: Sequence[Hit], documents: Collection[str]) -> bool:
 def rated(turns: Sequence[RatedTurn], searcher: Searcher, seeds: int) -> Iterator[Draw]:
     """Four fifths of the training part's answers each, and the test part's."""
     rows = dict(zip(range(len(turns)), _rated_rows(turns, searcher), strict=True))
-    shares = [fmean(each.value > 0 for each in turn.ratings) for turn in turns]
+    shares = [fmean(rating.value > 0 for rating in turn.ratings) for turn in turns]
     known = [n for n, turn in enumerate(turns) if turn.split == "train" and shares[n] in (0, 1)]
     tested = [n for n, turn in enumerate(turns) if turn.split == "test"]
     tests = {
@@ -99,14 +100,14 @@ def rated(turns: Sequence[RatedTurn], searcher: Searcher, seeds: int) -> Iterato
 def _rated_rows(turns: Sequence[RatedTurn], searcher: Searcher) -> Iterator[JudgeRow]:
     questions = list(dict.fromkeys(turn.turn.answer.question for turn in turns))
     chances = dict(zip(questions, chance_cosines(questions, searcher), strict=True))
-    found = {each: searcher.search(each, k=JUDGED_HITS) for each in questions}
+    found = {question: searcher.search(question, k=JUDGED_HITS) for question in questions}
     for turn in turns:
         answer = turn.turn.answer
         source = answer.hits[0].passage.source.id
         own = [h.passage for h in found[answer.question] if h.passage.source.id == source]
         shown = own or [p for p in searcher.index.passages if p.source.id == source][:1]
         hits = tuple(led_by(found[answer.question], shown))
-        is_good = fmean(each.value > 0 for each in turn.ratings) > 0.5
+        is_good = fmean(rating.value > 0 for rating in turn.ratings) > 0.5
         yield JudgeRow(
             answer.id, "ratings", answer.question, hits, chances[answer.question], is_good
         )
@@ -114,26 +115,26 @@ def _rated_rows(turns: Sequence[RatedTurn], searcher: Searcher) -> Iterator[Judg
 
 def table(name: str, draws: Sequence[Draw], embedder: Embedder, given: Judge) -> None:
     """Print a line for each test and each judge of it."""
-    learned = [fit(draw.taught, embedder=embedder.id, data=name) for draw in draws]
+    learned = [fit(draw.train, embedder=embedder.id, data=name) for draw in draws]
     for test in draws[0].tests:
         rows = [draw.tests[test] for draw in draws]
-        cosines = [[_lead(row) for row in each] for each in rows]
+        cosines = [[_lead(row) for row in sample] for sample in rows]
         _line(f"{name}, {test}: one cosine", rows, cosines, None)
-        said = [[given.confidence(row.question, row.hits) for row in each] for each in rows]
+        said = [[given.confidence(row.question, row.hits) for row in sample] for sample in rows]
         _line("as it comes", rows, said, given.threshold)
         said = [
-            [judge.confidence(row.question, row.hits) for row in each]
-            for judge, each in zip(learned, rows, strict=True)
+            [judge.confidence(row.question, row.hits) for row in sample]
+            for judge, sample in zip(learned, rows, strict=True)
         ]
-        _line(f"learned from {len(draws[0].taught)}", rows, said, learned[0].threshold)
+        _line(f"learned from {len(draws[0].train)}", rows, said, learned[0].threshold)
 
 
 def strong(draw: Draw, settings: Settings, embedder: Embedder) -> None:
     """Print a line for each test of the judge that an encoder reads for, or would."""
     start = resolve(settings.embedder, models_folder=settings.models_folder).path
     with TemporaryDirectory() as folder:
-        judge = fit(draw.taught, embedder=embedder.id, data="benchmark")
-        choice = choose(judge, draw.taught, start, Path(folder), settings)
+        judge = fit(draw.train, embedder=embedder.id, data="benchmark")
+        choice = choose(judge, draw.train, start, TrainerSetup(Path(folder)), settings)
         print(f"held back: {choice.plain:.3f} plain, {choice.reading:.3f} with a reader")
         reader = Reranker(str(Path(folder) / MODEL))
         for name, rows in draw.tests.items():
@@ -155,13 +156,20 @@ def _line(
     threshold: float | None,
 ) -> None:
     """Print the areas of all seeds; the rest of the first, where it said probabilities."""
-    labels = [[row.is_answerable for row in each] for each in rows]
-    one = score(said[0], labels[0], threshold=threshold or 0.0)
+    labels = [[row.is_answerable for row in sample] for sample in rows]
+    scores = score(said[0], labels[0], threshold=threshold or 0.0)
     areas = [score(s, t, threshold=0.0).auroc for s, t in zip(said, labels, strict=True)]
     low, high = interval(said[0], labels[0])
-    text = f"{name:<{WIDTH}}{one.rows:>6}{fmean(areas):>8.3f}  {low:.3f} to {high:.3f}"
+    text = f"{name:<{WIDTH}}{scores.rows:>6}{fmean(areas):>8.3f}  {low:.3f} to {high:.3f}"
     if threshold is not None:
-        figures = (one.accuracy, one.precision, one.recall, one.f1, one.brier, one.ece)
+        figures = (
+            scores.accuracy,
+            scores.precision,
+            scores.recall,
+            scores.f1,
+            scores.brier,
+            scores.ece,
+        )
         text += "".join(f"{figure:>8.3f}" for figure in figures)
     print(text, flush=True)
 
@@ -177,8 +185,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings().model_copy(update={"embedder": options.embedder})
     embedder, given = Embedder.load(settings), find_judge(settings.models_folder)
-    head = "".join(f"{each:>8}" for each in ("accur.", "prec.", "recall", "F1", "Brier", "ECE"))
-    print(f"{embedder.id}\n{'':<{WIDTH}}{'rows':>6}{'AUROC':>8}  95 % bounds   {head}")
+    titles = "".join(f"{title:>8}" for title in ("accur.", "prec.", "recall", "F1", "Brier", "ECE"))
+    print(f"{embedder.id}\n{'':<{WIDTH}}{'rows':>6}{'AUROC':>8}  95 % bounds   {titles}")
     for folder in options.folders:
         began = time.process_time()
         dataset = read_dataset(folder)
