@@ -12,7 +12,7 @@ from bot.admin.admin_cards import section
 from bot.admin.child import ChildFailedError
 from bot.admin.commands import CommandRequest
 from bot.admin.learner import LearningProcess
-from bot.admin.progress import Alone, ProgressMessages
+from bot.admin.progress import OneAtATime, ProgressMessages
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
@@ -38,7 +38,7 @@ class Learning:
         self._learner = learner
         self._messages = messages
         self._outbox = outbox
-        self._alone = Alone()
+        self._alone = OneAtATime()
 
     async def run(self, request: CommandRequest) -> Card | None:
         """Learn, unless that is being done; what came of it ends up where the progress was."""

@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ProgressPlace = tuple[str, str]
+ProgressMessage = tuple[str, str]
 """The channel and ts of a message."""
 
 
-class Alone:
+class OneAtATime:
     """Lets a job run only where it is not running already."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class ProgressMessages:
         self._outbox = outbox
         self._tick_s = tick_s
 
-    async def begin(self, request: CommandRequest, words: str) -> ProgressPlace:
+    async def begin(self, request: CommandRequest, words: str) -> ProgressMessage:
         """Tell that a job has begun; a second attempt goes on in the message of the first."""
         job = request.job
         place = await self._inbox.database.run(self._inbox.reply, job)
@@ -62,7 +62,7 @@ class ProgressMessages:
         return place
 
     async def follow(
-        self, place: ProgressPlace, work: asyncio.Future[T], latest: Callable[[], str]
+        self, place: ProgressMessage, work: asyncio.Future[T], latest: Callable[[], str]
     ) -> T:
         """What the work comes to; until then the latest words about it are shown."""
         shown = ""
@@ -73,14 +73,16 @@ class ProgressMessages:
                 await self._show(place, notice(words))
         return work.result()
 
-    async def end(self, request: CommandRequest, place: ProgressPlace, card: Card) -> ProgressPlace:
+    async def end(
+        self, request: CommandRequest, place: ProgressMessage, card: Card
+    ) -> ProgressMessage:
         """Show what came of the job; in a new message if the first was deleted."""
         if await self._outbox.edit(*place, card):
             return place
         job = request.job
         return await self._outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)
 
-    async def _show(self, place: ProgressPlace, card: Card) -> None:
+    async def _show(self, place: ProgressMessage, card: Card) -> None:
         try:
             await self._outbox.edit(*place, card)
         except SlackUnreachableError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.admin.admin_cards import changes_card
 from bot.admin.commands import CommandRequest
-from bot.admin.progress import Alone, ProgressMessages, ProgressPlace
+from bot.admin.progress import OneAtATime, ProgressMessage, ProgressMessages
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.store.inbox import BrokenOffError
 from bot.strings import Strings
@@ -44,7 +44,7 @@ class Reindexing:
         self._reindexer = reindexer
         self._messages = messages
         self._stop = stop
-        self._alone = Alone()
+        self._alone = OneAtATime()
 
     async def run(self, request: CommandRequest) -> Card | None:
         """Reindex, unless that is being done; what changed ends up where the progress was."""
@@ -67,7 +67,7 @@ class Reindexing:
             logger.info("reindexed by=%s generation=%s", job.user, report.generation)
         await self._messages.end(request, place, card)
 
-    async def _reindex(self, request: CommandRequest, place: ProgressPlace) -> IndexReport:
+    async def _reindex(self, request: CommandRequest, place: ProgressMessage) -> IndexReport:
         latest = [""]
         words = request.strings.reindex.stage
 

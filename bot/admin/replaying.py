@@ -10,7 +10,7 @@ from functools import partial
 from bot.admin.admin_cards import section
 from bot.admin.child import Child, ChildFailedError
 from bot.admin.commands import CommandRequest
-from bot.admin.progress import Alone, ProgressMessages
+from bot.admin.progress import OneAtATime, ProgressMessages
 from bot.replay.files import REPLAYS
 from bot.replay.outcome import ReplayOutcome, from_line
 from bot.slack.outgoing.cards import Card, escape, notice
@@ -53,7 +53,7 @@ class Replaying:
     def __init__(self, replayer: Replayer, messages: ProgressMessages) -> None:
         self._replayer = replayer
         self._messages = messages
-        self._alone = Alone()
+        self._alone = OneAtATime()
 
     async def run(self, request: CommandRequest) -> Card | None:
         """Replay, unless that is being done or no run is named."""

@@ -13,7 +13,7 @@ from bot.asking.card_actions import CardHandler
 from bot.asking.changes import ChangeHandler
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
-from bot.asking.questions import AnswersQuestions, QuestionHandler, RefusalHandler
+from bot.asking.questions import AnswerService, QuestionHandler, RefusalHandler
 from bot.asking.running import Running, StopHandler
 from bot.asking.sessions import PromptsHandler, Sessions
 from bot.asking.threads import Threads
@@ -32,7 +32,7 @@ class Asking:
     settings: SlackSettings
     inbox: Inbox
     workspace: Workspace
-    answerer: AnswersQuestions
+    answerer: AnswerService
     documents: HasEmbedder
     pool: StoppablePool
 

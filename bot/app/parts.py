@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.admin.learner import LearningProcess
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
-from bot.asking.questions import AnswersQuestions
+from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
 from bot.trials.shadowing import Candidates
 from retrieval.serving.installation import Installation
@@ -17,7 +17,7 @@ from retrieval.serving.installation import Installation
 class Engine:
     """What answers questions, and what they are answered from."""
 
-    answerer: AnswersQuestions
+    answerer: AnswerService
     documents: DocumentLookup
     installation: Installation
     candidates: Candidates

@@ -62,7 +62,7 @@ class QuestionProgress:
         """Inside, people see that we work on the answer and may stop it.
 
         Gives the reply, and the question, which has become private where we may not post. What
-        was only overheard is worked on unseen.
+        nobody put to us is worked on unseen.
         """
         if question.is_overheard or question.response_url or question.thread_ts is None:
             yield question, self.reply(job, question, visibility)

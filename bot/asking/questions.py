@@ -32,7 +32,7 @@ from retrieval.records import Answer, AnswerRequest, Thread
 logger = logging.getLogger(__name__)
 
 
-class AnswersQuestions(Protocol):
+class AnswerService(Protocol):
     """What the bot needs of `retrieval`. It is called from several threads at once."""
 
     def answer(
@@ -51,7 +51,7 @@ class AnswersQuestions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AskedQuestion:
+class ReadQuestion:
     """A question with what it is made of and how its channel wants it answered."""
 
     question: Question
@@ -70,7 +70,7 @@ class QuestionHandler:
 
     def __init__(
         self,
-        answerer: AnswersQuestions,
+        answerer: AnswerService,
         inbox: Inbox,
         backgrounds: Backgrounds,
         progress: QuestionProgress,
@@ -119,7 +119,7 @@ class QuestionHandler:
         card = error_card(words_.format(error_id=job.error_id), job.event_id, strings)
         await self._progress.show(job, asked.question, asked.config.visibility, (card,))
 
-    async def _read(self, job: Job, question: Question) -> AskedQuestion:
+    async def _read(self, job: Job, question: Question) -> ReadQuestion:
         text = plain(question.text, bot_user=self._bot_user)
         config = await self._inbox.database.run(self._channels.of, job.channel)
         if question.private_url and (
@@ -127,15 +127,15 @@ class QuestionHandler:
         ):
             question = replace(question, response_url=question.private_url)
         language = language_of(text) if config.language == "auto" else config.language
-        return AskedQuestion(question, text, config, strings_for(language))
+        return ReadQuestion(question, text, config, strings_for(language))
 
-    async def _end(self, job: Job, asked: AskedQuestion, words_: str) -> None:
+    async def _end(self, job: Job, asked: ReadQuestion, words_: str) -> None:
         if not asked.question.is_overheard:
             card, visibility = notice(words_), asked.config.visibility
             await self._progress.show(job, asked.question, visibility, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
 
-    async def _take(self, job: Job, asked: AskedQuestion) -> None:
+    async def _take(self, job: Job, asked: ReadQuestion) -> None:
         visibility = asked.config.visibility
         async with self._progress.shown(job, asked.question, visibility, asked.strings) as shown:
             question, reply = shown
@@ -169,7 +169,7 @@ class QuestionHandler:
         )
 
     async def _answer(
-        self, job: Job, asked: AskedQuestion, reply: ReplyMessages
+        self, job: Job, asked: ReadQuestion, reply: ReplyMessages
     ) -> tuple[Answer, Background]:
         background = await self._backgrounds.of(asked.question, job)
         history, text = background.history, asked.text
@@ -236,7 +236,7 @@ class QuestionHandler:
             self._inbox.finish(job)
 
 
-def _thread(job: Job, asked: AskedQuestion) -> Thread | None:
+def _thread(job: Job, asked: ReadQuestion) -> Thread | None:
     """The conversation as models on trial know it; None where they may not answer."""
     if not asked.config.trials:
         return None

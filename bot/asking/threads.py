@@ -32,7 +32,7 @@ FollowUpVerdict = Literal["follow-up", "takeover", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownThread:
     """What the log knows of a thread. `latest` is in Unix seconds."""
 
     askers: frozenset[str]
@@ -46,7 +46,7 @@ class Threads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def known(self, channel: str, thread_ts: str) -> Known | None:
+    def known(self, channel: str, thread_ts: str) -> KnownThread | None:
         """What we know of a thread; None where we have answered nothing in it."""
         rows = self._database.connection.conn.execute(
             "SELECT id, asker, created FROM turns WHERE channel = ? AND thread_ts = ?"
@@ -56,9 +56,9 @@ class Threads:
         if not rows:
             return None
         latest = datetime.fromisoformat(rows[0][2]).timestamp()
-        return Known(frozenset(row[1] for row in rows), rows[0][0], latest)
+        return KnownThread(frozenset(row[1] for row in rows), rows[0][0], latest)
 
-    def is_open(self, channel: str, thread_ts: str, known: Known) -> bool:
+    def is_open(self, channel: str, thread_ts: str, known: KnownThread) -> bool:
         """Whether we still take part: nobody has taken over and the thread does not rest."""
         taken = self._database.connection.conn.execute(
             "SELECT 1 FROM takeovers WHERE channel = ? AND thread_ts = ?", (channel, thread_ts)
@@ -92,7 +92,7 @@ class Threads:
         return str(row[0]) if is_alike else None
 
 
-def judge(text: str, person: str, known: Known, config: ChannelConfig) -> FollowUpVerdict:
+def judge(text: str, person: str, known: KnownThread, config: ChannelConfig) -> FollowUpVerdict:
     """What a message without a mention means in a thread that we take part in."""
     is_asker = person in known.askers
     asks = _ASKS.search(text) is not None and not is_thanks(text)

@@ -16,7 +16,7 @@ Passages = Mapping[str, PassageText]
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedLog:
     """What is left of a log when everything that may not be learned from is taken out."""
 
     log: Log
@@ -28,7 +28,7 @@ def turn_id(turn: ExportedTurn) -> str:
     return content_id("turn", turn.id)
 
 
-def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) -> Admitted:
+def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) -> AdmittedLog:
     """The scrubbed turns, ratings and corrections of people who agreed, made from public documents.
 
     Args:
@@ -70,7 +70,7 @@ def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) 
             r for r in log.reasons if r.turn_id in kept and log.may_use(r.person, r.turn_id)
         ),
     )
-    return Admitted(rest, tuple(exclusions))
+    return AdmittedLog(rest, tuple(exclusions))
 
 
 def _refusal(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.export.admission import Passages, admit
 from bot.export.caps import within_share
-from bot.export.freezing import Frozen
+from bot.export.freezing import FrozenDataset
 from bot.export.records import ExampleDraft, Exclusion, Log, Policy
 from bot.export.rules import cases_of, drafts_of
 from bot.export.similarity import SAME, SIMILAR, QuestionEmbedder, Questions
@@ -34,7 +34,7 @@ def build(
     ever_held_out: Sequence[str] = (),
     synthetic: Sequence[Example] = (),
     on_progress: Progress = lambda *_: None,
-) -> Frozen:
+) -> FrozenDataset:
     """The data set that a log comes to. The same log gives the same data set.
 
     Raises:
@@ -59,7 +59,7 @@ def build(
     old = {labels[question] for question in ever_held_out}
     held_out = {d.example.cluster for d in drafts if labels[d.example.question] in old}
     splits, refused = divide(drafts, held_out, max_share=policy.max_share)
-    return Frozen(
+    return FrozenDataset(
         splits=splits,
         exclusions=[*admitted.exclusions, *exclusions, *doubles, *refused],
         leakage=leakage(splits, questions, ever_held_out),

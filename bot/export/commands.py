@@ -9,7 +9,7 @@ import click
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from bot.export.freezing import Frozen
+    from bot.export.freezing import FrozenDataset
     from bot.export.records import ReasonCode
 
 
@@ -100,7 +100,7 @@ def export(
     click.echo(f"{summary(frozen)}\n{folder}")
 
 
-def summary(frozen: Frozen) -> str:
+def summary(frozen: FrozenDataset) -> str:
     """How many examples of each kind there are, and how much was left out for what."""
     from bot.export.records import REASONS
 

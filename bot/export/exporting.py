@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.export.building import build
 from bot.export.corpus import load_corpus, read_indexed
-from bot.export.freezing import Frozen, freeze
+from bot.export.freezing import FrozenDataset, freeze
 from bot.export.log_reader import read_log
 from bot.export.provenance import Provenance
 from bot.export.records import REASONS, Policy
@@ -37,7 +37,7 @@ def export_log(
     reserved: Sequence[str] = (),
     allows_nothing: bool = False,
     on_progress: Progress = lambda *_: None,
-) -> tuple[Path, Frozen]:
+) -> tuple[Path, FrozenDataset]:
     """Freeze a data set and remember where it comes from; its folder and what is in it.
 
     Args:
@@ -92,7 +92,7 @@ def export_log(
     return folder, frozen
 
 
-def _nothing(frozen: Frozen) -> str:
+def _nothing(frozen: FrozenDataset) -> str:
     left_out = "; ".join(f"{count} {REASONS[code]}" for code, count in frozen.excluded.items())
     return (
         f"nothing to export: {f'left out: {left_out}' if left_out else 'no answer is rated yet'}. "

@@ -25,7 +25,7 @@ SCRUBBED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class FrozenDataset:
     """What an export came to.
 
     `until` is when the newest thing in the log happened; `embedder` told which questions are alike.
@@ -55,7 +55,7 @@ class Frozen:
         }
 
 
-def freeze(frozen: Frozen, home: Path) -> Path:
+def freeze(frozen: FrozenDataset, home: Path) -> Path:
     """The data set's folder below `home`; it is written unless it is there already."""
     target = home / frozen.name
     with building(home):
@@ -66,7 +66,7 @@ def freeze(frozen: Frozen, home: Path) -> Path:
     return target
 
 
-def _write(frozen: Frozen, folder: Path) -> None:
+def _write(frozen: FrozenDataset, folder: Path) -> None:
     for split in SPLITS:
         write_examples(folder, split, _examples(frozen.splits[split]))
     excluded = (to_line(asdict(exclusion), sort_keys=True) for exclusion in frozen.exclusions)
@@ -76,7 +76,7 @@ def _write(frozen: Frozen, folder: Path) -> None:
     (folder / "card.md").write_text(card(frozen), encoding="utf-8")
 
 
-def _manifest(frozen: Frozen) -> dict[str, object]:
+def _manifest(frozen: FrozenDataset) -> dict[str, object]:
     return {
         "hash": frozen.name,
         "rules": RULES_VERSION,
@@ -89,7 +89,7 @@ def _manifest(frozen: Frozen) -> dict[str, object]:
     }
 
 
-def card(frozen: Frozen) -> str:
+def card(frozen: FrozenDataset) -> str:
     """What is in a data set, what was left out and why, in Markdown. It names nobody."""
     drafts = [draft for drafts_ in frozen.splits.values() for draft in drafts_]
     raters = {rater for draft in drafts for rater in draft.raters}

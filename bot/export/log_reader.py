@@ -16,7 +16,7 @@ from bot.export.records import (
     ExportedTurn,
     Log,
     RatingEvent,
-    Shown,
+    ShownPassage,
 )
 from bot.store.database import Database
 from retrieval.examples import PassageText
@@ -123,13 +123,15 @@ def _propensity(row: LogRow) -> float:
     return float(row["share"] if row["arm"] == "candidate" else 1 - row["share"])
 
 
-def _shown(hits: Iterable[LogRow], citations: Iterable[LogRow]) -> tuple[Shown, ...]:
+def _shown(hits: Iterable[LogRow], citations: Iterable[LogRow]) -> tuple[ShownPassage, ...]:
     found: dict[str, tuple[int, float]] = {}
     for citation in citations:
         number, support = found.get(citation["passage_id"], (citation["number"], 0.0))
         found[citation["passage_id"]] = (number, max(support, citation["support"]))
     return tuple(
-        Shown(hit["content_hash"], hit["document_id"], *found.get(hit["passage_id"], (0, 0.0)))
+        ShownPassage(
+            hit["content_hash"], hit["document_id"], *found.get(hit["passage_id"], (0, 0.0))
+        )
         for hit in hits
     )
 
@@ -177,9 +179,9 @@ def _with_corrections(log: Log, database: Database, imports: dict[str, LogRow]) 
     for row in _rows(database, "SELECT * FROM reasons WHERE answer <> '' ORDER BY at, person"):
         if row["turn_id"] in turns:
             review = reviewed.get((row["turn_id"], row["answer"]), {})
-            is_gold = log.is_expert(row["person"], turns[row["turn_id"]].channel)
-            is_gold = is_gold and review.get("state") != "rejected"
-            corrections.append(_correction(row, row["turn_id"], is_gold, review))
+            is_approved = log.is_expert(row["person"], turns[row["turn_id"]].channel)
+            is_approved = is_approved and review.get("state") != "rejected"
+            corrections.append(_correction(row, row["turn_id"], is_approved, review))
     for row in reviews:
         turn = turns.get(row["turn_id"]) or _asked_by_people(row)
         if row["state"] == "approved" and turn is not None:
@@ -188,12 +190,12 @@ def _with_corrections(log: Log, database: Database, imports: dict[str, LogRow]) 
     return replace(log, turns=tuple(turns.values()), corrections=tuple(corrections))
 
 
-def _correction(row: LogRow, turn_id: str, is_gold: bool, review: LogRow) -> Correction:
+def _correction(row: LogRow, turn_id: str, is_approved: bool, review: LogRow) -> Correction:
     return Correction(
         turn_id=turn_id,
         author=row["author"] if "author" in row else row["person"],
         answer=row["answer"],
-        is_gold=is_gold,
+        is_approved=is_approved,
         passages=(row["content_hash"],) if row["content_hash"] else (),
         audience=frozenset(json.loads(review["audience"])) if review else frozenset(),
     )

@@ -53,13 +53,13 @@ class ImportedRating:
 
 @dataclass(frozen=True, slots=True)
 class RatedTurn:
-    """A turn from elsewhere. `is_gold` tells whether an expert stands behind the correction."""
+    """A turn from elsewhere. `is_approved` tells whether an expert stands behind the correction."""
 
     turn: Turn
     ratings: tuple[ImportedRating, ...]
     split: str | None
     correction: str
-    is_gold: bool
+    is_approved: bool
 
 
 def read_ratings(folder: Path) -> list[RatedTurn]:
@@ -113,7 +113,7 @@ def _rated_turn(
     id_ = content_id(
         IMPORTED, str(row.get("_id") or ""), question, answer, passage.id if passage else ""
     )
-    correction, is_gold = _correction(row.get("correction"))
+    correction, is_approved = _correction(row.get("correction"))
     split = row.get("split")
     if split is not None and split not in SPLITS:
         raise ValueError(f"split is {split!r}; wanted one of {', '.join(SPLITS)}")
@@ -129,7 +129,9 @@ def _rated_turn(
         created=_moment(row.get("at") or UNDATED),
     )
     ratings = _ratings(row, scale, id_)
-    return RatedTurn(turn, ratings, None if split is None else SPLITS[split], correction, is_gold)
+    return RatedTurn(
+        turn, ratings, None if split is None else SPLITS[split], correction, is_approved
+    )
 
 
 def _moment(given: object) -> str:

@@ -83,7 +83,7 @@ def _write(
     if is_new:
         log.add(rated_turn.turn)
         import_ = {"turn_id": id_, "split": rated_turn.split, "is_consented": int(is_consented)}
-        correction = {"correction": rated_turn.correction, "is_gold": int(rated_turn.is_gold)}
+        correction = {"correction": rated_turn.correction, "is_gold": int(rated_turn.is_approved)}
         db.table("imports").insert(import_ | correction)
         db.table("imported_passages").insert_all(_passage_rows(rated_turn), ignore=True)
     elif is_consented:

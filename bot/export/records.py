@@ -64,7 +64,7 @@ ABOUT_STYLE = frozenset({"incomplete", "tone"})
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownPassage:
     """A passage that a turn was made from.
 
     `number` is what cites it in the answer's text, 0 if nothing does; `support` that of its best
@@ -84,7 +84,7 @@ class ExportedTurn:
     `earlier_askers` are people whose questions in the thread are part of it. `given_split` is what
     the giver of an imported turn said of it: `test` is never trained on. It `is_private` if it was
     said to the bot alone or shown to nobody else, and `in_private_channel` unless it is known that
-    everybody could read along. It `is_unasked` if the message was only overheard.
+    everybody could read along. It `is_unasked` if nobody put the message to us.
     `propensity` is how likely it was that the model was asked that answered.
     """
 
@@ -96,7 +96,7 @@ class ExportedTurn:
     language: str
     is_abstention: bool
     answer: str
-    passages: tuple[Shown, ...]
+    passages: tuple[ShownPassage, ...]
     created: str
     earlier_askers: frozenset[str] = frozenset()
     is_private: bool = False
@@ -107,7 +107,7 @@ class ExportedTurn:
     propensity: float = 1.0
 
     @property
-    def cited(self) -> tuple[Shown, ...]:
+    def cited(self) -> tuple[ShownPassage, ...]:
         """The passages cited, in the order of their numbers."""
         cited = (passage for passage in self.passages if passage.number)
         return tuple(sorted(cited, key=lambda passage: passage.number))
@@ -139,14 +139,14 @@ class DownRatingReason:
 class Correction:
     """A better answer to a turn's question; `passages` are content hashes that hold it, if known.
 
-    Gold is what an expert wrote or a reviewer approved. `audience` are the labels that somebody
-    needs to read it.
+    It `is_approved` if an expert wrote it or a reviewer approved it. `audience` are the labels that
+    somebody needs to read it.
     """
 
     turn_id: str
     author: str
     answer: str
-    is_gold: bool
+    is_approved: bool
     passages: tuple[str, ...] = ()
     audience: frozenset[str] = frozenset()
 

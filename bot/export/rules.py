@@ -19,7 +19,7 @@ from bot.export.records import (
     Log,
     RatingEvent,
     ReasonCode,
-    Shown,
+    ShownPassage,
 )
 from bot.export.verdicts import RatingVerdict, Trust, verdict
 from retrieval.examples import Example, ExampleKind, PassageText, content_id
@@ -119,9 +119,9 @@ def drafts_of(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Ex
     """What a case teaches, and what it does not teach and why."""
     if all(turn.is_unasked for turn in case.turns):
         yield from _message(case)
-    gold = [correction for correction in case.corrections if correction.is_gold]
-    if gold:
-        yield from _corrected(case, gold[-1], passages)
+    approved = [correction for correction in case.corrections if correction.is_approved]
+    if approved:
+        yield from _corrected(case, approved[-1], passages)
         return
     if case.corrections:
         yield Exclusion("example", case.id, "unapproved_correction")
@@ -218,7 +218,7 @@ def _shown(
     return _current((*turn.cited, *turn.passages), passages), None
 
 
-def _current(shown: Iterable[Shown], passages: Passages) -> tuple[PassageText, ...]:
+def _current(shown: Iterable[ShownPassage], passages: Passages) -> tuple[PassageText, ...]:
     found = (passages.get(known.content_hash) for known in shown)
     return tuple(dict.fromkeys(passage for passage in found if passage is not None))
 

@@ -48,14 +48,14 @@ _ASKS = re.compile(
 )
 
 
-class Searches(Protocol):
+class PassageSearch(Protocol):
     """What this needs of a searcher."""
 
     def search(self, query: str, *, k: int) -> list[Hit]:
         """The `k` nearest passages, the nearest first."""
 
 
-class Generates(Protocol):
+class QuestionWriter(Protocol):
     """What this needs of a generator."""
 
     def render(self, messages: Sequence[tuple[str, str]]) -> str:
@@ -67,10 +67,10 @@ class Generates(Protocol):
 
 def synthesise(
     passages: Sequence[Passage],
-    searcher: Searches,
+    searcher: PassageSearch,
     count: int,
     *,
-    generator: Generates | None = None,
+    generator: QuestionWriter | None = None,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> list[Example]:
     """At most `count` pairs of a made question and its passage, then its hard negatives.
@@ -95,7 +95,7 @@ def synthesise(
 
 
 def _asked(
-    passages: Sequence[Passage], generator: Generates | None
+    passages: Sequence[Passage], generator: QuestionWriter | None
 ) -> Iterator[tuple[Passage, str]]:
     """Passages with a question each; those about which there is none to ask are left away."""
     for start in range(0, len(passages), _TOGETHER):
@@ -106,7 +106,7 @@ def _asked(
                 yield passage, question
 
 
-def _written(passages: Sequence[Passage], generator: Generates) -> list[str]:
+def _written(passages: Sequence[Passage], generator: QuestionWriter) -> list[str]:
     """What the generator asks of each passage; empty where it asks nothing."""
 
     def write(passage: Passage) -> str:

@@ -11,7 +11,7 @@ import click
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from bot.replay.logged import Logged
+    from bot.replay.logged import LoggedQuestion
     from retrieval.settings import Settings
 
 
@@ -73,12 +73,12 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path, as_jso
         click.echo(f"{table(found)}\nevery change: {out}")
 
 
-def _read(settings: Settings, last: int) -> list[Logged]:
+def _read(settings: Settings, last: int) -> list[LoggedQuestion]:
     from bot.replay.logged import read_logged
     from bot.store.database import Database
     from retrieval.errors import DataError
 
-    found: list[Logged] = []
+    found: list[LoggedQuestion] = []
     if settings.database.is_file():
         database = Database(settings.database)
         try:

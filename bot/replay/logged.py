@@ -11,7 +11,7 @@ from bot.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LoggedQuestion:
     """A question that stands by itself, and what holds where it was asked.
 
     It `is_private` unless everybody could have read along.
@@ -24,7 +24,7 @@ class Logged:
     config: ChannelConfig
 
 
-def read_logged(database: Database, *, last: int) -> list[Logged]:
+def read_logged(database: Database, *, last: int) -> list[LoggedQuestion]:
     """The last questions that models answered, the newest first; what was deleted is gone."""
     channels = Channels(database)
     rows = database.connection.query(
@@ -37,8 +37,8 @@ def read_logged(database: Database, *, last: int) -> list[Logged]:
     return [_logged(row, channels) for row in rows]
 
 
-def _logged(row: dict[str, Any], channels: Channels) -> Logged:
-    return Logged(
+def _logged(row: dict[str, Any], channels: Channels) -> LoggedQuestion:
+    return LoggedQuestion(
         turn_id=row["id"],
         question=row["query"] or row["question"],
         audience=frozenset(json.loads(row["audience"])),

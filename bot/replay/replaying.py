@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from bot.asking.questions import AnswersQuestions
-from bot.replay.logged import Logged
+from bot.asking.questions import AnswerService
+from bot.replay.logged import LoggedQuestion
 from retrieval.errors import QuestionError
 from retrieval.progress import Progress
 from retrieval.records import Answer, AnswerRequest
@@ -34,7 +34,7 @@ CHANGES: Mapping[AnswerChange, str] = {
 class Replayed:
     """A question with what is answered now and what a candidate would answer."""
 
-    logged: Logged
+    logged: LoggedQuestion
     now: Answer
     then: Answer
 
@@ -70,9 +70,9 @@ class Replay:
 
 
 def replay(
-    questions: Sequence[Logged],
-    served: AnswersQuestions,
-    candidate: AnswersQuestions,
+    questions: Sequence[LoggedQuestion],
+    served: AnswerService,
+    candidate: AnswerService,
     *,
     on_progress: Progress = lambda *_: None,
 ) -> Replay:
@@ -87,7 +87,7 @@ def replay(
 
 
 def _asked(
-    logged: Logged, served: AnswersQuestions, candidate: AnswersQuestions
+    logged: LoggedQuestion, served: AnswerService, candidate: AnswerService
 ) -> Replayed | None:
     request = _request(logged)
     try:
@@ -96,7 +96,7 @@ def _asked(
         return None
 
 
-def _request(logged: Logged) -> AnswerRequest:
+def _request(logged: LoggedQuestion) -> AnswerRequest:
     config = logged.config
     return AnswerRequest(
         logged.question,

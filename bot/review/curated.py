@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bot.asking.questions import AnswersQuestions
+from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup, Held
 from bot.review.matching import SAME_WORDS, Likeness, is_same
 from bot.slack.audience import of_documents
@@ -174,7 +174,7 @@ class CuratedAnswers:
 class CuratedAnswerer:
     """Gives the curated answer where there is one, and asks another answerer where there is not."""
 
-    def __init__(self, curated: CuratedAnswers, answerer: AnswersQuestions) -> None:
+    def __init__(self, curated: CuratedAnswers, answerer: AnswerService) -> None:
         self._curated = curated
         self._answerer = answerer
 
@@ -185,7 +185,7 @@ class CuratedAnswerer:
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Answer:
-        """As `AnswersQuestions.answer`."""
+        """As `AnswerService.answer`."""
         began = time.perf_counter()
         question = " ".join(request.text.split())
         query = standalone(question, request.history)

@@ -118,15 +118,20 @@ class Proposing:
             self._reviews.withdraw(key, reason.person)
             return
         cited = turn.cited if reason.reason in KEEPS_SOURCE else None
-        self._reviews.propose(
-            turn.id,
-            answer=reason.answer,
-            author=reason.person,
-            proposer=reason.person,
-            source="correction",
-            key=key,
-            document=reason.document or (None if reason.document_name else cited),
-            document_name=reason.document_name,
+        self._reviews.add(
+            Proposal(
+                key=key,
+                source="correction",
+                question=turn.query,
+                answer=reason.answer,
+                audience=turn.audience,
+                channel=turn.channel,
+                author=reason.person,
+                proposer=reason.person,
+                turn_id=turn.id,
+                document=reason.document or (None if reason.document_name else cited),
+                document_name=reason.document_name,
+            )
         )
 
     async def _proposal(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from bot.asking.questions import AnswersQuestions
+from bot.asking.questions import AnswerService
 from bot.pool import StoppablePool
 from bot.review.curated import CuratedAnswers
 from bot.review.document_lookup import DocumentLookup
@@ -40,7 +40,7 @@ class Rechecker:
 
     def __init__(
         self,
-        answerer: AnswersQuestions,
+        answerer: AnswerService,
         curated: CuratedAnswers,
         documents: DocumentLookup,
         inbox: Inbox,

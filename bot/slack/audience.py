@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from slack_sdk.errors import SlackApiError
@@ -13,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.settings import SlackSettings
 from bot.slack.incoming.payloads import Question
 from bot.slack.outgoing.reaching import SlackUnreachableError, reached, reason
+from bot.slack.remembered import Remembered
 from retrieval.records import PUBLIC
 
 logger = logging.getLogger(__name__)
@@ -37,26 +36,18 @@ def of_documents(audience: frozenset[str]) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _Privacy:
     is_private: bool
     is_shared: bool
-    until: float
 
 
 class Audiences:
     """The labels that settings grant to private channels and, in private, to people."""
 
-    def __init__(
-        self,
-        settings: SlackSettings,
-        client: AsyncWebClient,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: SlackSettings, client: AsyncWebClient) -> None:
         self._settings = settings
         self._client = client
-        self._clock = clock
-        self._known: dict[str, _Facts] = {}
+        self._known: Remembered[_Privacy] = Remembered(REMEMBERED_S)
 
     async def of(self, question: Question, *, channel: str, user: str) -> frozenset[str]:
         """The labels that everyone who can read the reply may read.
@@ -101,20 +92,18 @@ class Audiences:
             return place(channel)
         return place(channel) if info.get("is_private") or info.get("is_mpim") else None
 
-    async def _look_up(self, channel: str) -> _Facts | None:
+    async def _look_up(self, channel: str) -> _Privacy | None:
         """What Slack says of a channel; None where it does not say."""
-        known = self._known.get(channel)
-        if known and self._clock() < known.until:
+        known = self._known.fresh(channel)
+        if known is not None:
             return known
         try:
             info = (await reached(self._client.conversations_info(channel=channel)))["channel"]
         except SlackApiError as error:
             logger.warning("channel=%s cannot be looked up: %s", channel, reason(error))
             return None
-        facts = _Facts(
+        facts = _Privacy(
             is_private=bool(info.get("is_private") or info.get("is_mpim")),
             is_shared=bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared")),
-            until=self._clock() + REMEMBERED_S,
         )
-        self._known[channel] = facts
-        return facts
+        return self._known.keep(channel, facts)

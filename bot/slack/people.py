@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import SlackSettings
 from bot.slack.outgoing.reaching import reached
+from bot.slack.remembered import Remembered
 from bot.strings import Strings, strings_for
 
 REMEMBERED_S = 60.0
@@ -19,33 +17,26 @@ REMEMBERED_S = 60.0
 class People:
     """Who somebody is, as far as commands need to know."""
 
-    def __init__(
-        self,
-        settings: SlackSettings,
-        client: AsyncWebClient,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: SlackSettings, client: AsyncWebClient) -> None:
         self._settings = settings
         self._client = client
-        self._clock = clock
-        self._known: dict[str, tuple[float, bool, Strings]] = {}
+        self._known: Remembered[tuple[bool, Strings]] = Remembered(REMEMBERED_S)
 
     async def look_up(self, user: str) -> tuple[bool, Strings]:
         """Whether a person is an admin, and the words of their language."""
-        until, is_admin, strings = self._known.get(user, (0.0, False, strings_for("en")))
-        if self._clock() < until:
-            return is_admin, strings
+        known = self._known.fresh(user)
+        if known is not None:
+            return known
         info = (await reached(self._client.users_info(user=user, include_locale=True)))["user"]
         is_admin = user in self._settings.admins
         is_admin = is_admin or bool(info.get("is_admin") or info.get("is_owner"))
         strings = strings_for(str(info.get("locale") or "").partition("-")[0])
-        self._known[user] = (self._clock() + REMEMBERED_S, is_admin, strings)
-        return is_admin, strings
+        return self._known.keep(user, (is_admin, strings))
 
     def strings_of(self, user: str) -> Strings:
         """The words of a person's language as far as it is known, without asking Slack."""
-        return self._known[user][2] if user in self._known else strings_for("en")
+        known = self._known.latest(user)
+        return known[1] if known else strings_for("en")
 
     async def name(self, user: str) -> str | None:
         """What a person is called; None where Slack does not say."""

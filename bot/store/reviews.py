@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bot.store.database import Database
 from bot.store.log import utc
-from bot.store.turns import DocumentRef, Turns
+from bot.store.turns import DocumentRef
 from retrieval.language import language_of
 
 _COLUMNS = "SELECT * FROM reviews "
@@ -78,43 +78,6 @@ class Reviews:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def propose(
-        self,
-        turn_id: str,
-        *,
-        answer: str,
-        author: str,
-        proposer: str,
-        source: ProposalSource,
-        key: str,
-        place: str | None = None,
-        document: DocumentRef | None = None,
-        document_name: str = "",
-    ) -> bool:
-        """Propose an answer to a turn's question; False if that changes nothing.
-
-        It is kept from everybody who may not read all that the turn's audience may, and outside
-        `place` where that is the label of a conversation that is not public.
-        """
-        turn = Turns(self._database).get(turn_id)
-        if turn is None:
-            return False
-        return self.add(
-            Proposal(
-                key=key,
-                source=source,
-                question=turn.query,
-                answer=answer,
-                audience=turn.audience | ({place} if place else set()),
-                channel=turn.channel,
-                author=author,
-                proposer=proposer,
-                turn_id=turn_id,
-                document=document,
-                document_name=document_name,
-            )
-        )
 
     def add(self, proposal: Proposal) -> bool:
         """Put a proposal into the queue, or change it there; False if that changes nothing."""

@@ -20,7 +20,7 @@ TrialVerdict = Literal["better", "worse", "unsure"]
 
 
 @dataclass
-class ArmCounts:
+class ArmRatings:
     """The ratings of one version."""
 
     good: int = 0
@@ -45,8 +45,8 @@ class Monitor:
     that is looked at after each of them claims a difference of equals in four runs out of ten.
     """
 
-    served: ArmCounts = field(default_factory=ArmCounts)
-    candidate: ArmCounts = field(default_factory=ArmCounts)
+    served: ArmRatings = field(default_factory=ArmRatings)
+    candidate: ArmRatings = field(default_factory=ArmRatings)
     p: float = 1.0
 
     def add(self, *, is_candidate: bool, is_good: bool) -> None:

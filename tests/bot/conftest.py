@@ -16,7 +16,7 @@ from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
 from bot.app.bot import Bot
 from bot.app.parts import Engine, LongJobs, Timings
-from bot.asking.questions import AnswersQuestions
+from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings
 from bot.store.database import Database
@@ -65,7 +65,7 @@ class House:
 
     def bot(
         self,
-        answerer: AnswersQuestions | None = None,
+        answerer: AnswerService | None = None,
         *,
         settings: SlackSettings | None = None,
         reindexer: Reindexer | None = None,
@@ -106,7 +106,7 @@ class House:
 
     async def start(
         self,
-        answerer: AnswersQuestions | None = None,
+        answerer: AnswerService | None = None,
         *,
         settings: SlackSettings | None = None,
         documents: DocumentLookup | None = None,

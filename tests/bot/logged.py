@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Turn
+from bot.store.reviews import Proposal
+from bot.store.turns import LoggedTurn
 from retrieval.records import PUBLIC
 from tests.fakes import answer_to
 
@@ -32,3 +36,19 @@ def logged(
     )
     ConversationLog(database).add(turn)
     return answer.id
+
+
+def proposed(turn: LoggedTurn, answer: str, **changes: Any) -> Proposal:
+    """A correction of a logged turn by U2, which U1 proposed."""
+    values: dict[str, Any] = {
+        "key": f"correction:{turn.id}",
+        "source": "correction",
+        "question": turn.query,
+        "answer": answer,
+        "audience": turn.audience,
+        "channel": turn.channel,
+        "author": "U2",
+        "proposer": "U1",
+        "turn_id": turn.id,
+    }
+    return Proposal(**values | changes)

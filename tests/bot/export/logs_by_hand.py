@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.export.building import ExportCorpus
-from bot.export.records import ExportedTurn, Log, RatingEvent, Shown
+from bot.export.records import ExportedTurn, Log, RatingEvent, ShownPassage
 from bot.store.log import Value
 from retrieval.examples import PassageText
 
@@ -17,8 +17,8 @@ VPN = PassageText("handbook/vpn.md", "vpn", "VPN", "Install the VPN client, then
 PASSAGES = {passage.content_hash: passage for passage in (LEAVE, VPN)}
 CORPUS = ExportCorpus(PASSAGES, frozenset(PASSAGES))
 
-CITED = Shown("leave", LEAVE.document_id, number=1, support=1.0)
-BESIDE = Shown("vpn", VPN.document_id)
+CITED = ShownPassage("leave", LEAVE.document_id, number=1, support=1.0)
+BESIDE = ShownPassage("vpn", VPN.document_id)
 
 
 def turn(id_: str = "t1", question: str = "How many days of leave?", **values: Any) -> ExportedTurn:

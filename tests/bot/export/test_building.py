@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.export.building import ExportCorpus, build, distinct
-from bot.export.freezing import Frozen
+from bot.export.freezing import FrozenDataset
 from bot.export.records import ExampleDraft, ExportedTurn, Log, Policy, RatingEvent
 from retrieval.examples import Example, PassageText
 from tests.bot.export.logs_by_hand import CORPUS, EXPERT, LEAVE, log_of, rating, turn
@@ -19,7 +19,9 @@ TOPICS = ("leave", "vpn", "travel", "salary", "printer", "canteen", "parking", "
 VOTERS = tuple(f"U0VOTER{n:02}" for n in range(30))
 
 
-def frozen(log: Log, corpus: ExportCorpus = CORPUS, ever_held_out: Sequence[str] = ()) -> Frozen:
+def frozen(
+    log: Log, corpus: ExportCorpus = CORPUS, ever_held_out: Sequence[str] = ()
+) -> FrozenDataset:
     return build(log, corpus, WordEmbedder(), policy=Policy(), ever_held_out=ever_held_out)
 
 

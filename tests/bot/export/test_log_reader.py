@@ -140,11 +140,11 @@ def test_a_users_correction_is_gold_once_it_is_approved(database: Database) -> N
     ConversationLog(database).add(one)
     db.table("reasons").insert(reason(one))
     read = read_log(database)
-    assert [(c.answer, c.is_gold) for c in read.corrections] == [("28 days.", False)]
+    assert [(c.answer, c.is_approved) for c in read.corrections] == [("28 days.", False)]
     assert [reason.code for reason in read.reasons] == ["wrong"]
     db.table("reviews").insert(review(one.answer.id))
     last = read_log(database).corrections[-1]
-    assert (last.is_gold, last.passages, last.author) == (True, ("abc",), "U2")
+    assert (last.is_approved, last.passages, last.author) == (True, ("abc",), "U2")
 
 
 def test_an_experts_correction_is_gold_unless_it_was_rejected(database: Database) -> None:
@@ -152,9 +152,9 @@ def test_an_experts_correction_is_gold_unless_it_was_rejected(database: Database
     ConversationLog(database).add(one)
     Channels(database).set("C1", ChannelConfig(experts=("U2",)), by="U0")
     db.table("reasons").insert(reason(one))
-    assert read_log(database).corrections[0].is_gold
+    assert read_log(database).corrections[0].is_approved
     db.table("reviews").insert(review(one.answer.id, state="rejected"))
-    assert not read_log(database).corrections[0].is_gold
+    assert not read_log(database).corrections[0].is_approved
 
 
 def test_an_approved_answer_to_a_question_of_nobody_to_the_bot_is_a_turn(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bot.export.building import ExportCorpus, build
 from bot.export.corpus import load_corpus, read_indexed
-from bot.export.freezing import Frozen
+from bot.export.freezing import FrozenDataset
 from bot.export.log_reader import imported_passages, read_log
 from bot.export.ratings import ImportReport, import_ratings
 from bot.export.records import Policy
@@ -20,7 +20,7 @@ def questions(count: int = 24) -> list[str]:
     return [f"{chr(97 + n) * 5} or {chr(98 + n) * 4}?" for n in range(count)]
 
 
-def exported(database: Database) -> Frozen:
+def exported(database: Database) -> FrozenDataset:
     passages = imported_passages(database)
     corpus = ExportCorpus(passages, frozenset(passages))
     return build(read_log(database), corpus, WordEmbedder(), policy=Policy())

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.export.admission import Passages
-from bot.export.records import Correction, DownRatingReason, DownReason, ExampleDraft, Log, Shown
+from bot.export.records import (
+    Correction,
+    DownRatingReason,
+    DownReason,
+    ExampleDraft,
+    Log,
+    ShownPassage,
+)
 from bot.export.rules import cases_of, drafts_of
 from bot.export.verdicts import consolidate, trust_of
 from tests.bot.export.logs_by_hand import (
@@ -52,7 +59,10 @@ def test_a_liked_answer_teaches_its_best_passage_its_words_and_that_it_was_good(
 
 
 def test_the_numbers_in_an_answer_are_those_of_its_passages() -> None:
-    cited = (Shown("vpn", VPN.document_id, 2, 0.9), Shown("leave", LEAVE.document_id, 1, 0.4))
+    cited = (
+        ShownPassage("vpn", VPN.document_id, 2, 0.9),
+        ShownPassage("leave", LEAVE.document_id, 1, 0.4),
+    )
     drafts, _ = taught(log_of(turn(answer="A [1]. B [2].", passages=cited), events=(rating(),)))
     assert drafts["answer"].example.passages == (LEAVE, VPN)
     assert drafts["pair"].example.passages == (VPN,)
@@ -107,7 +117,7 @@ def test_the_reason_decides_what_a_down_vote_teaches(
 
 @given(st.sampled_from(REASONS))
 def test_a_gold_correction_makes_an_answer_and_a_preference(reason: DownReason) -> None:
-    better = Correction("t1", EXPERT, "You have 28 days.", is_gold=True)
+    better = Correction("t1", EXPERT, "You have 28 days.", is_approved=True)
     why = (DownRatingReason("t1", EXPERT, reason),)
     log = log_of(
         turn(), events=(rating(rater=EXPERT, value=-1),), reasons=why, corrections=(better,)
@@ -132,7 +142,7 @@ def test_a_correction_that_names_the_source_makes_the_wrong_one_a_negative() -> 
 
 
 def test_a_users_correction_teaches_nothing_until_it_is_approved() -> None:
-    better = Correction("t1", ASKER, "You have 99 days.", is_gold=False)
+    better = Correction("t1", ASKER, "You have 99 days.", is_approved=False)
     drafts, reasons = taught(log_of(turn(), corrections=(better,), events=(rating(value=-1),)))
     assert set(drafts) == {"judgement"}
     assert "unapproved_correction" in reasons

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from bot.replay.files import JSON, MARKDOWN, save, table
-from bot.replay.logged import Logged
+from bot.replay.logged import LoggedQuestion
 from bot.replay.replaying import Replay, replay
 from bot.store.channels import ChannelConfig
 from retrieval.records import AnswerRequest
@@ -14,9 +14,9 @@ PUBLIC = frozenset({"public"})
 LEAVE, PRINTER, PAY = "How many days of leave?", "What is the printer called?", "What is my salary?"
 
 
-def logged(*questions: str, is_private: bool = False, **config: object) -> list[Logged]:
+def logged(*questions: str, is_private: bool = False, **config: object) -> list[LoggedQuestion]:
     return [
-        Logged(question[:4], question, PUBLIC, is_private, ChannelConfig(**config))  # type: ignore[arg-type]
+        LoggedQuestion(question[:4], question, PUBLIC, is_private, ChannelConfig(**config))  # type: ignore[arg-type]
         for question in questions
     ]
 
@@ -31,7 +31,7 @@ def candidate() -> SentenceAnswerer:
     return better
 
 
-def replayed(*questions: Logged) -> Replay:
+def replayed(*questions: LoggedQuestion) -> Replay:
     return replay(questions, SentenceAnswerer(), candidate())
 
 

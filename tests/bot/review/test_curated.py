@@ -7,9 +7,9 @@ import pytest
 from bot.review.curated import CuratedAnswerer, CuratedAnswers
 from bot.store.database import Database
 from bot.store.reviews import Review, ReviewAccess, Reviews
-from bot.store.turns import DocumentRef
+from bot.store.turns import DocumentRef, Turns
 from retrieval.records import PUBLIC, AnswerRequest, Message, Vectors
-from tests.bot.logged import logged
+from tests.bot.logged import logged, proposed
 from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -37,15 +37,9 @@ def review(
     document: DocumentRef | None = None,
 ) -> Review:
     reviews, turn_id = Reviews(database), logged(database, question, audience=audience)
-    reviews.propose(
-        turn_id,
-        answer=answer,
-        author="U2",
-        proposer="U1",
-        source="correction",
-        key=turn_id,
-        document=document,
-    )
+    turn = Turns(database).get(turn_id)
+    assert turn is not None
+    reviews.add(proposed(turn, answer, document=document))
     reader = ReviewAccess(audience, everywhere=True, channels=frozenset())
     return reviews.queue(reader, limit=10)[0][-1]
 

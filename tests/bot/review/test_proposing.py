@@ -50,6 +50,15 @@ async def test_the_last_word_counts_and_an_emptied_correction_is_withdrawn(house
     assert told.rows("SELECT state FROM reviews") == [("withdrawn",)]
 
 
+async def test_a_turn_that_is_gone_has_nothing_to_propose_for(house: House) -> None:
+    told = await story(house)
+    _, turn_id = await told.ask(LEAVE)
+    await told.rate(turn_id, "bad")
+    await told.press_home("forget_me", "me", user="U1")
+    await told.submit({"reason": "wrong", "answer": "31 days."})
+    assert told.rows(QUEUE) == told.rows("SELECT * FROM reasons") == []
+
+
 @pytest.mark.parametrize(("reason", "cites"), [("incomplete", True), ("wrong_source", False)])
 async def test_a_correction_rests_on_the_cited_document_unless_that_was_wrong(
     house: House, reason: str, cites: bool

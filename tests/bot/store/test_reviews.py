@@ -1,30 +1,20 @@
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
 from bot.store.database import Database
 from bot.store.reviews import ReviewAccess, Reviews
+from bot.store.turns import Turns
 from retrieval.records import PUBLIC
-from tests.bot.logged import logged
+from tests.bot.logged import logged, proposed
 
 EVERYWHERE = ReviewAccess(frozenset({PUBLIC}), everywhere=True, channels=frozenset())
 
 
-@pytest.fixture
-def reviews(database: Database) -> Reviews:
-    return Reviews(database)
-
-
-def propose(reviews: Reviews, turn_id: str, answer: str = "31 days.", **more: str) -> bool:
-    return reviews.propose(
-        turn_id,
-        answer=answer,
-        author="U2",
-        proposer="U1",
-        source="correction",
-        key=more.pop("key", f"correction:{turn_id}"),
-        **more,  # type: ignore[arg-type]
-    )
+def propose(database: Database, turn_id: str, answer: str = "31 days.", **changes: Any) -> bool:
+    turn = Turns(database).get(turn_id)
+    assert turn is not None
+    return Reviews(database).add(proposed(turn, answer, **changes))
 
 
 def queue(reviews: Reviews, reader: ReviewAccess = EVERYWHERE) -> list[str]:
@@ -33,7 +23,7 @@ def queue(reviews: Reviews, reader: ReviewAccess = EVERYWHERE) -> list[str]:
 
 def test_a_proposal_waits_with_the_question_it_answers(database: Database) -> None:
     reviews, turn_id = Reviews(database), logged(database)
-    assert propose(reviews, turn_id)
+    assert propose(database, turn_id)
     ((review,), count) = reviews.queue(EVERYWHERE, limit=10)
     assert review.proposal.question == "How many days of paid leave are there?"
     assert (review.proposal.turn_id, review.state, count) == (turn_id, "open", 1)
@@ -41,19 +31,19 @@ def test_a_proposal_waits_with_the_question_it_answers(database: Database) -> No
 
 def test_proposing_again_changes_what_waits_but_not_what_is_decided(database: Database) -> None:
     reviews, turn_id = Reviews(database), logged(database)
-    propose(reviews, turn_id)
-    assert not propose(reviews, turn_id)
-    assert propose(reviews, turn_id, "32 days.")
+    propose(database, turn_id)
+    assert not propose(database, turn_id)
+    assert propose(database, turn_id, "32 days.")
     assert queue(reviews) == ["32 days."]
     ((review,), _) = reviews.queue(EVERYWHERE, limit=10)
     reviews.decide(review, "rejected", reviewer="U9", event_id="Ev1")
-    assert not propose(reviews, turn_id, "33 days.")
+    assert not propose(database, turn_id, "33 days.")
     assert queue(reviews) == []
 
 
 def test_of_two_reviewers_one_decides(database: Database) -> None:
     reviews = Reviews(database)
-    propose(reviews, logged(database))
+    propose(database, logged(database))
     ((review,), _) = reviews.queue(EVERYWHERE, limit=10)
     assert reviews.decide(review, "approved", reviewer="U8", event_id="Ev1")
     assert not reviews.decide(review, "rejected", reviewer="U9", event_id="Ev2")
@@ -66,7 +56,7 @@ def test_of_two_reviewers_one_decides(database: Database) -> None:
 def test_nobody_reviews_what_they_may_not_read(database: Database) -> None:
     reviews = Reviews(database)
     secret = frozenset({PUBLIC, "hr"})
-    propose(reviews, logged(database, "What is the salary band?", audience=secret))
+    propose(database, logged(database, "What is the salary band?", audience=secret))
     assert queue(reviews) == []
     assert queue(reviews, ReviewAccess(secret, everywhere=True, channels=frozenset())) != []
     assert (
@@ -78,7 +68,7 @@ def test_nobody_reviews_what_they_may_not_read(database: Database) -> None:
 
 def test_what_was_said_in_private_is_for_the_experts_of_that_place(database: Database) -> None:
     reviews = Reviews(database)
-    propose(reviews, logged(database), place="in:C1")
+    propose(database, logged(database), audience=frozenset({PUBLIC, "in:C1"}))
     assert queue(reviews) == []
     assert (
         queue(reviews, ReviewAccess(frozenset(), everywhere=False, channels=frozenset({"C1"})))
@@ -88,12 +78,8 @@ def test_what_was_said_in_private_is_for_the_experts_of_that_place(database: Dat
 
 def test_only_who_proposed_can_withdraw(database: Database) -> None:
     reviews, turn_id = Reviews(database), logged(database)
-    propose(reviews, turn_id, key="k")
+    propose(database, turn_id, key="k")
     assert not reviews.withdraw("k", "U5")
     assert reviews.withdraw("k", "U1")
     assert queue(reviews) == []
-    assert propose(reviews, turn_id, key="k")
-
-
-def test_a_turn_that_is_gone_has_nothing_to_propose_for(reviews: Reviews) -> None:
-    assert not propose(reviews, "nobody's")
+    assert propose(database, turn_id, key="k")
