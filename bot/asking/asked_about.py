@@ -1,4 +1,4 @@
-"""Messages that somebody points at, with the shortcut or a reaction, so that they are asked."""
+"""Messages that somebody asks about, with the shortcut or a reaction."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from retrieval.language import language_of, words
 
 
 class AskedAboutHandler:
-    """Asks a message once, whoever points at it.
+    """Asks a message once, whoever asks about it.
 
-    By the shortcut the one who points asks, in private if the message was asked before; by a
+    By the shortcut the one who used it asks, in private if the message was asked before; by a
     reaction its author does.
     """
 

@@ -1,4 +1,4 @@
-"""Which turns and votes may be learned from at all: consent, audience, privacy, secrets."""
+"""Which turns and ratings may be learned from at all: consent, audience, privacy, secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps one person's votes from making up too much of a set."""
+"""Keeps one person's ratings from making up too much of a set."""
 
 from __future__ import annotations
 

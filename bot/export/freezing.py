@@ -96,7 +96,7 @@ def card(frozen: FrozenDataset) -> str:
     people = {person for draft in drafts for person in draft.people}
     origin = (
         f"From the log until {frozen.until or 'its beginning'}. {len(drafts)} examples; "
-        f"{len(people)} people had a part in them, {len(raters)} by votes that count."
+        f"{len(people)} people had a part in them, {len(raters)} by ratings that count."
     )
     lines = [
         f"# Data set {frozen.name}",

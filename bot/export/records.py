@@ -40,8 +40,8 @@ REASONS: Mapping[ReasonCode, str] = {
     "personal_data": "something that looks personal was left after scrubbing",
     "secret": "a passage holds what looks like a key or a token",
     "unrated": "nobody rated or corrected the answer",
-    "weekly_cap": "votes of one person beyond the most that count in a week",
-    "distrusted_raters": "only people rated it whose votes mostly contradict experts and others",
+    "weekly_cap": "ratings of one person beyond the most that count in a week",
+    "distrusted_raters": "only people rated it whose ratings mostly contradict experts and others",
     "contradictory": "people, or experts, do not agree on it",
     "unexplained_down": "a 👎 without a reason: nothing for the retriever to learn from",
     "outdated": "the document is out of date; that is for its owner, not for training",
@@ -54,7 +54,7 @@ REASONS: Mapping[ReasonCode, str] = {
     "duplicate": "nearly the same question about the same passage is in the set already",
     "held_out_cluster": "as good as a question that is held out",
     "held_out_unapproved": "held out by the one who gave it, but no expert approved it",
-    "rater_cap": "one person's votes would make up too much of the set",
+    "rater_cap": "one person's ratings would make up too much of the set",
 }
 """Every reason why something is left out, in words for the card."""
 

@@ -1,4 +1,4 @@
-"""What an answered question teaches: pure rules from turns, votes and corrections to examples."""
+"""What an answered question teaches: pure rules from turns, ratings and corrections to examples."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bot.review.matching import BACKGROUND
+from bot.review.matching import usual_cosines
+from retrieval.answering.triage import QueryEmbedder
 from retrieval.language import language_of, words
 from retrieval.records import Vectors
 
@@ -28,14 +29,10 @@ QuestionPairs = npt.NDArray[np.int64]
 """Shape (n, 2): positions of questions."""
 
 
-class QuestionEmbedder(Protocol):
-    """What export needs of an embedder."""
+class QuestionEmbedder(QueryEmbedder, Protocol):
+    """A query embedder that names its very weights."""
 
-    id: str
     revision: str
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, a row for each text."""
 
 
 class Questions:
@@ -103,11 +100,7 @@ class Questions:
         ]
 
     def _usual_cosines(self, embedder: QuestionEmbedder) -> npt.NDArray[np.float32]:
-        usual = {}
-        for language, questions in BACKGROUND.items():
-            vectors = embedder.embed_queries(questions)
-            cosines = vectors @ vectors.T
-            usual[language] = float(cosines[~np.eye(len(vectors), dtype=bool)].mean())
+        usual = usual_cosines(embedder)
         languages = ["zh" if language_of(text) == "zh" else "en" for text in self.texts]
         return np.array([usual[language] for language in languages], dtype=np.float32)
 

@@ -56,10 +56,7 @@ class Likeness:
 
     def __init__(self, embedder: QueryEmbedder) -> None:
         self.embedder = embedder
-        self._usual = {
-            language: _usual_cosine(embedder.embed_queries(questions))
-            for language, questions in BACKGROUND.items()
-        }
+        self._usual = usual_cosines(embedder)
 
     def of(self, asked: Vectors, known: Vectors, language: str) -> npt.NDArray[np.float32]:
         """One value for each row of `known`; `asked` has shape (1, d)."""
@@ -68,9 +65,14 @@ class Likeness:
         return cosines
 
 
-def _usual_cosine(vectors: Vectors) -> float:
-    cosines = vectors @ vectors.T
-    return float(cosines[~np.eye(len(vectors), dtype=bool)].mean())
+def usual_cosines(embedder: QueryEmbedder) -> dict[str, float]:
+    """The cosine that unrelated questions have on average, by language."""
+    usual = {}
+    for language, questions in BACKGROUND.items():
+        vectors = embedder.embed_queries(questions)
+        cosines = vectors @ vectors.T
+        usual[language] = float(cosines[~np.eye(len(vectors), dtype=bool)].mean())
+    return usual
 
 
 def is_same(asked: str, known: str, likeness: float) -> bool:

@@ -1,4 +1,4 @@
-"""What people did with an answer without rating it; kept apart from votes."""
+"""What people did with an answer without rating it; kept apart from ratings."""
 
 from __future__ import annotations
 
