@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bot.store.asked import AskedLog
+from bot.store.period import ReportedTurn
 
 Likenesses = npt.NDArray[np.float32]
 """Shape (n, n): how alike each two of n questions are, 0 for unrelated ones, 1 for the same."""
@@ -42,7 +42,9 @@ class Gap:
     latest: str
 
 
-def find_gaps(asked: Iterable[AskedLog], compare: Compare, *, tells_all: bool) -> tuple[Gap, ...]:
+def find_gaps(
+    asked: Iterable[ReportedTurn], compare: Compare, *, tells_all: bool
+) -> tuple[Gap, ...]:
     """The gaps, the largest first. With `tells_all` questions of few people are told as well."""
     open_ = [
         question
@@ -59,7 +61,7 @@ def find_gaps(asked: Iterable[AskedLog], compare: Compare, *, tells_all: bool) -
     return tuple(sorted(gaps, key=lambda gap: (gap.count, gap.latest), reverse=True))
 
 
-def _gap(members: Sequence[AskedLog], middle: AskedLog, tells_all: bool) -> Gap:
+def _gap(members: Sequence[ReportedTurn], middle: ReportedTurn, tells_all: bool) -> Gap:
     people = len({member.person for member in members})
     return Gap(
         question=middle.question if tells_all or people >= FEW else None,

@@ -11,7 +11,7 @@ from itertools import groupby
 from statistics import median
 
 from bot.admin.gaps import Gap
-from bot.store.asked import AskedLog, Period
+from bot.store.period import Period, ReportedTurn
 from retrieval.records import Source
 from retrieval.registry.runs import Deployment
 
@@ -137,7 +137,7 @@ def _is_within(at: str, period: Period) -> bool:
     return since <= datetime.fromisoformat(at) <= period.until
 
 
-def figures(asked: Sequence[AskedLog]) -> Figures:
+def figures(asked: Sequence[ReportedTurn]) -> Figures:
     """The numbers of some questions; all 0 for none."""
     answers = sum(question.is_answered for question in asked)
     ups, downs = sum(question.ups for question in asked), sum(question.downs for question in asked)
@@ -165,7 +165,7 @@ def rate(count: int, n: int) -> Rate:
 
 
 def _cited(
-    asked: Iterable[AskedLog], sources: dict[str, Source], now: datetime
+    asked: Iterable[ReportedTurn], sources: dict[str, Source], now: datetime
 ) -> list[CitedSource]:
     """The documents cited that are still there."""
     answers: Counter[str] = Counter()
@@ -194,7 +194,7 @@ def _first(
     return tuple(sorted(sources, key=lambda source: (-weight(source), source.id))[:LISTED])
 
 
-def _history(asked: Iterable[AskedLog]) -> tuple[Era, ...]:
+def _history(asked: Iterable[ReportedTurn]) -> tuple[Era, ...]:
     eras = [
         (ids, list(members))
         for ids, members in groupby(asked, lambda e: (e.generator, e.embedder, e.generation))
@@ -202,7 +202,7 @@ def _history(asked: Iterable[AskedLog]) -> tuple[Era, ...]:
     return tuple(Era(*ids, members[0].created, figures(members)) for ids, members in eras)
 
 
-def _daily(asked: Iterable[AskedLog], days: int, now: datetime) -> tuple[Day, ...]:
+def _daily(asked: Iterable[ReportedTurn], days: int, now: datetime) -> tuple[Day, ...]:
     answered = Counter(question.created[:10] for question in asked if question.is_answered)
     abstained = Counter(question.created[:10] for question in asked if not question.is_answered)
     dates = [(now - timedelta(days=back)).date().isoformat() for back in range(days, -1, -1)]

@@ -21,9 +21,9 @@ from bot.review.matching import Likeness
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
-from bot.store.asked import Period, read_period
 from bot.store.database import Database
 from bot.store.inbox import Inbox
+from bot.store.period import Period, read_period
 from bot.strings import Strings
 from retrieval.errors import IndexNotFoundError
 from retrieval.records import Source

@@ -59,8 +59,8 @@ def report(days: int, out: Path, all_questions: bool) -> None:
 
     from bot.admin.report_files import save_report
     from bot.admin.reporting import make_report
-    from bot.store.asked import read_period
     from bot.store.database import Database
+    from bot.store.period import read_period
     from retrieval.errors import DataError
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.admin.report import Report, Z, build_report, figures, rate
-from bot.store.asked import AskedLog, Period
+from bot.store.period import Period, ReportedTurn
 from retrieval.records import Source
 from retrieval.registry.runs import Deployment
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ASKED = AskedLog(
+ASKED = ReportedTurn(
     question="How many days of leave?",
     language="en",
     person=0,
@@ -41,7 +41,7 @@ SOURCES = (
 )
 
 
-def build(asked: list[AskedLog], *, given_up: int = 0) -> Report:
+def build(asked: list[ReportedTurn], *, given_up: int = 0) -> Report:
     return build_report(Period(7, NOW, asked, given_up), SOURCES)
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.store.asked import read_period
 from bot.store.database import Database
+from bot.store.period import read_period
 from tests.bot.logged import logged
 
 

@@ -12,7 +12,7 @@ from bot.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class AskedLog:
+class ReportedTurn:
     """One turn. `person` stands for who asked, within one report; `cited` are document ids.
 
     `seconds` went by from the question to its answer. `created` is ISO 8601 in UTC.
@@ -41,7 +41,7 @@ class Period:
 
     days: int
     until: datetime
-    asked: Sequence[AskedLog]
+    asked: Sequence[ReportedTurn]
     given_up: int
 
 
@@ -51,7 +51,7 @@ def read_period(database: Database, *, days: int, until: datetime) -> Period:
     return Period(days, until, _read_asked(database, since), _count_given_up(database, since))
 
 
-def _read_asked(database: Database, since: datetime) -> list[AskedLog]:
+def _read_asked(database: Database, since: datetime) -> list[ReportedTurn]:
     rows = database.connection.query(
         "SELECT question, language, asker, turns.kind, citations, timings, generator, embedder,"
         " generation, turns.created, inbox.created AS arrived,"
@@ -75,8 +75,8 @@ def _count_given_up(database: Database, since: datetime) -> int:
     return int(row[0])
 
 
-def _asked(row: dict[str, Any], person: int) -> AskedLog:
-    return AskedLog(
+def _asked(row: dict[str, Any], person: int) -> ReportedTurn:
+    return ReportedTurn(
         question=row["question"],
         language=row["language"],
         person=person,
