@@ -111,5 +111,5 @@ def _line(example: Example) -> str:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    passages = tuple(PassageText(**snippet) for snippet in row.pop("passages"))
+    passages = tuple(PassageText(**text) for text in row.pop("passages"))
     return Example(**row, passages=passages)

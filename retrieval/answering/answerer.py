@@ -288,10 +288,10 @@ def _nearest(found: Evidence) -> tuple[Passage, ...]:
         by_document.setdefault(hit.passage.source.id, hit.passage)
     nearest = tuple(by_document.values())[:_NEAREST]
     # Words put a question's own language first; the document it is about may be in another.
-    foreign = next((each for each in found.passages if is_foreign(each, found.language)), None)
-    if foreign is None or any(is_foreign(each, found.language) for each in nearest):
+    foreign = [passage for passage in found.passages if is_foreign(passage, found.language)]
+    if not foreign or any(passage in foreign for passage in nearest):
         return nearest
-    return (*nearest[: _NEAREST - 1], foreign)
+    return (*nearest[: _NEAREST - 1], foreign[0])
 
 
 def can_write(generator: Generator, question: str) -> bool:

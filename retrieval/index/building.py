@@ -176,7 +176,7 @@ class _Update:
             return None
         before = Counter(passage.source.language for passage in self.known.passages)
         now = Counter(passage.source.language for passage in content.passages)
-        is_alike = all(abs(now[each] - before[each]) < now[each] / 4 for each in now)
+        is_alike = all(abs(share - before[language]) < share / 4 for language, share in now.items())
         return self._manifest.competences if is_alike else None
 
     @property

@@ -131,7 +131,7 @@ class Searcher:
         )
         language = language_of(query)
         known = self.index.manifest.competences
-        competence = [min(known.get(each, 1), known.get(language, 1)) for each in self._languages]
+        competence = [min(known.get(other, 1), known.get(language, 1)) for other in self._languages]
         scores = fuse(
             standardised,
             bm25[rows],
@@ -147,8 +147,10 @@ class Searcher:
         present = np.unique(self._language_of[allowed])
         return np.concatenate(
             [
-                self.index.dense.nearest(vector, depth, allowed & (self._language_of == each))[0]
-                for each in present
+                self.index.dense.nearest(vector, depth, allowed & (self._language_of == language))[
+                    0
+                ]
+                for language in present
             ]
         )
 

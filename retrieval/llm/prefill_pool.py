@@ -21,7 +21,7 @@ class PrefillPool:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="reader")
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="prefill")
         if count > 1:
             self._take_one_core_each()
 

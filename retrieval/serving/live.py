@@ -56,19 +56,19 @@ def load_live(settings: Settings, *, on_progress: Tell | None = None) -> Live:
 class Live:
     """An answerer that follows what is published. Safe to call from many threads."""
 
-    def __init__(self, settings: Settings, library: Library, roles: ModelLoader) -> None:
+    def __init__(self, settings: Settings, library: Library, loader: ModelLoader) -> None:
         """Load what serves; `refresh` follows it from then on."""
         self.library = library
         self._settings = settings
         self._home = settings.runs_folder
-        self._roles = roles
+        self._loader = loader
         self._refreshing = threading.Lock()
         self._names = {kind: runs.pointed(self._home, kind) for kind in FOLLOWED}
         self._trial: Trial | None = None
         self._candidate: CandidateModels | None = None
-        self.generator: Generator | None = roles.generator()
-        self._judges = {library.embedder.id: roles.judge(library.embedder.id)}
-        library.rerank_with(roles.reranker())
+        self.generator: Generator | None = loader.generator()
+        self._judges = {library.embedder.id: loader.judge(library.embedder.id)}
+        library.rerank_with(loader.reranker())
 
     def models(self) -> Mapping[str, str]:
         """The ids of the models that serve, by what they do."""
@@ -149,12 +149,12 @@ class Live:
         if tried is None or tried.trial.run != name:
             tried = None
         if kind == "generator":
-            self.generator = (tried and tried.generator) or self._roles.generator()
+            self.generator = (tried and tried.generator) or self._loader.generator()
         elif kind == "reranker":
-            self.library.rerank_with((tried and tried.reranker) or self._roles.reranker())
+            self.library.rerank_with((tried and tried.reranker) or self._loader.reranker())
         else:
             embedder = self.library.embedder.id
-            self._judges = {embedder: self._roles.judge(embedder)}
+            self._judges = {embedder: self._loader.judge(embedder)}
         logger.info("serving kind=%s run=%s", kind, name)
 
     def _follow_trial(self) -> None:
@@ -180,16 +180,16 @@ class Live:
     def _load(self, trial: Trial) -> CandidateModels:
         run = runs.find_run(self._home, trial.run)
         if run.kind == "retriever":
-            embedder = self._roles.retriever(run)
+            embedder = self._loader.retriever(run)
             search = TrialSearch(self._settings, retriever=(run, embedder))
-            return CandidateModels(trial, search, judge=self._roles.judge(embedder.id))
+            return CandidateModels(trial, search, judge=self._loader.judge(embedder.id))
         if run.kind == "reranker":
-            reranker = self._roles.reranker(run)
+            reranker = self._loader.reranker(run)
             search = TrialSearch(self._settings, reranker=reranker)
             return CandidateModels(trial, search, None, reranker)
         if run.kind == "judge":
-            return CandidateModels(trial, judge=self._roles.judge(self.library.embedder.id, run))
-        generator = self._roles.generator(run) if run.kind == "generator" else None
+            return CandidateModels(trial, judge=self._loader.judge(self.library.embedder.id, run))
+        generator = self._loader.generator(run) if run.kind == "generator" else None
         if generator is None:
             raise ModelNotFoundError(f"no {run.kind} is used here, so none can be tried")
         return CandidateModels(trial, generator=generator)
@@ -199,7 +199,7 @@ class Live:
         searcher, judges = self.library.searcher(), self._judges
         embedder = searcher.embedder.id
         if embedder not in judges:  # a judge that is published meanwhile begins another dict
-            judges[embedder] = self._roles.judge(embedder)
+            judges[embedder] = self._loader.judge(embedder)
         return Answerer(searcher, judges[embedder], self._settings, self.generator)
 
     def _trying(self, candidate: CandidateModels, serving: Answerer) -> Answerer:

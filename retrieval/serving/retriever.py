@@ -58,7 +58,7 @@ def unlearned(index: Index, embedder: Embedder, settings: Settings) -> Unlearned
     if base_of(embedder.id) == embedder.id:
         return Unlearned(index, embedder)
     base = Embedder.load(settings)
-    vectors = base.embed_passages([each.indexed_text for each in index.passages])
+    vectors = base.embed_passages([passage.indexed_text for passage in index.passages])
     return Unlearned(replace(index, vectors=vectors), base)
 
 

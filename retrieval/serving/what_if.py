@@ -20,14 +20,14 @@ from retrieval.serving.trial_search import TrialSearch
 from retrieval.settings import Settings
 
 
-def with_run(served: Answerer, run: Run, settings: Settings, roles: ModelLoader) -> Answerer:
+def with_run(served: Answerer, run: Run, settings: Settings, loader: ModelLoader) -> Answerer:
     """The answerer with a run in the place of what plays its part now.
 
     Args:
         served: The answerer of what is published.
         run: A retriever has the index made anew in memory, which may take minutes.
         settings: Those of `served`.
-        roles: Loads the run.
+        loader: Loads the run.
 
     Raises:
         ModelNotFoundError: If the run was retired, or its kind plays no part in answers here.
@@ -37,15 +37,15 @@ def with_run(served: Answerer, run: Run, settings: Settings, roles: ModelLoader)
         raise ModelNotFoundError(f"run {run.id} was retired: {why}")
     searcher = served.searcher
     if run.kind == "retriever":
-        embedder = roles.retriever(run)
+        embedder = loader.retriever(run)
         moved = TrialSearch(settings, retriever=(run, embedder)).prepare(searcher)
-        return replace(served, searcher=moved, judge=roles.judge(embedder.id))
+        return replace(served, searcher=moved, judge=loader.judge(embedder.id))
     if run.kind == "reranker":
-        return replace(served, searcher=searcher.reranked_by(roles.reranker(run)))
+        return replace(served, searcher=searcher.reranked_by(loader.reranker(run)))
     if run.kind == "judge":
-        return replace(served, judge=roles.judge(searcher.embedder.id, run))
+        return replace(served, judge=loader.judge(searcher.embedder.id, run))
     if run.kind == "generator" and served.generator is not None:
-        return replace(served, generator=roles.generator(run))
+        return replace(served, generator=loader.generator(run))
     raise ModelNotFoundError(f"a {run.kind} plays no part in answers here")
 
 

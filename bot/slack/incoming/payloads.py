@@ -122,7 +122,7 @@ def read(job: Job, shape: type[T]) -> T:
 
 def read_in_part(job: Job, blank: T) -> T:
     """`blank` with what can be read of a job's payload, whoever has stored it: for an apology."""
-    names = {each.name for each in fields(blank)}
+    names = {part.name for part in fields(blank)}
     known: dict[str, Any] = {
         name: value
         for name, value in job.payload.items()

@@ -64,7 +64,7 @@ def test_a_published_generator_answers_the_next_question(live: Live, settings: S
 
 
 def test_nothing_is_loaded_twice(live: Live, settings: Settings) -> None:
-    roles = live._roles
+    roles = live._loader
     assert isinstance(roles, WordsOfRuns)
     publish_and_follow(live, settings, trained(settings, "27 days [1]."))
     live.refresh()
@@ -181,8 +181,8 @@ def test_a_completed_trial_serves_what_it_tried_without_loading_it_again(
     live.refresh()
     answer = asked(live)
     assert (answer.generator, answer.arm, answer.share) == (run.id, "candidate", 1.0)
-    assert isinstance(live._roles, WordsOfRuns)
-    assert live._roles.loaded == [run.id]
+    assert isinstance(live._loader, WordsOfRuns)
+    assert live._loader.loaded == [run.id]
 
 
 def test_a_reranker_is_tried_and_then_published(live: Live, settings: Settings) -> None:
