@@ -9,11 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 
-class Part(BaseModel, frozen=True, extra="forbid"):
+class StringsPart(BaseModel, frozen=True, extra="forbid"):
     """Texts that are shown together. Names in braces are filled in with `str.format`."""
 
 
-class AskingStrings(Part):
+class AskingStrings(StringsPart):
     """What is said around a question, and where there is no answer."""
 
     looking: str
@@ -32,7 +32,7 @@ class AskingStrings(Part):
     prompts: tuple[str, ...]
 
 
-class CardStrings(Part):
+class CardStrings(StringsPart):
     """The words on an answer's card."""
 
     sources: str
@@ -63,7 +63,7 @@ class CardStrings(Part):
     retry: str
 
 
-class CardActionStrings(Part):
+class CardActionStrings(StringsPart):
     """What a card's buttons lead to."""
 
     why_title: str
@@ -82,7 +82,7 @@ class CardActionStrings(Part):
     escalated: str
 
 
-class FeedbackStrings(Part):
+class FeedbackStrings(StringsPart):
     """What is asked of those who rate an answer or know a better one."""
 
     why_bad_title: str
@@ -104,7 +104,7 @@ class FeedbackStrings(Part):
     no_question_here: str
 
 
-class ReviewStrings(Part):
+class ReviewStrings(StringsPart):
     """The queue in which experts decide what is proposed."""
 
     title: str
@@ -131,7 +131,7 @@ class ReviewStrings(Part):
     too_late: str
 
 
-class HomeStrings(Part):
+class HomeStrings(StringsPart):
     """App Home: a person's questions, and what they decide about their data."""
 
     questions: str
@@ -162,7 +162,7 @@ class HomeStrings(Part):
     fixed_unsaid: str
 
 
-class CommandStrings(Part):
+class CommandStrings(StringsPart):
     """What `/whimbrel` knows, and what it says where it cannot do it."""
 
     help: str
@@ -175,7 +175,7 @@ class CommandStrings(Part):
     buttons: Mapping[str, str]
 
 
-class MutingStrings(Part):
+class MutingStrings(StringsPart):
     """How long the bot is quiet in a channel."""
 
     unclear: str
@@ -186,7 +186,7 @@ class MutingStrings(Part):
     days: str
 
 
-class ChannelFormStrings(Part):
+class ChannelFormStrings(StringsPart):
     """The form with a channel's settings."""
 
     title: str
@@ -205,7 +205,7 @@ class ChannelFormStrings(Part):
     sources_wrong: str
 
 
-class ReindexStrings(Part):
+class ReindexStrings(StringsPart):
     """How the documents are read again, and what became of them."""
 
     begun: str
@@ -221,7 +221,7 @@ class ReindexStrings(Part):
     and_more: str
 
 
-class ModelStrings(Part):
+class ModelStrings(StringsPart):
     """Which models and which index answer, and the way back."""
 
     title: str
@@ -245,7 +245,7 @@ class ModelStrings(Part):
     documents_same: str
 
 
-class TrialStrings(Part):
+class TrialStrings(StringsPart):
     """The model on trial."""
 
     title: str
@@ -265,7 +265,7 @@ class TrialStrings(Part):
     taken_back: str
 
 
-class LearningStrings(Part):
+class LearningStrings(StringsPart):
     """Learning from the ratings."""
 
     begun: str
@@ -283,7 +283,7 @@ class LearningStrings(Part):
     last: str
 
 
-class ReplayStrings(Part):
+class ReplayStrings(StringsPart):
     """Asking the last questions again."""
 
     usage: str
@@ -297,7 +297,7 @@ class ReplayStrings(Part):
     files: str
 
 
-class ReportStrings(Part):
+class ReportStrings(StringsPart):
     """The report on how well questions are answered."""
 
     title: str
@@ -323,7 +323,7 @@ class ReportStrings(Part):
     summary: str
 
 
-class Strings(Part):
+class Strings(StringsPart):
     """All texts in one language."""
 
     asking: AskingStrings

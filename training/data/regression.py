@@ -11,14 +11,14 @@ from retrieval.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class RegressionSet:
+class FrozenQuestions:
     """What is known of the frozen questions. `outdated` counts those whose passage is gone."""
 
     examples: tuple[Example, ...] = ()
     outdated: int = 0
 
 
-def read_regression(settings: Settings, passages: Sequence[Passage]) -> RegressionSet:
+def read_regression(settings: Settings, passages: Sequence[Passage]) -> FrozenQuestions:
     """The frozen questions, without those that the passages no longer answer.
 
     Nothing where none were frozen yet: the first export that holds enough questions out does it.
@@ -27,7 +27,7 @@ def read_regression(settings: Settings, passages: Sequence[Passage]) -> Regressi
         DataError: If the file is damaged; the message names the line.
     """
     if not (settings.dataset_folder / f"{REGRESSION}.jsonl").is_file():
-        return RegressionSet()
+        return FrozenQuestions()
     frozen = read_examples(settings.dataset_folder, REGRESSION)
     known = {passage.content_hash for passage in passages}
     outdated = {
@@ -36,4 +36,4 @@ def read_regression(settings: Settings, passages: Sequence[Passage]) -> Regressi
         if example.is_good and example.passages and example.passages[0].content_hash not in known
     }
     kept = tuple(example for example in frozen if example.question not in outdated)
-    return RegressionSet(kept, len(outdated))
+    return FrozenQuestions(kept, len(outdated))

@@ -26,7 +26,7 @@ _NOISE = frozenset((
 ))
 # fmt: on
 
-Message = dict[str, Any]
+SlackMessage = dict[str, Any]
 
 
 def is_slack_day(path: Path) -> bool:
@@ -49,14 +49,14 @@ def load_slack_day(data: bytes, path: Path) -> list[Loaded]:
         UnreadableError: If the file is not a list of messages.
     """
     messages = [message for message in _messages(data) if _is_said(message)]
-    threads: dict[str, list[Message]] = defaultdict(list)
+    threads: dict[str, list[SlackMessage]] = defaultdict(list)
     for message in messages:
         is_threaded = "thread_ts" in message
         threads[str(message["thread_ts"]) if is_threaded else ""].append(message)
     return [_document(key, thread, path) for key, thread in threads.items()]
 
 
-def _messages(data: bytes) -> list[Message]:
+def _messages(data: bytes) -> list[SlackMessage]:
     try:
         messages = json.loads(data)
     except ValueError as error:
@@ -66,11 +66,11 @@ def _messages(data: bytes) -> list[Message]:
     return messages
 
 
-def _is_said(message: Message) -> bool:
+def _is_said(message: SlackMessage) -> bool:
     return bool(message.get("text")) and message.get("subtype") not in _NOISE
 
 
-def _document(key: str, messages: list[Message], path: Path) -> Loaded:
+def _document(key: str, messages: list[SlackMessage], path: Path) -> Loaded:
     names = _names(path.parent.parent / "users.json")
     channel, day = path.parent.name, path.stem
     lines = [f"{_author(message, names)}: {_said(message, names)}" for message in messages]
@@ -84,12 +84,12 @@ def _document(key: str, messages: list[Message], path: Path) -> Loaded:
     )
 
 
-def _author(message: Message, names: dict[str, str]) -> str:
+def _author(message: SlackMessage, names: dict[str, str]) -> str:
     user = str(message.get("user", ""))
     return names.get(user) or str(message.get("username") or user or "someone")
 
 
-def _said(message: Message, names: dict[str, str]) -> str:
+def _said(message: SlackMessage, names: dict[str, str]) -> str:
     text = _MENTION.sub(lambda match: f"@{names.get(match[1], match[1])}", str(message["text"]))
     return html.unescape(_BARE.sub(r"\1", _LABELLED.sub(r"\1", text))).strip()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from retrieval.examples import REGRESSION, Example, PassageText, write_examples
 from retrieval.records import Passage, Source
 from retrieval.settings import Settings
-from training.data.regression import RegressionSet, read_regression
+from training.data.regression import FrozenQuestions, read_regression
 
 SOURCE = Source("leave.md", "Leave", "leave.md", "en", "", "")
 PASSAGE = Passage("p", SOURCE, "26 days.", 0, 8, content_hash="now")
@@ -22,7 +22,7 @@ DECLINED = replace(CHANGED, id="c", kind="answer", question="How much gold?", is
 
 
 def test_there_is_nothing_before_anything_was_frozen(tmp_path: Path) -> None:
-    assert read_regression(Settings(home=tmp_path), [PASSAGE]) == RegressionSet()
+    assert read_regression(Settings(home=tmp_path), [PASSAGE]) == FrozenQuestions()
 
 
 def test_questions_whose_passage_has_changed_drop_out_and_are_counted(tmp_path: Path) -> None:
