@@ -9,11 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 
-class StringsPart(BaseModel, frozen=True, extra="forbid"):
+class Texts(BaseModel, frozen=True, extra="forbid"):
     """Texts that are shown together. Names in braces are filled in with `str.format`."""
 
 
-class AskingStrings(StringsPart):
+class AskingStrings(Texts):
     """What is said around a question, and where there is no answer."""
 
     looking: str
@@ -32,7 +32,7 @@ class AskingStrings(StringsPart):
     prompts: tuple[str, ...]
 
 
-class CardStrings(StringsPart):
+class CardStrings(Texts):
     """The words on an answer's card."""
 
     sources: str
@@ -63,7 +63,7 @@ class CardStrings(StringsPart):
     retry: str
 
 
-class CardActionStrings(StringsPart):
+class CardActionStrings(Texts):
     """What a card's buttons lead to."""
 
     why_title: str
@@ -82,7 +82,7 @@ class CardActionStrings(StringsPart):
     escalated: str
 
 
-class FeedbackStrings(StringsPart):
+class FeedbackStrings(Texts):
     """What is asked of those who rate an answer or know a better one."""
 
     why_bad_title: str
@@ -104,7 +104,7 @@ class FeedbackStrings(StringsPart):
     no_question_here: str
 
 
-class ReviewStrings(StringsPart):
+class ReviewStrings(Texts):
     """The queue in which experts decide what is proposed."""
 
     title: str
@@ -131,7 +131,7 @@ class ReviewStrings(StringsPart):
     too_late: str
 
 
-class HomeStrings(StringsPart):
+class HomeStrings(Texts):
     """App Home: a person's questions, and what they decide about their data."""
 
     questions: str
@@ -162,7 +162,7 @@ class HomeStrings(StringsPart):
     fixed_unsaid: str
 
 
-class CommandStrings(StringsPart):
+class CommandStrings(Texts):
     """What `/whimbrel` knows, and what it says where it cannot do it."""
 
     help: str
@@ -175,7 +175,7 @@ class CommandStrings(StringsPart):
     buttons: Mapping[str, str]
 
 
-class MutingStrings(StringsPart):
+class MutingStrings(Texts):
     """How long the bot is quiet in a channel."""
 
     unclear: str
@@ -186,7 +186,7 @@ class MutingStrings(StringsPart):
     days: str
 
 
-class ChannelFormStrings(StringsPart):
+class ChannelFormStrings(Texts):
     """The form with a channel's settings."""
 
     title: str
@@ -205,7 +205,7 @@ class ChannelFormStrings(StringsPart):
     sources_wrong: str
 
 
-class ReindexStrings(StringsPart):
+class ReindexStrings(Texts):
     """How the documents are read again, and what became of them."""
 
     begun: str
@@ -221,7 +221,7 @@ class ReindexStrings(StringsPart):
     and_more: str
 
 
-class ModelStrings(StringsPart):
+class ModelStrings(Texts):
     """Which models and which index answer, and the way back."""
 
     title: str
@@ -245,7 +245,7 @@ class ModelStrings(StringsPart):
     documents_same: str
 
 
-class TrialStrings(StringsPart):
+class TrialStrings(Texts):
     """The model on trial."""
 
     title: str
@@ -265,7 +265,7 @@ class TrialStrings(StringsPart):
     taken_back: str
 
 
-class LearningStrings(StringsPart):
+class LearningStrings(Texts):
     """Learning from the ratings."""
 
     begun: str
@@ -283,7 +283,7 @@ class LearningStrings(StringsPart):
     last: str
 
 
-class ReplayStrings(StringsPart):
+class ReplayStrings(Texts):
     """Asking the last questions again."""
 
     usage: str
@@ -297,7 +297,7 @@ class ReplayStrings(StringsPart):
     files: str
 
 
-class ReportStrings(StringsPart):
+class ReportStrings(Texts):
     """The report on how well questions are answered."""
 
     title: str
@@ -323,7 +323,7 @@ class ReportStrings(StringsPart):
     summary: str
 
 
-class Strings(StringsPart):
+class Strings(Texts):
     """All texts in one language."""
 
     asking: AskingStrings
