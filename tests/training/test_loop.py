@@ -177,7 +177,12 @@ def test_a_log_in_which_everything_is_upvoted_is_stopped(company: Company, tmp_p
     asked = [query.question for query in company.questions(held_out=False)]
     shown = [(query, company.searcher.search(query, k=1)[0].passage) for query in asked]
     decision = company.learned(tmp_path, voted(company, shown))
-    assert "the gain on held-out questions is not surely above zero" in decision.reasons
+    assert not decision.is_passed
+    # Which of the two is said hangs on the last bits of the vectors, and so on the threads.
+    assert decision.reasons[0] in (
+        "the gain on held-out questions is not surely above zero",
+        "too few questions got better for it not to be chance",
+    )
 
 
 def test_five_answers_are_too_few_and_it_says_how_many_are_missing(
