@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +70,9 @@ def test_lines_fit_and_lose_no_word(text: str) -> None:
 @pytest.mark.slow
 def test_the_committed_pictures_are_what_the_command_draws(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "examples.picture", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
+    # The program `whimbrel`, once imported, keeps its children out of the working folder.
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603
     for theme in THEMES:
         name = f"exchange-{theme}.svg"
         drawn = (tmp_path / name).read_text(encoding="utf-8")

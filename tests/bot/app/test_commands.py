@@ -33,7 +33,7 @@ def test_a_report_needs_a_bot_that_was_asked_something(
 
 def test_the_help_of_serve_waits_for_no_library() -> None:
     code = (
-        "import sys, bot.commands; "
+        "import sys, bot.app.commands; "
         "print(sorted({'slack_bolt', 'aiohttp', 'torch', 'pydantic'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]
