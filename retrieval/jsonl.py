@@ -108,7 +108,8 @@ def lines_of(file: Iterable[bytes], name: str) -> Iterator[tuple[str, str]]:
         for number, line in enumerate(file, start=1):
             where = f"{name}, line {number}"
             if line.strip():
-                yield where, line.decode().rstrip("\r\n")
+                # Some editors begin a file with a mark of its encoding.
+                yield where, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{where} cannot be read as UTF-8 text: {error}") from error
 

@@ -74,7 +74,9 @@ class Worker:
         self._doing: set[asyncio.Task[None]] = set()
 
     def start(self, lanes: Sequence[Lane]) -> None:
-        """Begin to claim jobs."""
+        """Begin to claim jobs. What no handler knows would hold up its thread for ever: it ends."""
+        if buried := self._inbox.bury_others(tuple(self._handlers)):
+            logger.error("buried jobs of unknown kinds=%d", buried)
         self._lanes = [asyncio.create_task(self._run(lane)) for lane in lanes]
 
     def wake(self) -> None:
@@ -117,7 +119,7 @@ class Worker:
             change = self.next_change  # taken before looking, so that nothing slips between
             try:
                 job = await self._inbox.database.run(self._inbox.claim, self.owner, kinds)
-            except sqlite3.Error:
+            except Exception:  # a lane never ends: whatever it is, the next job may do
                 logger.exception("cannot claim")
                 job = None
             if job is not None:

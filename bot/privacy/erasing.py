@@ -11,7 +11,7 @@ from bot.export.provenance import Provenance
 from bot.export.regression import RegressionSet
 from bot.replay.files import REPLAYS
 from bot.store.database import Database
-from retrieval.registry.runs import Run, all_runs, erase_dataset, retire, retirement, run_of
+from retrieval.registry.runs import Run, all_runs, erase_dataset, retire, run_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,7 @@ def erase(person: str, database: Database) -> Erased:
         erase_dataset(runs_folder, dataset)
     runs = learned_from(datasets, all_runs(runs_folder))
     for run in runs:
-        if retirement(runs_folder, run) is None:
-            retire(runs_folder, run, reason="somebody whom it learned from was forgotten")
+        retire(runs_folder, run, reason="somebody whom it learned from was forgotten")
     shutil.rmtree(home / REPLAYS, ignore_errors=True)  # they may quote the person
     RegressionSet(home / "dataset", provenance).forget(person)
     provenance.forget(person, home / "dataset")

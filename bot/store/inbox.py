@@ -157,11 +157,23 @@ class Inbox:
                 "  WHERE earlier.thread_key = job.thread_key AND earlier.id < job.id"
                 "  AND earlier.state IN ('todo', 'doing'))"
                 " ORDER BY id LIMIT 1)"
-                " RETURNING id, event_id, kind, team, channel, user, payload, attempts,"
-                " attempts - forgiven, owner, created, version",
+                " RETURNING id, event_id, kind, team, channel, user, CAST(payload AS BLOB),"
+                " attempts, attempts - forgiven, owner, created, version",
                 (owner, now + self.lease_s, json.dumps(list(kinds)), now, now),
             ).fetchall()
         return _job(rows[0]) if rows else None
+
+    def bury_others(self, kinds: Sequence[JobKind]) -> int:
+        """End what another release has stored and is of none of these kinds; how many jobs."""
+        with self.database.transaction() as db:
+            buried = db.conn.execute(
+                "UPDATE inbox SET state = 'dead', payload = '{}',"
+                " error = 'of a kind that this release does not know'"
+                " WHERE state IN ('todo', 'doing')"
+                " AND kind NOT IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(kinds)),),
+            )
+            return buried.rowcount
 
     def heartbeat(self, job: Job) -> None:
         """Extend the lease."""
@@ -288,10 +300,10 @@ def _job(row: tuple[Any, ...]) -> Job:
     return Job(id_, event_id, kind, team, channel, user, _payload(payload), *rest)
 
 
-def _payload(text: str) -> dict[str, Any]:
+def _payload(stored: bytes | str) -> dict[str, Any]:
     """What was stored, empty if it is not JSON: then its handler fails, and not who claims it."""
     try:
-        payload = json.loads(text)
-    except ValueError:
+        payload = json.loads(stored)
+    except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}

@@ -70,8 +70,7 @@ def _from_cache_or_hub(
     if revision and COMMIT.fullmatch(revision):
         with suppress(LocalEntryNotFoundError):
             return download(local_files_only=True)
-    say(f"looking for {hub_id} on the hub")
-    unreachable = _why_unreachable()
+    unreachable = _why_unreachable(lambda: say(f"looking for {hub_id} on the hub"))
     try:
         return download(local_files_only=unreachable is not None)
     except (HfHubHTTPError, LocalEntryNotFoundError) as error:
@@ -81,12 +80,13 @@ def _from_cache_or_hub(
         ) from error
 
 
-def _why_unreachable() -> str | None:
+def _why_unreachable(on_asking: Callable[[], None]) -> str | None:
     """What keeps the hub from being asked, found with one request; None if nothing does."""
     from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
+    on_asking()
     try:
         answer = get_session().head(constants.ENDPOINT, timeout=TIMEOUT_S)
     except Exception as error:  # of the hub's HTTP library, which is not the same in each release

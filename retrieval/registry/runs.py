@@ -33,7 +33,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.jsonl import append_line, read_log, to_line
-from retrieval.registry.folders import changing, checksums, new_folder, point, served, sweep
+from retrieval.registry.folders import (
+    changing,
+    checksums,
+    new_folder,
+    point,
+    replace_text,
+    served,
+    sweep,
+)
 
 ModelKind = Literal["retriever", "reranker", "judge", "triage", "generator"]
 
@@ -238,7 +246,7 @@ def roll_back(home: Path, kind: ModelKind, *, reason: str) -> Deployment:
 
 def _roll_back(home: Path, kind: ModelKind, reason: str) -> Deployment:
     standing = _standing(home, kind)
-    if not standing:
+    if not standing and pointed(home, kind) == BASE:
         raise ModelNotFoundError(f"no trained {kind} serves; there is nothing to roll back")
     usable = [id_ for id_ in standing[:-1] if not retirement(home, find_run(home, id_))]
     return _deploy(home, kind, usable[-1] if usable else BASE, "rollback", reason)
@@ -261,12 +269,14 @@ def acknowledge(home: Path, kind: ModelKind, after: str, *, reason: str) -> None
 def retire(home: Path, run: Run, *, reason: str) -> None:
     """Let a run never serve again; if it serves now, what served before takes over.
 
-    The questions that it was tried on are forgotten: somebody may not want to be quoted.
+    The questions that it was tried on are forgotten: somebody may not want to be quoted. Doing it
+    again finishes what was broken off.
     """
     (folder_of(home, run) / CHANGES).unlink(missing_ok=True)
     text = json.dumps({"at": now(), "reason": reason}, ensure_ascii=False)
     with changing(home):
-        (folder_of(home, run) / RETIRED).write_text(text, encoding="utf-8")
+        if retirement(home, run) is None:
+            replace_text(folder_of(home, run) / RETIRED, text)
         if pointed(home, run.kind) == run.id:
             _roll_back(home, run.kind, reason)
 
@@ -302,14 +312,21 @@ def _standing(home: Path, kind: ModelKind) -> list[str]:
         if change.how == "publish":
             standing.append(change.after)
         elif change.how == "rollback":
-            standing = standing[: standing.index(change.after) + 1] if change.after != BASE else []
+            # A line that was mended by deleting it may be the one that published this.
+            known = standing.index(change.after) + 1 if change.after in standing else 0
+            standing = standing[:known]
     return standing
 
 
 def retirement(home: Path, run: Run) -> str | None:
     """Why a run may not serve any more; None if it may."""
     path = folder_of(home, run) / RETIRED
-    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["reason"])
+    except (ValueError, KeyError, TypeError):
+        return f"{path} cannot be read"
 
 
 def _read(card: Path) -> Run:

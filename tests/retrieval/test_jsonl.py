@@ -121,3 +121,8 @@ def test_a_broken_line_inside_a_log_is_named(tmp_path: Path, tail: bytes) -> Non
 
 def test_without_a_log_there_are_no_rows(tmp_path: Path) -> None:
     assert read_log(tmp_path / "log.jsonl", dict) == []
+
+
+def test_a_mark_of_the_encoding_before_the_first_line_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": 2}\n', encoding="utf-8-sig")
+    assert list(read_rows(tmp_path / "rows.jsonl", dict)) == [{"a": 1}, {"a": 2}]

@@ -48,5 +48,7 @@ async def reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are u
                 raise SlackBusyError(str(error), retry_after_s=wait_s) from error
             raise SlackUnreachableError(str(error)) from error
         raise
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        raise  # what is no address will not be one later
     except (aiohttp.ClientError, TimeoutError) as error:
         raise SlackUnreachableError(str(error) or type(error).__name__) from error

@@ -202,3 +202,20 @@ def test_what_nobody_put_to_us_is_not_kept_when_it_is_given_up(inbox: Inbox) -> 
         inbox.bury(claim(inbox, kind=kind), "it failed")
     rows = inbox.database.connection.query("SELECT payload FROM inbox ORDER BY event_id")
     assert [row["payload"] for row in rows] == ["{}", "{}", '{"n": 1}']
+
+
+@pytest.mark.parametrize("payload", ["[" * 100_000, "{", "7", b"\xff{"])
+def test_what_cannot_be_read_is_claimed_all_the_same(inbox: Inbox, payload: str | bytes) -> None:
+    inbox.accept(delivery("Ev1"))
+    with inbox.database.transaction() as db:
+        db.conn.execute("UPDATE inbox SET payload = CAST(? AS TEXT)", (payload,))
+    assert claim(inbox).payload == {}
+
+
+def test_what_no_handler_knows_is_ended_and_its_thread_goes_on(inbox: Inbox) -> None:
+    for event_id in ("Ev1", "Ev2"):
+        inbox.accept(delivery(event_id, thread="t"))
+    with inbox.database.transaction() as db:
+        db.conn.execute("UPDATE inbox SET kind = 'dream' WHERE event_id = 'Ev1'")
+    assert inbox.bury_others(("question",)) == 1
+    assert claim(inbox).event_id == "Ev2"

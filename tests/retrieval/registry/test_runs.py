@@ -11,6 +11,7 @@ import pytest
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
 from retrieval.registry.folders import changing
 from retrieval.registry.runs import (
+    BASE,
     DEPLOYMENTS,
     ERASED,
     RETIRED,
@@ -194,3 +195,29 @@ def test_a_run_that_is_retired_while_it_is_being_published_does_not_serve(tmp_pa
         (folder_of(tmp_path, run) / RETIRED).write_text(json.dumps({"reason": "forgotten"}))
     publishing.join()
     assert serving(tmp_path, "judge") is None
+
+
+def test_retiring_again_finishes_what_was_broken_off(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    publish(tmp_path, run, reason="better")
+    (folder_of(tmp_path, run) / RETIRED).write_text(json.dumps({"reason": "forgotten"}))
+    retire(tmp_path, run, reason="forgotten")
+    assert served_id(tmp_path) is None
+
+
+def test_a_torn_note_of_retirement_keeps_a_run_retired(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    (folder_of(tmp_path, run) / RETIRED).write_text('{"at": "2026-')
+    with pytest.raises(ModelNotFoundError, match="cannot be read"):
+        publish(tmp_path, run, reason="better")
+
+
+def test_a_history_from_which_a_publication_was_deleted_can_be_rolled_back(tmp_path: Path) -> None:
+    first, second = trained(tmp_path, "a"), trained(tmp_path, "b")
+    for run in (first, second):
+        publish(tmp_path, run, reason="better")
+    roll_back(tmp_path, "judge", reason="worse")
+    _, *rest = (tmp_path / DEPLOYMENTS).read_text().splitlines(keepends=True)
+    (tmp_path / DEPLOYMENTS).write_text("".join(rest))
+    publish(tmp_path, second, reason="better")
+    assert roll_back(tmp_path, "judge", reason="worse").after == BASE
