@@ -13,7 +13,7 @@ import numpy as np
 
 from retrieval.documents.files import DocumentReader, Failure, SourceFile, find_files
 from retrieval.documents.splitting import SPLITTER_VERSION, split
-from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError
+from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError, UnreadableError
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import EMPTY, Content, read_content
 from retrieval.index.generation import (
@@ -76,7 +76,8 @@ def update_index(
             the embedder was loaded.
         IndexNotFoundError: If there are no folders and was no last time.
         IndexCorruptError: If the served generation is not what was written; `full` mends it.
-        UnreadableError: If a folder does not exist.
+        UnreadableError: If a folder does not exist, or not one of its files can be read where the
+            served index has any.
     """
     started = time.monotonic()
     home = settings.index_folder
@@ -85,6 +86,12 @@ def update_index(
         roots = [folder.resolve() for folder in folders] or _last_roots(home)
         update = _Update(settings, embedder, on_progress, is_full=full)
         content, embedded = update.content(find_files(roots))
+        if update.known.passages and content.failures and not content.passages:
+            first, count = content.failures[0], len(content.failures)
+            raise UnreadableError(
+                f"none of {count} files can be read, so the index stays as it is: "
+                f"{first.id}: {first.reason}"
+            )
         name = update.publish(content, [str(root) for root in roots])
     return IndexReport(
         changes=compare(update.known.sources, content.sources),

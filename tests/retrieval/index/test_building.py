@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError
+from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError, UnreadableError
 from retrieval.index.building import update_index
 from retrieval.index.changes import Changes
 from retrieval.index.generation import current, load_index
@@ -144,3 +144,14 @@ def test_a_folder_without_documents_gives_an_empty_index(
     (tmp_path / "none").mkdir()
     assert update_index([tmp_path / "none"], settings, WordEmbedder()).passages == 0
     assert texts(settings) == set()
+
+
+def test_files_of_which_none_can_be_read_do_not_empty_the_index(
+    docs: Path, settings: Settings, tmp_path: Path
+) -> None:
+    update_index([docs], settings, WordEmbedder())
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "report.pdf").write_bytes(b"no PDF at all")
+    with pytest.raises(UnreadableError, match="the index stays as it is: broken/report.pdf"):
+        update_index([tmp_path / "broken"], settings, WordEmbedder())
+    assert len(texts(settings)) == 2
