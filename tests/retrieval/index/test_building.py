@@ -152,6 +152,6 @@ def test_files_of_which_none_can_be_read_do_not_empty_the_index(
     update_index([docs], settings, WordEmbedder())
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "report.pdf").write_bytes(b"no PDF at all")
-    with pytest.raises(UnreadableError, match="the index stays as it is: broken/report.pdf"):
+    with pytest.raises(UnreadableError, match=r"the index stays as it is: broken/report\.pdf"):
         update_index([tmp_path / "broken"], settings, WordEmbedder())
     assert len(texts(settings)) == 2
