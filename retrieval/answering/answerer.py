@@ -235,14 +235,22 @@ class Answerer:
 
     def _quote(self, found: Evidence) -> DraftAnswer | None:
         with found.watch.stage("extract"):
-            citation = extract(found.query, found.hits, self.searcher.embedder)
-        if citation is None:
+            said = extract(
+                found.query,
+                found.hits,
+                self.searcher.embedder,
+                section_of=self.searcher.section_of,
+            )
+        if said is None:
             return None
-        text = f"{read_out(citation.quote, citation.passage.text)} [1]"
-        if is_foreign(citation.passage, found.language):
-            document = citation.passage.source.language
-            text = f"{notice_of_language(document, found.language)}\n{text}"
-        draft = DraftAnswer(text, (citation,), "extracted")
+        text = "\n".join(map(_quoted, said.citations))
+        if said.is_cut:
+            text = f"{text}\n{phrase('goes_on', found.language)}"
+        passage = said.citations[0].passage
+        if is_foreign(passage, found.language):
+            notice = notice_of_language(passage.source.language, found.language)
+            text = f"{notice}\n{text}"
+        draft = DraftAnswer(text, said.citations, "extracted")
         if found.on_text is not None:
             found.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
         return draft
@@ -277,6 +285,12 @@ class Answerer:
             method=draft.method,
             stopped=draft.stopped,
         )
+
+
+def _quoted(citation: Citation) -> str:
+    """A quote as it is read, with its marker; one beside a fence would keep it open."""
+    text = read_out(citation.quote, citation.passage.text)
+    return f"{text}{chr(10) if text.endswith('```') else ' '}[{citation.number}]"
 
 
 def _nearest(found: Evidence) -> tuple[Passage, ...]:

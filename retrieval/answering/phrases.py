@@ -11,6 +11,7 @@ _PHRASES = {
         "en": "Stopped before there was a sentence that the documents support.",
         "zh": "在写出有文档依据的句子之前已停止。",
     },
+    "goes_on": {"en": "… The document goes on.", "zh": "……原文后面还有内容。"},
     "foreign": {
         "en": "The document is in {}; in its own words:",
         "zh": "以下引自{}文档的原文：",

@@ -22,7 +22,7 @@ def read_out(quote: str, text: str) -> str:
     lines = quote.split("\n")
     if not any(_ROW.fullmatch(line) for line in lines):
         return quote
-    heads = _heads(text)
+    heads = heads_of(text)
     with_rows = {heads[line.strip()] for line in lines if line.strip() in heads}
     said = []
     for line in lines:
@@ -34,7 +34,7 @@ def read_out(quote: str, text: str) -> str:
     return "\n".join(said)
 
 
-def _heads(text: str) -> dict[str, str]:
+def heads_of(text: str) -> dict[str, str]:
     """The head of each row's table, by the row.
 
     Loaders draw no rule below a head. There, words above numbers are taken for one.

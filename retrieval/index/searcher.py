@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from retrieval.index.generation import Index
 from retrieval.language import language_of
-from retrieval.records import PUBLIC, Hit, Vectors
+from retrieval.records import PUBLIC, Hit, Passage, Vectors
 from retrieval.search.dense import Allowed
 from retrieval.search.fusion import Floats, fuse, standardise
 from retrieval.search.reranking import Reranker
@@ -55,6 +55,7 @@ class Searcher:
         self.embedder = embedder
         self.reranker = reranker
         self._base = embedder if embedder.map is None else embedder.unmoved()
+        self._row_of = {passage.id: row for row, passage in enumerate(index.passages)}
         sources = [passage.source for passage in index.passages]
         self._documents, self._document_of = np.unique(
             np.array([source.id for source in sources], dtype=str), return_inverse=True
@@ -102,6 +103,20 @@ class Searcher:
         if self.reranker is None:
             return hits[:k]
         return rerank(self.reranker, query, hits[: max(k, RERANKED)])[:k]
+
+    def section_of(self, passage: Passage) -> Sequence[Passage]:
+        """The neighbouring passages under the same headings, in reading order, with this one."""
+        row = self._row_of.get(passage.id)
+        if row is None:
+            return (passage,)
+        first = last = row
+        while first > 0 and _is_beside(self.index.passages[first - 1], passage):
+            first -= 1
+        while last + 1 < len(self.index.passages) and _is_beside(
+            self.index.passages[last + 1], passage
+        ):
+            last += 1
+        return self.index.passages[first : last + 1]
 
     def count_documents(
         self, *, audience: frozenset[str] = EVERYONE, sources: Sequence[str] = ()
@@ -169,6 +184,10 @@ class Searcher:
             )
             for i in order.tolist()
         ]
+
+
+def _is_beside(one: Passage, other: Passage) -> bool:
+    return (one.source.id, one.headings) == (other.source.id, other.headings)
 
 
 def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -1,0 +1,134 @@
+"""What of a passage belongs together: a list with its lead-in, a block of code, rows of a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from retrieval.documents.tables import heads_of
+from retrieval.language import words
+from retrieval.search.lexical import terms
+
+Kind = Literal["prose", "list", "code", "table"]
+
+_FENCE = re.compile(r"\s*(```|~~~)")
+_ROW = re.compile(r"\s*\|.*\|\s*")
+_ITEM = re.compile(
+    r"\s*(?:[-*+•‣◦·–]|\(?\d{1,3}[.)、]|\(?[a-z][.)]|[（(]?[一二三四五六七八九十]+[)）、]|[①-⑳]"
+    r"|第[一二三四五六七八九十\d]+步|Step \d+\b)\s*\S",
+    re.IGNORECASE,
+)
+_LEADS_IN = re.compile(r"[:：]\s*[*_]*\s*\Z")
+_LINK_ONLY = re.compile(
+    r"[\W\d_]*(?:(?:https?://|www\.)\S+|\[[^\]]*\]\([^)]*\))[\W\d_]*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Neighbouring lines of one kind: characters `start` to `end` of the text, as `lines`."""
+
+    kind: Kind
+    lines: tuple[tuple[int, int], ...]
+
+    @property
+    def start(self) -> int:
+        """Where it begins."""
+        return self.lines[0][0]
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+        return self.lines[-1][1]
+
+
+def units(text: str) -> list[Unit]:
+    """The units of a text, in order; together they hold all lines that are not blank.
+
+    A list is its items with the lines that go on from them and, where a line above ends in a
+    colon, that line. Code runs from fence to fence.
+    """
+    found: list[tuple[Kind, list[tuple[int, int]]]] = []
+    in_code = is_apart = False
+    for start, end in _lines(text):
+        line = text[start:end]
+        if not line.strip() and not in_code:
+            is_apart = True
+            continue
+        kind = _kind(line, is_code=in_code)
+        before = found[-1] if found else None
+        if _FENCE.match(line):
+            in_code = not in_code
+            opens = in_code
+        else:
+            opens = False
+        goes_on = before is not None and not opens and _goes_on(before[0], kind, line, is_apart)
+        if goes_on and before is not None:
+            before[1].append((start, end))
+        elif kind in ("list", "code") and before is not None and _leads_in(before, text):
+            lead = before[1].pop()
+            if not before[1]:
+                found.pop()
+            found.append((kind, [lead, (start, end)]))
+        else:
+            found.append((kind, [(start, end)]))
+        is_apart = False
+    return [Unit(kind, tuple(lines)) for kind, lines in found]
+
+
+def says_something(text: str) -> bool:
+    """Whether a text can answer anything: it is more than addresses or what leads in."""
+    return (
+        bool(text.strip())
+        and not _LEADS_IN.search(text)
+        and not all(_LINK_ONLY.fullmatch(line) for line in text.split("\n") if words(line))
+    )
+
+
+def matching_rows(unit: Unit, text: str, asked: frozenset[str]) -> list[tuple[int, int]]:
+    """The rows of a table that have most of what was asked for, with their head.
+
+    What every row has tells no rows apart. Where none has anything else, all of them.
+    """
+    heads = heads_of(text)
+    rows = [(start, end) for start, end in unit.lines if text[start:end].strip() in heads]
+    if not rows:
+        return list(unit.lines)
+    known = [frozenset(terms(text[start:end])) for start, end in rows]
+    common = frozenset.intersection(*known) if len(rows) > 1 else frozenset()
+    found = [len((asked & row) - common) for row in known]
+    best = max(found)
+    chosen = [row for row, count in zip(rows, found, strict=True) if count == best]
+    wanted = {heads[text[start:end].strip()] for start, end in chosen}
+    above = [(start, end) for start, end in unit.lines if text[start:end].strip() in wanted]
+    return sorted({*above, *chosen})
+
+
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for line in text.split("\n"):
+        yield start, start + len(line)
+        start += len(line) + 1
+
+
+def _kind(line: str, *, is_code: bool) -> Kind:
+    if is_code or _FENCE.match(line):
+        return "code"
+    if _ROW.fullmatch(line):
+        return "table"
+    return "list" if _ITEM.match(line) else "prose"
+
+
+def _goes_on(before: Kind, kind: Kind, line: str, is_apart: bool) -> bool:
+    """Whether a line belongs to the unit before it; `is_apart` if blank lines stand between."""
+    if before == "list":
+        # Below an item stand its own lines: indented, or with no blank line between.
+        return kind == "list" or (kind == "prose" and (line[:1].isspace() or not is_apart))
+    return before == kind and not is_apart
+
+
+def _leads_in(before: tuple[Kind, Sequence[tuple[int, int]]], text: str) -> bool:
+    start, end = before[1][-1]
+    return before[0] == "prose" and _LEADS_IN.search(text[start:end]) is not None

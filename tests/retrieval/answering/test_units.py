@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.answering.units import matching_rows, says_something, units
+from retrieval.search.lexical import terms
+
+STEPS = """Every laptop needs the client.
+
+To set it up:
+
+1. Open the portal.
+2. Press Add
+   and scan the code.
+
+3. Wait for the mark.
+
+Afterwards restart."""
+PLANS = """| Plan | Fee | Support |
+| Basic | 12 euros | e-mail |
+| Pro | 75 euros | phone |
+| Max | 190 euros | phone, day and night |"""
+
+
+def kinds(text: str) -> list[tuple[str, str]]:
+    return [(unit.kind, text[unit.start : unit.end]) for unit in units(text)]
+
+
+def test_a_list_is_its_items_and_the_line_that_leads_in() -> None:
+    (first, _), (second, steps), (third, last) = kinds(STEPS)
+    assert [first, second, third] == ["prose", "list", "prose"]
+    assert steps.startswith("To set it up:\n\n1. Open")
+    assert steps.endswith("3. Wait for the mark.")
+    assert last == "Afterwards restart."
+
+
+@pytest.mark.parametrize("mark", ["- ", "* ", "• ", "1) ", "(a) ", "一、", "①", "第一步"])
+def test_items_are_marked_in_many_ways(mark: str) -> None:
+    assert kinds(f"{mark}Open the portal\n{mark}Press Add")[0][0] == "list"
+
+
+def test_code_runs_from_fence_to_fence_whatever_stands_in_it() -> None:
+    text = "Run this:\n\n```sh\n- not a list\n\n| not a table |\n```\nThen wait."
+    assert [kind for kind, _ in kinds(text)] == ["code", "prose"]
+    assert kinds(text)[0][1].endswith("| not a table |\n```")
+
+
+def test_the_rows_of_a_table_that_answer_come_with_their_head() -> None:
+    (plans,) = units(PLANS)
+    rows = matching_rows(plans, PLANS, frozenset(terms("which plans have phone support?")))
+    assert [PLANS[start:end][:7] for start, end in rows] == ["| Plan ", "| Pro |", "| Max |"]
+
+
+def test_a_table_of_which_no_row_has_what_was_asked_stays_whole() -> None:
+    (plans,) = units(PLANS)
+    assert len(matching_rows(plans, PLANS, frozenset(terms("what does it cost?")))) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Contacts:", "联系方式：", "https://a.example/b", "[Wiki](https://a.example)\n- "]
+)
+def test_headings_and_addresses_say_nothing(text: str) -> None:
+    assert not says_something(text)
+
+
+@given(st.text(st.sampled_from("ab1. \n-*|`:：步、"), max_size=200))
+def test_units_hold_every_line_once_and_in_order(text: str) -> None:
+    spans = [line for unit in units(text) for line in unit.lines]
+    assert spans == sorted(set(spans))
+    assert {text[start:end] for start, end in spans if text[start:end].strip()} == {
+        line for line in text.split("\n") if line.strip()
+    }
