@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from retrieval.answering.citations import CheckedStream, Citer
@@ -32,6 +33,9 @@ MIN_PARAMETERS_FOR_FACTS = 300_000_000
 MIN_PARAMETERS_FOR_ALL = 1_000_000_000
 """Generators smaller than this name a fact well, but mix up the steps of an explanation: there,
 the documents' own words are the better answer."""
+
+SECTION_PASSAGES = 8
+"""A quote may go on in so many passages of a section, at most."""
 
 _NEAREST = 3
 _NEAR_SHARE = 0.5
@@ -239,7 +243,7 @@ class Answerer:
                 found.query,
                 found.hits,
                 self.searcher.embedder,
-                section_of=self.searcher.section_of,
+                section_of=partial(self.searcher.around, most=SECTION_PASSAGES),
             )
         if said is None:
             return None

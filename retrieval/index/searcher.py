@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.errors import EndpointError
 from retrieval.index.generation import Index
 from retrieval.language import language_of
 from retrieval.records import PUBLIC, Hit, Passage, Vectors
@@ -19,6 +22,8 @@ from retrieval.search.reranking import Reranker
 
 if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
+
+logger = logging.getLogger(__name__)
 
 DEPTH = 100
 """How many passages each leg hands to the fusion, the dense leg for each language."""
@@ -55,7 +60,6 @@ class Searcher:
         self.embedder = embedder
         self.reranker = reranker
         self._base = embedder if embedder.map is None else embedder.unmoved()
-        self._row_of = {passage.id: row for row, passage in enumerate(index.passages)}
         sources = [passage.source for passage in index.passages]
         self._documents, self._document_of = np.unique(
             np.array([source.id for source in sources], dtype=str), return_inverse=True
@@ -104,19 +108,35 @@ class Searcher:
             return hits[:k]
         return rerank(self.reranker, query, hits[: max(k, RERANKED)])[:k]
 
-    def section_of(self, passage: Passage) -> Sequence[Passage]:
-        """The neighbouring passages under the same headings, in reading order, with this one."""
+    def around(self, passage: Passage, *, most: int) -> list[Passage]:
+        """The passage with those of its section beside it, in reading order; at most so many.
+
+        What comes after it is kept before what comes in front. A passage that is not in the index
+        stands alone.
+        """
         row = self._row_of.get(passage.id)
         if row is None:
-            return (passage,)
+            return [passage]
         first = last = row
-        while first > 0 and _is_beside(self.index.passages[first - 1], passage):
-            first -= 1
-        while last + 1 < len(self.index.passages) and _is_beside(
-            self.index.passages[last + 1], passage
-        ):
-            last += 1
-        return self.index.passages[first : last + 1]
+        while last - first + 1 < most:
+            if self._goes_on(last):
+                last += 1
+            elif self._goes_on(first - 1):
+                first -= 1
+            else:
+                break
+        return [*self.index.passages[first : last + 1]]
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {passage.id: row for row, passage in enumerate(self.index.passages)}
+
+    def _goes_on(self, row: int) -> bool:
+        """Whether the passage after this row belongs to the same section."""
+        if not 0 <= row < len(self.index.passages) - 1:
+            return False
+        here, there = self.index.passages[row], self.index.passages[row + 1]
+        return (here.source.id, here.headings) == (there.source.id, there.headings)
 
     def count_documents(
         self, *, audience: frozenset[str] = EVERYONE, sources: Sequence[str] = ()
@@ -186,13 +206,16 @@ class Searcher:
         ]
 
 
-def _is_beside(one: Passage, other: Passage) -> bool:
-    return (one.source.id, one.headings) == (other.source.id, other.headings)
-
-
 def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:
-    """The same hits in the order, and with the scores, that the reranker gives them."""
-    scores = reranker.scores(query, [hit.passage for hit in hits])
+    """The same hits in the order, and with the scores, that the reranker gives them.
+
+    They keep their order where it is behind an endpoint that does not answer.
+    """
+    try:
+        scores = reranker.scores(query, [hit.passage for hit in hits])
+    except EndpointError as error:
+        logger.warning("hits keep the order of the search: %s", error)
+        return [*hits]
     reranked = [
         replace(hit, score=score, reranker=score) for hit, score in zip(hits, scores, strict=True)
     ]

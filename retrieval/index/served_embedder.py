@@ -12,6 +12,7 @@ from pathlib import Path
 from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError
 from retrieval.index.generation import read_manifest
 from retrieval.models.catalogue import from_folder, resolve
+from retrieval.models.endpoint import is_endpoint
 from retrieval.progress import Tell
 from retrieval.registry.folders import served
 from retrieval.registry.runs import (
@@ -27,7 +28,7 @@ from retrieval.registry.runs import (
     run_of,
     verify,
 )
-from retrieval.search.embedding import Embedder, load_model
+from retrieval.search.embedding import Embedder, configured, load_model
 from retrieval.search.linear_map import FILE, LinearMap
 from retrieval.settings import Settings
 
@@ -41,7 +42,7 @@ def load_embedder(settings: Settings, *, on_progress: Tell | None = None) -> Emb
     """
     run = served_run(settings)
     if run is None:
-        return Embedder.load(settings, on_progress=on_progress)
+        return configured(settings, on_progress=on_progress)
     return load_run(settings, run, on_progress=on_progress)
 
 
@@ -50,7 +51,7 @@ def load_run(settings: Settings, run: Run, *, on_progress: Tell | None = None) -
     verify(settings.runs_folder, run)
     folder = folder_of(settings.runs_folder, run)
     if (folder / FILE).is_file():
-        base = Embedder.load(settings, on_progress=on_progress)
+        base = configured(settings, on_progress=on_progress)
         return base.moved(LinearMap.load(folder), name=run.id)
     return load_tuned(settings, folder / MODEL, name=run.id)
 
@@ -67,8 +68,11 @@ def served_run(settings: Settings) -> Run | None:
     name = served_embedder(settings.index_folder)
     if run_of(name) == BASE:
         return None
-    base = resolve(settings.embedder, models_folder=settings.models_folder)
-    if base_of(name) != base.id:
+    if is_endpoint(settings.embedder):
+        base = configured(settings).id
+    else:
+        base = resolve(settings.embedder, models_folder=settings.models_folder).id
+    if base_of(name) != base:
         return None
     return find_run(settings.runs_folder, run_of(name))
 

@@ -13,6 +13,7 @@ import numpy as np
 from retrieval.errors import RetrievalError
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device, use_threads
+from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import loading
 from retrieval.progress import Tell
 from retrieval.records import Vectors
@@ -34,6 +35,15 @@ PREFIXES = {
         "",
     ),
     r"/bge-(small|base|large)-zh(-v1\.5)?$": ("为这个句子生成表示以用于检索相关文章：", ""),
+    r"/nomic-embed-text(-v1(\.5)?)?$": ("search_query: ", "search_document: "),
+    r"/qwen3-embedding-[\w.]+$": (
+        "Instruct: Given a question, retrieve passages that answer it\nQuery: ",
+        "",
+    ),
+    r"/(mxbai-embed-large(-v1)?|snowflake-arctic-embed-[\w.-]+)$": (
+        "Represent this sentence for searching relevant passages: ",
+        "",
+    ),
 }
 """Query and passage prefixes of model families whose folders do not name them."""
 
@@ -58,7 +68,7 @@ class Embedder:
 
     @classmethod
     def load(cls, settings: Settings, *, on_progress: Tell | None = None) -> Self:
-        """The embedder that the settings name, unpacked first if need be.
+        """The embedder of this disk that the settings name, unpacked first if need be.
 
         Raises:
             ModelNotFoundError: If there is no such model.
@@ -157,6 +167,19 @@ class Embedder:
         return {name: tensor.to(self._model.device) for name, tensor in encoding.items()}
 
 
+def configured(settings: Settings, *, on_progress: Tell | None = None) -> Embedder:
+    """The embedder that the settings name, on this disk or behind an endpoint.
+
+    Raises:
+        RetrievalError: As `Embedder.load`, or if the endpoint does not answer.
+    """
+    if is_endpoint(settings.embedder):
+        from retrieval.search.remote_embedding import RemoteEmbedder
+
+        return RemoteEmbedder(endpoint_of("embedder", settings))
+    return Embedder.load(settings, on_progress=on_progress)
+
+
 def load_model(folder: ModelFolder, settings: Settings) -> SentenceTransformer:
     """The folder's model on the device and in the precision that the settings lead to."""
     from sentence_transformers import SentenceTransformer
@@ -177,5 +200,6 @@ def prefixes_of(name: str, prompts: Mapping[str, str | None]) -> tuple[str, str]
     passage = prompts.get("passage") or prompts.get("document") or ""
     if query or passage:
         return query, passage
-    known = (pair for pattern, pair in PREFIXES.items() if re.search(pattern, name.split("@")[0]))
-    return next(known, ("", ""))
+    name = f"/{name.split('@')[0]}"
+    found = (pair for at, pair in PREFIXES.items() if re.search(at, name, re.IGNORECASE))
+    return next(found, ("", ""))

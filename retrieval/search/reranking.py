@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retrieval.models.catalogue import resolve
+from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import loading
 from retrieval.records import Passage
 from retrieval.registry.runs import MODEL, Run, base_of, folder_of, serving, verify
@@ -48,6 +49,10 @@ def load_reranker(settings: Settings, *, run: Run | None = None) -> Reranker | N
 
 
 def _configured(name: str, settings: Settings) -> Reranker:
+    if is_endpoint(name):
+        from retrieval.search.remote_reranking import RemoteReranker
+
+        return RemoteReranker(endpoint_of("reranker", settings))
     reranker = Reranker(str(resolve(name, models_folder=settings.models_folder).path))
     reranker.id = name
     return reranker

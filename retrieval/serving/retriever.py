@@ -35,7 +35,7 @@ from retrieval.registry.runs import (
     serving,
     withdraw,
 )
-from retrieval.search.embedding import Embedder
+from retrieval.search.embedding import Embedder, configured
 from retrieval.settings import Settings
 
 VECTORS = "vectors.npz"
@@ -57,7 +57,7 @@ def unlearned(index: Index, embedder: Embedder, settings: Settings) -> Unlearned
         return Unlearned(replace(index, vectors=vectors), embedder.unmoved())
     if base_of(embedder.id) == embedder.id:
         return Unlearned(index, embedder)
-    base = Embedder.load(settings)
+    base = configured(settings)
     vectors = base.embed_passages([passage.indexed_text for passage in index.passages])
     return Unlearned(replace(index, vectors=vectors), base)
 
