@@ -80,7 +80,7 @@ class BareModel:
         )
         instruction = INSTRUCTION.get(language, INSTRUCTION["en"])
         completion = self._generator.generate(
-            self._generator.render([("system", instruction), ("user", prompt.user)]),
+            [("system", instruction), ("user", prompt.user)],
             max_tokens=self._settings.answer_tokens,
         )
         numbers = dict.fromkeys(int(n) for n in _CITED.findall(completion.text))

@@ -93,14 +93,13 @@ class TimedGenerator:
     def __init__(self, generator: Generator, watch: Stopwatch) -> None:
         self.id, self.parameters = generator.id, generator.parameters
         self.kind, self.context_tokens = generator.kind, generator.context_tokens
-        self.count_tokens, self.render = generator.count_tokens, generator.render
-        self.close = generator.close
+        self.count_tokens, self.close = generator.count_tokens, generator.close
         self._generate = generator.generate
         self._watch = watch
 
     def generate(
         self,
-        prompt: str,
+        messages: Sequence[tuple[str, str]],
         *,
         max_tokens: int,
         on_text: Callable[[str], None] | None = None,
@@ -116,7 +115,7 @@ class TimedGenerator:
 
         with self._watch.running():
             return self._generate(
-                prompt, max_tokens=max_tokens, on_text=show, should_stop=should_stop, end=end
+                messages, max_tokens=max_tokens, on_text=show, should_stop=should_stop, end=end
             )
 
 

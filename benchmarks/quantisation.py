@@ -41,6 +41,9 @@ from retrieval.settings import Settings, load_settings
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+Messages = list[tuple[str, str]]
+
+
 class PlainGenerator(CausalGenerator):
     """The generator as it is stored, with none of its layers replaced."""
 
@@ -57,17 +60,19 @@ class PlainGenerator(CausalGenerator):
 
 def prompts(
     questions: Sequence[dict[str, Any]], settings: Settings, generator: Generator
-) -> list[str]:
+) -> list[Messages]:
     """What the generator would be asked, with the passages that search finds."""
     embedder = Embedder.load(settings)
     with TemporaryDirectory() as home:
         own = settings.model_copy(update={"home": Path(home)})
         update_index([EXAMPLES / "handbook"], settings=own, embedder=embedder)
         searcher = Library(own, embedder).searcher()
-        return [rendered(row["question"], searcher, settings, generator) for row in questions]
+        return [messages(row["question"], searcher, settings, generator) for row in questions]
 
 
-def rendered(question: str, searcher: Searcher, settings: Settings, generator: Generator) -> str:
+def messages(
+    question: str, searcher: Searcher, settings: Settings, generator: Generator
+) -> Messages:
     """The prompt of one question."""
     prompt = build_prompt(
         question,
@@ -76,10 +81,10 @@ def rendered(question: str, searcher: Searcher, settings: Settings, generator: G
         count_tokens=generator.count_tokens,
         max_tokens=settings.prompt_tokens,
     )
-    return generator.render([("system", prompt.system), ("user", prompt.user)])
+    return [("system", prompt.system), ("user", prompt.user)]
 
 
-def answers(generator: Generator, asked: Sequence[str], max_tokens: int) -> list[str]:
+def answers(generator: Generator, asked: Sequence[Messages], max_tokens: int) -> list[str]:
     """What the generator writes, eight prompts at a time."""
     began = time.perf_counter()
     with ThreadPoolExecutor(8) as pool:

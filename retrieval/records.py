@@ -151,7 +151,8 @@ class Completion:
     """What a generator wrote.
 
     `first_token_s` and `total_s` are seconds since the request. `mean_logprob` is the mean natural
-    log-probability of its tokens, 0 for no tokens.
+    log-probability of its tokens, 0 for no tokens or where it is not known. `id` is an endpoint's
+    own. `is_cut` says that it would have gone on.
     """
 
     text: str
@@ -161,6 +162,8 @@ class Completion:
     total_s: float
     stopped: bool = False
     mean_logprob: float = 0.0
+    id: str = ""
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,8 @@ class Answer:
     documents answer the question. `timings` are seconds by stage. `author` is the name of the
     person who wrote a curated answer, `searched` the number of documents that were searched before
     an abstention. `generator`, `embedder`, `judge` and `reranker` are the ids of the models that
-    took part, and `generation` the index.
+    took part, and `generation` the index. `completion` is the endpoint's id of what its model
+    wrote, and `tokens` are those it read and wrote.
 
     While a run is on `trial`, `arm` says whether it answered, and `share` how likely that was.
     """
@@ -219,3 +223,5 @@ class Answer:
     trial: str = ""
     arm: Arm = "served"
     share: float = 0.0
+    completion: str = ""
+    tokens: tuple[int, int] = (0, 0)

@@ -70,17 +70,19 @@ class Remembering:
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
-        self._written: dict[str, Completion] = {}
+        self._written: dict[tuple[tuple[str, str], ...], Completion] = {}
         self.id, self.kind = generator.id, generator.kind
         self.context_tokens, self.parameters = generator.context_tokens, generator.parameters
-        self.count_tokens, self.render = generator.count_tokens, generator.render
-        self.close = generator.close
+        self.count_tokens, self.close = generator.count_tokens, generator.close
 
-    def generate(self, prompt: str, *, max_tokens: int, **rest: object) -> Completion:
+    def generate(
+        self, messages: Sequence[tuple[str, str]], *, max_tokens: int, **rest: object
+    ) -> Completion:
         """As the generator itself, at once where it knows the prompt; it does not stream."""
-        if prompt not in self._written:
-            self._written[prompt] = self._generator.generate(prompt, max_tokens=max_tokens)
-        done = self._written[prompt]
+        asked = tuple(messages)
+        if asked not in self._written:
+            self._written[asked] = self._generator.generate(asked, max_tokens=max_tokens)
+        done = self._written[asked]
         if callable(show := rest.get("on_text")):
             show(done.text)
         return done
@@ -103,8 +105,8 @@ class AtItsWord:
             count_tokens=self._generator.count_tokens,
             max_tokens=self._settings.prompt_tokens,
         )
-        rendered = self._generator.render([("system", prompt.system), ("user", prompt.user)])
-        done = self._generator.generate(rendered, max_tokens=self._settings.answer_tokens)
+        messages = [("system", prompt.system), ("user", prompt.user)]
+        done = self._generator.generate(messages, max_tokens=self._settings.answer_tokens)
         checked = CheckedStream(Citer(question, prompt.passages))
         checked.feed(done.text)
         checked.close()

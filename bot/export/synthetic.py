@@ -58,11 +58,8 @@ class PassageSearch(Protocol):
 class QuestionWriter(Protocol):
     """What this needs of a generator."""
 
-    def render(self, messages: Sequence[tuple[str, str]]) -> str:
-        """The prompt for messages of (role, text)."""
-
-    def generate(self, prompt: str, *, max_tokens: int) -> Completion:
-        """What the model writes after the prompt."""
+    def generate(self, messages: Sequence[tuple[str, str]], *, max_tokens: int) -> Completion:
+        """What the model writes after the messages of (role, text)."""
 
 
 def synthesise(
@@ -112,8 +109,8 @@ def _written(passages: Sequence[Passage], generator: QuestionWriter) -> list[str
     def write(passage: Passage) -> str:
         system = _ASK["zh" if passage.source.language == "zh" else "en"]
         user = passage.indexed_text[:PASSAGE_CHARS]
-        prompt = generator.render([("system", system), ("user", user)])
-        text = generator.generate(prompt, max_tokens=QUESTION_TOKENS).text.strip()
+        messages = [("system", system), ("user", user)]
+        text = generator.generate(messages, max_tokens=QUESTION_TOKENS).text.strip()
         question = text.splitlines()[0].strip() if text else ""
         return question if _ASKS.search(question) and question not in passage.text else ""
 

@@ -312,3 +312,12 @@ def m011_trials(db: sqlite_utils.Database) -> None:
 def m012_payload_versions(db: sqlite_utils.Database) -> None:
     """Which release can read what a delivery holds; releases that tell none wrote the first."""
     db.table("inbox").add_column("version", int, not_null_default=1)
+
+
+@migrations()
+def m013_completions(db: sqlite_utils.Database) -> None:
+    """What an endpoint calls the completion of a turn, and the tokens that it read and wrote."""
+    turns = db.table("turns")
+    turns.add_column("completion", str)
+    turns.add_column("prompt_tokens", int)
+    turns.add_column("answer_tokens", int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import uuid
@@ -13,12 +14,21 @@ from typing import TYPE_CHECKING, Literal
 
 from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.extraction import extract
+from retrieval.answering.hearing import Heard, is_not_there
 from retrieval.answering.judge import JUDGED_HITS, Judge
 from retrieval.answering.phrases import notice_of_language, phrase
-from retrieval.answering.prompt import PROMPT_VERSION, Prompt, build_prompt
+from retrieval.answering.prompt import (
+    PROMPT_VERSION,
+    WHOLE_PROMPT_VERSION,
+    Prompt,
+    build_prompt,
+)
 from retrieval.answering.questions import asks_for_fact, clean, standalone
 from retrieval.answering.sanitise import sanitise
+from retrieval.answering.sections import whole_sections
+from retrieval.answering.tiers import Tier, tier_of
 from retrieval.documents.tables import read_out
+from retrieval.errors import EndpointError
 from retrieval.index.searcher import Searcher
 from retrieval.language import language_of
 from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
@@ -27,12 +37,7 @@ from retrieval.settings import Settings
 if TYPE_CHECKING:
     from retrieval.llm.generator import Generator
 
-MIN_PARAMETERS_FOR_FACTS = 300_000_000
-"""Generators smaller than this copy poorly and invent freely: the documents are quoted instead."""
-
-MIN_PARAMETERS_FOR_ALL = 1_000_000_000
-"""Generators smaller than this name a fact well, but mix up the steps of an explanation: there,
-the documents' own words are the better answer."""
+logger = logging.getLogger(__name__)
 
 SECTION_PASSAGES = 8
 """A quote may go on in so many passages of a section, at most."""
@@ -50,12 +55,13 @@ _DECLINED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftAnswer:
-    """What could be said: text whose every sentence has a citation."""
+    """What could be said: text whose every sentence has a citation; `none` to abstain."""
 
-    text: str
-    citations: tuple[Citation, ...]
-    method: Literal["generated", "extracted"]
+    text: str = ""
+    citations: tuple[Citation, ...] = ()
+    method: Literal["generated", "extracted", "none"] = "none"
     stopped: bool = False
+    completion: Completion | None = None
 
 
 @dataclass
@@ -76,7 +82,10 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A question and the `hits` to answer it from; `passages` has those and many behind them."""
+    """A question and the `hits` to answer it from; `passages` has those and many behind them.
+
+    What is `near` is worth being read by a model that says itself whether it is an answer.
+    """
 
     question: str
     query: str
@@ -85,9 +94,15 @@ class Evidence:
     passages: tuple[Passage, ...]
     confidence: float
     threshold: float
+    tier: Tier
     watch: Stopwatch
     on_text: Callable[[str], None] | None
     should_stop: Callable[[], bool] | None
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether the hits hold the answer, as the judge says."""
+        return self.confidence >= self.threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,21 +159,23 @@ class Answerer:
                 wide = self.searcher.search(
                     query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
                 )
+            tier = tier_of(self.generator, self.settings)
             found = Evidence(
                 question,
                 query,
                 request.language or language_of(question),
-                tuple(wide[: self.settings.hits]),
+                tuple(wide[: tier.hits]),
                 tuple(hit.passage for hit in wide),
                 self.judge.confidence(query, wide),
                 self.threshold if request.threshold is None else request.threshold,
+                tier,
                 watch,
                 on_text,
                 should_stop,
             )
             draft = self._draft(found)
         card = self._card(found, draft, self.searcher.index.manifest.name)
-        if draft is not None:
+        if card.kind == "answer":
             return card
         count = self.searcher.count_documents
         return replace(card, searched=count(audience=request.audience, sources=request.sources))
@@ -177,14 +194,16 @@ class Answerer:
         """
         watch = Stopwatch()
         with watch.stage("total"):
+            tier = tier_of(self.generator, self.settings)
             found = Evidence(
                 question,
                 question,
                 language_of(question),
-                tuple(hits[: self.settings.hits]),
+                tuple(hits[: tier.hits]),
                 tuple(hit.passage for hit in hits),
                 self.judge.confidence(question, hits),
                 self.threshold if threshold is None else threshold,
+                tier,
                 watch,
                 None,
                 None,
@@ -192,52 +211,106 @@ class Answerer:
             draft = self._draft(found)
         return self._card(found, draft, "")
 
-    def _draft(self, found: Evidence) -> DraftAnswer | None:
-        """What the generator wrote, else what the documents say word for word; None to abstain."""
-        if found.confidence < found.threshold:
-            return None
-        if self.generator is None or not can_write(self.generator, found.question):
+    def _draft(self, found: Evidence) -> DraftAnswer:
+        """What the generator wrote, else what the documents say word for word, or nothing."""
+        tier, generator = found.tier, self.generator
+        # A threshold that somebody set is not lowered.
+        near = tier.near if self.settings.threshold is None else 1.0
+        if found.confidence < found.threshold * near:
+            return DraftAnswer()
+        if generator is None or not can_write(tier, found.question):
             return self._quote(found)
-        if found.hits and is_foreign(found.hits[0].passage, found.language):
+        if (
+            found.hits
+            and not tier.is_multilingual
+            and is_foreign(found.hits[0].passage, found.language)
+        ):
             # What is written in one language cannot be checked against words of another.
             return self._quote(found)
-        prompt = self._prompt(self.generator, found)
-        stream = CheckedStream(Citer(found.query, prompt.passages))
-        completion = self._write(self.generator, prompt, stream, found)
+        return self._written(generator, found)
+
+    def _written(self, generator: Generator, found: Evidence) -> DraftAnswer:
+        """What the generator wrote and the passages support; without that, a quote or nothing."""
+        prompt = self._prompt(generator, found)
+        heard = Heard(_stream(found, prompt), may_decline=found.tier.reads)
+        try:
+            completion = self._write(generator, prompt, heard, found)
+        except EndpointError as error:
+            logger.warning("the generator did not answer: %s", error)
+            return self._without_model(found, heard.stream)
+        stream, note = heard.stream, "cut" if completion.is_cut else ""
+        if completion.text != heard.said:  # it took back what it had thought aloud
+            stream = _stream(found, prompt)
+            heard = Heard(stream, may_decline=found.tier.reads)
+            heard.feed(completion.text)
+            heard.close(is_whole=not completion.is_cut)
+        if heard.has_declined:
+            return DraftAnswer(completion=completion)
         if stream.text or completion.stopped:
             text = stream.text or phrase("stopped", found.language)
-            return DraftAnswer(text, stream.citer.citations, "generated", completion.stopped)
-        return None if declines(completion.text) else self._quote(found)
+            text += f"\n{phrase(note, found.language)}" if note else ""
+            citations = stream.citer.citations
+            return DraftAnswer(text, citations, "generated", completion.stopped, completion)
+        is_declined = declines(completion.text) or (
+            found.tier.reads and is_not_there(completion.text)
+        )
+        draft = DraftAnswer() if is_declined or not found.is_likely else self._quote(found)
+        return replace(draft, completion=completion)
+
+    def _without_model(self, found: Evidence, stream: CheckedStream) -> DraftAnswer:
+        """What can be said where the endpoint of the generator failed; it says so."""
+        if stream.text:
+            text = f"{stream.text}\n{phrase('broken_off', found.language)}"
+            return DraftAnswer(text, stream.citer.citations, "generated")
+        if found.is_likely:
+            draft = self._quote(found, notice=phrase("no_model", found.language))
+            if draft.citations:
+                return draft
+        return DraftAnswer(phrase("no_model_nor_quote", found.language))
 
     def _prompt(self, generator: Generator, found: Evidence) -> Prompt:
+        tier = found.tier
+        hits = found.hits
+        if tier.reads:
+            hits = whole_sections(
+                hits,
+                self.searcher,
+                count_tokens=generator.count_tokens,
+                max_tokens=tier.prompt_tokens * 4 // 5,  # the rest is for instructions
+            )
         return build_prompt(
             found.question,
-            found.hits,
+            hits,
             language=found.language,
             count_tokens=generator.count_tokens,
-            max_tokens=self.settings.prompt_tokens,
+            max_tokens=tier.prompt_tokens,
             earlier=found.query.removesuffix(found.question).strip(),
+            is_whole=tier.reads,
         )
 
     def _write(
-        self, generator: Generator, prompt: Prompt, stream: CheckedStream, found: Evidence
+        self, generator: Generator, prompt: Prompt, heard: Heard, found: Evidence
     ) -> Completion:
         def show(checked: str) -> None:
             if checked and found.on_text is not None:
-                found.on_text(sanitise(checked, allowed_urls=addresses(stream.citer.citations)))
+                cited = heard.stream.citer.citations
+                found.on_text(sanitise(checked, allowed_urls=addresses(cited)))
+
+        def should_stop() -> bool:
+            return heard.has_declined or (found.should_stop is not None and found.should_stop())
 
         with found.watch.stage("generate"):
             completion = generator.generate(
-                generator.render([("system", prompt.system), ("user", prompt.user)]),
-                max_tokens=self.settings.answer_tokens,
-                on_text=lambda piece: show(stream.feed(piece)),
-                should_stop=found.should_stop,
+                [("system", prompt.system), ("user", prompt.user)],
+                max_tokens=found.tier.answer_tokens,
+                on_text=lambda piece: show(heard.feed(piece)),
+                should_stop=should_stop,
             )
-        show(stream.close())
+        show(heard.close(is_whole=not completion.is_cut))
         found.watch.timings["first_token"] = round(completion.first_token_s, 4)
         return completion
 
-    def _quote(self, found: Evidence) -> DraftAnswer | None:
+    def _quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
         with found.watch.stage("extract"):
             said = extract(
                 found.query,
@@ -246,31 +319,32 @@ class Answerer:
                 section_of=partial(self.searcher.around, most=SECTION_PASSAGES),
             )
         if said is None:
-            return None
+            return DraftAnswer()
         text = "\n".join(map(_quoted, said.citations))
         if said.is_cut:
             text = f"{text}\n{phrase('goes_on', found.language)}"
         passage = said.citations[0].passage
         if is_foreign(passage, found.language):
-            notice = notice_of_language(passage.source.language, found.language)
-            text = f"{notice}\n{text}"
+            foreign = notice_of_language(passage.source.language, found.language)
+            text = f"{foreign}\n{text}"
+        text = f"{notice}\n{text}" if notice else text
         draft = DraftAnswer(text, said.citations, "extracted")
         if found.on_text is not None:
             found.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
         return draft
 
-    def _card(self, found: Evidence, draft: DraftAnswer | None, generation: str) -> Answer:
+    def _card(self, found: Evidence, draft: DraftAnswer, generation: str) -> Answer:
         common = Answer(
             id=uuid.uuid4().hex[:12],
             question=found.question,
             query=found.query,
             kind="abstention",
-            text=phrase("not_found", found.language),
+            text=draft.text or phrase("not_found", found.language),
             language=found.language,
             confidence=round(found.confidence, 4),
             nearest=_nearest(found),
-            hits=found.hits,
-            prompt_version=PROMPT_VERSION,
+            hits=_with_cited(found.hits, draft.citations),
+            prompt_version=WHOLE_PROMPT_VERSION if found.tier.reads else PROMPT_VERSION,
             generator=self.generator.id if self.generator else "none",
             embedder=self.searcher.embedder.id,
             judge=self.judge.id,
@@ -278,7 +352,9 @@ class Answerer:
             generation=generation,
             timings=found.watch.timings,
         )
-        if draft is None:
+        if done := draft.completion:
+            common = replace(common, completion=done.id, tokens=(done.prompt_tokens, done.tokens))
+        if draft.method == "none":
             return common
         return replace(
             common,
@@ -312,11 +388,20 @@ def _nearest(found: Evidence) -> tuple[Passage, ...]:
     return (*nearest[: _NEAREST - 1], foreign[0])
 
 
-def can_write(generator: Generator, question: str) -> bool:
+def _stream(found: Evidence, prompt: Prompt) -> CheckedStream:
+    return CheckedStream(Citer(found.query, prompt.passages))
+
+
+def _with_cited(hits: Sequence[Hit], citations: Sequence[Citation]) -> tuple[Hit, ...]:
+    """The hits, and what is cited besides: it stands beside one of them."""
+    known = {hit.passage.id for hit in hits}
+    more = (each.passage for each in citations if each.passage.id not in known)
+    return (*hits, *(Hit(passage, 0.0) for passage in more))
+
+
+def can_write(tier: Tier, question: str) -> bool:
     """Whether the generator's own words are the better answer to this question than a quote."""
-    if asks_for_fact(question):
-        return generator.parameters >= MIN_PARAMETERS_FOR_FACTS
-    return generator.parameters >= MIN_PARAMETERS_FOR_ALL
+    return tier.writes == "all" or (tier.writes == "facts" and asks_for_fact(question))
 
 
 def is_foreign(passage: Passage, language: str) -> bool:

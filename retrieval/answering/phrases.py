@@ -12,6 +12,23 @@ _PHRASES = {
         "zh": "在写出有文档依据的句子之前已停止。",
     },
     "goes_on": {"en": "… The document goes on.", "zh": "……原文后面还有内容。"},
+    "no_model": {
+        "en": "The language model cannot be reached at the moment, so this is quoted, not written:",
+        "zh": "目前无法连接语言模型，以下为文档原文：",
+    },
+    "no_model_nor_quote": {
+        "en": "The language model cannot be reached at the moment, and no quote answers this "
+        "for sure. Please ask again later.",
+        "zh": "目前无法连接语言模型，也没有能确切回答这个问题的原文，请稍后再问。",
+    },
+    "broken_off": {
+        "en": "(The language model broke off here; there may be more in the sources.)",
+        "zh": "（语言模型在此中断，来源中可能还有更多内容。）",
+    },
+    "cut": {
+        "en": "(The answer was cut here at its limit; the rest is in the sources.)",
+        "zh": "（答案已达长度上限，其余内容见来源。）",
+    },
     "foreign": {
         "en": "The document is in {}; in its own words:",
         "zh": "以下引自{}文档的原文：",

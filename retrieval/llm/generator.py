@@ -16,6 +16,7 @@ from retrieval.llm.chat_format import Architecture, ChatFormat, load_chat_format
 from retrieval.llm.detokenizer import Detokenizer, Token
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import Device, choose_device, use_threads
+from retrieval.models.endpoint import is_endpoint
 from retrieval.records import Completion
 from retrieval.registry.runs import Run, folder_of, serving, verify
 from retrieval.settings import Settings
@@ -30,14 +31,17 @@ LONGEST_CONTEXT = 1 << 20
 
 
 class Generator(Protocol):
-    """A model that continues a prompt. All methods may be called from any thread.
+    """A model that answers messages. All methods may be called from any thread.
 
     `context_tokens` is the longest prompt and answer together that the model takes.
     """
 
     id: str
     context_tokens: int
-    parameters: int
+
+    @property
+    def parameters(self) -> int | None:
+        """How many weights the model has; None where nobody says."""
 
     @property
     def kind(self) -> Architecture:
@@ -46,23 +50,19 @@ class Generator(Protocol):
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes."""
 
-    def render(self, messages: Sequence[tuple[str, str]]) -> str:
-        """The prompt of (role, text) messages, in the model's own chat format if it has one."""
-        ...
-
     def generate(
         self,
-        prompt: str,
+        messages: Sequence[tuple[str, str]],
         *,
         max_tokens: int,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         end: Sequence[str] = (),
     ) -> Completion:
-        """Continue the prompt with the likeliest tokens; blocks until done.
+        """Answer the messages with the likeliest tokens; blocks until done.
 
         Args:
-            prompt: What `render` gave.
+            messages: Of (role, text), such as ("user", "How many?").
             max_tokens: Longest completion.
             on_text: Gets each new piece of whole characters. An error it raises ends this call.
             should_stop: Asked after each token; true ends the completion as `stopped`.
@@ -71,6 +71,7 @@ class Generator(Protocol):
         Raises:
             PromptTooLongError: If the prompt and `max_tokens` exceed `context_tokens`.
             GeneratorError: If the model failed or was closed.
+            EndpointError: If the model is behind an endpoint, and that does not answer.
         """
         ...
 
@@ -85,29 +86,25 @@ class TextGenerator:
     def __init__(self, model_id: str, model: PreTrainedModel, chat_format: ChatFormat) -> None:
         self.id = model_id
         self.context_tokens: int = getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT)
-        self.parameters = model.num_parameters()
+        self.parameters: int = model.num_parameters()
         self._chat_format = chat_format
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes."""
         return self._chat_format.count_tokens(text)
 
-    def render(self, messages: Sequence[tuple[str, str]]) -> str:
-        """The prompt of (role, text) messages, in the model's own chat format if it has one."""
-        return self._chat_format.render(messages)
-
     def generate(
         self,
-        prompt: str,
+        messages: Sequence[tuple[str, str]],
         *,
         max_tokens: int,
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         end: Sequence[str] = (),
     ) -> Completion:
-        """Continue the prompt, as `Generator.generate` says."""
+        """Answer the messages, as `Generator.generate` says."""
         started = time.perf_counter()
-        ids = self._chat_format.read(prompt)
+        ids = self._chat_format.read(self._chat_format.render(messages))
         self._check_length(len(ids), max_tokens)
         detokenizer = Detokenizer(self._chat_format.decode, on_text, end)
         stopped = False
@@ -212,6 +209,10 @@ def load_generator(
         ModelUnsuitableError: If the given run was learned for another model.
         GeneratorError: If the model keeps something other than keys and values of each token.
     """
+    if is_endpoint(settings.generator):
+        from retrieval.llm.remote import load_remote
+
+        return load_remote(settings, run=run, on_progress=on_progress)
     folder = resolve(
         settings.generator, models_folder=settings.models_folder, on_progress=on_progress
     )

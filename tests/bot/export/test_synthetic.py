@@ -83,11 +83,8 @@ class Parrot:
     def __init__(self, end: str) -> None:
         self.end = end
 
-    def render(self, messages: Sequence[tuple[str, str]]) -> str:
-        return messages[-1][1]
-
-    def generate(self, prompt: str, *, max_tokens: int) -> Completion:
-        words = prompt.splitlines()[-1].split()[:max_tokens]
+    def generate(self, messages: Sequence[tuple[str, str]], *, max_tokens: int) -> Completion:
+        words = messages[-1][1].splitlines()[-1].split()[:max_tokens]
         return Completion(" ".join(words) + self.end, len(words), 0, 0.0, 0.0)
 
 

@@ -39,19 +39,16 @@ class Writer:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    def render(self, messages: Sequence[tuple[str, str]]) -> str:
-        return "\n".join(f"{role}: {text}" for role, text in messages)
-
     def generate(
         self,
-        prompt: str,
+        messages: Sequence[tuple[str, str]],
         *,
         max_tokens: int,  # noqa: ARG002
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         end: Sequence[str] = (),  # noqa: ARG002
     ) -> Completion:
-        self.prompts.append(prompt)
+        self.prompts.append("\n".join(f"{role}: {text}" for role, text in messages))
         written = ""
         for start in range(0, len(self.text), 7):
             if should_stop is not None and should_stop():

@@ -51,7 +51,7 @@ def settings(tmp_path: Path) -> Settings:
 def said(settings: Settings, run: Run | None = None) -> tuple[str, str]:
     generator = load_generator(settings, run=run)
     try:
-        return generator.id, generator.generate("Hello", max_tokens=12).text
+        return generator.id, generator.generate([("user", "Hello")], max_tokens=12).text
     finally:
         generator.close()
 

@@ -13,7 +13,7 @@ from retrieval.llm.generator import Generator, load_generator
 from retrieval.settings import Settings
 from tests.retrieval.llm.tiny_models import save_causal, save_mamba, save_seq2seq
 
-MESSAGES = [("system", "Be brief."), ("user", "年假几天？")]
+ASKED = [("user", "How many?")]
 
 
 def load(folder: Path) -> Generator:
@@ -43,30 +43,16 @@ def generator(request: pytest.FixtureRequest) -> Generator:
 def test_it_says_what_it_is(causal: Generator, seq2seq: Generator) -> None:
     assert (causal.kind, seq2seq.kind) == ("causal", "seq2seq")
     assert causal.context_tokens == 512
-    assert causal.parameters > 50_000
+    assert (causal.parameters or 0) > 50_000
 
 
 def test_tokens_are_counted(generator: Generator) -> None:
     assert generator.count_tokens("年假ab") == 8
 
 
-def test_a_chat_template_is_used(causal: Generator) -> None:
-    assert causal.render(MESSAGES) == "<system>Be brief.<user>年假几天？<assistant>"
-
-
-def test_without_a_template_roles_are_written_out(tmp_path: Path) -> None:
-    plain = load(save_causal(tmp_path, chat_template=None))
-    assert plain.render(MESSAGES) == "system: Be brief.\n\nuser: 年假几天？\n\nassistant:"
-    plain.close()
-
-
-def test_a_seq2seq_model_reads_plain_text(seq2seq: Generator) -> None:
-    assert seq2seq.render(MESSAGES) == "Be brief.\n\n年假几天？"
-
-
 def test_the_pieces_joined_are_the_completion(generator: Generator) -> None:
     pieces: list[str] = []
-    completion = generator.generate("How many?", max_tokens=20, on_text=pieces.append)
+    completion = generator.generate(ASKED, max_tokens=20, on_text=pieces.append)
     assert "".join(pieces) == completion.text
     assert 0 < completion.first_token_s <= completion.total_s
     assert completion.tokens <= 20
@@ -75,8 +61,8 @@ def test_the_pieces_joined_are_the_completion(generator: Generator) -> None:
 
 
 def test_the_same_prompt_gets_the_same_answer(generator: Generator) -> None:
-    first = generator.generate("How many?", max_tokens=10)
-    assert generator.generate("How many?", max_tokens=10).text == first.text
+    first = generator.generate(ASKED, max_tokens=10)
+    assert generator.generate(ASKED, max_tokens=10).text == first.text
 
 
 def test_questions_at_once_are_all_answered(generator: Generator) -> None:
@@ -87,7 +73,7 @@ def test_questions_at_once_are_all_answered(generator: Generator) -> None:
 
 
 def test_a_stopped_completion_keeps_its_text_so_far(generator: Generator) -> None:
-    completion = generator.generate("How many?", max_tokens=20, should_stop=lambda: True)
+    completion = generator.generate(ASKED, max_tokens=20, should_stop=lambda: True)
     assert completion.stopped
     assert completion.tokens == 1
 
@@ -97,13 +83,13 @@ def test_a_listener_that_fails_hurts_only_its_own_call(causal: Generator) -> Non
         raise ValueError("the window is gone")
 
     with pytest.raises(ValueError, match="the window is gone"):
-        causal.generate("Print the letters", max_tokens=60, on_text=fail)
-    assert causal.generate("How many?", max_tokens=5).tokens <= 5
+        causal.generate([("user", "Print the letters")], max_tokens=60, on_text=fail)
+    assert causal.generate(ASKED, max_tokens=5).tokens <= 5
 
 
 def test_a_prompt_that_does_not_fit_is_refused(causal: Generator) -> None:
     with pytest.raises(PromptTooLongError, match="takes 1 to 512"):
-        causal.generate("x" * 500, max_tokens=20)
+        causal.generate([("user", "x" * 500)], max_tokens=20)
 
 
 def test_a_closed_generator_refuses(tmp_path: Path) -> None:
@@ -111,7 +97,7 @@ def test_a_closed_generator_refuses(tmp_path: Path) -> None:
         generator = load(save(tmp_path / save.__name__))
         generator.close()
         with pytest.raises(GeneratorError, match="closed"):
-            generator.generate("How many?", max_tokens=5)
+            generator.generate(ASKED, max_tokens=5)
 
 
 def test_a_model_that_cannot_be_batched_is_refused(tmp_path: Path) -> None:
@@ -123,7 +109,7 @@ def test_who_uses_a_generator_last_lets_it_go(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     generator = load(save_causal(tmp_path))
     (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "generator")
-    assert generator.generate("ab", max_tokens=2).tokens <= 2
+    assert generator.generate([("user", "ab")], max_tokens=2).tokens <= 2
     del generator
     gc.collect()
     assert not thread.is_alive()
