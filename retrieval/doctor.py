@@ -9,13 +9,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from retrieval.errors import ModelNotFoundError, RetrievalError, explain_system_error
+from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import Role, check_folder
 from retrieval.settings import Settings, load_settings
 
 FREE_GB = 4
 """Unpacked models, an index and its successor."""
+
+_SENT: dict[Role, str] = {
+    "generator": "questions and the passages found for them",
+    "embedder": "questions and all passages",
+    "reranker": "questions and the passages found for them",
+}
+"""What an endpoint gets."""
 
 _INSTALL = "run `pip install --constraint constraints.txt --editable .` in Whimbrel's folder"
 
@@ -35,7 +44,10 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def checks() -> Iterator[Finding]:
-    """Look at Python, the settings, home, the device, the models, the index and the judge."""
+    """Look at Python, the settings, home, the device, the models, the index and the judge.
+
+    Endpoints are asked for a token, a vector or a score.
+    """
     yield _python()
     try:
         settings = load_settings()
@@ -44,11 +56,13 @@ def checks() -> Iterator[Finding]:
         return
     yield Finding("settings", "ok", f"embedder {settings.embedder}, generator {settings.generator}")
     yield _home(settings)
-    yield _looked("device", lambda: _device(settings))
+    if not _is_without_models(settings):
+        yield _looked("device", lambda: _device(settings))
     yield _looked("embedder", lambda: _model("embedder", settings.embedder, settings))
     yield _looked("generator", lambda: _model("generator", settings.generator, settings))
     if (reranker := settings.reranker) is not None:
         yield _looked("reranker", lambda: _model("reranker", reranker, settings))
+    yield _leaves(settings)
     yield _looked("index", lambda: _index(settings))
     yield _looked("judge", lambda: _judge(settings))
 
@@ -97,6 +111,8 @@ def _model(role: Role, name: str, settings: Settings) -> Finding:
 
     if name == "none":
         return Finding(role, "ok", "none: the documents are quoted")
+    if is_endpoint(name):
+        return _endpoint(role, settings)
     if Path(name).is_dir():
         from_folder(Path(name))
         check_folder(role, Path(name))
@@ -113,6 +129,43 @@ def _model(role: Role, name: str, settings: Settings) -> Finding:
         return Finding(role, "warning", f"{name}, from the hub at first use", str(error))
     state = "not yet unpacked" if model.unpack else "ready"
     return Finding(role, "ok", f"{name}, installed, {state}, licence {model.licence}")
+
+
+def _endpoint(role: Role, settings: Settings) -> Finding:
+    told: list[str] = []
+    if role == "generator":
+        from retrieval.llm.remote import load_remote
+
+        found = load_remote(settings, on_progress=told.append).check()
+    elif role == "embedder":
+        from retrieval.search.remote_embedding import RemoteEmbedder
+
+        found = RemoteEmbedder(endpoint_of(role, settings)).check()
+    else:
+        from retrieval.search.remote_reranking import RemoteReranker
+
+        found = RemoteReranker(endpoint_of(role, settings)).check()
+    if told:
+        return Finding(role, "warning", found, "; ".join(told))
+    return Finding(role, "ok", found)
+
+
+def _leaves(settings: Settings) -> Finding:
+    """What goes to whom besides Slack."""
+    roles = [role for role in _SENT if is_endpoint(getattr(settings, role))]
+    if not roles:
+        return Finding("leaving", "ok", "nothing leaves this machine but what the bot says")
+    sent = [f"{_SENT[role]} to {urlsplit(getattr(settings, role)).netloc}" for role in roles]
+    if settings.endpoints == "anywhere":
+        limit = "; WHIMBREL_ENDPOINTS=private keeps endpoints within this network"
+    else:
+        limit = f"; WHIMBREL_ENDPOINTS={settings.endpoints} is kept"
+    return Finding("leaving", "ok", f"besides what the bot says: {', '.join(sent)}{limit}")
+
+
+def _is_without_models(settings: Settings) -> bool:
+    named = (settings.embedder, settings.generator, settings.reranker)
+    return all(name in (None, "none") or is_endpoint(name) for name in named)
 
 
 def _from_hub(role: Role, name: str) -> Finding:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.doctor import Finding, checks
+from tests.endpoint_server import EndpointServer
 
 
 @pytest.fixture
@@ -59,3 +60,37 @@ def test_a_damaged_judge_is_told(home: Path) -> None:
     (home / "models").mkdir(parents=True)
     (home / "models" / "judge.json").write_text("{")
     assert "calibrate" in findings()["judge"].mend
+
+
+@pytest.mark.usefixtures("home")
+def test_endpoints_are_tried_and_what_leaves_for_them_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with EndpointServer(key="k") as server:
+        server.dimension = 8
+        for role in ("EMBEDDER", "GENERATOR", "RERANKER"):
+            monkeypatch.setenv(f"WHIMBREL_{role}", f"{server.url}/v1#tiny")
+            monkeypatch.setenv(f"WHIMBREL_{role}_KEY", "k")
+        found = findings()
+        assert "8 dimensions" in found["embedder"].found
+        assert "wrote a token; context 4096" in found["generator"].found
+        assert "gave a score" in found["reranker"].found
+        assert "device" not in found
+        assert "all passages to 127.0.0.1" in found["leaving"].found
+        monkeypatch.setenv("WHIMBREL_GENERATOR_KEY", "other")
+        assert "WHIMBREL_GENERATOR_KEY" in findings()["generator"].mend
+        monkeypatch.setenv("WHIMBREL_ENDPOINTS", "none")
+        assert "WHIMBREL_ENDPOINTS=none" in findings()["embedder"].mend
+
+
+@pytest.mark.usefixtures("home")
+def test_a_model_that_an_endpoint_does_not_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with EndpointServer() as server:
+        monkeypatch.setenv("WHIMBREL_GENERATOR", f"{server.url}/v1#tinny")
+        found = findings()["generator"]
+        assert (found.state, "did you mean tiny?" in found.mend) == ("warning", True)
+
+
+@pytest.mark.usefixtures("home")
+def test_without_endpoints_nothing_leaves() -> None:
+    assert "nothing leaves" in findings()["leaving"].found
