@@ -125,9 +125,15 @@ class Settings(FileSettings):
     audiences: dict[str, str] = Field(
         default_factory=dict, description="path pattern to audience label; the rest is public"
     )
-    hits: int = Field(4, ge=1, le=100, description="passages that an answer is made from")
-    prompt_tokens: int = Field(1024, ge=128, description="token budget of a prompt")
-    answer_tokens: int = Field(200, ge=8, description="longest answer, in tokens")
+    hits: int = Field(
+        4, ge=1, le=100, description="passages that an answer is made from; unset, by the tier"
+    )
+    prompt_tokens: int = Field(
+        1024, ge=128, description="token budget of a prompt; unset, by the tier"
+    )
+    answer_tokens: int = Field(
+        200, ge=8, description="longest answer, in tokens; unset, by the tier"
+    )
     threshold: float | None = Field(
         None,
         ge=0,
