@@ -52,7 +52,7 @@ class _Reply:
     has_thoughts: bool = False
 
     def take(self, event: JsonObject) -> bool:
-        """Show what an event adds; true once the model has begun to write."""
+        """Show what an event adds; true once the model has begun to write, or to think."""
         self.id = str(event.get("id") or self.id)
         self.usage = event.get("usage") or self.usage
         for choice in event.get("choices") or ():
@@ -63,7 +63,7 @@ class _Reply:
             if text := part.get("content"):
                 self.first_at = self.first_at or time.perf_counter()
                 self._show(self.spoken.feed(str(text)))
-        return self.first_at is not None
+        return self.first_at is not None or self.has_thoughts
 
     def close(self) -> None:
         """Show what was held back."""

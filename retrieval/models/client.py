@@ -172,8 +172,13 @@ class Client:
             nonlocal has_begun
             has_begun = on_event(event) or has_begun
 
+        async def once(session: aiohttp.ClientSession) -> None:
+            await self._events(session, url, body, take)
+            if not has_begun:
+                raise _Failed("it wrote nothing")
+
         async def whole(session: aiohttp.ClientSession) -> None:
-            await self._tried(lambda: self._events(session, url, body, take), lambda: has_begun)
+            await self._tried(lambda: once(session), lambda: has_begun)
 
         asyncio.run(self._within(whole, should_stop))
 
