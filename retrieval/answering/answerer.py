@@ -232,7 +232,7 @@ class Answerer:
     def _written(self, generator: Generator, found: Evidence) -> DraftAnswer:
         """What the generator wrote and the passages support; without that, a quote or nothing."""
         prompt = self._prompt(generator, found)
-        heard = Heard(_stream(found, prompt), may_decline=found.tier.reads)
+        heard = Heard(self._stream(found, prompt), may_decline=found.tier.reads)
         try:
             completion = self._write(generator, prompt, heard, found)
         except EndpointError as error:
@@ -240,7 +240,7 @@ class Answerer:
             return self._without_model(found, heard.stream)
         stream, note = heard.stream, "cut" if completion.is_cut else ""
         if completion.text != heard.said:  # it took back what it had thought aloud
-            stream = _stream(found, prompt)
+            stream = self._stream(found, prompt)
             heard = Heard(stream, may_decline=found.tier.reads)
             heard.feed(completion.text)
             heard.close(is_whole=not completion.is_cut)
@@ -287,6 +287,9 @@ class Answerer:
             earlier=found.query.removesuffix(found.question).strip(),
             is_whole=tier.reads,
         )
+
+    def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
+        return CheckedStream(Citer(found.query, prompt.passages))
 
     def _write(
         self, generator: Generator, prompt: Prompt, heard: Heard, found: Evidence
@@ -386,10 +389,6 @@ def _nearest(found: Evidence) -> tuple[Passage, ...]:
     if not foreign or any(passage in foreign for passage in nearest):
         return nearest
     return (*nearest[: _NEAREST - 1], foreign[0])
-
-
-def _stream(found: Evidence, prompt: Prompt) -> CheckedStream:
-    return CheckedStream(Citer(found.query, prompt.passages))
 
 
 def _with_cited(hits: Sequence[Hit], citations: Sequence[Citation]) -> tuple[Hit, ...]:
