@@ -1,0 +1,205 @@
+"""The numbers of a text as values with units, however written: 14 days, two weeks, 两周."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_SCALES = {
+    "second": ("time", 1), "minute": ("time", 60), "hour": ("time", 3_600),
+    "day": ("time", 86_400), "week": ("time", 7 * 86_400), "month": ("time", 30 * 86_400),
+    "quarter": ("time", 91 * 86_400), "year": ("time", 365 * 86_400),
+    "decade": ("time", 3_650 * 86_400), "century": ("time", 36_500 * 86_400),
+    "clock": ("clock", 1), "%": ("share", 0.01), "成": ("share", 0.1),
+    "mm": ("length", 1), "cm": ("length", 10), "m": ("length", 1e3), "km": ("length", 1e6),
+    "inch": ("length", 25.4), "foot": ("length", 304.8), "mile": ("length", 1_609_344),
+    "mg": ("weight", 1), "g": ("weight", 1e3), "kg": ("weight", 1e6), "t": ("weight", 1e9),
+    "ounce": ("weight", 28_350), "pound": ("weight", 453_592),
+    "kb": ("bytes", 1), "mb": ("bytes", 1e3), "gb": ("bytes", 1e6), "tb": ("bytes", 1e9),
+}  # fmt: skip
+"""What a unit measures, and how many of the first of its kind it is."""
+
+_ROUGH = {"month", "quarter", "year", "decade", "century", "inch", "foot", "mile", "ounce", "pound"}
+"""Units that nobody converts to the last digit: 3 months are 90 days."""
+
+_ROUGHLY = 0.03
+
+_UNITS = {name: name for name in _SCALES if name != "clock"} | {
+    "sec": "second", "min": "minute", "centurie": "century", "percent": "%", "per cent": "%",
+    "inche": "inch", "feet": "foot", "ft": "foot", "lb": "pound", "oz": "ounce", "tonne": "t",
+    "millimetre": "mm", "millimeter": "mm", "centimetre": "cm", "centimeter": "cm", "metre": "m",
+    "meter": "m", "kilometre": "km", "kilometer": "km", "gram": "g", "kilogram": "kg",
+    "秒": "second", "秒钟": "second", "分钟": "minute", "小时": "hour", "个小时": "hour",
+    "天": "day", "日": "day", "周": "week", "星期": "week", "个星期": "week", "个月": "month",
+    "季度": "quarter", "年": "year", "周年": "year", "毫米": "mm", "厘米": "cm", "米": "m",
+    "公里": "km", "千米": "km", "克": "g", "公斤": "kg", "千克": "kg", "吨": "t",
+}  # fmt: skip
+"""How units are written; an English plural goes without its s."""
+
+
+def _numbered(names: str, *values: int) -> dict[str, float]:
+    return dict(zip(names.split(), map(float, values), strict=True))
+
+
+_TENS = _numbered("twenty thirty forty fifty sixty seventy eighty ninety", *range(20, 91, 10))
+_ONES = _numbered("one two three four five six seven eight nine", *range(1, 10))
+_CARDINALS = (
+    _ONES
+    | _TENS
+    | _numbered(
+        "zero ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+        " dozen twice double triple a an each every per",
+        *[0, *range(10, 20), 12, 2, 2, 3, 1, 1, 1, 1, 1],
+    )
+    | {"half": 0.5, "quarter": 0.25}
+)
+_ORDINALS = _numbered(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth",
+    *range(1, 13),
+)
+_MONTHS = _numbered(
+    "january february march april may june july august september october november december",
+    *range(1, 13),
+)
+_MONTHS |= {name[:3]: value for name, value in _MONTHS.items()}
+_POWERS = {"k": 1e3, "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+_HAN = dict(zip("零一二三四五六七八九两", [*range(10), 2], strict=True))
+_HAN_POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
+_COUNTED = "个名位次等种类项级条点倍元岁章台件只张页号楼人月门所座届层家部支队辆间份本"
+
+
+def _any_of(words: Iterator[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
+
+
+_WORD = _any_of(iter(_CARDINALS))
+_ENGLISH_UNIT = _any_of(unit for unit in _UNITS if unit < "\u3000")
+_HAN_UNIT = _any_of(unit for unit in _UNITS if unit > "\u3000")
+_UNIT = (
+    r"(?:(?:[-\ ]?(?:working|business|calendar|full|more|an?)\b|个?工作)?[-\ ]?"
+    rf"(?P<{{}}>(?:{_ENGLISH_UNIT})(?=s?(?![a-z]))|{_HAN_UNIT}))?"
+)
+_NUMBER = re.compile(
+    rf"""(?P<verbatim>\d+(?:\.\d+){{2,}})
+    | (?P<daytime>上午|早上|下午|晚上|夜里|中午)?
+        (?:(?P<hours>\d{{1,2}}):(?P<minutes>\d\d)
+          |(?P<hour>\d{{1,2}}|{_WORD}|[{"".join(_HAN)}十]{{1,3}})
+           (?:(?=\ ?[ap]\.?m\b)|点(?!\d)(?P<half>半)?|\ o'clock))
+        (?:\ ?(?P<pm>[ap])\.?m\b)?
+    | (?P<digits>\d{{1,3}}(?:[,\ ]\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)
+        (?:(?:st|nd|rd|th)\b)?
+        [-\ ]?(?P<power>(?:{_any_of(iter(_POWERS))})\b|[十百千万亿]{{1,2}})?{_UNIT.format("unit")}
+    | \b(?<!\bthe\ )(?P<word>(?:{_any_of(iter(_TENS))})[-\ ](?:{_any_of(iter(_ONES))})|{_WORD})\b
+        (?:[-\ ](?P<wordpower>{_any_of(iter(_POWERS))})\b)?{_UNIT.format("wordunit")}
+    | \b(?P<name>{_any_of(name for name in _ORDINALS | _MONTHS if name != "may")}
+        |may(?=\ \d)|(?:(?<=\d\ )|(?<=\bin\ )|(?<=\bof\ ))may)\b
+    | (?P<han>[{"".join(_HAN | _HAN_POWERS)}]{{1,12}}|半)(?:个?工作)?
+        (?P<counted>{_HAN_UNIT}|[{_COUNTED}])?""",
+    re.VERBOSE,
+)
+_AND_A_HALF = re.compile(
+    rf"\b(\d{{1,9}}|{_WORD})(?:( (?:{_ENGLISH_UNIT})s?) and a half\b| and a half\b)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number in a text, as it is `written`; `unit` is "" where none is known.
+
+    A version such as 2.19.0 has no value: it is NaN.
+    """
+
+    value: float
+    unit: str
+    written: str
+
+    def is_said_by(self, other: Quantity) -> bool:
+        """Whether another says the same, in its own unit or without one."""
+        if math.isnan(self.value) or math.isnan(other.value):
+            return self.written == other.written
+        mine, theirs = _SCALES.get(self.unit, ("", 1)), _SCALES.get(other.unit, ("", 1))
+        if mine[0] and theirs[0]:
+            is_rough = self.unit != other.unit and not _ROUGH.isdisjoint((self.unit, other.unit))
+            tolerance = _ROUGHLY if is_rough else 1e-9
+            values = self.value * mine[1], other.value * theirs[1]
+            return mine[0] == theirs[0] and math.isclose(*values, rel_tol=tolerance)
+        scales = {1, *(scale for kind, scale in (mine, theirs) if kind == "share")}
+        return any(math.isclose(self.value * a, other.value * b) for a in scales for b in scales)
+
+    def is_like(self, other: Quantity) -> bool:
+        """Whether another is of the same kind, so that one may stand for the other by mistake."""
+        kinds = [_SCALES.get(quantity.unit, ("", 1))[0] for quantity in (self, other)]
+        return math.isnan(self.value) == math.isnan(other.value) and kinds[0] == kinds[1]
+
+
+def quantities(text: str) -> Iterator[Quantity]:
+    """The numbers of a text, in order; "one", "a" and 一 only where a unit follows."""
+    text = unicodedata.normalize("NFKC", text).lower()
+    for match in _NUMBER.finditer(_AND_A_HALF.sub(_with_half, text)):
+        if (read := _read(match)) is not None:
+            yield Quantity(*read, match.group().strip())
+
+
+def _with_half(match: re.Match[str]) -> str:
+    whole, unit = match.groups()
+    return f"{(_CARDINALS.get(whole) or float(whole)) + 0.5}{unit or ''}"
+
+
+def _read(match: re.Match[str]) -> tuple[float, str] | None:
+    """The value and the unit of a match; None for words that only happen to look like numbers."""
+    if match["verbatim"]:
+        return math.nan, ""
+    if match["hours"] or match["hour"]:
+        return _clock(match), "clock"
+    if match["name"]:
+        return (_ORDINALS | _MONTHS)[match["name"]], ""
+    if match["digits"]:
+        power = match["power"] or ""
+        factor = _POWERS.get(power) or math.prod(_HAN_POWERS[character] for character in power)
+        return float(re.sub("[, ]", "", match["digits"])) * factor, _unit(match["unit"])
+    if match["han"]:
+        is_number = len(match["han"]) > 1 or match["counted"]
+        return (_han(match["han"]), _unit(match["counted"])) if is_number else None
+    value, unit = (
+        sum(map(_CARDINALS.__getitem__, re.split("[- ]", match["word"]))),
+        match["wordunit"],
+    )
+    if value == 1 and not unit:
+        return None
+    return value * _POWERS.get(match["wordpower"] or "", 1), _unit(unit)
+
+
+def _clock(match: re.Match[str]) -> float:
+    hour = match["hours"] or match["hour"]
+    value = float(hour) if hour.isdigit() else _CARDINALS.get(hour) or _han(hour)
+    value += float(match["minutes"] or 0) / 60 + (0.5 if match["half"] else 0)
+    is_late = match["pm"] == "p" or match["daytime"] in ("下午", "晚上", "夜里")
+    return value + 12 if is_late and value < 12 else value
+
+
+def _unit(word: str | None) -> str:
+    word = word or ""
+    return _UNITS.get(word) or _UNITS.get(word.removesuffix("s")) or ""
+
+
+def _han(numeral: str) -> float:
+    """The value of a Chinese numeral: 三十, 一百二十, 两万; digits alone are read one by one."""
+    if numeral == "半":
+        return 0.5
+    if not set(numeral) & {*_HAN_POWERS}:
+        return float("".join(str(_HAN[character]) for character in numeral))
+    total = section = digit = 0
+    for character in numeral:
+        power = _HAN_POWERS.get(character)
+        if power is None:
+            digit = _HAN[character]
+        elif power < 10_000:
+            section += (digit or 1) * power
+            digit = 0
+        else:
+            total += (section + digit or 1) * power
+            section = digit = 0
+    return float(total + section + digit)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.answering.quantities import quantities
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        ("14 days", "two weeks"),
+        ("三个月", "90 days"),
+        ("1,200 crowns", "1 200 crowns"),
+        ("half an hour", "30 minutes"),
+        ("a minute and a half", "90 seconds"),
+        ("70 percent", "七成"),
+        ("50 %", "half"),
+        ("10 p.m.", "22:00"),
+        ("下午三点", "15:00"),
+        ("the fourth day", "第四天"),
+        ("March 31", "3月31日"),
+        ("twenty-five", "二十五个"),
+        ("3.5 million", "350万"),
+        ("version 2.19.0", "2.19.0"),
+        ("two kilometres", "2000 m"),
+        ("５ hours", "5小时"),
+    ],
+)
+def test_a_number_is_the_same_however_it_is_written(said: str, held: str) -> None:
+    known = [*quantities(held)]
+    found = [*quantities(said)]
+    assert found
+    assert all(any(each.is_said_by(other) for other in known) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        ("14 days", "14 weeks"),
+        ("5 percent", "5 hours"),
+        ("1.19.0", "2.19.0"),
+        ("13 months", "a year"),
+        ("10 a.m.", "22:00"),
+        ("十二元", "二十元"),
+    ],
+)
+def test_another_number_or_unit_is_another_quantity(said: str, held: str) -> None:
+    known = [*quantities(held)]
+    assert not any(each.is_said_by(other) for each in quantities(said) for other in known)
+
+
+def test_words_that_only_look_like_numbers_are_none() -> None:
+    assert [*quantities("You may march on: one of the two, 一起")][1:] == []
+
+
+@given(st.text())
+def test_any_text_can_be_read(text: str) -> None:
+    assert all(each.written for each in quantities(text))
+
+
+@pytest.mark.parametrize("text", ["1 " * 20_000, "111 " * 20_000, "十" * 50_000, "1." * 40_000])
+def test_long_runs_of_digits_are_read_in_linear_time(text: str) -> None:
+    began = time.perf_counter()
+    assert [*quantities(text)]
+    assert time.perf_counter() - began < 10
