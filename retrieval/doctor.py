@@ -62,6 +62,8 @@ def checks() -> Iterator[Finding]:
     yield _looked("generator", lambda: _model("generator", settings.generator, settings))
     if (reranker := settings.reranker) is not None:
         yield _looked("reranker", lambda: _model("reranker", reranker, settings))
+    if (support := settings.support) not in (None, "generator"):
+        yield _looked("support", lambda: _model("support", str(support), settings))
     yield _leaves(settings)
     yield _looked("index", lambda: _index(settings))
     yield _looked("judge", lambda: _judge(settings))

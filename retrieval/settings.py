@@ -119,6 +119,13 @@ class Settings(FileSettings):
     tier: Literal["quotes", "small", "capable", "strong"] | None = Field(
         None, description="what the generator is trusted with; unset goes by its size"
     )
+    support: str | None = Field(
+        None,
+        description=(
+            "what reads whether passages support a sentence: an NLI cross-encoder or a support "
+            "checker, a folder or a hub id, or `generator`; unset compares words alone"
+        ),
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
     threads: int = Field(0, ge=0, description="CPU threads for the models; 0 takes every core")
     passage_tokens: int = Field(256, ge=32, description="longest passage, in the embedder's tokens")

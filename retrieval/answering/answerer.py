@@ -26,6 +26,8 @@ from retrieval.answering.prompt import (
 from retrieval.answering.questions import asks_for_fact, clean, standalone
 from retrieval.answering.sanitise import sanitise
 from retrieval.answering.sections import whole_sections
+from retrieval.answering.support import SupportReader
+from retrieval.answering.support_readers import BY_GENERATOR, GeneratorReader
 from retrieval.answering.tiers import Tier, tier_of
 from retrieval.documents.tables import read_out
 from retrieval.errors import EndpointError
@@ -116,6 +118,7 @@ class Answerer:
     judge: Judge
     settings: Settings
     generator: Generator | None = None
+    reader: SupportReader | None = None
 
     def models(self) -> Mapping[str, str]:
         """The ids of the models that answer, by what they do."""
@@ -289,7 +292,18 @@ class Answerer:
         )
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
-        return CheckedStream(Citer(found.query, prompt.passages))
+        return CheckedStream(self._citer(found.query, prompt.passages))
+
+    def _citer(self, query: str, passages: Sequence[Passage]) -> Citer:
+        reader = self.reader
+        # A seq2seq model writes one text at a time: it cannot read before it has written.
+        if (
+            self.settings.support == BY_GENERATOR
+            and self.generator
+            and self.generator.kind == "causal"
+        ):
+            reader = GeneratorReader(self.generator)
+        return Citer(query, passages, embedder=self.searcher.embedder, reader=reader)
 
     def _write(
         self, generator: Generator, prompt: Prompt, heard: Heard, found: Evidence

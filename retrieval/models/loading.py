@@ -15,7 +15,7 @@ from retrieval.errors import (
     explain_system_error,
 )
 
-Role = Literal["embedder", "generator", "reranker"]
+Role = Literal["embedder", "generator", "reranker", "support"]
 
 _REASON_CHARS = 200
 _TOKENIZERS = ("tokenizer*.json", "vocab.*", "*.model", "tekken.json")
@@ -24,6 +24,7 @@ _WANTED = {
     "embedder": "a model of sentence-transformers or an encoder",
     "generator": "a causal or sequence-to-sequence language model",
     "reranker": "a cross-encoder",
+    "support": "an encoder that classifies pairs or tokens",
 }
 
 
@@ -65,10 +66,12 @@ def check_folder(role: Role, folder: Path) -> None:
     is_writer = any(name.endswith(_WRITERS) for name in found)
     is_made_for_sentences = (folder / "modules.json").is_file()
     is_classifier = any(name.endswith("ForSequenceClassification") for name in found)
+    marks_tokens = any(name.endswith("ForTokenClassification") for name in found)
     fits = {
         "embedder": is_made_for_sentences or not is_writer,
         "generator": is_writer,
         "reranker": is_classifier or (is_writer and is_made_for_sentences),
+        "support": is_classifier or marks_tokens,
     }
     if found and not fits[role]:
         raise ModelUnsuitableError(

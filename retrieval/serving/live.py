@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import Judge
+from retrieval.answering.support_readers import load_support_reader
 from retrieval.errors import ModelNotFoundError, NotReadyError, QuestionError, RetrievalError
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import load_embedder
@@ -67,6 +68,7 @@ class Live:
         self._trial: Trial | None = None
         self._candidate: CandidateModels | None = None
         self.generator: Generator | None = loader.generator()
+        self._reader = load_support_reader(settings)
         self._judges = {library.embedder.id: loader.judge(library.embedder.id)}
         library.rerank_with(loader.reranker())
 
@@ -200,7 +202,7 @@ class Live:
         embedder = searcher.embedder.id
         if embedder not in judges:  # a judge that is published meanwhile begins another dict
             judges[embedder] = self._loader.judge(embedder)
-        return Answerer(searcher, judges[embedder], self._settings, self.generator)
+        return Answerer(searcher, judges[embedder], self._settings, self.generator, self._reader)
 
     def _trying(self, candidate: CandidateModels, serving: Answerer) -> Answerer:
         """What serves, with the candidate in the place of what plays its part."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import Judge, load_judge
+from retrieval.answering.support_readers import load_support_reader
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import load_embedder, load_run
 from retrieval.models.loading import loading
@@ -80,4 +81,6 @@ def load_answerer(
     models = InstalledModels(settings, on_progress=on_progress)
     library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
     searcher = library.searcher()
-    return Answerer(searcher, models.judge(searcher.embedder.id), settings, models.generator())
+    judge = models.judge(searcher.embedder.id)
+    reader = load_support_reader(settings)
+    return Answerer(searcher, judge, settings, models.generator(), reader)

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from retrieval.answering.answerer import declines
-from retrieval.answering.citations import SUPPORT_THRESHOLD, Citer
+from retrieval.answering.citations import Citer
 from retrieval.answering.judge import JUDGED_HITS
 from retrieval.answering.prompt import Prompt, build_prompt
+from retrieval.answering.support import SUPPORT_THRESHOLD
 from retrieval.errors import DataError
 from retrieval.examples import Example
 from retrieval.index.searcher import Searcher

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from retrieval.answering.citations import MAX_CITATIONS, CheckedStream, Citer
 from retrieval.records import Passage
 from tests.retrieval.passages_by_hand import passage
+from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = passage(
     "Every employee has 27 days of paid leave a year. Leave is requested in the crew portal.",
@@ -79,6 +82,52 @@ def test_no_more_passages_are_cited_than_people_read() -> None:
     for each in shelf:
         citer.add(each.text)
     assert len(citer.citations) == MAX_CITATIONS
+
+
+def test_a_sentence_may_rest_on_several_passages() -> None:
+    citer = Citer("leave and errors?", [LEAVE, VPN])
+    said = "Leave is requested in the crew portal, and error 809 means the port is blocked."
+    assert citer.add(said) == f"{said} [1][2]"
+    assert [citation.passage for citation in citer.citations] == [LEAVE, VPN]
+
+
+def test_a_passage_that_the_model_marked_is_looked_at_first() -> None:
+    twin = passage("Switch the client to TCP mode, said the keeper.", title="Diary")
+    said = "Switch the client to TCP mode [2]."
+    citer = Citer("error 809?", [VPN, twin])
+    assert citer.add(said) is not None
+    assert [citation.passage for citation in citer.citations] == [twin]
+
+
+def test_a_mark_proves_nothing() -> None:
+    citer = Citer("error 809?", [LEAVE, VPN])
+    assert citer.add("Error 809 means the port is blocked [1].") is not None
+    assert [citation.passage for citation in citer.citations] == [VPN]
+    assert citer.add("Error 950 means that the server is gone [2].") is None
+
+
+def test_a_sentence_in_another_language_is_checked_by_its_numbers() -> None:
+    citer = Citer("请假？", [VPN, LEAVE])
+    assert citer.add("每位员工每年有27天带薪年假。") is not None
+    assert citer.add("每位员工每年有30天带薪年假。") is None
+
+
+def test_an_embedder_that_is_known_tells_other_things_and_finds_the_passage() -> None:
+    class Known(WordEmbedder):
+        """Texts without a word in common are far from each other."""
+
+    embedder = Known()
+    embedder.id = "multilingual-e5-small@1"
+    citer = Citer("", [VPN, LEAVE], embedder=embedder)
+    assert citer.add("渡轮从码头出发。") is None
+
+
+def test_a_long_answer_from_a_long_passage_is_checked_quickly() -> None:
+    lines = [f"Locker {n} belongs to keeper {n * 7}." for n in range(2, 800)]
+    citer = Citer("lockers?", [passage(" ".join(lines))])
+    began = time.perf_counter()
+    assert all(map(citer.add, lines[:40]))
+    assert time.perf_counter() - began < 20
 
 
 @given(st.integers(1, 12))

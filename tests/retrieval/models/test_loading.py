@@ -25,6 +25,7 @@ def model(folder: Path, *architectures: str) -> Path:
         ("generator", "BertModel"),
         ("embedder", "Qwen2ForCausalLM"),
         ("reranker", "BertModel"),
+        ("support", "BertModel"),
     ],
 )
 def test_a_model_of_another_kind_is_refused(tmp_path: Path, role: Role, architecture: str) -> None:
@@ -38,6 +39,8 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path, role: Role, architec
         ("generator", "T5ForConditionalGeneration"),
         ("embedder", "XLMRobertaModel"),
         ("reranker", "BertForSequenceClassification"),
+        ("support", "BertForSequenceClassification"),
+        ("support", "ModernBertForTokenClassification"),
     ],
 )
 def test_a_fitting_model_is_let_through(tmp_path: Path, role: Role, architecture: str) -> None:

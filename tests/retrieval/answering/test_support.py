@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.answering.support import SUPPORT_THRESHOLD, Grounds
+from tests.retrieval.passages_by_hand import passage
+
+FERRY = passage(
+    "The ferry to Gull Rock leaves at 9:30 and at 16:00 from pier 4, except on Sundays. A crossing "
+    "takes 45 minutes and costs 12 crowns; children below six years travel free. Bicycles are "
+    "carried for 3 crowns. Tickets are refunded for 14 days. Write to ferry@keepers.example or "
+    "ask Mira Holm. Run `tide-table --port GR` for the tides. Dogs are not allowed in the lounge.",
+    title="Ferry",
+    headings=("Getting here",),
+)
+DUTY = passage(
+    "值班一周的补贴是280元，第二值班人90元。夜间十点以后的呼叫另加60元。值班人须在三十分钟内答复。"
+    "连续值班不得超过两周。换班要提前三天告诉许海宁。",
+    title="值班制度",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("paraphrase", "The crossing to Gull Rock takes 45 minutes."),
+        ("unit", "You can get your tickets refunded for two weeks."),
+        ("unit", "The crossing takes 0.75 hours."),
+        ("list", "Boats leave from pier 4 at 9:30 and at 4 pm."),
+        ("combined", "Bicycles cost 3 crowns, and tickets are refunded for 14 days."),
+        ("condition", "Children travel free if they are below six years."),
+        ("yes or no", "No, dogs are not allowed in the lounge."),
+        ("identifier", "The tides are told by `tide-table --port GR`."),
+        ("name", "Ask Mira Holm or write to ferry@keepers.example."),
+        ("other language", "去 Gull Rock 的渡轮要45分钟，票价12。"),
+        ("other language", "孩子不满六岁免费。"),
+    ],
+)
+def test_what_an_english_passage_says_is_supported(kind: str, sentence: str) -> None:
+    assert Grounds("ferry?", [FERRY]).support(sentence) >= SUPPORT_THRESHOLD, kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("number", "The crossing takes 50 minutes."),
+        ("number", "Tickets are refunded for four weeks."),
+        ("swapped number", "Bicycles are carried for 12 crowns."),
+        ("hour", "The ferry leaves at 10:30 from pier 4."),
+        ("name", "Ask Jonas Petrel about the ferry."),
+        ("address", "Write to tickets@keepers.example about the ferry."),
+        ("identifier", "Run `tide-table2 --port GR` for the tides."),
+        ("invented", "Smoking chimneys annoy the postmaster."),
+        ("invented", "The lighthouse museum sells souvenirs to visitors."),
+        ("other language", "渡轮要50分钟。"),
+        ("other language", "请写信到 boat@keepers.example。"),
+        ("why and how far", "All visitors must always pay only because repairs are expensive."),
+    ],
+)
+def test_what_an_english_passage_does_not_say_is_not_supported(kind: str, sentence: str) -> None:
+    assert Grounds("ferry?", [FERRY]).support(sentence) < SUPPORT_THRESHOLD, kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("paraphrase", "值班一周可以拿280元补贴。"),
+        ("unit", "值班人要在半小时内答复。"),
+        ("unit", "连续值班最多14天。"),
+        ("list", "值班补贴每周280元，第二值班人90元。"),
+        ("other language", "A week on duty pays 280 yuan, and 90 for the second."),
+        ("other language", "Calls have to be answered within half an hour."),
+    ],
+)
+def test_what_a_chinese_passage_says_is_supported(kind: str, sentence: str) -> None:
+    assert Grounds("值班？", [DUTY]).support(sentence) >= SUPPORT_THRESHOLD, kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("number", "值班一周的补贴是300元。"),
+        ("swapped number", "第二值班人280元。"),
+        ("invented", "食堂周末供应海鲜火锅。"),
+        ("other language", "A week on duty pays 350 yuan."),
+        ("identifier", "Changes are filed with shift_swap.py."),
+    ],
+)
+def test_what_a_chinese_passage_does_not_say_is_not_supported(kind: str, sentence: str) -> None:
+    assert Grounds("值班？", [DUTY]).support(sentence) < SUPPORT_THRESHOLD, kind
+
+
+def test_a_denial_where_nothing_is_denied_is_not_supported() -> None:
+    grounds = Grounds("", [passage("The tower opens at noon. Visitors ring the bell.")])
+    assert grounds.support("The tower does not open at noon.") == 0
+    assert grounds.support("The tower opens at noon.") == 1
+
+
+def test_a_small_sum_follows_only_where_words_say_that_something_is_summed() -> None:
+    grounds = Grounds("", [passage("Sick leave has 20 days. Storm leave has 7 days.")])
+    assert grounds.support("Sick leave and storm leave have 27 days in total.") >= SUPPORT_THRESHOLD
+    assert grounds.support("Sick leave and storm leave have 27 days.") == 0
+
+
+def test_a_number_in_a_name_is_not_taken_for_another_beside_it() -> None:
+    grounds = Grounds("", [passage("沃夫424是一个联星系统，距离太阳大约14.2光年，周期16.2年。")])
+    assert grounds.support("沃夫424距离太阳大约14.2光年。") >= SUPPORT_THRESHOLD
+    assert grounds.support("沃夫424距离太阳大约16.2光年。") < SUPPORT_THRESHOLD
+
+
+def test_an_embedder_may_find_that_a_sentence_is_about_other_things() -> None:
+    said = "孩子们可以免费乘船。"
+    assert Grounds("", [FERRY]).support(said, is_near=True) >= SUPPORT_THRESHOLD
+    assert Grounds("", [FERRY]).support(said, is_near=False) == 0
+
+
+NOUNS = ("keepers", "boats", "lamps", "ropes", "anchors", "charts", "barrels", "gulls")
+PLACES = ("harbour", "tower", "cellar", "kitchen", "boathouse", "garden", "attic", "quay")
+
+
+def _sentence(noun: str, place: str, number: int) -> str:
+    return f"There are {number} {noun} in the {place}."
+
+
+STATEMENTS = st.lists(
+    st.tuples(st.sampled_from(NOUNS), st.sampled_from(PLACES), st.integers(2, 9_999)),
+    min_size=1,
+    max_size=6,
+    unique_by=(lambda row: row[0], lambda row: row[1]),
+)
+
+
+@given(STATEMENTS, st.data())
+def test_a_copied_sentence_is_supported(
+    rows: list[tuple[str, str, int]], data: st.DataObject
+) -> None:
+    row = data.draw(st.sampled_from(rows))
+    text = " ".join(_sentence(*each) for each in rows)
+    assert Grounds("", [passage(text)]).support(_sentence(*row)) >= SUPPORT_THRESHOLD
+
+
+@given(STATEMENTS, st.data())
+def test_a_copied_sentence_with_another_number_never_is(
+    rows: list[tuple[str, str, int]], data: st.DataObject
+) -> None:
+    noun, place, number = data.draw(st.sampled_from(rows))
+    other = data.draw(st.integers(2, 9_999).filter(lambda each: each != number))
+    text = " ".join(_sentence(*each) for each in rows)
+    changed = _sentence(noun, place, other)
+    assert Grounds("", [passage(text)]).support(changed) < SUPPORT_THRESHOLD
+
+
+def test_checking_grows_with_the_passage_and_not_faster() -> None:
+    def seconds(size: int) -> float:
+        text = " ".join(_sentence("boats", f"harbour of place {n}", n) for n in range(size))
+        grounds = Grounds("", [passage(text)])
+        began = time.perf_counter()
+        for n in range(20):
+            grounds.support(_sentence("boats", f"harbour of place {n}", n))
+        return time.perf_counter() - began
+
+    seconds(10)
+    assert seconds(2_000) < 30 * max(seconds(200), 0.02)
