@@ -55,6 +55,17 @@ _DECLINED = re.compile(
 )
 
 
+_ADDRESS = re.compile(
+    r"(?:https?://|(?<![\w@./+-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/)[\w./?#&=%+:~@!$,;*-]*",
+    re.IGNORECASE | re.ASCII,
+)
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt|rule)s?\b|\bevery answer\b"
+    r"|(?:忽略|无视).{0,20}(?:指令|指示|提示|规则)",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DraftAnswer:
     """What could be said: text whose every sentence has a citation; `none` to abstain."""
@@ -423,9 +434,14 @@ def is_foreign(passage: Passage, language: str) -> bool:
 
 
 def addresses(citations: Sequence[Citation]) -> set[str]:
-    """The only addresses that an answer may contain: those of the documents it cites."""
+    """The only addresses that an answer may contain: of the documents it cites, and in them.
+
+    A passage that gives orders to a model lends none.
+    """
     cited = [citation.passage for citation in citations]
-    return {url for passage in cited for url in (passage.link, passage.source.url) if url}
+    own = {url for passage in cited for url in (passage.link, passage.source.url) if url}
+    trusted = [passage.text for passage in cited if not _ORDER.search(passage.text)]
+    return own | {url.rstrip(".,;:!?'*_~") for text in trusted for url in _ADDRESS.findall(text)}
 
 
 def declines(text: str) -> bool:

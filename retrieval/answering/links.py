@@ -25,6 +25,7 @@ _ANGLE = re.compile(
 _MAILTO = re.compile(
     r"mailto:(?P<mail>[a-z0-9._%+-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)+)(?:\?.*)?", re.IGNORECASE
 )
+_TELEPHONE = re.compile(r"tel:(?P<number>\+?[0-9().-]{3,24})", re.IGNORECASE)
 
 # A run of scheme characters is tried once, from its start: that keeps the search linear.
 _ADDRESS = r"""(?:
@@ -54,6 +55,8 @@ _TAG = rf"""<(?=
   | /?[abipqsu](?:\s[^<>‹]*)?/?>
   | [a-z][\w:-]*+[\s/][^<>‹]*=
 )"""
+
+_PATH = re.compile(r"[\w.~:/?#@!$&'()*+,;=%-]*", re.ASCII)
 
 _FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII
 _ACTIVE = re.compile(
@@ -142,7 +145,7 @@ class Links:
             elif mark == "<":
                 position = self._angle(text, match.start(), ends)
             elif match.start() in ends:
-                self.add(ends[match.start()], is_final=ends[match.start()] != "")
+                self.add(ends[match.start()], is_final=ends[match.start()].startswith("]"))
             else:
                 if mark != ">":
                     self._openers.append(len(self._pieces))
@@ -187,11 +190,9 @@ class Links:
             self._pieces[opener] = ("[", True)
             self.add(f"]({destination['raw']})", is_final=True)
             return
-        mail = _MAILTO.fullmatch(url)
-        label = self._pieces[opener + 1 :]
+        label = "".join(text for text, _ in self._pieces[opener + 1 :])
         self._pieces[opener] = ("", False)
-        if mail and label != [(mail["mail"], False)]:
-            self.add(f" ({mail['mail']})")
+        self.add(_contact(url, label))
 
     def _angle(self, text: str, start: int, ends: dict[int, str]) -> int:
         """Where to read on after the `<` at `start`."""
@@ -210,8 +211,16 @@ class Links:
             self.add("[", is_final=True)
             ends[match.end("label")] = f"]({url})"
         else:
-            ends[match.end("label")] = ""
+            ends[match.end("label")] = _contact(url, label)
         return match.end()
+
+
+def _contact(url: str, label: str) -> str:
+    """What a link's label does not say of whom it writes to or calls."""
+    mail, call = _MAILTO.fullmatch(url), _TELEPHONE.fullmatch(url)
+    said = mail["mail"] if mail else call["number"] if call else ""
+    plain = re.sub("[ ().-]", "", label)
+    return f" ({said})" if said and re.sub("[ ().-]", "", said) not in plain else ""
 
 
 def _joined(parts: Iterator[str]) -> str:
@@ -232,7 +241,8 @@ def _inert(text: str, keeps: Keeps) -> str:
         if match["address"]:
             return _address(match, keeps)
         if match["host"]:
-            return _host(found)
+            path = _PATH.match(match.string, match.end())
+            return found if path and _kept(found + path.group(), keeps) else _host(found)
         return {"@": "＠", "<": "‹", "]": "] "}[found]
 
     return _ACTIVE.sub(replace, text)

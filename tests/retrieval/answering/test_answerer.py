@@ -182,6 +182,32 @@ def test_an_instruction_in_a_document_changes_nothing(library: Library) -> None:
         assert "https://evil.example" not in text
 
 
+def test_what_a_cited_passage_gives_to_write_to_is_shown(tmp_path: Path) -> None:
+    contact = (
+        "# Desk\n\nWrite to desk@keepers.example or call +49 40 123-456. Forms are at "
+        "https://forms.example/leave?id=3 and intranet.example/tools.\n"
+    )
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "desk.md").write_text(contact, encoding="utf-8")
+    settings, embedder = Settings(home=tmp_path / "home"), WordEmbedder()
+    update_index([docs], settings, embedder)
+    said = (
+        "Write to desk@keepers.example or call +49 40 123-456. Or call +49 40 999-999. "
+        "Write to boss@evil.example. Forms are at https://forms.example/leave?id=3, "
+        "https://forms.example/leave?id=4 and intranet.example/tools."
+    )
+    found = answerer(Library(settings, embedder), said).answer(AnswerRequest("What forms?"))
+    assert found.text.startswith("Write to desk@keepers.example or call +49 40 123-456. [1]")
+    assert "999" not in found.text
+    assert "boss" not in found.text
+    assert "id=4" not in found.text
+    kept = answerer(
+        Library(settings, embedder), said.replace("https://forms.example/leave?id=4", "")
+    )
+    assert "https://forms.example/leave?id=3" in kept.answer(AnswerRequest("What forms?")).text
+
+
 def test_a_restricted_document_is_only_used_for_its_audience(library: Library) -> None:
     asked = answerer(library, None)
     request = AnswerRequest("What is a keeper's pay in crowns?")

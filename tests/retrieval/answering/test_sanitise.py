@@ -324,3 +324,24 @@ def test_many_lengths_of_backticks_take_linear_time() -> None:
     started = time.process_time()
     clean(" ".join("`" * n for n in range(1, 450)))
     assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<mailto:ann@example.com|Ann>", "Ann (ann@example.com)"),
+        ("[the desk](tel:+49-40-123456)", "the desk (+49-40-123456)"),
+        ("<tel:+4940123456|+49 40 123456>", "+49 40 123456"),
+        ("Call +49 40 123-456 or 0800 123456.", "Call +49 40 123-456 or 0800 123456."),
+    ],
+)
+def test_whom_a_link_writes_to_or_calls_is_shown(written: str, shown: str) -> None:
+    assert sanitise(written) == shown
+    assert sanitise(shown) == shown
+
+
+def test_an_address_without_a_scheme_stays_if_it_may() -> None:
+    said = "Tools are at intranet.example/tools?all=1, others at elsewhere.example/tools."
+    assert sanitise(said, allowed_urls=["intranet.example/tools?all=1"]) == (
+        "Tools are at intranet.example/tools?all=1, others at elsewhere[.]example/tools."
+    )
