@@ -13,7 +13,8 @@ _SCALES = {
     "day": ("time", 86_400), "week": ("time", 7 * 86_400), "month": ("time", 30 * 86_400),
     "quarter": ("time", 91 * 86_400), "year": ("time", 365 * 86_400),
     "decade": ("time", 3_650 * 86_400), "century": ("time", 36_500 * 86_400),
-    "clock": ("clock", 1), "%": ("share", 0.01), "成": ("share", 0.1),
+    "quarter of an hour": ("time", 900), "clock": ("clock", 1),
+    "%": ("share", 0.01), "成": ("share", 0.1),
     "mm": ("length", 1), "cm": ("length", 10), "m": ("length", 1e3), "km": ("length", 1e6),
     "inch": ("length", 25.4), "foot": ("length", 304.8), "mile": ("length", 1_609_344),
     "mg": ("weight", 1), "g": ("weight", 1e3), "kg": ("weight", 1e6), "t": ("weight", 1e9),
@@ -32,6 +33,7 @@ _UNITS = {name: name for name in _SCALES if name != "clock"} | {
     "inche": "inch", "feet": "foot", "ft": "foot", "lb": "pound", "oz": "ounce", "tonne": "t",
     "millimetre": "mm", "millimeter": "mm", "centimetre": "cm", "centimeter": "cm", "metre": "m",
     "meter": "m", "kilometre": "km", "kilometer": "km", "gram": "g", "kilogram": "kg",
+    "quarters of an hour": "quarter of an hour",
     "秒": "second", "秒钟": "second", "分钟": "minute", "小时": "hour", "个小时": "hour",
     "天": "day", "日": "day", "周": "week", "星期": "week", "个星期": "week", "个月": "month",
     "季度": "quarter", "年": "year", "周年": "year", "毫米": "mm", "厘米": "cm", "米": "m",
@@ -72,7 +74,7 @@ _COUNTED = "个名位次等种类项级条点倍元岁章台件只张页号楼�
 
 
 def _any_of(words: Iterator[str]) -> str:
-    return "|".join(sorted(words, key=len, reverse=True))
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
 _WORD = _any_of(iter(_CARDINALS))
@@ -115,6 +117,11 @@ class Quantity:
     value: float
     unit: str
     written: str
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a part of something, as percent are."""
+        return self.unit in ("%", "成")
 
     def is_said_by(self, other: Quantity) -> bool:
         """Whether another says the same, in its own unit or without one."""

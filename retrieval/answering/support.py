@@ -21,7 +21,7 @@ from retrieval.search.lexical import terms
 SUPPORT_THRESHOLD = 0.6
 """A sentence with less support than this is not said."""
 
-_CLAUSE_END = re.compile(r"[,;:](?=\s)|[，；：。！？、\n|]|(?<=[.!?])\s|\s(?:and|but|or|while)\s")
+_CLAUSE_END = re.compile(r"[,;:](?=\s)|[，；：。！？、\n]|(?<=[.!?])\s|\s(?:and|but|or|while)\s")
 _NAME = re.compile(r"[\w.+-]+@[\w.-]+\w|\w(?:[\w+#]|[./\\-](?=\w))*", re.ASCII)
 _CODE = re.compile(r"[@_/\\\d]|[a-z][A-Z]|\w\.\w|[A-Z]{2}")
 _REPLY = re.compile(
@@ -57,6 +57,10 @@ MANY_KNOWN = 0.6
 _FEW_KNOWN = 0.2
 """With less it is about other things, unless an embedder finds it near."""
 
+_ADDED = 0.4
+"""With no larger share of words of its own, a sentence says the question's again: the passages
+must know most of it, and something of what it adds."""
+
 _SWAPPED = 0.3
 """So much more of a number's clause stands beside another number: it belongs to something else."""
 
@@ -66,6 +70,7 @@ _COPIED, _WHOLLY_COPIED = 0.65, 0.9
 _MULTIPLE = re.compile(r"\b(?:twice|double|triple|times|half)\b|倍|±", re.IGNORECASE)
 _SUM = re.compile(r"\b(?:total|together|altogether|in all|sum)\b|共|合计|总", re.IGNORECASE)
 _OPERANDS = 24
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s?(?:to|[-–—~至到])\s?(\d+(?:\.\d+)?)")
 
 
 class SupportReader(Protocol):
@@ -94,7 +99,7 @@ class Clause:
     @cached_property
     def claimed_numbers(self) -> list[Quantity]:
         """Those that must stand elsewhere: "a day" says no number."""
-        return [n for n in self.numbers if n.value != 1 or not n.written[0].isalpha()]
+        return [n for n in self.numbers if n.value != 1 or not n.written[0].isalpha() or n.is_share]
 
     def states(self, number: Quantity) -> bool:
         """Whether it has this number, in whatever unit or script."""
@@ -106,7 +111,7 @@ class Clause:
 
 
 def clauses(text: str) -> list[Clause]:
-    """The clauses of a text; an item of a list and a row or cell of a table are some, too."""
+    """The clauses of a text; an item of a list and a row of a table are some, too."""
     return [Clause(piece) for piece in _CLAUSE_END.split(text) if piece.strip()]
 
 
@@ -118,8 +123,8 @@ class Grounds:
         above = [part for each in passages for part in (each.source.title, *each.headings)]
         self._texts = Clause("\n".join(texts))
         self._here = Clause("\n".join([*texts, *above]))
-        self._all = Clause(f"{self._here.text}\n{question}")
         self._lower = self._here.text.lower()
+        self._asked = Clause(question)
         self._stems = {word[:5] for word in self._here.words if len(word) > 4}
         self._language = language_of(self._texts.text)
         self._clauses = [clause for text in texts for clause in clauses(text)]
@@ -157,6 +162,11 @@ class Grounds:
             return True
         if known is None:
             return is_near is False
+        added = said.words - self._asked.words
+        is_echo = len(added) <= _ADDED * len(said.words)
+        is_empty = len(added) > 1 and not any(map(self._knows, added))
+        if is_echo and (is_empty or known < MANY_KNOWN):
+            return True
         # What stands above a passage is no answer.
         if not said.words & self._texts.words and not any(map(self._texts.states, said.numbers)):
             return not is_near
@@ -188,10 +198,11 @@ class Grounds:
             return False
         here, rival = self._beside(number, clause, self._clauses)
         around, other = self._beside(number, said, self._sentences)
-        if not self._all.states(number):
+        if not self._here.states(number):
             # "Two ways" may be counted where the passages list them.
             is_count = not number.unit and not number.written[0].isdigit() and number.value <= 10
-            if not is_count and not self._follows(number, said):
+            is_asked = self._asked.states(number)
+            if not (is_count or is_asked or self._follows(number, said)):
                 return True
             return max(rival, other) >= (_SWAPPED if is_count else _COPIED)
         return max(rival - here, other - around) > _SWAPPED
@@ -215,7 +226,10 @@ class Grounds:
         return bool(copied) and not any(_in_order(said.claimed_numbers, each) for each in copied)
 
     def _follows(self, number: Quantity, said: Clause) -> bool:
-        """Whether a number is a small sum of those here, and words say that something is summed."""
+        """Whether a number lies in a range here, or words say that it is a sum of those here."""
+        ranges = _RANGE.findall(self._texts.text)
+        if any(float(low) < number.value < float(high) for low, high in ranges):
+            return True
         values = {each.value for each in (*self._texts.numbers[:_OPERANDS], *said.numbers)}
         values.discard(number.value)
         results: set[float] = set()

@@ -17,6 +17,7 @@ from retrieval.answering.quantities import quantities
         ("1,200 crowns", "1 200 crowns"),
         ("half an hour", "30 minutes"),
         ("a minute and a half", "90 seconds"),
+        ("three quarters of an hour", "45 minutes"),
         ("70 percent", "七成"),
         ("50 %", "half"),
         ("10 p.m.", "22:00"),

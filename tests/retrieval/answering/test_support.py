@@ -106,6 +106,21 @@ def test_a_small_sum_follows_only_where_words_say_that_something_is_summed() -> 
     assert grounds.support("Sick leave and storm leave have 27 days.") == 0
 
 
+def test_a_number_of_the_question_may_lie_in_a_range() -> None:
+    text = "Keepers have 26 days of leave.\n\n| Service | Days |\n| 3 to 7 years | 28 |"
+    said = "With five years of service you have 28 days."
+    for question in ("How many days after five years?", "How many days?"):
+        assert Grounds(question, [passage(text)]).support(said) >= SUPPORT_THRESHOLD
+
+
+def test_the_words_of_the_question_make_no_answer() -> None:
+    grounds = Grounds("亚麻适宜生活在什么气候？", [passage("亚麻喜凉爽湿润气候。")])
+    assert grounds.support("亚麻适宜生活在热带气候。") == 0
+    assert grounds.support("亚麻适宜生活在凉爽湿润的气候。") >= SUPPORT_THRESHOLD
+    cast = Grounds("who plays mira holm in gull bay", [passage("David Ramsay plays in Storm.")])
+    assert cast.support("David Ramsay plays Mira Holm in Gull Bay.") == 0
+
+
 def test_a_number_in_a_name_is_not_taken_for_another_beside_it() -> None:
     grounds = Grounds("", [passage("沃夫424是一个联星系统，距离太阳大约14.2光年，周期16.2年。")])
     assert grounds.support("沃夫424距离太阳大约14.2光年。") >= SUPPORT_THRESHOLD
