@@ -10,7 +10,7 @@ import numpy as np
 
 from retrieval.answering.citations import Window, windows
 from retrieval.answering.questions import asks_for_fact
-from retrieval.answering.units import Unit, matching_rows, says_something, units
+from retrieval.answering.units import Unit, matching_rows, says_something, units, whole_sentences
 from retrieval.documents.tables import heads_of
 from retrieval.records import Citation, Hit, Passage
 from retrieval.search.lexical import terms
@@ -113,7 +113,8 @@ def _grown(
         elif unit.kind == "code" or (unit.kind == "list" and not is_fact):
             spans += unit.lines
         else:
-            spans.append((max(start, unit.start), min(end, unit.end)))
+            span = max(start, unit.start), min(end, unit.end)
+            spans.append(span if unit.kind == "list" else whole_sentences(unit, text, *span))
     parts = [(passage, spans)]
     if not is_fact and touched and touched[0] is known[0]:
         parts = [*_list_beside(passage, section, touched[0], -1), *parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,7 @@ _ITEM = re.compile(
     r"|第[一二三四五六七八九十\d]+步|Step \d+\b)\s*\S",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)\]*_]*(?=\s|\Z)\s*|[。！？；][”’」』）\"*_]*\s*")
 _LEADS_IN = re.compile(r"[:：]\s*[*_]*\s*\Z")
 _LINK_ONLY = re.compile(
     r"[\W\d_]*(?:(?:https?://|www\.)\S+|\[[^\]]*\]\([^)]*\))[\W\d_]*", re.IGNORECASE
@@ -78,6 +80,16 @@ def units(text: str) -> list[Unit]:
     return [Unit(kind, tuple(lines)) for kind, lines in found]
 
 
+def whole_sentences(unit: Unit, text: str, start: int, end: int) -> tuple[int, int]:
+    """The span, grown to where sentences begin and end in a unit whose lines were wrapped."""
+    ends = [
+        unit.start + match.end() for match in _SENTENCE_END.finditer(text[unit.start : unit.end])
+    ]
+    begins = max((at for at in ends if at <= start), default=unit.start)
+    stops = min((at for at in ends if at >= end), default=unit.end)
+    return begins, max(end, begins + len(text[begins:stops].rstrip()))
+
+
 def says_something(text: str) -> bool:
     """Whether a text can answer anything: it is more than addresses or what leads in."""
     return (
@@ -90,15 +102,19 @@ def says_something(text: str) -> bool:
 def matching_rows(unit: Unit, text: str, asked: frozenset[str]) -> list[tuple[int, int]]:
     """The rows of a table that have most of what was asked for, with their head.
 
-    What every row has tells no rows apart. Where none has anything else, all of them.
+    A word counts the more, the fewer rows have it, and nothing if all do. Where no row has any that
+    counts, all of them are given.
     """
     heads = heads_of(text)
     rows = [(start, end) for start, end in unit.lines if text[start:end].strip() in heads]
     if not rows:
         return list(unit.lines)
     known = [frozenset(terms(text[start:end])) for start, end in rows]
-    common = frozenset.intersection(*known) if len(rows) > 1 else frozenset()
-    found = [len((asked & row) - common) for row in known]
+    rows_with = Counter(term for row in known for term in row & asked)
+    found = [
+        sum(1 / rows_with[term] for term in row & asked if rows_with[term] < max(2, len(rows)))
+        for row in known
+    ]
     best = max(found)
     chosen = [row for row, count in zip(rows, found, strict=True) if count == best]
     wanted = {heads[text[start:end].strip()] for start, end in chosen}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.units import matching_rows, says_something, units
+from retrieval.answering.units import matching_rows, says_something, units, whole_sentences
 from retrieval.search.lexical import terms
 
 STEPS = """Every laptop needs the client.
@@ -63,6 +63,25 @@ def test_a_table_of_which_no_row_has_what_was_asked_stays_whole() -> None:
 )
 def test_headings_and_addresses_say_nothing(text: str) -> None:
     assert not says_something(text)
+
+
+def test_a_word_that_few_rows_have_tells_them_apart() -> None:
+    text = "\n".join(
+        ["| Prefix | Meaning |", "| `wg-` | Groups, from 2019 |", "| `-x` | Slack channels, 2 |"]
+        + [f"| `{name}-` | Slack channels of team {name} 3 |" for name in ("abc", "def")]
+    )
+    (table,) = units(text)
+    rows = matching_rows(table, text, frozenset(terms("what do wg- channels mean in slack")))
+    assert "| `wg-` | Groups, from 2019 |" in [text[start:end] for start, end in rows]
+    assert len(rows) == 2
+
+
+def test_a_span_grows_to_whole_sentences_across_wrapped_lines() -> None:
+    text = "Plans change in spring. You can\nmodify or cancel\nthem then. Others wait."
+    (unit,) = units(text)
+    start = text.index("modify")
+    begins, ends = whole_sentences(unit, text, start, start + len("modify or cancel"))
+    assert text[begins:ends] == "You can\nmodify or cancel\nthem then."
 
 
 @given(st.text(st.sampled_from("ab1. \n-*|`:：步、"), max_size=200))
