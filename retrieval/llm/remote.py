@@ -166,7 +166,7 @@ class RemoteGenerator:
             "messages": [{"role": "user", "content": "Hello"}],
             "max_tokens": 1,
         }
-        self._adapting(body, lambda: self._client.post(self._chat, [body], on_done=lambda _: None))
+        self._adapting(body, lambda: self._client.post(self._chat, [body]))
         return f"{self.id} wrote a token; context {self.context_tokens}"
 
     @property

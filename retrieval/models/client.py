@@ -28,6 +28,8 @@ LONGEST_WAIT_S = 20.0
 """Who is told to come back later than this does not wait."""
 
 _POLL_S = 0.05
+_ASIDE = 2
+"""Requests at once of those that belong together."""
 _LINE_BYTES = 1 << 22
 _REASON_CHARS = 200
 _TRY_AGAIN = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
@@ -123,24 +125,35 @@ class Client:
         return asyncio.run(self._within(once, None))
 
     def post(
-        self, url: str, bodies: Sequence[JsonObject], *, on_done: Callable[[int], None]
+        self,
+        url: str,
+        bodies: Sequence[JsonObject],
+        *,
+        on_done: Callable[[int], None] = lambda _: None,
     ) -> list[Json]:
-        """The JSON that answers each body, several at once; `on_done` gets how many are there.
+        """The JSON that answers each body, in their order; `on_done` gets how many are there.
+
+        Two are asked at once: the next one waits while the endpoint works, and a slow endpoint does
+        not keep one waiting until its time is over.
 
         Raises:
             EndpointError: If one of them is not answered.
         """
         done = 0
 
-        async def one(session: aiohttp.ClientSession, body: JsonObject) -> Json:
+        async def one(
+            session: aiohttp.ClientSession, turn: asyncio.Semaphore, body: JsonObject
+        ) -> Json:
             nonlocal done
-            answer = await self._tried(lambda: self._json(session, url, body), lambda: False)
+            async with turn:
+                answer = await self._tried(lambda: self._json(session, url, body), lambda: False)
             done += 1
             on_done(done)
             return answer
 
         async def every(session: aiohttp.ClientSession) -> list[Json]:
-            tasks = [asyncio.ensure_future(one(session, body)) for body in bodies]
+            turn = asyncio.Semaphore(_ASIDE)
+            tasks = [asyncio.ensure_future(one(session, turn, body)) for body in bodies]
             try:
                 return await asyncio.gather(*tasks)
             finally:
@@ -338,9 +351,10 @@ def _private_socket(found: tuple[Any, ...]) -> socket.socket:
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address."""
+    """The proxy that the environment names for an address; none for this network's own."""
     parts = urlsplit(url)
-    if proxy_bypass(parts.netloc):
+    host = parts.hostname or ""
+    if host == "localhost" or is_private(host) or proxy_bypass(parts.netloc):
         return None
     return getproxies().get(parts.scheme)
 

@@ -14,8 +14,8 @@ from retrieval.models.tokens import token_spans
 from retrieval.records import Vectors
 from retrieval.search.embedding import Embedder, prefixes_of
 
-BATCH = 32
-"""Texts of one request: what servers take that say no more."""
+BATCH = 16
+"""Texts of one request: servers take as many, and slow ones are done with them in time."""
 
 MAX_TOKENS = 512
 """Longest text of an embedder whose endpoint does not say, and that it is not trusted to cut."""

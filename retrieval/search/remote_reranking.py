@@ -55,7 +55,7 @@ class RemoteReranker(Reranker):
 
     def _asked(self, query: str, batches: Sequence[Sequence[str]]) -> list[Json]:
         bodies = [self._body(query, batch) for batch in batches]
-        return self._client.post(self._url, bodies, on_done=lambda _: None) if bodies else []
+        return self._client.post(self._url, bodies) if bodies else []
 
     def _body(self, query: str, texts: Sequence[str]) -> JsonObject:
         if self._is_tei:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -116,13 +117,20 @@ def test_a_stopped_request_closes_its_connection_at_once(
     assert server.left.wait(10)
 
 
-def test_no_more_requests_are_made_at_once_than_allowed(server: EndpointServer) -> None:
+def test_requests_that_belong_together_are_made_by_twos(server: EndpointServer) -> None:
     server.hold = threading.Barrier(2)  # two at least come together, or this never ends
-    client = client_of(server, requests=2)
-    done: list[int] = []
+    client, done = client_of(server), list[int]()
     url = client.endpoint.at("/chat/completions")
     client.post(url, [{"model": "tiny"}] * 8, on_done=done.append)
     assert (server.most_at_once, done) == (2, [*range(1, 9)])
+
+
+def test_no_more_requests_are_made_at_once_than_allowed(server: EndpointServer) -> None:
+    server.hold = threading.Barrier(2)
+    client = client_of(server, requests=2)
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(lambda _: streamed(client), range(6)))) == 1
+    assert server.most_at_once == 2
 
 
 def test_an_endpoint_that_fails_is_left_alone_for_a_while(server: EndpointServer) -> None:
@@ -157,6 +165,16 @@ def test_an_address_outside_of_the_own_network_is_not_reached() -> None:
 
 def test_the_own_network_is_reached(server: EndpointServer) -> None:
     assert streamed(client_of(server, is_private_only=True))
+
+
+def test_a_proxy_is_not_asked_for_what_is_here(
+    server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    assert streamed(client_of(server))
+    with pytest.raises(EndpointError, match="no connection"):
+        streamed(Client(Endpoint("http://models.example/v1"), pause_s=0.01))
 
 
 def test_nothing_listening_is_told() -> None:

@@ -43,8 +43,8 @@ def test_texts_are_sent_in_batches_with_the_prefixes_of_the_model(server: Endpoi
     assert {text for batch in sent(server)[1:] for text in batch} == {
         f"passage: {text}" for text in texts
     }
-    alone = embedder.embed_passages([texts[40]])
-    assert np.allclose(alone[0], vectors[40])
+    alone = embedder.embed_passages([texts[20]])
+    assert np.allclose(alone[0], vectors[20])
     embedder.embed_query("How many?")
     assert sent(server)[-1] == ["query: How many?"]
 
