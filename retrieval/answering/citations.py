@@ -36,6 +36,7 @@ NEAR = {"multilingual-e5-small": (0.86, 0.805)}
 and in another. About 2 % of the supported claims of the half that was chosen on have less."""
 
 _MARKER = re.compile(r"\s*[\[【](\d+(?:\s*[,，、]\s*\d+)*)[\]】]")
+_MARKERS_FIRST = re.compile(rf"(?:{_MARKER.pattern})*")
 # "Based on the passages, …": true of every sentence that is said, so nobody needs to read it.
 _PREAMBLE = re.compile(
     r"^(?:based on|according to|as (?:stated|mentioned) in) (?:the |this )?(?:information in the |"
@@ -227,8 +228,12 @@ def _share(wanted: frozenset[str], found: frozenset[str]) -> float:
 
 
 def _marked(sentence: str, count: int) -> list[int]:
-    """The places of the passages, of so many, that a sentence's markers name."""
-    named = [int(n) - 1 for each in _MARKER.findall(sentence) for n in re.findall(r"\d{1,4}", each)]
+    """The places of the passages, of so many, that a sentence's markers name.
+
+    Those in front of it belong to the sentence before.
+    """
+    own = _MARKERS_FIRST.sub("", sentence, count=1)
+    named = [int(n) - 1 for each in _MARKER.findall(own) for n in re.findall(r"\d{1,4}", each)]
     return [n for n in dict.fromkeys(named) if 0 <= n < count]
 
 
@@ -272,4 +277,6 @@ class CheckedStream:
 def _separator(gap: str, *, after: str) -> str:
     if not after:
         return ""
-    return "\n" * min(2, gap.count("\n")) or ("" if _CJK_END.search(after[:-3]) else " ")
+    return "\n" * min(2, gap.count("\n")) or (
+        "" if _CJK_END.search(_MARKER.sub("", after)) else " "
+    )

@@ -18,6 +18,8 @@ LEAVE = passage(
 VPN = passage("Error 809 means the port is blocked. Switch the client to TCP mode.", title="VPN")
 ZH = passage("报销申请须在费用发生后三十天内提交。超过五百元需要主管批准。", title="报销")
 
+DUTY = passage("值班人须在三十分钟内答复呼叫。", title="值班")
+
 
 def test_a_supported_sentence_gets_the_number_of_its_passage() -> None:
     citer = Citer("How many days of leave?", [VPN, LEAVE])
@@ -97,6 +99,21 @@ def test_a_passage_that_the_model_marked_is_looked_at_first() -> None:
     citer = Citer("error 809?", [VPN, twin])
     assert citer.add(said) is not None
     assert [citation.passage for citation in citer.citations] == [twin]
+
+
+def test_a_mark_behind_a_full_stop_is_not_the_next_sentence_s() -> None:
+    twin = passage("Switch the client to TCP mode.", title="Diary")
+    citer = Citer("error 809?", [VPN, twin])
+    assert citer.add("[2] Switch the client to TCP mode [1].") is not None
+    assert [citation.passage for citation in citer.citations] == [VPN]
+
+
+def test_chinese_sentences_with_two_citations_follow_each_other_closely() -> None:
+    stream = CheckedStream(Citer("报销和值班？", [ZH, DUTY]))
+    said = "报销申请须在费用发生后三十天内提交，值班须在半小时内答复。超过五百元需要主管批准。"
+    assert stream.feed(said) + stream.close() == (
+        "报销申请须在费用发生后三十天内提交，值班须在半小时内答复。[1][2]超过五百元需要主管批准。[1]"
+    )
 
 
 def test_a_mark_proves_nothing() -> None:
