@@ -63,7 +63,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Delivered:
-    """How the app took a delivery. `status` 0 means that nothing was heard of it."""
+    """How the app took a delivery. `status` 0 means that nothing was filtered of it."""
 
     status: int
     payload: Json

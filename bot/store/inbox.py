@@ -36,7 +36,7 @@ PAYLOAD_VERSION = 1
 """Raised by a release whose payloads earlier ones would misread; none before told a version."""
 
 LEASE_S = 30.0
-"""A job whose worker has not been heard of for so long is given to another one."""
+"""A job whose worker has not been filtered of for so long is given to another one."""
 
 
 class LeaseLostError(Exception):

@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from retrieval.answering.citations import CheckedStream, Citer
+from retrieval.answering.decline_filter import DeclineFilter, is_not_there
 from retrieval.answering.extraction import extract
-from retrieval.answering.hearing import Heard, is_not_there
 from retrieval.answering.judge import JUDGED_HITS, Judge
 from retrieval.answering.phrases import notice_of_language, phrase
 from retrieval.answering.prompt import (
@@ -246,19 +246,19 @@ class Answerer:
     def _written(self, generator: Generator, found: Evidence) -> DraftAnswer:
         """What the generator wrote and the passages support; without that, a quote or nothing."""
         prompt = self._prompt(generator, found)
-        heard = Heard(self._stream(found, prompt), may_decline=found.tier.reads)
+        filtered = DeclineFilter(self._stream(found, prompt), may_decline=found.tier.reads)
         try:
-            completion = self._write(generator, prompt, heard, found)
+            completion = self._write(generator, prompt, filtered, found)
         except EndpointError as error:
             logger.warning("the generator did not answer: %s", error)
-            return self._without_model(found, heard.stream)
-        stream, note = heard.stream, "cut" if completion.is_cut else ""
-        if completion.text != heard.said:  # it took back what it had thought aloud
+            return self._without_model(found, filtered.stream)
+        stream, note = filtered.stream, "cut" if completion.is_cut else ""
+        if completion.text != filtered.said:  # it took back what it had thought aloud
             stream = self._stream(found, prompt)
-            heard = Heard(stream, may_decline=found.tier.reads)
-            heard.feed(completion.text)
-            heard.close(is_whole=not completion.is_cut)
-        if heard.has_declined:
+            filtered = DeclineFilter(stream, may_decline=found.tier.reads)
+            filtered.feed(completion.text)
+            filtered.close(is_whole=not completion.is_cut)
+        if filtered.has_declined:
             return DraftAnswer(completion=completion)
         if stream.text or completion.stopped:
             text = stream.text or phrase("stopped", found.language)
@@ -317,24 +317,24 @@ class Answerer:
         return Citer(query, passages, embedder=self.searcher.embedder, reader=reader)
 
     def _write(
-        self, generator: Generator, prompt: Prompt, heard: Heard, found: Evidence
+        self, generator: Generator, prompt: Prompt, filtered: DeclineFilter, found: Evidence
     ) -> Completion:
         def show(checked: str) -> None:
             if checked and found.on_text is not None:
-                cited = heard.stream.citer.citations
+                cited = filtered.stream.citer.citations
                 found.on_text(sanitise(checked, allowed_urls=addresses(cited)))
 
         def should_stop() -> bool:
-            return heard.has_declined or (found.should_stop is not None and found.should_stop())
+            return filtered.has_declined or (found.should_stop is not None and found.should_stop())
 
         with found.watch.stage("generate"):
             completion = generator.generate(
                 [("system", prompt.system), ("user", prompt.user)],
                 max_tokens=found.tier.answer_tokens,
-                on_text=lambda piece: show(heard.feed(piece)),
+                on_text=lambda piece: show(filtered.feed(piece)),
                 should_stop=should_stop,
             )
-        show(heard.close(is_whole=not completion.is_cut))
+        show(filtered.close(is_whole=not completion.is_cut))
         found.watch.timings["first_token"] = round(completion.first_token_s, 4)
         return completion
 

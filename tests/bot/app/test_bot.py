@@ -35,7 +35,7 @@ async def test_a_job_left_by_a_crashed_process_is_ended_in_the_message_it_had_be
     async with first:
         await slack.deliver(event(mention("How many days of leave?", ts="1.0"), "Ev1"))
         await slack.until(lambda: len(slack.posted("C1")) == 1)
-    # As a crash leaves it: still leased, by a worker that will never be heard of again.
+    # As a crash leaves it: still leased, by a worker that will never be filtered of again.
     database = Database(house.folder / "whimbrel.db")
     assert Inbox(database, lease_s=0).claim("crashed", ("question",)) is not None
     database.close()

@@ -1,4 +1,4 @@
-"""Listens to a model while it writes: whether it says that the passages do not hold the answer."""
+"""Lets through what a model writes, unless it says that the passages do not hold the answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NOT_THERE = re.compile(
 _MARKED = re.compile(r"[\[【]\d+[\]】]")
 
 
-class Heard:
+class DeclineFilter:
     """What a model writes, on its way to be checked; `said` is all of it.
 
     One that is trusted to read has declined once its first sentence says so: then nothing of it

@@ -3,14 +3,16 @@ from __future__ import annotations
 import pytest
 
 from retrieval.answering.citations import CheckedStream, Citer
-from retrieval.answering.hearing import Heard, is_not_there
+from retrieval.answering.decline_filter import DeclineFilter, is_not_there
 from tests.fakes import passage
 
 LEAVE = passage("Leave", "There are 27 days of leave. They lapse in March.")
 
 
-def heard(text: str, *, may_decline: bool = True) -> Heard:
-    listener = Heard(CheckedStream(Citer("How many days?", [LEAVE])), may_decline=may_decline)
+def filtered(text: str, *, may_decline: bool = True) -> DeclineFilter:
+    listener = DeclineFilter(
+        CheckedStream(Citer("How many days?", [LEAVE])), may_decline=may_decline
+    )
     for character in text:
         listener.feed(character)
     listener.close(is_whole=True)
@@ -33,8 +35,8 @@ def heard(text: str, *, may_decline: bool = True) -> Heard:
     ],
 )
 def test_a_model_says_in_its_own_words_that_there_is_no_answer(text: str) -> None:
-    assert heard(text).has_declined
-    assert heard(f"{text}\nThere are 27 days of leave [1].").stream.text == ""
+    assert filtered(text).has_declined
+    assert filtered(f"{text}\nThere are 27 days of leave [1].").stream.text == ""
 
 
 @pytest.mark.parametrize(
@@ -53,22 +55,22 @@ def test_a_model_says_in_its_own_words_that_there_is_no_answer(text: str) -> Non
     ],
 )
 def test_a_no_is_an_answer(text: str) -> None:
-    assert not heard(text).has_declined
+    assert not filtered(text).has_declined
 
 
 def test_what_is_supported_is_let_through() -> None:
-    assert heard("There are 27 days of leave [1]. Dragons fly.").stream.text == (
+    assert filtered("There are 27 days of leave [1]. Dragons fly.").stream.text == (
         "There are 27 days of leave. [1]"
     )
 
 
 def test_a_model_that_is_not_trusted_to_read_cannot_decline() -> None:
     text = "The documents do not mention it. There are 27 days of leave."
-    assert not heard(text, may_decline=False).has_declined
+    assert not filtered(text, may_decline=False).has_declined
 
 
 def test_a_sentence_that_was_cut_off_is_not_said() -> None:
-    listener = Heard(CheckedStream(Citer("How many days?", [LEAVE])), may_decline=True)
+    listener = DeclineFilter(CheckedStream(Citer("How many days?", [LEAVE])), may_decline=True)
     listener.feed("There are 27 days of leave. They lapse")
     listener.close(is_whole=False)
     assert listener.stream.text == "There are 27 days of leave. [1]"
