@@ -26,7 +26,10 @@ def contributions(answer: Answer) -> tuple[Contribution, ...]:
     looks at the texts alone, so it tells where the answer stands, not how a model came to it.
     """
     cited = {citation.passage.id: citation.passage for citation in answer.citations}
-    passages = {hit.passage.id: hit.passage for hit in answer.hits} | cited
+    # Without an embedder a passage in another language is only known by its numbers and names.
+    languages = {passage.source.language for passage in cited.values()}
+    hits = [hit.passage for hit in answer.hits if hit.passage.source.language in languages]
+    passages = {passage.id: passage for passage in hits} | cited
     sentences = [answer.text[start:end] for start, end in sentence_spans(answer.text)]
     whole = _support(answer.query, sentences, list(passages.values()))
     return tuple(
