@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
@@ -47,6 +48,7 @@ def test_of_many_steps_about_twenty_are_told_of_and_all_losses_kept(tmp_path: Pa
     assert told[-1].startswith(f"sft: step {STEPS} of {STEPS}, loss ")
 
 
+@pytest.mark.slow
 def test_a_trainer_whose_time_is_over_goes_on_from_where_it_stopped(tmp_path: Path) -> None:
     assert len(TrainerSetup(tmp_path, max_minutes=0).train(trainer(tmp_path))) == 1
     assert len(TrainerSetup(tmp_path).train(trainer(tmp_path))) == STEPS

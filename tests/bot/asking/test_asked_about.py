@@ -153,6 +153,7 @@ async def test_a_reacted_message_that_is_gone_is_let_go(house: House) -> None:
     assert house.slack.posted("C1") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["throttled", "broken", "dropped"])
 async def test_a_bad_moment_while_the_message_is_read_costs_nothing(
     house: House, kind: str

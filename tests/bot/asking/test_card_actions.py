@@ -286,6 +286,7 @@ async def test_a_failed_private_question_is_asked_anew_in_private(house: House) 
     assert "30 days" in told[-1]["blocks"][0]["text"]
 
 
+@pytest.mark.slow
 async def test_a_click_before_its_turn_is_in_the_log_waits_for_it(house: House) -> None:
     asked = await thread(house)
     answer = answer_to(LEAVE)

@@ -82,6 +82,7 @@ async def test_other_deletions_are_not_even_stored(house: House) -> None:
     assert bot.inbox.counts() == {"done": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["throttled", "broken", "dropped_after"])
 async def test_a_bad_moment_of_slack_does_not_keep_an_answer(house: House, kind: str) -> None:
     bot = await answered(house)

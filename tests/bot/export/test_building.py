@@ -49,6 +49,7 @@ def _asked(n: int, random: Random) -> ExportedTurn:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.integers(0, 1_000))
 def test_the_same_log_in_any_order_gives_the_same_hash(seed: int) -> None:

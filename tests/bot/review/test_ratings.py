@@ -75,6 +75,7 @@ async def test_one_person_has_one_vote_by_button_and_reaction(house: House) -> N
     assert ratings(bot) == [("U1", -1, "reaction")]
 
 
+@pytest.mark.slow
 async def test_reactions_to_what_is_no_answer_are_ignored(house: House) -> None:
     bot, _, _ = await answered(house)
     other = {"ts": "7.7", "user": BOT_USER}
@@ -149,6 +150,7 @@ async def test_a_note_that_slack_refuses_does_not_cost_the_vote(house: House) ->
     assert ratings(told.bot) == [("U1", -1, "reaction")]
 
 
+@pytest.mark.slow
 async def test_a_vote_waits_for_the_turn_that_is_being_written(house: House) -> None:
     answerer = GatedAnswerer()
     told = await story(house, answerer)

@@ -180,6 +180,7 @@ async def test_in_direct_messages_too(house: House) -> None:
     assert await rechecked(told) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults", [[Fault("dropped_after")], [Fault("throttled")] * 7], ids=["dropped", "throttled"]
 )

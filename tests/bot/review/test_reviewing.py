@@ -149,6 +149,7 @@ async def test_a_curated_answer_can_be_explained_and_corrected_in_its_turn(house
     assert told.rows("SELECT document_id FROM reviews") == [("handbook/Leave.md",)] * 2
 
 
+@pytest.mark.slow
 async def test_a_decision_stands_though_app_home_cannot_be_shown_at_once(house: House) -> None:
     told = await story(house)
     await corrected(told)

@@ -139,12 +139,13 @@ def test_an_embedder_that_is_known_tells_other_things_and_finds_the_passage() ->
     assert citer.add("渡轮从码头出发。") is None
 
 
+@pytest.mark.slow
 def test_a_long_answer_from_a_long_passage_is_checked_quickly() -> None:
     lines = [f"Locker {n} belongs to keeper {n * 7}." for n in range(2, 800)]
     citer = Citer("lockers?", [passage(" ".join(lines))])
-    began = time.perf_counter()
+    began = time.process_time()
     assert all(map(citer.add, lines[:40]))
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 @given(st.integers(1, 12))

@@ -51,6 +51,7 @@ def test_a_file_comes_back_with_the_hash_of_its_bytes(sandbox: Sandbox, good: Pa
     assert (loaded.title, loaded.sections[0].headings) == ("Leave", ("Leave",))
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_is_given_up_and_the_next_is_read(
     sandbox: Sandbox, endless: Path, good: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_file_that_has_gone_is_named_not_raised_as_a_crash(
         sandbox.load(tmp_path / "gone.md")
 
 
+@pytest.mark.slow
 def test_a_file_that_blocks_does_not_keep_a_child_that_lost_its_parent(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "blocks.md")
     command = [sys.executable, "-P", "-m", "retrieval.documents.sandbox", "1", "256"]

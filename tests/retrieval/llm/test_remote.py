@@ -64,6 +64,7 @@ def test_an_endpoint_that_does_not_stream_answers_too(server: EndpointServer) ->
     assert generator_of(server).generate(ASKED, max_tokens=50).text == "There are 27 days [1]."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["empty", "role-only"])
 def test_an_answer_without_a_word_is_a_failure(server: EndpointServer, kind: Kind) -> None:
     generator = generator_of(server)

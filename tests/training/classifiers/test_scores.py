@@ -42,6 +42,7 @@ def test_nothing_said_is_neither_precise_nor_recalled() -> None:
     assert scores.precision == scores.recall == scores.f1 == 0.0
 
 
+@pytest.mark.slow
 def test_bounds_hold_the_area_and_are_the_same_for_the_same_seed() -> None:
     low, high = interval(SAID * 10, TRUE * 10, seed=3)
     assert low < 8 / 9 < high

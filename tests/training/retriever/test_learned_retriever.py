@@ -20,6 +20,8 @@ from training.retriever.fine_tune import FineTuneConfig
 from training.retriever.learned_retriever import learn_retriever
 from training.trainer import LearnOptions
 
+pytestmark = pytest.mark.slow
+
 SMALL = FineTuneConfig(learning_rate=3e-4, shown=0, headings=0, epochs=1, max_tokens=32)
 
 

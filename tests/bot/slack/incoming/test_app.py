@@ -217,6 +217,7 @@ async def test_too_many_questions_are_turned_away_with_words(house: House) -> No
     assert "30 days" in texts["2.0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["throttled", "broken", "dropped", "dropped_after"])
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 async def test_a_bad_moment_of_slack_costs_nothing(house: House, method: str, kind: str) -> None:
@@ -229,6 +230,7 @@ async def test_a_bad_moment_of_slack_costs_nothing(house: House, method: str, ki
     assert "30 days" in answer["blocks"][0]["text"]
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_stored_is_not_acked_and_comes_again(
     each_transport: House, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
@@ -58,6 +60,7 @@ async def test_a_direct_message_is_answered_as_the_words_are_written(each_transp
     assert slack.called("chat.postMessage") == slack.called("chat.update") == []
 
 
+@pytest.mark.slow
 async def test_in_a_channel_the_stream_takes_the_placeholders_place(house: House) -> None:
     slack, answerer = house.slack, WritingAnswerer()
     bot = await house.start(answerer)

@@ -339,6 +339,7 @@ async def test_after_four_minutes_a_stream_is_left_before_slack_ends_it(harness:
     assert "thirty days" in harness.slack.posted("C1")[0]["blocks"][0]["text"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_status", [True, False], ids=["status", "placeholder"])
 @pytest.mark.parametrize("seed", range(8))
 async def test_whatever_befalls_the_calls_one_whole_answer_stands(
