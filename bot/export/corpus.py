@@ -35,14 +35,14 @@ def load_corpus(passages: Sequence[Passage], database: Database) -> ExportCorpus
         if snippet.document_id not in indexed and digest not in known
     }
     found = known | recognised(imported, passages)
-    public = {digest for digest, each in found.items() if each.source.audience == PUBLIC}
+    public = {digest for digest, passage in found.items() if passage.source.audience == PUBLIC}
     return ExportCorpus(
-        passages=imported | {digest: snippet_of(each) for digest, each in found.items()},
+        passages=imported | {digest: passage_text(passage) for digest, passage in found.items()},
         public=frozenset(public | (imported.keys() - found.keys())),
     )
 
 
-def snippet_of(passage: Passage) -> PassageText:
+def passage_text(passage: Passage) -> PassageText:
     """A passage as examples hold it: title, line break and text are what is embedded."""
     trail = passage.indexed_text.removesuffix(passage.text).strip()
     return PassageText(passage.source.id, passage.content_hash, trail, passage.text)

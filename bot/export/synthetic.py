@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from bot.export.corpus import snippet_of
+from bot.export.corpus import passage_text
 from bot.export.scrubbing import has_secret
 from retrieval.examples import Example, content_id
 from retrieval.language import sentences, words
@@ -141,7 +141,7 @@ def _example(question: str, passage: Passage, below: Sequence[Passage]) -> Examp
         kind="pair",
         question=question,
         language=passage.source.language,
-        passages=tuple(map(snippet_of, (passage, *negatives[:NEGATIVES]))),
+        passages=tuple(map(passage_text, (passage, *negatives[:NEGATIVES]))),
         source="synthetic",
         day=passage.source.modified[:10],
         weight=WEIGHT,

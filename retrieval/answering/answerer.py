@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SECTION_PASSAGES = 8
+_QUOTED_PASSAGES = 8
 """A quote may go on in so many passages of a section, at most."""
 
 _NEAREST = 3
@@ -95,10 +95,7 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A question and the `hits` to answer it from; `passages` has those and many behind them.
-
-    What is `near` is worth being read by a model that says itself whether it is an answer.
-    """
+    """A question and the `hits` to answer it from; `passages` has those and many behind them."""
 
     question: str
     query: str
@@ -109,8 +106,8 @@ class Evidence:
     threshold: float
     tier: Tier
     watch: Stopwatch
-    on_text: Callable[[str], None] | None
-    should_stop: Callable[[], bool] | None
+    on_text: Callable[[str], None] | None = None
+    should_stop: Callable[[], bool] | None = None
 
     @property
     def is_likely(self) -> bool:
@@ -173,19 +170,11 @@ class Answerer:
                 wide = self.searcher.search(
                     query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
                 )
-            tier = tier_of(self.generator, self.settings)
-            found = Evidence(
-                question,
-                query,
-                request.language or language_of(question),
-                tuple(wide[: tier.hits]),
-                tuple(hit.passage for hit in wide),
-                self.judge.confidence(query, wide),
-                self.threshold if request.threshold is None else request.threshold,
-                tier,
-                watch,
-                on_text,
-                should_stop,
+            found = replace(
+                self._evidence(question, query, wide, request.threshold, watch),
+                language=request.language or language_of(question),
+                on_text=on_text,
+                should_stop=should_stop,
             )
             draft = self._draft(found)
         card = self._card(found, draft, self.searcher.index.manifest.name)
@@ -208,22 +197,30 @@ class Answerer:
         """
         watch = Stopwatch()
         with watch.stage("total"):
-            tier = tier_of(self.generator, self.settings)
-            found = Evidence(
-                question,
-                question,
-                language_of(question),
-                tuple(hits[: tier.hits]),
-                tuple(hit.passage for hit in hits),
-                self.judge.confidence(question, hits),
-                self.threshold if threshold is None else threshold,
-                tier,
-                watch,
-                None,
-                None,
-            )
+            found = self._evidence(question, question, hits, threshold, watch)
             draft = self._draft(found)
         return self._card(found, draft, "")
+
+    def _evidence(
+        self,
+        question: str,
+        query: str,
+        hits: Sequence[Hit],
+        threshold: float | None,
+        watch: Stopwatch,
+    ) -> Evidence:
+        tier = tier_of(self.generator, self.settings)
+        return Evidence(
+            question,
+            query,
+            language_of(question),
+            tuple(hits[: tier.hits]),
+            tuple(hit.passage for hit in hits),
+            self.judge.confidence(query, hits),
+            self.threshold if threshold is None else threshold,
+            tier,
+            watch,
+        )
 
     def _draft(self, found: Evidence) -> DraftAnswer:
         """What the generator wrote, else what the documents say word for word, or nothing."""
@@ -344,7 +341,7 @@ class Answerer:
                 found.query,
                 found.hits,
                 self.searcher.embedder,
-                section_of=partial(self.searcher.around, most=SECTION_PASSAGES),
+                section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
             )
         if said is None:
             return DraftAnswer()
@@ -398,7 +395,8 @@ class Answerer:
 def _quoted(citation: Citation) -> str:
     """A quote as it is read, with its marker; one beside a fence would keep it open."""
     text = read_out(citation.quote, citation.passage.text)
-    return f"{text}{chr(10) if text.endswith('```') else ' '}[{citation.number}]"
+    gap = "\n" if text.endswith("```") else " "
+    return f"{text}{gap}[{citation.number}]"
 
 
 def _nearest(found: Evidence) -> tuple[Passage, ...]:
@@ -419,7 +417,7 @@ def _nearest(found: Evidence) -> tuple[Passage, ...]:
 def _with_cited(hits: Sequence[Hit], citations: Sequence[Citation]) -> tuple[Hit, ...]:
     """The hits, and what is cited besides: it stands beside one of them."""
     known = {hit.passage.id for hit in hits}
-    more = (each.passage for each in citations if each.passage.id not in known)
+    more = (cited.passage for cited in citations if cited.passage.id not in known)
     return (*hits, *(Hit(passage, 0.0) for passage in more))
 
 

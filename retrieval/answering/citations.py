@@ -111,7 +111,7 @@ class Citer:
         self._question = question
         self._asked = frozenset(terms(question))
         # A passage without text says nothing.
-        self._passages = passages = [each for each in passages if each.text.strip()]
+        self._passages = passages = [passage for passage in passages if passage.text.strip()]
         self._grounds = [Grounds(question, [passage]) for passage in passages]
         self._windows = [windows(passage) for passage in passages]
         self._near = NEAR.get(base_of(embedder.id).partition("@")[0]) if embedder else None
@@ -233,7 +233,7 @@ def _marked(sentence: str, count: int) -> list[int]:
     Those in front of it belong to the sentence before.
     """
     own = _MARKERS_FIRST.sub("", sentence, count=1)
-    named = [int(n) - 1 for each in _MARKER.findall(own) for n in re.findall(r"\d{1,4}", each)]
+    named = [int(n) - 1 for marker in _MARKER.findall(own) for n in re.findall(r"\d{1,4}", marker)]
     return [n for n in dict.fromkeys(named) if 0 <= n < count]
 
 

@@ -120,7 +120,7 @@ class Grounds:
 
     def __init__(self, question: str, passages: Sequence[Passage]) -> None:
         texts = [passage.text for passage in passages]
-        above = [part for each in passages for part in (each.source.title, *each.headings)]
+        above = [part for passage in passages for part in (passage.source.title, *passage.headings)]
         self._texts = Clause("\n".join(texts))
         self._here = Clause("\n".join([*texts, *above]))
         self._lower = self._here.text.lower()
@@ -222,15 +222,17 @@ class Grounds:
 
     def _reorders_numbers(self, said: Clause) -> bool:
         """Whether a sentence was copied, but for the order of its numbers or one of them."""
-        copied = [each for each in self._sentences if each.share_of(said.words) >= _WHOLLY_COPIED]
-        return bool(copied) and not any(_in_order(said.claimed_numbers, each) for each in copied)
+        copied = [
+            known for known in self._sentences if known.share_of(said.words) >= _WHOLLY_COPIED
+        ]
+        return bool(copied) and not any(_in_order(said.claimed_numbers, known) for known in copied)
 
     def _follows(self, number: Quantity, said: Clause) -> bool:
         """Whether a number lies in a range here, or words say that it is a sum of those here."""
         ranges = _RANGE.findall(self._texts.text)
         if any(float(low) < number.value < float(high) for low, high in ranges):
             return True
-        values = {each.value for each in (*self._texts.numbers[:_OPERANDS], *said.numbers)}
+        values = {number.value for number in (*self._texts.numbers[:_OPERANDS], *said.numbers)}
         values.discard(number.value)
         results: set[float] = set()
         if _MULTIPLE.search(self._lower):

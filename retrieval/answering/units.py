@@ -61,15 +61,12 @@ def units(text: str) -> list[Unit]:
             continue
         kind = _kind(line, is_code=in_code)
         before = found[-1] if found else None
-        if _FENCE.match(line):
-            in_code = not in_code
-            opens = in_code
-        else:
-            opens = False
-        goes_on = before is not None and not opens and _goes_on(before[0], kind, line, is_apart)
-        if goes_on and before is not None:
+        is_fence = _FENCE.match(line) is not None
+        opens_code = is_fence and not in_code
+        in_code ^= is_fence
+        if before and not opens_code and _goes_on(before[0], kind, line, is_apart):
             before[1].append((start, end))
-        elif kind in ("list", "code") and before is not None and _leads_in(before, text):
+        elif kind in ("list", "code") and before and _leads_in(before, text):
             lead = before[1].pop()
             if not before[1]:
                 found.pop()

@@ -287,15 +287,17 @@ def load_remote(
     say = on_progress or (lambda _: None)
     listed = _listed(client, say)
     name = client.endpoint.model or only_model(client.endpoint, listed)
-    model = next((each for each in listed if each.name == name), Listed(name, None, None, None))
+    model = next(
+        (offered for offered in listed if offered.name == name), Listed(name, None, None, None)
+    )
     if listed and model not in listed:
-        known = [each.name for each in listed]
+        known = [offered.name for offered in listed]
         say(f"{client.endpoint.url} names no model {name}{did_you_mean(name, known)}")
     context = settings.generator_context or model.context or _told_context(client)
     chosen = run or serving(settings.runs_folder, "generator")
     asked, id_ = name, f"{name}@endpoint"
     if chosen is not None:
-        if any(each.name == chosen.id for each in listed):
+        if any(offered.name == chosen.id for offered in listed):
             asked, id_ = chosen.id, f"{id_}+{chosen.id}"
         elif run is not None:
             raise ModelUnsuitableError(f"{client.endpoint.url} has no model named {run.id}")

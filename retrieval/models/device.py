@@ -37,7 +37,7 @@ def choose_device(settings: Settings) -> Device:
     name: str = settings.device
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        name = next((each for each, is_there in present.items() if is_there), "cpu")
+        name = next((kind for kind, is_there in present.items() if is_there), "cpu")
     if not present.get(name, True):
         raise SettingsError(f"WHIMBREL_DEVICE is {name}, but torch finds none here; try `auto`")
     if name == "cuda":

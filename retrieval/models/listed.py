@@ -39,7 +39,7 @@ def only_model(endpoint: Endpoint, listed: Sequence[Listed]) -> str:
     Raises:
         ModelNotFoundError: If it has none or several.
     """
-    names = [each.name for each in listed if each.parent is None]
+    names = [model.name for model in listed if model.parent is None]
     if len(names) != 1:
         some = ", ".join(names[:10]) or "none"
         raise ModelNotFoundError(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.export.corpus import snippet_of
+from bot.export.corpus import passage_text
 from bot.export.synthetic import NEGATIVES, questions_of, synthesise
 from retrieval.records import Completion, Hit, Passage, Source
 
@@ -46,7 +46,7 @@ def test_a_kept_question_finds_its_passage_and_has_hard_negatives() -> None:
         assert len(example.passages) == 1 + NEGATIVES
         assert len({passage.content_hash for passage in example.passages}) == 1 + NEGATIVES
         found = WordSearcher(PASSAGES).search(example.question, k=10)
-        assert example.passages[0] in [snippet_of(hit.passage) for hit in found]
+        assert example.passages[0] in [passage_text(hit.passage) for hit in found]
 
 
 def test_a_question_that_does_not_find_its_passage_is_dropped() -> None:
@@ -72,9 +72,9 @@ def test_a_heading_that_asks_is_the_question(heading: str) -> None:
     assert next(questions_of(passage("badges", heading=heading))) == heading
 
 
-def test_title_and_text_of_a_snippet_are_what_is_embedded() -> None:
+def test_title_and_text_of_a_passage_are_what_is_embedded() -> None:
     one = passage("badges", heading="Lost badges")
-    assert f"{snippet_of(one).title}\n{snippet_of(one).text}" == one.indexed_text
+    assert f"{passage_text(one).title}\n{passage_text(one).text}" == one.indexed_text
 
 
 class Parrot:
