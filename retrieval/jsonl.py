@@ -77,9 +77,17 @@ def read_log(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
 
 
 def first_of(folder: Path, *names: str) -> Path | None:
-    """The first of these files that is there, plain or gzipped."""
-    paths = (folder / f"{name}{ending}" for name in names for ending in ("", ".gz"))
-    return next((path for path in paths if path.is_file()), None)
+    """The first of these files that is there, plain or gzipped; links are followed.
+
+    Raises:
+        DataError: If one is a link that leads nowhere.
+    """
+    for path in (folder / f"{name}{ending}" for name in names for ending in ("", ".gz")):
+        if path.is_symlink() and not path.exists():
+            raise DataError(f"{path} is a link that leads nowhere")
+        if path.is_file():
+            return path
+    return None
 
 
 def read_rows(path: Path, make: Callable[[dict[str, Any]], T]) -> Iterator[T]:

@@ -1,10 +1,11 @@
 """Reads an evaluation folder: passages, questions, and what people judged of them.
 
 BEIR's shape, plain or gzipped: `corpus.jsonl` {_id, title, text[, lang, url]}, `queries.jsonl`
-{_id, text[, lang]}, `qrels.tsv` (query-id, corpus-id, score under a header line; `qrels/test.tsv`
-will do) and, where there are answers, `answers.jsonl` {_id, question, answers[], unanswerable[,
-doc_ids[]]}. Questions to learn from stand in `queries_train.jsonl` and `qrels_train.tsv`, or in
-`queries.jsonl` and `qrels/train.tsv`.
+{_id, text[, lang, history]}, `qrels.tsv` (query-id, corpus-id, score under a header line;
+`qrels/test.tsv` will do) and, where there are answers, `answers.jsonl` {_id, question, answers[],
+unanswerable[, doc_ids[], history]}. Questions to learn from stand in `queries_train.jsonl` and
+`qrels_train.tsv`, or in `queries.jsonl` and `qrels/train.tsv`. `history` lists the questions that
+were asked before in the same thread.
 """
 
 from __future__ import annotations
@@ -37,18 +38,20 @@ QRELS: Mapping[Part, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question to search with."""
+    """A question to search with, and those that were asked before it in its thread."""
 
     id: str
     text: str
     language: str
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceAnswer:
     """What people would answer to a question; no `answers` if it is unanswerable.
 
-    `passages` are the ids of the passages that hold the answer, where they are known.
+    `passages` are the ids of the passages that hold the answer, where they are known; `history` are
+    the questions that were asked before it in its thread.
     """
 
     id: str
@@ -56,6 +59,7 @@ class ReferenceAnswer:
     answers: tuple[str, ...]
     is_unanswerable: bool
     passages: tuple[str, ...]
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,8 @@ def _passage(row: dict[str, Any]) -> Passage:
 
 
 def _query(row: dict[str, Any]) -> Query:
-    return Query(row["_id"], row["text"], row.get("lang") or language_of(row["text"]))
+    language = row.get("lang") or language_of(row["text"])
+    return Query(row["_id"], row["text"], language, _history(row))
 
 
 def _answer(row: dict[str, Any]) -> ReferenceAnswer:
@@ -140,4 +145,12 @@ def _answer(row: dict[str, Any]) -> ReferenceAnswer:
         answers=tuple(row["answers"]),
         is_unanswerable=bool(row["unanswerable"]),
         passages=tuple(row.get("doc_ids") or ()),
+        history=_history(row),
     )
+
+
+def _history(row: dict[str, Any]) -> tuple[str, ...]:
+    history = row.get("history") or []
+    if not isinstance(history, list) or not all(isinstance(text, str) for text in history):
+        raise TypeError("history is a list of questions")
+    return tuple(history)

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, TypeVar
 
+from retrieval.answering.questions import standalone
 from retrieval.evaluation.dataset import Dataset, Query, ReferenceAnswer
 from retrieval.evaluation.metrics import auroc, ndcg, precision, recall, reciprocal_rank, token_f1
 from retrieval.language import language_of
 from retrieval.progress import Progress
-from retrieval.records import Answer, AnswerRequest, Document, Section
+from retrieval.records import Answer, AnswerRequest, Document, Message, Section
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -144,12 +145,17 @@ def rank(queries: Sequence[Query], library: Library, on_progress: Progress) -> l
     rankings = []
     for done, query in enumerate(queries, start=1):
         began = time.perf_counter()
-        hits = searcher.search(query.text, k=CANDIDATES)
+        hits = searcher.search(standalone(query.text, asked_before(query)), k=CANDIDATES)
         seconds = time.perf_counter() - began
         ranked = dict.fromkeys(hit.passage.source.id for hit in hits)
         rankings.append(Ranking(query.id, query.language, tuple(ranked)[:DEPTH], seconds))
         on_progress("searching", done, len(queries))
     return rankings
+
+
+def asked_before(asked: Query | ReferenceAnswer) -> list[Message]:
+    """The thread that a question was asked in."""
+    return [Message("user", text) for text in asked.history]
 
 
 def reply(
@@ -160,7 +166,11 @@ def reply(
     """Answer every question, several at once, and compare with what people would answer."""
     replies = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(answer, [AnswerRequest(reference.question) for reference in references])
+        requests = [
+            AnswerRequest(reference.question, history=asked_before(reference))
+            for reference in references
+        ]
+        answers = pool.map(answer, requests)
         for done, (reference, given) in enumerate(zip(references, answers, strict=True), start=1):
             replies.append(_compare(reference, given))
             on_progress("answering", done, len(references))

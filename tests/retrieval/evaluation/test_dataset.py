@@ -44,6 +44,17 @@ def test_gzipped_files_read_the_same(folder: Path) -> None:
     assert read_dataset(folder) == plain
 
 
+def test_linked_files_read_the_same(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    links = tmp_path_factory.mktemp("links") / folder.name
+    links.mkdir()
+    for name in FILES:
+        (links / name).symlink_to(folder / name)
+    assert read_dataset(links) == read_dataset(folder)
+    (links / "answers.jsonl").symlink_to(folder / "gone.jsonl")
+    with pytest.raises(DataError, match=r"answers\.jsonl is a link that leads nowhere"):
+        read_dataset(links)
+
+
 def test_qrels_may_lie_where_beir_puts_them(folder: Path) -> None:
     (folder / "qrels").mkdir()
     (folder / "qrels.tsv").rename(folder / "qrels" / "test.tsv")
@@ -54,11 +65,12 @@ def test_answers_say_which_questions_have_none(folder: Path) -> None:
     (folder / "answers.jsonl").write_text(
         '{"_id": "q1", "question": "?", "answers": ["30"], "unanswerable": false, '
         '"doc_ids": ["p1"]}\n'
-        '{"_id": "q2", "question": "?", "answers": [], "unanswerable": true}\n'
+        '{"_id": "q2", "question": "?", "answers": [], "unanswerable": true, "history": ["Tea?"]}\n'
     )
     first, second = read_dataset(folder).answers
     assert (first.answers, first.passages, first.is_unanswerable) == (("30",), ("p1",), False)
     assert (second.answers, second.is_unanswerable) == ((), True)
+    assert (first.history, second.history) == ((), ("Tea?",))
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
@@ -69,7 +81,12 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("corpus.jsonl", '{"_id": "p3"}'), ("queries.jsonl", "{"), ("qrels.tsv", "q1 p1 1")],
+    [
+        ("corpus.jsonl", '{"_id": "p3"}'),
+        ("queries.jsonl", "{"),
+        ("queries.jsonl", '{"_id": "q3", "text": "And then?", "history": "Tea?"}'),
+        ("qrels.tsv", "q1 p1 1"),
+    ],
 )
 def test_a_bad_line_is_named_with_its_number(folder: Path, name: str, line: str) -> None:
     with (folder / name).open("a", encoding="utf-8") as file:

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from retrieval.evaluation.dataset import Dataset, read_dataset
+from retrieval.evaluation.dataset import Dataset, Query, read_dataset
 from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
 from retrieval.evaluation.report import save, table
 from retrieval.records import Answer, AnswerRequest, Citation
@@ -49,6 +50,27 @@ def test_rankings_are_measured_over_the_judged_queries(dataset: Dataset, tmp_pat
     [row] = summarise(dataset, rankings, [])
     assert (row.queries, row.ndcg, row.recall, row.mrr) == (1, 1.0, 1.0, 1.0)
     assert rankings[0].ranked[0] == "tea"
+
+
+def test_a_question_of_a_thread_is_searched_and_asked_with_what_stands_before_it(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    library = build_library(dataset, Settings(home=tmp_path), WordEmbedder(), no_progress)
+    follow_up = Query("q3", "And in which month?", "en", ("When are ropes checked?",))
+    (ranking,) = rank([follow_up], library, no_progress)
+    assert ranking.ranked[0] == "rope"
+    asked: list[AnswerRequest] = []
+
+    def answer(request: AnswerRequest) -> Answer:
+        asked.append(request)
+        return Answer(
+            id="1", question=request.text, query=request.text, language="en", kind="abstention",
+            text="?", confidence=0.1, timings={"total": 0.5},
+        )  # fmt: skip
+
+    reference = replace(dataset.answers[0], history=("Is there tea?",))
+    reply([reference], answer, no_progress)
+    assert [message.text for message in asked[0].history] == ["Is there tea?"]
 
 
 def test_the_index_of_last_time_is_used_again(dataset: Dataset, tmp_path: Path) -> None:
