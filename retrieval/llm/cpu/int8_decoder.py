@@ -39,7 +39,8 @@ class Int8Decoder:
     def __init__(self, model: PreTrainedModel, cache_dtype: torch.dtype) -> None:
         body: Any = model.model
         self._cache_dtype = cache_dtype
-        self._embedding = body.embed_tokens.weight
+        # A copy: a view would keep the file that all weights are mapped from in memory.
+        self._embedding = body.embed_tokens.weight.detach().clone()
         self._rotation = body.rotary_emb
         self._layers = [Layer(body.layers.pop(0)) for _ in range(len(body.layers))]
         self._norm = Norm(body.norm)

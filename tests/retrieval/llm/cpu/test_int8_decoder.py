@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +11,9 @@ from transformers import PreTrainedModel
 
 from retrieval.llm.cpu.int8_decoder import Int8Decoder, fits
 from retrieval.llm.decoder import Decoder, ModelDecoder
+from retrieval.llm.generator import load_model
 from retrieval.llm.kv_cache import KVCache, stack
+from retrieval.models.device import Device
 from tests.retrieval.llm.tiny_models import (
     tiny_llama,
     tiny_mistral,
@@ -83,3 +88,19 @@ def test_only_textbook_models_fit() -> None:
     assert not fits(config)
     config.sliding_window, config.hidden_act = None, "gelu"
     assert not fits(config)
+
+
+def test_the_file_of_the_weights_is_let_go_of(tmp_path: Path) -> None:
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        pytest.skip("only Linux tells what is mapped")
+    saved: Any = tiny_qwen()
+    saved.to(torch.bfloat16).save_pretrained(tmp_path)  # what is converted is not mapped
+    device = Device("cpu", torch.bfloat16, 1)
+    model = load_model(tmp_path, device, "causal")
+    assert str(tmp_path) in maps.read_text()
+    decoder = Int8Decoder(model, torch.bfloat16)
+    del model
+    gc.collect()
+    assert str(tmp_path) not in maps.read_text()
+    read(decoder, TEXT)
