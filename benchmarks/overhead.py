@@ -169,7 +169,7 @@ def measure_answers(folder: Path, count: int) -> None:
     embedder = TimedEmbedder.load(settings)
     update_index([EXAMPLES / "handbook"], own, embedder)
     searcher = Library(own, embedder).searcher()
-    judge = load_judge(settings.models_folder, embedder.id)
+    judge = load_judge(settings.models_folder, embedder)
     questions = spread(answerable(), count)
     database = Database(folder / "log.db")
     log = ConversationLog(database)

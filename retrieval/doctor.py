@@ -188,10 +188,13 @@ def _index(settings: Settings) -> Finding:
 
 
 def _judge(settings: Settings) -> Finding:
-    from retrieval.answering.judge import find_judge
+    from retrieval.answering.judge import BEST_READ, find_judge
+    from retrieval.search.reading import is_readable
 
-    judge = find_judge(settings.models_folder)
-    found = f"answers from confidence {judge.threshold:.2f} on, calibrated on {judge.data}"
+    can_read = is_readable(settings.embedder, settings.models_folder)
+    judge = find_judge(settings.models_folder, can_read=can_read)
+    reads = "reads the best hits, " if BEST_READ in judge.weights else ""
+    found = f"{reads}answers from confidence {judge.threshold:.2f} on, calibrated on {judge.data}"
     if judge.embedder.partition("@")[0] != settings.embedder:
         mend = f"it was calibrated for {judge.embedder}; run `whimbrel calibrate FOLDER`"
         return Finding("judge", "warning", found, mend)

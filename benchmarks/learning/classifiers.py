@@ -31,7 +31,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from bot.export.rating_folder import FILES, RatedTurn, read_ratings
-from retrieval.answering.judge import JUDGED_HITS, Judge, features, find_judge, read
+from retrieval.answering.judge import JUDGED_HITS, Judge, features, find_judge
 from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.evaluation.evaluate import build_library, spread
 from retrieval.index.library import Library
@@ -44,7 +44,7 @@ from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings, load_settings
 from training.classifiers.evidence import led_by, without
 from training.classifiers.judge_fit import JudgeRow, chance_cosines, examples, fit
-from training.classifiers.reading_judge import choose
+from training.classifiers.reading_judge import choose, first_read
 from training.classifiers.scores import interval, score
 from training.trainer import TrainerSetup
 
@@ -138,7 +138,7 @@ def strong(draw: Draw, settings: Settings, embedder: Embedder) -> None:
         print(f"held back: {choice.plain:.3f} plain, {choice.reading:.3f} with a reader")
         reader = Reranker(str(Path(folder) / MODEL))
         for name, rows in draw.tests.items():
-            said = [read(reader, row.question, row.hits) for row in rows]
+            said = [first_read(reader, row) for row in rows]
             _line(f"{name}: the reader alone", [rows], [said], None)
             if choice.is_reading:
                 said = [choice.judge.confidence(row.question, row.hits) for row in rows]
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--strong", action="store_true")
     options = parser.parse_args()
     settings = load_settings().model_copy(update={"embedder": options.embedder})
-    embedder, given = Embedder.load(settings), find_judge(settings.models_folder)
+    embedder, given = Embedder.load(settings), find_judge(settings.models_folder, can_read=False)
     titles = "".join(f"{title:>8}" for title in ("accur.", "prec.", "recall", "F1", "Brier", "ECE"))
     print(f"{embedder.id}\n{'':<{WIDTH}}{'rows':>6}{'AUROC':>8}  95 % bounds   {titles}")
     for folder in options.folders:

@@ -215,7 +215,7 @@ def ask(
     """What each way of using a generator says to the questions that are asked."""
     generator = Remembering(load_generator(settings, run=run))
     name = "learned" if run else "base"
-    judge = load_judge(settings.models_folder, sets_.library.embedder.id)
+    judge = load_judge(settings.models_folder, sets_.library.embedder)
     ways = {
         name: AtItsWord(sets_.library, generator, settings).answer,
         f"{name} pipeline": Answerer(sets_.library.searcher(), judge, settings, generator).answer,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.decline_filter import DeclineFilter, is_not_there
 from retrieval.answering.extraction import extract
-from retrieval.answering.judge import JUDGED_HITS, Judge
+from retrieval.answering.judge import JUDGED_HITS, Judge, promising
 from retrieval.answering.phrases import notice_of_language, phrase
 from retrieval.answering.prompt import (
     PROMPT_VERSION,
@@ -95,12 +95,16 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A question and the `hits` to answer it from; `passages` has those and many behind them."""
+    """A question and the `hits` to answer it from; `passages` has those and many behind them.
+
+    `reads` says how likely each of the hits answers, where that was read.
+    """
 
     question: str
     query: str
     language: str
     hits: tuple[Hit, ...]
+    reads: tuple[float, ...]
     passages: tuple[Passage, ...]
     confidence: float
     threshold: float
@@ -210,13 +214,18 @@ class Answerer:
         watch: Stopwatch,
     ) -> Evidence:
         tier = tier_of(self.generator, self.settings)
+        with watch.stage("judge"):
+            judged = self.judge.judgement(query, hits)
+        # A strong model reads better than what reads for the judge.
+        near, reads = (hits, ()) if tier.reads else promising(hits, judged.reads)
         return Evidence(
             question,
             query,
             language_of(question),
-            tuple(hits[: tier.hits]),
+            tuple(near[: tier.hits]),
+            tuple(reads[: tier.hits]),
             tuple(hit.passage for hit in hits),
-            self.judge.confidence(query, hits),
+            judged.confidence,
             self.threshold if threshold is None else threshold,
             tier,
             watch,
@@ -231,14 +240,13 @@ class Answerer:
             return DraftAnswer()
         if generator is None or not can_write(tier, found.question):
             return self._quote(found)
-        if (
-            found.hits
-            and not tier.is_multilingual
-            and is_foreign(found.hits[0].passage, found.language)
-        ):
+        if not tier.is_multilingual and self._is_foreign(found):
             # What is written in one language cannot be checked against words of another.
             return self._quote(found)
         return self._written(generator, found)
+
+    def _is_foreign(self, found: Evidence) -> bool:
+        return bool(found.hits) and is_foreign(found.hits[0].passage, found.language)
 
     def _written(self, generator: Generator, found: Evidence) -> DraftAnswer:
         """What the generator wrote and the passages support; without that, a quote or nothing."""
@@ -341,6 +349,8 @@ class Answerer:
                 found.query,
                 found.hits,
                 self.searcher.embedder,
+                is_fact=asks_for_fact(found.question) and not self._is_foreign(found),
+                reads=found.reads,
                 section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
             )
         if said is None:
@@ -404,8 +414,8 @@ def _nearest(found: Evidence) -> tuple[Passage, ...]:
     if found.confidence < found.threshold * _NEAR_SHARE:
         return ()
     by_document: dict[str, Passage] = {}
-    for hit in found.hits:
-        by_document.setdefault(hit.passage.source.id, hit.passage)
+    for passage in found.passages[: found.tier.hits]:
+        by_document.setdefault(passage.source.id, passage)
     nearest = tuple(by_document.values())[:_NEAREST]
     # Words put a question's own language first; the document it is about may be in another.
     foreign = [passage for passage in found.passages if is_foreign(passage, found.language)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.answering.citations import Window, windows
-from retrieval.answering.questions import asks_for_fact
 from retrieval.answering.units import Unit, matching_rows, says_something, units, whole_sentences
 from retrieval.documents.tables import heads_of
+from retrieval.language import CJK
 from retrieval.records import Citation, Hit, Passage
 from retrieval.search.lexical import terms
 
@@ -39,6 +40,21 @@ _RANK_WEIGHT = 1.0
 MAX_CHARS = 1_500
 """A longer list, table or block of code is cut between its lines, and that is said."""
 
+_WHOLE_COLUMNS = 1_200
+"""A passage of so many columns, a CJK character counted as two and a half, is quoted whole."""
+
+_CJK_COLUMNS = 2.5
+"""A Chinese text says the same in so much fewer characters."""
+
+_ANSWERING = 0.5
+"""A passage beside the first is quoted, too, from this likelihood that it answers on."""
+
+
+_CJK_CHARACTER = re.compile(f"[{CJK}]")
+
+Part = tuple[Passage, list[tuple[int, int]]]
+"""A passage, and where the lines stand that are quoted of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Extract:
@@ -53,18 +69,30 @@ def extract(
     hits: Sequence[Hit],
     embedder: Embedder,
     *,
+    is_fact: bool,
+    reads: Sequence[float] = (),
     section_of: Callable[[Passage], Sequence[Passage]] = lambda passage: (passage,),
 ) -> Extract | None:
     """The words of the hits that answer a query best; None where nothing there says anything.
 
-    First the best run of sentences is found, one or two if a fact is asked for, else up to four.
-    Runs compete by the cosine of query and run, with the run's title and headings as in the index;
-    by the query's terms they have, by the rank of their passage and, in explanations, by length.
-    Then it grows to what belongs together: the whole list with its lead-in where no fact is asked
-    for, also where that goes on in the neighbouring passages of `section_of`; the rows of a table
-    that answer, with their head; the whole block of code.
+    Where no fact is asked for, that is the best passage, whole if it is not too long, and another
+    one that answers as well. Otherwise the best run of sentences is found, one or two if a fact is
+    asked for, else up to four. Runs compete by the cosine of query and run, with the run's title
+    and headings as in the index; by the query's terms they have, by the rank of their passage and,
+    in explanations, by length. Either grows to what belongs together: the whole list with its
+    lead-in where no fact is asked for, also where that goes on in the neighbouring passages of
+    `section_of`; the rows of a table that answer, with their head; the whole block of code.
+
+    Args:
+        query: What to search for.
+        hits: Best first.
+        embedder: Compares the query with runs.
+        is_fact: Whether a few words answer.
+        reads: How likely each of the first hits answers, where that was read.
+        section_of: The passages around one, in reading order.
     """
-    is_fact = asks_for_fact(query)
+    if not is_fact and (whole := _whole_passages(hits, reads, section_of)):
+        return _limited(whole)
     longest = _FACT_SENTENCES if is_fact else _EXPLANATION_SENTENCES
     runs = [
         (rank, window)
@@ -86,20 +114,62 @@ def extract(
     return _limited(parts)
 
 
+def _whole_passages(
+    hits: Sequence[Hit],
+    reads: Sequence[float],
+    section_of: Callable[[Passage], Sequence[Passage]],
+) -> list[Part]:
+    """All that the first hit says, and the likeliest other one that answers, if both are short.
+
+    Nothing where the first hit is too long or says nothing.
+    """
+    likely = sorted(zip(reads[1:], hits[1:], strict=False), key=lambda pair: -pair[0])
+    others = [
+        hit
+        for read, hit in likely
+        if read >= _ANSWERING and hit.passage.source.language == hits[0].passage.source.language
+    ][:1]
+    found: list[Part] = []
+    left = float(MAX_CHARS)
+    for hit in (*hits[:1], *others):
+        passage = hit.passage
+        telling = [unit for unit in units(passage.text) if _tells(unit, passage)]
+        columns = sum(_columns(passage.text[unit.start : unit.end]) for unit in telling)
+        if not telling or columns > min(left, _WHOLE_COLUMNS):
+            break
+        left -= columns
+        spans = [line for unit in telling for line in unit.lines]
+        found += _with_lists_beside(passage, telling, spans, section_of(passage))
+    return list({part[0].id: part for part in found}.values())
+
+
+def _tells(unit: Unit, passage: Passage) -> bool:
+    text = passage.text[unit.start : unit.end]
+    return unit.kind == "code" or (says_something(text) and not _is_head(text, passage))
+
+
+def _columns(text: str) -> float:
+    return len(text) + (_CJK_COLUMNS - 1) * len(_CJK_CHARACTER.findall(text))
+
+
 def _telling(passage: Passage, *, sentences: int) -> list[Window]:
     """The runs of sentences that can answer anything; the head of a table alone does not."""
-    heads = {head.strip() for head in heads_of(passage.text).values()}
     return [
         window
         for window in windows(passage, sentences=sentences)
-        if says_something(window.quote)
-        and not all(line.strip() in heads for line in window.quote.split("\n") if line.strip())
+        if says_something(window.quote) and not _is_head(window.quote, passage)
     ]
+
+
+def _is_head(text: str, passage: Passage) -> bool:
+    """Whether a text is nothing but heads of the passage's tables."""
+    heads = {head.strip() for head in heads_of(passage.text).values()}
+    return all(line.strip() in heads for line in text.split("\n") if line.strip())
 
 
 def _grown(
     window: Window, asked: frozenset[str], section: Sequence[Passage], *, is_fact: bool
-) -> list[tuple[Passage, list[tuple[int, int]]]]:
+) -> list[Part]:
     """The lines to quote of each passage, in reading order."""
     passage, text = window.passage, window.passage.text
     start = text.index(window.quote)
@@ -115,19 +185,28 @@ def _grown(
         else:
             span = max(start, unit.start), min(end, unit.end)
             spans.append(span if unit.kind == "list" else whole_sentences(unit, text, *span))
-    parts = [(passage, spans)]
-    if not is_fact and touched and touched[0] is known[0]:
-        parts = [*_list_beside(passage, section, touched[0], -1), *parts]
-    if not is_fact and touched and touched[-1] is known[-1]:
-        parts = [*parts, *_list_beside(passage, section, touched[-1], 1)]
+    return [(passage, spans)] if is_fact else _with_lists_beside(passage, touched, spans, section)
+
+
+def _with_lists_beside(
+    passage: Passage,
+    quoted: Sequence[Unit],
+    spans: list[tuple[int, int]],
+    section: Sequence[Passage],
+) -> list[Part]:
+    """The lines of a passage, and the rest of the lists at its ends, if they are quoted."""
+    known = units(passage.text)
+    parts: list[Part] = [(passage, spans)]
+    if quoted and quoted[0] == known[0]:
+        parts = [*_list_beside(passage, section, quoted[0], -1), *parts]
+    if quoted and quoted[-1] == known[-1]:
+        parts = [*parts, *_list_beside(passage, section, quoted[-1], 1)]
     return parts
 
 
-def _list_beside(
-    passage: Passage, section: Sequence[Passage], unit: Unit, step: int
-) -> list[tuple[Passage, list[tuple[int, int]]]]:
+def _list_beside(passage: Passage, section: Sequence[Passage], unit: Unit, step: int) -> list[Part]:
     """What of a list stands in the passages before (`step` -1) or behind it (1)."""
-    found: list[tuple[Passage, list[tuple[int, int]]]] = []
+    found: list[Part] = []
     at = next((i for i, other in enumerate(section) if other.id == passage.id), None)
     while unit.kind == "list" and at is not None and 0 <= at + step < len(section):
         at += step
@@ -141,7 +220,7 @@ def _list_beside(
     return found[::step]
 
 
-def _limited(parts: Sequence[tuple[Passage, list[tuple[int, int]]]]) -> Extract:
+def _limited(parts: Sequence[Part]) -> Extract:
     """The citations of as many lines as are not too many."""
     citations: list[Citation] = []
     left = MAX_CHARS

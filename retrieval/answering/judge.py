@@ -17,7 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 from retrieval.errors import ModelUnsuitableError, SettingsError
 from retrieval.records import Hit, Passage
 from retrieval.registry.runs import MODEL, Run, base_of, folder_of, run_of, serving, verify
+from retrieval.search.embedding import Embedder
 from retrieval.search.lexical import terms
+from retrieval.search.reading import Reader, reader_of
 from retrieval.search.reranking import Reranker
 
 JUDGED_HITS = 200
@@ -31,12 +33,20 @@ _LEAST_BAND = 0.01
 """Cosines of nothing but copies leave no band to measure in."""
 
 JUDGE_FILE = "judge.json"
+READING_JUDGE_FILE = "reading_judge.json"
 
 FEATURES = ("gap", "covered", "agreed", "lead", "ahead", "ahead_in_words", "length")
 """What a judge may give weights to."""
 
-READ = "read"
-"""And what one with a reader may, too."""
+READ, BEST_READ = "read", "best_read"
+"""And what one with a reader may, too: what the reader says of the first hit, or of the best."""
+
+MUCH_LESS_LIKELY = 3.0
+"""Log-odds: one in twenty. By less the order that search gave is the better guide."""
+
+READ_HITS = 6
+"""So many hits are read for the best of them: the answer stands in the first six where it is found
+at all, nearly always, and every other costs time."""
 
 
 def features(query: str, hits: Sequence[Hit], *, chance: float) -> dict[str, float]:
@@ -109,6 +119,14 @@ def _background(cosines: Sequence[float], *, chance: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """How likely the hits hold the answer, and each of the first does, where those were read."""
+
+    confidence: float
+    reads: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """A logistic model of "these hits hold the answer" over `features`.
 
@@ -124,20 +142,33 @@ class Judge:
     embedder: str
     data: str
 
-    def confidence(self, query: str, hits: Sequence[Hit]) -> float:
-        """The probability, 0 to 1, that the hits hold the answer; 0 without any hit."""
+    def judgement(
+        self, query: str, hits: Sequence[Hit], *, reads: Sequence[float] | None = None
+    ) -> Judgement:
+        """What is thought of the hits; 0 without any. What was read of them is not read again."""
         if not hits:
-            return 0.0
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, self.log_odds(query, hits)))))
+            return Judgement(0.0)
+        reads = self.reads(query, hits) if reads is None else reads
+        odds = max(-30.0, min(30.0, self.log_odds(query, hits, reads=reads)))
+        return Judgement(1 / (1 + math.exp(-odds)), tuple(reads))
 
-    def log_odds(self, query: str, hits: Sequence[Hit]) -> float:
+    def confidence(
+        self, query: str, hits: Sequence[Hit], *, reads: Sequence[float] | None = None
+    ) -> float:
+        """The probability, 0 to 1, that the hits hold the answer; 0 without any hit."""
+        return self.judgement(query, hits, reads=reads).confidence
+
+    def log_odds(
+        self, query: str, hits: Sequence[Hit], *, reads: Sequence[float] | None = None
+    ) -> float:
         """The same as a number without bounds; there is at least one hit."""
-        seen = self.seen(query, hits)
+        reads = self.reads(query, hits) if reads is None else reads
+        seen = features(query, hits, chance=self.chance) | read_features(reads)
         return self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
 
-    def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
-        """What the weights belong to; there is at least one hit."""
-        return features(query, hits, chance=self.chance)
+    def reads(self, query: str, hits: Sequence[Hit]) -> tuple[float, ...]:  # noqa: ARG002
+        """How likely each of the first hits answers, as a reader says; this judge has none."""
+        return ()
 
     @property
     def id(self) -> str:
@@ -169,26 +200,52 @@ class PairReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadingJudge(Judge):
-    """A judge that has an encoder read the question together with the first hit, too.
+    """A judge that has an encoder read the question together with the best hits, too.
 
-    Its weights have one for `read`, the log-odds of what the reader says.
+    Its weights have one for `read` or `best_read`.
     """
 
     reader: PairReader
 
-    def seen(self, query: str, hits: Sequence[Hit]) -> dict[str, float]:
-        """The features of `Judge.seen`, and what the reader says."""
-        return Judge.seen(self, query, hits) | {READ: read(self.reader, query, hits)}
+    def reads(self, query: str, hits: Sequence[Hit]) -> tuple[float, ...]:
+        """As `Judge.reads`, of as many hits as the weights need."""
+        most = READ_HITS if BEST_READ in self.weights else 1
+        return tuple(self.reader.scores(query, [hit.passage for hit in hits[:most]]))
 
 
-def read(reader: PairReader, query: str, hits: Sequence[Hit]) -> float:
-    """The log-odds, -9 to 9, that the first hit answers the query, as a reader says."""
-    (said,) = reader.scores(query, [hits[0].passage])
+def read_features(reads: Sequence[float]) -> dict[str, float]:
+    """The log-odds, -9 to 9, that the first hit, and that the best one answers; {} unread."""
+    if not reads:
+        return {}
+    return {READ: _log_odds_of(reads[0]), BEST_READ: _log_odds_of(max(reads))}
+
+
+def promising(hits: Sequence[Hit], reads: Sequence[float]) -> tuple[Sequence[Hit], Sequence[float]]:
+    """The hits without those that are much less likely to answer than the best, and their reads.
+
+    That is the best one in a hit's language: what a reader says of two languages cannot be
+    compared. Where nothing was read, all hits are kept.
+    """
+    if not reads:
+        return hits, reads
+    best: dict[str, float] = {}
+    for hit, read in zip(hits, reads, strict=False):
+        language = hit.passage.source.language
+        best[language] = max(best.get(language, -math.inf), _log_odds_of(read))
+    kept = [
+        (hit, read)
+        for hit, read in zip(hits, reads, strict=False)
+        if best[hit.passage.source.language] - _log_odds_of(read) <= MUCH_LESS_LIKELY
+    ]
+    return [hit for hit, _ in kept], [read for _, read in kept]
+
+
+def _log_odds_of(said: float) -> float:
     likely = min(max(said, 1e-4), 1 - 1e-4)
     return math.log(likely / (1 - likely))
 
 
-def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) -> Judge:
+def load_judge(models_folder: Path, embedder: Embedder, *, run: Run | None = None) -> Judge:
     """The published judge, that of the embedder's own run, the one calibrated here, the package's.
 
     A judge that was published counts only for the very embedder whose hits it learned from. A run
@@ -196,11 +253,12 @@ def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) ->
 
     Args:
         models_folder: Where models, runs and judges are kept.
-        embedder: The id of the one whose hits are judged.
+        embedder: The one whose hits are judged; where there is a reader for it, the judge may read.
         run: A judge to load whether it was published or not.
 
     Raises:
-        ModelUnsuitableError: If the judge of `run` learned from another embedder's hits.
+        ModelUnsuitableError: If the judge of `run` learned from another embedder's hits, or needs a
+            reader that there is none of for this embedder.
         ModelCorruptError: If a run's file is missing or is not what was written.
         SettingsError: If the one calibrated here belongs to another embedder.
     """
@@ -210,35 +268,51 @@ def load_judge(models_folder: Path, embedder: str, *, run: Run | None = None) ->
         verify(home, learned)
         folder = folder_of(home, learned)
         judge = _read_judge(folder / JUDGE_FILE)
-        if judge.embedder == embedder:
-            return with_reader(judge, folder / MODEL) if (folder / MODEL).is_dir() else judge
+        if judge.embedder == embedder.id:
+            if (folder / MODEL).is_dir():
+                return with_reader(judge, Reranker(str(folder / MODEL)))
+            return _reading(judge, embedder, models_folder)
         if run is not None:
-            raise ModelUnsuitableError(f"{run.id} judges {judge.embedder}, not {embedder}")
-    of_run = home / "retriever" / run_of(embedder) / JUDGE_FILE
+            raise ModelUnsuitableError(f"{run.id} judges {judge.embedder}, not {embedder.id}")
+    of_run = home / "retriever" / run_of(embedder.id) / JUDGE_FILE
     if of_run.is_file():
         return _read_judge(of_run)
-    judge = find_judge(models_folder)
+    reader = reader_of(embedder, models_folder)
+    judge = find_judge(models_folder, can_read=reader is not None)
     is_own = (models_folder / JUDGE_FILE).is_file()
-    if is_own and judge.embedder != base_of(embedder):
+    if is_own and judge.embedder != base_of(embedder.id):
         raise SettingsError(
-            f"{models_folder / JUDGE_FILE} was calibrated for {judge.embedder}, but {embedder} is "
-            "configured; run `whimbrel calibrate FOLDER` again or delete the file"
+            f"{models_folder / JUDGE_FILE} was calibrated for {judge.embedder}, but {embedder.id} "
+            "is configured; run `whimbrel calibrate FOLDER` again or delete the file"
         )
-    return judge
+    return _reading(judge, embedder, models_folder, reader)
 
 
-def with_reader(judge: Judge, folder: Path) -> ReadingJudge:
-    """The judge with the reader in a folder.
-
-    Raises:
-        ModelCorruptError: If it cannot be loaded.
-    """
+def with_reader(judge: Judge, reader: PairReader) -> ReadingJudge:
+    """The judge with what reads for it."""
     values = {field.name: getattr(judge, field.name) for field in fields(Judge)}
-    return ReadingJudge(**values, reader=Reranker(str(folder)))
+    return ReadingJudge(**values, reader=reader)
 
 
-def find_judge(models_folder: Path) -> Judge:
-    """The judge that would be used, whatever the embedder.
+def _reading(
+    judge: Judge, embedder: Embedder, models_folder: Path, reader: Reader | None = None
+) -> Judge:
+    """The judge with the reader for its embedder, if it needs one."""
+    if BEST_READ not in judge.weights:
+        return judge
+    reader = reader or reader_of(embedder, models_folder)
+    if reader is None:
+        raise ModelUnsuitableError(
+            f"{judge.id} reads, and there is no reader for {embedder.id}; run `whimbrel calibrate "
+            "FOLDER` again"
+        )
+    return with_reader(judge, reader)
+
+
+def find_judge(models_folder: Path, *, can_read: bool) -> Judge:
+    """The judge that would be used, whatever the embedder: calibrated here, or the package's.
+
+    Of the package's two the one that reads needs an embedder that there is a reader for.
 
     Raises:
         SettingsError: If the file of the one calibrated here is damaged.
@@ -246,7 +320,8 @@ def find_judge(models_folder: Path) -> Judge:
     own = models_folder / JUDGE_FILE
     if own.is_file():
         return _read_judge(own)
-    return _JUDGES.validate_json(files("retrieval.answering").joinpath(JUDGE_FILE).read_bytes())
+    name = READING_JUDGE_FILE if can_read else JUDGE_FILE
+    return _JUDGES.validate_json(files("retrieval.answering").joinpath(name).read_bytes())
 
 
 def _read_judge(path: Path) -> Judge:

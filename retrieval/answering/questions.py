@@ -29,8 +29,14 @@ _FACT = re.compile(
     r"\b(who|whom|whose|when|where|which)\b"
     r"|\bhow (many|much|long|old|far|often|big|large|high|tall|fast|late|early|soon|accurate)\b"
     r"|\b(what|by what|at what|on what) (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|"
-    r"should\b|must\b|if\b|about\b|happens\b|happened\b|kind\b|makes\b)\w+"
-    r"|谁|哪|几|多少|多久|多长|多大|多高|多远|何时|何地|(?<!为)什么(?!是)",
+    r"should\b|must\b|if\b|about\b|happens\b|happened\b|kind\b|makes\b|now\b|next\b|then\b)\w+"
+    r"|谁|哪|几|多少|多久|多长|多大|多高|多远|何时|何地|(?:(?<!为)|(?<=[称叫名译作成]为))什么(?!是)",
+    re.IGNORECASE,
+)
+# Several things are more than a fact: "what types are there", "how much for each", "what and how".
+_SEVERAL = re.compile(
+    r"\b(what|which)\b[^?]*\bare there\b|\b(each|respectively)\b"
+    r"|\band (who|when|where|which|what|how|why)\b",
     re.IGNORECASE,
 )
 _SHORT_WORDS = 3
@@ -74,7 +80,7 @@ def depends_on_thread(question: str) -> bool:
 
 def asks_for_fact(question: str) -> bool:
     """Whether a few words answer the question, rather than an explanation or a list of steps."""
-    return bool(_FACT.search(question))
+    return bool(_FACT.search(question)) and not _SEVERAL.search(question)
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:

@@ -24,6 +24,7 @@ from retrieval.settings import Settings
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedModel
 
 BATCH_TOKENS = 2_048
 """Tokens of a batch, padding included: enough to keep two cores or a small GPU busy."""
@@ -112,6 +113,39 @@ class Embedder:
         """A row for each query, in their order: faster than one by one."""
         vectors = self._rows(self.prefixes[0], texts)
         return self.map.of_queries(vectors) if self.map else vectors
+
+    @property
+    def weights_id(self) -> str:
+        """Names the very weights: a map moves vectors, and leaves the weights as they are."""
+        return base_of(self.id) if self.map is not None else self.id
+
+    @property
+    def encoder(self) -> PreTrainedModel:
+        """The transformer beneath, shared: not to be changed."""
+        encoder = self._model.transformers_model
+        assert encoder is not None, "an embedder without a transformer is refused when it is loaded"
+        return encoder
+
+    def pairs(
+        self, query: str, texts: Sequence[str], *, max_tokens: int
+    ) -> dict[str, torch.Tensor]:
+        """What the encoder takes to read a query with each text, which is cut if it is too long.
+
+        Some tokenizers of embedders know no pairs, so special tokens are set here: one first, one
+        behind the query and one behind the text.
+        """
+        first, behind = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
+        room = min(max_tokens, self.max_tokens) - 3
+        with self._lock:
+            asked, *read = self._tokenizer(
+                [query, *texts], add_special_tokens=False, verbose=False
+            )["input_ids"]
+            asked = asked[: room // 2]
+            rows = [
+                [first, *asked, behind, *tokens[: room - len(asked)], behind] for tokens in read
+            ]
+            encoding: Any = self._tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+        return {name: tensor.to(self._model.device) for name, tensor in encoding.items()}
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Where each token of the text begins and ends, in characters; long texts are not cut."""

@@ -69,7 +69,7 @@ class Live:
         self._candidate: CandidateModels | None = None
         self.generator: Generator | None = loader.generator()
         self._reader = load_support_reader(settings)
-        self._judges = {library.embedder.id: loader.judge(library.embedder.id)}
+        self._judges = {library.embedder.id: loader.judge(library.embedder)}
         library.rerank_with(loader.reranker())
 
     def models(self) -> Mapping[str, str]:
@@ -155,8 +155,8 @@ class Live:
         elif kind == "reranker":
             self.library.rerank_with((tried and tried.reranker) or self._loader.reranker())
         else:
-            embedder = self.library.embedder.id
-            self._judges = {embedder: self._loader.judge(embedder)}
+            embedder = self.library.embedder
+            self._judges = {embedder.id: self._loader.judge(embedder)}
         logger.info("serving kind=%s run=%s", kind, name)
 
     def _follow_trial(self) -> None:
@@ -184,13 +184,13 @@ class Live:
         if run.kind == "retriever":
             embedder = self._loader.retriever(run)
             search = TrialSearch(self._settings, retriever=(run, embedder))
-            return CandidateModels(trial, search, judge=self._loader.judge(embedder.id))
+            return CandidateModels(trial, search, judge=self._loader.judge(embedder))
         if run.kind == "reranker":
             reranker = self._loader.reranker(run)
             search = TrialSearch(self._settings, reranker=reranker)
             return CandidateModels(trial, search, None, reranker)
         if run.kind == "judge":
-            return CandidateModels(trial, judge=self._loader.judge(self.library.embedder.id, run))
+            return CandidateModels(trial, judge=self._loader.judge(self.library.embedder, run))
         generator = self._loader.generator(run) if run.kind == "generator" else None
         if generator is None:
             raise ModelNotFoundError(f"no {run.kind} is used here, so none can be tried")
@@ -199,10 +199,10 @@ class Live:
     def _serving(self) -> Answerer:
         """What serves at the moment, for one question from beginning to end."""
         searcher, judges = self.library.searcher(), self._judges
-        embedder = searcher.embedder.id
-        if embedder not in judges:  # a judge that is published meanwhile begins another dict
-            judges[embedder] = self._loader.judge(embedder)
-        return Answerer(searcher, judges[embedder], self._settings, self.generator, self._reader)
+        embedder = searcher.embedder
+        if embedder.id not in judges:  # a judge that is published meanwhile begins another dict
+            judges[embedder.id] = self._loader.judge(embedder)
+        return Answerer(searcher, judges[embedder.id], self._settings, self.generator, self._reader)
 
     def _trying(self, candidate: CandidateModels, serving: Answerer) -> Answerer:
         """What serves, with the candidate in the place of what plays its part."""

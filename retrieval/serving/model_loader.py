@@ -29,8 +29,8 @@ class ModelLoader(Protocol):
     def generator(self, run: Run | None = None) -> Generator | None:
         """What writes answers; None if documents are only quoted."""
 
-    def judge(self, embedder: str, run: Run | None = None) -> Judge:
-        """What judges the hits of the embedder with this id."""
+    def judge(self, embedder: Embedder, run: Run | None = None) -> Judge:
+        """What judges the hits of the embedder."""
 
     def reranker(self, run: Run | None = None) -> Reranker | None:
         """What puts hits into their last order, if anything does."""
@@ -55,7 +55,7 @@ class InstalledModels:
         with loading("generator", self._settings.generator):
             return load_generator(self._settings, run=run, on_progress=self._on_progress)
 
-    def judge(self, embedder: str, run: Run | None = None) -> Judge:
+    def judge(self, embedder: Embedder, run: Run | None = None) -> Judge:
         """As `ModelLoader.judge`."""
         return load_judge(self._settings.models_folder, embedder, run=run)
 
@@ -81,6 +81,6 @@ def load_answerer(
     models = InstalledModels(settings, on_progress=on_progress)
     library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
     searcher = library.searcher()
-    judge = models.judge(searcher.embedder.id)
+    judge = models.judge(searcher.embedder)
     reader = load_support_reader(settings)
     return Answerer(searcher, judge, settings, models.generator(), reader)

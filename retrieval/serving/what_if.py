@@ -39,11 +39,11 @@ def with_run(served: Answerer, run: Run, settings: Settings, loader: ModelLoader
     if run.kind == "retriever":
         embedder = loader.retriever(run)
         moved = TrialSearch(settings, retriever=(run, embedder)).prepare(searcher)
-        return replace(served, searcher=moved, judge=loader.judge(embedder.id))
+        return replace(served, searcher=moved, judge=loader.judge(embedder))
     if run.kind == "reranker":
         return replace(served, searcher=searcher.reranked_by(loader.reranker(run)))
     if run.kind == "judge":
-        return replace(served, judge=loader.judge(searcher.embedder.id, run))
+        return replace(served, judge=loader.judge(searcher.embedder, run))
     if run.kind == "generator" and served.generator is not None:
         return replace(served, generator=loader.generator(run))
     raise ModelNotFoundError(f"a {run.kind} plays no part in answers here")

@@ -54,7 +54,7 @@ class WordsOfRuns:
         writer.id = learned.id
         return writer
 
-    def judge(self, embedder: str, run: Run | None = None) -> Judge:
+    def judge(self, embedder: Embedder, run: Run | None = None) -> Judge:
         if run is None and serving(self._settings.runs_folder, "judge") is None:
             return ALWAYS
         return load_judge(self._settings.models_folder, embedder, run=run)

@@ -80,7 +80,7 @@ class Company:
     def judged(self, map_: LinearMap) -> GateDecision:
         """What the gate says of a map that came from elsewhere."""
         asked = labelled_queries(self.questions(held_out=True), self.index.passages)
-        judge = load_judge(self.settings.models_folder, self.embedder.id)
+        judge = load_judge(self.settings.models_folder, self.embedder)
         moved = self.embedder.moved(map_, name="candidate")
         candidate = searcher_with(self.index, moved, map_.of_passages(self.index.vectors))
         served, learned = (

@@ -10,18 +10,19 @@ from pathlib import Path
 
 from retrieval.answering.judge import JUDGE_FILE, Judge, ReadingJudge, load_judge
 from retrieval.errors import DataError
-from retrieval.examples import read_examples
+from retrieval.examples import Example, read_examples
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
 from retrieval.models.catalogue import resolve
 from retrieval.progress import Tell
 from retrieval.registry.runs import MODEL, Facts, checkpoints, folder_of, write_run
 from retrieval.search.embedding import Embedder
+from retrieval.search.reading import reader_of
 from retrieval.settings import Settings
 from training.classifiers import scores
 from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.evidence import rows_of
-from training.classifiers.judge_fit import JudgeRow, fit
+from training.classifiers.judge_fit import JudgeRow, confidence, fit, read_all
 from training.classifiers.reading_judge import JudgeChoice, choose
 from training.classifiers.trial import ClassifierCase, no_worse, outcomes
 from training.data.regression import read_regression
@@ -71,10 +72,10 @@ def learn_abstention(
     searcher = Library.load(settings, embedder).searcher()
     examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
     on_progress("searching for what people rated")
-    rows = rows_of(examples, searcher, read=settings.hits)
-    held_out = _current(rows_of(read_examples(dataset, "held-out"), searcher, read=settings.hits))
+    rows = _rows(examples, searcher, settings)
+    held_out = _current(_rows(read_examples(dataset, "held-out"), searcher, settings))
     _check(dataset, rows, held_out)
-    served = load_judge(settings.models_folder, embedder.id)
+    served = load_judge(settings.models_folder, embedder)
     config = config or CrossConfig()
     how = {"reranker": settings.reranker, **asdict(config)}
     facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
@@ -120,7 +121,14 @@ def case_of(row: JudgeRow) -> ClassifierCase:
 
 def confidences(judge: Judge, rows: Sequence[JudgeRow]) -> list[float]:
     """How sure a judge is of each row."""
-    return [judge.confidence(row.question, row.hits) for row in rows]
+    return [confidence(judge, row) for row in rows]
+
+
+def _rows(examples: Sequence[Example], searcher: Searcher, settings: Settings) -> list[JudgeRow]:
+    """The rows, with what the reader says of them where the embedder has one."""
+    rows = rows_of(examples, searcher, read=settings.hits)
+    reader = reader_of(searcher.embedder, settings.models_folder)
+    return read_all(rows, reader) if reader else rows
 
 
 def _check(dataset: Path, rows: Sequence[JudgeRow], held_out: Sequence[JudgeRow]) -> None:
@@ -153,7 +161,7 @@ def _decided(
     seed: int,
 ) -> GateDecision:
     regression = read_regression(settings, searcher.index.passages)
-    frozen = rows_of(regression.examples, searcher, read=settings.hits)
+    frozen = _rows(regression.examples, searcher, settings)
     before, after = (
         [*try_judge(candidate, held_out), *try_judge(candidate, frozen, set_="regression")]
         for candidate in (served, judge)

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.answering.judge import JUDGED_HITS, Judge, features
+from retrieval.answering.judge import (
+    BEST_READ,
+    FEATURES,
+    JUDGED_HITS,
+    READ_HITS,
+    Judge,
+    PairReader,
+    features,
+    read_features,
+)
 from retrieval.errors import DataError
 from retrieval.evaluation.dataset import Dataset
 from retrieval.evaluation.metrics import auroc
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
 from retrieval.language import language_of
+from retrieval.progress import Progress
 from retrieval.records import Hit
 
 MIN_OF_EACH = 20
@@ -25,6 +35,13 @@ MIN_OF_EACH = 20
 MAX_FALSE_ABSTENTIONS = 0.2
 """People forgive a bot that is silent on one answerable question in five, hardly on more."""
 
+MAX_FALSE_ABSTENTIONS_READ = 0.1
+"""Reading tells answers apart so well that fewer need to be given up for it."""
+
+TRANSFERRED = ("gap", BEST_READ)
+"""What tells answers apart on documents and questions of another kind, too. The other features help
+only where the judge learned from questions of the same kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeRow:
@@ -32,7 +49,7 @@ class JudgeRow:
 
     `chance` is the mean cosine of the question with the passages in its language; `weight`, above
     0 and at most 1, tells how much the row can be trusted. It `is_current` if the question would
-    be answered from these hits now.
+    be answered from these hits now. `reads` is what a reader says of the first hits.
     """
 
     id: str
@@ -43,6 +60,7 @@ class JudgeRow:
     is_answerable: bool
     weight: float = 1.0
     is_current: bool = True
+    reads: tuple[float, ...] = ()
 
     @property
     def is_held_out(self) -> bool:
@@ -60,6 +78,27 @@ class JudgeQuality:
     auroc: float
     false_answers: float
     false_abstentions: float
+
+
+def read_all(
+    rows: Sequence[JudgeRow], reader: PairReader, on_progress: Progress = lambda *_: None
+) -> list[JudgeRow]:
+    """The rows with what a reader says of their first hits."""
+    found = []
+    for done, row in enumerate(rows, start=1):
+        passages = [hit.passage for hit in row.hits[:READ_HITS]]
+        found.append(replace(row, reads=tuple(reader.scores(row.question, passages))))
+        on_progress("reading", done, len(rows))
+    return found
+
+
+def confidence(judge: Judge, row: JudgeRow) -> float:
+    """How sure a judge is of a row; what was read of it is not read again.
+
+    A judge that reads the first hit alone has a reader of its own.
+    """
+    is_known = row.reads and BEST_READ in judge.weights
+    return judge.confidence(row.question, row.hits, reads=row.reads if is_known else None)
 
 
 def is_held_out(id: str) -> bool:  # noqa: A002 (the records' own name)
@@ -107,11 +146,25 @@ def chance_cosines(questions: Sequence[str], searcher: Searcher) -> list[float]:
     ]
 
 
-def fit(rows: Sequence[JudgeRow], *, embedder: str, data: str) -> Judge:
+def fit(
+    rows: Sequence[JudgeRow],
+    *,
+    embedder: str,
+    data: str,
+    names: Sequence[str] = (*FEATURES, BEST_READ),
+) -> Judge:
     """A logistic model of answerability, every data set and both classes weighing the same.
 
+    It has a weight for what was read, if the rows were.
+
     The threshold is the probability below which `MAX_FALSE_ABSTENTIONS` of the answerable
-    questions lie.
+    questions lie, or `MAX_FALSE_ABSTENTIONS_READ`.
+
+    Args:
+        rows: What to learn from.
+        embedder: The id of the one that made the hits.
+        data: What the rows are, for people.
+        names: The features that may have a weight.
 
     Raises:
         DataError: If there are too few questions of either kind.
@@ -123,11 +176,20 @@ def fit(rows: Sequence[JudgeRow], *, embedder: str, data: str) -> Judge:
             f"to fit on; at least {MIN_OF_EACH} of each are needed"
         )
     chance = _chance(rows)
-    seen = [features(row.question, row.hits, chance=chance) for row in rows]
+    is_read = any(row.reads for row in rows)
+    seen = [_seen(row, chance, names, is_read=is_read) for row in rows]
     labels = np.array([row.is_answerable for row in rows])
     weights, bias = logistic(seen, labels, _weights(rows))
     judge = Judge(weights, bias, 0.5, chance, embedder, data)
-    return judge.with_threshold(_threshold(judge, rows))
+    most = MAX_FALSE_ABSTENTIONS_READ if is_read else MAX_FALSE_ABSTENTIONS
+    return judge.with_threshold(_threshold(judge, rows, most))
+
+
+def _seen(row: JudgeRow, chance: float, names: Sequence[str], *, is_read: bool) -> dict[str, float]:
+    seen = features(row.question, row.hits, chance=chance)
+    if is_read:
+        seen[BEST_READ] = read_features(row.reads or [0.0])[BEST_READ]
+    return {name: value for name, value in seen.items() if name in names}
 
 
 def logistic(
@@ -158,8 +220,8 @@ def measure(judge: Judge, rows: Sequence[JudgeRow]) -> list[JudgeQuality]:
 
 
 def _measure(judge: Judge, data: str, rows: Sequence[JudgeRow]) -> JudgeQuality:
-    able = [judge.confidence(row.question, row.hits) for row in rows if row.is_answerable]
-    unable = [judge.confidence(row.question, row.hits) for row in rows if not row.is_answerable]
+    able = [confidence(judge, row) for row in rows if row.is_answerable]
+    unable = [confidence(judge, row) for row in rows if not row.is_answerable]
     return JudgeQuality(
         data,
         len(able),
@@ -187,11 +249,11 @@ def _weights(rows: Sequence[JudgeRow]) -> npt.NDArray[np.float64]:
     return np.array(shares) * len(rows) / len(sums)
 
 
-def _threshold(judge: Judge, rows: Sequence[JudgeRow]) -> float:
+def _threshold(judge: Judge, rows: Sequence[JudgeRow], most: float) -> float:
     """The confidence that all but a share of the answerable questions reach, data sets equal."""
     answerable = [row for row in rows if row.is_answerable]
-    confidences = np.array([judge.confidence(row.question, row.hits) for row in answerable])
+    confidences = np.array([confidence(judge, row) for row in answerable])
     order = np.argsort(confidences)
     shares = np.cumsum(_weights(answerable)[order]) / len(answerable)
-    first = int(np.searchsorted(shares, MAX_FALSE_ABSTENTIONS))
+    first = int(np.searchsorted(shares, most))
     return round(float(confidences[order[first]]), 4)

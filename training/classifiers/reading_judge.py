@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from retrieval.answering.judge import READ, Judge, read, with_reader
+from retrieval.answering.judge import READ, Judge, PairReader, read_features, with_reader
 from retrieval.evaluation.metrics import auroc
 from retrieval.registry.runs import MODEL
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
 from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
-from training.classifiers.judge_fit import JudgeRow, fit, logistic
+from training.classifiers.judge_fit import JudgeRow, confidence, fit, logistic
 from training.trainer import TrainerSetup
 
 WORTH = 0.01
@@ -54,7 +54,7 @@ def choose(
     plain judge, and the better of the two is chosen.
 
     Args:
-        judge: The plain judge, fitted to all the rows.
+        judge: The judge without this reader, fitted to all the rows.
         rows: What people said of answers.
         start: The encoder to start from.
         setup: Its `work` gets the reader as `work / MODEL`, and before it checkpoints.
@@ -66,7 +66,9 @@ def choose(
     """
     train = [row for row in rows if not _is_held_back(row)]
     held_back = [row for row in rows if _is_held_back(row)]
-    plain = fit(train, embedder=judge.embedder, data=judge.data)
+    without = fit(train, embedder=judge.embedder, data=judge.data)
+    unread = [replace(row, reads=()) for row in train]
+    plain = fit(unread, embedder=judge.embedder, data=judge.data)
     pairs = [
         LabelledPair(row.question, row.hits[0].passage.indexed_text, float(row.is_answerable))
         for row in train
@@ -74,20 +76,22 @@ def choose(
     ]
     fine_tune(start, pairs, setup, settings, config=config or CrossConfig())
     model = setup.work / MODEL
-    both, choice = _weighed(plain, Reranker(str(model)), held_back)
+    both, choice = _weighed(plain, without, Reranker(str(model)), held_back)
     if choice.is_reading:
-        return JudgeChoice(with_reader(both, model), choice.plain, choice.reading)
+        return JudgeChoice(with_reader(both, Reranker(str(model))), choice.plain, choice.reading)
     return JudgeChoice(judge, choice.plain, choice.reading)
 
 
-def _weighed(plain: Judge, reader: Reranker, rows: Sequence[JudgeRow]) -> tuple[Judge, JudgeChoice]:
-    """The weights of both together, and what each is worth on rows that neither learned from."""
+def _weighed(
+    plain: Judge, without: Judge, reader: Reranker, rows: Sequence[JudgeRow]
+) -> tuple[Judge, JudgeChoice]:
+    """The weights of both together, and what they are worth on rows that neither learned from."""
     found = [row for row in rows if row.hits]
     labels = [row.is_answerable for row in found]
     seen = [
         {
             PLAIN: plain.log_odds(row.question, row.hits),
-            READ: read(reader, row.question, row.hits),
+            READ: first_read(reader, row),
         }
         for row in found
     ]
@@ -102,8 +106,13 @@ def _weighed(plain: Judge, reader: Reranker, rows: Sequence[JudgeRow]) -> tuple[
         plain.embedder,
         plain.data,
     )
-    areas = _area([log_odds[PLAIN] for log_odds in seen], labels), _area(together, labels)
+    areas = _area([confidence(without, row) for row in found], labels), _area(together, labels)
     return both, JudgeChoice(both, *areas)
+
+
+def first_read(reader: PairReader, row: JudgeRow) -> float:
+    """The log-odds that the first hit answers, as a reader says."""
+    return read_features(reader.scores(row.question, [row.hits[0].passage]))[READ]
 
 
 def _area(said: Sequence[float], labels: Sequence[bool]) -> float:

@@ -43,9 +43,9 @@ def open_corpus(settings: Settings, embedder: Embedder) -> TrainingCorpus:
     return TrainingCorpus(
         base.index,
         base.embedder,
-        load_judge(settings.models_folder, base.embedder.id),
+        load_judge(settings.models_folder, base.embedder),
         served,
-        load_judge(settings.models_folder, embedder.id),
+        load_judge(settings.models_folder, embedder),
     )
 
 

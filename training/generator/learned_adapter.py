@@ -248,7 +248,7 @@ def _outcomes(
     run: Run | None, evaluation_set: EvaluationSet, settings: Settings, searcher: Searcher
 ) -> list[QuestionOutcome]:
     """What the bot makes of an evaluation set with a run, or with what serves."""
-    judge = InstalledModels(settings).judge(searcher.embedder.id)
+    judge = InstalledModels(settings).judge(searcher.embedder)
     generator = load_generator(settings, run=run)
     try:
         return try_answerer(Answerer(searcher, judge, settings, generator), evaluation_set)

@@ -8,11 +8,11 @@ from typing import Literal
 import pytest
 
 from retrieval.answering.answerer import Answerer
-from retrieval.answering.judge import Judge
+from retrieval.answering.judge import BEST_READ, Judge, ReadingJudge, with_reader
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
-from retrieval.records import PUBLIC, AnswerRequest, Completion, Message
+from retrieval.records import PUBLIC, AnswerRequest, Completion, Message, Passage
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -24,6 +24,21 @@ TRAP = (
 )
 ALWAYS = Judge({"gap": 0.0}, 4.0, 0.5, 0.1, "words", "")
 NEVER = Judge({"gap": 0.0}, -4.0, 0.5, 0.1, "words", "")
+
+
+class Told:
+    """A reader that finds likely what has a word, and the rest not."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:  # noqa: ARG002
+        return [0.95 if self._word in passage.text else 0.01 for passage in passages]
+
+
+def reading(word: str) -> ReadingJudge:
+    """A judge that goes by what a reader says."""
+    return with_reader(Judge({BEST_READ: 1.0}, 0.0, 0.5, 0.1, "words", ""), Told(word))
 
 
 class Writer:
@@ -117,6 +132,25 @@ def test_below_the_threshold_nothing_is_said_and_nothing_is_cited(library: Libra
     answer = answerer(library, "27 days.", NEVER).answer(AnswerRequest("How many days of leave?"))
     assert (answer.kind, answer.citations) == ("abstention", ())
     assert "did not find" in answer.text
+
+
+def test_what_a_reader_finds_likely_is_answered_from_whatever_stands_first(
+    library: Library,
+) -> None:
+    request = AnswerRequest("At what hour is the tide high on a day of leave?")
+    asked = answerer(library, "At nine.", reading("tide"))
+    answer = asked.answer(request)
+    assert [hit.passage.source.title for hit in answer.hits] == ["Tides"]
+    assert isinstance(asked.generator, Writer)
+    assert "27 days" not in asked.generator.prompts[0]
+    assert answerer(library, "At nine.", reading("dragon")).answer(request).kind == "abstention"
+
+
+def test_a_strong_model_reads_all_hits_itself(library: Library) -> None:
+    asked = answerer(library, "At nine [1].", reading("tide"))
+    asked = replace(asked, settings=Settings(tier="strong"))
+    answer = asked.answer(AnswerRequest("At what hour is the tide high on a day of leave?"))
+    assert {hit.passage.source.title for hit in answer.hits} == {"Leave", "Tides"}
 
 
 def test_a_channel_may_ask_for_more_confidence_or_less(library: Library) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from retrieval.answering.extraction import MAX_CHARS, extract
+from retrieval.answering.questions import asks_for_fact
 from retrieval.records import Hit, Passage
 from tests.fakes import passage
 from tests.retrieval.word_embedder import WordEmbedder
@@ -19,6 +20,7 @@ def quotes(
         question,
         [Hit(found, 1.0)],
         WordEmbedder(),
+        is_fact=asks_for_fact(question),
         section_of=lambda one: section or (one,),
     )
     assert said is not None
@@ -41,7 +43,7 @@ def test_a_procedure_that_goes_on_in_the_next_passage_is_whole() -> None:
     second = replace(passage("VPN", "\n".join([*STEPS[5:], "", "Afterwards rest."])), id="second")
     (begun, ended), is_cut = quotes("how do I set up the client?", "", section=[first, second])
     assert begun == first.text
-    assert ended == "\n".join(STEPS[5:])
+    assert ended == second.text
     assert not is_cut
 
 
@@ -51,6 +53,37 @@ def test_what_is_too_long_is_cut_between_its_lines() -> None:
     assert is_cut
     assert len(quote) <= MAX_CHARS + 30
     assert text.startswith(quote + "\n")
+
+
+def test_an_explanation_is_the_whole_passage_without_what_tells_nothing() -> None:
+    text = (
+        "Keepers may swap watches.\n\nThe other keeper agrees in writing. The office is told.\n\n"
+        "[Form](https://intranet.example/swap)"
+    )
+    assert quotes("can I swap watches with somebody", text) == (
+        [text.removesuffix("\n\n[Form](https://intranet.example/swap)")],
+        False,
+    )
+
+
+def test_a_long_passage_is_quoted_where_it_answers() -> None:
+    text = " ".join(f"Rope number {n} hangs in shed {n}." for n in range(60))
+    (quote,), _ = quotes("why does rope number 41 hang in shed 41", f"{text} Swap watches.")
+    assert "Rope number 41 " in quote
+    assert len(quote) < 300
+
+
+def test_a_second_passage_that_answers_as_well_is_quoted_too() -> None:
+    hits = [
+        Hit(replace(passage("Watch", text), id=text), 1.0)
+        for text in ("Keepers may swap watches.", "The sea is wet.", "The office is told of swaps.")
+    ]
+    said = extract("can I swap watches", hits, WordEmbedder(), is_fact=False, reads=[0.9, 0.1, 0.8])
+    assert said is not None
+    assert [c.quote for c in said.citations] == [hits[0].passage.text, hits[2].passage.text]
+    alone = extract("can I swap watches", hits, WordEmbedder(), is_fact=False)
+    assert alone is not None
+    assert [citation.quote for citation in alone.citations] == [hits[0].passage.text]
 
 
 def test_a_block_of_code_is_never_left_open() -> None:
@@ -67,4 +100,4 @@ def test_the_head_of_a_table_alone_is_no_answer() -> None:
 
 def test_where_nothing_says_anything_nothing_is_quoted() -> None:
     links = passage("Links", "[Wiki](https://wiki.example.com)\nhttps://intranet.example.com")
-    assert extract("wiki", [Hit(links, 1.0)], WordEmbedder()) is None
+    assert extract("wiki", [Hit(links, 1.0)], WordEmbedder(), is_fact=False) is None

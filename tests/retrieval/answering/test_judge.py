@@ -8,9 +8,16 @@ from retrieval.answering.judge import Judge, features, load_judge
 from retrieval.errors import SettingsError
 from retrieval.records import Hit
 from tests.retrieval.passages_by_hand import hit, passage
+from tests.retrieval.word_embedder import WordEmbedder
 
 SAID = passage("The ferry to Dunmore leaves at nine.", title="Timetable")
 OTHER = [passage(f"Regulation number {n} about ropes.", title=f"Rule {n}") for n in range(20)]
+
+
+def named(id_: str) -> WordEmbedder:
+    embedder = WordEmbedder()
+    embedder.id = id_
+    return embedder
 
 
 def hits(best: float, others: float) -> list[Hit]:
@@ -20,14 +27,14 @@ def hits(best: float, others: float) -> list[Hit]:
 
 
 def test_a_hit_that_stands_out_makes_the_judge_surer() -> None:
-    judge = load_judge(Path("nowhere"), "multilingual-e5-small@1571fc98")
+    judge = load_judge(Path("nowhere"), named("another@1"))
     sure = judge.confidence("When does the ferry to Dunmore leave?", hits(0.92, 0.78))
     unsure = judge.confidence("Who pays for the parrot's dentist?", hits(0.80, 0.78))
     assert 0 < unsure < judge.threshold < sure < 1
 
 
 def test_no_hits_means_no_confidence() -> None:
-    judge = load_judge(Path("nowhere"), "multilingual-e5-small@1571fc98")
+    judge = load_judge(Path("nowhere"), named("another@1"))
     assert judge.confidence("anything?", []) == 0
 
 
@@ -39,7 +46,7 @@ def test_features_of_hits_that_only_one_leg_found_are_finite() -> None:
 def test_a_judge_that_was_calibrated_here_is_preferred(tmp_path: Path) -> None:
     mine = Judge({"gap": 2.0}, -1.0, 0.7, 0.8, "some-embedder@1", "our questions")
     mine.save(tmp_path / "judge.json")
-    assert load_judge(tmp_path, "some-embedder@1") == mine
+    assert load_judge(tmp_path, named("some-embedder@1")) == mine
 
 
 def test_a_judge_of_another_embedder_is_refused(tmp_path: Path) -> None:
@@ -47,11 +54,11 @@ def test_a_judge_of_another_embedder_is_refused(tmp_path: Path) -> None:
         tmp_path / "judge.json"
     )
     with pytest.raises(SettingsError, match="whimbrel calibrate"):
-        load_judge(tmp_path, "another@2")
+        load_judge(tmp_path, named("another@2"))
 
 
 def test_a_run_that_brings_its_own_judge_is_judged_by_it(tmp_path: Path) -> None:
     of_run = Judge({"gap": 2.0}, -1.0, 0.7, 0.8, "some-embedder@1+run-1", "its lessons")
     of_run.save(tmp_path / "runs" / "retriever" / "run-1" / "judge.json")
-    assert load_judge(tmp_path, "some-embedder@1+run-1") == of_run
-    assert load_judge(tmp_path, "some-embedder@1+run-2") != of_run
+    assert load_judge(tmp_path, named("some-embedder@1+run-1")) == of_run
+    assert load_judge(tmp_path, named("some-embedder@1+run-2")) != of_run

@@ -73,6 +73,7 @@ def test_a_whole_question_does_not(question: str) -> None:
         "由哪两个公司开发？",
         "密码是什么？",
         "要多少钱",
+        "伊维菌素又被称为什么？",
     ],
 )
 def test_a_question_for_a_fact_is_told_by_its_words(question: str) -> None:
@@ -88,6 +89,10 @@ def test_a_question_for_a_fact_is_told_by_its_words(question: str) -> None:
         "怎么连接？",
         "为什么？",
         "什么是验潮仪？",
+        "The gauge is broken, what now",
+        "what kinds of leave are there?",
+        "whats leave and how much do I have",
+        "need a boat and a lamp, how early for each?",
     ],
 )
 def test_a_question_for_an_explanation_is_not_one_for_a_fact(question: str) -> None:

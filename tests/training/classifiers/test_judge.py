@@ -67,10 +67,10 @@ def test_the_same_data_set_makes_the_same_judge(
 def test_a_published_judge_serves_the_embedder_that_it_learned_from(
     learned: LearnedRun, settings: Settings, model: Embedder
 ) -> None:
-    before = load_judge(settings.models_folder, model.id)
+    before = load_judge(settings.models_folder, model)
     publish(settings.runs_folder, learned.run, reason="passed")
-    assert load_judge(settings.models_folder, model.id) != before
-    assert load_judge(settings.models_folder, "another@1") == before
+    assert load_judge(settings.models_folder, model) != before
+    assert load_judge(settings.models_folder, WordEmbedder()) == before
 
 
 def test_too_few_ratings_say_how_many_are_missing(

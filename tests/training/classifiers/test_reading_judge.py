@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 QUICK = CrossConfig(epochs=3, learning_rate=5e-3, batch=16, max_tokens=32)
 QUESTION = "Is there a kettle in the {place}?"
+from tests.retrieval.word_embedder import WordEmbedder
 
 
 def row(number: int, *, is_told: bool) -> JudgeRow:
@@ -71,7 +72,7 @@ def test_a_published_judge_brings_its_reader(
         (folder / MODEL).rename(to / MODEL)
 
     publish(home, write_run(home, "judge", facts, fill), reason="passed")
-    served = load_judge(folder / "models", "words")
+    served = load_judge(folder / "models", WordEmbedder())
     row = rows[0]
     expected = choice.judge.confidence(row.question, row.hits)
     assert served.confidence(row.question, row.hits) == pytest.approx(expected, abs=1e-3)

@@ -46,7 +46,7 @@ def spoken(judge: Judge, searcher: Searcher, asked: list[LabelledQuery]) -> floa
 def test_of_the_same_hits_it_answers_about_as_often_as_its_teacher(
     searcher: Searcher, asked: list[LabelledQuery], settings: Settings
 ) -> None:
-    teacher = load_judge(settings.models_folder, searcher.embedder.id)
+    teacher = load_judge(settings.models_folder, searcher.embedder)
     judges = [distil(teacher, searcher, searcher, asked[start::6]) for start in range(6)]
     usual = spoken(teacher, searcher, asked)
     assert 0.2 < usual < 0.8

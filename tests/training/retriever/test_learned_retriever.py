@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import time
 from pathlib import Path
@@ -46,8 +47,9 @@ def test_a_run_holds_a_model_its_curve_and_a_judge_of_its_own(
     names = {path.name for path in folder.iterdir()}
     assert {"model", "judge.json", "curve.png", "gate.md"} <= names
     assert json.loads((folder / "gate.json").read_text())["is_passed"]
-    id_ = f"{model.id}+{learned.run.id}"
-    assert load_judge(settings.models_folder, id_).embedder == id_
+    tuned = copy.copy(model)
+    tuned.id = f"{model.id}+{learned.run.id}"
+    assert load_judge(settings.models_folder, tuned).embedder == tuned.id
     assert not list((settings.runs_folder / UNFINISHED).glob("*/*"))
 
 

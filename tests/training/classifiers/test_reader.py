@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from retrieval.errors import ModelCorruptError
+from retrieval.models.catalogue import ModelFolder
+from retrieval.search.embedding import Embedder
+from retrieval.search.reading import ADAPTER, AdapterFacts, facts_of, reader_of, save_adapter
+from retrieval.settings import Settings
+from tests.retrieval.passages_by_hand import passage
+from tests.retrieval.word_embedder import WordEmbedder
+from tests.training.classifiers import tiny_cross_encoder
+from tests.training.classifiers.rated_company import ASKED, THINGS
+from training.classifiers.adapter import (
+    LORA_SCALE,
+    AdapterConfig,
+    LabelledTexts,
+    fine_tune_adapter,
+)
+from training.classifiers.near_misses import ReadingGroup
+from training.classifiers.reader import OTHERS, labelled_texts
+from training.trainer import TrainerSetup
+
+pytestmark = pytest.mark.slow
+
+QUICK = AdapterConfig(
+    epochs=80, learning_rate=1e-2, questions=2, max_tokens=32, rank=8, positives=1.0
+)
+KNOWN = THINGS[:4]
+TOLD = KNOWN[:2]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an adapter that tells things apart, and the tiny encoder that it is for."""
+    folder = tmp_path_factory.mktemp("models")
+    start = tiny_cross_encoder.write(folder / "tiny")
+    asked = [
+        LabelledTexts(
+            f"Is there a {thing}?",
+            tuple(f"The {other}." for other in (told, *KNOWN[2:])),
+            (1.0, 0.0, 0.0),
+        )
+        for thing in KNOWN
+        for told in TOLD
+    ]
+    settings = Settings(home=folder, device="cpu", threads=1)
+    setup = TrainerSetup(folder / "work")
+    weights = fine_tune_adapter(start, asked, setup, settings, config=QUICK)
+    facts = AdapterFacts("tiny@1", LORA_SCALE, "things", "CC0")
+    save_adapter(folder / ADAPTER, weights, facts)
+    return folder
+
+
+@pytest.fixture
+def embedder(models: Path) -> Embedder:
+    folder = models / "tiny"
+    model = SentenceTransformer(str(folder), device="cpu")
+    return Embedder(ModelFolder("tiny", folder, "tiny@1", "1", "folder"), model)
+
+
+def test_a_reader_tells_what_answers_from_what_does_not(models: Path, embedder: Embedder) -> None:
+    reader = reader_of(embedder, models)
+    assert reader is not None
+    shown = [passage(f"The {thing}.", title="") for thing in KNOWN]
+    scores = dict(zip(KNOWN, reader.scores("Is there a kettle?", shown), strict=True))
+    assert {thing for thing, score in scores.items() if score > 0.5} == set(TOLD)
+
+
+def test_reading_together_or_alone_is_the_same(models: Path, embedder: Embedder) -> None:
+    reader = reader_of(embedder, models)
+    assert reader is not None
+    shown = [passage(f"The {thing}. " + "The harbour. " * n) for n, thing in enumerate(KNOWN)]
+    alone = [reader.scores(ASKED[0], [one])[0] for one in shown]
+    assert reader.scores(ASKED[0], shown) == pytest.approx(alone, abs=1e-5)
+    assert reader.scores(ASKED[0], []) == []
+
+
+def test_a_reader_leaves_the_embedders_vectors_as_they_are(
+    models: Path, embedder: Embedder
+) -> None:
+    before = embedder.embed_passages(["The piano of the harbour."])
+    assert reader_of(embedder, models) is not None
+    assert (embedder.embed_passages(["The piano of the harbour."]) == before).all()
+
+
+def test_an_adapter_is_only_for_the_weights_that_it_learned_with(
+    models: Path, embedder: Embedder
+) -> None:
+    embedder.id = "tiny@2"
+    assert reader_of(embedder, models) is None
+    assert reader_of(WordEmbedder(), models) is None
+
+
+def test_a_damaged_adapter_is_told(tmp_path: Path, embedder: Embedder) -> None:
+    (tmp_path / ADAPTER).write_bytes(b"not an adapter")
+    with pytest.raises(ModelCorruptError, match=ADAPTER):
+        reader_of(embedder, tmp_path)
+    assert facts_of(Path("retrieval/search") / ADAPTER).base.startswith("multilingual-e5-small@")
+
+
+def test_each_passage_that_answers_stands_beside_some_that_do_not() -> None:
+    import random
+
+    groups = [
+        ReadingGroup("leave?", ("27 days",), ("pay", "rope", "oil", "post"), ("cut",)),
+        ReadingGroup("rope colour?", (), ("rope", "oil")),
+    ]
+    leave, rope = labelled_texts(groups, random.Random(0))
+    assert leave.texts[:2] == ("27 days", "cut")
+    assert leave.labels == (1.0, *(0.0,) * 5)
+    assert len(leave.texts) == 1 + OTHERS
+    assert set(rope.texts) == {"rope", "oil"}
+    assert set(rope.labels) == {0.0}
