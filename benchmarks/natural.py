@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import time
 import unicodedata
@@ -29,6 +30,7 @@ from typing import Any
 from retrieval.commands import progress_bar
 from retrieval.evaluation.dataset import read_dataset
 from retrieval.evaluation.evaluate import build_library
+from retrieval.evaluation.metrics import auroc
 from retrieval.jsonl import read_rows
 from retrieval.records import Answer, AnswerRequest, Message
 from retrieval.search.embedding import Embedder
@@ -133,6 +135,14 @@ def counted(
     return dict(counts)
 
 
+def confidence_auroc(questions: Iterable[NaturalQuestion], answers: Iterable[Answer]) -> float:
+    """The area under the ROC curve of the confidence that a question can be answered."""
+    sure: dict[bool, list[float]] = {True: [], False: []}
+    for question, answer in zip(questions, answers, strict=True):
+        sure[question.is_unanswerable].append(answer.confidence)
+    return auroc(sure[False], sure[True])
+
+
 def shares(count: Counter[str]) -> dict[str, float]:
     """`useful` and each verdict as shares of all questions."""
     total = max(1, sum(count[name] for name in VERDICTS))
@@ -192,9 +202,12 @@ def main() -> None:
         seconds = (time.perf_counter() - began) / max(1, len(questions))
     counts = counted(questions, answers)
     print(table(counts))
+    area = confidence_auroc(questions, answers)
+    print(f"AUROC of the confidence, answerable or not: {area:.3f}")
     print(f"{answerer.models()}; {seconds:.1f} s a question")
     if arguments.json:
-        found = shares(counts["all"]) | {"seconds": seconds, "answers": rows}
+        finite = None if math.isnan(area) else area
+        found = shares(counts["all"]) | {"auroc": finite, "seconds": seconds, "answers": rows}
         arguments.json.write_text(json.dumps(found, ensure_ascii=False, indent=1), "utf-8")
 
 
