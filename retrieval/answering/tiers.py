@@ -38,7 +38,7 @@ class Tier:
 TIERS: dict[TierName, Tier] = {
     # Copies poorly and invents freely.
     "quotes": Tier("nothing", hits=4, prompt_tokens=1_024, answer_tokens=200),
-    # Names a fact well, but mixes up the steps of an explanation.
+    # Names a fact well, but mixes up the steps of an explanation, and says yes where it says no.
     "small": Tier("facts", hits=4, prompt_tokens=1_024, answer_tokens=200),
     "capable": Tier("all", hits=6, prompt_tokens=2_048, answer_tokens=300),
     "strong": Tier(
@@ -54,7 +54,7 @@ TIERS: dict[TierName, Tier] = {
 
 _LEAST_PARAMETERS: tuple[tuple[float, TierName], ...] = (
     (9e9, "strong"),
-    (1e9, "capable"),
+    (2.5e9, "capable"),
     (3e8, "small"),
 )
 

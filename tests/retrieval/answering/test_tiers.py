@@ -20,7 +20,8 @@ def sized(parameters: int | None, *, context_tokens: int = 1 << 16) -> Any:
     [
         (135_000_000, "quotes"),
         (494_000_000, "small"),
-        (1_540_000_000, "capable"),
+        (1_540_000_000, "small"),
+        (3_090_000_000, "capable"),
         (8_190_000_000, "capable"),
         (14_000_000_000, "strong"),
         (None, "strong"),
