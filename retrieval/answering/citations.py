@@ -43,7 +43,10 @@ _PREAMBLE = re.compile(
     r"information provided in the |provided |given )?(?:passages?|documents?|text|information|"
     r"context)(?: provided| above| \d+)?\s*,\s*"
     r"|^(?:根据|按照|依据)(?:以上|上述|所给|提供的|给出的)?(?:段落|原文|文档|文件|信息|资料|内容)+\d*"
-    r"(?:的内容|的信息|中的信息|内容|所述)?[，,]\s*",
+    r"(?:的内容|的信息|中的信息|内容|所述)?[，,]\s*"
+    r"|^(?:the|this) (?:passages?|documents?|text|information|context)(?: provided| above| \d+)? "
+    r"(?:states?|says?|mentions?|indicates?|specif(?:y|ies)|notes?|explains?) that,?\s+"
+    r"|^(?:段落|原文|文档|文中|资料)中?(?:提到|指出|说明|写道|表明)[，,：:]\s*",
     re.IGNORECASE,
 )
 _CJK_END = re.compile(f"[{CJK}。！？；：，、）」』”]\\Z")

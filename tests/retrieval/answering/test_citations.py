@@ -55,7 +55,9 @@ def test_markers_of_the_model_are_replaced_by_checked_ones() -> None:
     [
         ("Based on the passage, leave is requested in the crew portal.", LEAVE),
         ("According to the information provided, leave is requested in the crew portal.", LEAVE),
+        ("The passage states that leave is requested in the crew portal.", LEAVE),
         ("根据段落的内容，报销申请须在三十天内提交。", ZH),
+        ("文中提到：报销申请须在三十天内提交。", ZH),
     ],
 )
 def test_openings_that_say_nothing_are_left_out(written: str, said: Passage) -> None:
