@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LIKELY = 0.5
+"""Where no passage is so likely to answer, a small model makes up a fact: documents are quoted."""
+
 _QUOTED_PASSAGES = 8
 """A quote may go on in so many passages of a section, at most."""
 
@@ -239,6 +242,8 @@ class Answerer:
         if found.confidence < found.threshold * near:
             return DraftAnswer()
         if generator is None or not can_write(tier, found.question):
+            return self._quote(found)
+        if tier.writes == "facts" and found.reads and max(found.reads) < _LIKELY:
             return self._quote(found)
         if not tier.is_multilingual and self._is_foreign(found):
             # What is written in one language cannot be checked against words of another.

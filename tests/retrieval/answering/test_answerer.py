@@ -29,16 +29,17 @@ NEVER = Judge({"gap": 0.0}, -4.0, 0.5, 0.1, "words", "")
 class Told:
     """A reader that finds likely what has a word, and the rest not."""
 
-    def __init__(self, word: str) -> None:
-        self._word = word
+    def __init__(self, word: str, likely: float) -> None:
+        self._word, self._likely = word, likely
 
     def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:  # noqa: ARG002
-        return [0.95 if self._word in passage.text else 0.01 for passage in passages]
+        return [self._likely if self._word in passage.text else 0.01 for passage in passages]
 
 
-def reading(word: str) -> ReadingJudge:
+def reading(word: str, *, likely: float = 0.95, threshold: float = 0.5) -> ReadingJudge:
     """A judge that goes by what a reader says."""
-    return with_reader(Judge({BEST_READ: 1.0}, 0.0, 0.5, 0.1, "words", ""), Told(word))
+    judge = Judge({BEST_READ: 1.0}, 0.0, threshold, 0.1, "words", "")
+    return with_reader(judge, Told(word, likely))
 
 
 class Writer:
@@ -144,6 +145,16 @@ def test_what_a_reader_finds_likely_is_answered_from_whatever_stands_first(
     assert isinstance(asked.generator, Writer)
     assert "27 days" not in asked.generator.prompts[0]
     assert answerer(library, "At nine.", reading("dragon")).answer(request).kind == "abstention"
+
+
+def test_a_small_model_does_not_write_where_no_passage_is_likely_to_answer(
+    library: Library,
+) -> None:
+    request = AnswerRequest("At what hour is the tide high?")
+    said = "High tide is at nine."
+    sure = answerer(library, said, reading("tide")).answer(request)
+    unsure = answerer(library, said, reading("tide", likely=0.4, threshold=0.3)).answer(request)
+    assert (sure.method, unsure.method) == ("generated", "extracted")
 
 
 def test_a_strong_model_reads_all_hits_itself(library: Library) -> None:
