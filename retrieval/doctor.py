@@ -189,10 +189,15 @@ def _index(settings: Settings) -> Finding:
 
 def _judge(settings: Settings) -> Finding:
     from retrieval.answering.judge import BEST_READ, find_judge
-    from retrieval.search.reading import is_readable
+    from retrieval.registry.runs import base_of
+    from retrieval.search.reading import readable
 
-    can_read = is_readable(settings.embedder, settings.models_folder)
+    readers = readable(settings.models_folder)
+    can_read = any(id_.partition("@")[0] == settings.embedder for id_ in readers)
     judge = find_judge(settings.models_folder, can_read=can_read)
+    if BEST_READ in judge.weights and base_of(judge.embedder) not in readers:
+        found = f"it reads, and there is no reader for {judge.embedder}"
+        return Finding("judge", "missing", found, "run `whimbrel calibrate FOLDER` again")
     reads = "reads the best hits, " if BEST_READ in judge.weights else ""
     found = f"{reads}answers from confidence {judge.threshold:.2f} on, calibrated on {judge.data}"
     if judge.embedder.partition("@")[0] != settings.embedder:

@@ -220,7 +220,7 @@ class Answerer:
         with watch.stage("judge"):
             judged = self.judge.judgement(query, hits)
         # A strong model reads better than what reads for the judge.
-        near, reads = (hits, ()) if tier.reads else promising(hits, judged.reads)
+        near, reads = (hits, ()) if tier.reads else promising(hits, judged.reads, most=tier.hits)
         return Evidence(
             question,
             query,
@@ -239,7 +239,7 @@ class Answerer:
         tier, generator = found.tier, self.generator
         # A threshold that somebody set is not lowered.
         near = tier.near if self.settings.threshold is None else 1.0
-        if found.confidence < found.threshold * near:
+        if found.confidence < found.threshold * near or not found.hits:
             return DraftAnswer()
         if generator is None or not can_write(tier, found.question):
             return self._quote(found)

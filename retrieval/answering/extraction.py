@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,9 @@ _ANSWERING = 0.5
 """A passage beside the first is quoted, too, from this likelihood that it answers on."""
 
 
+_SAME = 0.8
+"""With so many of its terms in another passage, a passage says the same."""
+
 _CJK_CHARACTER = re.compile(f"[{CJK}]")
 
 Part = tuple[Passage, list[tuple[int, int]]]
@@ -91,8 +94,10 @@ def extract(
         reads: How likely each of the first hits answers, where that was read.
         section_of: The passages around one, in reading order.
     """
-    if not is_fact and (whole := _whole_passages(hits, reads, section_of)):
-        return _limited(whole)
+    if not is_fact:
+        whole, chosen = _whole_passages(hits, reads, section_of)
+        if whole:
+            return _limited(whole, chosen)
     longest = _FACT_SENTENCES if is_fact else _EXPLANATION_SENTENCES
     runs = [
         (rank, window)
@@ -111,41 +116,65 @@ def extract(
         scores += [_LENGTH_WEIGHT * float(np.log1p(len(window.terms))) for _, window in runs]
     best = runs[int(scores.argmax())][1]
     parts = _grown(best, asked, section_of(best.passage), is_fact=is_fact)
-    return _limited(parts)
+    return _limited(parts, {best.passage.id})
 
 
 def _whole_passages(
     hits: Sequence[Hit],
     reads: Sequence[float],
     section_of: Callable[[Passage], Sequence[Passage]],
-) -> list[Part]:
+) -> tuple[list[Part], set[str]]:
     """All that the first hit says, and the likeliest other one that answers, if both are short.
 
-    Nothing where the first hit is too long or says nothing.
+    Nothing where the first hit is too long or says nothing. Then the ids of those passages: beside
+    them stand the rest of lists that begin or end there.
     """
-    likely = sorted(zip(reads[1:], hits[1:], strict=False), key=lambda pair: -pair[0])
-    others = [
-        hit
-        for read, hit in likely
-        if read >= _ANSWERING and hit.passage.source.language == hits[0].passage.source.language
-    ][:1]
-    found: list[Part] = []
+    parts: dict[str, Part] = {}
+    chosen: set[str] = set()
     left = float(MAX_CHARS)
-    for hit in (*hits[:1], *others):
-        passage = hit.passage
-        telling = [unit for unit in units(passage.text) if _tells(unit, passage)]
+    for passage in (*(hit.passage for hit in hits[:1]), *_another(hits, reads)):
+        telling = _telling_units(passage)
         columns = sum(_columns(passage.text[unit.start : unit.end]) for unit in telling)
         if not telling or columns > min(left, _WHOLE_COLUMNS):
             break
         left -= columns
+        chosen.add(passage.id)
         spans = [line for unit in telling for line in unit.lines]
-        found += _with_lists_beside(passage, telling, spans, section_of(passage))
-    return list({part[0].id: part for part in found}.values())
+        for part in _with_lists_beside(passage, telling, spans, section_of(passage)):
+            known = parts.get(part[0].id, (part[0], []))[1]
+            parts[part[0].id] = part[0], sorted({*known, *part[1]})
+    return list(parts.values()), chosen
 
 
-def _tells(unit: Unit, passage: Passage) -> bool:
-    text = passage.text[unit.start : unit.end]
-    return unit.kind == "code" or (says_something(text) and not _is_head(text, passage))
+def _another(hits: Sequence[Hit], reads: Sequence[float]) -> list[Passage]:
+    """The likeliest passage that answers beside the first, in its language, and says more."""
+    likely = sorted(zip(reads[1:], hits[1:], strict=False), key=lambda pair: -pair[0])
+    return [
+        hit.passage
+        for read, hit in likely
+        if read >= _ANSWERING
+        and hit.passage.source.language == hits[0].passage.source.language
+        and not _is_same(hit.passage.text, hits[0].passage.text)
+    ][:1]
+
+
+def _is_same(text: str, other: str) -> bool:
+    said, known = frozenset(terms(text)), frozenset(terms(other))
+    return len(said & known) >= _SAME * min(len(said), len(known))
+
+
+def _telling_units(passage: Passage) -> list[Unit]:
+    """What tells something, with what leads in to it."""
+    known = units(passage.text)
+    telling: list[Unit] = []
+    for unit in reversed(known):
+        text = passage.text[unit.start : unit.end]
+        leads_in = bool(telling) and says_something(text.rstrip(" \n*_:："))
+        if unit.kind == "code" or (
+            (leads_in or says_something(text)) and not _is_head(text, passage)
+        ):
+            telling.insert(0, unit)
+    return telling
 
 
 def _columns(text: str) -> float:
@@ -220,23 +249,25 @@ def _list_beside(passage: Passage, section: Sequence[Passage], unit: Unit, step:
     return found[::step]
 
 
-def _limited(parts: Sequence[Part]) -> Extract:
-    """The citations of as many lines as are not too many."""
-    citations: list[Citation] = []
+def _limited(parts: Sequence[Part], chosen: Collection[str]) -> Extract:
+    """The citations of as many lines as are not too many: first of the passages with these ids."""
     left = MAX_CHARS
     is_cut = False
-    for passage, spans in parts:
-        kept: list[tuple[int, int]] = []
+    kept: dict[str, list[tuple[int, int]]] = {}
+    for passage, spans in sorted(parts, key=lambda part: part[0].id not in chosen):
+        mine = kept[passage.id] = []
         for start, end in spans:
-            is_cut = is_cut or (end - start > left and bool(kept or citations))
-            if is_cut:
+            if end - start > left and any(kept.values()):
+                is_cut = True
                 break
-            kept.append((start, end))
+            mine.append((start, end))
             left -= end - start
-        if kept:
-            quote = _joined(passage.text, kept)
-            citations.append(Citation(len(citations) + 1, passage, quote, 1.0))
-    return Extract(tuple(citations), is_cut)
+    quoted = [(passage, kept[passage.id]) for passage, _ in parts if kept[passage.id]]
+    citations = tuple(
+        Citation(number, passage, _joined(passage.text, lines), 1.0)
+        for number, (passage, lines) in enumerate(quoted, start=1)
+    )
+    return Extract(citations, is_cut)
 
 
 def _joined(text: str, spans: Sequence[tuple[int, int]]) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from retrieval.answering.units import is_heading
 from retrieval.errors import ModelUnsuitableError, SettingsError
 from retrieval.records import Hit, Passage
 from retrieval.registry.runs import MODEL, Run, base_of, folder_of, run_of, serving, verify
@@ -40,6 +41,9 @@ FEATURES = ("gap", "covered", "agreed", "lead", "ahead", "ahead_in_words", "leng
 
 READ, BEST_READ = "read", "best_read"
 """And what one with a reader may, too: what the reader says of the first hit, or of the best."""
+
+LEAST = -9.0
+"""No read counts for less, as log-odds, nor any for more than its opposite."""
 
 MUCH_LESS_LIKELY = 3.0
 """Log-odds: one in twenty. By less the order that search gave is the better guide."""
@@ -142,6 +146,12 @@ class Judge:
     embedder: str
     data: str
 
+    def __post_init__(self) -> None:
+        if unknown := {*self.weights} - {*FEATURES, READ, BEST_READ}:
+            raise ValueError(f"no such features: {', '.join(sorted(unknown))}")
+        if not all(map(math.isfinite, (*self.weights.values(), self.bias, self.threshold))):
+            raise ValueError("a judge's weights are numbers")
+
     def judgement(
         self, query: str, hits: Sequence[Hit], *, reads: Sequence[float] | None = None
     ) -> Judgement:
@@ -149,8 +159,10 @@ class Judge:
         if not hits:
             return Judgement(0.0)
         reads = self.reads(query, hits) if reads is None else reads
-        odds = max(-30.0, min(30.0, self.log_odds(query, hits, reads=reads)))
-        return Judgement(1 / (1 + math.exp(-odds)), tuple(reads))
+        odds = self.log_odds(query, hits, reads=reads)
+        if math.isnan(odds):  # nothing is known, so that nothing may be said
+            return Judgement(0.0, tuple(reads))
+        return Judgement(1 / (1 + math.exp(-max(-30.0, min(30.0, odds)))), tuple(reads))
 
     def confidence(
         self, query: str, hits: Sequence[Hit], *, reads: Sequence[float] | None = None
@@ -163,7 +175,7 @@ class Judge:
     ) -> float:
         """The same as a number without bounds; there is at least one hit."""
         reads = self.reads(query, hits) if reads is None else reads
-        seen = features(query, hits, chance=self.chance) | read_features(reads)
+        seen = features(query, hits, chance=self.chance) | read_features(hits, reads)
         return self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
 
     def reads(self, query: str, hits: Sequence[Hit]) -> tuple[float, ...]:  # noqa: ARG002
@@ -207,27 +219,43 @@ class ReadingJudge(Judge):
 
     reader: PairReader
 
+    @property
+    def id(self) -> str:
+        """Names the judge, and the reader where that is not a part of the judge's own run."""
+        own = Judge.id.fget(self)  # type: ignore[attr-defined]  # super() does not know slots' class
+        return f"{own}+{self.reader.id}" if isinstance(self.reader, Reader) else own
+
     def reads(self, query: str, hits: Sequence[Hit]) -> tuple[float, ...]:
         """As `Judge.reads`, of as many hits as the weights need."""
         most = READ_HITS if BEST_READ in self.weights else 1
         return tuple(self.reader.scores(query, [hit.passage for hit in hits[:most]]))
 
 
-def read_features(reads: Sequence[float]) -> dict[str, float]:
-    """The log-odds, -9 to 9, that the first hit, and that the best one answers; {} unread."""
-    if not reads:
-        return {}
-    return {READ: _log_odds_of(reads[0]), BEST_READ: _log_odds_of(max(reads))}
+def read_features(hits: Sequence[Hit], reads: Sequence[float]) -> dict[str, float]:
+    """The log-odds, -9 to 9, that the first hit, and that the best one answers; {} unread.
 
-
-def promising(hits: Sequence[Hit], reads: Sequence[float]) -> tuple[Sequence[Hit], Sequence[float]]:
-    """The hits without those that are much less likely to answer than the best, and their reads.
-
-    That is the best one in a hit's language: what a reader says of two languages cannot be
-    compared. Where nothing was read, all hits are kept.
+    The best one is among those in the first one's language, from which an answer is made.
     """
     if not reads:
-        return hits, reads
+        return {}
+    language = hits[0].passage.source.language
+    best = max(
+        read
+        for hit, read in zip(hits, reads, strict=False)
+        if hit.passage.source.language == language
+    )
+    return {READ: _log_odds_of(reads[0]), BEST_READ: _log_odds_of(best)}
+
+
+def promising(
+    hits: Sequence[Hit], reads: Sequence[float], *, most: int
+) -> tuple[Sequence[Hit], Sequence[float]]:
+    """The hits, at most so many, that may answer, and the reads of those that were read.
+
+    Left out are headings without a text, and hits that are much less likely to answer than the
+    best one in their language: what a reader says of two languages cannot be compared. Those that
+    were not read come last, if any are wanted.
+    """
     best: dict[str, float] = {}
     for hit, read in zip(hits, reads, strict=False):
         language = hit.passage.source.language
@@ -236,13 +264,20 @@ def promising(hits: Sequence[Hit], reads: Sequence[float]) -> tuple[Sequence[Hit
         (hit, read)
         for hit, read in zip(hits, reads, strict=False)
         if best[hit.passage.source.language] - _log_odds_of(read) <= MUCH_LESS_LIKELY
+        and not is_heading(hit.passage.text)
     ]
-    return [hit for hit, _ in kept], [read for _, read in kept]
+    unread = [
+        hit for hit in hits[len(reads) : max(most, len(reads))] if not is_heading(hit.passage.text)
+    ]
+    return [*(hit for hit, _ in kept), *unread][:most], [read for _, read in kept][:most]
 
 
 def _log_odds_of(said: float) -> float:
-    likely = min(max(said, 1e-4), 1 - 1e-4)
-    return math.log(likely / (1 - likely))
+    if math.isnan(said):
+        return LEAST
+    if said in (0.0, 1.0):
+        return math.copysign(-LEAST, said - 0.5)
+    return max(LEAST, min(-LEAST, math.log(said / (1 - said))))
 
 
 def load_judge(models_folder: Path, embedder: Embedder, *, run: Run | None = None) -> Judge:
@@ -277,9 +312,9 @@ def load_judge(models_folder: Path, embedder: Embedder, *, run: Run | None = Non
     of_run = home / "retriever" / run_of(embedder.id) / JUDGE_FILE
     if of_run.is_file():
         return _read_judge(of_run)
-    reader = reader_of(embedder, models_folder)
-    judge = find_judge(models_folder, can_read=reader is not None)
     is_own = (models_folder / JUDGE_FILE).is_file()
+    reader = None if is_own else reader_of(embedder, models_folder)
+    judge = find_judge(models_folder, can_read=reader is not None)
     if is_own and judge.embedder != base_of(embedder.id):
         raise SettingsError(
             f"{models_folder / JUDGE_FILE} was calibrated for {judge.embedder}, but {embedder.id} "
@@ -299,6 +334,8 @@ def _reading(
 ) -> Judge:
     """The judge with the reader for its embedder, if it needs one."""
     if BEST_READ not in judge.weights:
+        if READ in judge.weights:
+            raise ModelUnsuitableError(f"{judge.id} reads, and comes without its reader")
         return judge
     reader = reader or reader_of(embedder, models_folder)
     if reader is None:

@@ -30,7 +30,14 @@ _FACT = re.compile(
     r"|\bhow (many|much|long|old|far|often|big|large|high|tall|fast|late|early|soon|accurate)\b"
     r"|\b(what|by what|at what|on what) (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|"
     r"should\b|must\b|if\b|about\b|happens\b|happened\b|kind\b|makes\b|now\b|next\b|then\b)\w+"
-    r"|谁|哪|几|多少|多久|多长|多大|多高|多远|何时|何地|(?:(?<!为)|(?<=[称叫名译作成]为))什么(?!是)",
+    r"|谁|哪|几(?!乎)|多少|多久|多长|多大|多高|多远|何时|何地|(?:(?<!为)|(?<=[称叫名译作成]为))什么(?!是)",
+    re.IGNORECASE,
+)
+# What asks for a way or a reason, or tells of a case: "what to do when", "which steps", "为什么".
+_EXPLANATION = re.compile(
+    r"^\W*(how (?:do|does|did|can|could|should|shall|to|would|is|are|was|were)|what (?:to do|(?:do|"
+    r"should|can|must) (?:i|we|you))|why|explain|describe|summar\w+|tell me about)\b"
+    r"|\b(steps|procedure|instructions)\b|步骤|流程|(?<![称叫名译作成])为什么|怎么办|如何",
     re.IGNORECASE,
 )
 # Several things are more than a fact: "what types are there", "how much for each", "what and how".
@@ -80,7 +87,9 @@ def depends_on_thread(question: str) -> bool:
 
 def asks_for_fact(question: str) -> bool:
     """Whether a few words answer the question, rather than an explanation or a list of steps."""
-    return bool(_FACT.search(question)) and not _SEVERAL.search(question)
+    return bool(_FACT.search(question)) and not (
+        _EXPLANATION.search(question) or _SEVERAL.search(question)
+    )
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:

@@ -23,6 +23,7 @@ _ITEM = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)\]*_]*(?=\s|\Z)\s*|[。！？；][”’」』）\"*_]*\s*")
 _LEADS_IN = re.compile(r"[:：]\s*[*_]*\s*\Z")
+_HEADING_WORDS = 4
 _LINK_ONLY = re.compile(
     r"[\W\d_]*(?:(?:https?://|www\.)\S+|\[[^\]]*\]\([^)]*\))[\W\d_]*", re.IGNORECASE
 )
@@ -93,6 +94,16 @@ def says_something(text: str) -> bool:
         bool(text.strip())
         and not _LEADS_IN.search(text)
         and not all(_LINK_ONLY.fullmatch(line) for line in text.split("\n") if words(line))
+    )
+
+
+def is_heading(text: str) -> bool:
+    """Whether a text is one short line that ends like no sentence: it names something, no more."""
+    line = text.strip()
+    return (
+        "\n" not in line
+        and not re.search(r"[\d.!?:。！？：|`]", line)
+        and len(words(line)) <= _HEADING_WORDS
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 
 from retrieval.errors import DataError
 from retrieval.jsonl import first_of, read_lines, read_rows
-from retrieval.language import language_of
+from retrieval.language import language_of, words
 from retrieval.records import Passage, Source
 
 T = TypeVar("T")
@@ -126,31 +126,50 @@ def _found(folder: Path, names: Sequence[str], *, is_optional: bool) -> Path | N
 
 
 def _passage(row: dict[str, Any]) -> Passage:
-    title, text = row.get("title") or "", row["text"]
+    id_, title, text = _text(row, "_id"), row.get("title") or "", _text(row, "text")
     language = row.get("lang") or language_of(f"{title}\n{text}")
     digest = hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
-    source = Source(row["_id"], title, row["_id"], language, digest, "", url=row.get("url"))
-    return Passage(row["_id"], source, text, 0, len(text), content_hash=digest)
+    source = Source(id_, title, id_, language, digest, "", url=row.get("url"))
+    return Passage(id_, source, text, 0, len(text), content_hash=digest)
 
 
 def _query(row: dict[str, Any]) -> Query:
-    language = row.get("lang") or language_of(row["text"])
-    return Query(row["_id"], row["text"], language, _history(row))
+    text = _text(row, "text")
+    language = row.get("lang") or language_of(text)
+    return Query(_text(row, "_id"), text, language, _texts(row, "history"))
 
 
 def _answer(row: dict[str, Any]) -> ReferenceAnswer:
+    if not isinstance(row["unanswerable"], bool):
+        raise TypeError("unanswerable is true or false")
     return ReferenceAnswer(
-        id=row["_id"],
-        question=row["question"],
-        answers=tuple(row["answers"]),
-        is_unanswerable=bool(row["unanswerable"]),
-        passages=tuple(row.get("doc_ids") or ()),
-        history=_history(row),
+        id=_text(row, "_id"),
+        question=_question(row),
+        answers=_texts(row, "answers"),
+        is_unanswerable=row["unanswerable"],
+        passages=_texts(row, "doc_ids"),
+        history=_texts(row, "history"),
     )
 
 
-def _history(row: dict[str, Any]) -> tuple[str, ...]:
-    history = row.get("history") or []
-    if not isinstance(history, list) or not all(isinstance(text, str) for text in history):
-        raise TypeError("history is a list of questions")
-    return tuple(history)
+def _question(row: dict[str, Any]) -> str:
+    question = _text(row, "question")
+    if not words(question):
+        raise ValueError("question has no word")
+    return question
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    text = row[name]
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a text")
+    return text
+
+
+def _texts(row: dict[str, Any], name: str) -> tuple[str, ...]:
+    texts = row.get(name)
+    if texts is None:
+        return ()
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{name} is a list of texts")
+    return tuple(texts)

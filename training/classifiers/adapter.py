@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retrieval.errors import ModelCorruptError
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
 from retrieval.settings import Settings
 from training.trainer import TrainerSetup
@@ -66,9 +67,12 @@ def fine_tune_adapter(
     Args:
         start: A BERT encoder, which gets an untrained head.
         asked: What to learn from; it is shuffled.
-        setup: Where checkpoints are written, and how long it may take.
+        setup: How long it may take. Nothing is kept of what is broken off.
         settings: Where models run.
         config: How to learn.
+
+    Raises:
+        ModelCorruptError: If learning diverged.
     """
     import torch
     from datasets import Dataset
@@ -102,9 +106,7 @@ def fine_tune_adapter(
         gradient_accumulation_steps=config.questions // at_once,
         learning_rate=config.learning_rate,
         warmup_steps=0.1,
-        save_strategy="steps",
-        save_steps=0.1,
-        save_total_limit=1,
+        save_strategy="no",
         logging_steps=0.02,
         report_to="none",
         disable_tqdm=True,
@@ -122,7 +124,10 @@ def fine_tune_adapter(
         loss=_loss(model, config),
     )
     setup.train(trainer)
-    return _learned(model.transformers_model)
+    weights = _learned(model.transformers_model)
+    if not all(torch.isfinite(tensor).all() for tensor in weights.values()):
+        raise ModelCorruptError("learning ended in what is no number; try another seed")
+    return weights
 
 
 def _loss(model: Any, config: AdapterConfig) -> torch.nn.Module:  # noqa: ANN401

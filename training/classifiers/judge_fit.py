@@ -14,14 +14,17 @@ from retrieval.answering.judge import (
     BEST_READ,
     FEATURES,
     JUDGED_HITS,
+    LEAST,
     READ_HITS,
     Judge,
     PairReader,
     features,
     read_features,
 )
+from retrieval.answering.questions import standalone
 from retrieval.errors import DataError
 from retrieval.evaluation.dataset import Dataset
+from retrieval.evaluation.evaluate import asked_before
 from retrieval.evaluation.metrics import auroc
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
@@ -115,17 +118,20 @@ def examples(dataset: Dataset, library: Library) -> list[JudgeRow]:
     if not dataset.answers:
         raise DataError(f"{dataset.name} has no answers.jsonl, which says what is unanswerable")
     searcher = library.searcher()
-    chances = chance_cosines([reference.question for reference in dataset.answers], searcher)
+    questions = [
+        standalone(reference.question, asked_before(reference)) for reference in dataset.answers
+    ]
+    chances = chance_cosines(questions, searcher)
     return [
         JudgeRow(
             reference.id,
             dataset.name,
-            reference.question,
-            tuple(searcher.search(reference.question, k=JUDGED_HITS)),
+            question,
+            tuple(searcher.search(question, k=JUDGED_HITS)),
             chance,
             not reference.is_unanswerable,
         )
-        for reference, chance in zip(dataset.answers, chances, strict=True)
+        for reference, question, chance in zip(dataset.answers, questions, chances, strict=True)
     ]
 
 
@@ -188,7 +194,8 @@ def fit(
 def _seen(row: JudgeRow, chance: float, names: Sequence[str], *, is_read: bool) -> dict[str, float]:
     seen = features(row.question, row.hits, chance=chance)
     if is_read:
-        seen[BEST_READ] = read_features(row.reads or [0.0])[BEST_READ]
+        unread = {BEST_READ: LEAST}
+        seen[BEST_READ] = (read_features(row.hits, row.reads) or unread)[BEST_READ]
     return {name: value for name, value in seen.items() if name in names}
 
 

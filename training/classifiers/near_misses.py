@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from retrieval.answering.questions import standalone
 from retrieval.evaluation.dataset import Dataset, read_dataset
-from retrieval.evaluation.evaluate import spread
+from retrieval.evaluation.evaluate import asked_before, spread
 from retrieval.index.searcher import Searcher
 from retrieval.language import language_of, sentence_spans
 from retrieval.records import Passage
@@ -131,7 +132,8 @@ class _Corpus:
             for hit in hits
             if hit.passage.source.id not in gold and not self._is_alike(hit.passage, own)
         ]
-        drawn = self.random.sample(self.searcher.index.passages, _FAR)
+        passages = self.searcher.index.passages
+        drawn = self.random.sample(passages, min(_FAR, len(passages)))
         far = [passage for passage in drawn if passage.source.id not in gold]
         return tuple(dict.fromkeys((*near[:_NEAR], *far)))
 
@@ -165,9 +167,10 @@ def _judged(folder: Path, corpus: _Corpus, limit: int | None) -> Iterator[Readin
     known = [query for query in dataset.queries if corpus.known(dataset.qrels.get(query.id, ()))]
     for query in spread(known, limit):
         gold = corpus.known(dataset.qrels[query.id])
-        answering = (corpus.best_part(query.text, id_).indexed_text for id_ in gold)
-        near = corpus.near_misses(query.text, gold)
-        yield ReadingGroup(query.text, tuple(answering), tuple(p.indexed_text for p in near))
+        question = standalone(query.text, asked_before(query))
+        answering = (corpus.best_part(question, id_).indexed_text for id_ in gold)
+        near = corpus.near_misses(question, gold)
+        yield ReadingGroup(question, tuple(answering), tuple(p.indexed_text for p in near))
 
 
 def _answered(dataset: Dataset, corpus: _Corpus, limit: int | None) -> Iterator[ReadingGroup]:
@@ -177,7 +180,8 @@ def _answered(dataset: Dataset, corpus: _Corpus, limit: int | None) -> Iterator[
         if is_learned_from(answer.id) and (answer.is_unanswerable or corpus.known(answer.passages))
     ]
     for answer in spread(known, limit):
-        question, gold = answer.question, corpus.known(answer.passages)
+        question = standalone(answer.question, asked_before(answer))
+        gold = corpus.known(answer.passages)
         parts = [corpus.best_part(question, id_, answer.answers) for id_ in gold]
         yield ReadingGroup(
             question,

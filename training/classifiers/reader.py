@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from retrieval.errors import DataError
 from retrieval.evaluation.dataset import read_dataset
@@ -42,9 +42,6 @@ def learn_to_read(
 ) -> None:
     """Write an adapter that reads question and passage, for the embedder that the settings name.
 
-    What was broken off goes on from its last checkpoint, beside `to`, when this is called again
-    with the same arguments.
-
     Args:
         folders: Data sets in the format of `retrieval.evaluation.dataset`. One that is named twice
             counts twice, with other near misses.
@@ -71,14 +68,12 @@ def learn_to_read(
         raise DataError("these folders have no questions to learn from")
     asked = list(labelled_texts(groups, random.Random(seed)))
     start = resolve(settings.embedder, models_folder=settings.models_folder)
-    work = to.with_suffix(".work")
-    work.mkdir(parents=True, exist_ok=True)
-    setup = TrainerSetup(work, seed, on_progress=tell)
-    config = config or AdapterConfig()
-    weights = fine_tune_adapter(start.path, asked, setup, settings, config=config)
-    data = ", ".join(dict.fromkeys(folder.name for folder in folders))
+    with TemporaryDirectory() as work:
+        setup = TrainerSetup(Path(work), seed, on_progress=tell)
+        config = config or AdapterConfig()
+        weights = fine_tune_adapter(start.path, asked, setup, settings, config=config)
+    data = ", ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     save_adapter(to, weights, AdapterFacts(start.id, LORA_SCALE, data, licence))
-    shutil.rmtree(work)
 
 
 def labelled_texts(

@@ -112,7 +112,8 @@ def _weighed(
 
 def first_read(reader: PairReader, row: JudgeRow) -> float:
     """The log-odds that the first hit answers, as a reader says."""
-    return read_features(reader.scores(row.question, [row.hits[0].passage]))[READ]
+    first = row.hits[:1]
+    return read_features(first, reader.scores(row.question, [first[0].passage]))[READ]
 
 
 def _area(said: Sequence[float], labels: Sequence[bool]) -> float:

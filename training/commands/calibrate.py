@@ -17,7 +17,11 @@ from training.progress import say
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write the judge to this file.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the judge to this file.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Ask so many questions of each folder.")
 def calibrate(folders: tuple[Path, ...], output: Path | None, limit: int | None) -> None:
     """Fit, on judged questions in FOLDERS, when to answer and when to abstain.
@@ -53,7 +57,7 @@ def calibrate(folders: tuple[Path, ...], output: Path | None, limit: int | None)
         for row in rows
         if not row.is_held_out and not (row.data in learned_from and is_learned_from(row.id))
     ]
-    data = ", ".join(folder.name for folder in folders)
+    data = ", ".join(folder.resolve().name for folder in folders)
     names = TRANSFERRED if reader else FEATURES
     judge = fit(fitted, embedder=embedder.id, data=data, names=names)
     for line in measure(judge, [row for row in rows if row.is_held_out]):

@@ -122,7 +122,11 @@ def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write the adapter to this file.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the adapter to this file.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Take so many questions of each kind.")
 @click.option("--licence", default="", help="Of the adapter; it is written into the file.")
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same reader.")
@@ -135,8 +139,7 @@ def train_reader(
     twice, with other near misses. An adapter of a few megabytes is learned: minutes on a GPU, on
     two cores an hour for every 2,000 questions. It is used from the next start on in place of the
     one that comes with the package; then calibrate the judge for it, with `whimbrel calibrate`.
-    Delete the file to go back. What was broken off goes on from its last checkpoint when the same
-    is started again.
+    Delete the file to go back.
     """
     from retrieval.commands import progress_bar
     from retrieval.search.reading import ADAPTER

@@ -101,3 +101,42 @@ def test_the_head_of_a_table_alone_is_no_answer() -> None:
 def test_where_nothing_says_anything_nothing_is_quoted() -> None:
     links = passage("Links", "[Wiki](https://wiki.example.com)\nhttps://intranet.example.com")
     assert extract("wiki", [Hit(links, 1.0)], WordEmbedder(), is_fact=False) is None
+
+
+def whole(*texts: str, section: Sequence[Passage] | None = None) -> tuple[list[str], bool]:
+    hits = [Hit(replace(passage("Tank", text), id=f"p{n}"), 1.0) for n, text in enumerate(texts)]
+    said = extract(
+        "how do I clean the tide tank",
+        hits,
+        WordEmbedder(),
+        is_fact=False,
+        reads=[0.9] * len(hits),
+        section_of=lambda _: section or [hit.passage for hit in hits],
+    )
+    assert said is not None
+    return [citation.quote for citation in said.citations], said.is_cut
+
+
+def test_a_list_over_two_quoted_passages_leaves_out_nothing_of_either() -> None:
+    first = "Switch off the main pump and lock the switch.\n\nThen:\n" + "\n".join(STEPS[:5])
+    second = "\n".join(STEPS[5:]) + "\n\nAfterwards the office is told."
+    assert whole(first, second) == ([first, second], False)
+
+
+def test_a_paragraph_that_leads_in_to_a_table_is_quoted_with_it() -> None:
+    text = "It takes an hour. The sizes are in this table:\n\n| Size | Hours |\n| small | 1 |"
+    assert whole(text) == ([text], False)
+
+
+def test_the_same_text_of_another_document_is_not_quoted_twice() -> None:
+    text = "Drain the tide tank and brush its walls from the top."
+    assert whole(text, text) == ([text], False)
+
+
+def test_a_long_list_beside_it_does_not_crowd_out_what_answers() -> None:
+    long = "\n".join(f"{n}. {'Press it again. ' * 12}".strip() for n in range(1, 30))
+    last = "30. Drain the tide tank.\n31. Brush its walls."
+    section = [replace(passage("Tank", long), id="before"), replace(passage("Tank", last), id="p0")]
+    quoted, is_cut = whole(last, section=section)
+    assert quoted[-1] == last
+    assert is_cut

@@ -63,9 +63,10 @@ def test_qrels_may_lie_where_beir_puts_them(folder: Path) -> None:
 
 def test_answers_say_which_questions_have_none(folder: Path) -> None:
     (folder / "answers.jsonl").write_text(
-        '{"_id": "q1", "question": "?", "answers": ["30"], "unanswerable": false, '
+        '{"_id": "q1", "question": "Tea?", "answers": ["30"], "unanswerable": false, '
         '"doc_ids": ["p1"]}\n'
-        '{"_id": "q2", "question": "?", "answers": [], "unanswerable": true, "history": ["Tea?"]}\n'
+        '{"_id": "q2", "question": "Why?", "answers": [], "unanswerable": true, '
+        '"history": ["Tea?"]}\n'
     )
     first, second = read_dataset(folder).answers
     assert (first.answers, first.passages, first.is_unanswerable) == (("30",), ("p1",), False)
@@ -86,6 +87,13 @@ def test_a_missing_file_is_named(folder: Path) -> None:
         ("queries.jsonl", "{"),
         ("queries.jsonl", '{"_id": "q3", "text": "And then?", "history": "Tea?"}'),
         ("qrels.tsv", "q1 p1 1"),
+        ("corpus.jsonl", '{"_id": 3, "title": "", "text": "Tea."}'),
+        ("answers.jsonl", '{"_id": "a", "question": "🙂", "answers": [], "unanswerable": true}'),
+        (
+            "answers.jsonl",
+            '{"_id": "a", "question": "Tea?", "answers": "4", "unanswerable": false}',
+        ),
+        ("answers.jsonl", '{"_id": "a", "question": "Tea?", "answers": [], "unanswerable": "no"}'),
     ],
 )
 def test_a_bad_line_is_named_with_its_number(folder: Path, name: str, line: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 from retrieval.errors import ModelCorruptError
@@ -115,3 +116,24 @@ def test_each_passage_that_answers_stands_beside_some_that_do_not() -> None:
     assert len(leave.texts) == 1 + OTHERS
     assert set(rope.texts) == {"rope", "oil"}
     assert set(rope.labels) == {0.0}
+
+
+@pytest.mark.parametrize("harm", ["no head", "half a product", "wrong shape", "a stranger", "nan"])
+def test_an_adapter_that_does_not_fit_is_refused_when_it_is_loaded(
+    models: Path, embedder: Embedder, tmp_path: Path, harm: str
+) -> None:
+    weights = load_file(models / ADAPTER)
+    name = next(name for name in weights if "lora_B" in name)
+    if harm == "no head":
+        del weights["classifier.weight"]
+    elif harm == "half a product":
+        del weights[name]
+    elif harm == "wrong shape":
+        weights[name] = weights[name][:-1].contiguous()
+    elif harm == "a stranger":
+        weights["somewhere.lora_A.weight"] = weights.pop(name)
+    else:
+        weights[name][0] = float("nan")
+    save_adapter(tmp_path / ADAPTER, weights, facts_of(models / ADAPTER))
+    with pytest.raises(ModelCorruptError, match=ADAPTER):
+        reader_of(embedder, tmp_path)
