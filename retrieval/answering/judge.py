@@ -185,6 +185,9 @@ class Judge:
     @property
     def id(self) -> str:
         """Names this very judge, by what `save` writes."""
+        return self._digest()
+
+    def _digest(self) -> str:
         return f"judge@{hashlib.sha256(self._text().encode()).hexdigest()[:8]}"
 
     def with_threshold(self, threshold: float) -> Judge:
@@ -222,7 +225,7 @@ class ReadingJudge(Judge):
     @property
     def id(self) -> str:
         """Names the judge, and the reader where that is not a part of the judge's own run."""
-        own = Judge.id.fget(self)  # type: ignore[attr-defined]  # super() does not know slots' class
+        own = self._digest()
         return f"{own}+{self.reader.id}" if isinstance(self.reader, Reader) else own
 
     def reads(self, query: str, hits: Sequence[Hit]) -> tuple[float, ...]:
