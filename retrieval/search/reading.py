@@ -165,6 +165,7 @@ def save_adapter(path: Path, weights: Mapping[str, torch.Tensor], facts: Adapter
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
     save_file(dict(weights), beside, metadata={_FACTS: json.dumps(asdict(facts))})
+    beside.chmod(0o644)  # the bot may run as another user
     beside.replace(path)
 
 
