@@ -53,9 +53,13 @@ class Pager:
 
     def _is_full_before(self, character: str) -> bool:
         room = self._max_bytes - self._size - len((self._space + character).encode())
-        if not self.pages[-1] or self._closes_fence(character):
+        if not self.pages[-1]:
             return False
-        if room < (len(self._ticks) + 1 if self._fence else 0):
+        end = len(self._ticks) + 1 if self._fence else 0
+        # What may close the code may go on as code, which then still has to be closed.
+        if self._closes_fence(character):
+            return room < end
+        if room < 2 * end:
             return True
         share = room / self._max_bytes
         lines = self._space.count("\n")
@@ -87,7 +91,8 @@ class Pager:
 
     def _closes_fence(self, character: str) -> bool:
         """Whether this may be the line that ends the code; room for it was kept."""
-        return bool(self._fence) and not f"{self._line}{character}".strip().strip("`")
+        line = f"{self._line}{character}".strip()
+        return bool(self._fence) and self._ticks.startswith(line)
 
     def _end_line(self) -> None:
         line, self._line = self._line, ""

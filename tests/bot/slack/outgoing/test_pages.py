@@ -61,6 +61,13 @@ def test_pages_are_short_enough_and_lose_no_word(text: str, max_bytes: int) -> N
         assert "".join("".join(pages).split()) == "".join(text.split())
 
 
+def test_what_looked_like_the_end_of_code_and_goes_on_is_still_closed_on_its_page() -> None:
+    text = "word " * 6 + "年假年假年假年假| a | b |\n    x\n```py\n年假年假```py\n```py\n"
+    pages = split_markdown(text, max_bytes=100)
+    assert all(len(page.encode()) <= 100 for page in pages)
+    assert pages[0].endswith("\n```")
+
+
 @given(MARKDOWN, st.data())
 def test_pages_only_grow_and_do_not_depend_on_the_pieces(text: str, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(text)))
