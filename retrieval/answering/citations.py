@@ -88,7 +88,7 @@ def windows(passage: Passage, *, sentences: int = _WINDOW_SENTENCES) -> list[Win
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FoundSupport:
     """How well passages together support a sentence, and the window of each that says most."""
 
     support: float
@@ -158,9 +158,9 @@ class Citer:
         """How well the passages support a sentence, 0 to 1."""
         return self._find(_MARKER.sub("", sentence), _marked(sentence, len(self._passages))).support
 
-    def _find(self, sentence: str, marked: Sequence[int]) -> Finding:
+    def _find(self, sentence: str, marked: Sequence[int]) -> FoundSupport:
         if not self._passages:
-            return Finding(0.0, ())
+            return FoundSupport(0.0, ())
         said = Clause(sentence)
         cosines = self._cosines(said)
         scores = [
@@ -179,7 +179,7 @@ class Citer:
         if self._reader is not None:
             read = self._reader.support(sentence, [self._passages[n] for n in chosen])
             support = (support + read) / 2
-        return Finding(support, tuple(likest[n][0] for n in chosen))
+        return FoundSupport(support, tuple(likest[n][0] for n in chosen))
 
     def _parts(self, said: Clause, marked: Sequence[int]) -> list[int]:
         """The passages that say the parts of a sentence: those it marks, or each part's likest."""

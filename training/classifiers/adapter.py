@@ -38,7 +38,7 @@ class LabelledTexts:
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterConfig:
+class ReaderConfig:
     """How an adapter is learned.
 
     A text that answers weighs `positives` times as much as one that does not. `ranking` is what it
@@ -60,7 +60,7 @@ def fine_tune_adapter(
     setup: TrainerSetup,
     settings: Settings,
     *,
-    config: AdapterConfig,
+    config: ReaderConfig,
 ) -> dict[str, torch.Tensor]:
     """Learn an adapter of an encoder: its weights, by the names that layers have in the encoder.
 
@@ -130,7 +130,7 @@ def fine_tune_adapter(
     return weights
 
 
-def _loss(model: Any, config: AdapterConfig) -> torch.nn.Module:  # noqa: ANN401
+def _loss(model: Any, config: ReaderConfig) -> torch.nn.Module:  # noqa: ANN401
     """Binary cross-entropy of each text, and cross-entropy among the texts of each question."""
     import torch
     from torch.nn import functional

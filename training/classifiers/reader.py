@@ -17,8 +17,8 @@ from retrieval.search.reading import AdapterFacts, save_adapter
 from retrieval.settings import Settings
 from training.classifiers.adapter import (
     LORA_SCALE,
-    AdapterConfig,
     LabelledTexts,
+    ReaderConfig,
     fine_tune_adapter,
 )
 from training.classifiers.near_misses import ReadingGroup, reading_groups
@@ -36,7 +36,7 @@ def learn_to_read(
     licence: str,
     seed: int = 0,
     limit: int | None = None,
-    config: AdapterConfig | None = None,
+    config: ReaderConfig | None = None,
     on_progress: Progress,
     tell: Tell,
 ) -> None:
@@ -70,7 +70,7 @@ def learn_to_read(
     start = resolve(settings.embedder, models_folder=settings.models_folder)
     with TemporaryDirectory() as work:
         setup = TrainerSetup(Path(work), seed, on_progress=tell)
-        config = config or AdapterConfig()
+        config = config or ReaderConfig()
         weights = fine_tune_adapter(start.path, asked, setup, settings, config=config)
     data = ", ".join(dict.fromkeys(folder.resolve().name for folder in folders))
     save_adapter(to, weights, AdapterFacts(start.id, LORA_SCALE, data, licence))

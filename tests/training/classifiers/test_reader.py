@@ -17,8 +17,8 @@ from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import ASKED, THINGS
 from training.classifiers.adapter import (
     LORA_SCALE,
-    AdapterConfig,
     LabelledTexts,
+    ReaderConfig,
     fine_tune_adapter,
 )
 from training.classifiers.near_misses import ReadingGroup
@@ -27,7 +27,7 @@ from training.trainer import TrainerSetup
 
 pytestmark = pytest.mark.slow
 
-QUICK = AdapterConfig(
+QUICK = ReaderConfig(
     epochs=80, learning_rate=1e-2, questions=2, max_tokens=32, rank=8, positives=1.0
 )
 KNOWN = THINGS[:4]
