@@ -123,6 +123,12 @@ class Citer:
         self._reader = reader
         self._cited: dict[str, tuple[Window, float]] = {}
         self._said: set[str] = set()
+        # A model that copies its prompt copies what stands above each passage, too.
+        self._headings = {
+            passage.indexed_text.split("\n")[0]
+            for passage in passages
+            if passage.source.title or passage.headings
+        }
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -135,12 +141,12 @@ class Citer:
     def add(self, sentence: str) -> str | None:
         """The sentence with its citations' numbers, or None if it should not be said.
 
-        Unsupported and repeated sentences are not said, nor those that would need more than
+        Unsupported and repeated sentences are not said, nor headings, nor what would need more than
         `MAX_CITATIONS` passages. Markers that the model wrote itself are replaced by checked ones,
         and openings such as "Based on the passage," are removed.
         """
         text = _capitalise(_PREAMBLE.sub("", _MARKER.sub("", sentence).strip()))
-        if not text or text in self._said:
+        if not text or text in self._said or text in self._headings:
             return None
         found = self._find(text, _marked(sentence, len(self._passages)))
         keys = [window.passage.id for window in found.windows]

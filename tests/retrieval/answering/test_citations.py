@@ -68,6 +68,12 @@ def test_openings_that_say_nothing_are_left_out(written: str, said: Passage) -> 
     assert [c.passage for c in citer.citations] == [said]
 
 
+def test_what_stands_above_a_passage_is_no_sentence_of_an_answer() -> None:
+    citer = Citer("Leave?", [LEAVE, ZH])
+    assert citer.add(LEAVE.indexed_text.split("\n")[0]) is None
+    assert citer.add("Leave is requested in the crew portal.") is not None
+
+
 def test_a_repeated_sentence_is_said_once() -> None:
     citer = Citer("error 809?", [VPN])
     assert citer.add("Switch the client to TCP mode.") is not None
