@@ -165,13 +165,13 @@ def _is_same(text: str, other: str) -> bool:
 
 def _telling_units(passage: Passage) -> list[Unit]:
     """What tells something, with what leads in to it."""
-    known = units(passage.text)
+    heads = _heads(passage)
     telling: list[Unit] = []
-    for unit in reversed(known):
+    for unit in reversed(units(passage.text)):
         text = passage.text[unit.start : unit.end]
         leads_in = bool(telling) and says_something(text.rstrip(" \n*_:："))
         if unit.kind == "code" or (
-            (leads_in or says_something(text)) and not _is_head(text, passage)
+            (leads_in or says_something(text)) and not _is_head(text, heads)
         ):
             telling.insert(0, unit)
     return telling
@@ -183,16 +183,21 @@ def _columns(text: str) -> float:
 
 def _telling(passage: Passage, *, sentences: int) -> list[Window]:
     """The runs of sentences that can answer anything; the head of a table alone does not."""
+    heads = _heads(passage)
     return [
         window
         for window in windows(passage, sentences=sentences)
-        if says_something(window.quote) and not _is_head(window.quote, passage)
+        if says_something(window.quote) and not _is_head(window.quote, heads)
     ]
 
 
-def _is_head(text: str, passage: Passage) -> bool:
-    """Whether a text is nothing but heads of the passage's tables."""
-    heads = {head.strip() for head in heads_of(passage.text).values()}
+def _heads(passage: Passage) -> set[str]:
+    """The heads of a passage's tables."""
+    return {head.strip() for head in heads_of(passage.text).values()}
+
+
+def _is_head(text: str, heads: Collection[str]) -> bool:
+    """Whether a text is nothing but heads of tables."""
     return all(line.strip() in heads for line in text.split("\n") if line.strip())
 
 
