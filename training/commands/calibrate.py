@@ -9,14 +9,16 @@ import click
 
 from training.progress import say
 
-
-@click.command()
-@click.argument(
+FOLDERS = click.argument(
     "folders",
     nargs=-1,
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
+
+
+@click.command()
+@FOLDERS
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from training.commands.calibrate import FOLDERS
 from training.progress import say
 
 if TYPE_CHECKING:
@@ -116,12 +117,7 @@ def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
 
 
 @train.command("reader")
-@click.argument(
-    "folders",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
+@FOLDERS
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
