@@ -7,9 +7,10 @@ import torch
 from transformers import PreTrainedModel
 
 from retrieval.errors import GeneratorError
-from retrieval.llm.batching import Batcher, GenerationRequest
+from retrieval.llm.batching import Batcher
 from retrieval.llm.decoder import ModelDecoder
-from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen
+from retrieval.llm.generation_loop import GenerationRequest
+from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen, tokens_of
 
 PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]
 
@@ -27,15 +28,6 @@ def batcher(model: PreTrainedModel) -> Iterator[Batcher]:
     made.close()
 
 
-def tokens_of(request: GenerationRequest) -> list[int]:
-    tokens = []
-    while (token := request.tokens.get(timeout=60)) is not None:
-        if isinstance(token, Exception):
-            raise token
-        tokens.append(token.id)
-    return tokens
-
-
 def written(batcher: Batcher, *prompts: Sequence[int], max_tokens: int = 12) -> list[list[int]]:
     requests = [GenerationRequest(prompt, max_tokens) for prompt in prompts]
     for request in requests:
@@ -43,13 +35,15 @@ def written(batcher: Batcher, *prompts: Sequence[int], max_tokens: int = 12) -> 
     return [tokens_of(request) for request in requests]
 
 
-def greedy(model: PreTrainedModel, prompt: Sequence[int], count: int = 12) -> list[int]:
+def greedy(
+    model: PreTrainedModel, prompt: Sequence[int], count: int = 12, *, end: int = END_ID
+) -> list[int]:
     ids = torch.tensor([prompt])
     with torch.inference_mode():
         for _ in range(count):
             ids = torch.cat([ids, model(ids).logits[:, -1:].argmax(-1)], dim=1)
     tokens: list[int] = ids[0, len(prompt) :].tolist()
-    return tokens[: tokens.index(END_ID)] if END_ID in tokens else tokens
+    return tokens[: tokens.index(end)] if end in tokens else tokens
 
 
 def test_a_text_is_what_the_plain_model_would_write(
