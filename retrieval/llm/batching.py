@@ -11,7 +11,7 @@ import torch
 from retrieval.llm.decoder import Decoder
 from retrieval.llm.detokenizer import Token
 from retrieval.llm.generation_loop import GenerationLoop, GenerationRequest
-from retrieval.llm.kv_cache import KVCache, stack
+from retrieval.llm.kv_cache import ROOM, KVCache, stack
 from retrieval.llm.prefill_pool import PrefillPool
 
 SHARED = 16
@@ -25,6 +25,8 @@ class Batcher(GenerationLoop):
         decoder: The model.
         stop_ids: The tokens that end a text.
         max_rows: Most texts at once.
+        max_cache_tokens: Most tokens that their cache is to hold, padding included; a text that
+            needs more is written alone. None for as many as there are.
         prefill_threads: How many prompts are read at the same time.
     """
 
@@ -34,12 +36,14 @@ class Batcher(GenerationLoop):
         *,
         stop_ids: frozenset[int],
         max_rows: int = 16,
+        max_cache_tokens: int | None = None,
         prefill_threads: int = 1,
     ) -> None:
         self._decoder = decoder
         self._prefill = PrefillPool(prefill_threads)
         self._stop_ids = stop_ids
         self._max_rows = max_rows
+        self._max_cache_tokens = max_cache_tokens
         self._cache: KVCache | None = None
         self._last: tuple[Sequence[int], KVCache] | None = None
         super().__init__()
@@ -62,11 +66,18 @@ class Batcher(GenerationLoop):
             while self._waiting and len(taken) < self._prefill.count:
                 if self._waiting[0].is_cancelled:
                     self._waiting.popleft()
-                elif len(self._running) + len(taken) < self._max_rows:
+                elif self._has_room([*self._running, *taken, self._waiting[0]]):
                     taken.append(self._waiting.popleft())
                 else:
                     break
         return taken
+
+    def _has_room(self, requests: Sequence[GenerationRequest]) -> bool:
+        """Whether the texts may run together, however long they get."""
+        columns = ROOM + max(len(request.prompt) + request.max_tokens for request in requests)
+        most = self._max_cache_tokens
+        fits = most is None or len(requests) == 1 or len(requests) * columns <= most
+        return fits and len(requests) <= self._max_rows
 
     def _admit(self, requests: Sequence[GenerationRequest]) -> None:
         """Read the prompts, deliver the first tokens and let the texts join the others."""

@@ -81,3 +81,11 @@ def is_batchable(model: PreTrainedModel) -> bool:
         return False
     layers = {type(layer) for layer in DynamicCache(config=config).layers}
     return layers <= HELD and signature(model.forward).parameters.keys() >= NEEDED
+
+
+@torch.inference_mode()
+def cache_tokens(decoder: Decoder, room: int) -> int:
+    """How many tokens a cache of `room` bytes holds; reads one to find out."""
+    cache = decoder.new_cache()
+    decoder(torch.zeros(1, 1, dtype=torch.long), cache)
+    return room // cache.token_bytes

@@ -101,6 +101,16 @@ class KVCache(Cache):
         """The places in their texts of the next `tokens` of every row, shape (rows, tokens)."""
         return torch.tensor(self.lengths)[:, None] + torch.arange(tokens)
 
+    @property
+    def token_bytes(self) -> int:
+        """How much memory a token takes, of a cache that holds some."""
+        used = [layer for layer in self.row_layers if layer.columns]
+        return sum(
+            states[:1, :, :1].nbytes
+            for layer in used
+            for states in (layer.past_keys, layer.past_values)
+        )
+
     def beginning(self, tokens: int) -> KVCache:
         """A copy of the first `tokens` of the only row."""
         copy = KVCache(len(self.row_layers), self.dtype, [tokens])

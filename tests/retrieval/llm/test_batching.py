@@ -10,6 +10,7 @@ from retrieval.errors import GeneratorError
 from retrieval.llm.batching import Batcher
 from retrieval.llm.decoder import ModelDecoder
 from retrieval.llm.generation_loop import GenerationRequest
+from retrieval.llm.kv_cache import ROOM, KVCache
 from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen, tokens_of
 
 PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]
@@ -79,6 +80,37 @@ def test_more_texts_than_rows_take_turns(model: PreTrainedModel) -> None:
     decoder = ModelDecoder(model, torch.float32)
     batcher = Batcher(decoder, stop_ids=frozenset(), max_rows=2)
     assert [len(text) for text in written(batcher, *PROMPTS, max_tokens=5)] == [5, 5, 5, 5]
+    batcher.close()
+
+
+class RowCounter(ModelDecoder):
+    """Remembers how many texts were moved on together, at most."""
+
+    most = 0
+
+    def __call__(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
+        self.most = max(self.most, len(ids))
+        return super().__call__(ids, cache)
+
+
+@pytest.mark.parametrize(("room", "rows"), [(1, 1), (2, 2), (4, 4)])
+def test_texts_wait_for_room_in_memory(model: PreTrainedModel, room: int, rows: int) -> None:
+    decoder = RowCounter(model, torch.float32)
+    columns = len(PROMPTS[1]) + 60 + ROOM
+    batcher = Batcher(decoder, stop_ids=frozenset(), max_cache_tokens=room * columns)
+    assert (
+        written(batcher, *[PROMPTS[1]] * 4, max_tokens=60)
+        == [greedy(model, PROMPTS[1], 60, end=-1)] * 4
+    )
+    assert decoder.most == rows
+    batcher.close()
+
+
+def test_a_text_larger_than_the_memory_is_tried_alone(model: PreTrainedModel) -> None:
+    decoder = RowCounter(model, torch.float32)
+    batcher = Batcher(decoder, stop_ids=frozenset(), max_cache_tokens=10)
+    assert [len(text) for text in written(batcher, *PROMPTS, max_tokens=5)] == [5, 5, 5, 5]
+    assert decoder.most == 1
     batcher.close()
 
 

@@ -74,3 +74,4 @@ def test_keys_and_values_may_differ_in_width() -> None:
     layer = both.row_layers[0]
     assert layer.past_keys.shape == (2, 1, 3 + ROOM, 8)
     assert layer.past_values.shape == (2, 2, 3 + ROOM, 4)
+    assert both.token_bytes == cache.token_bytes == 4 * (8 + 2 * 4)
