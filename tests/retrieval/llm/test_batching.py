@@ -93,14 +93,14 @@ class RowCounter(ModelDecoder):
         return super().__call__(ids, cache)
 
 
-@pytest.mark.parametrize(("room", "rows"), [(1, 1), (2, 2), (4, 4)])
+@pytest.mark.parametrize(("room", "rows"), [(1, 1), (2, 2)])
 def test_texts_wait_for_room_in_memory(model: PreTrainedModel, room: int, rows: int) -> None:
     decoder = RowCounter(model, torch.float32)
-    columns = len(PROMPTS[1]) + 60 + ROOM
+    columns = len(PROMPTS[1]) + 24 + ROOM
     batcher = Batcher(decoder, stop_ids=frozenset(), max_cache_tokens=room * columns)
     assert (
-        written(batcher, *[PROMPTS[1]] * 4, max_tokens=60)
-        == [greedy(model, PROMPTS[1], 60, end=-1)] * 4
+        written(batcher, *[PROMPTS[1]] * 4, max_tokens=24)
+        == [greedy(model, PROMPTS[1], 24, end=-1)] * 4
     )
     assert decoder.most == rows
     batcher.close()

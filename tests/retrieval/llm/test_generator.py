@@ -174,7 +174,7 @@ def greedy(model: PreTrainedModel, question: str) -> tuple[str, float]:
     output = generate(
         prompt,
         attention_mask=torch.ones_like(prompt),
-        max_new_tokens=24,
+        max_new_tokens=16,
         do_sample=False,
         pad_token_id=0,
         output_logits=True,
@@ -191,7 +191,7 @@ def test_a_model_of_any_kind_answers_as_transformers_has_it_answer(
 ) -> None:
     model, generator = kind
     pieces: list[str] = []
-    completion = generator.generate([("user", SEVERAL[0])], max_tokens=24, on_text=pieces.append)
+    completion = generator.generate([("user", SEVERAL[0])], max_tokens=16, on_text=pieces.append)
     text, logprob = greedy(model, SEVERAL[0])
     assert (completion.text, "".join(pieces)) == (text, text)
     assert completion.mean_logprob == pytest.approx(logprob, abs=1e-3)
@@ -202,7 +202,7 @@ def test_a_model_of_any_kind_answers_several_at_once_as_it_does_each(
 ) -> None:
     model, generator = kind
     with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(generator.generate, [("user", q)], max_tokens=24) for q in SEVERAL]
+        asked = [pool.submit(generator.generate, [("user", q)], max_tokens=16) for q in SEVERAL]
     assert [answer.result().text for answer in asked] == [greedy(model, q)[0] for q in SEVERAL]
 
 
