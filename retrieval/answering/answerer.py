@@ -357,10 +357,15 @@ class Answerer:
                 is_fact=asks_for_fact(found.question) and not self._is_foreign(found),
                 reads=found.reads,
                 section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
+                under=self.searcher.under,
             )
         if said is None:
             return DraftAnswer()
-        text = "\n".join(map(_quoted, said.citations))
+        headings = said.headings or ("",) * len(said.citations)
+        text = "\n".join(
+            f"**{heading}**\n{_quoted(citation)}" if heading else _quoted(citation)
+            for heading, citation in zip(headings, said.citations, strict=True)
+        )
         if said.is_cut:
             text = f"{text}\n{phrase('goes_on', found.language)}"
         passage = said.citations[0].passage
