@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import secrets
-import socket
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +12,7 @@ from typing import Protocol
 
 from slack_sdk.errors import SlackApiError
 
+from bot.app.process import has_ended, new_owner
 from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.inbox import BrokenOffError, Inbox, Job, JobKind, LeaseLostError
@@ -61,7 +59,7 @@ class Worker:
         poll_s: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = new_owner()
         self._inbox = inbox
         self._handlers = handlers
         self._retry_s = retry_s
@@ -72,12 +70,14 @@ class Worker:
         self._is_stopping = False
         self._lanes: list[asyncio.Task[None]] = []
         self._doing: set[asyncio.Task[None]] = set()
+        self._watches: list[asyncio.Task[None]] = []
 
     def start(self, lanes: Sequence[Lane]) -> None:
         """Begin to claim jobs. What no handler knows would hold up its thread for ever: it ends."""
         if buried := self._inbox.bury_others(tuple(self._handlers)):
             logger.error("buried jobs of unknown kinds=%d", buried)
         self._lanes = [asyncio.create_task(self._run(lane)) for lane in lanes]
+        self._watches = [asyncio.create_task(self._inherit())]
 
     def wake(self) -> None:
         """There may be something to claim; do not wait for the next poll."""
@@ -96,12 +96,25 @@ class Worker:
         if self._doing:
             await asyncio.wait(self._doing, timeout=grace_s)
         on_grace_over()
-        for task in self._doing:
+        for task in (*self._doing, *self._watches):
             task.cancel()
-        await asyncio.gather(*self._doing, *self._lanes, return_exceptions=True)
+        await asyncio.gather(*self._doing, *self._watches, *self._lanes, return_exceptions=True)
         released = await self._inbox.database.run(self._inbox.release, self.owner)
         if released:
             logger.info("released jobs=%d", released)
+
+    async def _inherit(self) -> None:
+        """Take over at once, without waiting for a lease, what a process that has ended held."""
+        while True:
+            try:
+                left = await self._inbox.database.run(self._inbox.release_left, has_ended)
+            except sqlite3.Error:
+                logger.exception("cannot look for jobs left behind")
+                left = 0
+            if left:
+                logger.warning("took over jobs of a process that has ended jobs=%d", left)
+                self.wake()
+            await asyncio.sleep(self._poll_s)
 
     async def _run(self, lane: Lane) -> None:
         slots = asyncio.Semaphore(lane.size)

@@ -260,6 +260,24 @@ class Inbox:
                 (owner,),
             ).rowcount
 
+    def release_left(self, has_ended: Callable[[str], bool]) -> int:
+        """Give back at once what owners hold that have ended; how many jobs that were.
+
+        The attempt counts: what a job was doing when its process ended may be why.
+        """
+        owners = self.database.connection.conn.execute(
+            "SELECT DISTINCT owner FROM inbox WHERE state = 'doing'"
+        ).fetchall()
+        ended = [owner for (owner,) in owners if has_ended(owner)]
+        if not ended:
+            return 0
+        with self.database.transaction() as db:
+            return db.conn.execute(
+                "UPDATE inbox SET state = 'todo'"
+                " WHERE state = 'doing' AND owner IN (SELECT value FROM json_each(?))",
+                (json.dumps(ended),),
+            ).rowcount
+
     def waiting(self, kind: JobKind) -> int:
         """How many jobs of this kind nobody has begun."""
         row = self.database.connection.conn.execute(

@@ -115,6 +115,19 @@ def test_released_jobs_are_due_at_once_and_it_is_not_held_against_them(inbox: In
     assert (job.attempts, job.faults) == (2, 1)
 
 
+def test_what_an_ended_process_held_is_due_at_once_and_what_another_holds_is_not(
+    inbox: Inbox,
+) -> None:
+    for event_id in ("Ev1", "Ev2"):
+        inbox.accept(delivery(event_id))
+    claim(inbox, "dead")
+    claim(inbox, "alive")
+    assert inbox.release_left(lambda owner: owner == "dead") == 1
+    job = claim(inbox, "next")
+    assert (job.event_id, job.attempts, job.faults) == ("Ev1", 2, 2)
+    assert inbox.claim("next", ("question",)) is None
+
+
 def test_too_many_waiting_questions_turn_the_next_into_a_refusal(inbox: Inbox) -> None:
     for n in range(4):
         assert inbox.accept(delivery(f"Ev{n}", thread="a"))
