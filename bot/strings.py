@@ -20,6 +20,7 @@ class AskingStrings(Texts):
     working: str
     stopped: str
     empty: str
+    held_up: str
     busy: str
     failed: str
     no_index: str
@@ -213,6 +214,7 @@ class ReindexStrings(Texts):
     stages: Mapping[str, str]
     done: str
     failed: str
+    held_up: str
     busy: str
     added: str
     changed: str
@@ -271,6 +273,7 @@ class LearningStrings(Texts):
     begun: str
     stage: str
     again: str
+    held_up: str
     busy: str
     failed: str
     done: str
@@ -289,6 +292,7 @@ class ReplayStrings(Texts):
     usage: str
     begun: str
     stage: str
+    held_up: str
     busy: str
     failed: str
     done: str

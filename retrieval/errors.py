@@ -82,6 +82,10 @@ class EndpointError(RetrievalError):
     """A model's endpoint is not reached, refuses, or does not answer as it should."""
 
 
+class EndpointUnreachableError(EndpointError):
+    """A model's endpoint does not answer, or not with what was asked; later it may."""
+
+
 class PromptTooLongError(GeneratorError):
     """The prompt and the answer do not fit what the model can take."""
 

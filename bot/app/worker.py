@@ -16,13 +16,14 @@ from bot.app.process import has_ended, new_owner
 from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.inbox import BrokenOffError, Inbox, Job, JobKind, LeaseLostError
-from retrieval.errors import RetrievalError
+from retrieval.errors import EndpointUnreachableError, RetrievalError
 
 logger = logging.getLogger(__name__)
 
 MAX_FAULTS = 3
-PATIENCE_S = 3_600.0
-"""An answer that Slack has not taken for so long is not worth sending any more."""
+PATIENCE_S = 86_400.0
+"""What has been held up for so long by Slack or an endpoint is told that it has failed, if it can
+be told; what cannot is kept."""
 
 
 class Handler(Protocol):
@@ -176,8 +177,11 @@ class Worker:
             await self._handlers[job.kind].handle(job)
         except (LeaseLostError, BrokenOffError) as error:
             logger.warning("%s", error)
-        except SlackUnreachableError as error:
-            await self._postpone(job, error)
+        except (SlackUnreachableError, EndpointUnreachableError) as error:
+            if self._clock() - job.created > PATIENCE_S:
+                await self._give_up(job, error)
+            else:
+                await self._postpone(job, error)
         except (RetrievalError, SlackApiError, PayloadError) as error:
             await self._give_up(job, error)  # trying again would change nothing
         except Exception as error:
@@ -188,11 +192,8 @@ class Worker:
             await self._inbox.database.run(self._inbox.retry, job, delay_s=self._retry_s)
 
     async def _postpone(self, job: Job, error: Exception) -> None:
-        if self._clock() - job.created > PATIENCE_S:
-            await self._bury(job, error)
-            return
-        logger.warning("slack unreachable job=%d: %s", job.id, error)
-        delay_s = self._retry_s * min(2 ** (job.attempts - 1), 30)
+        logger.warning("held up job=%d: %s", job.id, error)
+        delay_s = self._retry_s * min(2 ** min(job.attempts - 1, 5), 30)
         await self._inbox.database.run(self._inbox.retry, job, delay_s=delay_s, is_fault=False)
 
     async def _give_up(self, job: Job, error: Exception) -> None:

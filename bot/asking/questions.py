@@ -25,7 +25,7 @@ from bot.store.inbox import BrokenOffError, Inbox, Job
 from bot.store.log import ConversationLog, Turn, utc
 from bot.store.signals import Signals
 from bot.strings import Strings, strings_for
-from retrieval.errors import IndexNotFoundError, QuestionError
+from retrieval.errors import EndpointUnreachableError, IndexNotFoundError, QuestionError
 from retrieval.language import language_of, words
 from retrieval.records import Answer, AnswerRequest, Thread
 
@@ -145,6 +145,11 @@ class QuestionHandler:
             except QuestionError as error:
                 await self._end(job, asked, escape(str(error)))
                 return
+            except EndpointUnreachableError:
+                # Said the first time only: who asked in private hears little from one address.
+                if job.attempts == job.faults and not question.is_overheard:
+                    await reply.hold(notice(asked.strings.asking.held_up))
+                raise
             if question.is_overheard and answer.kind == "abstention":
                 await self._inbox.database.run(self._inbox.finish, job)
                 return
@@ -253,15 +258,18 @@ class RefusalHandler:
 
     async def handle(self, job: Job) -> None:
         """Say that too many questions are waiting, to those who asked us."""
+        await self._refuse(job)
+        await self._inbox.database.run(self._inbox.finish, job)
+
+    async def apologise(self, job: Job, _error: Exception) -> None:
+        """Say just that; an attempt that was broken off may not have."""
+        await self._refuse(job)
+
+    async def _refuse(self, job: Job) -> None:
         question = read_in_part(job, Question(""))
         if question.is_overheard:
-            await self._inbox.database.run(self._inbox.finish, job)
             return
         strings = strings_for(language_of(question.text))
         await ReplyMessages(self._inbox, self._outbox, job, question).show(
             (notice(strings.asking.busy),)
         )
-        await self._inbox.database.run(self._inbox.finish, job)
-
-    async def apologise(self, _job: Job, _error: Exception) -> None:
-        """Nothing to add: the refusal was the message."""

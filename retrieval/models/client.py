@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from retrieval.errors import EndpointError
+from retrieval.errors import EndpointError, EndpointUnreachableError
 from retrieval.models.endpoint import Endpoint, is_private
 
 TRIES = 3
@@ -76,13 +76,13 @@ class Breaker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:
-        """Raise EndpointError while it is better not to ask."""
+        """Raise EndpointUnreachableError while it is better not to ask."""
         with self._lock:
             if self._failed < self.failures:
                 return
             left = self._open_until - self.clock()
             if left > 0:
-                raise EndpointError(
+                raise EndpointUnreachableError(
                     f"it failed {self._failed} times and is left alone for {left:.0f} s more"
                 )
             self._open_until = self.clock() + self.rest_s  # this one call tries
@@ -241,7 +241,7 @@ class Client:
                     is_last = number + 1 == TRIES or not error.repeat
                     if is_last or has_begun() or wait_s > LONGEST_WAIT_S:
                         self._breaker.report(failed=True)
-                        raise EndpointError(self._told(str(error))) from error
+                        raise EndpointUnreachableError(self._told(str(error))) from error
                     await asyncio.sleep(wait_s)
                 else:
                     self._breaker.report(failed=False)
@@ -253,8 +253,8 @@ class Client:
     def _check(self) -> None:
         try:
             self._breaker.check()
-        except EndpointError as error:
-            raise EndpointError(self._told(str(error))) from None
+        except EndpointUnreachableError as error:
+            raise EndpointUnreachableError(self._told(str(error))) from None
 
     def _told(self, reason: str) -> str:
         return f"{self.endpoint.url}: {reason}"

@@ -69,6 +69,11 @@ class ReplyMessages:
             for part, ts in sent.items():
                 self._live.adopt(part, ts)
 
+    async def hold(self, card: Card) -> None:
+        """Show why the reply takes long, unless nothing could take that back."""
+        if not self._is_whispered:
+            await self.show((card,))
+
     def on_text(self, piece: str) -> None:
         """Show a further piece of checked Markdown; called from the thread that answers."""
         if self._live is not None:

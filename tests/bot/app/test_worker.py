@@ -12,6 +12,7 @@ from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.database import Database
 from bot.store.inbox import Delivery, Inbox, Job
+from retrieval.errors import EndpointUnreachableError
 from tests.slack_server import WAIT_S
 
 
@@ -109,16 +110,42 @@ async def test_an_unreachable_slack_is_not_the_fault_of_the_job(inbox: Inbox, cl
     assert handler.apologies == []
 
 
-async def test_patience_with_slack_ends(inbox: Inbox, clock: Clock) -> None:
+@pytest.mark.parametrize(
+    "error", [SlackUnreachableError("no answer"), EndpointUnreachableError("no answer")]
+)
+async def test_what_was_held_up_for_hours_is_done_once_it_can_be(
+    inbox: Inbox, clock: Clock, error: Exception
+) -> None:
+    accept(inbox)
+
+    def act(_: Job) -> None:
+        clock.now += 3_600
+        if clock.now < 12 * 3_600:
+            raise error
+
+    handler = Handler(inbox, act)
+    assert await work(inbox, handler, clock) == {"done": 1}
+    assert handler.apologies == []
+
+
+async def test_what_was_held_up_for_a_day_ends_as_soon_as_its_failure_can_be_told(
+    inbox: Inbox, clock: Clock
+) -> None:
+    class Unreachable(Handler):
+        async def apologise(self, job: Job, error: Exception) -> None:
+            await super().apologise(job, error)
+            if len(self.apologies) < 3:
+                raise SlackUnreachableError("no answer")
+
     accept(inbox)
     clock.now += PATIENCE_S + 1
 
     def act(_: Job) -> None:
         raise SlackUnreachableError("no answer")
 
-    assert await work(inbox, Handler(inbox, act), clock) == {"dead": 1}
-    error = inbox.database.connection.conn.execute("SELECT error FROM inbox").fetchone()[0]
-    assert "SlackUnreachableError: no answer" in error
+    handler = Unreachable(inbox, act)
+    assert await work(inbox, handler, clock) == {"dead": 1}
+    assert handler.apologies == 3 * ["Ev0 SlackUnreachableError"]
 
 
 async def test_one_failing_job_holds_up_no_other(inbox: Inbox, clock: Clock) -> None:

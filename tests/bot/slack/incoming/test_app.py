@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from retrieval.errors import IndexNotFoundError, SettingsError
+from bot.slack.incoming.events import question_delivery
+from bot.slack.incoming.payloads import Question
+from bot.store.database import Database
+from bot.store.inbox import Inbox
+from retrieval.errors import EndpointUnreachableError, IndexNotFoundError, SettingsError
 from retrieval.records import Answer, AnswerRequest, Message
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer, SentenceAnswerer
@@ -198,6 +203,35 @@ async def test_without_an_index_people_are_told_so(house: House) -> None:
     await house.slack.deliver(event(direct_message(LEAVE, ts=TS), "Ev1"))
     await settled(bot, done=0, dead=1)
     assert "no documents to look in yet" in house.slack.posted("D1")[0]["text"]
+
+
+async def test_a_question_that_waits_for_an_endpoint_says_so_and_is_answered_later(
+    house: House,
+) -> None:
+    answerer = BrokenAnswerer(EndpointUnreachableError("http://model: no connection"), times=20)
+    bot = await house.start(answerer)
+    await house.slack.deliver(event(mention(LEAVE, ts=TS), "Ev1"))
+    await settled(bot)
+    (answer,) = house.slack.posted("C1")
+    assert "30 days" in answer["blocks"][0]["text"]
+    edits = [args["text"] for args in house.slack.called("chat.update")]
+    assert [text for text in edits if text.startswith("I cannot reach the model")] == edits[:1]
+
+
+@pytest.mark.slow
+async def test_a_question_is_answered_after_hours_without_slack(house: House) -> None:
+    database = Database(house.folder / "whimbrel.db")
+    Inbox(database, clock=lambda: time.time() - 3 * 3_600).accept(
+        question_delivery(
+            Question(LEAVE, ts=TS, thread_ts=TS), event_id="Ev1", team="T1", channel="C1", user="U1"
+        )
+    )
+    database.close()
+    house.slack.fail("chat.postMessage", *3 * [Fault("broken")])
+    bot = await house.start()
+    await settled(bot)
+    (answer,) = house.slack.posted("C1")
+    assert "30 days" in answer["blocks"][0]["text"]
 
 
 async def test_too_many_questions_are_turned_away_with_words(house: House) -> None:
