@@ -182,12 +182,19 @@ class Outbox:
         return True
 
     async def sent(
-        self, channel: str, thread_ts: str | None, *, event_id: str, since: str
+        self,
+        channel: str,
+        thread_ts: str | None,
+        *,
+        event_id: str,
+        since: str,
+        has_streamed: bool = False,
     ) -> dict[int, str]:
         """What we have posted in a thread, since a ts, in reply to an event: part to ts.
 
-        Without a thread it is looked for in the channel itself. In a thread, a stream that was
-        broken off bears no mark yet: what bears none is the first part missing.
+        Without a thread it is looked for in the channel itself. A stream that was broken off bears
+        no mark yet: if the reply `has_streamed`, what bears none is the first part missing. Of
+        whoever else replies in the thread it would be another one's answer.
         """
         window: dict[str, Any] = {"oldest": since, "include_all_metadata": True, "limit": 200}
         try:
@@ -211,7 +218,7 @@ class Outbox:
                 found.setdefault(payload.get("part", 0), message["ts"])
             elif message.get("user") == self._bot_user and not metadata and message["ts"] > since:
                 unmarked.append(message["ts"])
-        if thread_ts is None:
+        if not has_streamed:
             return found
         missing = (part for part in count() if part not in found)
         return found | dict(zip(missing, unmarked, strict=False))

@@ -162,6 +162,8 @@ class ReplyMessages:
                 question.thread_ts,
                 event_id=self._job.event_id,
                 since=question.ts,
+                # Refusals do not wait for their turn in the thread, where an answer may be live.
+                has_streamed=self._job.kind == "question",
             )
         parts |= {} if live is None else live.messages
         if known is None:

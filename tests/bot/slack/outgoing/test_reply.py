@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
 from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
-from tests.slack_server import direct_message, event, mention, slash
+from tests.slack_server import Fault, direct_message, event, mention, slash
 
 LEAVE = "How many days of paid leave are there?"
 TS = "1600000000.000001"
@@ -111,3 +112,30 @@ async def test_what_only_the_asker_sees_is_not_streamed(house: House) -> None:
     await settled(bot)
     assert slack.called("chat.startStream") == []
     assert "30 days" in str(slack.responses["r"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["broken", "dropped_after"])
+async def test_a_refusal_that_is_tried_again_leaves_the_answer_alone_that_is_being_written(
+    house: House, kind: Literal["broken", "dropped_after"]
+) -> None:
+    slack, answerer = house.slack, WritingAnswerer()
+    settings = house.settings(workers=1, max_waiting=1)
+    bot = await house.start(answerer, settings=settings)
+    for number, ts in enumerate((TS, "1600000000.000002", "1600000000.000003")):
+        slack.add_message("C1", ts, LEAVE, "U1", thread_ts=TS)
+        if number == 1:
+            answerer.gate.release()
+            await slack.until(lambda: bool(slack.called("chat.delete")))  # the placeholder
+            (written,) = slack.posted("C1")
+            slack.fail("chat.postMessage", Fault(kind))
+        await slack.deliver(event(mention(LEAVE, ts=ts, thread_ts=TS), f"Ev{number}"))
+        if number == 0:
+            await slack.until(lambda: "Looking" in str(slack.posted("C1")))
+    await slack.until(lambda: "Too many questions" in str(slack.posted("C1")))
+    answerer.gate.release(5)
+    await settled(bot, done=3)
+    assert written in slack.posted("C1")
+    assert "days of paid leave" in written["blocks"][0]["text"]
+    shown = sorted(message["blocks"][0].get("type") for message in slack.posted("C1"))
+    assert shown == ["markdown", "markdown", "section"]
