@@ -18,6 +18,8 @@ class AskingStrings(Texts):
 
     looking: str
     working: str
+    asked: str
+    not_taken: str
     stopped: str
     empty: str
     held_up: str

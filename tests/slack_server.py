@@ -97,6 +97,7 @@ class SlackServer(AskingMethods):
         self.views: dict[str, Json] = {}
         self.homes: dict[str, Json] = {}
         self._throttle = Throttle()
+        self._originals: dict[str, Json] = {}
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._changed = asyncio.Condition()
         self._sockets: list[web.WebSocketResponse] = []
@@ -168,6 +169,10 @@ class SlackServer(AskingMethods):
         """Send a payload to the app as Slack would, over the transport that it uses."""
         if "trigger_id" in body:
             self.triggers.give(body["trigger_id"])
+        if body.get("type") == "message_action":
+            # A URL of a shortcut belongs to the message that it was used on, whoever wrote it.
+            key = body["response_url"].rpartition("/")[2]
+            self._originals[key] = {"channel": body["channel"]["id"], "ts": body["message_ts"]}
         if self.app_url is not None:
             return await self._deliver_http(self.app_url, body, retry_num, secret)
         return await self._deliver_socket(body, retry_num)
@@ -252,6 +257,9 @@ class SlackServer(AskingMethods):
                 raise web.HTTPNotFound(text="expired_url")
             check_message(args, max_text=40_000)
             self.responses[key].append(args)
+            original = self._originals.get(key)
+            if _is_true(args, "replace_original") and original is not None:
+                self._message(original).update({k: args[k] for k in ("text", "blocks")})
             return {}
 
         return await self._answer(request, "response_url", args, respond)

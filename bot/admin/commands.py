@@ -115,6 +115,6 @@ async def tell(outbox: Outbox, request: CommandRequest, card: Card) -> None:
     """Show a card to the person who gave the command, and to nobody else."""
     job = request.job
     if request.response_url is not None:
-        await outbox.respond(request.response_url, job.user, (card,))
+        await outbox.respond(request.response_url, job.user, (card,), replaces=True)
     else:
         await outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)

@@ -230,7 +230,9 @@ class CardHandler:
         done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
         frame = Frame(config, now=time.time(), is_private=True, done=done)
         last = answer_cards(turn.answer, frame)[-1:]  # the one with the buttons
-        await self._outbox.respond(click.interaction.response_url, click.job.user, last)
+        await self._outbox.respond(
+            click.interaction.response_url, click.job.user, last, replaces=True
+        )
 
     async def _end(
         self, click: Click, words: str | None = None, *, signal: SignalKind | None = None
@@ -243,7 +245,7 @@ class CardHandler:
     async def _tell(self, job: Job, interaction: Interaction, text: str) -> None:
         if interaction.response_url is not None:
             cards = (notice(text),)
-            await self._outbox.respond(interaction.response_url, job.user, cards, replaces=False)
+            await self._outbox.respond(interaction.response_url, job.user, cards)
 
     def _finish(self, click: Click, signal: SignalKind | None) -> None:
         job = click.job

@@ -238,7 +238,7 @@ class Inbox:
                 return False
             payload = _payload(row[4])
             if payload.get("response_url"):
-                payload["response_url"] = response_url
+                payload |= {"response_url": response_url, "replaces": True}
             new_id = f"{event_id}:again"
             delivery = Delivery(
                 new_id, "question", row[0], row[1], row[2], row[3], payload, version=row[7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,10 +16,14 @@ from bot.slack.incoming.intake import read
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
 from bot.store.inbox import Delivery, Inbox, JobKind
-from bot.strings import strings_for
-from retrieval.language import language_of
+from bot.strings import Strings, strings_for
+from retrieval.language import language_of, words
 
 logger = logging.getLogger(__name__)
+
+SHOWN_CHARS = 300
+ACK_S = 2.0
+"""What is not stored in this time is refused; Slack waits for three seconds."""
 
 Next = Callable[[], Awaitable[None]]
 
@@ -49,9 +54,18 @@ def build_app(
         if wrong:
             return BoltResponse(status=200, body={"response_action": "errors", "errors": wrong})
         delivery = read(body, bot_user=bot_user, emoji=emoji)
-        if delivery is not None and await inbox.database.run(accept, delivery):
+        is_new = False
+        if delivery is not None:
+            try:
+                is_new = await inbox.database.run_within(ACK_S, accept, delivery)
+            except sqlite3.Error:
+                if "command" not in body:
+                    raise  # Slack sends events again, and tells who clicked
+                logger.exception("a command was not stored")
+                return _ephemeral(_strings(body).asking.not_taken)
+        if is_new:
             on_accepted()
-        return _ack(body)
+        return _ack(body, is_new=is_new)
 
     app = AsyncApp(
         token=secret(settings.bot_token),
@@ -69,10 +83,18 @@ def build_app(
     return app
 
 
-def _ack(body: dict[str, Any]) -> BoltResponse:
-    if body.get("command") != ASK:
+def _ack(body: dict[str, Any], *, is_new: bool) -> BoltResponse:
+    """Repeats what `/ask` asks, which Slack does not show: no answer can take an ack's place."""
+    question = body.get("text", "")
+    if body.get("command") != ASK or not is_new or not words(question):
         return BoltResponse(status=200)
-    strings = strings_for(language_of(body.get("text", "")))
-    return BoltResponse(
-        status=200, body={"response_type": "ephemeral", "text": strings.asking.looking}
-    )
+    shown = " ".join(question.split())[:SHOWN_CHARS].replace("*", "∗")
+    return _ephemeral(_strings(body).asking.asked.format(question=shown))
+
+
+def _strings(body: dict[str, Any]) -> Strings:
+    return strings_for(language_of(body.get("text", "")))
+
+
+def _ephemeral(text: str) -> BoltResponse:
+    return BoltResponse(status=200, body={"response_type": "ephemeral", "text": text})

@@ -17,7 +17,8 @@ Body = Mapping[str, Any]
 class Question:
     """A question as asked. With a `response_url` the answer is for the asker's eyes only.
 
-    With a `private_url` it becomes so where the bot cannot post. One that was `is_overheard` was
+    With a `private_url` it becomes so where the bot cannot post. If the answer `replaces` the
+    message that the `response_url` came with, that is ours. One that was `is_overheard` was
     not put to the bot: it is answered or left alone, without a word about it; `triage` is the id
     of the model that took it for a question. `files` are as Slack describes them.
     """
@@ -29,6 +30,7 @@ class Question:
     is_shared: bool = False
     response_url: str | None = None
     private_url: str | None = None
+    replaces: bool = False
     is_overheard: bool = False
     triage: str = ""
     files: Sequence[Mapping[str, Any]] = ()

@@ -224,11 +224,13 @@ class Outbox:
         return found | dict(zip(missing, unmarked, strict=False))
 
     async def respond(
-        self, url: str, user: str, cards: Sequence[Card], *, replaces: bool = True
+        self, url: str, user: str, cards: Sequence[Card], *, replaces: bool = False
     ) -> None:
         """Show cards to one person only; in their direct messages once `url` has expired.
 
-        They take the place of the message that `url` belongs to, or stand below it.
+        They stand below, or take the place of, the message that `url` came with: the one whose
+        button was clicked, or the one that a shortcut was used on, whoever wrote it. A slash
+        command has none, and what its ack showed stays.
         """
         for index, card in enumerate(cards):
             webhook = AsyncWebhookClient(url, retry_handlers=self._client.retry_handlers)

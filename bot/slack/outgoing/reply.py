@@ -96,7 +96,9 @@ class ReplyMessages:
         """Show the cards in place of what was there; the timestamps of lasting messages."""
         job, question = self._job, self._question
         if question.response_url is not None:
-            await self._outbox.respond(question.response_url, job.user, cards)
+            await self._outbox.respond(
+                question.response_url, job.user, cards, replaces=question.replaces
+            )
             return ()
         if self._is_whispered:
             await self._whisper(cards)

@@ -64,6 +64,19 @@ async def test_a_message_that_was_asked_before_is_answered_to_who_asks_it_again(
     assert "30 days" in slack.responses["r"][0]["blocks"][0]["text"]
 
 
+async def test_the_shortcut_used_on_an_answer_leaves_it_as_it_is(each_transport: House) -> None:
+    slack = each_transport.slack
+    bot = await each_transport.start()
+    await slack.deliver(event(mention(LEAVE, ts="1.0"), "Ev1"))
+    await settled(bot)
+    (answer,) = slack.posted("C1")
+    before = dict(answer)
+    await slack.deliver(shortcut(answer, trigger_id="1", url=slack.response_url("r")))
+    await settled(bot, done=2)
+    assert "That message is mine" in slack.responses["r"][0]["text"]
+    assert slack.posted("C1") == [before]
+
+
 async def test_in_a_muted_channel_the_shortcut_is_answered_in_private(house: House) -> None:
     slack = house.slack
     bot = await house.start()

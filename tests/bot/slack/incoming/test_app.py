@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import time
@@ -102,12 +103,61 @@ async def test_ask_is_answered_to_the_asker_alone_where_the_bot_is_no_member(
     bot = await each_transport.start()
     url = slack.response_url("r1")
     acked = await slack.deliver(slash("/ask", LEAVE, trigger_id="1", url=url, channel="C9"))
-    assert acked.payload["text"] == "Looking through the documents…"
+    # What an ack shows stays for ever, because nothing can take its place.
+    assert acked.payload["text"] == f"You asked: *{LEAVE}*"
     await settled(bot)
     (answer,) = slack.responses["r1"]
     assert answer["response_type"] == "ephemeral"
+    assert answer["replace_original"] is False
     assert "30 days" in answer["blocks"][0]["text"]
     assert slack.called("chat.postMessage") == []
+
+
+async def test_a_command_that_comes_twice_is_answered_once(each_transport: House) -> None:
+    slack = each_transport.slack
+    bot = await each_transport.start()
+    asked = slash("/ask", LEAVE, trigger_id="1", url=slack.response_url("r1"))
+    assert (await slack.deliver(asked)).payload["text"]
+    assert (await slack.deliver(asked)).payload == {}
+    await settled(bot)
+    assert len(slack.responses["r1"]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["/ask", "/whimbrel"])
+async def test_a_command_that_cannot_be_stored_in_time_is_refused_and_never_done(
+    each_transport: House, command: str
+) -> None:
+    slack = each_transport.slack
+    bot = await each_transport.start()
+    lock = sqlite3.connect(bot.inbox.database.path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    url = slack.response_url("r1")
+    began = time.monotonic()
+    refused = await slack.deliver(slash(command, "help", trigger_id="1", url=url))
+    assert time.monotonic() - began < 3.0
+    assert refused.payload["text"].startswith("I cannot take anything in just now")
+    lock.execute("ROLLBACK")
+    lock.close()
+    await slack.deliver(event(mention(LEAVE, ts=TS), "Ev1"))
+    await settled(bot)
+    assert slack.responses["r1"] == []
+
+
+@pytest.mark.slow
+async def test_an_event_that_cannot_be_stored_in_time_is_left_to_slack_to_send_again(
+    http: House,
+) -> None:
+    slack, bot = http.slack, await http.start()
+    lock = sqlite3.connect(bot.inbox.database.path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    body = event(mention(LEAVE, ts=TS), "Ev1")
+    refused = await asyncio.gather(*(slack.deliver(body, retry_num=n) for n in range(9)))
+    assert [delivered.status for delivered in refused] == 9 * [503]
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert (await slack.deliver(body, retry_num=9)).is_acked
+    await settled(bot)
 
 
 async def test_ask_is_answered_in_direct_messages_once_its_url_has_expired(house: House) -> None:
