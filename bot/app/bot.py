@@ -28,6 +28,7 @@ from bot.app.worker import Lane, Worker
 from bot.pool import StoppablePool
 from bot.settings import SlackSettings, secret
 from bot.slack.incoming.app import build_app
+from bot.slack.incoming.early import EarlyDeliveries
 from bot.slack.incoming.web import health_routes, listen, slack_route
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import REQUEST_S, Workspace, log_in
@@ -102,17 +103,21 @@ class Bot:
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
         )
         workspace = await log_in(self.settings, session)
-        self._start_worker(stack, workspace)
+        early = EarlyDeliveries(self.inbox)
+        self._start_worker(stack, workspace, early)
         app = build_app(
             self.settings,
-            self.inbox,
+            early,
+            self._database,
             bot_user=workspace.bot_user,
             complaints=complaints,
             on_accepted=self.worker.wake,
         )
         await self._open_door(stack, app, workspace.client)
 
-    def _start_worker(self, stack: AsyncExitStack, workspace: Workspace) -> None:
+    def _start_worker(
+        self, stack: AsyncExitStack, workspace: Workspace, early: EarlyDeliveries
+    ) -> None:
         settings, inbox, engine, stop = self.settings, self.inbox, self._engine, threading.Event()
         answering = StoppablePool(settings.workers, name="answer", stop=stop)
         background = StoppablePool(1, name="recheck", stop=stop)
@@ -128,7 +133,9 @@ class Bot:
         # What can be refused comes before all that has to be ended.
         schedule = self._schedule()
         watching = self._watching(workspace, background)
-        tasks = [asyncio.create_task(self.rechecker.run()), *watching.start()]
+        admitting = early.run(every_s=self._timings.look_s, on_accepted=self._wake)
+        tasks = [asyncio.create_task(run) for run in (self.rechecker.run(), admitting)]
+        tasks += watching.start()
         if schedule is not None:
             tasks.append(asyncio.create_task(schedule.run()))
 

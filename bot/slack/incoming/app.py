@@ -11,11 +11,12 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 
 from bot.settings import SlackSettings, secret
-from bot.slack.incoming.event_filter import EventFilter
+from bot.slack.incoming.early import EarlyDeliveries
 from bot.slack.incoming.intake import read
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
-from bot.store.inbox import Delivery, Inbox, JobKind
+from bot.store.database import Database
+from bot.store.inbox import JobKind
 from bot.strings import Strings, strings_for
 from retrieval.language import language_of, words
 
@@ -30,7 +31,8 @@ Next = Callable[[], Awaitable[None]]
 
 def build_app(
     settings: SlackSettings,
-    inbox: Inbox,
+    early: EarlyDeliveries,
+    database: Database,
     *,
     bot_user: str,
     complaints: Callable[[Body], dict[str, str]],
@@ -41,10 +43,6 @@ def build_app(
         settings.ask_emoji.strip(":"): "pointed",
         settings.proposal_emoji.strip(":"): "review",
     }
-    event_filter = EventFilter(inbox.database)
-
-    def accept(delivery: Delivery) -> bool:
-        return event_filter.concerns_us(delivery) and inbox.accept(delivery)
 
     async def keep(body: dict[str, Any], next_: Next) -> BoltResponse | None:
         if body.get("type") == "url_verification" or "ssl_check" in body:
@@ -57,7 +55,7 @@ def build_app(
         is_new = False
         if delivery is not None:
             try:
-                is_new = await inbox.database.run_within(ACK_S, accept, delivery)
+                is_new = await database.run_within(ACK_S, early.accept, delivery)
             except sqlite3.Error:
                 if "command" not in body:
                     raise  # Slack sends events again, and tells who clicked

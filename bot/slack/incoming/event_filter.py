@@ -25,6 +25,12 @@ class EventFilter:
             return self._is_known(question_key(delivery.team, delivery.channel, ts))
         return True
 
+    @staticmethod
+    def may_follow(delivery: Delivery) -> bool:
+        """Whether a delivery that does not concern us will if a certain question comes yet."""
+        said = delivery.payload
+        return delivery.kind == "change" or said["thread_ts"] != said["ts"]
+
     def _may_answer(self, delivery: Delivery, question: Body) -> bool:
         if question["thread_ts"] == question["ts"]:
             return delivery.channel in self._channels.listening()

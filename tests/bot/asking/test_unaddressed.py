@@ -8,12 +8,16 @@ from typing import Any, Literal
 import pytest
 
 from bot.app.bot import Bot
+from bot.slack.incoming.early import HOLD_S, EarlyDeliveries
+from bot.slack.incoming.intake import read
 from bot.store.channels import ChannelConfig
+from bot.store.database import Database
+from bot.store.inbox import Inbox
 from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.fakes import GatedAnswerer, SentenceAnswerer
 from tests.slack_asking import message
-from tests.slack_server import SlackServer, event, mention
+from tests.slack_server import BOT_USER, SlackServer, event, mention
 from tests.slack_streams import Json
 
 LEAVE = "How many days of paid leave are there?"
@@ -43,6 +47,46 @@ async def test_the_asker_may_go_on_in_the_thread_without_a_mention(each_transpor
     assert len(answers) == 2
     assert "30 days" in str(answers[1]["blocks"])
     assert answers[1]["thread_ts"] == "1.0"
+
+
+async def test_a_follow_up_that_comes_before_its_question_waits_for_it(
+    each_transport: House,
+) -> None:
+    slack = each_transport.slack
+    bot = await each_transport.start()
+    await say(slack, "And paid?", "2.0")
+    assert bot.inbox.counts() == {}
+    await slack.deliver(event(mention(LEAVE, ts="1.0"), "Ev1"))
+    await settled(bot, done=3)
+    assert [answer["thread_ts"] for answer in slack.posted("C1")] == ["1.0", "1.0"]
+
+
+async def test_a_follow_up_waits_for_a_question_that_another_process_is_sent(house: House) -> None:
+    slack = house.slack
+    first = await house.start()
+    await say(slack, "And paid?", "2.0")
+    second = house.bot()
+    async with second:
+        # Each socket gets its share; the next one is the other process's.
+        await slack.deliver(event(mention(LEAVE, ts="1.0"), "Ev1"))
+        await slack.deliver(event(mention(LEAVE, ts="3.0"), "Ev3"))
+        await settled(first, done=4)
+    assert [answer["thread_ts"] for answer in slack.posted("C1")].count("1.0") == 2
+
+
+async def test_what_follows_no_question_of_ours_is_forgotten_in_the_end(database: Database) -> None:
+    clock = iter((0.0, HOLD_S - 1, HOLD_S)).__next__
+    inbox = Inbox(database)
+    early = EarlyDeliveries(inbox, clock=clock)
+    body = event(message("And paid?", ts="2.0", thread_ts="1.0"), "Ev2")
+    reply = read(body, bot_user=BOT_USER)
+    asked = read(event(mention(LEAVE, ts="1.0"), "Ev1"), bot_user=BOT_USER)
+    assert reply is not None
+    assert asked is not None
+    assert not early.accept(reply)
+    assert early.admit() == 0
+    assert early.accept(asked)
+    assert inbox.counts() == {"todo": 1}
 
 
 async def test_a_follow_up_that_is_a_mention_too_is_answered_once(house: House) -> None:
