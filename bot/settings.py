@@ -37,6 +37,16 @@ class SlackSettings(FileSettings):
     max_waiting: int = Field(
         default=200, ge=1, description="more waiting questions are turned away"
     )
+    max_waiting_per_person: int | None = Field(
+        default=None,
+        ge=1,
+        description="more waiting questions of one person are turned away; unset: no limit",
+    )
+    max_waiting_per_channel: int | None = Field(
+        default=None,
+        ge=1,
+        description="more waiting questions of one channel are turned away; unset: no limit",
+    )
     connections: int = Field(default=2, ge=1, le=10, description="Socket Mode connections at once")
     prompts: tuple[str, ...] = Field(
         default=(), description="up to four questions to suggest; none: in the person's language"

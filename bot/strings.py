@@ -24,6 +24,12 @@ class AskingStrings(Texts):
     empty: str
     held_up: str
     busy: str
+    busy_person: str
+    busy_channel: str
+    queued: str
+    withdraw: str
+    withdrawn: str
+    begun: str
     failed: str
     no_index: str
     muted: str
@@ -216,7 +222,6 @@ class ReindexStrings(Texts):
     stages: Mapping[str, str]
     done: str
     failed: str
-    held_up: str
     busy: str
     added: str
     changed: str
@@ -275,7 +280,6 @@ class LearningStrings(Texts):
     begun: str
     stage: str
     again: str
-    held_up: str
     busy: str
     failed: str
     done: str
@@ -294,7 +298,6 @@ class ReplayStrings(Texts):
     usage: str
     begun: str
     stage: str
-    held_up: str
     busy: str
     failed: str
     done: str

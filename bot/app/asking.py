@@ -13,7 +13,8 @@ from bot.asking.card_actions import CardHandler
 from bot.asking.changes import ChangeHandler
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
-from bot.asking.questions import AnswerService, QuestionHandler, RefusalHandler
+from bot.asking.questions import AnswerService, QuestionHandler
+from bot.asking.queue import QueuedHandler, RefusalHandler, WithdrawHandler
 from bot.asking.running import Running, StopHandler
 from bot.asking.sessions import PromptsHandler, Sessions
 from bot.asking.threads import Threads
@@ -52,6 +53,8 @@ class Asking:
                 bot_user=workspace.bot_user,
             ),
             "refusal": RefusalHandler(inbox, outbox),
+            "queued": QueuedHandler(inbox, outbox),
+            "withdraw": WithdrawHandler(inbox, outbox, workspace.people),
             "overheard": UnaddressedHandler(inbox, self._triage(), Threads(inbox.database)),
             "pointed": AskedAboutHandler(inbox, outbox, conversations, bot_user=workspace.bot_user),
             "prompts": PromptsHandler(

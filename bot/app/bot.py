@@ -98,7 +98,12 @@ class Bot:
         stack.callback(self._database.close)
         self.log = ConversationLog(self._database)
         self.channels = Channels(self._database)
-        self.inbox = Inbox(self._database, max_waiting=self.settings.max_waiting)
+        self.inbox = Inbox(
+            self._database,
+            max_waiting=self.settings.max_waiting,
+            max_per_person=self.settings.max_waiting_per_person,
+            max_per_channel=self.settings.max_waiting_per_channel,
+        )
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
         )
@@ -154,9 +159,9 @@ class Bot:
                 Lane(("learn",), 2),
                 Lane(("replay",), 2),
                 Lane(("report",), 1),
-                Lane(("refusal", "overheard", "pointed", "prompts", "change"), 4),
+                Lane(("refusal", "queued", "overheard", "pointed", "prompts", "change"), 4),
                 # Modals must open within seconds of the click; who presses stop wants it now.
-                Lane(("command", "config", "card", "stop"), 4),
+                Lane(("command", "config", "card", "stop", "withdraw"), 4),
                 Lane(("vote", "review", "home"), 4),
             )
         )

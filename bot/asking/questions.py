@@ -18,7 +18,6 @@ from bot.slack.audience import place
 from bot.slack.incoming.payloads import Question, read, read_in_part
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import Frame, answer_cards, error_card, escape, notice
-from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reply import ReplyMessages
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import BrokenOffError, Inbox, Job
@@ -247,29 +246,3 @@ def _thread(job: Job, asked: ReadQuestion) -> Thread | None:
         return None
     ts = asked.question.thread_ts or asked.question.ts
     return Thread(f"{job.channel}:{ts or job.event_id}", float(ts) if ts else job.created)
-
-
-class RefusalHandler:
-    """Tells people whose question came when too many were waiting."""
-
-    def __init__(self, inbox: Inbox, outbox: Outbox) -> None:
-        self._inbox = inbox
-        self._outbox = outbox
-
-    async def handle(self, job: Job) -> None:
-        """Say that too many questions are waiting, to those who asked us."""
-        await self._refuse(job)
-        await self._inbox.database.run(self._inbox.finish, job)
-
-    async def apologise(self, job: Job, _error: Exception) -> None:
-        """Say just that; an attempt that was broken off may not have."""
-        await self._refuse(job)
-
-    async def _refuse(self, job: Job) -> None:
-        question = read_in_part(job, Question(""))
-        if question.is_overheard:
-            return
-        strings = strings_for(language_of(question.text))
-        await ReplyMessages(self._inbox, self._outbox, job, question).show(
-            (notice(strings.asking.busy),)
-        )

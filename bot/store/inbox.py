@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bot.store.database import Database
@@ -14,6 +14,8 @@ from bot.store.database import Database
 JobKind = Literal[
     "question",
     "refusal",
+    "queued",
+    "withdraw",
     "overheard",
     "pointed",
     "prompts",
@@ -34,6 +36,21 @@ JobKind = Literal[
 
 PAYLOAD_VERSION = 1
 """Raised by a release whose payloads earlier ones would misread; none before told a version."""
+
+WORTH_TELLING = 10
+"""Who has so many questions before theirs is told."""
+
+TURN_S = 300.0
+"""Whose questions were begun in this time lets others go first."""
+
+_COUNTS = """
+    WITH begun AS (SELECT user, channel FROM inbox WHERE kind = 'question' AND begun > :since),
+    people AS (SELECT user, count(*) AS n FROM begun GROUP BY user),
+    places AS (SELECT channel, count(*) AS n FROM begun GROUP BY channel)
+"""
+
+RefusalReason = Literal["full", "person", "channel"]
+"""Why a question is not taken: too many wait, or too many of one person or channel do."""
 
 LEASE_S = 30.0
 """A job whose worker has not been filtered of for so long is given to another one."""
@@ -103,23 +120,70 @@ class Inbox:
         *,
         lease_s: float = LEASE_S,
         max_waiting: int = 200,
+        max_per_person: int | None = None,
+        max_per_channel: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.database = database
         self.lease_s = lease_s
-        self._max_waiting = max_waiting
+        self._limits: tuple[tuple[RefusalReason, int], ...] = (
+            ("full", max_waiting),
+            ("person", max_waiting if max_per_person is None else max_per_person),
+            ("channel", max_waiting if max_per_channel is None else max_per_channel),
+        )
         self._clock = clock
 
     def accept(self, delivery: Delivery) -> bool:
         """Store a delivery; False if it or its message is already here.
 
         Where too many questions wait, a new one is stored as a refusal, so that the person
-        who asked is told.
+        who asked is told; who has to wait long is told of that.
         """
+        with self.database.transaction():
+            reason = self._refusal(delivery) if delivery.kind == "question" else None
+            if reason is not None:
+                payload = {**delivery.payload, "refused": reason}
+                return self._store(
+                    replace(delivery, kind="refusal", thread_key=delivery.event_id, payload=payload)
+                )
+            is_new = self._store(delivery)
+            if is_new and delivery.kind == "question" and self._is_worth_telling(delivery):
+                event_id = f"queued:{delivery.event_id}"
+                self._store(
+                    replace(
+                        delivery,
+                        event_id=event_id,
+                        kind="queued",
+                        thread_key=event_id,
+                        work_key=None,
+                    )
+                )
+            return is_new
+
+    def _refusal(self, delivery: Delivery) -> RefusalReason | None:
+        row = self.database.connection.conn.execute(
+            "SELECT count(*), count(*) FILTER (WHERE user = ?),"
+            " count(*) FILTER (WHERE channel = ?)"
+            " FROM inbox WHERE state = 'todo' AND kind = 'question'",
+            (delivery.user, delivery.channel),
+        ).fetchone()
+        for (reason, limit), count in zip(self._limits, row, strict=True):
+            if count >= limit:
+                return reason
+        return None
+
+    def _is_worth_telling(self, delivery: Delivery) -> bool:
+        """Whether somebody who has no other question waiting has many before theirs."""
+        if delivery.payload.get("is_overheard") or self.waiting("question") <= WORTH_TELLING:
+            return False
+        others = self.database.connection.conn.execute(
+            "SELECT count(*) FROM inbox WHERE state = 'todo' AND kind = 'question' AND user = ?",
+            (delivery.user,),
+        ).fetchone()[0]
+        return others == 1 and (self.before(delivery.event_id) or 0) >= WORTH_TELLING
+
+    def _store(self, delivery: Delivery) -> bool:
         with self.database.transaction() as db:
-            kind, thread_key = delivery.kind, delivery.thread_key
-            if kind == "question" and self.waiting("question") >= self._max_waiting:
-                kind, thread_key = "refusal", delivery.event_id
             cursor = db.conn.execute(
                 "INSERT INTO inbox (event_id, work_key, kind, team, channel, thread_key, user,"
                 " payload, version, state, created)"
@@ -128,10 +192,10 @@ class Inbox:
                 (
                     delivery.event_id,
                     delivery.work_key,
-                    kind,
+                    delivery.kind,
                     delivery.team,
                     delivery.channel,
-                    thread_key,
+                    delivery.thread_key,
                     delivery.user,
                     json.dumps(dict(delivery.payload), ensure_ascii=False),
                     delivery.version,
@@ -143,23 +207,36 @@ class Inbox:
     def claim(self, owner: str, kinds: Sequence[JobKind]) -> Job | None:
         """Lease the oldest job of these kinds that is due and first in its thread.
 
+        Of questions, one goes first whose asker, and then whose channel, had the fewest begun
+        lately: people take turns, however many questions somebody has waiting.
+
         An expired lease makes a job due again. The attempt is counted here, so that a question
         that kills the process counts too.
         """
         now = self._clock()
         with self.database.transaction() as db:
             rows = db.conn.execute(
-                "UPDATE inbox SET state = 'doing', attempts = attempts + 1, owner = ?,"
-                " lease_until = ? WHERE id = (SELECT id FROM inbox AS job"
-                " WHERE kind IN (SELECT value FROM json_each(?))"
-                " AND (state = 'todo' AND not_before <= ? OR state = 'doing' AND lease_until <= ?)"
+                f"{_COUNTS} UPDATE inbox SET state = 'doing', attempts = attempts + 1,"  # noqa: S608 - written in this module
+                " owner = :owner, lease_until = :until, begun = coalesce(begun, :now)"
+                " WHERE id = (SELECT id FROM inbox AS job"
+                " LEFT JOIN people ON job.kind = 'question' AND people.user = job.user"
+                " LEFT JOIN places ON job.kind = 'question' AND places.channel = job.channel"
+                " WHERE kind IN (SELECT value FROM json_each(:kinds))"
+                " AND (state = 'todo' AND not_before <= :now"
+                "  OR state = 'doing' AND lease_until <= :now)"
                 " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier"
                 "  WHERE earlier.thread_key = job.thread_key AND earlier.id < job.id"
                 "  AND earlier.state IN ('todo', 'doing'))"
-                " ORDER BY id LIMIT 1)"
+                " ORDER BY coalesce(people.n, 0), coalesce(places.n, 0), id LIMIT 1)"
                 " RETURNING id, event_id, kind, team, channel, user, CAST(payload AS BLOB),"
                 " attempts, attempts - forgiven, owner, created, version",
-                (owner, now + self.lease_s, json.dumps(list(kinds)), now, now),
+                {
+                    "owner": owner,
+                    "until": now + self.lease_s,
+                    "kinds": json.dumps(list(kinds)),
+                    "now": now,
+                    "since": now - TURN_S,
+                },
             ).fetchall()
         return _job(rows[0]) if rows else None
 
@@ -250,6 +327,36 @@ class Inbox:
                 (row[5], row[6], new_id),
             )
             return is_new
+
+    def before(self, event_id: str) -> int | None:
+        """How many waiting questions are likely to go before this one; None if it does not wait."""
+        row = self.database.connection.conn.execute(
+            f"{_COUNTS}, waiting AS (SELECT id, event_id, coalesce(places.n, 0) AS place,"  # noqa: S608 - written in this module
+            " coalesce(people.n, 0)"
+            "  + row_number() OVER (PARTITION BY job.user ORDER BY job.id) AS turn"
+            " FROM inbox AS job LEFT JOIN people ON people.user = job.user"
+            " LEFT JOIN places ON places.channel = job.channel"
+            " WHERE job.kind = 'question' AND job.state = 'todo')"
+            " SELECT (SELECT count(*) FROM waiting AS other"
+            "  WHERE (other.turn, other.place, other.id) < (mine.turn, mine.place, mine.id))"
+            " FROM waiting AS mine WHERE mine.event_id = :event_id",
+            {"event_id": event_id, "since": self._clock() - TURN_S},
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def withdraw(self, key: str, person: str) -> bool:
+        """Take back a person's question that nobody has begun, by its event or its message.
+
+        False if it has been begun, or there is none.
+        """
+        with self.database.transaction() as db:
+            withdrawn = db.conn.execute(
+                "UPDATE inbox SET state = 'done', payload = '{}'"
+                " WHERE (event_id = ? OR work_key = ?) AND user = ? AND kind = 'question'"
+                " AND state = 'todo' AND reply_ts IS NULL",
+                (key, key, person),
+            )
+            return withdrawn.rowcount == 1
 
     def release(self, owner: str) -> int:
         """Give back at once everything that this worker holds; how many jobs that were."""

@@ -321,3 +321,10 @@ def m013_completions(db: sqlite_utils.Database) -> None:
     turns.add_column("completion", str)
     turns.add_column("prompt_tokens", int)
     turns.add_column("answer_tokens", int)
+
+
+@migrations()
+def m014_turns_taken(db: sqlite_utils.Database) -> None:
+    """When a job was begun for the first time, so that people and channels take turns."""
+    db.table("inbox").add_column("begun", float)
+    db.table("inbox").create_index(["kind", "begun", "user", "channel"])

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from bot.slack.incoming.event_filter import EventFilter
+from bot.slack.incoming.events import question_key
 from bot.store.inbox import Delivery, Inbox
 
 HOLD_S = 600.0
@@ -36,7 +37,7 @@ class EarlyDeliveries:
                 with self._lock:
                     self._held.append((self._clock(), delivery))
             return False
-        is_new = self._inbox.accept(delivery)
+        is_new = self._store(delivery)
         if is_new and delivery.kind == "question":
             self.admit()
         return is_new
@@ -47,12 +48,22 @@ class EarlyDeliveries:
         with self._lock:
             fresh = [(at, delivery) for at, delivery in self._held if now - at < HOLD_S]
             due = [delivery for _, delivery in fresh if self._filter.concerns_us(delivery)]
-            self._held = deque((pair for pair in fresh if pair[1] not in due), MAX_HELD)
-        return sum(self._inbox.accept(delivery) for delivery in due)
+            self._held = deque([pair for pair in fresh if pair[1] not in due], MAX_HELD)
+        return sum(self._store(delivery) for delivery in due)
+
+    def _store(self, delivery: Delivery) -> bool:
+        """Store a delivery; a question that is deleted before it is begun is answered no more."""
+        with self._inbox.database.transaction():
+            if delivery.kind == "change":
+                ts = delivery.payload["ts"]
+                asked = question_key(delivery.team, delivery.channel, ts)
+                self._inbox.withdraw(asked, delivery.user)
+            return self._inbox.accept(delivery)
 
     async def run(self, *, every_s: float, on_accepted: Callable[[], None]) -> None:
         """Go on admitting: another process may have been sent the question."""
         while True:
             await asyncio.sleep(every_s)
-            if self._held and await self._inbox.database.run(self.admit):
+            admitted = await self._inbox.database.run(self.admit) if self._held else 0
+            if admitted:
                 on_accepted()

@@ -13,6 +13,7 @@ FEEDBACK_ACTION = "rate_answer"
 GOOD, BAD = "good", "bad"
 WHY, SHARE, KEEP = "why_answer", "share_answer", "keep_answer"
 DELETE, ASK_EXPERT, RETRY = "delete_answer", "ask_expert", "retry_question"
+WITHDRAW = "withdraw_question"
 ASK_ABOUT_MESSAGE = "ask_about_message"
 RUN = "run_"
 """Goes before the name of a sub-command of `/whimbrel` in the action id of its button."""
@@ -35,6 +36,7 @@ INTERACTIONS: dict[str, JobKind] = {
     DELETE: "card",
     ASK_EXPERT: "card",
     RETRY: "card",
+    WITHDRAW: "withdraw",
     ASK_ABOUT_MESSAGE: "pointed",
     f"{RUN}status": "command",
     f"{RUN}config": "command",

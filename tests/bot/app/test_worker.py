@@ -124,7 +124,7 @@ async def test_what_was_held_up_for_hours_is_done_once_it_can_be(
             raise error
 
     handler = Handler(inbox, act)
-    assert await work(inbox, handler, clock) == {"done": 1}
+    assert await work(inbox, handler, clock, size=1) == {"done": 1}
     assert handler.apologies == []
 
 

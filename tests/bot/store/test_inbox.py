@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from bot.store.database import Database
-from bot.store.inbox import Delivery, Inbox, Job, JobKind, LeaseLostError
+from bot.store.inbox import (
+    TURN_S,
+    WORTH_TELLING,
+    Delivery,
+    Inbox,
+    Job,
+    JobKind,
+    LeaseLostError,
+)
 
 
 class Clock:
@@ -232,3 +240,90 @@ def test_what_no_handler_knows_is_ended_and_its_thread_goes_on(inbox: Inbox) -> 
         db.conn.execute("UPDATE inbox SET kind = 'dream' WHERE event_id = 'Ev1'")
     assert inbox.bury_others(("question",)) == 1
     assert claim(inbox).event_id == "Ev2"
+
+
+def test_people_take_turns_however_many_questions_one_has_waiting(tmp_path: Path) -> None:
+    database = Database(tmp_path / "turns.db")
+    inbox = Inbox(database, clock=lambda: 1_000.0)
+    for n in range(20):
+        inbox.accept(replace(delivery(f"many{n}"), user="U1"))
+    for user in ("U2", "U3"):
+        for n in range(2):
+            inbox.accept(replace(delivery(f"{user}-{n}"), user=user))
+    begun = [claim(inbox).event_id for _ in range(24)]
+    database.close()
+    assert begun[:7] == ["many0", "U2-0", "U3-0", "many1", "U2-1", "U3-1", "many2"]
+    assert begun[7:] == [f"many{n}" for n in range(3, 20)]
+
+
+def test_channels_take_turns_where_many_people_ask_in_one(tmp_path: Path) -> None:
+    database = Database(tmp_path / "turns.db")
+    inbox = Inbox(database)
+    for n in range(10):
+        inbox.accept(replace(delivery(f"busy{n}"), user=f"U{n}", channel="C1"))
+    inbox.accept(replace(delivery("calm"), user="U99", channel="C2"))
+    assert [claim(inbox).event_id for _ in range(3)] == ["busy0", "calm", "busy1"]
+    database.close()
+
+
+def test_who_asked_much_is_as_good_as_anybody_after_a_while(inbox: Inbox, clock: Clock) -> None:
+    for n in range(3):
+        inbox.accept(replace(delivery(f"early{n}"), user="U1"))
+        inbox.finish(claim(inbox))
+    clock.now += TURN_S
+    inbox.accept(replace(delivery("U1"), user="U1"))
+    inbox.accept(replace(delivery("U2"), user="U2"))
+    assert claim(inbox).event_id == "U1"
+
+
+def test_limits_of_a_person_and_of_a_channel_refuse_theirs_alone(tmp_path: Path) -> None:
+    database = Database(tmp_path / "limits.db")
+    inbox = Inbox(database, max_per_person=2, max_per_channel=3)
+    asked = [("U1", "C1"), ("U1", "C2"), ("U1", "C1"), ("U2", "C1"), ("U3", "C1"), ("U4", "C1")]
+    for n, (user, channel) in enumerate(asked):
+        inbox.accept(replace(delivery(f"Ev{n}"), user=user, channel=channel))
+    refused = [claim(inbox, kind="refusal") for _ in range(2)]
+    assert [(job.event_id, job.payload["refused"]) for job in refused] == [
+        ("Ev2", "person"),
+        ("Ev5", "channel"),
+    ]
+    assert inbox.waiting("question") == 4
+    database.close()
+
+
+def test_a_place_in_the_queue_counts_who_goes_before(tmp_path: Path) -> None:
+    database = Database(tmp_path / "places.db")
+    inbox = Inbox(database)
+    for n in range(WORTH_TELLING + 5):
+        inbox.accept(replace(delivery(f"Ev{n}"), user=f"U{n % 3}"))
+    for event_id, expected in (("last", 3), ("later", 7)):
+        inbox.accept(replace(delivery(event_id), user="U9"))
+        assert inbox.before(event_id) == expected
+    assert inbox.before("Ev14") == 16
+    begun = [claim(inbox).event_id for _ in range(17)]
+    assert (begun.index("last"), begun.index("later")) == (3, 7)
+    assert inbox.before("last") is None
+    database.close()
+
+
+def test_who_waits_behind_many_is_told_once(tmp_path: Path) -> None:
+    database = Database(tmp_path / "queued.db")
+    inbox = Inbox(database)
+    for n in range(WORTH_TELLING):
+        inbox.accept(replace(delivery(f"Ev{n}"), user=f"U{n}"))
+    assert inbox.waiting("queued") == 0
+    for event_id in ("last", "again"):
+        inbox.accept(replace(delivery(event_id), user="U99"))
+    assert claim(inbox, kind="queued").event_id == "queued:last"
+    assert inbox.waiting("queued") == 0
+    database.close()
+
+
+def test_a_question_is_withdrawn_by_who_asked_it_until_it_is_begun(inbox: Inbox) -> None:
+    inbox.accept(delivery("Ev1", work_key="T1:C1:1.0"))
+    assert not inbox.withdraw("Ev1", "U2")
+    assert inbox.withdraw("T1:C1:1.0", "U1")
+    assert inbox.claim("w", ("question",)) is None
+    inbox.accept(delivery("Ev2"))
+    claim(inbox)
+    assert not inbox.withdraw("Ev2", "U1")
