@@ -35,6 +35,9 @@ JobKind = Literal[
 PAYLOAD_VERSION = 1
 """Raised by a release whose payloads earlier ones would misread; none before told a version."""
 
+TALK: tuple[JobKind, ...] = ("question", "refusal", "overheard", "pointed")
+"""Deliveries that hold what people wrote in a channel."""
+
 LEASE_S = 30.0
 """A job whose worker has not been filtered of for so long is given to another one."""
 
@@ -201,7 +204,9 @@ class Inbox:
 
     def finish(self, job: Job) -> None:
         """Done. What was asked stays only in the log, in the transaction of the caller."""
-        self._change(job, "state = 'done', payload = '{}'")
+        with self.database.transaction():
+            self._change(job, "state = 'done', payload = '{}'")
+            self._erase_talk(job)
 
     def retry(self, job: Job, *, delay_s: float, is_fault: bool = True) -> None:
         """Give the job back, to be claimed after `delay_s`."""
@@ -220,7 +225,17 @@ class Inbox:
         is_kept = job.kind == "question" and not job.payload.get("is_overheard")
         kept = "payload" if is_kept else "'{}'"
         told = error.encode(errors="replace").decode()  # SQLite takes no half surrogate pairs
-        self._change(job, f"state = 'dead', payload = {kept}, error = ?", told)
+        with self.database.transaction():
+            self._change(job, f"state = 'dead', payload = {kept}, error = ?", told)
+            self._erase_talk(job)
+
+    def forget(self, work_key: str) -> None:
+        """Keep nothing of a question that was given up and that nobody will ask again."""
+        with self.database.transaction() as db:
+            db.conn.execute(
+                "UPDATE inbox SET payload = '{}' WHERE work_key = ? AND state = 'dead'", (work_key,)
+            )
+            self.database.erase()
 
     def again(self, event_id: str, *, response_url: str | None) -> bool:
         """Ask a question anew that was given up, in its old message; False if that was done before.
@@ -281,6 +296,11 @@ class Inbox:
             "SELECT state, count(*) FROM inbox GROUP BY state"
         )
         return dict(rows.fetchall())
+
+    def _erase_talk(self, job: Job) -> None:
+        """What people said may be said nowhere else: it is in no file any more with the commit."""
+        if job.kind in TALK:
+            self.database.erase()
 
     def _change(self, job: Job, assignments: str, *values: object) -> None:
         with self.database.transaction() as db:

@@ -98,6 +98,7 @@ class Turns:
         citations = json.loads(row.pop("citations"))
         cited = self._cited(row["id"], citations[0]["passage_id"]) if citations else None
         audience = frozenset(json.loads(row.pop("audience")))
+        row["query"] = row["query"] or row["question"]  # what it pointed back to was deleted
         return LoggedTurn(**row, audience=audience, cited=cited)
 
     def _cited(self, turn_id: str, passage_id: str) -> DocumentRef | None:
