@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 
+from bot.asking.disclosure import Disclosure, KnowsLabels, Restricted
 from bot.asking.explanation import explanation, working
 from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
-from bot.slack.incoming.payloads import Interaction, Question, read, read_in_part
+from bot.slack.incoming.payloads import Interaction, read, read_in_part
 from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import Workspace
@@ -48,12 +49,20 @@ class Click:
 class CardHandler:
     """Does what people ask of an answer that is there already."""
 
-    def __init__(self, inbox: Inbox, workspace: Workspace, *, proposal_emoji: str) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        workspace: Workspace,
+        documents: KnowsLabels,
+        *,
+        proposal_emoji: str,
+    ) -> None:
         self._inbox = inbox
         self._run = inbox.database.run
         self._cards = Cards(inbox.database)
         self._channels = Channels(inbox.database)
         self._signals = Signals(inbox.database)
+        self._disclosure = Disclosure(inbox.database, documents)
         self._outbox = workspace.outbox
         self._audiences = workspace.audiences
         self._people = workspace.people
@@ -100,15 +109,21 @@ class CardHandler:
         if modal is None:
             await self._end(click, strings.card_actions.too_late)
             return
+        readers = await self._audiences.of_reader(click.job.channel, user=click.job.user)
+        shown = await self._run(self._disclosure.citations, click.turn, readers=readers)
         found = await asyncio.to_thread(contributions, click.turn.answer)
-        view = explanation(found, Frame(now=time.time()), strings)
+        told = [contribution for contribution in found if contribution.citation in shown]
+        is_whole = len(told) == len(found)
+        view = explanation(told, Frame(now=time.time()), strings, is_whole=is_whole)
         await self._outbox.change_modal(modal, view)
         await self._end(click, signal="why")
 
     async def _share(self, click: Click) -> None:
         turn, job = click.turn, click.job
-        if not await self._is_for_all(click):
-            await self._end(click, click.strings.card_actions.not_shareable)
+        readers = await self._audiences.of_channel(turn.channel, user=job.user)
+        restricted = await self._run(self._disclosure.restricted, turn, readers=readers)
+        if restricted.to(readers) is None:
+            await self._refuse(click, restricted, click.strings.card_actions.not_shareable)
             return
         if not await self._is_in(turn, lambda channel: channel == turn.channel):
             try:
@@ -120,11 +135,16 @@ class CardHandler:
                     raise
                 await self._end(click, click.strings.card_actions.not_member)
                 return
-            await self._run(self._signals.note, turn.answer.id, "shared", job.user, job.event_id)
+            await self._run(self._publish, click, await self._shared_with(click, restricted))
         await self._refresh(click)
         await self._end(click)
 
     async def _keep(self, click: Click) -> None:
+        readers = self._audiences.of_person(click.job.user)
+        restricted = await self._run(self._disclosure.restricted, click.turn, readers=readers)
+        if restricted.to(readers) is None:
+            await self._refuse(click, restricted, click.strings.card_actions.not_keepable)
+            return
         if not await self._is_in(click.turn, lambda channel: channel.startswith("D")):
             await self._show_again(click, click.job.user, None, click.strings.card_actions.kept)
         await self._refresh(click)
@@ -142,15 +162,18 @@ class CardHandler:
     async def _ask_expert(self, click: Click) -> None:
         turn, job = click.turn, click.job
         config = await self._run(self._channels.of, job.channel)
-        experts = helpers(turn.answer, config)
+        readers = await self._audiences.of_channel(job.channel, user=job.user)
+        restricted = await self._run(self._disclosure.restricted, turn, readers=readers)
+        experts = helpers(restricted.answer, config)
         if await self._run(self._cards.escalation, turn.answer.id) or not experts:
             await self._end(click, click.strings.card_actions.escalated)
             return
         ts = await self._escalate(click, experts)
         await self._run(self._cards.escalate, turn.answer.id, person=job.user, ts=ts)
         if click.interaction.ts is not None:
-            cards = await self._public_cards(turn, job.channel)
-            await self._outbox.edit(job.channel, click.interaction.ts, cards[-1])
+            cards = await self._public_cards(click, job.channel)
+            if cards:
+                await self._outbox.edit(job.channel, click.interaction.ts, cards[-1])
         await self._end(click, signal="escalated")
 
     async def _escalate(self, click: Click, experts: Sequence[str]) -> str:
@@ -175,12 +198,21 @@ class CardHandler:
             self._inbox.again(interaction.value, response_url=interaction.response_url)
             self._inbox.finish(job)
 
-    async def _is_for_all(self, click: Click) -> bool:
-        """Whether everybody in the channel may read each document that the card names."""
-        answer, channel = click.turn.answer, click.turn.channel
-        labels = await self._audiences.of(Question(text=""), channel=channel, user=click.job.user)
-        shown = [*(citation.passage for citation in answer.citations), *answer.nearest]
-        return all(passage.source.audience in labels for passage in shown)
+    async def _refuse(self, click: Click, restricted: Restricted, words: str) -> None:
+        """Say why an answer is not shown again."""
+        is_outdated = restricted.audience is None
+        await self._end(click, click.strings.card_actions.outdated if is_outdated else words)
+
+    async def _shared_with(self, click: Click, restricted: Restricted) -> frozenset[str]:
+        """Who may read, from now on, what was said to one person and is shown to a channel now."""
+        where = await self._audiences.place(click.turn.channel, user=click.job.user)
+        return (restricted.audience or frozenset()) | ({where} if where else set())
+
+    def _publish(self, click: Click, audience: frozenset[str]) -> None:
+        turn_id, job = click.turn.answer.id, click.job
+        with self._inbox.database.transaction():
+            if self._signals.note(turn_id, "shared", job.user, job.event_id):
+                self._cards.open_to(turn_id, audience)
 
     async def _is_in(self, turn: Turn, is_there: Callable[[str], bool]) -> bool:
         messages = await self._run(self._cards.messages, turn.answer.id)
@@ -197,7 +229,7 @@ class CardHandler:
             since = thread_ts or "0"
             sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
         channel = where
-        for part, card in enumerate(await self._public_cards(turn, where, heading=heading)):
+        for part, card in enumerate(await self._public_cards(click, where, heading=heading)):
             if part not in sent:
                 channel, sent[part] = await self._outbox.post(
                     where, card, thread_ts=thread_ts, event_id=event_id, part=part
@@ -205,15 +237,26 @@ class CardHandler:
             await self._run(self._cards.add_message, turn.answer.id, channel, sent[part])
 
     async def _public_cards(
-        self, turn: Turn, channel: str, *, heading: str | None = None
+        self, click: Click, channel: str, *, heading: str | None = None
     ) -> tuple[Card, ...]:
-        """The answer's cards as they are now, below a heading where it was private at first."""
+        """The answer's cards as they are now, below a heading where it was private at first.
+
+        There are none where not everybody who will read them may read the answer now.
+        """
+        turn, user = click.turn, click.job.user
+        readers = self._audiences.of_person(user)
+        if channel != user:
+            readers = await self._audiences.of_channel(channel, user=user)
+        restricted = await self._run(self._disclosure.restricted, turn, readers=readers)
+        answer = restricted.to(readers)
+        if answer is None:
+            return ()
         config = await self._run(self._channels.of, channel)
         has_asked = await self._run(self._cards.escalation, turn.answer.id) is not None
         done = frozenset({ASK_EXPERT} if has_asked else ())
         is_direct = channel[:1] not in ("C", "G")
         frame = Frame(config, now=time.time(), is_direct=is_direct, done=done)
-        first, *rest = answer_cards(turn.answer, frame)
+        first, *rest = answer_cards(answer, frame)
         if heading is None and not await self._run(self._cards.is_private, turn.answer.id):
             return (first, *rest)
         heading = heading or strings_for(turn.answer.language).card_actions.shared
@@ -224,13 +267,18 @@ class CardHandler:
         """Take the buttons that have had their effect off a private answer."""
         if click.interaction.response_url is None:
             return
-        turn = click.turn
+        turn, job = click.turn, click.job
+        readers = await self._audiences.of_reader(job.channel, user=job.user)
+        restricted = await self._run(self._disclosure.restricted, turn, readers=readers)
+        answer = restricted.to(readers)
+        if answer is None:
+            return
         config = await self._run(self._channels.of, turn.channel)
         messages = await self._run(self._cards.messages, turn.answer.id)
         done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
         frame = Frame(config, now=time.time(), is_private=True, done=done)
-        last = answer_cards(turn.answer, frame)[-1:]  # the one with the buttons
-        await self._outbox.respond(click.interaction.response_url, click.job.user, last)
+        last = answer_cards(answer, frame)[-1:]  # the one with the buttons
+        await self._outbox.respond(click.interaction.response_url, job.user, last)
 
     async def _end(
         self, click: Click, words: str | None = None, *, signal: SignalKind | None = None

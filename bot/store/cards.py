@@ -70,6 +70,11 @@ class Cards:
         with self._database.transaction() as db:
             db.table("replies").insert(row, ignore=True)
 
+    def open_to(self, turn_id: str, audience: frozenset[str]) -> None:
+        """A turn that was for one person has been shown to all who hold these labels."""
+        with self._database.transaction() as db:
+            db.table("turns").update(turn_id, {"audience": json.dumps(sorted(audience))})
+
     def escalation(self, turn_id: str) -> str | None:
         """The ts of the message that asks experts about a turn; None if none does."""
         row = self._database.connection.conn.execute(

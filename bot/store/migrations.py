@@ -321,3 +321,20 @@ def m013_completions(db: sqlite_utils.Database) -> None:
     turns.add_column("completion", str)
     turns.add_column("prompt_tokens", int)
     turns.add_column("answer_tokens", int)
+
+
+@migrations()
+def m014_places(db: sqlite_utils.Database) -> None:
+    """Who was there belongs to the audience of what was said in private, and of what came of it."""
+    private = (
+        "(channel LIKE 'D%' OR is_private = 1) AND turns.id NOT IN (SELECT turn_id FROM imports)"
+    )
+    label = (
+        "CASE WHEN channel LIKE 'D%' OR reply_ts IS NULL THEN 'in:' || asker"
+        " ELSE 'in:' || channel END"
+    )
+    here = f"SELECT {label} FROM turns WHERE turns.id = turn_id AND {private}"  # noqa: S608
+    added = "SET audience = json_insert(audience, '$[#]', "
+    db.conn.execute(f"UPDATE turns {added} {label}) WHERE {private}")
+    for table in ("reviews", "curated"):
+        db.conn.execute(f"UPDATE {table} {added} ({here})) WHERE EXISTS ({here})")
