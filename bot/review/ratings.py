@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -112,7 +113,7 @@ class RatingHandler:
     async def _opened(self, job: Job, trigger_id: str, turn: LoggedTurn) -> bool:
         found = await self._inbox.database.run(self._turns.documents, turn.id)
         labels = await self._audiences.of_reader(job.channel, user=job.user)
-        documents = self._documents.readable(found, labels)
+        documents = await asyncio.to_thread(self._documents.readable, found, labels)
         view = reason_modal(turn.id, documents, None, strings_for(turn.language))
         try:
             return await self._outbox.open_modal(trigger_id, view) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -91,7 +92,7 @@ class ReviewHandler:
         if turn is not None and interaction.trigger_id is not None:
             found = await database.run(self._turns.documents, turn.id)
             labels = await self._audiences.of_reader(job.channel, user=job.user)
-            documents = self._held.readable(found, labels)
+            documents = await asyncio.to_thread(self._held.readable, found, labels)
             known = await database.run(self._reasons.of, turn.id, job.user)
             view = reason_modal(turn.id, documents, known, strings_for(turn.language))
             # Where the click came too late the note is still there to be clicked again.
@@ -104,7 +105,7 @@ class ReviewHandler:
         review = await database.run(self._reviews.get, int(interaction.value))
         reader = await self._experts.reader(job.user)
         said: str | None
-        if review is None or not reader.may_review(review.proposal):
+        if review is None or not await asyncio.to_thread(reader.may_review, review.proposal):
             said = strings.review.gone
         elif interaction.name == RETIRE_ANSWER:
             await database.run(self._curated.retire, review.id)
@@ -123,7 +124,8 @@ class ReviewHandler:
         if review.state != "open":
             return strings.review.taken
         found = await self._inbox.database.run(self._documents, review)
-        documents = self._held.readable(found, reader.readable(review.proposal))
+        labels = reader.readable(review.proposal)
+        documents = await asyncio.to_thread(self._held.readable, found, labels)
         view = edit_modal(review, documents, strings)
         opened = await self._outbox.open_modal(interaction.trigger_id or "", view)
         return strings.review.too_late if opened is None else None

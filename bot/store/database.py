@@ -20,10 +20,10 @@ from bot.store.migrations import migrations
 BUSY_S = 30
 """How long a writer waits for another one."""
 
-PURGE_BUSY_MS = 200
+PURGE_BUSY_MS = 100
 """How long readers are waited for before what was deleted leaves the files; writers wait too."""
 
-PURGE_AGAIN_S = 0.5
+PURGE_AGAIN_S = 1.0
 """How long readers that stood in the way are left in peace."""
 
 THREADS = 4

@@ -33,19 +33,23 @@ from retrieval.settings import Settings
 from tests.bot.conftest import House
 from tests.fakes import SentenceAnswerer, SentenceDocuments, TwoGenerations, passage
 from tests.retrieval.word_embedder import WordEmbedder
+from tests.slack_asking import shortcut
 from tests.slack_forms import press_at_home, submission
 from tests.slack_server import TEAM, Call, direct_message, event, mention, reaction, slash
 
 Json = dict[str, Any]
 
-ALL, TEAM_ROOM, SHARED, PLAIN = "C1", "G1", "C7", "G2"
-"""A public channel, a private one that may read `hr`, one with another company, and any other."""
+ALL, QUIET, TEAM_ROOM, SHARED, PLAIN = "C1", "C2", "G1", "C7", "G2"
+"""A public channel, one where only askers see their answers, and three that are private.
+
+The first of these may read `hr`, the second is shared with another company."""
 GRANTED, MEMBER, OUTSIDER, GUEST = "U1", "U2", "U3", "U4"
 ROOM_EXPERT, TEAM_EXPERT, EXPERT, ADMIN = "U5", "U6", "U8", "U9"
 """Experts of the public channel, of the private one, and of all, as MEMBER is too; an admin."""
 PEOPLE = (GRANTED, MEMBER, OUTSIDER, GUEST, ROOM_EXPERT, TEAM_EXPERT, EXPERT, ADMIN)
 MEMBERS = {
     ALL: PEOPLE,
+    QUIET: PEOPLE,
     TEAM_ROOM: (GRANTED, MEMBER, TEAM_EXPERT),
     SHARED: (GRANTED, OUTSIDER, GUEST),
     PLAIN: (GRANTED, MEMBER),
@@ -111,6 +115,7 @@ class Town:
         self.bot: Bot
         self._ids = count(1)
         self._triggers: dict[str, tuple[str, str]] = {}
+        self.threads: list[tuple[str, str, str]] = []
         self._looked_at = 0
         self._answered: dict[str, int] = defaultdict(int)
 
@@ -139,19 +144,40 @@ class Town:
             if set(self.bot.inbox.counts()) & {"todo", "doing"}:
                 await change.wait()
 
-    async def ask(self, text: str, user: str, where: str) -> None:
+    async def ask(self, text: str, user: str, where: str, *, after: str | None = None) -> str:
+        """The ts of the message that asked, below `after` if that is given."""
         n = next(self._ids)
+        thread = {"thread_ts": after} if after else {}
         if where == "ask":
             url = self.slack.response_url(f"{user}@{ALL} {n}")
             trigger = f"slash{n}"
             await self.send(slash("/ask", text, trigger_id=trigger, url=url, user=user))
         elif where == "dm":
-            await self.send(event(direct_message(text, ts=f"3.{n}", user=user), f"Ev{n}"))
+            said = direct_message(text, ts=f"1.{n}", user=user, **thread)
+            await self.send(event(said, f"Ev{n}"))
         else:
-            said = mention(text, ts=f"1.{n}", user=user, channel=where)
+            said = mention(text, ts=f"1.{n}", user=user, channel=where, **thread)
             body = event(said, f"Ev{n}") | {"is_ext_shared_channel": where == SHARED}
-            self.slack.add_message(where, f"1.{n}", text, user)
+            self.slack.add_message(where, f"1.{n}", text, user, **thread)
             await self.send(body)
+        return f"1.{n}"
+
+    async def follow_up(self) -> None:
+        """What was said before in a thread goes into what is asked next there."""
+        for user, where in ((GRANTED, "dm"), (MEMBER, TEAM_ROOM), (GRANTED, ALL)):
+            first = await self.ask(BAND, user, where)
+            self.threads.append((user, where, first))
+        for user, where, first in self.threads:
+            await self.ask("And who decides about that?", user, where, after=first)
+
+    async def point_at(self, text: str) -> None:
+        """Who may read more has another's message asked, by a reaction and by the shortcut."""
+        n = next(self._ids)
+        said = {"channel": ALL, "ts": f"8.{n}", "user": OUTSIDER, "text": text}
+        self.slack.add_message(ALL, said["ts"], text, OUTSIDER)
+        await self.send(event(reaction("bird", said, channel=ALL, user=GRANTED), f"Bi{n}"))
+        url = self.slack.response_url(f"{GRANTED}@{ALL} {n}")
+        await self.send(shortcut(said, trigger_id=f"point{n}", url=url, user=GRANTED))
 
     async def ask_everything(self) -> None:
         for question in QUESTIONS:
@@ -161,6 +187,8 @@ class Town:
                 await self.ask(question, person, "dm")
             for person in (GRANTED, MEMBER, GUEST, TEAM_EXPERT):
                 await self.ask(question, person, "ask")
+            await self.point_at(question)
+        await self.follow_up()
 
     async def click(self, user: str, where: str, name: str, value: str, *, ts: str | None) -> None:
         trigger = self._trigger(user, where)
@@ -265,6 +293,8 @@ class Town:
                 cards[reader].append(message)
         for key, answers in self.slack.responses.items():
             cards[key.split()[0]] += answers
+        for whispered in self.slack.called("chat.postEphemeral"):
+            cards[f"{whispered['user']}@{whispered['channel']}"].append(whispered)
         return cards
 
     def _trigger(self, user: str, where: str) -> str:
@@ -334,6 +364,7 @@ async def lived(town: Town) -> None:
     town.bot.channels.set(ALL, ChannelConfig(experts=(ROOM_EXPERT,)), by=ADMIN)
     town.slack.channels[PLAIN]["is_private"] = True
     town.bot.channels.set(PLAIN, ChannelConfig(experts=(MEMBER,)), by=GRANTED)
+    town.bot.channels.set(QUIET, ChannelConfig(visibility="asker"), by=ADMIN)
     town.bot.channels.set(TEAM_ROOM, ChannelConfig(experts=(TEAM_EXPERT,)), by=MEMBER)
     for person in PEOPLE:
         for choice in ("set_learning", "news_on"):
