@@ -1,4 +1,4 @@
-"""What of an answer that is there already may be shown again, by the labels of this moment."""
+"""Answers that are there already, for who may read them by the labels of this moment."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bot.store.cards import Cards
 from bot.store.database import Database
 from bot.store.log import Turn
 from bot.store.turns import DocumentRef
-from retrieval.records import Answer, Citation, Passage
+from retrieval.answering.contributions import Contribution, contributions
+from retrieval.records import Answer, Passage
 
 CURATED = "curated/"
 """How the generator of an approved answer is called, before the answer's id."""
@@ -23,41 +25,55 @@ class KnowsLabels(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Restricted:
-    """An answer, and the labels that somebody needs to read it: None if nobody may any more."""
+class Disclosed:
+    """An answer as those may be shown it who will read it: whole, or not at all.
 
-    answer: Answer
+    `audience` are the labels that somebody needs to read it; None if nobody may any more, because
+    what it was made of has changed.
+    """
+
+    answer: Answer | None
     audience: frozenset[str] | None
 
-    def to(self, readers: frozenset[str]) -> Answer | None:
-        """The answer, if those who hold these labels, and only they, will read it."""
-        is_readable = self.audience is not None and readers >= self.audience
-        return self.answer if is_readable else None
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What each citation contributes to an answer, as far as it may be quoted."""
+
+    contributions: tuple[Contribution, ...]
+    is_whole: bool
 
 
 class Disclosure:
-    """Says what somebody needs to read an answer again, whatever it was made of.
+    """The one way to an answer that is there already: for readers who are named by their labels.
 
-    The labels that it was once made for do not count, because they may have changed since.
+    What somebody needs to read it follows from all that it was made of. The labels that it was once
+    made for do not count, because they may have changed since.
     """
 
     def __init__(self, database: Database, documents: KnowsLabels) -> None:
         self._database = database
+        self._cards = Cards(database)
         self._documents = documents
 
-    def restricted(self, turn: Turn, *, readers: frozenset[str]) -> Restricted:
-        """An answer with its audience; an abstention names what these readers may see alone."""
-        answer = turn.answer
-        nearest = tuple(passage for passage in answer.nearest if self._label(passage) in readers)
-        return Restricted(replace(answer, nearest=nearest), self._audience(turn))
+    def to(self, turn_id: str, *, readers: frozenset[str]) -> Disclosed:
+        """An answer for readers of these labels; an abstention names what they may see alone."""
+        turn = self._cards.turn(turn_id)
+        audience = None if turn is None else self._audience(turn)
+        if turn is None or audience is None or not readers >= audience:
+            return Disclosed(None, audience)
+        nearest = tuple(p for p in turn.answer.nearest if self._label(p) in readers)
+        return Disclosed(replace(turn.answer, nearest=nearest), audience)
 
-    def citations(self, turn: Turn, *, readers: frozenset[str]) -> tuple[Citation, ...]:
-        """The citations that may be quoted to somebody who holds these labels."""
-        background = self._background(turn)
-        if background is None or not readers >= background:
-            return ()
-        shown = (c for c in turn.answer.citations if self._label(c.passage) in readers)
-        return tuple(shown)
+    def explained(self, turn_id: str, *, readers: frozenset[str]) -> Explained:
+        """The contributions to an answer that may be quoted to readers of these labels."""
+        turn = self._cards.turn(turn_id)
+        background = None if turn is None else self._background(turn)
+        if turn is None or background is None or not readers >= background:
+            return Explained((), is_whole=False)
+        found = contributions(turn.answer)
+        told = tuple(c for c in found if self._label(c.citation.passage) in readers)
+        return Explained(told, is_whole=len(told) == len(found))
 
     def _audience(self, turn: Turn) -> frozenset[str] | None:
         cited = {self._label(citation.passage) for citation in turn.answer.citations}

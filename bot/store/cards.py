@@ -16,7 +16,7 @@ class Cards:
         self._database = database
 
     def turn(self, turn_id: str) -> Turn | None:
-        """A turn with its whole answer; None if it was deleted or is no longer kept.
+        """A turn with its whole answer, whoever may read that; None if it is no longer kept.
 
         `messages` are those in the channel where it was asked.
         """
@@ -42,6 +42,14 @@ class Cards:
             created=created,
             is_private=is_private != 0,
         )
+
+    def is_kept(self, turn_id: str) -> bool:
+        """Whether there is such a turn, not deleted, with its answer."""
+        row = self._database.connection.conn.execute(
+            "SELECT 1 FROM turns JOIN cards ON cards.turn_id = id WHERE id = ? AND deleted IS NULL",
+            (turn_id,),
+        ).fetchone()
+        return row is not None
 
     def is_logged(self, turn_id: str) -> bool:
         """Whether there is or was such a turn."""

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bot.asking.disclosure import Disclosure
+from bot.store.cards import Cards
 from bot.store.database import Database
-from bot.store.log import Turn
+from bot.store.log import ConversationLog, Turn
 from retrieval.records import PUBLIC, Answer, Passage
 from tests.bot.asking.test_card_actions import LEAVE, Thread, buttons
 from tests.bot.conftest import House
@@ -32,8 +33,10 @@ def shown(
     readers: frozenset[str] = EVERYBODY,
     documents: SentenceDocuments | None = None,
 ) -> Answer | None:
+    if not Cards(database).is_logged(answer.id):
+        ConversationLog(database).add(turn(answer, audience))
     disclosure = Disclosure(database, documents or SentenceDocuments())
-    return disclosure.restricted(turn(answer, audience), readers=readers).to(readers)
+    return disclosure.to(answer.id, readers=readers).answer
 
 
 def test_an_answer_from_public_documents_is_for_everybody_whoever_asked(database: Database) -> None:
