@@ -169,6 +169,7 @@ class Inbox:
     def bury_others(self, kinds: Sequence[JobKind]) -> int:
         """End what another release has stored and is of none of these kinds; how many jobs."""
         with self.database.transaction() as db:
+            self.database.erase()
             buried = db.conn.execute(
                 "UPDATE inbox SET state = 'dead', payload = '{}',"
                 " error = 'of a kind that this release does not know'"
