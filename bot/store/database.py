@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 import sqlite_utils
 
 from bot.store.migrations import migrations
+from bot.store.soundness import check_after, check_before
 
 BUSY_S = 30
 """How long a writer waits for another one."""
@@ -26,7 +27,11 @@ T = TypeVar("T")
 
 
 class Database:
-    """One SQLite file. Each thread has its own connection; all of them are closed together."""
+    """One SQLite file. Each thread has its own connection; all of them are closed together.
+
+    Raises:
+        DataError: If the file was emptied, is damaged, or is of a newer release.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,9 +39,11 @@ class Database:
         self._connections: list[sqlite3.Connection] = []
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_before(path)
         path.touch(mode=0o600)  # it holds what people asked
         with self.transaction() as db:
             migrations.apply(db)
+            check_after(path, db)
 
     @property
     def connection(self) -> sqlite_utils.Database:
