@@ -250,13 +250,17 @@ def rollback(kind: ModelKind, reason: str) -> None:
 
 
 def _roll_back_index(settings: Settings, reason: str) -> None:
+    from retrieval.index.generation import MEND
     from retrieval.registry.runs import base_of, run_of
     from retrieval.serving.retriever import roll_back
 
     done = roll_back(settings, reason=reason)
     click.echo(f"searching {done.after.name} of {done.after.created} from the next question on")
+    before, after = done.embedder_before, done.after.recipe.embedder
+    if done.changes is None:
+        click.echo(f"{done.before} is damaged; {MEND} for a new one")
+        return
     click.echo(f"documents: {_counts(done.changes)}")
-    before, after = done.before.recipe.embedder, done.after.recipe.embedder
     if base_of(after) != base_of(before):
         click.echo(f"it was made with {base_of(after)}: set WHIMBREL_EMBEDDER to that")
     elif after != before:
