@@ -17,6 +17,7 @@ from retrieval.llm.detokenizer import Detokenizer, Token
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import Device, choose_device, free_memory, use_threads
 from retrieval.models.endpoint import is_endpoint
+from retrieval.models.loading import hide_progress_bars
 from retrieval.records import Completion
 from retrieval.registry.runs import Run, folder_of, serving, verify
 from retrieval.settings import Settings
@@ -223,6 +224,7 @@ def load_model(path: Path, device: Device, kind: Architecture) -> PreTrainedMode
     """The model in a folder, ready to generate on the device."""
     import torch
 
+    hide_progress_bars()
     model: PreTrainedModel = _loader(path, kind).from_pretrained(path, dtype=device.dtype)
     model.requires_grad_(requires_grad=False)
     torch.nn.Module.to(model, device.name)

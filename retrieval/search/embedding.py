@@ -14,7 +14,7 @@ from retrieval.errors import RetrievalError
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.models.endpoint import endpoint_of, is_endpoint
-from retrieval.models.loading import loading
+from retrieval.models.loading import hide_progress_bars, loading
 from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.registry.runs import base_of
@@ -230,11 +230,10 @@ def _load_quickly(folder: ModelFolder, settings: Settings) -> BertEmbedder | Non
 def load_model(folder: ModelFolder, settings: Settings) -> SentenceTransformer:
     """The folder's model on the device and in the precision that the settings lead to."""
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
     device = choose_device(settings)
     use_threads(device)
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    hide_progress_bars()
     model = SentenceTransformer(
         str(folder.path), device=device.name, model_kwargs={"dtype": device.dtype}
     )

@@ -71,22 +71,27 @@ SLOW_TO_IMPORT |= {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("command", ["search", "ask"])
-def test_to_search_and_to_quote_no_library_is_imported_that_runs_any_model(
-    models_home: Path, tmp_path: Path, command: str
-) -> None:
-    home, docs = tmp_path / "home", tmp_path / "docs"
-    home.mkdir()
+@pytest.fixture(scope="module")
+def home(models_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the default embedder, one document and a generator that knows nothing."""
+    home = tmp_path_factory.mktemp("home")
     (home / "models").symlink_to(models_home / "models")
-    docs.mkdir()
-    (docs / "leave.md").write_text("# Leave\n\nEvery keeper has 27 days of paid leave a year.\n")
+    (home / "docs").mkdir()
+    (home / "docs/leave.md").write_text("# Leave\n\nA keeper has 27 days of paid leave a year.\n")
+    tiny_models.save_causal(home / "generator")
     settings = Settings(home=home)
-    update_index([docs], settings, Embedder.load(settings))
+    update_index([home / "docs"], settings, Embedder.load(settings))
+    return home
+
+
+def run(home: Path, command: str, tier: str) -> subprocess.CompletedProcess[str]:
+    """What a command says in a process of its own, and at last what that has imported."""
     environment = {
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "WHIMBREL_HOME": str(home),
-        "WHIMBREL_GENERATOR": str(tiny_models.save_causal(tmp_path / "generator")),
+        "WHIMBREL_GENERATOR": str(home / "generator"),
+        "WHIMBREL_TIER": tier,
+        "WHIMBREL_ANSWER_TOKENS": "8",
         "WHIMBREL_THRESHOLD": "0",
     }
     done = subprocess.run(  # noqa: S603
@@ -97,6 +102,21 @@ def test_to_search_and_to_quote_no_library_is_imported_that_runs_any_model(
         check=False,
     )
     assert not done.returncode, done.stderr
-    *said, imported = done.stdout.splitlines()
-    assert any("27 days" in line for line in said)
-    assert SLOW_TO_IMPORT.isdisjoint(json.loads(imported))
+    assert "27 days" in done.stdout
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_to_search_and_to_quote_no_library_is_imported_that_runs_any_model(
+    home: Path, command: str
+) -> None:
+    done = run(home, command, "quotes")
+    assert SLOW_TO_IMPORT.isdisjoint(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.slow
+def test_loading_what_writes_says_nothing(home: Path) -> None:
+    done = run(home, "ask", "capable")
+    assert "retrieval.llm.batching" in json.loads(done.stdout.splitlines()[-1])
+    assert not done.stderr
