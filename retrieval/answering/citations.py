@@ -173,6 +173,12 @@ class Citer:
             grounds.support(sentence, is_near=self._is_near(grounds, said, cosines[n]))
             for n, grounds in enumerate(self._grounds)
         ]
+        if marked:
+            # Nearness alone, across languages, says too little to overrule a marker.
+            foreign = {
+                n for n, found in enumerate(self._grounds) if found.known_share(said) is None
+            }
+            scores = [0.0 if n in foreign - {*marked} else s for n, s in enumerate(scores)]
         likest = [self._likest(said, n, cosines[n]) for n in range(len(scores))]
         supported = [n for n, score in enumerate(scores) if score >= SUPPORT_THRESHOLD]
         among = [n for n in marked if n in supported] or supported or range(len(scores))

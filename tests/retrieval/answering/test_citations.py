@@ -131,6 +131,13 @@ def test_a_mark_proves_nothing() -> None:
     assert citer.add("Error 950 means that the server is gone [2].") is None
 
 
+def test_what_a_mark_says_of_one_passage_is_not_looked_for_in_another_language() -> None:
+    said = "宿舍周末可以带朋友来住"
+    assert Citer("宿舍？", [LEAVE, ZH]).add(f"{said}。") is not None
+    assert Citer("宿舍？", [LEAVE, ZH]).add(f"{said}[2]。") is None
+    assert Citer("宿舍？", [LEAVE, ZH]).add(f"{said}[1]。") is not None
+
+
 def test_a_sentence_in_another_language_is_checked_by_its_numbers() -> None:
     citer = Citer("请假？", [VPN, LEAVE])
     assert citer.add("每位员工每年有27天带薪年假。") is not None
