@@ -214,6 +214,10 @@ class Grounds:
                 support *= _DOUBTED
         return support
 
+    def states(self, number: Quantity) -> bool:
+        """Whether a number stands in the passages, in whatever unit or script."""
+        return self._texts.states(number)
+
     def known_share(self, said: Clause) -> float | None:
         """The share of a sentence's words that stand here; None across languages."""
         if language_of(said.text) != self._language:
