@@ -69,7 +69,7 @@ def test_a_strong_model_is_asked_for_whole_answers_and_marks(
     assert answer.text == "Every keeper has 27 days of leave. [1]"
     assert (answer.method, answer.generator) == ("generated", "big@endpoint")
     assert (answer.completion, answer.tokens) == ("chat-1", (11, 7))
-    assert answer.prompt_version == "whole-1"
+    assert answer.prompt_version == "whole-2"
     (sent,) = server.asked
     assert sent["max_tokens"] == 1_000
     assert "NOT FOUND" in sent["messages"][0]["content"]
@@ -154,6 +154,32 @@ def test_what_its_size_says_is_believed(server: EndpointServer, library: Library
     server.models = [{"id": "small", "meta": {"n_params": 494_000_000}}]
     asked(server, library)
     assert server.asked[-1]["max_tokens"] == 200
+
+
+@pytest.mark.parametrize(
+    ("question", "written"),
+    [
+        (QUESTION, "Passage [{}] says 27 days, [{}] says 20."),
+        ("管理员有几天带薪年假（paid leave）？", "文档互相矛盾：[{}]为27天，[{}]为20天。"),
+    ],
+)
+def test_sources_that_differ_both_reach_the_card(
+    server: EndpointServer, library: Library, tmp_path: Path, question: str, written: str
+) -> None:
+    (tmp_path / "docs" / "old.md").write_text(
+        "# Old rules\n\nA keeper has 20 days of paid leave.\n"
+    )
+    update_index([tmp_path / "docs"], library.settings, WordEmbedder())
+    asked(server, library, request=AnswerRequest(question))
+    prompt = server.asked[0]["messages"][1]["content"]
+    newer, older = (prompt[prompt.index(title) - 3] for title in ("Leave\n", "Old rules\n"))
+    says(server, written.format(newer, older))
+    answer = asked(server, library, request=AnswerRequest(question))
+    assert [citation.passage.source.title for citation in answer.citations] == [
+        "Leave",
+        "Old rules",
+    ]
+    assert answer.text.startswith(written.format(1, 2)[:-1])
 
 
 THREAD = (
