@@ -28,8 +28,8 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from retrieval.llm.batching import Batcher, GenerationRequest
-from retrieval.llm.generator import load_model, make_batcher
+from retrieval.llm.generation_loop import GenerationLoop, GenerationRequest
+from retrieval.llm.generator import load_model, make_loop
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.settings import load_settings
@@ -47,12 +47,12 @@ class Timing:
     cpu: float
 
 
-def whimbrel(batcher: Batcher) -> Engine:
+def whimbrel(loop: GenerationLoop) -> Engine:
     """Whimbrel's own engine, with no token that ends the text."""
 
     def run(prompt: list[int], count: int) -> Iterator[int]:
         request = GenerationRequest(prompt, count)
-        batcher.submit(request)
+        loop.submit(request)
         while (token := request.tokens.get()) is not None:
             if isinstance(token, Exception):
                 raise token
@@ -150,8 +150,8 @@ def main() -> None:
     name = options.model or settings.generator
     path = resolve(name, models_folder=settings.models_folder, on_progress=print).path
     model = load_model(path, device, "causal")
-    batcher = make_batcher(model, device, frozenset())
-    engines = {"whimbrel": whimbrel(batcher), "transformers bf16": transformers(path)}
+    loop = make_loop(model, frozenset(), device=device)
+    engines = {"whimbrel": whimbrel(loop), "transformers bf16": transformers(path)}
     if importlib.util.find_spec("ctranslate2"):
         engines["CTranslate2 int8"] = ctranslate2(path, device.threads)
     else:
@@ -172,7 +172,7 @@ def main() -> None:
             alone[engine_name].append(timed(engine, prompt, options.answer_tokens))
         several = prompts(options.together)
         together.append(timed_together(engines["whimbrel"], several, options.answer_tokens))
-    batcher.close()
+    loop.close()
 
     fastest = best(alone["whimbrel"])
     print(f"{options.prompt_tokens} + {options.answer_tokens} tokens, {device.threads} threads")

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from transformers import PreTrainedModel
 
 from retrieval.answering.prompt import build_prompt
 from retrieval.evaluation.evaluate import spread
@@ -27,11 +29,10 @@ from retrieval.llm.batching import Batcher
 from retrieval.llm.chat_format import load_chat_format
 from retrieval.llm.decoder import ModelDecoder
 from retrieval.llm.generator import (
-    CausalGenerator,
     Generator,
+    LocalGenerator,
     load_generator,
     load_model,
-    stopping_ids,
 )
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
@@ -44,22 +45,22 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 Messages = list[tuple[str, str]]
 
 
-class PlainGenerator(CausalGenerator):
+def plain_generator(settings: Settings) -> LocalGenerator:
     """The generator as it is stored, with none of its layers replaced."""
+    folder = resolve(settings.generator, models_folder=settings.models_folder)
+    device = choose_device(settings)
+    use_threads(device)
+    chat_format = load_chat_format(folder.path)
+    model = load_model(folder.path, device, "causal")
 
-    def __init__(self, settings: Settings) -> None:
-        folder = resolve(settings.generator, models_folder=settings.models_folder)
-        device = choose_device(settings)
-        use_threads(device)
-        chat_format = load_chat_format(folder.path)
-        model = load_model(folder.path, device, "causal")
-        super(CausalGenerator, self).__init__(folder.id, model, chat_format)
-        stop_ids = stopping_ids(model, chat_format.tokenizer)
-        self._batcher = Batcher(ModelDecoder(model, device.dtype), stop_ids=stop_ids)
+    def make_loop(model: PreTrainedModel, stop_ids: frozenset[int]) -> Batcher:
+        return Batcher(ModelDecoder(model, device.dtype), stop_ids=stop_ids)
+
+    return LocalGenerator(folder.id, model, chat_format, make_loop)
 
 
 def prompts(
-    questions: Sequence[dict[str, Any]], settings: Settings, generator: Generator
+    questions: Sequence[dict[str, Any]], settings: Settings, count_tokens: Callable[[str], int]
 ) -> list[Messages]:
     """What the generator would be asked, with the passages that search finds."""
     embedder = Embedder.load(settings)
@@ -67,18 +68,18 @@ def prompts(
         own = settings.model_copy(update={"home": Path(home)})
         update_index([EXAMPLES / "handbook"], settings=own, embedder=embedder)
         searcher = Library(own, embedder).searcher()
-        return [messages(row["question"], searcher, settings, generator) for row in questions]
+        return [messages(row["question"], searcher, settings, count_tokens) for row in questions]
 
 
 def messages(
-    question: str, searcher: Searcher, settings: Settings, generator: Generator
+    question: str, searcher: Searcher, settings: Settings, count_tokens: Callable[[str], int]
 ) -> Messages:
     """The prompt of one question."""
     prompt = build_prompt(
         question,
         searcher.search(question, k=settings.hits),
         language=language_of(question),
-        count_tokens=generator.count_tokens,
+        count_tokens=count_tokens,
         max_tokens=settings.prompt_tokens,
     )
     return [("system", prompt.system), ("user", prompt.user)]
@@ -89,7 +90,7 @@ def answers(generator: Generator, asked: Sequence[Messages], max_tokens: int) ->
     began = time.perf_counter()
     with ThreadPoolExecutor(8) as pool:
         written = list(pool.map(lambda p: generator.generate(p, max_tokens=max_tokens).text, asked))
-    print(f"{type(generator).__name__}: {time.perf_counter() - began:.0f} s", flush=True)
+    print(f"{len(asked)} answers: {time.perf_counter() - began:.0f} s", flush=True)
     return written
 
 
@@ -107,10 +108,10 @@ def main() -> None:
     answerable = [row for row in rows if not row["unanswerable"]]
     questions = spread(answerable, options.questions)
     generator = load_generator(settings)
-    asked = prompts(questions, settings, generator)
+    asked = prompts(questions, settings, generator.count_tokens)
     written = {"int8": answers(generator, asked, settings.answer_tokens)}
     generator.close()
-    plain = PlainGenerator(settings)
+    plain = plain_generator(settings)
     written["plain"] = answers(plain, asked, settings.answer_tokens)
     plain.close()
     for name, texts in written.items():

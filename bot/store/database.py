@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 import sqlite_utils
 
 from bot.store.migrations import migrations
+from bot.store.soundness import check_after, check_before
 
 BUSY_S = 30
 """How long a writer waits for another one."""
@@ -33,7 +34,11 @@ T = TypeVar("T")
 
 
 class Database:
-    """One SQLite file. Each thread has its own connection; all of them are closed together."""
+    """One SQLite file. Each thread has its own connection; all of them are closed together.
+
+    Raises:
+        DataError: If the file was emptied, is damaged, or is of a newer release.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,9 +47,11 @@ class Database:
         self._purge_due: float | None = None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_before(path)
         path.touch(mode=0o600)  # it holds what people asked
         with self.transaction() as db:
             migrations.apply(db)
+            check_after(path, db)
         self.purge()  # a process that was killed may not have come to it
 
     @property

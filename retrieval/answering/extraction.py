@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.answering.citations import Window, windows
-from retrieval.answering.units import Unit, matching_rows, says_something, units, whole_sentences
-from retrieval.documents.tables import heads_of
+from retrieval.answering.outline import OutlineSection, Under, outline
+from retrieval.answering.units import (
+    Unit,
+    head_rows,
+    is_head,
+    matching_rows,
+    says_something,
+    telling_units,
+    units,
+    whole_sentences,
+)
 from retrieval.language import CJK
 from retrieval.records import Citation, Hit, Passage
 from retrieval.search.lexical import terms
@@ -61,10 +70,14 @@ Part = tuple[Passage, list[tuple[int, int]]]
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What is quoted, in reading order; `is_cut` if the document goes on with the same."""
+    """What is quoted, in reading order; `is_cut` if the document goes on with the same.
+
+    Where sections of a document are quoted, `headings` are theirs, an empty one where none is said.
+    """
 
     citations: tuple[Citation, ...]
     is_cut: bool = False
+    headings: tuple[str, ...] = ()
 
 
 def extract(
@@ -75,16 +88,18 @@ def extract(
     is_fact: bool,
     reads: Sequence[float] = (),
     section_of: Callable[[Passage], Sequence[Passage]] = lambda passage: (passage,),
+    under: Under = lambda passage, _: (passage,),
 ) -> Extract | None:
     """The words of the hits that answer a query best; None where nothing there says anything.
 
-    Where no fact is asked for, that is the best passage, whole if it is not too long, and another
-    one that answers as well. Otherwise the best run of sentences is found, one or two if a fact is
-    asked for, else up to four. Runs compete by the cosine of query and run, with the run's title
-    and headings as in the index; by the query's terms they have, by the rank of their passage and,
-    in explanations, by length. Either grows to what belongs together: the whole list with its
-    lead-in where no fact is asked for, also where that goes on in the neighbouring passages of
-    `section_of`; the rows of a table that answer, with their head; the whole block of code.
+    Where no fact is asked for, that is the beginnings of the sections that together answer, or the
+    best passage, whole if it is not too long, and another one that answers as well. Otherwise the
+    best run of sentences is found, one or two if a fact is asked for, else up to four. Runs compete
+    by the cosine of query and run, with the run's title and headings as in the index; by the
+    query's terms they have, by the rank of their passage and, in explanations, by length. Either
+    grows to what belongs together: the whole list with its lead-in where no fact is asked for, also
+    where that goes on in the neighbouring passages of `section_of`; the rows of a table that
+    answer, with their head; the whole block of code.
 
     Args:
         query: What to search for.
@@ -93,8 +108,11 @@ def extract(
         is_fact: Whether a few words answer.
         reads: How likely each of the first hits answers, where that was read.
         section_of: The passages around one, in reading order.
+        under: The passages below a heading of one.
     """
     if not is_fact:
+        if sections := outline(query, hits, under, max_chars=MAX_CHARS):
+            return _outlined(sections)
         whole, chosen = _whole_passages(hits, reads, section_of)
         if whole:
             return _limited(whole, chosen)
@@ -119,6 +137,18 @@ def extract(
     return _limited(parts, {best.passage.id})
 
 
+def _outlined(sections: Sequence[OutlineSection]) -> Extract:
+    citations = tuple(
+        Citation(number, section.passage, _joined(section.passage.text, section.lines), 1.0)
+        for number, section in enumerate(sections, start=1)
+    )
+    return Extract(
+        citations,
+        is_cut=any(section.goes_on for section in sections),
+        headings=tuple(section.heading for section in sections),
+    )
+
+
 def _whole_passages(
     hits: Sequence[Hit],
     reads: Sequence[float],
@@ -133,7 +163,7 @@ def _whole_passages(
     chosen: set[str] = set()
     left = float(MAX_CHARS)
     for passage in (*(hit.passage for hit in hits[:1]), *_another(hits, reads)):
-        telling = _telling_units(passage)
+        telling = telling_units(passage.text)
         columns = sum(_columns(passage.text[unit.start : unit.end]) for unit in telling)
         if not telling or columns > min(left, _WHOLE_COLUMNS):
             break
@@ -163,42 +193,18 @@ def _is_same(text: str, other: str) -> bool:
     return len(said & known) >= _SAME * min(len(said), len(known))
 
 
-def _telling_units(passage: Passage) -> list[Unit]:
-    """What tells something, with what leads in to it."""
-    heads = _heads(passage)
-    telling: list[Unit] = []
-    for unit in reversed(units(passage.text)):
-        text = passage.text[unit.start : unit.end]
-        leads_in = bool(telling) and says_something(text.rstrip(" \n*_:："))
-        if unit.kind == "code" or (
-            (leads_in or says_something(text)) and not _is_head(text, heads)
-        ):
-            telling.insert(0, unit)
-    return telling
-
-
 def _columns(text: str) -> float:
     return len(text) + (_CJK_COLUMNS - 1) * len(_CJK_CHARACTER.findall(text))
 
 
 def _telling(passage: Passage, *, sentences: int) -> list[Window]:
     """The runs of sentences that can answer anything; the head of a table alone does not."""
-    heads = _heads(passage)
+    heads = head_rows(passage.text)
     return [
         window
         for window in windows(passage, sentences=sentences)
-        if says_something(window.quote) and not _is_head(window.quote, heads)
+        if says_something(window.quote) and not is_head(window.quote, heads)
     ]
-
-
-def _heads(passage: Passage) -> set[str]:
-    """The heads of a passage's tables."""
-    return {head.strip() for head in heads_of(passage.text).values()}
-
-
-def _is_head(text: str, heads: Collection[str]) -> bool:
-    """Whether a text is nothing but heads of tables."""
-    return all(line.strip() in heads for line in text.split("\n") if line.strip())
 
 
 def _grown(

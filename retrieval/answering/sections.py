@@ -10,6 +10,9 @@ from retrieval.records import Hit
 SECTION_PASSAGES = 6
 """Most passages of one section that are given together."""
 
+BELOW_PASSAGES = 12
+"""Most passages of a section and those below it, of which it may be no more than the beginning."""
+
 
 def whole_sections(
     hits: Sequence[Hit],
@@ -18,7 +21,7 @@ def whole_sections(
     count_tokens: Callable[[str], int],
     max_tokens: int,
 ) -> tuple[Hit, ...]:
-    """The hits, those of one section together in reading order, with what lies between and beside.
+    """The hits, those of one section together in reading order, with what lies beside and below.
 
     Args:
         hits: Best first; all are kept.
@@ -32,7 +35,9 @@ def whole_sections(
     for hit in hits:
         if hit.passage.id in kept:
             continue
-        for passage in searcher.around(hit.passage, most=SECTION_PASSAGES):
+        beside = searcher.around(hit.passage, most=SECTION_PASSAGES)
+        below = searcher.under(hit.passage, len(hit.passage.headings))
+        for passage in dict.fromkeys((*beside, *below[:BELOW_PASSAGES])):
             if passage.id not in by_id:
                 cost = count_tokens(passage.indexed_text)
                 if cost > left:

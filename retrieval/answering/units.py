@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +76,28 @@ def units(text: str) -> list[Unit]:
             found.append((kind, [(start, end)]))
         is_apart = False
     return [Unit(kind, tuple(lines)) for kind, lines in found]
+
+
+def telling_units(text: str) -> list[Unit]:
+    """The units that tell something, with what leads in to them."""
+    heads = head_rows(text)
+    telling: list[Unit] = []
+    for unit in reversed(units(text)):
+        said = text[unit.start : unit.end]
+        leads_in = bool(telling) and says_something(said.rstrip(" \n*_:："))
+        if unit.kind == "code" or ((leads_in or says_something(said)) and not is_head(said, heads)):
+            telling.insert(0, unit)
+    return telling
+
+
+def head_rows(text: str) -> set[str]:
+    """The heads of a text's tables."""
+    return {head.strip() for head in heads_of(text).values()}
+
+
+def is_head(text: str, heads: Collection[str]) -> bool:
+    """Whether a text is nothing but heads of tables."""
+    return all(line.strip() in heads for line in text.split("\n") if line.strip())
 
 
 def whole_sentences(unit: Unit, text: str, start: int, end: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -33,6 +34,9 @@ RERANKED = 32
 
 SAMPLE = 2_000
 """How many passages stand for all when a cosine is compared to the query's others."""
+
+_WIDEST = 200
+"""So many passages before and behind one are looked at for a heading above both."""
 
 EVERYONE = frozenset({PUBLIC})
 
@@ -126,6 +130,23 @@ class Searcher:
             else:
                 break
         return [*self.index.passages[first : last + 1]]
+
+    def under(self, passage: Passage, depth: int) -> list[Passage]:
+        """The passages of its document that stand below the passage's first `depth` headings.
+
+        They are those next to it, in reading order; a passage that is not in the index is alone.
+        """
+        row = self._row_of.get(passage.id)
+        if row is None:
+            return [passage]
+        passages = self.index.passages
+
+        def is_there(other: Passage) -> bool:
+            same = other.source.id == passage.source.id
+            return same and other.headings[:depth] == passage.headings[:depth]
+
+        before = list(takewhile(is_there, reversed(passages[max(0, row - _WIDEST) : row])))
+        return [*before[::-1], *takewhile(is_there, passages[row : row + _WIDEST])]
 
     @cached_property
     def _row_of(self) -> dict[str, int]:

@@ -1,43 +1,33 @@
-"""The thread that owns a causal model and moves every waiting text on together."""
+"""The loop of causal models, which moves every text on together."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
-from queue import SimpleQueue
 
 import torch
 
-from retrieval.errors import GeneratorError
 from retrieval.llm.decoder import Decoder
 from retrieval.llm.detokenizer import Token
-from retrieval.llm.kv_cache import KVCache, stack
+from retrieval.llm.generation_loop import GenerationLoop, GenerationRequest
+from retrieval.llm.kv_cache import ROOM, KVCache, stack
 from retrieval.llm.prefill_pool import PrefillPool
 
 SHARED = 16
 """Shorter common beginnings are not worth copying."""
 
 
-@dataclass(slots=True)
-class GenerationRequest:
-    """A text to continue. `tokens` receives each token, then None, or the error that ended it."""
-
-    prompt: Sequence[int]
-    max_tokens: int
-    tokens: SimpleQueue[Token | Exception | None] = field(default_factory=SimpleQueue)
-    written: list[int] = field(default_factory=list)
-    is_cancelled: bool = False
-
-
-class Batcher:
+class Batcher(GenerationLoop):
     """Greedy continuous batching: a text joins as soon as its prompt is read, and leaves when done.
 
-    Safe to call from any thread. What goes wrong in the model ends the texts of that step and
-    nothing else.
+    Args:
+        decoder: The model.
+        stop_ids: The tokens that end a text.
+        max_rows: Most texts at once.
+        max_cache_tokens: Most tokens that their cache is to hold, padding included; a text that
+            needs more is written alone. None for as many as there are.
+        prefill_threads: How many prompts are read at the same time.
     """
 
     def __init__(
@@ -46,60 +36,48 @@ class Batcher:
         *,
         stop_ids: frozenset[int],
         max_rows: int = 16,
+        max_cache_tokens: int | None = None,
         prefill_threads: int = 1,
     ) -> None:
         self._decoder = decoder
         self._prefill = PrefillPool(prefill_threads)
         self._stop_ids = stop_ids
         self._max_rows = max_rows
-        self._waiting: deque[GenerationRequest] = deque()
-        self._running: list[GenerationRequest] = []
+        self._max_cache_tokens = max_cache_tokens
         self._cache: KVCache | None = None
         self._last: tuple[Sequence[int], KVCache] | None = None
-        self._changed = threading.Condition()
-        self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
-        self._thread.start()
-
-    def submit(self, request: GenerationRequest) -> None:
-        """Queue the request; its tokens arrive in `request.tokens`."""
-        with self._changed:
-            if self._is_closed:
-                raise GeneratorError("the generator is closed")
-            self._waiting.append(request)
-            self._changed.notify()
+        super().__init__()
 
     def close(self) -> None:
-        """Fail what is unfinished and end the thread."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
-        self._thread.join()
+        """As `GenerationLoop.close`."""
+        super().close()
         self._prefill.close()
 
-    @torch.inference_mode()
-    def _run(self) -> None:
-        while self._has_work():
-            if requests := self._next():
-                self._admit(requests)
-            if self._running:
-                self._step()
-        closed = GeneratorError("the generator was closed before it was done")
-        for request in (*self._running, *self._waiting):
-            request.tokens.put(closed)
-
-    def _has_work(self) -> bool:
-        """Wait for something to do; false once closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._running or self._is_closed)
-            return not self._is_closed
+    def _work(self) -> None:
+        if requests := self._next():
+            self._admit(requests)
+        if self._running:
+            self._step()
 
     def _next(self) -> list[GenerationRequest]:
         """The requests to admit before the next step: few at a time, so that no text waits long."""
+        taken: list[GenerationRequest] = []
         with self._changed:
-            room = min(self._prefill.count, self._max_rows - len(self._running))
-            taken = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
-        return [request for request in taken if not request.is_cancelled]
+            while self._waiting and len(taken) < self._prefill.count:
+                if self._waiting[0].is_cancelled:
+                    self._waiting.popleft()
+                elif self._has_room([*self._running, *taken, self._waiting[0]]):
+                    taken.append(self._waiting.popleft())
+                else:
+                    break
+        return taken
+
+    def _has_room(self, requests: Sequence[GenerationRequest]) -> bool:
+        """Whether the texts may run together, however long they get."""
+        columns = ROOM + max(len(request.prompt) + request.max_tokens for request in requests)
+        most = self._max_cache_tokens
+        fits = most is None or len(requests) == 1 or len(requests) * columns <= most
+        return fits and len(requests) <= self._max_rows
 
     def _admit(self, requests: Sequence[GenerationRequest]) -> None:
         """Read the prompts, deliver the first tokens and let the texts join the others."""
@@ -111,7 +89,7 @@ class Batcher:
                 self._running.append(request)
                 self._settle([*self._rows(), (row, 0)], self._deliver(self._running[-1:], logits))
             except Exception as error:  # whatever a model raises belongs to its caller
-                self._drop([request], error)
+                self._fail([request], error)
 
     def _step(self) -> None:
         """One more token for every text."""
@@ -122,7 +100,7 @@ class Batcher:
             logits = self._decoder(last, cache)
             self._settle(self._rows(), self._deliver(self._running, logits))
         except Exception as error:  # whatever a model raises belongs to its callers
-            self._drop(self._running, error)
+            self._fail(self._running, error)
 
     @torch.inference_mode()
     def _read(self, prompt: Sequence[int]) -> tuple[KVCache, torch.Tensor]:
@@ -145,12 +123,7 @@ class Batcher:
         logprobs, ids = logits.log_softmax(dim=-1).max(dim=-1)
         done = set()
         for request, token, logprob in zip(requests, ids.tolist(), logprobs.tolist(), strict=True):
-            if token not in self._stop_ids:
-                request.written.append(token)
-                request.tokens.put(Token(token, logprob))
-            is_full = len(request.written) >= request.max_tokens
-            if token in self._stop_ids or is_full or request.is_cancelled:
-                request.tokens.put(None)
+            if request.deliver(Token(token, logprob), self._stop_ids):
                 done.add(id(request))
         return done
 
@@ -171,14 +144,8 @@ class Batcher:
         elif kept != self._rows():
             self._cache = stack(kept)
 
-    def _drop(self, requests: Sequence[GenerationRequest], error: Exception) -> None:
-        """End the texts of a failed pass with an error that says so."""
-        failure = GeneratorError(f"the model failed: {error}")
-        failure.__cause__ = error
+    def _fail(self, requests: Sequence[GenerationRequest], error: Exception) -> None:
+        super()._fail(requests, error)
         self._last = None
-        gone = {id(request) for request in requests}
-        for request in requests:
-            request.tokens.put(failure)
-        if gone >= {id(text) for text in self._running}:
+        if not self._running:
             self._cache = None
-        self._running = [text for text in self._running if id(text) not in gone]

@@ -36,7 +36,13 @@ class ChatFormat:
             return "\n\n".join([*(f"{role}: {text}" for role, text in messages), "assistant:"])
         chat = [{"role": role, "content": text} for role, text in messages]
         return str(
-            self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            self.tokenizer.apply_chat_template(
+                chat,
+                tokenize=False,
+                add_generation_prompt=True,
+                # Templates of Qwen3 and others let the model think at length unless told so.
+                enable_thinking=False,
+            )
         )
 
     def read(self, prompt: str) -> list[int]:

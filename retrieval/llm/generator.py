@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from collections.abc import Generator as Stream
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from retrieval.errors import GeneratorError, ModelUnsuitableError, PromptTooLongError
+from retrieval.errors import ModelUnsuitableError, PromptTooLongError
 from retrieval.llm.adapter import merge_adapter
 from retrieval.llm.chat_format import Architecture, ChatFormat, load_chat_format
 from retrieval.llm.detokenizer import Detokenizer, Token
 from retrieval.models.catalogue import ModelFolder, resolve
-from retrieval.models.device import Device, choose_device, use_threads
+from retrieval.models.device import Device, choose_device, free_memory, use_threads
 from retrieval.models.endpoint import is_endpoint
+from retrieval.models.loading import hide_progress_bars
 from retrieval.records import Completion
 from retrieval.registry.runs import Run, folder_of, serving, verify
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
-    from retrieval.llm.batching import Batcher
+    from retrieval.llm.generation_loop import GenerationLoop
 
 LONGEST_CONTEXT = 1 << 20
 """For models, such as T5, that name no longest text."""
+
+CACHE_SHARE = 0.4
+"""Of a device's free memory: texts that join the others are there twice for a moment."""
 
 
 class Generator(Protocol):
@@ -80,14 +85,28 @@ class Generator(Protocol):
         ...
 
 
-class TextGenerator:
-    """What causal and seq2seq generators share: counting, rendering and streaming."""
+class LocalGenerator:
+    """A model on this machine. Calls at the same time share each pass, where the model can."""
 
-    def __init__(self, model_id: str, model: PreTrainedModel, chat_format: ChatFormat) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        model: PreTrainedModel,
+        chat_format: ChatFormat,
+        make_loop: Callable[[PreTrainedModel, frozenset[int]], GenerationLoop],
+    ) -> None:
         self.id = model_id
-        self.context_tokens: int = getattr(model.config, "max_position_embeddings", LONGEST_CONTEXT)
+        self.kind = chat_format.kind
+        self.context_tokens = context_of(model)
         self.parameters: int = model.num_parameters()
         self._chat_format = chat_format
+        self._loop = make_loop(model, stopping_ids(model, chat_format.tokenizer))
+        # Its thread would keep the model for ever; whoever uses the generator last lets it go.
+        weakref.finalize(self, self._loop.close).atexit = False
+
+    def close(self) -> None:
+        """End the thread that generates; texts in progress fail."""
+        self._loop.close()
 
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes."""
@@ -121,42 +140,10 @@ class TextGenerator:
         return detokenizer.completion(len(ids), started, stopped=stopped)
 
     def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
-        raise NotImplementedError
-
-    def _check_length(self, prompt_tokens: int, max_tokens: int) -> None:
-        if prompt_tokens + max_tokens > self.context_tokens or not prompt_tokens:
-            raise PromptTooLongError(
-                f"{prompt_tokens} prompt tokens and {max_tokens} answer tokens; "
-                f"{self.id} takes 1 to {self.context_tokens} together"
-            )
-
-
-class CausalGenerator(TextGenerator):
-    """A decoder-only model. Calls at the same time share each pass through the model."""
-
-    kind: Literal["causal"] = "causal"
-
-    def __init__(
-        self,
-        model_id: str,
-        model: PreTrainedModel,
-        chat_format: ChatFormat,
-        device: Device,
-    ) -> None:
-        super().__init__(model_id, model, chat_format)
-        self._batcher = make_batcher(model, device, stopping_ids(model, chat_format.tokenizer))
-        # Its thread would keep the model for ever; whoever uses the generator last lets it go.
-        weakref.finalize(self, self._batcher.close).atexit = False
-
-    def close(self) -> None:
-        """End the thread that generates; texts in progress fail."""
-        self._batcher.close()
-
-    def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
-        from retrieval.llm.batching import GenerationRequest
+        from retrieval.llm.generation_loop import GenerationRequest
 
         request = GenerationRequest(ids, max_tokens)
-        self._batcher.submit(request)
+        self._loop.submit(request)
         try:
             while (token := request.tokens.get()) is not None:
                 if isinstance(token, Exception):
@@ -165,28 +152,12 @@ class CausalGenerator(TextGenerator):
         finally:
             request.is_cancelled = True
 
-
-class Seq2SeqGenerator(TextGenerator):
-    """An encoder-decoder model; answers one call after the other."""
-
-    kind: Literal["seq2seq"] = "seq2seq"
-
-    def __init__(self, model_id: str, model: PreTrainedModel, chat_format: ChatFormat) -> None:
-        super().__init__(model_id, model, chat_format)
-        self._model: PreTrainedModel | None = model
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Let the model go; later texts fail."""
-        self._model = None
-
-    def _tokens(self, ids: list[int], max_tokens: int) -> Stream[Token]:
-        from retrieval.llm.seq2seq import generate
-
-        if self._model is None:
-            raise GeneratorError("the generator is closed")
-        with self._lock:
-            yield from generate(self._model, ids, max_tokens)
+    def _check_length(self, prompt_tokens: int, max_tokens: int) -> None:
+        if prompt_tokens + max_tokens > self.context_tokens or not prompt_tokens:
+            raise PromptTooLongError(
+                f"{prompt_tokens} prompt tokens and {max_tokens} answer tokens; "
+                f"{self.id} takes 1 to {self.context_tokens} together"
+            )
 
 
 def load_generator(
@@ -207,7 +178,6 @@ def load_generator(
         ModelNotFoundError: If there is no such model; the message says how to get it.
         ModelCorruptError: If a file of the run is not what was written.
         ModelUnsuitableError: If the given run was learned for another model.
-        GeneratorError: If the model keeps something other than keys and values of each token.
     """
     if is_endpoint(settings.generator):
         from retrieval.llm.remote import load_remote
@@ -216,7 +186,7 @@ def load_generator(
     folder = resolve(
         settings.generator, models_folder=settings.models_folder, on_progress=on_progress
     )
-    run = _fitting(folder, run, settings, on_progress or (lambda _: None))
+    run = fitting_run(folder, run, settings, on_progress or (lambda _: None))
     device = choose_device(settings)
     use_threads(device)
     chat_format = load_chat_format(folder.path)
@@ -225,16 +195,18 @@ def load_generator(
     if run is not None:
         merge_adapter(model, folder_of(settings.runs_folder, run))
         id_ = f"{folder.id}+{run.id}"
-    if chat_format.kind == "seq2seq":
-        return Seq2SeqGenerator(id_, model, chat_format)
-    check_batchable(folder.id, model)
-    return CausalGenerator(id_, model, chat_format, device)
+    return LocalGenerator(id_, model, chat_format, partial(make_loop, device=device))
 
 
-def _fitting(
+def fitting_run(
     folder: ModelFolder, run: Run | None, settings: Settings, say: Callable[[str], None]
 ) -> Run | None:
-    """The run that is given or published, checked, if it was learned for this very model."""
+    """The run that is given or published, checked, if it was learned for this very model.
+
+    Raises:
+        ModelUnsuitableError: If the given run was learned for another one.
+        ModelCorruptError: If a file of the run is not what was written.
+    """
     chosen = run or serving(settings.runs_folder, "generator")
     if chosen is None:
         return None
@@ -251,43 +223,58 @@ def _fitting(
 def load_model(path: Path, device: Device, kind: Architecture) -> PreTrainedModel:
     """The model in a folder, ready to generate on the device."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    loader = AutoModelForCausalLM if kind == "causal" else AutoModelForSeq2SeqLM
-    model: PreTrainedModel = loader.from_pretrained(path, dtype=device.dtype)
+    hide_progress_bars()
+    model: PreTrainedModel = _loader(path, kind).from_pretrained(path, dtype=device.dtype)
     model.requires_grad_(requires_grad=False)
     torch.nn.Module.to(model, device.name)
     model.train(mode=False)
     return model
 
 
-def check_batchable(model_id: str, model: PreTrainedModel) -> None:
-    """Refuse models with linear attention, convolutions or other states that padding would enter.
+def _loader(path: Path, kind: Architecture) -> type[_BaseAutoModelClass]:
+    """The class of transformers that knows the model; some that also see are known by that only."""
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForMultimodalLM,
+        AutoModelForSeq2SeqLM,
+    )
 
-    Raises:
-        GeneratorError: If the model is one.
-    """
-    config = model.config.get_text_config()
-    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
-    is_stateful = getattr(model, "_is_stateful", False)  # transformers has no public name for it
-    if is_stateful or not layers <= {"full_attention", "sliding_attention"}:
-        raise GeneratorError(
-            f"{model_id} is a {config.model_type} model with layers {', '.join(sorted(layers))}; "
-            "wanted one whose every layer attends to keys and values"
-        )
+    if kind == "seq2seq":
+        return AutoModelForSeq2SeqLM
+    writes = type(AutoConfig.from_pretrained(path)) in MODEL_FOR_CAUSAL_LM_MAPPING
+    return AutoModelForCausalLM if writes else AutoModelForMultimodalLM
 
 
-def make_batcher(model: PreTrainedModel, device: Device, stop_ids: frozenset[int]) -> Batcher:
+def make_loop(
+    model: PreTrainedModel, stop_ids: frozenset[int], *, device: Device
+) -> GenerationLoop:
     """The model's thread. On processors that can, the model is first turned into bytes."""
     from retrieval.llm.batching import Batcher
     from retrieval.llm.cpu import int8_linear
     from retrieval.llm.cpu.int8_decoder import Int8Decoder, fits
-    from retrieval.llm.decoder import ModelDecoder
+    from retrieval.llm.decoder import ModelDecoder, cache_tokens, is_batchable
+    from retrieval.llm.one_by_one import OneByOne
 
+    if not is_batchable(model):
+        return OneByOne(model, stop_ids=stop_ids)
     is_for_bytes = device.name == "cpu" and int8_linear.is_supported() and fits(model.config)
     decoder = (Int8Decoder if is_for_bytes else ModelDecoder)(model, device.dtype)
-    prefill_threads = device.threads if device.name == "cpu" else 1
-    return Batcher(decoder, stop_ids=stop_ids, prefill_threads=prefill_threads)
+    free = free_memory(device)
+    return Batcher(
+        decoder,
+        stop_ids=stop_ids,
+        max_cache_tokens=None if free is None else cache_tokens(decoder, int(free * CACHE_SHARE)),
+        prefill_threads=device.threads if device.name == "cpu" else 1,
+    )
+
+
+def context_of(model: PreTrainedModel) -> int:
+    """The longest text that a model takes."""
+    longest = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
+    return longest or LONGEST_CONTEXT
 
 
 def stopping_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -12,35 +12,43 @@ ROOM = 128
 
 
 class KVLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has no types
-    """One layer's keys and values, shape (rows, heads, columns, width), with room for more."""
+    """One layer's keys and values, shape (rows, heads, columns, width), with room for more.
+
+    The two may differ in heads and width.
+    """
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.columns = 0
         self.past_keys = self.past_values = torch.empty(0, dtype=dtype)
 
-    def allocate(self, like: torch.Tensor, rows: int, columns: int) -> None:
-        """Empty buffers for `rows` texts, with the heads, width and device of `like`."""
-        shape = (rows, like.shape[1], columns + ROOM, like.shape[3])
-        self.past_keys = torch.zeros(shape, dtype=self.past_keys.dtype, device=like.device)
-        self.past_values = torch.zeros_like(self.past_keys)
+    def allocate(
+        self, keys: torch.Tensor, values: torch.Tensor, *, rows: int, columns: int
+    ) -> None:
+        """Empty buffers for `rows` texts, with the heads, width and device of those given."""
+        self.past_keys, self.past_values = (
+            like.new_zeros(
+                (rows, like.shape[1], columns + ROOM, like.shape[3]), dtype=self.past_keys.dtype
+            )
+            for like in (keys, values)
+        )
 
-    def make_room(self, like: torch.Tensor, columns: int) -> None:
-        """Grow, if need be, to hold `columns` more of `like`."""
+    def make_room(self, keys: torch.Tensor, values: torch.Tensor, columns: int) -> None:
+        """Grow, if need be, to hold `columns` more of `keys` and `values`."""
         end = self.columns + columns
         if self.columns == 0:
-            self.allocate(like, like.shape[0], end)
+            self.allocate(keys, values, rows=keys.shape[0], columns=end)
         elif end > self.past_keys.shape[2]:
-            keys, values = self.past_keys, self.past_values
-            self.allocate(keys, keys.shape[0], end)
-            self.past_keys[:, :, : self.columns] = keys[:, :, : self.columns]
-            self.past_values[:, :, : self.columns] = values[:, :, : self.columns]
+            old_keys, old_values = self.past_keys, self.past_values
+            self.allocate(old_keys, old_values, rows=old_keys.shape[0], columns=end)
+            self.past_keys[:, :, : self.columns] = old_keys[:, :, : self.columns]
+            self.past_values[:, :, : self.columns] = old_values[:, :, : self.columns]
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append the new columns; gives views of all there are."""
-        self.make_room(key_states, key_states.shape[2])
+        self.make_room(key_states, value_states, key_states.shape[2])
         start, self.columns = self.columns, self.columns + key_states.shape[2]
         self.past_keys[:, :, start : self.columns] = key_states
         self.past_values[:, :, start : self.columns] = value_states
@@ -82,7 +90,7 @@ class KVCache(Cache):
         Minus infinity hides the columns that hold no token of the row.
         """
         for layer in self.row_layers:
-            layer.make_room(layer.past_keys, 1)
+            layer.make_room(layer.past_keys, layer.past_values, 1)
         end, room = self.row_layers[0].columns + 1, self.row_layers[0].past_keys.shape[2]
         begins = torch.tensor([[end - 1 - length] for length in self.lengths])
         columns = torch.arange(room)
@@ -93,11 +101,22 @@ class KVCache(Cache):
         """The places in their texts of the next `tokens` of every row, shape (rows, tokens)."""
         return torch.tensor(self.lengths)[:, None] + torch.arange(tokens)
 
+    @property
+    def token_bytes(self) -> int:
+        """How much memory a token takes, of a cache that holds some."""
+        used = [layer for layer in self.row_layers if layer.columns]
+        return sum(
+            states[:1, :, :1].nbytes
+            for layer in used
+            for states in (layer.past_keys, layer.past_values)
+        )
+
     def beginning(self, tokens: int) -> KVCache:
         """A copy of the first `tokens` of the only row."""
         copy = KVCache(len(self.row_layers), self.dtype, [tokens])
         for old, new in zip(self.row_layers, copy.row_layers, strict=True):
-            new.update(old.past_keys[:, :, :tokens], old.past_values[:, :, :tokens])
+            if old.columns:
+                new.update(old.past_keys[:, :, :tokens], old.past_values[:, :, :tokens])
         return copy
 
 
@@ -108,7 +127,10 @@ def stack(rows: Sequence[tuple[KVCache, int]]) -> KVCache:
     columns = max(lengths)
     stacked = KVCache(len(first.row_layers), first.dtype, lengths)
     for number, layer in enumerate(stacked.row_layers):
-        layer.allocate(first.row_layers[number].past_keys, len(rows), columns)
+        like = first.row_layers[number]
+        if not like.columns:  # this layer looks at what another one keeps
+            continue
+        layer.allocate(like.past_keys, like.past_values, rows=len(rows), columns=columns)
         layer.columns = columns
         for target, ((cache, row), length) in enumerate(zip(rows, lengths, strict=True)):
             source = cache.row_layers[number]

@@ -54,6 +54,13 @@ def use_threads(device: Device) -> None:
     torch.set_num_threads(device.threads)
 
 
+def free_memory(device: Device) -> int | None:
+    """The bytes that are free on a GPU with CUDA; None where nobody says what one may take."""
+    import torch
+
+    return torch.cuda.mem_get_info()[0] if device.name == "cuda" else None
+
+
 def has_fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware; elsewhere float32 is faster."""
     import torch

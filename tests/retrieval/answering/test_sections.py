@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,25 @@ def test_a_long_section_is_not_given_without_end(searcher: Searcher) -> None:
     (hit,) = hits_of(searcher, "number 5")
     assert len(searcher.around(hit.passage, most=2)) == 2
     assert hit.passage in searcher.around(hit.passage, most=SECTION_PASSAGES)
+
+
+def test_what_stands_below_a_heading_is_found_in_reading_order(searcher: Searcher) -> None:
+    (lever,) = hits_of(searcher, "lever")
+    assert searcher.under(lever.passage, 2) == [lever.passage]
+    whole = searcher.under(lever.passage, 1)
+    assert whole[-1] == lever.passage
+    assert re.findall(r"number (\d)", " ".join(one.text for one in whole)) == list("123456789")
+    stranger = replace(lever.passage, id="of another index")
+    assert searcher.under(stranger, 0) == [stranger]
+
+
+def test_the_sections_below_what_leads_in_to_them_are_given_with_it(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    parts = "".join(f"### Part {n}\n\nTurn valve {n}.\n\n" for n in range(1, 4))
+    (docs / "pump.md").write_text(f"# Pump\n\n## Start\n\nTake these steps.\n\n{parts}")
+    settings = Settings(home=tmp_path / "home")
+    update_index([docs], settings, WordEmbedder())
+    searcher = Library(settings, WordEmbedder()).searcher()
+    texts = read(searcher, hits_of(searcher, "these steps"))
+    assert texts == ["Take these steps.", "Turn valve 1.", "Turn valve 2.", "Turn valve 3."]

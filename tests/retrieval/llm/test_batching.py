@@ -7,9 +7,11 @@ import torch
 from transformers import PreTrainedModel
 
 from retrieval.errors import GeneratorError
-from retrieval.llm.batching import Batcher, GenerationRequest
+from retrieval.llm.batching import Batcher
 from retrieval.llm.decoder import ModelDecoder
-from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen
+from retrieval.llm.generation_loop import GenerationRequest
+from retrieval.llm.kv_cache import ROOM, KVCache
+from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen, tokens_of
 
 PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]
 
@@ -27,15 +29,6 @@ def batcher(model: PreTrainedModel) -> Iterator[Batcher]:
     made.close()
 
 
-def tokens_of(request: GenerationRequest) -> list[int]:
-    tokens = []
-    while (token := request.tokens.get(timeout=60)) is not None:
-        if isinstance(token, Exception):
-            raise token
-        tokens.append(token.id)
-    return tokens
-
-
 def written(batcher: Batcher, *prompts: Sequence[int], max_tokens: int = 12) -> list[list[int]]:
     requests = [GenerationRequest(prompt, max_tokens) for prompt in prompts]
     for request in requests:
@@ -43,13 +36,15 @@ def written(batcher: Batcher, *prompts: Sequence[int], max_tokens: int = 12) -> 
     return [tokens_of(request) for request in requests]
 
 
-def greedy(model: PreTrainedModel, prompt: Sequence[int], count: int = 12) -> list[int]:
+def greedy(
+    model: PreTrainedModel, prompt: Sequence[int], count: int = 12, *, end: int = END_ID
+) -> list[int]:
     ids = torch.tensor([prompt])
     with torch.inference_mode():
         for _ in range(count):
             ids = torch.cat([ids, model(ids).logits[:, -1:].argmax(-1)], dim=1)
     tokens: list[int] = ids[0, len(prompt) :].tolist()
-    return tokens[: tokens.index(END_ID)] if END_ID in tokens else tokens
+    return tokens[: tokens.index(end)] if end in tokens else tokens
 
 
 def test_a_text_is_what_the_plain_model_would_write(
@@ -85,6 +80,37 @@ def test_more_texts_than_rows_take_turns(model: PreTrainedModel) -> None:
     decoder = ModelDecoder(model, torch.float32)
     batcher = Batcher(decoder, stop_ids=frozenset(), max_rows=2)
     assert [len(text) for text in written(batcher, *PROMPTS, max_tokens=5)] == [5, 5, 5, 5]
+    batcher.close()
+
+
+class RowCounter(ModelDecoder):
+    """Remembers how many texts were moved on together, at most."""
+
+    most = 0
+
+    def __call__(self, ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
+        self.most = max(self.most, len(ids))
+        return super().__call__(ids, cache)
+
+
+@pytest.mark.parametrize(("room", "rows"), [(1, 1), (2, 2)])
+def test_texts_wait_for_room_in_memory(model: PreTrainedModel, room: int, rows: int) -> None:
+    decoder = RowCounter(model, torch.float32)
+    columns = len(PROMPTS[1]) + 24 + ROOM
+    batcher = Batcher(decoder, stop_ids=frozenset(), max_cache_tokens=room * columns)
+    assert (
+        written(batcher, *[PROMPTS[1]] * 4, max_tokens=24)
+        == [greedy(model, PROMPTS[1], 24, end=-1)] * 4
+    )
+    assert decoder.most == rows
+    batcher.close()
+
+
+def test_a_text_larger_than_the_memory_is_tried_alone(model: PreTrainedModel) -> None:
+    decoder = RowCounter(model, torch.float32)
+    batcher = Batcher(decoder, stop_ids=frozenset(), max_cache_tokens=10)
+    assert [len(text) for text in written(batcher, *PROMPTS, max_tokens=5)] == [5, 5, 5, 5]
+    assert decoder.most == 1
     batcher.close()
 
 

@@ -65,3 +65,13 @@ def test_growing_past_the_room_keeps_what_was_there() -> None:
     grown, values = cache.row_layers[0].update(more, -more)
     assert grown[0, 0, :, 0].tolist() == [7.0] * 3 + [9.0] * (ROOM + 1)
     assert torch.equal(values, -grown)
+
+
+def test_keys_and_values_may_differ_in_width() -> None:
+    cache = KVCache(2, torch.float32, [3])
+    cache.row_layers[0].update(torch.ones(1, 1, 3, 8), torch.ones(1, 2, 3, 4))
+    both = stack([(cache, 0), (cache.beginning(2), 0)])
+    layer = both.row_layers[0]
+    assert layer.past_keys.shape == (2, 1, 3 + ROOM, 8)
+    assert layer.past_values.shape == (2, 2, 3 + ROOM, 4)
+    assert both.token_bytes == cache.token_bytes == 4 * (8 + 2 * 4)

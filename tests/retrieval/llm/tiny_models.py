@@ -10,8 +10,6 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
-    MambaConfig,
-    MambaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     PreTrainedTokenizerFast,
@@ -22,6 +20,8 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+
+from retrieval.llm.generation_loop import GenerationRequest
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 END_ID = len(BYTES)
@@ -124,8 +124,11 @@ def save_seq2seq(folder: Path) -> Path:
     return folder
 
 
-def save_mamba(folder: Path) -> Path:
-    config = MambaConfig(vocab_size=END_ID + 1, hidden_size=16, state_size=4, num_hidden_layers=1)
-    MambaForCausalLM(config).save_pretrained(folder)
-    byte_tokenizer().save_pretrained(folder)
-    return folder
+def tokens_of(request: GenerationRequest) -> list[int]:
+    """All that is written for a request, which it waits for."""
+    tokens = []
+    while (token := request.tokens.get(timeout=60)) is not None:
+        if isinstance(token, Exception):
+            raise token
+        tokens.append(token.id)
+    return tokens

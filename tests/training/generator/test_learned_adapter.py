@@ -15,7 +15,7 @@ from retrieval.examples import Example, PassageText, read_examples, write_exampl
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.llm.chat_format import load_chat_format
-from retrieval.llm.generator import CausalGenerator, load_generator
+from retrieval.llm.generator import LocalGenerator, load_generator
 from retrieval.models.catalogue import resolve
 from retrieval.registry.runs import UNFINISHED, Facts, Run, all_runs, folder_of
 from retrieval.settings import Settings
@@ -123,7 +123,7 @@ def refusing(library: Library, dataset: Path) -> Run:
 def outcomes(library: Library, dataset: Path, run: Run | None) -> list[QuestionOutcome]:
     """What the bot answers with a run, if it trusts even so small a model to write."""
     generator = load_generator(library.settings, run=run)
-    assert isinstance(generator, CausalGenerator)
+    assert isinstance(generator, LocalGenerator)
     generator.parameters = 10**9
     evaluation_set = read_evaluation_set(dataset, library.settings, library.searcher())
     try:

@@ -1,0 +1,127 @@
+"""What stands below a heading, a section at a time: the whole of what some questions ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from retrieval.answering.units import Unit, telling_units
+from retrieval.records import Hit, Passage
+from retrieval.search.lexical import terms
+
+Under = Callable[[Passage, int], Sequence[Passage]]
+"""The passages of a document below so many of a passage's first headings, in reading order."""
+
+_LEAST, _MOST = 2, 10
+"""So many sections make an outline; more are a book."""
+
+_LOOKED_AT = 4
+"""Among so many of the best hits, sections with one heading above them must be the most."""
+
+_ALL = re.compile(
+    r"\bwhat are\b|\b(?:stages|types|kinds|sorts|options)\b|\b(?:which|what)\b[^?]*\bare there\b"
+    r"|哪些|哪几|几种|几类|有什么",
+    re.IGNORECASE,
+)
+_OVERVIEW = re.compile(
+    r"\b(?:list|overview|summar\w+|outline|steps)\b|步骤|流程|总结|概述|概括|列出", re.IGNORECASE
+)
+_LEADS_IN = re.compile(
+    r"[:：][\s*_]*\Z|\b(?:these|following|several) (?:\w+ )?(?:steps|types|kinds|ways|options|"
+    r"rules|sections|things)\b|\b(?:as follows|listed below|see below)\b|如下|以下|下列|下面",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineSection:
+    """The first passage of a section, which of its lines are said, and whether it goes on."""
+
+    passage: Passage
+    heading: str
+    lines: tuple[tuple[int, int], ...]
+    goes_on: bool
+
+
+def outline(
+    query: str, hits: Sequence[Hit], under: Under, *, max_chars: int
+) -> list[OutlineSection]:
+    """The sections that together answer a question, with the beginning of each; or none.
+
+    That is so where the best hit leads in to the sections below it, or where most of the best hits
+    stand below one heading that the question names, and it asks for all that is there. As many
+    lines of a section are said as its share of `max_chars` holds. What leads in comes first,
+    without a heading.
+    """
+    if not hits:
+        return []
+    found = _below(query, hits[0].passage, under) or _beside(query, hits, under)
+    share = max_chars // max(1, len(found))
+    return [
+        section
+        for heading, passages in found
+        if (section := _beginning(heading, passages, share)) is not None
+    ]
+
+
+def _below(query: str, first: Passage, under: Under) -> list[tuple[str, list[Passage]]]:
+    """The best hit and the sections below it."""
+    depth = len(first.headings)
+    # "What are the fees" asks for a section of the document, not for all of them.
+    is_part = first.headings not in ((), (first.source.title,))
+    is_for_all = _OVERVIEW.search(query) or (is_part and _ALL.search(query))
+    if not (is_for_all or _LEADS_IN.search(first.text.strip())):
+        return []
+    sections = _sections(under(first, depth), depth)
+    return [("", [first]), *sections] if _LEAST <= len(sections) <= _MOST else []
+
+
+def _beside(query: str, hits: Sequence[Hit], under: Under) -> list[tuple[str, list[Passage]]]:
+    """The sections below the heading above most of the best hits."""
+    first = hits[0].passage
+    if not first.headings or not (_ALL.search(query) or _OVERVIEW.search(query)):
+        return []
+    depth = len(first.headings) - 1
+    above = first.headings[depth - 1] if depth else first.source.title
+    passages = under(first, depth)
+    sections = _sections(passages, depth)
+    known = {passage.id for passage in passages}
+    looked_at = hits[:_LOOKED_AT]
+    is_most = sum(hit.passage.id in known for hit in looked_at) > len(looked_at) // 2
+    asked = {*terms(query)}
+    names_above, names_part = asked & {*terms(above)}, asked >= {*terms(first.headings[depth])}
+    is_whole = names_above and not names_part
+    return sections if is_whole and is_most and _LEAST < len(sections) <= _MOST else []
+
+
+def _sections(passages: Sequence[Passage], depth: int) -> list[tuple[str, list[Passage]]]:
+    """The headings at a depth, with the passages below each."""
+    sections: dict[str, list[Passage]] = {}
+    for passage in passages:
+        if len(passage.headings) > depth:
+            sections.setdefault(passage.headings[depth], []).append(passage)
+    return [*sections.items()]
+
+
+def _beginning(heading: str, passages: Sequence[Passage], max_chars: int) -> OutlineSection | None:
+    """What a section says first: as many lines as fit, of tables and code all or none.
+
+    The first of them is said however long it is.
+    """
+    first = passages[0]
+    telling = [piece for unit in telling_units(first.text) for piece in _pieces(unit)]
+    ends = accumulate(piece[-1][1] - piece[0][0] for piece in telling)
+    fitting = [piece for piece, end in zip(telling, ends, strict=True) if end <= max_chars]
+    said = fitting or telling[:1]
+    if not said:
+        return None
+    goes_on = len(passages) > 1 or len(said) < len(telling)
+    return OutlineSection(first, heading, tuple(line for piece in said for line in piece), goes_on)
+
+
+def _pieces(unit: Unit) -> list[tuple[tuple[int, int], ...]]:
+    """The lines of a unit, those together that must stand together."""
+    is_whole = unit.kind in ("table", "code")
+    return [unit.lines] if is_whole else [(line,) for line in unit.lines]
