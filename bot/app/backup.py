@@ -232,9 +232,7 @@ def _pyrage() -> Any:  # noqa: ANN401  it has no types
     try:
         import pyrage
     except ImportError as error:
-        raise SettingsError(
-            "encrypted backups need pyrage: pip install 'whimbrel[encryption]'"
-        ) from error
+        raise SettingsError("encrypted backups need pyrage: pip install pyrage") from error
     return pyrage
 
 
