@@ -14,6 +14,7 @@ from bot.slack.incoming.event_filter import EventFilter
 from bot.slack.incoming.intake import read
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
+from bot.slack.incoming.web import ODD
 from bot.store.inbox import Delivery, Inbox, JobKind
 from bot.strings import strings_for
 from retrieval.language import language_of
@@ -45,10 +46,14 @@ def build_app(
         if body.get("type") == "url_verification" or "ssl_check" in body:
             await next_()
             return None
-        wrong = complaints(body)
+        try:
+            wrong = complaints(body)
+            delivery = read(body, bot_user=bot_user, emoji=emoji)
+        except ODD as error:
+            logger.warning("a body that Slack does not send: %r", error)
+            return BoltResponse(status=400)
         if wrong:
             return BoltResponse(status=200, body={"response_action": "errors", "errors": wrong})
-        delivery = read(body, bot_user=bot_user, emoji=emoji)
         if delivery is not None and await inbox.database.run(accept, delivery):
             on_accepted()
         return _ack(body)
