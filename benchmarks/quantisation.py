@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,7 +60,7 @@ def plain_generator(settings: Settings) -> LocalGenerator:
 
 
 def prompts(
-    questions: Sequence[dict[str, Any]], settings: Settings, generator: Generator
+    questions: Sequence[dict[str, Any]], settings: Settings, count_tokens: Callable[[str], int]
 ) -> list[Messages]:
     """What the generator would be asked, with the passages that search finds."""
     embedder = Embedder.load(settings)
@@ -68,18 +68,18 @@ def prompts(
         own = settings.model_copy(update={"home": Path(home)})
         update_index([EXAMPLES / "handbook"], settings=own, embedder=embedder)
         searcher = Library(own, embedder).searcher()
-        return [messages(row["question"], searcher, settings, generator) for row in questions]
+        return [messages(row["question"], searcher, settings, count_tokens) for row in questions]
 
 
 def messages(
-    question: str, searcher: Searcher, settings: Settings, generator: Generator
+    question: str, searcher: Searcher, settings: Settings, count_tokens: Callable[[str], int]
 ) -> Messages:
     """The prompt of one question."""
     prompt = build_prompt(
         question,
         searcher.search(question, k=settings.hits),
         language=language_of(question),
-        count_tokens=generator.count_tokens,
+        count_tokens=count_tokens,
         max_tokens=settings.prompt_tokens,
     )
     return [("system", prompt.system), ("user", prompt.user)]
@@ -108,7 +108,7 @@ def main() -> None:
     answerable = [row for row in rows if not row["unanswerable"]]
     questions = spread(answerable, options.questions)
     generator = load_generator(settings)
-    asked = prompts(questions, settings, generator)
+    asked = prompts(questions, settings, generator.count_tokens)
     written = {"int8": answers(generator, asked, settings.answer_tokens)}
     generator.close()
     plain = plain_generator(settings)

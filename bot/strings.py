@@ -83,6 +83,9 @@ class CardActionStrings(Texts):
     too_late: str
     gone: str
     shared: str
+    outdated: str
+    not_keepable: str
+    withheld: str
     not_shareable: str
     not_member: str
     kept: str
@@ -168,6 +171,7 @@ class HomeStrings(Texts):
     forget_what: str
     forgotten: str
     fixed_news: str
+    fixed_untold: str
     fixed_unsaid: str
 
 

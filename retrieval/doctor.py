@@ -20,7 +20,7 @@ FREE_GB = 4
 """Unpacked models, an index and its successor."""
 
 _SENT: dict[Role, str] = {
-    "generator": "questions and the passages found for them",
+    "generator": "questions, the threads they stand in and the passages found for them",
     "embedder": "questions and all passages",
     "reranker": "questions and the passages found for them",
 }

@@ -29,7 +29,10 @@ class Fault:
 
 
 class EndpointServer:
-    """Listens on localhost while it is entered. `left` is set once a client has hung up early."""
+    """Listens on localhost while it is entered. `left` is set once a client has hung up early.
+
+    Chats are answered with `pieces`, after those of `first`.
+    """
 
     def __init__(self, text: str = "There are 27 days [1].", *, key: str = "") -> None:
         self.pieces: Sequence[dict[str, Any]] = [
@@ -41,6 +44,7 @@ class EndpointServer:
         self.dimension = 0
         self.is_tei = False
         self.faults: deque[Fault] = deque()
+        self.first: deque[str] = deque()
         self.unknown: set[str] = set()
         self.requests: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.most_at_once = 0
@@ -168,7 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chat(self, body: dict[str, Any], fault: Fault | None) -> None:
         usage = {"prompt_tokens": 11, "completion_tokens": 7}
-        pieces = self.script.pieces
+        first = self.script.first
+        pieces = [{"content": first.popleft()}] if first else self.script.pieces
         if (fault is not None and fault.kind == "no-stream") or not body.get("stream"):
             text = "".join(piece.get("content", "") for piece in pieces)
             choice = {"message": {"content": text}, "finish_reason": "stop"}

@@ -194,11 +194,15 @@ class TwoGenerations(Installation):
     def generations(self) -> tuple[Manifest, Manifest | None]:
         return self.served, self.previous
 
+    def generation_names(self) -> tuple[str, str | None]:
+        return self.served.name, self.previous.name if self.previous else None
+
     def rollback(self, *, reason: str) -> Rollback:  # noqa: ARG002  kept with learned models
         if self.previous is None:
             raise IndexNotFoundError("no other generation of the index is kept to roll back to")
         self.served, self.previous = self.previous, self.served
-        return Rollback(self.previous, self.served, Changes(removed=("handbook/Printer.md",)))
+        changes = Changes(removed=("handbook/Printer.md",))
+        return Rollback(self.previous.name, self.previous.recipe.embedder, self.served, changes)
 
     def sources(self) -> list[Source]:
         return [p.source for p in SentenceAnswerer().passages]

@@ -12,7 +12,7 @@ from bot.slack.outgoing.cards import Card, escape
 from bot.strings import Strings
 from retrieval.documents.files import Failure
 from retrieval.index.changes import Changes
-from retrieval.index.generation import Manifest
+from retrieval.index.generation import Manifest, Rollback
 from retrieval.registry.runs import BASE, Deployment, ModelKind, run_of
 from retrieval.serving.installation import LearnedModel
 
@@ -58,14 +58,13 @@ def changes_card(
     return Card(headline, tuple(map(section, (headline, *sections))))
 
 
-def rollback_card(
-    before: Manifest, after: Manifest, changes: Changes | None, strings: Strings
-) -> Card:
+def rollback_card(done: Rollback, strings: Strings) -> Card:
     """From which index is answered again, by which retriever, and with which documents."""
+    after, changes = done.after, done.changes
     date = after.created[:16].replace("T", " ")
-    lines = [strings.models.rolled_back.format(name=after.name, date=date, before=before.name)]
-    was, is_now = (run_of(manifest.recipe.embedder) for manifest in (before, after))
-    if was != is_now:
+    lines = [strings.models.rolled_back.format(name=after.name, date=date, before=done.before)]
+    was, is_now = run_of(done.embedder_before), run_of(after.recipe.embedder)
+    if done.embedder_before and was != is_now:
         lines.append(model_line("retriever", was, is_now, strings))
     if changes is not None:
         lines.append(strings.models.documents_differ if changes else strings.models.documents_same)

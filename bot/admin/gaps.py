@@ -29,7 +29,7 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Questions alike. `question` stands for them, None where it is not to be told.
+    """Questions alike. `question` stands for them, None where none may be told.
 
     `downs` of the `count` were answered and rated down; the rest was not answered.
     """
@@ -43,9 +43,12 @@ class Gap:
 
 
 def find_gaps(
-    asked: Iterable[ReportedTurn], compare: Compare, *, tells_all: bool
+    asked: Iterable[ReportedTurn], compare: Compare, *, readers: frozenset[str], tells_all: bool
 ) -> tuple[Gap, ...]:
-    """The gaps, the largest first. With `tells_all` questions of few people are told as well."""
+    """The gaps, the largest first, for who holds the labels of `readers`.
+
+    With `tells_all` questions of few people are told as well.
+    """
     open_ = [
         question
         for question in asked
@@ -56,16 +59,19 @@ def find_gaps(
         same = [question for question in open_ if question.language == language][-MOST:]
         likenesses = compare([question.question for question in same], language)
         for rows in group(likenesses):
-            middle = likenesses[np.ix_(rows, rows)].mean(axis=1).argmax()
-            gaps.append(_gap([same[row] for row in rows], same[rows[middle]], tells_all))
+            nearest = np.argsort(-likenesses[np.ix_(rows, rows)].mean(axis=1), kind="stable")
+            members = [same[rows[place]] for place in nearest]
+            gaps.append(_gap(members, readers, tells_all))
     return tuple(sorted(gaps, key=lambda gap: (gap.count, gap.latest), reverse=True))
 
 
-def _gap(members: Sequence[ReportedTurn], middle: ReportedTurn, tells_all: bool) -> Gap:
+def _gap(members: Sequence[ReportedTurn], readers: frozenset[str], tells_all: bool) -> Gap:
+    """The gap of some questions, of which the first stand best for the others."""
+    told = (member.question for member in members if readers >= member.audience)
     people = len({member.person for member in members})
     return Gap(
-        question=middle.question if tells_all or people >= FEW else None,
-        language=middle.language,
+        question=next(told, None) if tells_all or people >= FEW else None,
+        language=members[0].language,
         count=len(members),
         people=people,
         downs=sum(member.is_answered for member in members),

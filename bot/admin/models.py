@@ -14,8 +14,7 @@ from bot.store.inbox import Job
 from bot.store.log import utc
 from bot.strings import Strings
 from bot.trials.arms import read_arms
-from retrieval.index.changes import Changes
-from retrieval.index.generation import Manifest
+from retrieval.index.generation import Rollback
 from retrieval.registry.runs import KINDS, ModelKind
 from retrieval.serving.installation import Installation
 
@@ -51,9 +50,9 @@ class Models:
         kind: ModelKind = next(kinds, "retriever")
         if kind != "retriever":
             return await self._database.run(self._roll_back_model, kind, request)
-        before, after, changes = await self._database.run(self._roll_back, request.job)
-        logger.info("rolled back by=%s to=%s", request.job.user, after.name)
-        return rollback_card(before, after, changes, request.strings)
+        done = await self._database.run(self._roll_back, request.job)
+        logger.info("rolled back by=%s to=%s", request.job.user, done.after.name)
+        return rollback_card(done, request.strings)
 
     def _roll_back_model(self, kind: ModelKind, request: CommandRequest) -> Card:
         """Once for each command: a second time would go back further."""
@@ -63,25 +62,20 @@ class Models:
         logger.info("rolled back by=%s kind=%s to=%s", request.job.user, kind, done.after)
         return notice(model_line(kind, done.before, done.after, strings))
 
-    def _roll_back(self, job: Job) -> tuple[Manifest, Manifest, Changes | None]:
-        """What served before, what serves now, and how their documents differ, if that is known.
-
-        Once for each command: a second time would go forward again.
-        """
-        served, previous = self._installation.generations()
+    def _roll_back(self, job: Job) -> Rollback:
+        """Serve the generation before, once for each command: a second time would go forward."""
+        served, previous = self._installation.generation_names()
         with self._database.transaction() as db:
             known = db.conn.execute(
                 "SELECT before FROM rollbacks WHERE event_id = ?", (job.event_id,)
             ).fetchone()
             if known is None:
-                after = previous.name if previous else ""
                 row = {"event_id": job.event_id, "at": utc(time.time())}
-                db.table("rollbacks").insert(row | {"before": served.name, "after": after})
-        if known is None or known[0] == served.name:
-            done = self._installation.rollback(reason=_reason(job))
-            return done.before, done.after, done.changes
-        assert previous is not None, "an earlier attempt has rolled back, so both are kept"
-        return previous, served, None
+                db.table("rollbacks").insert(row | {"before": served, "after": previous or ""})
+        if known is None or known[0] == served:
+            return self._installation.rollback(reason=_reason(job))
+        after, before = self._installation.generations()
+        return Rollback(known[0], before.recipe.embedder if before else "", after, None)
 
 
 def _reason(job: Job) -> str:

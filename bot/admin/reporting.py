@@ -19,8 +19,8 @@ from bot.admin.report import Report, build_report
 from bot.admin.report_cards import is_empty, report_card, summary
 from bot.review.matching import Likeness
 from bot.slack.outgoing.cards import Card, notice
-from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
+from bot.slack.workspace import Workspace
 from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.store.period import Period, read_period
@@ -39,10 +39,11 @@ MOST_DAYS = 366
 class Reporting:
     """`/whimbrel report [days]`: one message and its pictures in the admin's direct messages."""
 
-    def __init__(self, installation: Installation, inbox: Inbox, outbox: Outbox) -> None:
+    def __init__(self, installation: Installation, inbox: Inbox, workspace: Workspace) -> None:
         self._installation = installation
         self._inbox = inbox
-        self._outbox = outbox
+        self._outbox = workspace.outbox
+        self._audiences = workspace.audiences
 
     async def run(self, request: CommandRequest) -> Card | None:
         """Send the report; a second attempt changes the message of the first."""
@@ -50,7 +51,7 @@ class Reporting:
         reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is None and request.response_url is not None:
             await tell(self._outbox, request, notice(strings.report.begun))
-        report = await self.make(_days(request.arguments))
+        report = await self._make(_days(request.arguments), self._audiences.of_person(job.user))
         card = report_card(report, strings)
         if reply is None or not await self._outbox.edit(*reply, card):
             reply = await self._outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)
@@ -60,13 +61,14 @@ class Reporting:
         logger.info("reported to=%s days=%d", job.user, report.days)
         return None
 
-    async def make(self, days: int) -> Report:
-        """The report of the last days, with every question told: it is for admins."""
+    async def _make(self, days: int, readers: frozenset[str]) -> Report:
+        """The report of the last days, with every question told that the admin may read."""
         now = datetime.fromtimestamp(time.time(), UTC)
         database = self._inbox.database
         period = await database.run(read_period, database, days=days, until=now)
         # Embedding takes seconds: not on the loop, and not on a thread of the database.
-        return await asyncio.to_thread(make_report, period, self._installation, tells_all=True)
+        make = partial(make_report, period, self._installation, readers=readers, tells_all=True)
+        return await asyncio.to_thread(make)
 
     async def _send_pictures(
         self, request: CommandRequest, report: Report, *, channel: str
@@ -82,10 +84,18 @@ class Reporting:
             await self._outbox.post(channel, notice(words), thread_ts=None, event_id=job.event_id)
 
 
-def make_report(period: Period, installation: Installation, *, tells_all: bool) -> Report:
-    """The report of a period; gaps are gathered with the embedder of the installation."""
-    gaps = find_gaps(period.asked, partial(likenesses, installation), tells_all=tells_all)
-    return build_report(period, _sources(installation), gaps, installation.deployments())
+def make_report(
+    period: Period, installation: Installation, *, readers: frozenset[str], tells_all: bool
+) -> Report:
+    """The report of a period for who holds the labels of `readers`.
+
+    Gaps are gathered with the embedder of the installation. Questions and documents that are not
+    for these readers are counted and not named.
+    """
+    compare = partial(likenesses, installation)
+    gaps = find_gaps(period.asked, compare, readers=readers, tells_all=tells_all)
+    named = [source for source in _sources(installation) if source.audience in readers]
+    return build_report(period, named, gaps, installation.deployments())
 
 
 def weekly_summary(database: Database, strings: Strings, *, now: datetime) -> str:

@@ -52,7 +52,7 @@ class AdminCommands:
         database, installation = self.inbox.database, self.installation
         outbox, jobs = self.workspace.outbox, self.jobs
         models = Models(installation, database)
-        reporting = Reporting(installation, self.inbox, outbox)
+        reporting = Reporting(installation, self.inbox, self.workspace)
         messages = ProgressMessages(self.inbox, outbox, tick_s=self.tick_s)
         reindexing = Reindexing(jobs.reindexer, messages, stop=self.stop)
         learning = Learning(jobs.learner, messages, outbox)

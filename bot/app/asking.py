@@ -18,9 +18,10 @@ from bot.asking.queue import QueuedHandler, RefusalHandler, WithdrawHandler
 from bot.asking.running import Running, StopHandler
 from bot.asking.sessions import PromptsHandler, Sessions
 from bot.asking.threads import Threads
-from bot.asking.triage import HasEmbedder, Triage
+from bot.asking.triage import Triage
 from bot.asking.unaddressed import UnaddressedHandler
 from bot.pool import StoppablePool
+from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings, secret
 from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, JobKind
@@ -34,7 +35,7 @@ class Asking:
     inbox: Inbox
     workspace: Workspace
     answerer: AnswerService
-    documents: HasEmbedder
+    documents: DocumentLookup
     pool: StoppablePool
 
     def handlers(self) -> Mapping[JobKind, Handler]:
@@ -62,7 +63,9 @@ class Asking:
             ),
             "stop": StopHandler(inbox, running, sessions),
             "change": ChangeHandler(inbox, outbox, conversations),
-            "card": CardHandler(inbox, workspace, proposal_emoji=self.settings.proposal_emoji),
+            "card": CardHandler(
+                inbox, workspace, self.documents, proposal_emoji=self.settings.proposal_emoji
+            ),
         }
 
     def _triage(self) -> Triage:

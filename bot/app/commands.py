@@ -64,6 +64,7 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     from retrieval.errors import DataError
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
+    from retrieval.records import PUBLIC
     from retrieval.serving.installation import Installation
     from retrieval.settings import load_settings
 
@@ -76,8 +77,66 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     finally:
         database.close()
     installation = Installation(Library(settings, load_embedder(settings)))
-    made = make_report(period, installation, tells_all=all_questions)
+    # A file goes from hand to hand.
+    readers = frozenset({PUBLIC})
+    made = make_report(period, installation, readers=readers, tells_all=all_questions)
     click.echo(save_report(made, out))
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option(
+    "--recipient",
+    "recipients",
+    multiple=True,
+    metavar="age1...",
+    help="Encrypt it, so that only who has the key of this name of age can read it.",
+)
+def backup(file: Path | None, recipients: tuple[str, ...]) -> None:
+    """Copy what people asked, what was learned and the index into FILE, verified.
+
+    The bot may go on serving. Without FILE its name is the date and time.
+    """
+    from datetime import UTC, datetime
+
+    from bot.app.backup import back_up
+    from retrieval.settings import load_settings
+
+    suffix = ".tar.age" if recipients else ".tar"
+    file = file or Path(f"whimbrel-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{suffix}")
+    contents = back_up(load_settings(), file, recipients=recipients)
+    click.echo(f"{file}: {len(contents.files)} files, verified")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--identity",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="The file with the secret key, for a backup that is encrypted.",
+)
+@click.option("--verify", is_flag=True, help="Only tell whether the backup is whole.")
+@click.option("--replace", is_flag=True, help="Move aside what is there already.")
+def restore(file: Path, identity: Path | None, *, verify: bool, replace: bool) -> None:
+    """Put back what `whimbrel backup` copied into FILE, once all of it is verified.
+
+    Stop the bot first.
+    """
+    from bot.app import backup as backups
+    from retrieval.settings import load_settings
+
+    if verify:
+        contents = backups.verify(file, identity=identity)
+        click.echo(
+            f"{file}: {len(contents.files)} files of {contents.made}, "
+            f"release {contents.release}, all as they were written"
+        )
+        return
+    settings = load_settings()
+    aside = backups.restore(settings, file, identity=identity, replaces=replace)
+    click.echo(f"{settings.home} is as it was in {file}")
+    if aside is not None:
+        click.echo(f"what was there before is in {aside}")
 
 
 def make_reindexer(settings: Settings, library: Library) -> Reindexer:

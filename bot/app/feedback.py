@@ -12,6 +12,7 @@ from bot.home.home import Home
 from bot.pool import StoppablePool
 from bot.review.curated import CuratedAnswerer, CuratedAnswers
 from bot.review.experts import Experts
+from bot.review.fixes import Fixes
 from bot.review.ratings import RatingHandler
 from bot.review.rechecks import Rechecker
 from bot.review.reviewing import ReviewHandler
@@ -48,23 +49,23 @@ class Feedback:
 
     def handlers(self, rechecker: Rechecker) -> Mapping[JobKind, Handler]:
         """Who handles which kind of delivery."""
-        inbox, outbox, people = self.inbox, self.workspace.outbox, self.workspace.people
-        experts = Experts(self.settings, inbox.database, people)
-        home = Home(inbox.database, outbox, people, experts)
+        inbox, workspace, documents = self.inbox, self.workspace, self.engine.documents
+        experts = Experts(self.settings, inbox.database, workspace, documents)
+        fixes = Fixes(inbox.database, documents)
+        home = Home(inbox.database, workspace, experts, fixes)
         review = ReviewHandler(
             inbox,
-            self.workspace,
+            workspace,
             experts,
             self._curated(),
+            documents,
             show_home=home.publish,
             on_approved=rechecker.poke,
         )
         return {
-            "vote": RatingHandler(inbox, outbox),
+            "vote": RatingHandler(inbox, workspace, documents),
             "review": review,
-            "home": HomeHandler(
-                self.settings, inbox, outbox, people, home, self.engine.installation
-            ),
+            "home": HomeHandler(inbox, workspace, home, fixes, self.engine.installation),
         }
 
     def _curated(self) -> CuratedAnswers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.asking.attachments import Attached, Attachments
-from bot.slack.audience import Audiences
+from bot.slack.audience import Audiences, place
 from bot.slack.conversations import Conversations
 from bot.slack.incoming.payloads import Question
 from bot.store.database import Database
@@ -18,7 +18,7 @@ from retrieval.records import Message
 class Background:
     """`history` ends with the attached files, as if they had been pasted before the question.
 
-    `is_private` unless everybody can read along.
+    `is_private` unless everybody can read along; then its place is one of the labels of `audience`.
     """
 
     audience: frozenset[str]
@@ -50,6 +50,10 @@ class Backgrounds:
             SlackUnreachableError: If Slack is needed and does not answer now.
         """
         audience = await self._audiences.of(question, channel=job.channel, user=job.user)
+        is_private = await self._audiences.is_private(question, channel=job.channel)
+        if is_private:
+            is_alone = question.response_url is not None or job.channel.startswith("D")
+            audience |= {place(job.user if is_alone else job.channel)}
         said = await self._database.run(
             self._log.history, job.channel, question.thread_ts, audience=audience
         )
@@ -59,5 +63,4 @@ class Backgrounds:
                 job.channel, question.thread_ts, before=question.ts
             )
         attached = await self._attachments.read(question.files)
-        is_private = await self._audiences.is_private(question, channel=job.channel)
         return Background(audience, is_private, (*said, *attached.history()), attached)

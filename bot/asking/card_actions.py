@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -10,19 +9,19 @@ from dataclasses import dataclass
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 
+from bot.asking.disclosure import Disclosed, Disclosure, KnowsLabels
 from bot.asking.explanation import explanation, working
 from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
-from bot.slack.incoming.payloads import Interaction, Question, read, read_in_part
+from bot.slack.incoming.payloads import Interaction, read, read_in_part
 from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import Workspace
 from bot.store.cards import Cards
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job
-from bot.store.log import Turn
 from bot.store.signals import SignalKind, Signals
+from bot.store.turns import LoggedTurn, Turns
 from bot.strings import Strings, strings_for
-from retrieval.answering.contributions import contributions
 
 WAIT_S, PATIENCE_S = 0.5, 10.0
 """How often, and for how long, a click waits for its turn to be in the log."""
@@ -37,23 +36,32 @@ class Click:
 
     job: Job
     interaction: Interaction
-    turn: Turn
+    turn: LoggedTurn
 
     @property
     def strings(self) -> Strings:
         """The words in the language of the answer."""
-        return strings_for(self.turn.answer.language)
+        return strings_for(self.turn.language)
 
 
 class CardHandler:
     """Does what people ask of an answer that is there already."""
 
-    def __init__(self, inbox: Inbox, workspace: Workspace, *, proposal_emoji: str) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        workspace: Workspace,
+        documents: KnowsLabels,
+        *,
+        proposal_emoji: str,
+    ) -> None:
         self._inbox = inbox
         self._run = inbox.database.run
         self._cards = Cards(inbox.database)
         self._channels = Channels(inbox.database)
         self._signals = Signals(inbox.database)
+        self._turns = Turns(inbox.database)
+        self._disclosure = Disclosure(inbox.database, documents)
         self._outbox = workspace.outbox
         self._audiences = workspace.audiences
         self._people = workspace.people
@@ -72,7 +80,7 @@ class CardHandler:
         if interaction.name == RETRY:
             await self._run(self._retry, job, interaction)
             return
-        turn = await self._run(self._cards.turn, interaction.value)
+        turn = await self._run(self._turn, interaction.value)
         if turn is not None:
             await self._actions[interaction.name](Click(job, interaction, turn))
         elif await self._is_early(job, interaction):
@@ -85,9 +93,12 @@ class CardHandler:
     async def apologise(self, job: Job, _error: Exception) -> None:
         """Tell who clicked, in private."""
         interaction = read_in_part(job, Interaction(""))
-        turn = await self._run(self._cards.turn, interaction.value)
-        strings = strings_for("en" if turn is None else turn.answer.language)
+        turn = await self._run(self._turn, interaction.value)
+        strings = strings_for("en" if turn is None else turn.language)
         await self._tell(job, interaction, strings.asking.failed.format(error_id=job.error_id))
+
+    def _turn(self, turn_id: str) -> LoggedTurn | None:
+        return self._turns.get(turn_id) if self._cards.is_kept(turn_id) else None
 
     async def _is_early(self, job: Job, interaction: Interaction) -> bool:
         """Whether the turn may yet be written: its card is shown a moment before."""
@@ -100,15 +111,19 @@ class CardHandler:
         if modal is None:
             await self._end(click, strings.card_actions.too_late)
             return
-        found = await asyncio.to_thread(contributions, click.turn.answer)
-        view = explanation(found, Frame(now=time.time()), strings)
+        readers = await self._audiences.of_reader(click.job.channel, user=click.job.user)
+        told = await self._run(self._disclosure.explained, click.turn.id, readers=readers)
+        frame = Frame(now=time.time())
+        view = explanation(told.contributions, frame, strings, is_whole=told.is_whole)
         await self._outbox.change_modal(modal, view)
         await self._end(click, signal="why")
 
     async def _share(self, click: Click) -> None:
         turn, job = click.turn, click.job
-        if not await self._is_for_all(click):
-            await self._end(click, click.strings.card_actions.not_shareable)
+        readers = await self._audiences.of_channel(turn.channel, user=job.user)
+        shown = await self._run(self._disclosure.to, turn.id, readers=readers)
+        if shown.answer is None:
+            await self._refuse(click, shown, click.strings.card_actions.not_shareable)
             return
         if not await self._is_in(turn, lambda channel: channel == turn.channel):
             try:
@@ -120,11 +135,16 @@ class CardHandler:
                     raise
                 await self._end(click, click.strings.card_actions.not_member)
                 return
-            await self._run(self._signals.note, turn.answer.id, "shared", job.user, job.event_id)
+            await self._run(self._publish, click, await self._shared_with(click, shown))
         await self._refresh(click)
         await self._end(click)
 
     async def _keep(self, click: Click) -> None:
+        readers = self._audiences.of_person(click.job.user)
+        shown = await self._run(self._disclosure.to, click.turn.id, readers=readers)
+        if shown.answer is None:
+            await self._refuse(click, shown, click.strings.card_actions.not_keepable)
+            return
         if not await self._is_in(click.turn, lambda channel: channel.startswith("D")):
             await self._show_again(click, click.job.user, None, click.strings.card_actions.kept)
         await self._refresh(click)
@@ -135,27 +155,33 @@ class CardHandler:
         if job.user != turn.asker and not (await self._people.look_up(job.user))[0]:
             await self._end(click, click.strings.card_actions.not_yours)
             return
-        for channel, ts in await self._run(self._cards.messages, turn.answer.id):
+        for channel, ts in await self._run(self._cards.messages, turn.id):
             await self._outbox.delete(channel, ts)
         await self._run(self._forget, click)
 
     async def _ask_expert(self, click: Click) -> None:
         turn, job = click.turn, click.job
         config = await self._run(self._channels.of, job.channel)
-        experts = helpers(turn.answer, config)
-        if await self._run(self._cards.escalation, turn.answer.id) or not experts:
+        readers = await self._audiences.of_channel(job.channel, user=job.user)
+        shown = await self._run(self._disclosure.to, turn.id, readers=readers)
+        if shown.answer is None:
+            await self._refuse(click, shown, click.strings.card_actions.not_shareable)
+            return
+        experts = helpers(shown.answer, config)
+        if await self._run(self._cards.escalation, turn.id) or not experts:
             await self._end(click, click.strings.card_actions.escalated)
             return
         ts = await self._escalate(click, experts)
-        await self._run(self._cards.escalate, turn.answer.id, person=job.user, ts=ts)
+        await self._run(self._cards.escalate, turn.id, person=job.user, ts=ts)
         if click.interaction.ts is not None:
-            cards = await self._public_cards(turn, job.channel)
-            await self._outbox.edit(job.channel, click.interaction.ts, cards[-1])
+            cards = await self._public_cards(click, job.channel)
+            if cards:
+                await self._outbox.edit(job.channel, click.interaction.ts, cards[-1])
         await self._end(click, signal="escalated")
 
     async def _escalate(self, click: Click, experts: Sequence[str]) -> str:
         """Ask the experts in the answer's thread, once; the ts of the message that does."""
-        event_id = f"escalation:{click.turn.answer.id}"
+        event_id = f"escalation:{click.turn.id}"
         thread_ts = click.turn.thread_ts or click.interaction.thread_ts or click.interaction.ts
         where, since = click.job.channel, thread_ts or "0"
         if click.job.attempts > 1:
@@ -175,15 +201,24 @@ class CardHandler:
             self._inbox.again(interaction.value, response_url=interaction.response_url)
             self._inbox.finish(job)
 
-    async def _is_for_all(self, click: Click) -> bool:
-        """Whether everybody in the channel may read each document that the card names."""
-        answer, channel = click.turn.answer, click.turn.channel
-        labels = await self._audiences.of(Question(text=""), channel=channel, user=click.job.user)
-        shown = [*(citation.passage for citation in answer.citations), *answer.nearest]
-        return all(passage.source.audience in labels for passage in shown)
+    async def _refuse(self, click: Click, shown: Disclosed, words: str) -> None:
+        """Say why an answer is not shown again."""
+        is_outdated = shown.audience is None
+        await self._end(click, click.strings.card_actions.outdated if is_outdated else words)
 
-    async def _is_in(self, turn: Turn, is_there: Callable[[str], bool]) -> bool:
-        messages = await self._run(self._cards.messages, turn.answer.id)
+    async def _shared_with(self, click: Click, shown: Disclosed) -> frozenset[str]:
+        """Who may read, from now on, what was said to one person and is shown to a channel now."""
+        where = await self._audiences.place(click.turn.channel, user=click.job.user)
+        return (shown.audience or frozenset()) | ({where} if where else set())
+
+    def _publish(self, click: Click, audience: frozenset[str]) -> None:
+        turn_id, job = click.turn.id, click.job
+        with self._inbox.database.transaction():
+            if self._signals.note(turn_id, "shared", job.user, job.event_id):
+                self._cards.open_to(turn_id, audience)
+
+    async def _is_in(self, turn: LoggedTurn, is_there: Callable[[str], bool]) -> bool:
+        messages = await self._run(self._cards.messages, turn.id)
         return any(is_there(channel) for channel, _ in messages)
 
     async def _show_again(
@@ -191,32 +226,42 @@ class CardHandler:
     ) -> None:
         """Post a private answer for others, or to keep, and let ratings of it count."""
         turn = click.turn
-        event_id = f"{click.interaction.name}:{turn.answer.id}"
+        event_id = f"{click.interaction.name}:{turn.id}"
         sent: dict[int, str] = {}
         if click.job.attempts > 1 and where == turn.channel:
             since = thread_ts or "0"
             sent = await self._outbox.sent(where, thread_ts, event_id=event_id, since=since)
         channel = where
-        for part, card in enumerate(await self._public_cards(turn, where, heading=heading)):
+        for part, card in enumerate(await self._public_cards(click, where, heading=heading)):
             if part not in sent:
                 channel, sent[part] = await self._outbox.post(
                     where, card, thread_ts=thread_ts, event_id=event_id, part=part
                 )
-            await self._run(self._cards.add_message, turn.answer.id, channel, sent[part])
+            await self._run(self._cards.add_message, turn.id, channel, sent[part])
 
     async def _public_cards(
-        self, turn: Turn, channel: str, *, heading: str | None = None
+        self, click: Click, channel: str, *, heading: str | None = None
     ) -> tuple[Card, ...]:
-        """The answer's cards as they are now, below a heading where it was private at first."""
+        """The answer's cards as they are now, below a heading where it was private at first.
+
+        There are none where not everybody who will read them may read the answer now.
+        """
+        turn, user = click.turn, click.job.user
+        readers = self._audiences.of_person(user)
+        if channel != user:
+            readers = await self._audiences.of_channel(channel, user=user)
+        shown = await self._run(self._disclosure.to, turn.id, readers=readers)
+        if shown.answer is None:
+            return ()
         config = await self._run(self._channels.of, channel)
-        has_asked = await self._run(self._cards.escalation, turn.answer.id) is not None
+        has_asked = await self._run(self._cards.escalation, turn.id) is not None
         done = frozenset({ASK_EXPERT} if has_asked else ())
         is_direct = channel[:1] not in ("C", "G")
         frame = Frame(config, now=time.time(), is_direct=is_direct, done=done)
-        first, *rest = answer_cards(turn.answer, frame)
-        if heading is None and not await self._run(self._cards.is_private, turn.answer.id):
+        first, *rest = answer_cards(shown.answer, frame)
+        if heading is None and not await self._run(self._cards.is_private, turn.id):
             return (first, *rest)
-        heading = heading or strings_for(turn.answer.language).card_actions.shared
+        heading = heading or strings_for(turn.language).card_actions.shared
         line = MarkdownTextObject(text=heading.format(question=_shown(turn)))
         return (Card(first.text, (ContextBlock(elements=[line]), *first.blocks)), *rest)
 
@@ -224,15 +269,17 @@ class CardHandler:
         """Take the buttons that have had their effect off a private answer."""
         if click.interaction.response_url is None:
             return
-        turn = click.turn
+        turn, job = click.turn, click.job
+        readers = await self._audiences.of_reader(job.channel, user=job.user)
+        shown = await self._run(self._disclosure.to, turn.id, readers=readers)
+        if shown.answer is None:
+            return
         config = await self._run(self._channels.of, turn.channel)
-        messages = await self._run(self._cards.messages, turn.answer.id)
+        messages = await self._run(self._cards.messages, turn.id)
         done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
         frame = Frame(config, now=time.time(), is_private=True, done=done)
-        last = answer_cards(turn.answer, frame)[-1:]  # the one with the buttons
-        await self._outbox.respond(
-            click.interaction.response_url, click.job.user, last, replaces=True
-        )
+        last = answer_cards(shown.answer, frame)[-1:]  # the one with the buttons
+        await self._outbox.respond(click.interaction.response_url, job.user, last, replaces=True)
 
     async def _end(
         self, click: Click, words: str | None = None, *, signal: SignalKind | None = None
@@ -251,16 +298,16 @@ class CardHandler:
         job = click.job
         with self._inbox.database.transaction():
             if signal is not None:
-                self._signals.note(click.turn.answer.id, signal, job.user, job.event_id)
+                self._signals.note(click.turn.id, signal, job.user, job.event_id)
             self._inbox.finish(job)
 
     def _forget(self, click: Click) -> None:
         with self._inbox.database.transaction():
-            self._cards.delete(click.turn.answer.id)
+            self._cards.delete(click.turn.id)
             self._finish(click, "deleted")
 
 
-def _shown(turn: Turn) -> str:
+def _shown(turn: LoggedTurn) -> str:
     """The question on one line, for mrkdwn between asterisks."""
-    line = " ".join(turn.answer.question.split()).replace("*", "∗")
+    line = " ".join(turn.question.split()).replace("*", "∗")
     return escape(line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS - 1]}…")

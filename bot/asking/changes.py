@@ -29,7 +29,7 @@ class ChangeHandler:
         asked = question_key(job.team, job.channel, change.ts)
         turn = await database.run(self._log.turn_asked_in, asked)
         if turn is None:
-            await database.run(self._inbox.finish, job)
+            await database.run(self._forget_unanswered, job, asked)
             return
         turn_id, messages = turn
         if not await self._conversations.has_others(
@@ -42,6 +42,11 @@ class ChangeHandler:
 
     async def apologise(self, _job: Job, _error: Exception) -> None:
         """The question is gone; there is nobody to tell."""
+
+    def _forget_unanswered(self, job: Job, asked: str) -> None:
+        with self._inbox.database.transaction():
+            self._inbox.forget(asked)
+            self._inbox.finish(job)
 
     def _forget(self, job: Job, turn_id: str) -> None:
         with self._inbox.database.transaction():

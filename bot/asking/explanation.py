@@ -22,12 +22,17 @@ def working(strings: Strings) -> dict[str, Any]:
 
 
 def explanation(
-    contributions: Sequence[Contribution], frame: Frame, strings: Strings
+    contributions: Sequence[Contribution], frame: Frame, strings: Strings, *, is_whole: bool = True
 ) -> dict[str, Any]:
-    """Each citation with its supporting sentence and what would be lost without it."""
+    """Each citation with its supporting sentence and what would be lost without it.
+
+    It says so where it `is_whole` no longer, because some may not be shown.
+    """
     blocks = [
         block for contribution in contributions for block in _citation(contribution, frame, strings)
     ]
+    if not is_whole:
+        blocks.append(_section(strings.card_actions.withheld))
     note = ContextBlock(elements=[MarkdownTextObject(text=strings.card_actions.why_measure)])
     return _view([*blocks, note], strings)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.asking.triage import is_thanks
+from bot.asking.triage import is_thanks, without_thanks
 from bot.store.channels import ChannelConfig
 from bot.store.database import Database
 from bot.store.log import Turn
@@ -24,6 +24,13 @@ _ASKS = re.compile(
     r"[?？]|吗|呢|怎么|怎样|如何|什么|哪|几|多少|多久|谁|是否|能否|能不能|有没有|那么?[^，。]{1,8}$"
     r"|^\W*(?:(?:and|ok|so|but|then|also)\W+)*(?:what|how|why|who|whom|when|where|which|is|are|do|"
     r"does|did|can|could|should|would|will|may|must|tell me|explain|show me|for|if)\b",
+    re.IGNORECASE,
+)
+# Behind thanks, "will ask HR" and "when I am back" ask nothing.
+_ASKS_ON = re.compile(
+    r"^\W*(?:(?:and|so|but|then|also)\W+)*(?:what|how|why|who|whom|where|which|and (?:for|if|when)|"
+    r"(?:is|are|do|does|can|could|should|would|may|must) "
+    r"(?:i|we|you|it|he|she|there|they|the|that|this|these|those|my|our))\b",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(r"<@|<!subteam")
@@ -95,7 +102,7 @@ class Threads:
 def judge(text: str, person: str, known: KnownThread, config: ChannelConfig) -> FollowUpVerdict:
     """What a message without a mention means in a thread that we take part in."""
     is_asker = person in known.askers
-    asks = _ASKS.search(text) is not None and not is_thanks(text)
+    asks = not is_thanks(text) and bool(_ASKS.search(text) or _ASKS_ON.search(without_thanks(text)))
     if person in config.experts and not is_asker:
         return "takeover"
     if not is_asker and not is_thanks(text) and not (asks and config.followups == "everyone"):

@@ -13,12 +13,34 @@ from retrieval.registry.folders import served
 
 _MAX_CHARS = 1_000
 _ADDRESSED = re.compile(r"<@|<!")
+_NAME = r"(?:<@[^>]*>|(?-i:[A-Z])[a-z]+|you|u|all|both|everyone|everybody|folks|guys|team|mate|bot)"
+_VERY = r"(?:(?:all|so|very|really|super|such|a|an|most|quite|pretty|just) )*"
+_GOOD = (
+    r"(?:great|good|perfect|awesome|cool|nice|super|sweet|brilliant|excellent|amazing|wonderful|"
+    r"lovely|fantastic|neat|interesting|helpful|useful|clear(?:er)?)"
+)
+_FOR = (
+    r" for (?:(?:the|your|this|that|these|all|a|such|very|quick|fast|prompt) )*"
+    r"(?:help|info\w*|answers?|reply|replies|response|tips?|pointers?|links?|explanation|"
+    r"clarification|sharing|asking|explaining|clarifying|helping|answering|checking|this|that)"
+)
+_THANK = r"(?:many |much )?(?:thanks|thank (?:you|u)|thx|thanx|tx|tks|tysm|ty|ta|cheers|kudos)"
 _THANKS = re.compile(
-    r"\W*(?:(?:ok(?:ay)?|great|perfect|awesome|cool|nice|super|got it|makes sense|oh|ah|yes|yep|"
-    r"many|thanks?|thank you|thx|ty|cheers|so much|very much|a lot|all|that helps?|helpful|"
-    r"that works?|it works?|works|worked|for the (?:help|info|answer)|will do|understood|lol|"
-    r"好的?|谢谢|多谢|感谢|谢了|明白了?|收到|懂了|知道了|可以了|太好了|太棒了|解决了|已经|"
-    r"了解了?|嗯+|哦+|你|您|啦|啊|哈+|没事了)\W*)+",
+    rf"\W*(?:<@[^>]*>\W*)?(?:(?:(?<![a-z])(?:{_THANK}(?: a (?:lot|bunch|ton|million))?"
+    rf"(?: (?:so|very) much)?(?: again)?(?:{_FOR})?(?:[ ,]+{_NAME})?(?: again)?(?:{_FOR})?"
+    rf"(?: in advance)?|{_VERY}{_GOOD}(?: (?:one|job|question|answer|bot|stuff|to know))?|"
+    rf"(?:that|this|it)(?:['’]?s| is| was) {_VERY}{_GOOD}|"
+    r"(?:(?:that|this|it) )?(?:really )?(?:helps?|helped|works?|worked|did the trick|"
+    r"answers (?:it|that|my question))(?: (?:a lot|for me|now))?|"
+    r"ok(?:ay)?|k|got it|makes sense|i see|oh|ah|aha|wow|ye[ps]|yeah|yup|right|exactly|agreed|"
+    r"(?:i )?(?:really |much )?appreciate(?:d| it| that| this)|(?:very|so) much|a lot|all|again|"
+    r"(?:all )?(?:noted|understood|solved|resolved|fixed|sorted|clear|done|set)(?: now)?|will do|"
+    r"(?:i )?(?:had no idea|(?:didn['’]?t|never) kn[eo]w(?: (?:that|this|it))?)|"
+    r"same here|me too|til|lol|(?:ha)+h?|np|no (?:worries|problem)|my pleasure|"
+    r"you(?:['’]?re| are) welcome)(?![a-z])|\+1\b|"
+    r"3q|[好对]的?|(?:[谢謝]+|多[谢謝]|感[谢謝恩])(?:分享|指[点教]|帮助|帮忙|大家|各位|老师|同学|楼主)*|"
+    r"明白|收到|懂了?|知道|可以了|太棒|[棒赞]|解决|搞定|已经|了解|清楚|学到了?|辛苦|原来(?:如此|这样)|"
+    r"有(?:用|帮助)|没(?:事了?|问题)|不客气|[很太真你您的了啦呀嘞喽嗯哦啊哈也同]|非常)\W*)+",
     re.IGNORECASE,
 )
 
@@ -79,3 +101,10 @@ def is_thanks(text: str) -> bool:
     """Whether a message only thanks, agrees or closes."""
     cleaned = clean(text)
     return not words(cleaned) or _THANKS.fullmatch(cleaned) is not None
+
+
+def without_thanks(text: str) -> str:
+    """What follows on the thanks that a message begins with, on one line."""
+    cleaned = clean(text)
+    thanks = _THANKS.match(cleaned)
+    return cleaned[thanks.end() :] if thanks else cleaned

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.export.records import Correction, Exclusion, ExportedTurn, Log, Policy, ReasonCode
 from bot.export.scrubbing import Scrubber, has_secret
+from bot.slack.audience import of_documents
 from retrieval.examples import PassageText, content_id
 from retrieval.records import PUBLIC
 
@@ -50,7 +51,10 @@ def admit(log: Log, policy: Policy, passages: Passages, public: frozenset[str]) 
                 correction
                 for correction in of_turn[turn.id]
                 if log.may_use(correction.author, turn.id)
-                and (correction.audience <= {PUBLIC} or turn.channel in policy.channels)
+                and (
+                    _is_public(correction, turn, passages, public)
+                    or turn.channel in policy.channels
+                )
             ]
             scrubbed, better, reason = scrub(turn, better, passages)
         if reason is None:
@@ -83,7 +87,8 @@ def _refusal(
     is_opted_in = turn.channel in policy.channels
     if turn.in_private_channel and not (turn.is_private or is_opted_in):
         return "private_conversation"
-    is_public = turn.audience <= {PUBLIC} and all(
+    # Whether the place was private is asked above.
+    is_public = of_documents(turn.audience) <= {PUBLIC} and all(
         passage.content_hash in public
         for passage in turn.passages
         if passage.content_hash in passages
@@ -97,6 +102,15 @@ def _refusal(
     ):
         return "secret"
     return None
+
+
+def _is_public(
+    correction: Correction, turn: ExportedTurn, passages: Passages, public: frozenset[str]
+) -> bool:
+    """Whether a correction needs no more than the turn, which is let in, and public documents."""
+    needed = correction.audience - turn.audience
+    named = {passage for passage in correction.passages if passage in passages}
+    return needed <= {PUBLIC} and named <= public
 
 
 def scrub(

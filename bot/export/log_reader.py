@@ -18,6 +18,7 @@ from bot.export.records import (
     RatingEvent,
     ShownPassage,
 )
+from bot.slack.audience import of_documents
 from bot.store.database import Database
 from retrieval.examples import PassageText
 
@@ -82,7 +83,7 @@ def _turns(database: Database, imports: dict[str, LogRow]) -> Iterator[ExportedT
     for row in _rows(database, "SELECT * FROM turns ORDER BY created, id"):
         place = row["channel"], row["thread_ts"]
         thread = askers[place]
-        joined = bool(row["query"]) and row["query"] != row["question"]
+        joined = row["query"] != row["question"]
         if not row["question"] or row["deleted"] is not None:
             with_gaps.add(place)
             continue
@@ -181,23 +182,27 @@ def _with_corrections(log: Log, database: Database, imports: dict[str, LogRow]) 
             review = reviewed.get((row["turn_id"], row["answer"]), {})
             is_approved = log.is_expert(row["person"], turns[row["turn_id"]].channel)
             is_approved = is_approved and review.get("state") != "rejected"
-            corrections.append(_correction(row, row["turn_id"], is_approved, review))
+            audience = turns[row["turn_id"]].audience
+            corrections.append(_correction(row, row["turn_id"], is_approved, review, audience))
     for row in reviews:
         turn = turns.get(row["turn_id"]) or _asked_by_people(row)
         if row["state"] == "approved" and turn is not None:
             turns[turn.id] = turn
-            corrections.append(_correction(row, turn.id, True, row))
+            corrections.append(_correction(row, turn.id, True, row, turn.audience))
     return replace(log, turns=tuple(turns.values()), corrections=tuple(corrections))
 
 
-def _correction(row: LogRow, turn_id: str, is_approved: bool, review: LogRow) -> Correction:
+def _correction(
+    row: LogRow, turn_id: str, is_approved: bool, review: LogRow, audience: frozenset[str]
+) -> Correction:
+    """A correction, at least as restricted as the `audience` of the turn that it is made to."""
     return Correction(
         turn_id=turn_id,
         author=row["author"] if "author" in row else row["person"],
         answer=row["answer"],
         is_approved=is_approved,
         passages=(row["content_hash"],) if row["content_hash"] else (),
-        audience=frozenset(json.loads(review["audience"])) if review else frozenset(),
+        audience=audience | set(json.loads(review["audience"]) if review else ()),
     )
 
 
@@ -208,11 +213,13 @@ def _asked_by_people(review: LogRow) -> ExportedTurn | None:
     """
     if review["turn_id"] is not None or review["channel"] is None:
         return None
+    audience = frozenset(json.loads(review["audience"]))
     return ExportedTurn(
         id=f"review:{review['id']}",
         asker=review["author"],
         channel=review["channel"],
-        audience=frozenset(json.loads(review["audience"])),
+        audience=audience,
+        in_private_channel=audience != of_documents(audience),
         question=review["question"],
         language=review["language"],
         is_abstention=True,

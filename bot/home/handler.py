@@ -13,18 +13,15 @@ from bot.home.view import short
 from bot.privacy.forgetting import Forgetting, Forgotten
 from bot.review.fixes import FIXED, Fixes
 from bot.review.notices import Notices
-from bot.settings import SlackSettings
 from bot.slack.incoming.interactions import FORGET_ME, NEWS_OFF, NEWS_ON, SET_LEARNING
 from bot.slack.incoming.payloads import Interaction, read
 from bot.slack.outgoing.cards import notice
-from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import SlackUnreachableError
-from bot.slack.people import People
+from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, Job
 from bot.store.preferences import PeoplesPreferences
 from bot.store.turns import LoggedTurn, Turns
 from retrieval.errors import RetrievalError
-from retrieval.records import PUBLIC
 from retrieval.serving.installation import Installation
 
 logger = logging.getLogger(__name__)
@@ -35,21 +32,20 @@ class HomeHandler:
 
     def __init__(
         self,
-        settings: SlackSettings,
         inbox: Inbox,
-        outbox: Outbox,
-        people: People,
+        workspace: Workspace,
         home: Home,
+        fixes: Fixes,
         installation: Installation,
     ) -> None:
-        self._settings = settings
         self._inbox = inbox
-        self._outbox = outbox
-        self._people = people
+        self._outbox = workspace.outbox
+        self._people = workspace.people
+        self._audiences = workspace.audiences
         self._home = home
         self._installation = installation
         self._turns = Turns(inbox.database)
-        self._fixes = Fixes(inbox.database)
+        self._fixes = fixes
         self._notices = Notices(inbox.database)
         self._preferences = PeoplesPreferences(inbox.database)
         self._forgetting = Forgetting(inbox)
@@ -113,9 +109,11 @@ class HomeHandler:
 
     async def _news(self, person: str, turn: LoggedTurn) -> str:
         _, strings = await self._people.look_up(person)
-        fix = await self._inbox.database.run(self._fixes.of, turn.id)
-        question = short(turn.question, 300)
-        labels = {PUBLIC, *self._settings.user_audiences.get(person, ())}
-        if fix is None or not labels.issuperset(fix.audience):
+        labels = self._audiences.of_person(person)
+        fix = await self._inbox.database.run(self._fixes.of, turn.id, person, labels)
+        if fix is None or fix.question is None:
+            return strings.home.fixed_untold
+        question = short(fix.question, 300)
+        if fix.answer is None:
             return strings.home.fixed_unsaid.format(question=question)
         return strings.home.fixed_news.format(question=question, answer=short(fix.answer, 2_000))

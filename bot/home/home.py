@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,13 +13,12 @@ from bot.home.view import (
     REVIEWS,
     SERVED,
     AskedQuestion,
-    FixedQuestion,
     Page,
     home_view,
 )
 from bot.review.experts import Experts
-from bot.slack.outgoing.outbox import Outbox
-from bot.slack.people import People
+from bot.review.fixes import Fixes
+from bot.slack.workspace import Workspace
 from bot.store.database import Database
 from bot.store.preferences import PeoplesPreferences
 from bot.store.reviews import ReviewAccess, Reviews
@@ -30,12 +28,13 @@ class Home:
     """Publishes what a person may see: their own; for experts the queue, for admins the week."""
 
     def __init__(
-        self, database: Database, outbox: Outbox, people: People, experts: Experts
+        self, database: Database, workspace: Workspace, experts: Experts, fixes: Fixes
     ) -> None:
         self._database = database
-        self._outbox = outbox
-        self._people = people
+        self._outbox = workspace.outbox
+        self._people = workspace.people
         self._experts = experts
+        self._fixes = fixes
         self._preferences = PeoplesPreferences(database)
         self._reviews = Reviews(database)
 
@@ -54,7 +53,7 @@ class Home:
         reviews, waiting = self._reviews.queue(reader, limit=REVIEWS)
         return Page(
             questions=self._questions(person),
-            fixed=self._fixed(person, reader.labels),
+            fixed=self._fixes.recent(person, reader.labels, limit=FIXED),
             preferences=self._preferences.of(person),
             is_reviewer=reader.everywhere or bool(reader.channels),
             reviews=reviews,
@@ -76,19 +75,4 @@ class Home:
         return [
             AskedQuestion(question, asked, good, bad, mine, bool(is_fixed))
             for question, asked, good, bad, mine, is_fixed in rows
-        ]
-
-    def _fixed(self, person: str, labels: frozenset[str]) -> list[FixedQuestion]:
-        """Of what they asked or rated; the answer only if they may read it wherever they are."""
-        rows = self._database.connection.conn.execute(
-            "SELECT turns.question, fixes.answer, coalesce(curated.audience, turns.audience)"
-            " FROM fixes JOIN turns ON turns.id = fixes.turn_id"
-            " LEFT JOIN curated ON curated.id = fixes.curated_id"
-            " WHERE asker = ? OR turns.id IN (SELECT turn_id FROM votes WHERE voter = ?)"
-            " ORDER BY fixes.rowid DESC LIMIT ?",
-            (person, person, FIXED),
-        )
-        return [
-            FixedQuestion(question, answer if labels >= set(json.loads(audience)) else None)
-            for question, answer, audience in rows
         ]

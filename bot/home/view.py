@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.review.fixes import Fix
 from bot.review.modals import document_label
 from bot.slack.incoming.interactions import (
     APPROVE_REVIEW,
@@ -47,14 +48,6 @@ class AskedQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedQuestion:
-    """A question that the person asked or rated, and its better answer, if they may read that."""
-
-    question: str
-    answer: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """All that one person's App Home shows.
 
@@ -62,7 +55,7 @@ class Page:
     """
 
     questions: Sequence[AskedQuestion]
-    fixed: Sequence[FixedQuestion]
+    fixed: Sequence[Fix]
     preferences: Preferences
     is_reviewer: bool
     reviews: Sequence[Review]
@@ -108,8 +101,9 @@ def _fixed(page: Page, strings: Strings) -> Iterator[BlockJson]:
         return
     yield _header(strings.home.fixed)
     for fixed in page.fixed[:FIXED]:
+        question = short(fixed.question or "", MAX_QUESTION)
         answer = strings.home.ask_again if fixed.answer is None else short(fixed.answer, MAX_NEWS)
-        yield _section(f"*{short(fixed.question, MAX_QUESTION)}*\n{answer}")
+        yield _section(f"*{question}*\n{answer}")
 
 
 def _queue(page: Page, strings: Strings) -> Iterator[BlockJson]:

@@ -60,12 +60,12 @@ class Forgetting:
         any table, names nobody then.
         """
         with self._database.transaction() as db:
+            self._database.erase()
             erase(job.user, self._database)
             forgotten = self._delete(db, job.user)
             self._inbox.finish(job)
             self._empty_inbox(db, job.user)
             _unname(db, job.user)
-        self._database.purge()
         return forgotten
 
     def _delete(self, db: sqlite_utils.Database, person: str) -> Forgotten:

@@ -8,13 +8,14 @@ from typing import Any
 
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
+from retrieval.records import PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedQuestion:
     """A question that stands by itself, and what holds where it was asked.
 
-    It `is_private` unless everybody could have read along.
+    It `is_private` unless everybody could have read along, and may read what it was made of.
     """
 
     turn_id: str
@@ -38,10 +39,12 @@ def read_logged(database: Database, *, last: int) -> list[LoggedQuestion]:
 
 
 def _logged(row: dict[str, Any], channels: Channels) -> LoggedQuestion:
+    audience = frozenset(json.loads(row["audience"]))
+    was_private = row["is_private"] != 0 and not row["is_imported"]
     return LoggedQuestion(
         turn_id=row["id"],
         question=row["query"] or row["question"],
-        audience=frozenset(json.loads(row["audience"])),
-        is_private=row["is_private"] != 0 and not row["is_imported"],
+        audience=audience,
+        is_private=was_private or not audience <= {PUBLIC},
         config=channels.of(row["channel"]),
     )

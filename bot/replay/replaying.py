@@ -11,6 +11,7 @@ from typing import Literal
 
 from bot.asking.questions import AnswerService
 from bot.replay.logged import LoggedQuestion
+from bot.slack.audience import of_documents
 from retrieval.errors import QuestionError
 from retrieval.progress import Progress
 from retrieval.records import Answer, AnswerRequest
@@ -100,7 +101,7 @@ def _request(logged: LoggedQuestion) -> AnswerRequest:
     config = logged.config
     return AnswerRequest(
         logged.question,
-        audience=logged.audience,
+        audience=of_documents(logged.audience),
         sources=config.sources,
         threshold=config.threshold,
         language=None if config.language == "auto" else config.language,

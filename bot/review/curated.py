@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.asking.disclosure import CURATED
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup, Held
 from bot.review.matching import SAME_WORDS, Likeness, is_same
@@ -213,7 +214,7 @@ class CuratedAnswerer:
             citations=citations,
             hits=(Hit(match.passage, match.likeness),) if match.passage else (),
             method="curated",
-            generator=f"curated/{curated.id}",
+            generator=f"{CURATED}{curated.id}",
             embedder=match.held.embedder.id,
             generation=match.held.generation,
             timings={"total": round(seconds, 4)},

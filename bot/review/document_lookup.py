@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bot.store.turns import DocumentRef
 from retrieval.answering.triage import QueryEmbedder
+from retrieval.errors import IndexNotFoundError
 from retrieval.records import Passage
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ class Held:
     generation: str
     embedder: QueryEmbedder
     passages: Mapping[DocumentRef, Passage]
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """The audience label of each document, by its id."""
+        return {p.source.id: p.source.audience for p in self.passages.values()}
 
 
 class DocumentLookup:
@@ -43,6 +50,37 @@ class DocumentLookup:
         """The id of the generator; `none` where answers are quoted."""
         generator = self._live.generator
         return generator.id if generator else "none"
+
+    def label(self, passage: DocumentRef) -> str | None:
+        """The label that somebody needs to read a passage now; None if it does not stand so."""
+        found = self._passages().get(passage)
+        return found.source.audience if found else None
+
+    def document_label(self, document_id: str) -> str | None:
+        """The label that somebody needs to read a document now; None if there is none."""
+        try:
+            return self.held().labels.get(document_id)
+        except IndexNotFoundError:
+            return None
+
+    def served_generation(self) -> str | None:
+        """The name of the index that is answered from; None if nothing is indexed."""
+        try:
+            return self.held().generation
+        except IndexNotFoundError:
+            return None
+
+    def readable(
+        self, passages: Iterable[DocumentRef], labels: frozenset[str]
+    ) -> dict[int, DocumentRef]:
+        """Those of some passages that stand and that these labels let read, by position."""
+        return {n: passage for n, passage in enumerate(passages) if self.label(passage) in labels}
+
+    def _passages(self) -> Mapping[DocumentRef, Passage]:
+        try:
+            return self.held().passages
+        except IndexNotFoundError:
+            return {}
 
     def held(self) -> Held:
         """What is held now, whatever is published later.

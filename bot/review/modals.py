@@ -23,9 +23,12 @@ NO_DOCUMENT = "none"
 
 
 def reason_modal(
-    turn_id: str, documents: Sequence[DocumentRef], known: Reason | None, strings: Strings
+    turn_id: str, documents: Mapping[int, DocumentRef], known: Reason | None, strings: Strings
 ) -> View:
-    """What was wrong? Every field may be left empty. `known` is what the person said before."""
+    """What was wrong? Every field may be left empty.
+
+    `documents` are those that the person may see, by position. `known` is what they said before.
+    """
     kinds: dict[str, str] = {kind: strings.feedback.reasons[kind] for kind in REASONS}
     blocks = [
         {"type": "section", "text": {"type": "mrkdwn", "text": strings.feedback.why_bad_intro}},
@@ -55,8 +58,8 @@ def accept_note(turn_id: str, strings: Strings) -> Card:
     )
 
 
-def edit_modal(review: Review, documents: Sequence[DocumentRef], strings: Strings) -> View:
-    """A proposal to be changed and approved in one go."""
+def edit_modal(review: Review, documents: Mapping[int, DocumentRef], strings: Strings) -> View:
+    """A proposal to be changed and approved in one go; `documents` are those the expert may see."""
     proposal = review.proposal
     blocks = [
         _text(
@@ -78,7 +81,7 @@ def edit_modal(review: Review, documents: Sequence[DocumentRef], strings: String
 def chosen_document(
     inputs: Mapping[str, str], documents: Sequence[DocumentRef]
 ) -> DocumentRef | None:
-    """The document that was selected from those that the modal offered."""
+    """The document that was selected, of all of which the modal offered some."""
     position = inputs.get("document", "")
     in_range = position.isdecimal() and int(position) < len(documents)
     return documents[int(position)] if in_range else None
@@ -114,13 +117,13 @@ def _modal(
 
 
 def _documents(
-    documents: Sequence[DocumentRef], chosen: DocumentRef | None, strings: Strings
+    documents: Mapping[int, DocumentRef], chosen: DocumentRef | None, strings: Strings
 ) -> list[View]:
     """Position of the document by its label; a menu without anything to choose is not shown."""
     if not documents:
         return []
-    labels = {str(n): document_label(document) for n, document in enumerate(documents)}
-    at = next((str(n) for n, document in enumerate(documents) if document == chosen), NO_DOCUMENT)
+    labels = {str(n): document_label(document) for n, document in documents.items()}
+    at = next((str(n) for n, document in documents.items() if document == chosen), NO_DOCUMENT)
     options = {NO_DOCUMENT: strings.feedback.no_document} | labels
     return [_menu("document", strings.feedback.right_document, options, at)]
 

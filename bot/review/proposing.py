@@ -143,7 +143,7 @@ class Proposing:
         question = turn.query if turn else await self._asked(job.channel, thread_ts, ts)
         if not words(question):
             return None
-        place = await self._audiences.place(job.channel)
+        place = await self._audiences.place(job.channel, user=job.user)
         asked = Question(question, channel_type="im" if job.channel.startswith("D") else None)
         audience = await self._audiences.of(asked, channel=job.channel, user=job.user)
         return Proposal(

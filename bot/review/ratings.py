@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
+from bot.review.document_lookup import DocumentLookup
 from bot.review.modals import reason_modal, why_note
 from bot.review.notices import Notices
 from bot.slack.incoming.payloads import RatingGiven, read
-from bot.slack.outgoing.outbox import Outbox
+from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, Job
 from bot.store.log import ConversationLog, Rating, utc
 from bot.store.reactions import Reactions
@@ -34,9 +36,11 @@ class RatingHandler:
     A bad rating is stored before a modal asks why, so that closing it takes nothing back.
     """
 
-    def __init__(self, inbox: Inbox, outbox: Outbox) -> None:
+    def __init__(self, inbox: Inbox, workspace: Workspace, documents: DocumentLookup) -> None:
         self._inbox = inbox
-        self._outbox = outbox
+        self._outbox = workspace.outbox
+        self._audiences = workspace.audiences
+        self._documents = documents
         self._log = ConversationLog(inbox.database)
         self._turns = Turns(inbox.database)
         self._reasons = Reasons(inbox.database)
@@ -96,7 +100,7 @@ class RatingHandler:
         known = await self._inbox.database.run(self._reasons.of, turn.id, job.user)
         if known is not None:
             return
-        if rating.trigger_id is not None and await self._opened(rating.trigger_id, turn):
+        if rating.trigger_id is not None and await self._opened(job, rating.trigger_id, turn):
             return
         card = why_note(turn.id, strings_for(turn.language))
         thread_ts = turn.thread_ts if job.channel == turn.channel else None
@@ -106,8 +110,10 @@ class RatingHandler:
 
         await self._notices.say_once(turn.id, job.user, "why", whisper)
 
-    async def _opened(self, trigger_id: str, turn: LoggedTurn) -> bool:
-        documents = await self._inbox.database.run(self._turns.documents, turn.id)
+    async def _opened(self, job: Job, trigger_id: str, turn: LoggedTurn) -> bool:
+        found = await self._inbox.database.run(self._turns.documents, turn.id)
+        labels = await self._audiences.of_reader(job.channel, user=job.user)
+        documents = await asyncio.to_thread(self._documents.readable, found, labels)
         view = reason_modal(turn.id, documents, None, strings_for(turn.language))
         try:
             return await self._outbox.open_modal(trigger_id, view) is not None

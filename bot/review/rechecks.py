@@ -13,7 +13,7 @@ from bot.pool import StoppablePool
 from bot.review.curated import CuratedAnswers
 from bot.review.document_lookup import DocumentLookup
 from bot.review.fixes import Fixes
-from bot.slack.audience import place
+from bot.slack.audience import of_documents, place
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
@@ -54,7 +54,7 @@ class Rechecker:
         self._inbox = inbox
         self._channels = Channels(inbox.database)
         self._turns = Turns(inbox.database)
-        self._fixes = Fixes(inbox.database)
+        self._fixes = Fixes(inbox.database, documents)
         self._pool = pool
         self._on_found = on_found
         self._changed = asyncio.Event()
@@ -130,7 +130,10 @@ class Rechecker:
     def _answer_again(self, turn: LoggedTurn) -> Answer:
         config = self._channels.of(turn.channel)
         request = AnswerRequest(
-            turn.query, audience=turn.audience, sources=config.sources, threshold=config.threshold
+            turn.query,
+            audience=of_documents(turn.audience),
+            sources=config.sources,
+            threshold=config.threshold,
         )
         return self._answerer.answer(request, should_stop=self._must_pause)
 

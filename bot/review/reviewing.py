@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bot.review.curated import CuratedAnswers
+from bot.review.document_lookup import DocumentLookup
 from bot.review.experts import Experts
 from bot.review.fixes import Fixes
 from bot.review.modals import chosen_document, edit_modal, reason_modal
@@ -25,7 +27,7 @@ from bot.slack.incoming.payloads import Interaction, read
 from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, Job
 from bot.store.reasons import Reasons
-from bot.store.reviews import Review, ReviewDecision, Reviews
+from bot.store.reviews import Review, ReviewAccess, ReviewDecision, Reviews
 from bot.store.turns import DocumentRef, Turns
 from bot.strings import Strings, strings_for
 
@@ -41,6 +43,7 @@ class ReviewHandler:
         workspace: Workspace,
         experts: Experts,
         curated: CuratedAnswers,
+        documents: DocumentLookup,
         *,
         show_home: Callable[[str, str], Awaitable[None]],
         on_approved: Callable[[], None],
@@ -48,7 +51,9 @@ class ReviewHandler:
         self._inbox = inbox
         self._outbox = workspace.outbox
         self._people = workspace.people
+        self._audiences = workspace.audiences
         self._experts = experts
+        self._held = documents
         self._proposing = Proposing(inbox, workspace)
         self._curated = curated
         self._show_home = show_home
@@ -56,7 +61,7 @@ class ReviewHandler:
         self._turns = Turns(inbox.database)
         self._reasons = Reasons(inbox.database)
         self._reviews = Reviews(inbox.database)
-        self._fixes = Fixes(inbox.database)
+        self._fixes = Fixes(inbox.database, documents)
 
     async def handle(self, job: Job) -> None:
         """Write a reason, proposal or decision, and show what follows from it."""
@@ -85,7 +90,9 @@ class ReviewHandler:
         database = self._inbox.database
         turn = await database.run(self._turns.get, interaction.value)
         if turn is not None and interaction.trigger_id is not None:
-            documents = await database.run(self._turns.documents, turn.id)
+            found = await database.run(self._turns.documents, turn.id)
+            labels = await self._audiences.of_reader(job.channel, user=job.user)
+            documents = await asyncio.to_thread(self._held.readable, found, labels)
             known = await database.run(self._reasons.of, turn.id, job.user)
             view = reason_modal(turn.id, documents, known, strings_for(turn.language))
             # Where the click came too late the note is still there to be clicked again.
@@ -98,23 +105,27 @@ class ReviewHandler:
         review = await database.run(self._reviews.get, int(interaction.value))
         reader = await self._experts.reader(job.user)
         said: str | None
-        if review is None or not reader.may_review(review.proposal):
+        if review is None or not await asyncio.to_thread(reader.may_review, review.proposal):
             said = strings.review.gone
         elif interaction.name == RETIRE_ANSWER:
             await database.run(self._curated.retire, review.id)
             said = strings.review.retired
         elif interaction.name == EDIT_REVIEW:
-            said = await self._edit(review, interaction, strings)
+            said = await self._edit(review, interaction, reader, strings)
         else:
             said = await self._decide(job, review, interaction, strings)
         if said is not None:
             await self._show_home(job.user, said)
         await database.run(self._inbox.finish, job)
 
-    async def _edit(self, review: Review, interaction: Interaction, strings: Strings) -> str | None:
+    async def _edit(
+        self, review: Review, interaction: Interaction, reader: ReviewAccess, strings: Strings
+    ) -> str | None:
         if review.state != "open":
             return strings.review.taken
-        documents = await self._inbox.database.run(self._documents, review)
+        found = await self._inbox.database.run(self._documents, review)
+        labels = reader.readable(review.proposal)
+        documents = await asyncio.to_thread(self._held.readable, found, labels)
         view = edit_modal(review, documents, strings)
         opened = await self._outbox.open_modal(interaction.trigger_id or "", view)
         return strings.review.too_late if opened is None else None

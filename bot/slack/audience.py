@@ -25,9 +25,12 @@ _TYPES = {"channel": False, "group": True, "im": True, "mpim": True}
 """What Slack's kinds of conversations say of privacy; mentions come without one."""
 
 
-def place(channel: str) -> str:
-    """The label of what was said in a conversation and is for those who are in it."""
-    return f"{_PLACE}{channel}"
+def place(where: str) -> str:
+    """The label of what was said in a conversation, or to a person alone, and is for who is there.
+
+    `where` is the id of the channel or of the person.
+    """
+    return f"{_PLACE}{where}"
 
 
 def of_documents(audience: frozenset[str]) -> frozenset[str]:
@@ -65,6 +68,29 @@ class Audiences:
             return frozenset({PUBLIC, *granted})
         return frozenset({PUBLIC})
 
+    def of_person(self, user: str) -> frozenset[str]:
+        """The labels that somebody may read by themselves, wherever they are."""
+        return frozenset({PUBLIC, place(user), *self._settings.user_audiences.get(user, ())})
+
+    async def of_channel(self, channel: str, *, user: str) -> frozenset[str]:
+        """The labels that everyone may read who reads what is posted now; `user` is one of them.
+
+        Raises:
+            SlackUnreachableError: If Slack must be asked and does not answer now.
+        """
+        if channel.startswith("D"):
+            return self.of_person(user) | {place(channel)}
+        return await self.of(Question(""), channel=channel, user=user) | {place(channel)}
+
+    async def of_reader(self, channel: str, *, user: str) -> frozenset[str]:
+        """The labels of what may be shown to one person alone, who is in a channel or nowhere.
+
+        Raises:
+            SlackUnreachableError: If Slack must be asked and does not answer now.
+        """
+        own = self.of_person(user)
+        return own | await self.of_channel(channel, user=user) if channel else own
+
     async def is_private(self, question: Question, *, channel: str) -> bool:
         """Whether not everybody can read along; True where Slack does not say."""
         if question.response_url is not None or channel.startswith("D"):
@@ -77,14 +103,16 @@ class Audiences:
             return True
         return facts is None or facts.is_private
 
-    async def place(self, channel: str) -> str | None:
+    async def place(self, channel: str, *, user: str) -> str | None:
         """The label of a conversation whose words are not for everybody; None for a public one.
+
+        Direct messages are for the `user` alone who writes them.
 
         Raises:
             SlackUnreachableError: If Slack does not say now which it is.
         """
         if channel.startswith("D"):
-            return place(channel)
+            return place(user)
         try:
             info = (await reached(self._client.conversations_info(channel=channel)))["channel"]
         except SlackApiError as error:

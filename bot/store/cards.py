@@ -16,7 +16,7 @@ class Cards:
         self._database = database
 
     def turn(self, turn_id: str) -> Turn | None:
-        """A turn with its whole answer; None if it was deleted or is no longer kept.
+        """A turn with its whole answer, whoever may read that; None if it is no longer kept.
 
         `messages` are those in the channel where it was asked.
         """
@@ -42,6 +42,14 @@ class Cards:
             created=created,
             is_private=is_private != 0,
         )
+
+    def is_kept(self, turn_id: str) -> bool:
+        """Whether there is such a turn, not deleted, with its answer."""
+        row = self._database.connection.conn.execute(
+            "SELECT 1 FROM turns JOIN cards ON cards.turn_id = id WHERE id = ? AND deleted IS NULL",
+            (turn_id,),
+        ).fetchone()
+        return row is not None
 
     def is_logged(self, turn_id: str) -> bool:
         """Whether there is or was such a turn."""
@@ -69,6 +77,11 @@ class Cards:
         row = {"channel": channel, "ts": ts, "turn_id": turn_id}
         with self._database.transaction() as db:
             db.table("replies").insert(row, ignore=True)
+
+    def open_to(self, turn_id: str, audience: frozenset[str]) -> None:
+        """A turn that was for one person has been shown to all who hold these labels."""
+        with self._database.transaction() as db:
+            db.table("turns").update(turn_id, {"audience": json.dumps(sorted(audience))})
 
     def escalation(self, turn_id: str) -> str | None:
         """The ts of the message that asks experts about a turn; None if none does."""

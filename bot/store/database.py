@@ -16,9 +16,16 @@ from typing import ParamSpec, TypeVar
 import sqlite_utils
 
 from bot.store.migrations import migrations
+from bot.store.soundness import check_after, check_before
 
 BUSY_S = 30
 """How long a writer waits for another one."""
+
+PURGE_BUSY_MS = 100
+"""How long readers are waited for before what was deleted leaves the files; writers wait too."""
+
+PURGE_AGAIN_S = 1.0
+"""How long readers that stood in the way are left in peace."""
 
 THREADS = 4
 
@@ -27,18 +34,26 @@ T = TypeVar("T")
 
 
 class Database:
-    """One SQLite file. Each thread has its own connection; all of them are closed together."""
+    """One SQLite file. Each thread has its own connection; all of them are closed together.
+
+    Raises:
+        DataError: If the file was emptied, is damaged, or is of a newer release.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._purge_due: float | None = None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._hasty = ThreadPoolExecutor(THREADS, thread_name_prefix="database-hasty")
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_before(path)
         path.touch(mode=0o600)  # it holds what people asked
         with self.transaction() as db:
             migrations.apply(db)
+            check_after(path, db)
+        self.purge()  # a process that was killed may not have come to it
 
     @property
     def connection(self) -> sqlite_utils.Database:
@@ -60,6 +75,7 @@ class Database:
             yield db
             return
         db.conn.execute("BEGIN IMMEDIATE")
+        self._local.erases = False
         try:
             yield db
             db.conn.execute("COMMIT")
@@ -67,6 +83,13 @@ class Database:
             if db.conn.in_transaction:
                 db.conn.execute("ROLLBACK")
             raise
+        due = self._purge_due
+        if self._local.erases or (due is not None and time.monotonic() >= due):
+            self.purge()
+
+    def erase(self) -> None:
+        """What the open transaction deletes or replaces is to leave the files with its commit."""
+        self._local.erases = True
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What the function returns; it uses the database on a thread of ours, not on the loop.
@@ -93,9 +116,26 @@ class Database:
 
         return await asyncio.get_running_loop().run_in_executor(self._hasty, call)
 
-    def purge(self) -> None:
-        """Let no file hold what was deleted or replaced, as far as readers allow it now."""
-        self.connection.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    def purge(self) -> bool:
+        """Let no file hold what was deleted or replaced; False while readers stand in the way.
+
+        Then it is tried again after later transactions.
+        """
+        connection = self.connection.conn
+        connection.execute(f"PRAGMA busy_timeout = {PURGE_BUSY_MS}")
+        try:
+            is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:  # this very thread is reading
+            is_busy = 1
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1_000}")
+        self._purge_due = time.monotonic() + PURGE_AGAIN_S if is_busy else None
+        return not is_busy
+
+    def rewrite(self) -> bool:
+        """Write the file anew, without the room that deleted rows have left; as `purge`."""
+        self.connection.conn.execute("VACUUM")
+        return self.purge()
 
     def close(self) -> None:
         """Wait for what `run` has begun, then close every thread's connection.
@@ -117,5 +157,6 @@ class Database:
         connection.execute("PRAGMA synchronous=FULL")  # an acked question survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
+        connection.execute("PRAGMA temp_store=MEMORY")  # and is in no file beside
         self._connections.append(connection)
         return sqlite_utils.Database(connection)

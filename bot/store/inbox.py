@@ -52,6 +52,9 @@ _COUNTS = """
 RefusalReason = Literal["full", "person", "channel"]
 """Why a question is not taken: too many wait, or too many of one person or channel do."""
 
+TALK: tuple[JobKind, ...] = ("question", "refusal", "queued", "overheard", "pointed")
+"""Deliveries that hold what people wrote in a channel."""
+
 LEASE_S = 30.0
 """A job whose worker has not been filtered of for so long is given to another one."""
 
@@ -243,6 +246,7 @@ class Inbox:
     def bury_others(self, kinds: Sequence[JobKind]) -> int:
         """End what another release has stored and is of none of these kinds; how many jobs."""
         with self.database.transaction() as db:
+            self.database.erase()
             buried = db.conn.execute(
                 "UPDATE inbox SET state = 'dead', payload = '{}',"
                 " error = 'of a kind that this release does not know'"
@@ -278,7 +282,9 @@ class Inbox:
 
     def finish(self, job: Job) -> None:
         """Done. What was asked stays only in the log, in the transaction of the caller."""
-        self._change(job, "state = 'done', payload = '{}'")
+        with self.database.transaction():
+            self._change(job, "state = 'done', payload = '{}'")
+            self._erase_talk(job)
 
     def retry(self, job: Job, *, delay_s: float, is_fault: bool = True) -> None:
         """Give the job back, to be claimed after `delay_s`."""
@@ -297,7 +303,17 @@ class Inbox:
         is_kept = job.kind == "question" and not job.payload.get("is_overheard")
         kept = "payload" if is_kept else "'{}'"
         told = error.encode(errors="replace").decode()  # SQLite takes no half surrogate pairs
-        self._change(job, f"state = 'dead', payload = {kept}, error = ?", told)
+        with self.database.transaction():
+            self._change(job, f"state = 'dead', payload = {kept}, error = ?", told)
+            self._erase_talk(job)
+
+    def forget(self, work_key: str) -> None:
+        """Keep nothing of a question that was given up and that nobody will ask again."""
+        with self.database.transaction() as db:
+            db.conn.execute(
+                "UPDATE inbox SET payload = '{}' WHERE work_key = ? AND state = 'dead'", (work_key,)
+            )
+            self.database.erase()
 
     def again(self, event_id: str, *, response_url: str | None) -> bool:
         """Ask a question anew that was given up, in its old message; False if that was done before.
@@ -356,6 +372,7 @@ class Inbox:
                 " AND state = 'todo' AND reply_ts IS NULL",
                 (key, key, person),
             )
+            self.database.erase()
             return withdrawn.rowcount == 1
 
     def release(self, owner: str) -> int:
@@ -406,6 +423,11 @@ class Inbox:
             "SELECT state, count(*) FROM inbox GROUP BY state"
         )
         return dict(rows.fetchall())
+
+    def _erase_talk(self, job: Job) -> None:
+        """What people said may be said nowhere else: it is in no file any more with the commit."""
+        if job.kind in TALK:
+            self.database.erase()
 
     def _change(self, job: Job, assignments: str, *values: object) -> None:
         with self.database.transaction() as db:

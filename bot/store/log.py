@@ -121,8 +121,24 @@ class ConversationLog:
         return str(row[0]), tuple(ts for (ts,) in shown)
 
     def redact(self, turn_id: str) -> None:
-        """Forget what was asked and said in a turn; that there was one, and its ratings, remain."""
+        """Forget what was asked and said in a turn; that there was one, and its ratings, remain.
+
+        What was asked later in its thread is no longer known together with it.
+        """
         with self._database.transaction() as db:
+            self._database.erase()
+            followed = db.conn.execute(
+                "SELECT later.id FROM turns AS later JOIN turns AS first USING (channel, thread_ts)"
+                " WHERE first.id = ? AND later.rowid > first.rowid"
+                " AND later.query != later.question",
+                (turn_id,),
+            ).fetchall()
+            for later in followed:
+                db.conn.execute("UPDATE turns SET query = '' WHERE id = ?", later)
+                db.conn.execute(
+                    "UPDATE cards SET answer = json_set(answer, '$.query', '') WHERE turn_id = ?",
+                    later,
+                )
             db.conn.execute(
                 "UPDATE turns SET question = '', query = '', answer = '', citations = '[]',"
                 " deleted = coalesce(deleted, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))"
@@ -131,6 +147,7 @@ class ConversationLog:
             )
             db.conn.execute("DELETE FROM cards WHERE turn_id = ?", (turn_id,))
             db.conn.execute("DELETE FROM shadows WHERE turn_id = ?", (turn_id,))
+            db.conn.execute("DELETE FROM fixes WHERE turn_id = ?", (turn_id,))
             db.conn.execute("DELETE FROM reviews WHERE turn_id = ? AND state = 'open'", (turn_id,))
 
     def rate(self, rating: Rating) -> bool:

@@ -324,7 +324,24 @@ def m013_completions(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
-def m014_turns_taken(db: sqlite_utils.Database) -> None:
+def m014_places(db: sqlite_utils.Database) -> None:
+    """Who was there belongs to the audience of what was said in private, and of what came of it."""
+    private = (
+        "(channel LIKE 'D%' OR is_private = 1) AND turns.id NOT IN (SELECT turn_id FROM imports)"
+    )
+    label = (
+        "CASE WHEN channel LIKE 'D%' OR reply_ts IS NULL THEN 'in:' || asker"
+        " ELSE 'in:' || channel END"
+    )
+    here = f"SELECT {label} FROM turns WHERE turns.id = turn_id AND {private}"  # noqa: S608
+    added = "SET audience = json_insert(audience, '$[#]', "
+    db.conn.execute(f"UPDATE turns {added} {label}) WHERE {private}")
+    for table in ("reviews", "curated"):
+        db.conn.execute(f"UPDATE {table} {added} ({here})) WHERE EXISTS ({here})")
+
+
+@migrations()
+def m015_turns_taken(db: sqlite_utils.Database) -> None:
     """When a job was begun for the first time, so that people and channels take turns."""
     db.table("inbox").add_column("begun", float)
     db.table("inbox").create_index(["kind", "begun", "user", "channel"])

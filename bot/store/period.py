@@ -15,10 +15,12 @@ from bot.store.database import Database
 class ReportedTurn:
     """One turn. `person` stands for who asked, within one report; `cited` are document ids.
 
+    `audience` are the labels that somebody needs to be told the question.
     `seconds` went by from the question to its answer. `created` is ISO 8601 in UTC.
     """
 
     question: str
+    audience: frozenset[str]
     language: str
     person: int
     is_answered: bool
@@ -53,8 +55,8 @@ def read_period(database: Database, *, days: int, until: datetime) -> Period:
 
 def _read_asked(database: Database, since: datetime) -> list[ReportedTurn]:
     rows = database.connection.query(
-        "SELECT question, language, asker, turns.kind, citations, timings, generator, embedder,"
-        " generation, turns.created, inbox.created AS arrived,"
+        "SELECT question, audience, language, asker, turns.kind, citations, timings, generator,"
+        " embedder, generation, turns.created, inbox.created AS arrived,"
         " (SELECT count(*) FROM votes WHERE turn_id = turns.id AND value > 0) AS ups,"
         " (SELECT count(*) FROM votes WHERE turn_id = turns.id AND value < 0) AS downs"
         " FROM turns LEFT JOIN inbox USING (event_id)"
@@ -78,6 +80,7 @@ def _count_given_up(database: Database, since: datetime) -> int:
 def _asked(row: dict[str, Any], person: int) -> ReportedTurn:
     return ReportedTurn(
         question=row["question"],
+        audience=frozenset(json.loads(row["audience"])),
         language=row["language"],
         person=person,
         is_answered=row["kind"] == "answer",

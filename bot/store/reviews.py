@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,21 +56,30 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ReviewAccess:
-    """What somebody may review.
+    """What somebody may review: nothing that they may not read.
 
-    That is everything that their `labels` let them read, if they review `everywhere`, and what was
-    said in the `channels` whose expert they are.
+    They read by their `labels`, and what was said in one of the `channels` whose expert they are by
+    the labels of that channel too. Who reviews `everywhere` needs to be no channel's expert.
+    `label_of` says which label a document has now, None where there is no such document any more.
     """
 
     labels: frozenset[str]
     everywhere: bool
-    channels: frozenset[str]
+    channels: Mapping[str, frozenset[str]]
+    label_of: Callable[[str], str | None]
 
     def may_review(self, proposal: Proposal) -> bool:
         """Whether a proposal is theirs to decide."""
-        if proposal.channel in self.channels:
-            return True
-        return self.everywhere and self.labels >= proposal.audience
+        is_theirs = self.everywhere or proposal.channel in self.channels
+        return is_theirs and self.readable(proposal) >= self._needed(proposal)
+
+    def readable(self, proposal: Proposal) -> frozenset[str]:
+        """The labels of what they may read to decide on a proposal."""
+        return self.labels | self.channels.get(proposal.channel, frozenset())
+
+    def _needed(self, proposal: Proposal) -> frozenset[str]:
+        label = self.label_of(proposal.document.document_id) if proposal.document else None
+        return proposal.audience | ({label} if label else set())
 
 
 class Reviews:

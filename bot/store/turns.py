@@ -12,7 +12,7 @@ from bot.store.database import Database
 MAX_DOCUMENTS = 10
 
 _COLUMNS = (
-    "SELECT id, question, query, language, kind, method, answer, channel, thread_ts, asker,"
+    "SELECT id, question, query, language, kind, method, channel, thread_ts, asker,"
     " audience, citations, generator, generation FROM turns "
 )
 
@@ -27,7 +27,10 @@ class DocumentRef:
 
 @dataclass(frozen=True, slots=True)
 class LoggedTurn:
-    """A turn as it was logged. `cited` is the passage that its answer cites first."""
+    """A turn as it was logged. `cited` is the passage that its answer cites first.
+
+    The answer is not here: only `bot.asking.disclosure` reads it, for readers who are named.
+    """
 
     id: str
     question: str
@@ -35,7 +38,6 @@ class LoggedTurn:
     language: str
     kind: str
     method: str
-    answer: str
     channel: str
     thread_ts: str | None
     asker: str
@@ -98,6 +100,7 @@ class Turns:
         citations = json.loads(row.pop("citations"))
         cited = self._cited(row["id"], citations[0]["passage_id"]) if citations else None
         audience = frozenset(json.loads(row.pop("audience")))
+        row["query"] = row["query"] or row["question"]  # what it pointed back to was deleted
         return LoggedTurn(**row, audience=audience, cited=cited)
 
     def _cited(self, turn_id: str, passage_id: str) -> DocumentRef | None:

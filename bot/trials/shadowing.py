@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from bot.pool import StoppablePool
+from bot.slack.audience import of_documents
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
@@ -98,7 +99,10 @@ class Shadowing:
     def _answer(self, turn: LoggedTurn) -> Answer | None:
         config = self._channels.of(turn.channel)
         request = AnswerRequest(
-            turn.query, audience=turn.audience, sources=config.sources, threshold=config.threshold
+            turn.query,
+            audience=of_documents(turn.audience),
+            sources=config.sources,
+            threshold=config.threshold,
         )
         return self._candidates.shadow(request, should_stop=self._must_pause)
 

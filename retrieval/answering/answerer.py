@@ -24,6 +24,7 @@ from retrieval.answering.prompt import (
     build_prompt,
 )
 from retrieval.answering.questions import asks_for_fact, clean, standalone
+from retrieval.answering.rewriting import rewritten
 from retrieval.answering.sanitise import sanitise
 from retrieval.answering.sections import whole_sections
 from retrieval.answering.support import SupportReader
@@ -100,7 +101,8 @@ class Stopwatch:
 class Evidence:
     """A question and the `hits` to answer it from; `passages` has those and many behind them.
 
-    `reads` says how likely each of the hits answers, where that was read.
+    `reads` says how likely each of the hits answers, where that was read. `query` is the question
+    as it stands by itself, joined to those before it or, if it `is_rewritten`, as a model wrote it.
     """
 
     question: str
@@ -113,6 +115,7 @@ class Evidence:
     threshold: float
     tier: Tier
     watch: Stopwatch
+    is_rewritten: bool = False
     on_text: Callable[[str], None] | None = None
     should_stop: Callable[[], bool] | None = None
 
@@ -172,7 +175,8 @@ class Answerer:
         watch = Stopwatch()
         with watch.stage("total"):
             question = clean(request.text, max_chars=self.settings.max_question_chars)
-            query = standalone(question, request.history)
+            rewriting = self._rewritten(question, request, watch, should_stop)
+            query = rewriting or standalone(question, request.history)
             with watch.stage("search"):
                 wide = self.searcher.search(
                     query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
@@ -180,6 +184,7 @@ class Answerer:
             found = replace(
                 self._evidence(question, query, wide, request.threshold, watch),
                 language=request.language or language_of(question),
+                is_rewritten=rewriting is not None,
                 on_text=on_text,
                 should_stop=should_stop,
             )
@@ -207,6 +212,20 @@ class Answerer:
             found = self._evidence(question, question, hits, threshold, watch)
             draft = self._draft(found)
         return self._card(found, draft, "")
+
+    def _rewritten(
+        self,
+        question: str,
+        request: AnswerRequest,
+        watch: Stopwatch,
+        should_stop: Callable[[], bool] | None,
+    ) -> str | None:
+        if self.generator is None or not request.history:
+            return None
+        if not tier_of(self.generator, self.settings).rewrites:
+            return None
+        with watch.stage("rewrite"):
+            return rewritten(self.generator, question, request.history, should_stop=should_stop)
 
     def _evidence(
         self,
@@ -302,13 +321,14 @@ class Answerer:
                 count_tokens=generator.count_tokens,
                 max_tokens=tier.prompt_tokens * 4 // 5,  # the rest is for instructions
             )
+        earlier = "" if found.is_rewritten else found.query.removesuffix(found.question)
         return build_prompt(
-            found.question,
+            found.query if found.is_rewritten else found.question,
             hits,
             language=found.language,
             count_tokens=generator.count_tokens,
             max_tokens=tier.prompt_tokens,
-            earlier=found.query.removesuffix(found.question).strip(),
+            earlier=earlier.strip(),
             is_whole=tier.reads,
         )
 

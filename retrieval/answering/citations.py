@@ -36,6 +36,26 @@ NEAR = {"multilingual-e5-small": (0.86, 0.805)}
 and in another. About 2 % of the supported claims of the half that was chosen on have less."""
 
 _MARKER = re.compile(r"\s*[\[【](\d+(?:\s*[,，、]\s*\d+)*)[\]】]")
+# "Passage [1] says …, [3] says …": without its marker, such a sentence tells nothing apart.
+_NAMED_SOURCE = re.compile(
+    r"((?:\b(?:passages?|documents?|sources?|(?:according|compared) to|than|as|in)\s"
+    r"|段落|文档|来源|资料|根据|按照|与|和))[\[【](\d{1,4})[\]】]"
+    r"|((?:\b(?:and|but|while|whereas)\s|[而但]|[,;:，；：]\s?|^))[\[【](\d{1,4})[\]】]"
+    r"(?=\s?(?:(?:says?|said|states?|gives?|puts?|has|names?|mentions?|is)\b|[说写为是则规指\d]))",
+    re.IGNORECASE,
+)
+_PLACE = re.compile("\ue000(\\d{1,4})\ue001")
+_OF_SOURCES = re.compile(
+    r"\b(?:(?:the|an?|its?) )?(?:passages?|documents?|sources?|pages?|texts?|handbooks?"
+    r"|polic(?:y|ies)|according to|compared to|says?|said|states?|gives?|puts?|has|have|names?"
+    r"|mentions?|is|are|(?:conflict|contradict|disagree|differ|inconsisten)\w*|each other"
+    r"|the other|another|one|newer|older|latest|here|while|whereas|however|but|note that)\b"
+    r"|段落|文档|文件|来源|资料|[两一另]一?[处份个]|互相|相互|矛盾|冲突|不一致|不一|说法|根据|按照"
+    r"|写着?的?是?|说的?是?|规定|指出|[为是则而但或和与]",
+    re.IGNORECASE,
+)
+"""What sentences about sources that contradict each other say besides what stands in them."""
+
 _MARKERS_FIRST = re.compile(rf"(?:{_MARKER.pattern})*")
 # "Based on the passages, …": true of every sentence that is said, so nobody needs to read it.
 _PREAMBLE = re.compile(
@@ -145,10 +165,11 @@ class Citer:
         `MAX_CITATIONS` passages. Markers that the model wrote itself are replaced by checked ones,
         and openings such as "Based on the passage," are removed.
         """
-        text = _capitalise(_PREAMBLE.sub("", _MARKER.sub("", sentence).strip()))
+        placed = _NAMED_SOURCE.sub(_placed, sentence)
+        text = _capitalise(_PREAMBLE.sub("", _MARKER.sub("", placed).strip()))
         if not text or text in self._said or text in self._headings:
             return None
-        found = self._find(text, _marked(sentence, len(self._passages)))
+        found = self._find(_PLACE.sub("", text), _marked(placed, len(self._passages)))
         keys = [window.passage.id for window in found.windows]
         if found.support < SUPPORT_THRESHOLD or len({*self._cited, *keys}) > MAX_CITATIONS:
             return None
@@ -158,7 +179,13 @@ class Citer:
                 self._cited[key] = (window, found.support)
         gap = "" if _CJK_END.search(text) else " "
         cited = [*self._cited]
-        return f"{text}{gap}{''.join(f'[{cited.index(key) + 1}]' for key in keys)}"
+        numbers = {key: f"[{cited.index(key) + 1}]" for key in keys}
+        # One that names another passage than those that say it is mistaken.
+        ids = ["", *(passage.id for passage in self._passages)]
+        text = _PLACE.sub(
+            lambda place: numbers.get("".join(ids[int(place[1]) :][:1]), numbers[keys[0]]), text
+        )
+        return f"{text}{gap}{''.join(numbers.values())}"
 
     def support(self, sentence: str) -> float:
         """How well the passages support a sentence, 0 to 1."""
@@ -173,19 +200,43 @@ class Citer:
             grounds.support(sentence, is_near=self._is_near(grounds, said, cosines[n]))
             for n, grounds in enumerate(self._grounds)
         ]
+        if marked:
+            # Nearness alone, across languages, says too little to overrule a marker.
+            foreign = {
+                n for n, found in enumerate(self._grounds) if found.known_share(said) is None
+            }
+            scores = [0.0 if n in foreign - {*marked} else s for n, s in enumerate(scores)]
         likest = [self._likest(said, n, cosines[n]) for n in range(len(scores))]
         supported = [n for n, score in enumerate(scores) if score >= SUPPORT_THRESHOLD]
         among = [n for n in marked if n in supported] or supported or range(len(scores))
         best = max(among, key=lambda n: likest[n][1])
         chosen, support = [best], scores[best]
         if len(parts := self._parts(said, marked)) > 1:
-            joined = Grounds(self._question, [self._passages[n] for n in parts]).support(sentence)
+            joined = self._joined(sentence, parts, is_marked=len(marked) > 1)
             if joined >= max(SUPPORT_THRESHOLD, support + _JOINED_GAIN):
                 chosen, support = parts, joined
         if self._reader is not None:
             read = self._reader.support(sentence, [self._passages[n] for n in chosen])
             support = (support + read) / 2
         return FoundSupport(support, tuple(likest[n][0] for n in chosen))
+
+    def _joined(self, sentence: str, parts: Sequence[int], *, is_marked: bool) -> float:
+        """How well passages together support a sentence, which may tell that they differ."""
+        grounds = Grounds(self._question, [self._passages[n] for n in parts])
+        support = grounds.support(sentence)
+        bare = _OF_SOURCES.sub(" ", sentence)
+        numbers = Clause(bare).claimed_numbers
+        own = [{n for n in numbers if self._grounds[p].states(n)} for p in parts]
+        # Each of them has a number that the others have not.
+        are_at_odds = is_marked and all(
+            mine.difference(*own[:i], *own[i + 1 :]) for i, mine in enumerate(own)
+        )
+        if not are_at_odds or not all(map(grounds.states, numbers)):
+            return support
+        rest = bare.lower()
+        for number in numbers:
+            rest = rest.replace(number.written, " ")
+        return max(support, grounds.support(bare) if terms(rest) else 1.0)
 
     def _parts(self, said: Clause, marked: Sequence[int]) -> list[int]:
         """The passages that say the parts of a sentence: those it marks, or each part's likest."""
@@ -232,6 +283,10 @@ class Citer:
         return [[*islice(cosines, len(some))] or None for some in self._windows]
 
 
+def _placed(match: re.Match[str]) -> str:
+    return f"{match[1] or match[3] or ''}\ue000{match[2] or match[4]}\ue001"
+
+
 def _share(wanted: frozenset[str], found: frozenset[str]) -> float:
     return len(wanted & found) / max(1, len(wanted))
 
@@ -241,7 +296,7 @@ def _marked(sentence: str, count: int) -> list[int]:
 
     Those in front of it belong to the sentence before.
     """
-    own = _MARKERS_FIRST.sub("", sentence, count=1)
+    own = _PLACE.sub(r"[\1]", _MARKERS_FIRST.sub("", sentence, count=1))
     named = [int(n) - 1 for marker in _MARKER.findall(own) for n in re.findall(r"\d{1,4}", marker)]
     return [n for n in dict.fromkeys(named) if 0 <= n < count]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _SCALES = {
     "second": ("time", 1), "minute": ("time", 60), "hour": ("time", 3_600),
@@ -14,7 +15,7 @@ _SCALES = {
     "quarter": ("time", 91 * 86_400), "year": ("time", 365 * 86_400),
     "decade": ("time", 3_650 * 86_400), "century": ("time", 36_500 * 86_400),
     "quarter of an hour": ("time", 900), "clock": ("clock", 1),
-    "%": ("share", 0.01), "成": ("share", 0.1),
+    "%": ("share", 0.01), "成": ("share", 0.1), "part": ("share", 1),
     "mm": ("length", 1), "cm": ("length", 10), "m": ("length", 1e3), "km": ("length", 1e6),
     "inch": ("length", 25.4), "foot": ("length", 304.8), "mile": ("length", 1_609_344),
     "mg": ("weight", 1), "g": ("weight", 1e3), "kg": ("weight", 1e6), "t": ("weight", 1e9),
@@ -26,9 +27,10 @@ _SCALES = {
 _ROUGH = {"month", "quarter", "year", "decade", "century", "inch", "foot", "mile", "ounce", "pound"}
 """Units that nobody converts to the last digit: 3 months are 90 days."""
 
-_ROUGHLY = 0.03
+_ROUGHLY, _ABOUT = 0.03, 0.1
+_ABOUT_WORD = re.compile(r"(?:\b(?:about|around|roughly|approximately|nearly|almost)\s|约|差不多)$")
 
-_UNITS = {name: name for name in _SCALES if name != "clock"} | {
+_UNITS = {name: name for name in _SCALES if name not in ("clock", "part")} | {
     "sec": "second", "min": "minute", "centurie": "century", "percent": "%", "per cent": "%",
     "inche": "inch", "feet": "foot", "ft": "foot", "lb": "pound", "oz": "ounce", "tonne": "t",
     "millimetre": "mm", "millimeter": "mm", "centimetre": "cm", "centimeter": "cm", "metre": "m",
@@ -67,6 +69,11 @@ _MONTHS = _numbered(
     *range(1, 13),
 )
 _MONTHS |= {name[:3]: value for name, value in _MONTHS.items()}
+NUMBER_WORDS = frozenset(_ONES | _TENS | _ORDINALS)
+"""Words that say a number, also where a capital makes them look like names."""
+
+_PARTS = {"third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
+
 _POWERS = {"k": 1e3, "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _HAN = dict(zip("零一二三四五六七八九两", [*range(10), 2], strict=True))
 _HAN_POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
@@ -77,9 +84,15 @@ def _any_of(words: Iterator[str]) -> str:
     return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
+_NUMERAL = f"[{''.join(_HAN | _HAN_POWERS)}]"
 _WORD = _any_of(iter(_CARDINALS))
 _ENGLISH_UNIT = _any_of(unit for unit in _UNITS if unit < "\u3000")
 _HAN_UNIT = _any_of(unit for unit in _UNITS if unit > "\u3000")
+_BEFORE_RATES = ("every", "each", "per", "每")
+_RATES = {
+    "hourly": "hour", "daily": "day", "nightly": "day", "weekly": "week", "monthly": "month",
+    "quarterly": "quarter", "yearly": "year", "annual": "year", "annually": "year",
+}  # fmt: skip
 _UNIT = (
     r"(?:(?:[-\ ]?(?:working|business|calendar|full|more|an?)\b|个?工作)?[-\ ]?"
     rf"(?P<{{}}>(?:{_ENGLISH_UNIT})(?=s?(?![a-z]))|{_HAN_UNIT}))?"
@@ -94,10 +107,16 @@ _NUMBER = re.compile(
     | (?P<digits>\d{{1,3}}(?:[,\ ]\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)
         (?:(?:st|nd|rd|th)\b)?
         [-\ ]?(?P<power>(?:{_any_of(iter(_POWERS))})\b|[十百千万亿]{{1,2}})?{_UNIT.format("unit")}
+    | (?<=\bby\ )(?P<byhalf>half)\b
+    | \b(?P<parts>{_any_of(iter(_ONES))}|an?)[-\ ]
+        (?P<part>thirds?|fifths?|tenths?|quarters?(?=\ of\b(?!\ an?\ hour)))\b
+    | (?P<hanwhole>{_NUMERAL}{{1,3}})分之(?P<hanparts>{_NUMERAL}{{1,3}})
     | \b(?<!\bthe\ )(?P<word>(?:{_any_of(iter(_TENS))})[-\ ](?:{_any_of(iter(_ONES))})|{_WORD})\b
         (?:[-\ ](?P<wordpower>{_any_of(iter(_POWERS))})\b)?{_UNIT.format("wordunit")}
     | \b(?P<name>{_any_of(name for name in _ORDINALS | _MONTHS if name != "may")}
         |may(?=\ \d)|(?:(?<=\d\ )|(?<=\bin\ )|(?<=\bof\ ))may)\b
+    | \b(?P<rate>{_any_of(iter(_RATES))})\b
+    | (?P<every>每)(?:个?(?P<everyunit>{_HAN_UNIT}|月))
     | (?P<han>[{"".join(_HAN | _HAN_POWERS)}]{{1,12}}|半)(?:个?工作)?
         (?P<counted>{_HAN_UNIT}|[{_COUNTED}])?""",
     re.VERBOSE,
@@ -107,21 +126,44 @@ _AND_A_HALF = re.compile(
 )
 
 
+_MONTH = _any_of(name for name in _MONTHS if name != "may") + "|(?-i:May)"
+_TH = "st|nd|rd|th"
+_DATES = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?P<year>\d{4})\s?年\s?(?P<month>\d{1,2})\s?月(?:\s?(?P<day>\d{1,2})\s?[日号])?",
+        r"(?<!\d)(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?[日号]",
+        r"\b(?P<year>\d{4})-(?P<month>\d\d)(?:-(?P<day>\d\d))?\b",
+        rf"\b(?P<day>\d\d?)(?:{_TH})?(?: of)? (?P<month>{_MONTH})\b\.?(?:,? (?P<year>\d{{4}})\b)?",
+        rf"\b(?P<month>{_MONTH})\b\.? (?P<day>\d\d?)(?:{_TH})?\b(?:\s?,? (?P<year>\d{{4}})\b)?",
+        rf"\b(?P<month>{_MONTH})\b\.?,?(?: of)? (?P<year>\d{{4}})\b",
+    )
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A number in a text, as it is `written`; `unit` is "" where none is known.
 
-    A version such as 2.19.0 has no value: it is NaN.
+    A version such as 2.19.0 has no value: it is NaN. `is_about` says that it is not meant exactly.
     """
 
     value: float
     unit: str
     written: str
+    is_about: bool = False
 
     @property
     def is_share(self) -> bool:
         """Whether it is a part of something, as percent are."""
-        return self.unit in ("%", "成")
+        return self.unit in ("%", "成", "part")
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it says how often: every year, weekly."""
+        return self.written.startswith(_BEFORE_RATES) or (
+            self.written in _RATES and self.written != "annual"  # leave, which says nothing
+        )
 
     def is_said_by(self, other: Quantity) -> bool:
         """Whether another says the same, in its own unit or without one."""
@@ -131,10 +173,18 @@ class Quantity:
         if mine[0] and theirs[0]:
             is_rough = self.unit != other.unit and not _ROUGH.isdisjoint((self.unit, other.unit))
             tolerance = _ROUGHLY if is_rough else 1e-9
+            tolerance = _ABOUT if self.is_about else tolerance
             values = self.value * mine[1], other.value * theirs[1]
             return mine[0] == theirs[0] and math.isclose(*values, rel_tol=tolerance)
         scales = {1, *(scale for kind, scale in (mine, theirs) if kind == "share")}
         return any(math.isclose(self.value * a, other.value * b) for a in scales for b in scales)
+
+    def is_within(self, least: Quantity, most: Quantity) -> bool:
+        """Whether it lies between two others of its kind."""
+        if not self.is_like(most):
+            return False
+        low, mine, high = (q.value * _SCALES.get(q.unit, ("", 1))[1] for q in (least, self, most))
+        return low <= mine <= high
 
     def is_like(self, other: Quantity) -> bool:
         """Whether another is of the same kind, so that one may stand for the other by mistake."""
@@ -144,10 +194,59 @@ class Quantity:
 
 def quantities(text: str) -> Iterator[Quantity]:
     """The numbers of a text, in order; "one", "a" and 一 only where a unit follows."""
+    return (quantity for quantity, _, _ in _found(text))
+
+
+def ranges(text: str) -> Iterator[tuple[Quantity, Quantity]]:
+    """The least and the most of each range of a text: 3 to 7 years, under 3, 8 or more."""
+    before: tuple[Quantity, str] | None = None
+    for quantity, ahead, behind in _found(text):
+        none, boundless = replace(quantity, value=0.0), replace(quantity, value=math.inf)
+        is_between = before is not None and _BETWEEN.search(before[1]) and ahead.strip() == "and"
+        if before is not None and (is_between or _TO.fullmatch(ahead)):
+            yield replace(before[0], unit=before[0].unit or quantity.unit), quantity
+        elif _AT_MOST.search(ahead) or _AND_LESS.match(behind):
+            yield none, quantity
+        elif _AT_LEAST.search(ahead) or _AND_MORE.match(behind):
+            yield quantity, boundless
+        before = quantity, ahead
+
+
+def _found(text: str) -> Iterator[tuple[Quantity, str, str]]:
+    """The numbers of a text, each with what stands between it and the last, and behind it."""
     text = unicodedata.normalize("NFKC", text).lower()
-    for match in _NUMBER.finditer(_AND_A_HALF.sub(_with_half, text)):
+    text = _AND_A_HALF.sub(_with_half, text)
+    done = 0
+    for match in _NUMBER.finditer(text):
         if (read := _read(match)) is not None:
-            yield Quantity(*read, match.group().strip())
+            ahead, behind = text[done : match.start()], text[match.end() : match.end() + 12]
+            is_about = bool(_ABOUT_WORD.search(ahead))
+            yield Quantity(*read, match.group().strip(), is_about), ahead, behind
+            done = match.end()
+
+
+def dates(text: str) -> Iterator[frozenset[tuple[str, int]]]:
+    """The dates of a text with at least two of year, month and day, each with what it names."""
+    text = unicodedata.normalize("NFKC", text)
+    for match in itertools.chain.from_iterable(pattern.finditer(text) for pattern in _DATES):
+        parts = {name: value for name, value in match.groupdict().items() if value}
+        yield frozenset(
+            (name, int(_MONTHS.get(value.lower()) or value)) for name, value in parts.items()
+        )
+
+
+_TO = re.compile(r"s?\s?(?:to|[-–—~至到])\s?")
+_BETWEEN = re.compile(r"\bbetween\s$")
+_AT_MOST = re.compile(
+    r"(?:\b(?:under|below|within|up to|(?:less|fewer|younger|shorter) than|at most|no more than)"
+    r"(?: the)?|不满|不超过|不到|至多|最多|低于|少于)\s?$"
+)
+_AT_LEAST = re.compile(
+    r"(?:\b(?:over|above|from|at least|(?:more|older|longer|larger) than)(?: the)?"
+    r"|(?<!不)超过|(?<!不)满|至少|高于|多于)\s?$"
+)
+_AND_LESS = re.compile(r"s?\s?(?:or (?:less|fewer|younger)|及?以下|以内|之内)")
+_AND_MORE = re.compile(r"s?\s?(?:(?:or|and) (?:more|longer|older|over|above)|及?以上)")
 
 
 def _with_half(match: re.Match[str]) -> str:
@@ -159,6 +258,10 @@ def _read(match: re.Match[str]) -> tuple[float, str] | None:
     """The value and the unit of a match; None for words that only happen to look like numbers."""
     if match["verbatim"]:
         return math.nan, ""
+    if match["byhalf"] or match["part"] or match["hanparts"]:
+        return _part(match)
+    if match["rate"] or match["every"]:
+        return 1.0, _RATES.get(match["rate"]) or _UNITS.get(match["everyunit"], "month")
     if match["hours"] or match["hour"]:
         return _clock(match), "clock"
     if match["name"]:
@@ -177,6 +280,14 @@ def _read(match: re.Match[str]) -> tuple[float, str] | None:
     if value == 1 and not unit:
         return None
     return value * _POWERS.get(match["wordpower"] or "", 1), _unit(unit)
+
+
+def _part(match: re.Match[str]) -> tuple[float, str]:
+    if match["byhalf"]:
+        return 0.5, ""
+    if match["part"]:
+        return _CARDINALS[match["parts"]] * _PARTS[match["part"].removesuffix("s")], "part"
+    return _han(match["hanparts"]) / _han(match["hanwhole"]), "part"
 
 
 def _clock(match: re.Match[str]) -> float:

@@ -96,8 +96,8 @@ def standalone(question: str, history: Sequence[Message]) -> str:
     """The question as one that can be searched without its thread.
 
     A question that points back is joined to the questions before it, up to and including the first
-    that stands by itself. Joining was chosen over letting a small model rewrite: it never loses a
-    word of what was asked.
+    that stands by itself. Joining never loses a word of what was asked, as a small model would that
+    rewrites.
     """
     if not depends_on_thread(question):
         return question

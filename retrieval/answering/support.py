@@ -7,13 +7,16 @@ there numbers, names in Latin letters and, with an embedder, cosines decide.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from retrieval.answering.quantities import Quantity, quantities
+from retrieval.answering.quantities import NUMBER_WORDS, Quantity, dates, quantities, ranges
+from retrieval.documents.tables import heads_of
 from retrieval.language import language_of, sentence_spans
 from retrieval.records import Passage
 from retrieval.search.lexical import terms
@@ -21,15 +24,20 @@ from retrieval.search.lexical import terms
 SUPPORT_THRESHOLD = 0.6
 """A sentence with less support than this is not said."""
 
-_CLAUSE_END = re.compile(r"[,;:](?=\s)|[，；：。！？、\n]|(?<=[.!?])\s|\s(?:and|but|or|while)\s")
+_CLAUSE_END = re.compile(
+    r"[,;:](?=\s)|[，；：。！？、\n]|(?<=[.!?])\s|\s(?:and(?! a (?:half|quarter)\b)"
+    r"|or(?! (?:more|less|fewer|longer|older|over|above|younger)\b)|but|while)\s"
+)
+_SENTENCE_END = re.compile(r"[;；]")
 _NAME = re.compile(r"[\w.+-]+@[\w.-]+\w|\w(?:[\w+#]|[./\\-](?=\w))*", re.ASCII)
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
 _CODE = re.compile(r"[@_/\\\d]|[a-z][A-Z]|\w\.\w|[A-Z]{2}")
 _REPLY = re.compile(
     r"^(?:no|yes|不(?:能|可以|行|用|需要|会|是)?|否|没有)[,，.。]\s*", re.IGNORECASE
 )
 _DENIAL = re.compile(
     r"\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot|without|unless|except|instead"
-    r"|un(?!der|i|til)[a-z]{4,}|[a-z]+less|fail\w*|lack\w*|refus\w+|forbid\w*|prohibit\w*)\b|n't\b"
+    r"|un(?!der|i|til)[a-z]{4,}|[a-z]+less|fail\w*|lack\w*|refus\w+|forbid\w*|prohibit\w*)\b|n['’]t\b"
     r"|[不没无未非别勿否]|禁止",
     re.IGNORECASE,
 )
@@ -51,11 +59,20 @@ _DOUBTED = 0.8
 _UNWORDED = 0.75
 """What is left of support if the passages have none of the words."""
 
+_CLAUSE_WORDS = 2
+"""A clause with fewer words says nothing by itself."""
+
+_NAMED = 2
+"""So many words a name counts for, where it is asked what a number is said of."""
+
 MANY_KNOWN = 0.6
 """With this share of its words in the passages, a sentence is about what they say."""
 
 _FEW_KNOWN = 0.2
 """With less it is about other things, unless an embedder finds it near."""
+
+_HARDLY_KNOWN, _MANY_WORDS = 0.1, 8
+"""With hardly one of many words in common, a sentence is never about what passages say."""
 
 _ADDED = 0.4
 """With no larger share of words of its own, a sentence says the question's again: the passages
@@ -64,13 +81,27 @@ must know most of it, and something of what it adds."""
 _SWAPPED = 0.3
 """So much more of a number's clause stands beside another number: it belongs to something else."""
 
+_ELSEWHERE, _CLEARLY = 0.1, 0.2
+"""So much more of a whole sentence stands beside another number, or clearly beside this one."""
+
 _COPIED, _WHOLLY_COPIED = 0.65, 0.9
 """A clause with this share of its words in one clause of a passage was taken from there."""
 
 _MULTIPLE = re.compile(r"\b(?:twice|double|triple|times|half)\b|倍|±", re.IGNORECASE)
 _SUM = re.compile(r"\b(?:total|together|altogether|in all|sum)\b|共|合计|总", re.IGNORECASE)
+_DIFFERENCE = re.compile(
+    r"\b(?:more|less|fewer|longer|shorter|earlier|later|left|remain\w*|difference)\b|[多少剩差]",
+    re.IGNORECASE,
+)
+_RATE = re.compile(r"\b(?:an?|per|each|every)\s(?!few|lot|little)\w|[每/]", re.IGNORECASE)
+_CASE = re.compile(
+    r"(?:\b(?:if|when|once|after|with|whoever)\W+(?:\w+\W+){0,3}"
+    r"|(?:如果|若|要是|当|工作|入职|满|出差)\w{0,6})$",
+    re.IGNORECASE,
+)
+"""Stands before a number of the asker's case."""
+
 _OPERANDS = 24
-_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s?(?:to|[-–—~至到])\s?(\d+(?:\.\d+)?)")
 
 
 class SupportReader(Protocol):
@@ -88,8 +119,10 @@ class Clause:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Its terms without digits."""
-        return frozenset(term for term in terms(self.text) if not term[0].isdigit())
+        """Its terms without numbers."""
+        return frozenset(
+            term for term in terms(self.text) if not term[0].isdigit() and term not in NUMBER_WORDS
+        )
 
     @cached_property
     def numbers(self) -> tuple[Quantity, ...]:
@@ -99,20 +132,55 @@ class Clause:
     @cached_property
     def claimed_numbers(self) -> list[Quantity]:
         """Those that must stand elsewhere: "a day" says no number."""
-        return [n for n in self.numbers if n.value != 1 or not n.written[0].isalpha() or n.is_share]
+        return [
+            n
+            for n in self.numbers
+            if n.value != 1 or not n.written[0].isalpha() or n.is_share or n.is_rate
+        ]
+
+    @cached_property
+    def ranges(self) -> tuple[tuple[Quantity, Quantity], ...]:
+        """Its ranges, each by its least and its most."""
+        return tuple(ranges(self.text))
+
+    def covers(self, number: Quantity) -> bool:
+        """Whether it has this number, or a range that it lies in."""
+        return self.states(number) or any(
+            number.is_within(least, most) for least, most in self.ranges
+        )
 
     def states(self, number: Quantity) -> bool:
         """Whether it has this number, in whatever unit or script."""
         return any(number.is_said_by(other) for other in self.numbers)
 
-    def share_of(self, words: frozenset[str]) -> float:
-        """The share of words that it has."""
-        return len(words & self.words) / len(words) if words else 0.0
+    @cached_property
+    def marks(self) -> dict[str, int]:
+        """Its words, and how much each tells of what is meant: names tell more."""
+        named = {term for name in _names(self.text) for term in terms(name)}
+        return {word: _NAMED if word in named else 1 for word in self.words}
+
+    def share_of(self, said: Clause, *, beside: Quantity | None = None) -> float:
+        """The share of another's words that it has, and of its numbers except one."""
+        others = [n for n in said.claimed_numbers if beside is not None and n != beside]
+        total = sum(said.marks.values()) + len(others)
+        had = sum(weight for word, weight in said.marks.items() if word in self.words)
+        return (had + sum(map(self.covers, others))) / total if total else 0.0
 
 
 def clauses(text: str) -> list[Clause]:
-    """The clauses of a text; an item of a list and a row of a table are some, too."""
-    return [Clause(piece) for piece in _CLAUSE_END.split(text) if piece.strip()]
+    """The clauses of a text; an item of a list and a row of a table are some, too.
+
+    One that has hardly a word, such as "In 2008", is a part of the next.
+    """
+    found: list[Clause] = []
+    begun = 0
+    for end in [*_CLAUSE_END.finditer(text), None]:
+        clause = Clause(text[begun : end.start() if end else len(text)])
+        if len(clause.words) >= _CLAUSE_WORDS or end is None or "\n" in end.group():
+            if clause.text.strip():
+                found.append(clause)
+            begun = end.end() if end else 0
+    return found
 
 
 class Grounds:
@@ -123,12 +191,13 @@ class Grounds:
         above = [part for passage in passages for part in (passage.source.title, *passage.headings)]
         self._texts = Clause("\n".join(texts))
         self._here = Clause("\n".join([*texts, *above]))
-        self._lower = self._here.text.lower()
+        self._lower = _without_accents(self._here.text).lower()
         self._asked = Clause(question)
+        self._digits = {term for term in terms(self._here.text) if term[0].isdigit()}
         self._stems = {word[:5] for word in self._here.words if len(word) > 4}
         self._language = language_of(self._texts.text)
-        self._clauses = [clause for text in texts for clause in clauses(text)]
-        self._sentences = [Clause(t[start:end]) for t in texts for start, end in sentence_spans(t)]
+        self._sentences = [sentence for text in texts for sentence in _sentences(text)]
+        self._clauses = [part for sentence in self._sentences for part in _parts(sentence)]
 
     def support(self, sentence: str, *, is_near: bool | None = None) -> float:
         """How well the passages support a sentence, 0 to 1.
@@ -145,6 +214,10 @@ class Grounds:
                 support *= _DOUBTED
         return support
 
+    def states(self, number: Quantity) -> bool:
+        """Whether a number stands in the passages, in whatever unit or script."""
+        return self._texts.states(number)
+
     def known_share(self, said: Clause) -> float | None:
         """The share of a sentence's words that stand here; None across languages."""
         if language_of(said.text) != self._language:
@@ -153,6 +226,8 @@ class Grounds:
         return known / len(said.words) if said.words else 1.0
 
     def _knows(self, word: str) -> bool:
+        if word[0].isdigit():
+            return word in self._digits
         return word in self._here.words or (len(word) > 4 and word[:5] in self._stems)
 
     def _is_about_other_things(
@@ -162,6 +237,8 @@ class Grounds:
             return True
         if known is None:
             return is_near is False
+        if known < _HARDLY_KNOWN and len(said.words) >= _MANY_WORDS:
+            return True
         added = said.words - self._asked.words
         is_echo = len(added) <= _ADDED * len(said.words)
         is_empty = len(added) > 1 and not any(map(self._knows, added))
@@ -177,6 +254,7 @@ class Grounds:
             (bool(_DENIAL.search(said.text)) and not _DENIAL.search(self._lower))
             or not all(map(self._has_name, _names(said.text)))
             or self._reorders_numbers(said)
+            or self._misdates(said)
             or any(
                 self._is_wrong(number, clause, said)
                 for clause in clauses(said.text)
@@ -194,52 +272,111 @@ class Grounds:
 
     def _is_wrong(self, number: Quantity, clause: Clause, said: Clause) -> bool:
         """Whether a number stands nowhere, or belongs to something else than what it is said of."""
-        if _SUM.search(said.text) and self._follows(number, said):
+        if self._is_computed(number, said) or self._is_a_case(number, clause):
             return False
-        here, rival = self._beside(number, clause, self._clauses)
-        around, other = self._beside(number, said, self._sentences)
+        around, other = _beside(number, said, self._sentences)
+        here, rival = _beside(number, clause, self._clauses)
         if not self._here.states(number):
             # "Two ways" may be counted where the passages list them.
-            is_count = not number.unit and not number.written[0].isdigit() and number.value <= 10
+            is_count = number.is_rate or not number.unit
+            is_count = is_count and not number.written[0].isdigit() and number.value <= 10
             is_asked = self._asked.states(number)
-            if not (is_count or is_asked or self._follows(number, said)):
+            if not (is_count or is_asked or self._follows(number)):
                 return True
             return max(rival, other) >= (_SWAPPED if is_count else _COPIED)
-        return max(rival - here, other - around) > _SWAPPED
-
-    def _beside(
-        self, number: Quantity, said: Clause, among: Sequence[Clause]
-    ) -> tuple[float, float]:
-        """The largest share of words beside this number, and beside one it may be mistaken for."""
-        here = rival = 0.0
-        for clause in among:
-            like = [other for other in clause.numbers if number.is_like(other)]
-            if clause.states(number):
-                here = max(here, clause.share_of(said.words))
-            elif like and not any(map(said.states, like)):
-                rival = max(rival, clause.share_of(said.words))
-        return here, rival
+        # Of words in another language, too few are known to tell sentences apart.
+        if other - around > _ELSEWHERE and language_of(said.text) == self._language:
+            return True
+        if rival - here > _SWAPPED and around - other < _CLEARLY:
+            return True
+        # Within the sentences that have it, it may stand beside something else.
+        having = [sentence for sentence in self._sentences if sentence.states(number)]
+        inside = [_beside(number, clause, _parts(sentence)) for sentence in having]
+        return bool(inside) and all(rival - here > _SWAPPED for here, rival in inside)
 
     def _reorders_numbers(self, said: Clause) -> bool:
         """Whether a sentence was copied, but for the order of its numbers or one of them."""
         copied = [
-            known for known in self._sentences if known.share_of(said.words) >= _WHOLLY_COPIED
+            known
+            for known in self._sentences
+            if "|" not in known.text and known.share_of(said) >= _WHOLLY_COPIED
         ]
-        return bool(copied) and not any(_in_order(said.claimed_numbers, known) for known in copied)
+        taken = [n for n in said.claimed_numbers if not self._is_computed(n, said)]
+        return bool(copied) and not any(_in_order(taken, known) for known in copied)
 
-    def _follows(self, number: Quantity, said: Clause) -> bool:
-        """Whether a number lies in a range here, or words say that it is a sum of those here."""
-        ranges = _RANGE.findall(self._texts.text)
-        if any(float(low) < number.value < float(high) for low, high in ranges):
-            return True
-        values = {number.value for number in (*self._texts.numbers[:_OPERANDS], *said.numbers)}
-        values.discard(number.value)
+    def _is_a_case(self, number: Quantity, clause: Clause) -> bool:
+        """Whether a number is the asker's, and a range here is about such numbers."""
+        before = clause.text.lower().partition(number.written)[0]
+        return bool(_CASE.search(before)) and any(
+            number.unit == ends[1].unit and number.is_within(*ends) for ends in self._here.ranges
+        )
+
+    def _misdates(self, said: Clause) -> bool:
+        """Whether a date is said that is not here, where there are others as exact as it is."""
+        here = [*dates(self._here.text), *dates(self._asked.text)]
+        return any(
+            not any(date <= known for known in here)
+            and any(dict(date).keys() <= dict(known).keys() for known in here)
+            for date in dates(said.text)
+        )
+
+    def _is_computed(self, number: Quantity, said: Clause) -> bool:
+        """Whether a number is a sum, a difference or a product, and words say that it is one."""
+        here = {known.value for known in self._texts.numbers[:_OPERANDS]}
+        asked = {n.value for n in (*said.claimed_numbers, *self._asked.claimed_numbers)}
+        asked -= {number.value, 1}
+        values = (here | asked) - {number.value}
         results: set[float] = set()
-        if _MULTIPLE.search(self._lower):
-            results |= {r for a in values for b in values for r in (a * b, a + b, a - b)}
         if _SUM.search(said.text):
             results |= {a + b for a in values for b in values if a != b}
-        return any(abs(number.value - result) < 1e-6 for result in results)
+        if self._here.states(number):
+            return _is_among(number, results)
+        if _DIFFERENCE.search(said.text):
+            results |= {a - b for a in values for b in values}
+        if _RATE.search(self._lower):
+            results |= {a * b for a in here for b in asked}
+        return _is_among(number, results)
+
+    def _follows(self, number: Quantity) -> bool:
+        """Whether a number lies in a range here, or words here say that it is a multiple."""
+        ranges_ = [(least, most) for least, most in self._texts.ranges if least.value > 0]
+        if any(number.is_within(*ends) for ends in ranges_ if ends[1].value < math.inf):
+            return True
+        values = {known.value for known in self._texts.numbers[:_OPERANDS]} - {number.value}
+        results = {r for a in values for b in values for r in (a * b, a + b, a - b)}
+        return bool(_MULTIPLE.search(self._lower)) and _is_among(number, results)
+
+
+def _is_among(number: Quantity, values: Iterable[float]) -> bool:
+    return any(abs(number.value - value) < 1e-6 for value in values)
+
+
+def _sentences(text: str) -> list[Clause]:
+    """The sentences of a text; a row of a table with its head, and what a semicolon ends, too."""
+    heads = heads_of(text)
+    return [
+        Clause(f"{heads.get(part, '')} {part}")
+        for start, end in sentence_spans(text)
+        for part in _SENTENCE_END.split(text[start:end])
+    ]
+
+
+def _parts(sentence: Clause) -> list[Clause]:
+    """The clauses of a sentence; a row of a table is one."""
+    return [sentence] if sentence.text.lstrip().startswith("|") else clauses(sentence.text)
+
+
+def _beside(number: Quantity, said: Clause, among: Sequence[Clause]) -> tuple[float, float]:
+    """The largest share of words beside this number, and beside one it may be mistaken for."""
+    here = rival = 0.0
+    for clause in among:
+        is_row = "|" in clause.text  # where units stand in heads
+        like = [n for n in clause.claimed_numbers if number.is_like(n) or (is_row and not n.unit)]
+        if clause.states(number):
+            here = max(here, clause.share_of(said, beside=number))
+        elif like and not any(map(said.states, like)):
+            rival = max(rival, clause.share_of(said, beside=number))
+    return here, rival
 
 
 def _in_order(numbers: Sequence[Quantity], source: Clause) -> bool:
@@ -248,12 +385,20 @@ def _in_order(numbers: Sequence[Quantity], source: Clause) -> bool:
     return all(any(number.is_said_by(other) for other in rest) for number in numbers)
 
 
+def _without_accents(text: str) -> str:
+    letters = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", re.sub(r"[\u0300-\u036f]", "", letters))
+
+
 def _names(sentence: str) -> Iterator[str]:
     """Names and codes in Latin letters; in English a capital makes a name of a later word."""
     is_foreign = language_of(sentence) != "en"
+    sentence = _without_accents(sentence)
     for match in _NAME.finditer(sentence):
         name, before = match.group(), sentence[: match.start()].rstrip("\"'“‘( ")
         if name == "I" or not any(character.isalpha() for character in name):
+            continue
+        if name.lower() in NUMBER_WORDS or _ORDINAL.fullmatch(name):
             continue
         is_later = before != "" and before[-1] not in ".!?:"
         if is_foreign or _CODE.search(name) or (name[0].isupper() and is_later):

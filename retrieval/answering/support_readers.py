@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from retrieval.answering.support import SupportReader
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device
-from retrieval.models.loading import loading
+from retrieval.models.loading import hide_progress_bars, loading
 from retrieval.records import Passage
 from retrieval.settings import Settings
 
@@ -56,6 +56,7 @@ class EncoderReader:
         )
 
         self.id = name
+        hide_progress_bars()
         with loading("support", name):
             config: Any = AutoConfig.from_pretrained(name)
             self._marks_tokens = any("Token" in name for name in config.architectures or ())

@@ -24,6 +24,7 @@ class Tier:
     nothing, facts, or explanations and steps too, in another language than the document's if
     `is_multilingual`. One that `reads` says itself where the passages do not hold the answer, so
     that from `near` of the judge's threshold on it is asked, and gets whole sections to read.
+    One that `rewrites` writes a follow-up anew, so that it stands by itself.
     """
 
     writes: Literal["nothing", "facts", "all"]
@@ -32,6 +33,7 @@ class Tier:
     answer_tokens: int
     is_multilingual: bool = False
     reads: bool = False
+    rewrites: bool = False
     near: float = 1.0
 
 
@@ -48,6 +50,7 @@ TIERS: dict[TierName, Tier] = {
         answer_tokens=1_000,
         is_multilingual=True,
         reads=True,
+        rewrites=True,
         near=0.2,
     ),
 }

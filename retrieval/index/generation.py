@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,12 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.documents.splitting import SPLITTER_VERSION
-from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
+from retrieval.errors import (
+    IndexCorruptError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    RetrievalError,
+)
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import Content, read_content, read_sources, write_content
 from retrieval.records import Passage, Vectors
@@ -138,11 +144,15 @@ def write_generation(
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """What served before, what serves after it, and what that means for the documents."""
+    """The name and embedder of what served before, what serves now, and how documents differ.
 
-    before: Manifest
+    What served before may be damaged: then `embedder_before` is empty and `changes` None.
+    """
+
+    before: str
+    embedder_before: str
     after: Manifest
-    changes: Changes
+    changes: Changes | None
 
 
 def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
@@ -160,10 +170,12 @@ def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
     after = verify(other)
     if embedder is not None and not _is_of_sibling(after, embedder):
         check_match(after, embedder)
-    before = read_manifest(served_now)
-    changes = compare(read_sources(served_now), read_sources(other))
+    changes, embedder_before = None, ""
+    with suppress(RetrievalError, OSError):  # a damaged index is what people go back from
+        embedder_before = read_manifest(served_now).recipe.embedder
+        changes = compare(read_sources(served_now), read_sources(other))
     point(folder, other.name)
-    return Rollback(before, after, changes)
+    return Rollback(served_now.name, embedder_before, after, changes)
 
 
 def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:
@@ -174,15 +186,17 @@ def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:
 
 
 def generations(folder: Path) -> tuple[Manifest, Manifest | None]:
-    """The generation that is served, and the one that a rollback would serve.
+    """The generation that is served, and the one that a rollback would serve, if there is one.
 
     Raises:
         IndexNotFoundError: If nothing has been published.
-        IndexCorruptError: If a manifest is not what was written.
-        IndexMismatchError: If another version of Whimbrel wrote one.
+        IndexCorruptError: If the manifest of what is served is not what was written.
+        IndexMismatchError: If another version of Whimbrel wrote it.
     """
-    other = kept(folder)
-    return read_manifest(current(folder)), read_manifest(other) if other else None
+    manifest, other = read_manifest(current(folder)), kept(folder)
+    with suppress(IndexCorruptError, IndexMismatchError):
+        return manifest, read_manifest(other) if other else None
+    return manifest, None
 
 
 def current(folder: Path) -> Path:
@@ -227,9 +241,12 @@ def read_manifest(generation: Path) -> Manifest:
     if seal != _seal(body):
         raise IndexCorruptError(f"{path} is not what was written; {MEND}")
     try:
-        return _MANIFESTS.validate_json(body)
+        manifest = _MANIFESTS.validate_json(body)
     except ValidationError as error:
         raise IndexMismatchError(f"{path} is of another version of Whimbrel; {MEND}") from error
+    if manifest.name != generation.name:
+        raise IndexCorruptError(f"{generation} holds the generation {manifest.name}; {MEND}")
+    return manifest
 
 
 def load_index(folder: Path, embedder: Embedder) -> Index:
@@ -243,13 +260,18 @@ def load_index(folder: Path, embedder: Embedder) -> Index:
     while True:
         generation = current(folder)
         try:
-            manifest = verify(generation)
-            check_match(manifest, embedder)
-            return _read_index(generation, manifest)
+            return load_generation(generation, embedder)
         except (IndexCorruptError, FileNotFoundError):
             # Two builds while we read have deleted what we read; then the pointer has moved.
             if current(folder) == generation:
                 raise
+
+
+def load_generation(generation: Path, embedder: Embedder) -> Index:
+    """As `load_index`, of a certain generation."""
+    manifest = verify(generation)
+    check_match(manifest, embedder)
+    return _read_index(generation, manifest)
 
 
 def check_match(manifest: Manifest, embedder: Embedder) -> None:

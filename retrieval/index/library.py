@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
-from retrieval.errors import IndexMismatchError
-from retrieval.index.generation import current, load_index
+from retrieval.errors import IndexCorruptError, IndexMismatchError
+from retrieval.index.generation import current, load_generation, load_index
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder, served_embedder
+from retrieval.registry.folders import kept
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker, load_reranker
 from retrieval.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 class Library:
@@ -29,6 +35,7 @@ class Library:
         self._reranker = reranker
         self._loading, self._swapping = threading.Lock(), threading.Lock()
         self._loaded: Searcher | None = None
+        self._damaged = ""
 
     @classmethod
     def load(cls, settings: Settings, embedder: Embedder) -> Self:
@@ -44,11 +51,12 @@ class Library:
     def searcher(self) -> Searcher:
         """A searcher of the current generation, loaded when it was published since the last call.
 
-        While one thread loads it, the others get a searcher of the generation before.
+        While one thread loads it, the others get a searcher of the generation before. So do all
+        where it is damaged, until another one is published; the log says so.
 
         Raises:
             IndexNotFoundError: If nothing has been published.
-            IndexCorruptError: If the generation is not what was written.
+            IndexCorruptError: If neither it nor the generation before is what was written.
             IndexMismatchError: If another embedder or splitter made it.
         """
         loaded = self._loaded
@@ -74,7 +82,7 @@ class Library:
             return self._follow()
 
     def _is_current(self, searcher: Searcher) -> bool:
-        return searcher.index.manifest.name == current(self.folder).name
+        return current(self.folder).name in (searcher.index.manifest.name, self._damaged)
 
     def _load(self) -> Searcher:
         """Load what is published, and let it search; the caller holds the right to load."""
@@ -86,9 +94,27 @@ class Library:
                 if current(self.folder) == generation:
                     raise
                 continue  # another retriever was published while this one was read
+            except IndexCorruptError as error:
+                searcher = self._instead_of(generation, embedder, error)
             with self._swapping:
                 self._loaded = searcher.reranked_by(self._reranker)
         return self._loaded
+
+    def _instead_of(
+        self, generation: Path, embedder: Embedder, error: IndexCorruptError
+    ) -> Searcher:
+        """What searches where a generation is damaged: what did so far, else the one before it."""
+        searcher, other = self._loaded, kept(self.folder)
+        if searcher is None:
+            if other is None:
+                raise error
+            with suppress(IndexCorruptError, IndexMismatchError):
+                searcher = Searcher(load_generation(other, embedder), embedder)
+        if searcher is None:
+            raise error
+        logger.error("%s; searching %s meanwhile", error, searcher.index.manifest.name)
+        self._damaged = generation.name
+        return searcher
 
     def _follow(self) -> Embedder:
         """Take the embedder that made the served index, if that was learned or follows one."""

@@ -17,6 +17,7 @@ from retrieval.llm.detokenizer import Detokenizer, Token
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import Device, choose_device, free_memory, use_threads
 from retrieval.models.endpoint import is_endpoint
+from retrieval.models.loading import hide_progress_bars
 from retrieval.records import Completion
 from retrieval.registry.runs import Run, folder_of, serving, verify
 from retrieval.settings import Settings
@@ -185,7 +186,7 @@ def load_generator(
     folder = resolve(
         settings.generator, models_folder=settings.models_folder, on_progress=on_progress
     )
-    run = _fitting(folder, run, settings, on_progress or (lambda _: None))
+    run = fitting_run(folder, run, settings, on_progress or (lambda _: None))
     device = choose_device(settings)
     use_threads(device)
     chat_format = load_chat_format(folder.path)
@@ -197,10 +198,15 @@ def load_generator(
     return LocalGenerator(id_, model, chat_format, partial(make_loop, device=device))
 
 
-def _fitting(
+def fitting_run(
     folder: ModelFolder, run: Run | None, settings: Settings, say: Callable[[str], None]
 ) -> Run | None:
-    """The run that is given or published, checked, if it was learned for this very model."""
+    """The run that is given or published, checked, if it was learned for this very model.
+
+    Raises:
+        ModelUnsuitableError: If the given run was learned for another one.
+        ModelCorruptError: If a file of the run is not what was written.
+    """
     chosen = run or serving(settings.runs_folder, "generator")
     if chosen is None:
         return None
@@ -218,6 +224,7 @@ def load_model(path: Path, device: Device, kind: Architecture) -> PreTrainedMode
     """The model in a folder, ready to generate on the device."""
     import torch
 
+    hide_progress_bars()
     model: PreTrainedModel = _loader(path, kind).from_pretrained(path, dtype=device.dtype)
     model.requires_grad_(requires_grad=False)
     torch.nn.Module.to(model, device.name)

@@ -53,6 +53,13 @@ def loading(role: Role, name: str) -> Iterator[None]:
         ) from error
 
 
+def hide_progress_bars() -> None:
+    """Have transformers show none from now on; called before it loads a model."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 def check_folder(role: Role, folder: Path) -> None:
     """Refuse a folder without a tokenizer, or whose configuration names a model of another kind.
 

@@ -158,6 +158,14 @@ def kept(home: Path) -> Path | None:
     return max(folders, default=None)
 
 
+def drop_kept(home: Path) -> list[str]:
+    """Delete every folder but the one that is served; the names of what was there."""
+    others = [path for path in home.glob("[!.]*") if path.is_dir() and path != served(home)]
+    for path in sorted(others):
+        shutil.rmtree(path)
+    return sorted(path.name for path in others)
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """The sha256 of every file below a folder, by its path with `/` separators."""
     return {

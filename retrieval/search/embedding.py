@@ -14,7 +14,7 @@ from retrieval.errors import RetrievalError
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.models.endpoint import endpoint_of, is_endpoint
-from retrieval.models.loading import loading
+from retrieval.models.loading import hide_progress_bars, loading
 from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.registry.runs import base_of
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedModel
+
+    from retrieval.search.bert import Bert, BertEmbedder
 
 BATCH_TOKENS = 2_048
 """Tokens of a batch, padding included: enough to keep two cores or a small GPU busy."""
@@ -57,7 +59,7 @@ class Embedder:
     An id with a `+` names a base model and what was learned on top of it.
     """
 
-    def __init__(self, folder: ModelFolder, model: SentenceTransformer) -> None:
+    def __init__(self, folder: ModelFolder, model: SentenceTransformer | BertEmbedder) -> None:
         self.id, self.revision = folder.id, folder.revision
         self.map: LinearMap | None = None
         self._model, self._tokenizer = model, model.tokenizer
@@ -81,7 +83,7 @@ class Embedder:
             folder = resolve(
                 settings.embedder, models_folder=models_folder, on_progress=on_progress
             )
-            return cls(folder, load_model(folder, settings))
+            return cls(folder, _load_quickly(folder, settings) or load_model(folder, settings))
 
     def moved(self, by: LinearMap, *, name: str) -> Self:
         """The same model, whose vectors are moved by a map of this name."""
@@ -120,7 +122,7 @@ class Embedder:
         return base_of(self.id) if self.map is not None else self.id
 
     @property
-    def encoder(self) -> PreTrainedModel:
+    def encoder(self) -> PreTrainedModel | Bert:
         """The transformer beneath, shared: not to be changed."""
         encoder = self._model.transformers_model
         assert encoder is not None, "an embedder without a transformer is refused when it is loaded"
@@ -151,9 +153,9 @@ class Embedder:
         """Where each token of the text begins and ends, in characters; long texts are not cut."""
         with self._lock:
             encoding = self._tokenizer(
-                text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+                [text], add_special_tokens=False, return_offsets_mapping=True, verbose=False
             )
-        return [(start, end) for start, end in encoding["offset_mapping"]]
+        return [(start, end) for start, end in encoding["offset_mapping"][0]]
 
     def _rows(
         self, prefix: str, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
@@ -214,14 +216,24 @@ def configured(settings: Settings, *, on_progress: Tell | None = None) -> Embedd
     return Embedder.load(settings, on_progress=on_progress)
 
 
+def _load_quickly(folder: ModelFolder, settings: Settings) -> BertEmbedder | None:
+    """The folder's model without the libraries that load any, if it is plain enough."""
+    from retrieval.search import bert
+
+    if not bert.fits(folder.path):
+        return None
+    device = choose_device(settings)
+    use_threads(device)
+    return bert.BertEmbedder(folder.path, device)
+
+
 def load_model(folder: ModelFolder, settings: Settings) -> SentenceTransformer:
     """The folder's model on the device and in the precision that the settings lead to."""
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
     device = choose_device(settings)
     use_threads(device)
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    hide_progress_bars()
     model = SentenceTransformer(
         str(folder.path), device=device.name, model_kwargs={"dtype": device.dtype}
     )

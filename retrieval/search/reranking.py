@@ -7,7 +7,7 @@ from typing import Any
 
 from retrieval.models.catalogue import resolve
 from retrieval.models.endpoint import endpoint_of, is_endpoint
-from retrieval.models.loading import loading
+from retrieval.models.loading import hide_progress_bars, loading
 from retrieval.records import Passage
 from retrieval.registry.runs import MODEL, Run, base_of, folder_of, serving, verify
 from retrieval.settings import Settings
@@ -20,6 +20,7 @@ class Reranker:
         from sentence_transformers import CrossEncoder
 
         self.id = name
+        hide_progress_bars()
         with loading("reranker", name):
             self._model: Any = CrossEncoder(name, device=device)
 

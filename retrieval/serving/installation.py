@@ -11,6 +11,7 @@ from retrieval.index.generation import Manifest, Rollback, current, generations
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import served_runs
 from retrieval.records import Source
+from retrieval.registry.folders import kept
 from retrieval.registry.runs import (
     Deployment,
     ModelKind,
@@ -58,9 +59,18 @@ class Installation:
 
         Raises:
             IndexNotFoundError: If nothing has been published.
-            IndexCorruptError: If a manifest is not what was written.
+            IndexCorruptError: If the manifest of what is served is not what was written.
         """
         return generations(self._library.folder)
+
+    def generation_names(self) -> tuple[str, str | None]:
+        """The names of the two generations, damaged or not.
+
+        Raises:
+            IndexNotFoundError: If nothing has been published.
+        """
+        other = kept(self._library.folder)
+        return current(self._library.folder).name, other.name if other else None
 
     def rollback(self, *, reason: str) -> Rollback:
         """Serve the generation before, from the next question on.

@@ -42,17 +42,23 @@ class ModelLoader(Protocol):
 class InstalledModels:
     """The models of an installation."""
 
-    def __init__(self, settings: Settings, *, on_progress: Tell | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, on_progress: Tell | None = None, writes_late: bool = False
+    ) -> None:
         self._settings = settings
         self._on_progress = on_progress
+        self._writes_late = writes_late
 
     def generator(self, run: Run | None = None) -> Generator | None:
         """The generator; `none` in the settings is not loaded, whatever was learned."""
         if self._settings.generator == "none":
             return None
         from retrieval.llm.generator import load_generator
+        from retrieval.llm.late_generator import load_late
 
         with loading("generator", self._settings.generator):
+            if self._writes_late and run is None:
+                return load_late(self._settings, on_progress=self._on_progress)
             return load_generator(self._settings, run=run, on_progress=self._on_progress)
 
     def judge(self, embedder: Embedder, run: Run | None = None) -> Judge:
@@ -69,16 +75,21 @@ class InstalledModels:
 
 
 def load_answerer(
-    settings: Settings, *, library: Library | None = None, on_progress: Tell | None = None
+    settings: Settings,
+    *,
+    library: Library | None = None,
+    on_progress: Tell | None = None,
+    writes_late: bool = False,
 ) -> Answerer:
     """Load the models that serve and the index, unless a library is given.
 
-    The generator `none` is not loaded: then the documents are only quoted.
+    The generator `none` is not loaded: then the documents are only quoted. With `writes_late` a
+    generator is not loaded before there is something to write.
 
     Raises:
         IndexNotFoundError: If no index was built yet.
     """
-    models = InstalledModels(settings, on_progress=on_progress)
+    models = InstalledModels(settings, on_progress=on_progress, writes_late=writes_late)
     library = library or Library.load(settings, load_embedder(settings, on_progress=on_progress))
     searcher = library.searcher()
     judge = models.judge(searcher.embedder)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,9 @@ from retrieval.cli import whimbrel
 from retrieval.commands import stopped_by_ctrl_c
 from retrieval.errors import SettingsError
 from retrieval.index.building import update_index
+from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
+from tests.retrieval.llm import tiny_models
 from tests.retrieval.word_embedder import WordEmbedder
 
 
@@ -46,3 +51,72 @@ def test_an_audience_that_no_document_has_is_refused_with_the_one_that_is_meant(
     assert str(done.exception) == (
         "no document has the audience label 'People_team'; did you mean people-team?"
     )
+
+
+RUN = """
+import json, sys
+from retrieval.cli import whimbrel
+whimbrel(sys.argv[1:], standalone_mode=False)
+print(json.dumps([*sys.modules]))
+"""
+# Each takes as long to import as a whole search: what any model may need, and what that drags in.
+SLOW_TO_IMPORT = {"transformers", "sentence_transformers", "sklearn", "pandas", "datasets", "peft"}
+SLOW_TO_IMPORT |= {
+    "accelerate",
+    "scipy.optimize",
+    "sympy",
+    "torch._dynamo",
+    "kreuzberg",
+    "slack_sdk",
+}
+
+
+@pytest.fixture(scope="module")
+def home(models_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the default embedder, one document and a generator that knows nothing."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "models").symlink_to(models_home / "models")
+    (home / "docs").mkdir()
+    (home / "docs/leave.md").write_text("# Leave\n\nA keeper has 27 days of paid leave a year.\n")
+    tiny_models.save_causal(home / "generator")
+    settings = Settings(home=home)
+    update_index([home / "docs"], settings, Embedder.load(settings))
+    return home
+
+
+def run(home: Path, command: str, tier: str) -> subprocess.CompletedProcess[str]:
+    """What a command says in a process of its own, and at last what that has imported."""
+    environment = {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "WHIMBREL_HOME": str(home),
+        "WHIMBREL_GENERATOR": str(home / "generator"),
+        "WHIMBREL_TIER": tier,
+        "WHIMBREL_ANSWER_TOKENS": "8",
+        "WHIMBREL_THRESHOLD": "0",
+    }
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-P", "-c", RUN, command, "How many days of paid leave?"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    assert "27 days" in done.stdout
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_to_search_and_to_quote_no_library_is_imported_that_runs_any_model(
+    home: Path, command: str
+) -> None:
+    done = run(home, command, "quotes")
+    assert SLOW_TO_IMPORT.isdisjoint(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.slow
+def test_loading_what_writes_says_nothing(home: Path) -> None:
+    done = run(home, "ask", "capable")
+    assert "retrieval.llm.batching" in json.loads(done.stdout.splitlines()[-1])
+    assert not done.stderr

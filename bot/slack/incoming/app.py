@@ -15,6 +15,7 @@ from bot.slack.incoming.early import EarlyDeliveries
 from bot.slack.incoming.intake import read
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
+from bot.slack.incoming.web import ODD
 from bot.store.database import Database
 from bot.store.inbox import JobKind
 from bot.strings import Strings, strings_for
@@ -48,10 +49,14 @@ def build_app(
         if body.get("type") == "url_verification" or "ssl_check" in body:
             await next_()
             return None
-        wrong = complaints(body)
+        try:
+            wrong = complaints(body)
+            delivery = read(body, bot_user=bot_user, emoji=emoji)
+        except ODD as error:
+            logger.warning("a body that Slack does not send: %r", error)
+            return BoltResponse(status=400)
         if wrong:
             return BoltResponse(status=200, body={"response_action": "errors", "errors": wrong})
-        delivery = read(body, bot_user=bot_user, emoji=emoji)
         is_new = False
         if delivery is not None:
             try:

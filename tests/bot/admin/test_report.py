@@ -15,6 +15,7 @@ from retrieval.registry.runs import Deployment
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ASKED = ReportedTurn(
+    audience=frozenset({"public"}),
     question="How many days of leave?",
     language="en",
     person=0,

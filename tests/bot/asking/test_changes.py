@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from bot.app.bot import Bot
+from tests.bot.asking.test_card_actions import UnluckyAnswerer
 from tests.bot.conftest import House, settled
 from tests.slack_asking import deleted, edited, message
 from tests.slack_server import BOT_USER, Fault, event, mention
@@ -38,6 +39,35 @@ async def test_a_deleted_question_takes_its_answer_along(each_transport: House) 
     await settled(bot, done=2)
     assert slack.posted("C1") == []
     assert LEAVE not in kept(bot)
+
+
+def stored(bot: Bot) -> bytes:
+    """Every byte of the database, its log and whatever lies beside it."""
+    path = bot.inbox.database.path
+    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+
+
+async def test_no_file_holds_the_words_of_a_deleted_question(house: House) -> None:
+    bot = await answered(house)
+    followed = mention("And for part-timers?", ts="3.0", thread_ts="1.0")
+    await house.slack.deliver(event(followed, "Ev2"))
+    await settled(bot, done=2)
+    assert LEAVE.encode() in stored(bot)
+    await house.slack.deliver(event(deleted(SAID), "Ev3"))
+    await settled(bot, done=3)
+    assert LEAVE.encode() not in stored(bot)
+    assert b"part-timers" in stored(bot)
+
+
+async def test_no_file_holds_a_deleted_question_that_was_given_up(house: House) -> None:
+    bot = await house.start(UnluckyAnswerer())
+    house.slack.messages["C1"].append(SAID)
+    await house.slack.deliver(event(mention(LEAVE, ts="1.0"), "Ev1"))
+    await settled(bot, done=0, dead=1)
+    assert LEAVE.encode() in stored(bot)
+    await house.slack.deliver(event(deleted(SAID), "Ev2"))
+    await settled(bot, done=1, dead=1)
+    assert LEAVE.encode() not in stored(bot)
 
 
 async def test_in_the_thread_of_a_deleted_question_nobody_is_answered_unasked(house: House) -> None:

@@ -72,12 +72,40 @@ def test_a_model_is_followed_from_the_moment_it_is_published(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["thanks!", "Perfect, thank you so much :tada:", "好的，谢谢", "👍"]
+    "text",
+    [
+        "thanks!",
+        "Perfect, thank you so much :tada:",
+        "thx! 🙏",
+        "Thanks Ana, that's really helpful",
+        "<@U1> thanks for asking!",
+        "thanks <@U1>!",
+        "good to know",
+        "+1",
+        "no worries",
+        "好的，谢谢",
+        "谢谢大家，学到了",
+        "原来如此，感谢分享",
+        "👍",
+    ],
 )
 def test_thanks_are_recognised(text: str) -> None:
     assert is_thanks(text)
 
 
-@pytest.mark.parametrize("text", ["thanks, and for interns?", "谢谢，那实习生呢？", "ok, how?"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thanks, and for interns?",
+        "谢谢，那实习生呢？",
+        "ok, how?",
+        "thanks, but it is 28 days",
+        "Yes, you do",
+        "no",
+        "谢谢，不过现在是25天",
+        "不是",
+        "帮助",
+    ],
+)
 def test_thanks_that_go_on_are_more_than_thanks(text: str) -> None:
     assert not is_thanks(text)

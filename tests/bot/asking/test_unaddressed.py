@@ -117,7 +117,14 @@ async def test_the_channel_says_whose_follow_ups_count(
 
 @pytest.mark.parametrize(
     "text",
-    ["thanks!", "谢谢，明白了", "great, that helps :tada:", "I will ask HR then", "<@U2> is it?"],
+    [
+        "thanks!",
+        "谢谢，明白了",
+        "great, that helps :tada:",
+        "I will ask HR then",
+        "<@U2> is it?",
+        "thanks, will ask HR then",
+    ],
 )
 async def test_not_every_word_of_the_asker_is_a_question(house: House, text: str) -> None:
     bot = await asked(house)
@@ -139,16 +146,49 @@ async def test_once_a_person_answers_we_are_quiet_until_we_are_mentioned(house: 
     assert len(house.slack.posted("C1")) == 3
 
 
+@pytest.mark.parametrize("user", ["U1", "U2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thx!",
+        "谢谢",
+        "got it",
+        "👍",
+        "Thanks <@U1>!",
+        "Thanks Ana, good to know",
+        "谢谢大家，学到了",
+    ],
+)
+async def test_thanks_from_anybody_do_not_end_a_thread(house: House, user: str, text: str) -> None:
+    bot = await asked(house)
+    await say(house.slack, text, "2.0", user=user)
+    await say(house.slack, PRINTER, "3.0")
+    await settled(bot, done=4)
+    assert len(house.slack.posted("C1")) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["thx! What is the printer called", "👍 and for the printer", "got it. how about paid leave",
+     "谢谢！那打印机叫什么", "收到，怎么打印"],
+)  # fmt: skip
+async def test_a_question_behind_thanks_is_a_follow_up(house: House, text: str) -> None:
+    bot = await asked(house)
+    await say(house.slack, text, "2.0")
+    await settled(bot, done=3)
+    assert len(house.slack.posted("C1")) == 2
+
+
 async def test_a_persons_reply_is_noted_as_a_signal_and_is_not_kept(house: House) -> None:
     bot = await asked(house)
     await say(house.slack, "It is 30, plus your birthday", "2.0", user="U2")
     await settled(bot, done=2)
+    kept = b"".join(path.read_bytes() for path in house.folder.glob("whimbrel.db*"))
     with sqlite3.connect(bot.inbox.database.path) as database:
         signals = database.execute("SELECT kind, person FROM signals").fetchall()
-        kept = "\n".join(database.iterdump())
     database.close()
     assert signals == [("human_reply", "U2")]
-    assert "birthday" not in kept
+    assert b"birthday" not in kept
 
 
 async def test_an_experts_question_is_the_beginning_of_an_answer(house: House) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.store.channels import ChannelConfig
 from retrieval.records import PUBLIC, Answer, AnswerRequest
 from tests.bot.conftest import House, settled
 from tests.bot.story import CUP, LEAVE, Story, story
@@ -142,8 +143,8 @@ async def test_an_approved_answer_is_news_for_others_who_asked_the_same(
 
 
 async def test_news_do_not_carry_what_somebody_may_not_read(house: House) -> None:
-    granted: Any = {"channel_audiences": {"C1": ("hr",)}, "user_audiences": {"U9": ("hr",)}}
-    told = await story(house, **granted)
+    told = await story(house, channel_audiences={"C1": ("hr",)})
+    told.bot.channels.set("C1", ChannelConfig(experts=("U9",)), by="U2")
     house.slack.channels["C1"]["is_private"] = True
     _, turn_id = await told.ask("What is the salary band of engineers?")
     await told.rate(turn_id, "bad")
@@ -173,7 +174,7 @@ async def test_in_direct_messages_too(house: House) -> None:
     told, answerer = await library(house)
     await told.send(event(direct_message(CUP, ts="3.0"), "EvDm"))
     ((turn_id, audience),) = told.rows("SELECT id, audience FROM turns")
-    assert audience == f'["{PUBLIC}"]'
+    assert audience == f'["in:U1", "{PUBLIC}"]'
     await told.rate(turn_id, "bad")
     await told.press_home("news_on", "1", user="U1")
     answerer.renew()

@@ -102,13 +102,15 @@ async def test_a_channels_experts_review_what_was_asked_there(house: House) -> N
     assert told.rows(DECIDED) == [("approved", "U7")]
 
 
-async def test_an_admin_does_not_see_what_is_for_others(house: House) -> None:
-    granted: Any = {"channel_audiences": {"C1": ("hr",)}, "user_audiences": {"U8": ("hr",)}}
-    told = await story(house, experts=("U8",), **granted)
+async def test_of_a_private_channel_nobody_but_its_experts_reviews(house: House) -> None:
+    granted: Any = {"channel_audiences": {"C1": ("hr",)}, "user_audiences": {"U9": ("hr",)}}
+    told = await story(house, **granted)
+    told.bot.channels.set("C1", ChannelConfig(experts=("U8",)), by="U2")
     house.slack.channels["C1"]["is_private"] = True
     house.slack.users["U5"]["is_admin"] = True
     await corrected(told, "What is the salary band of engineers?")
     assert "Heron won it." not in await told.open_home("U5")
+    assert "Heron won it." not in await told.open_home("U9")
     assert "Heron won it." in await told.open_home("U8")
 
 

@@ -63,3 +63,53 @@ def test_every_commit_reaches_the_disk(tmp_path: Path) -> None:
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     database.close()
+
+
+def files(database: Database) -> bytes:
+    """Every byte that is kept of the database, in whatever file."""
+    paths = database.path.parent.glob(f"{database.path.name}*")
+    return b"".join(path.read_bytes() for path in paths)
+
+
+def test_what_is_erased_is_in_no_file_any_more_with_the_commit(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db")
+    database.connection.conn.execute("CREATE TABLE rows (word TEXT)")
+    for length in (10, 700, 9_000):
+        with database.transaction() as db:
+            db.conn.execute("INSERT INTO rows VALUES (?)", ("canary" + "x" * length,))
+    assert b"canary" in files(database)
+    with database.transaction() as db:
+        db.conn.execute("DELETE FROM rows")
+        database.erase()
+    assert b"canary" not in files(database)
+    database.close()
+
+
+def test_a_reader_only_delays_that(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db")
+    database.connection.conn.execute("CREATE TABLE rows (word TEXT)")
+    database.connection.conn.execute("INSERT INTO rows VALUES ('canary')")
+    reader = sqlite3.connect(database.path, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT word FROM rows").fetchone() == ("canary",)
+    with database.transaction() as db:
+        db.conn.execute("DELETE FROM rows")
+        database.erase()
+    assert b"canary" in files(database)
+    reader.close()
+    database._purge_due = 0.0  # the time has come
+    with database.transaction():
+        pass
+    assert b"canary" not in files(database)
+    database.close()
+
+
+def test_what_a_killed_process_has_left_goes_at_the_next_start(tmp_path: Path) -> None:
+    killed = Database(tmp_path / "a.db")
+    killed.connection.conn.execute("CREATE TABLE rows (word TEXT)")
+    killed.connection.conn.execute("INSERT INTO rows VALUES ('canary')")
+    killed.connection.conn.execute("DELETE FROM rows")
+    assert b"canary" in files(killed)
+    Database(tmp_path / "a.db").close()
+    assert b"canary" not in files(killed)
+    killed.close()

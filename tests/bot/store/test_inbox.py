@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import sys
@@ -327,3 +328,32 @@ def test_a_question_is_withdrawn_by_who_asked_it_until_it_is_begun(inbox: Inbox)
     inbox.accept(delivery("Ev2"))
     claim(inbox)
     assert not inbox.withdraw("Ev2", "U1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_no_byte_of_what_was_overheard_is_left_whatever_came_with_it(
+    inbox: Inbox, seed: int
+) -> None:
+    """Pages are split and merged while deliveries of all sizes come and go."""
+    draw, words, waiting = random.Random(seed), [], 0
+    for n in range(150):
+        words.append(f"canary{n:04d}")
+        text = words[-1] + "x" * draw.choice((5, 50, 300, 900, 2_000, 4_000, 9_000))
+        heard = replace(delivery(f"Ev{n}"), payload={"text": text})
+        waiting += inbox.accept(replace(heard, kind=draw.choice(("overheard", "vote"))))
+        for _ in range(draw.randint(0, min(waiting, 2))):
+            inbox.finish(claim_any(inbox))
+            waiting -= 1
+    for _ in range(waiting):
+        inbox.finish(claim_any(inbox))
+    assert inbox.database.purge()
+    files = inbox.database.path.parent.glob("inbox.db*")
+    kept = b"".join(path.read_bytes() for path in files)
+    assert not [word for word in words if word.encode() in kept]
+
+
+def claim_any(inbox: Inbox) -> Job:
+    job = inbox.claim("w1", ("overheard", "vote"))
+    assert job is not None
+    return job

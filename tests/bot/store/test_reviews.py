@@ -4,11 +4,17 @@ from typing import Any
 
 from bot.store.database import Database
 from bot.store.reviews import ReviewAccess, Reviews
-from bot.store.turns import Turns
+from bot.store.turns import DocumentRef, Turns
 from retrieval.records import PUBLIC
 from tests.bot.logged import logged, proposed
 
-EVERYWHERE = ReviewAccess(frozenset({PUBLIC}), everywhere=True, channels=frozenset())
+
+def reader(*labels: str, everywhere: bool = True, **channels: frozenset[str]) -> ReviewAccess:
+    """Somebody whose documents are all of the audience that the proposals tell."""
+    return ReviewAccess(frozenset(labels), everywhere, channels, label_of=lambda _: None)
+
+
+EVERYWHERE = reader(PUBLIC)
 
 
 def propose(database: Database, turn_id: str, answer: str = "31 days.", **changes: Any) -> bool:
@@ -58,22 +64,25 @@ def test_nobody_reviews_what_they_may_not_read(database: Database) -> None:
     secret = frozenset({PUBLIC, "hr"})
     propose(database, logged(database, "What is the salary band?", audience=secret))
     assert queue(reviews) == []
-    assert queue(reviews, ReviewAccess(secret, everywhere=True, channels=frozenset())) != []
-    assert (
-        queue(reviews, ReviewAccess(frozenset(), everywhere=False, channels=frozenset({"C1"})))
-        != []
-    )
-    assert queue(reviews, ReviewAccess(secret, everywhere=False, channels=frozenset({"C2"}))) == []
+    assert queue(reviews, reader(PUBLIC, "hr")) != []
+    assert queue(reviews, reader(everywhere=False, C1=secret)) != []
+    assert queue(reviews, reader(PUBLIC, everywhere=False, C1=frozenset({PUBLIC}))) == []
+    assert queue(reviews, reader(PUBLIC, "hr", everywhere=False, C2=secret)) == []
+
+
+def test_nobody_reviews_what_cites_a_document_that_is_restricted_by_now(database: Database) -> None:
+    reviews, turn_id = Reviews(database), logged(database)
+    propose(database, turn_id, document=DocumentRef("handbook/Leave.md", "h"))
+    assert queue(reviews) != []
+    now = ReviewAccess(frozenset({PUBLIC}), True, {}, label_of={"handbook/Leave.md": "hr"}.get)
+    assert queue(reviews, now) == []
 
 
 def test_what_was_said_in_private_is_for_the_experts_of_that_place(database: Database) -> None:
     reviews = Reviews(database)
     propose(database, logged(database), audience=frozenset({PUBLIC, "in:C1"}))
     assert queue(reviews) == []
-    assert (
-        queue(reviews, ReviewAccess(frozenset(), everywhere=False, channels=frozenset({"C1"})))
-        != []
-    )
+    assert queue(reviews, reader(everywhere=False, C1=frozenset({PUBLIC, "in:C1"}))) != []
 
 
 def test_only_who_proposed_can_withdraw(database: Database) -> None:

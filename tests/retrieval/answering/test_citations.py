@@ -131,6 +131,56 @@ def test_a_mark_proves_nothing() -> None:
     assert citer.add("Error 950 means that the server is gone [2].") is None
 
 
+def test_what_a_mark_says_of_one_passage_is_not_looked_for_in_another_language() -> None:
+    said = "宿舍周末可以带朋友来住"
+    assert Citer("宿舍？", [LEAVE, ZH]).add(f"{said}。") is not None
+    assert Citer("宿舍？", [LEAVE, ZH]).add(f"{said}[2]。") is None
+    assert Citer("宿舍？", [LEAVE, ZH]).add(f"{said}[1]。") is not None
+
+
+FEWER = passage("Every keeper has 20 days of paid leave a year.", title="Old rules")
+ZH_27 = passage("管理员每年有27天带薪年假。", title="年假")
+ZH_20 = passage("管理员每年有20天年假。", title="旧规定")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Passage [1] says 27 days, [3] says 20.", "Passage [1] says 27 days, [2] says 20. [1][2]"),
+        ("[1] says 27 days; [3] says 20.", "[1] says 27 days; [2] says 20. [1][2]"),
+        (
+            "The documents disagree: 27 days of leave [1], or 20 days [3].",
+            "The documents disagree: 27 days of leave, or 20 days. [1][2]",
+        ),
+        (
+            "According to [1] it is 27 days, but according to [3] 20 days.",
+            "According to [1] it is 27 days, but according to [2] 20 days. [1][2]",
+        ),
+        ("段落[1]说是27天，段落[3]说是20天。", "段落[1]说是27天，段落[2]说是20天。[1][2]"),
+        ("Passage [1] says 27 days, [3] says 22.", None),
+        ("Passage [1] says 27 days, [2] says 20.", None),
+    ],
+)
+def test_sources_that_differ_are_both_said_and_cited(written: str, said: str | None) -> None:
+    assert Citer("How many days of leave?", [LEAVE, VPN, FEWER]).add(written) == said
+
+
+@pytest.mark.parametrize(
+    "written", ["段落[1]说是27天，段落[3]说是20天。", "说法不一：27天[1]或20天[3]。"]
+)
+def test_chinese_sources_that_differ_are_both_cited(written: str) -> None:
+    citer = Citer("年假有几天？", [ZH_27, VPN, ZH_20])
+    assert citer.add(written) is not None
+    assert [citation.passage for citation in citer.citations] == [ZH_27, ZH_20]
+
+
+def test_a_marker_that_a_sentence_needs_names_what_says_it() -> None:
+    citer = Citer("How many days of leave?", [VPN, LEAVE])
+    written = "According to [1], every employee has 27 days of paid leave."
+    assert citer.add(written) == f"{written} [1]"
+    assert citer.citations[0].passage == LEAVE
+
+
 def test_a_sentence_in_another_language_is_checked_by_its_numbers() -> None:
     citer = Citer("请假？", [VPN, LEAVE])
     assert citer.add("每位员工每年有27天带薪年假。") is not None

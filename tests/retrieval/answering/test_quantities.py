@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.quantities import quantities
+from retrieval.answering.quantities import dates, quantities, ranges
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,10 @@ from retrieval.answering.quantities import quantities
         ("a minute and a half", "90 seconds"),
         ("three quarters of an hour", "45 minutes"),
         ("70 percent", "七成"),
+        ("three quarters of it", "75 %"),
+        ("a third", "三分之一"),
+        ("about two months", "8 weeks"),
+        ("每周", "weekly"),
         ("50 %", "half"),
         ("10 p.m.", "22:00"),
         ("下午三点", "15:00"),
@@ -47,11 +52,39 @@ def test_a_number_is_the_same_however_it_is_written(said: str, held: str) -> Non
         ("13 months", "a year"),
         ("10 a.m.", "22:00"),
         ("十二元", "二十元"),
+        ("two months", "8 weeks"),
+        ("two thirds", "75 %"),
     ],
 )
 def test_another_number_or_unit_is_another_quantity(said: str, held: str) -> None:
     known = [*quantities(held)]
     assert not any(each.is_said_by(other) for each in quantities(said) for other in known)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("3 to 7 years", (3, 7)),
+        ("between 8 and 15 months", (8, 15)),
+        ("under 3 years", (0, 3)),
+        ("8 years or more", (8, math.inf)),
+        ("8年及以上", (8, math.inf)),
+        ("3 and 7 years", None),
+    ],
+)
+def test_a_range_has_two_ends_or_one(text: str, ends: tuple[float, float] | None) -> None:
+    assert [(least.value, most.value) for least, most in ranges(text)] == ([ends] if ends else [])
+
+
+@pytest.mark.parametrize(
+    "text", ["3 January 2012", "January 3rd, 2012", "2012年1月3日", "2012-01-03"]
+)
+def test_a_date_is_the_same_however_it_is_written(text: str) -> None:
+    assert next(dates(text)) == {("year", 2012), ("month", 1), ("day", 3)}
+
+
+def test_a_word_that_looks_like_a_month_makes_no_date() -> None:
+    assert [*dates("The Gull 3 may hang 22 m above.")] == []
 
 
 def test_words_that_only_look_like_numbers_are_none() -> None:

@@ -113,6 +113,54 @@ def test_a_number_of_the_question_may_lie_in_a_range() -> None:
         assert Grounds(question, [passage(text)]).support(said) >= SUPPORT_THRESHOLD
 
 
+KEEPERS = passage(
+    "In 1969, keepers got 20 days of leave. Every keeper has a medical check every 24 months; a "
+    "day at sea pays 60 crowns. You don’t need to report holidays. Oilskins are replaced once in "
+    "three years. After the First Flood, keepers left on 3 June 1971, others on 3 July 1971. A "
+    "boat carries 75% of the oil and rests for 36 hours. Courses above 2,000 crowns need the "
+    "inspector’s consent. "
+    "Ask Zoé Marin.\n\n"
+    "| Service | Days |\n|---|---|\n| under 3 years, and guests | 26 |\n| 8 years or more | 31 |",
+    title="Keepers",
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "In 1969 keepers had 20 days of leave.",
+        "A boat carries three quarters of the oil.",
+        "A boat rests for a day and a half.",
+        "A medical check is needed about every 710 days.",
+        "For five days at sea, 300 crowns are paid.",
+        "There is no need to report holidays.",
+        "After nine years of service you have 31 days.",
+        "Guests have 26 days.",
+        "If your course costs 2,500 crowns, the inspector’s consent is needed.",
+        "Ask Zoe Marin about the Flood.",
+        "With eight years you have five days more than guests.",
+    ],
+)
+def test_what_follows_from_a_passage_is_supported(sentence: str) -> None:
+    assert Grounds("What do five days pay?", [KEEPERS]).support(sentence) >= SUPPORT_THRESHOLD
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "A boat carries two thirds of the oil.",
+        "Five days at sea pay 350 crowns.",
+        "After nine years of service you have 26 days.",
+        "Oilskins are replaced every year.",
+        "Others left on 3 July 1969.",
+        "Keepers left on 20 June 1971.",
+        "Courses that cost 1,500 crowns need the inspector’s consent.",
+    ],
+)
+def test_what_only_has_the_numbers_of_a_passage_is_not(sentence: str) -> None:
+    assert Grounds("", [KEEPERS]).support(sentence) < SUPPORT_THRESHOLD
+
+
 def test_the_words_of_the_question_make_no_answer() -> None:
     grounds = Grounds("亚麻适宜生活在什么气候？", [passage("亚麻喜凉爽湿润气候。")])
     assert grounds.support("亚麻适宜生活在热带气候。") == 0
@@ -131,6 +179,12 @@ def test_an_embedder_may_find_that_a_sentence_is_about_other_things() -> None:
     said = "孩子们可以免费乘船。"
     assert Grounds("", [FERRY]).support(said, is_near=True) >= SUPPORT_THRESHOLD
     assert Grounds("", [FERRY]).support(said, is_near=False) == 0
+
+
+def test_however_near_a_sentence_without_common_words_says_something_else() -> None:
+    said = "如果住在灯塔旁边的旅馆，可以免费使用望远镜观星"
+    assert Grounds("", [DUTY]).support(said, is_near=True) == 0
+    assert Grounds("", [DUTY]).support("轮到谁，谁就有补贴。", is_near=True) >= SUPPORT_THRESHOLD
 
 
 NOUNS = ("keepers", "boats", "lamps", "ropes", "anchors", "charts", "barrels", "gulls")

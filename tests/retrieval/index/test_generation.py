@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -125,11 +126,33 @@ def test_a_rollback_serves_the_generation_before(tmp_path: Path) -> None:
     second = build(tmp_path, TEXTS)
     assert generations(tmp_path) == (second, first)
     done = rollback(tmp_path, WordEmbedder())
-    assert (done.before, done.after) == (second, first)
+    assert (done.before, done.embedder_before) == (second.name, second.recipe.embedder)
+    assert done.after == first
+    assert done.changes is not None
     assert done.changes.added == ("docs/Old",)
     assert done.changes.changed == ("docs/Leave",)
     assert done.changes.removed == ("docs/Printer", "docs/病假")
     assert load_index(tmp_path, WordEmbedder()).manifest == first
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut, Path.unlink])
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "documents.jsonl"])
+def test_what_serves_may_be_damaged_to_go_back_from(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    first, second = build(tmp_path, {"Old": "The old text."}), build(tmp_path, TEXTS)
+    damage(tmp_path / second.name / name)
+    done = rollback(tmp_path, WordEmbedder())
+    assert (done.before, done.after) == (second.name, first)
+    assert load_index(tmp_path, WordEmbedder()).manifest == first
+
+
+def test_a_folder_that_holds_an_older_generation_is_noticed(tmp_path: Path) -> None:
+    first, second = build(tmp_path, {"Old": "The old text."}), build(tmp_path, TEXTS)
+    shutil.rmtree(tmp_path / second.name)
+    shutil.copytree(tmp_path / first.name, tmp_path / second.name)
+    with pytest.raises(IndexCorruptError, match=f"holds the generation {first.name}"):
+        load_index(tmp_path, WordEmbedder())
 
 
 @pytest.mark.parametrize("made_otherwise", [{"splitter": SPLITTER_VERSION - 1}, {"seed": 1}])

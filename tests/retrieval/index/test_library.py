@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.errors import IndexCorruptError
 from retrieval.index.building import update_index
+from retrieval.index.generation import current
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
 from retrieval.records import Vectors
@@ -48,6 +50,23 @@ def library(settings: Settings, embedder: SlowEmbedder) -> Library:
     return library
 
 
+def add(settings: Settings, name: str) -> None:
+    """Publish an index with one document more."""
+    text = f"# {name}\n\nThe {name} is locked at night.\n"
+    (settings.home.parent / "docs" / f"{name}.md").write_text(text)
+    update_index((), settings, WordEmbedder())
+
+
+def harm(settings: Settings) -> None:
+    """Damage the index that is published."""
+    path = current(settings.index_folder) / "passages.jsonl"
+    path.write_bytes(path.read_bytes()[:-2])
+
+
+def found(library: Library, name: str) -> bool:
+    return any(name in passage.text for passage in library.searcher().index.passages)
+
+
 def publish_and_begin_to_load(
     library: Library, embedder: SlowEmbedder
 ) -> tuple[threading.Thread, list[Searcher]]:
@@ -85,3 +104,38 @@ def test_a_reranker_that_is_published_while_an_index_is_loading_reranks_both(
     loading.join()
     assert found != [meanwhile]
     assert (meanwhile.reranker_id, found[0].reranker_id) == ("longest", "longest")
+
+
+def test_a_running_program_searches_on_from_memory_where_the_new_index_is_damaged(
+    library: Library, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = library.searcher()
+    add(settings, "tower")
+    harm(settings)
+    assert library.searcher() is library.searcher()
+    assert library.searcher().index is before.index
+    (told,) = [record for record in caplog.records if "is not what was written" in record.message]
+    assert "whimbrel index --full" in told.message
+    update_index((), settings, WordEmbedder(), full=True)
+    assert found(library, "tower")
+
+
+def test_a_program_that_starts_on_a_damaged_index_searches_the_one_before(
+    settings: Settings, embedder: SlowEmbedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(settings, "tower")
+    add(settings, "gate")
+    harm(settings)
+    library = Library(settings, embedder)
+    assert (found(library, "tower"), found(library, "gate")) == (True, False)
+    assert "meanwhile" in caplog.text
+
+
+def test_without_any_sound_index_nothing_is_searched(
+    settings: Settings, embedder: SlowEmbedder
+) -> None:
+    harm(settings)
+    with pytest.raises(IndexCorruptError):
+        Library(settings, embedder).searcher()
+    update_index((), settings, WordEmbedder(), full=True)
+    assert Library(settings, embedder).searcher().index.passages

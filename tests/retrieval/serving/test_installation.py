@@ -38,6 +38,7 @@ def test_a_rollback_is_seen_by_the_next_question(library: Library, tmp_path: Pat
     update_index((), Settings(home=tmp_path / "home"), WordEmbedder())
     assert "28 days" in library.searcher().index.passages[0].text
     done = Installation(library).rollback(reason="better")
+    assert done.changes is not None
     assert done.changes.changed == ("docs/leave.md",)
     assert "27 days" in library.searcher().index.passages[0].text
 

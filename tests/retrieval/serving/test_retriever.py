@@ -139,6 +139,7 @@ def test_an_index_of_other_documents_leaves_the_history_of_models_alone(
     (tmp_path / "docs" / "ferry.md").unlink()
     update_index((tmp_path / "docs",), library.settings, library.following())
     done = Installation(library).rollback(reason="by hand")
+    assert done.changes is not None
     assert done.changes.added == ("docs/ferry.md",)
     assert len(Installation(library).deployments()) == 1
 

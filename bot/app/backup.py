@@ -1,0 +1,278 @@
+"""A copy of all that cannot be made anew: what people asked, what was learned, and the index."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from retrieval.errors import BusyError, DataError, SettingsError
+from retrieval.registry.folders import checksums, sha256, telling_full_disk
+from retrieval.search.reading import ADAPTER
+from retrieval.settings import Settings
+
+MANIFEST = "manifest.json"
+DATABASE = "whimbrel.db"
+_TRIES = 3
+_AGE = b"age-encryption.org/"
+_PARTS = ("index", "dataset", "models/runs", f"models/{ADAPTER}")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a backup holds: the sha256 of each file by its path, when and by which release."""
+
+    made: str
+    release: str
+    files: Mapping[str, str]
+
+
+_CONTENTS = TypeAdapter(Contents)
+
+
+def back_up(settings: Settings, to: Path, *, recipients: Sequence[str] = ()) -> Contents:
+    """Write a backup to a file, appearing whole and verified; the bot may go on serving.
+
+    Args:
+        settings: Whose folders.
+        to: The file to write; it must not be there.
+        recipients: Public keys (`age1...`) of age; if there are any, only who has the key of one of
+            them can read the backup.
+
+    Raises:
+        DataError: If there is nothing to keep, if the file is there, or if what was written is
+            not what was read.
+        SettingsError: If a key is none.
+    """
+    if to.exists():
+        raise DataError(f"{to} is there already; name a new file")
+    if not settings.database.is_file():
+        raise DataError(f"there is no {settings.database}: nothing to back up yet")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the original: where backups are kept, nothing is ever written that is not encrypted.
+    with tempfile.TemporaryDirectory(dir=settings.home, prefix=".backing-up-") as work:
+        archive = Path(work) / "archive.tar"
+        with telling_full_disk(settings.home):
+            contents = _archive(settings, Path(work), archive)
+            verify(archive)
+            finished = _encrypted(archive, recipients) if recipients else archive
+        with telling_full_disk(to.parent):
+            _copy(finished, to)
+    return contents
+
+
+def verify(backup: Path, *, identity: Path | None = None) -> Contents:
+    """Read a whole backup and compare it with what it says of itself.
+
+    Args:
+        backup: The file.
+        identity: The file with the secret key, for one that is encrypted.
+
+    Raises:
+        DataError: If it is damaged or no backup, or if its key is missing or another.
+    """
+    with _unpacked(backup, identity) as (contents, _):
+        return contents
+
+
+def restore(
+    settings: Settings, backup: Path, *, identity: Path | None = None, replaces: bool = False
+) -> Path | None:
+    """Put what a backup holds into the home folder, once all of it is verified.
+
+    What is there already is moved aside, into a folder that is given back.
+
+    Raises:
+        DataError: As `verify`; or if there is a database and it is not to be replaced.
+        BusyError: If a bot is using the database.
+    """
+    home = settings.home
+    if settings.database.exists() and not replaces:
+        raise DataError(
+            f"{settings.database} is there already; with --replace it is moved aside first"
+        )
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_unused(settings.database)
+    with _unpacked(backup, identity, beside=home) as (_, unpacked):
+        aside = home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        beside = (f"{DATABASE}-wal", f"{DATABASE}-shm")
+        moved = [_move(home / part, aside / part) for part in (DATABASE, *beside, *_PARTS)]
+        for part in (*_PARTS, DATABASE):  # the database last: without it nothing serves
+            _move(unpacked / part, home / part)
+    return aside if any(moved) else None
+
+
+def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
+    """Write the archive; what changes while it is read is read again."""
+    copy = work / DATABASE
+    with (
+        closing(sqlite3.connect(settings.database, timeout=30)) as source,
+        closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=DELETE")
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return _write(archive, {DATABASE: copy, **_files(settings)})
+        except FileNotFoundError:  # an older generation was deleted meanwhile
+            if not tries_left:
+                raise
+    raise AssertionError
+
+
+def _files(settings: Settings) -> dict[str, Path]:
+    home = settings.home
+    found = [path for part in _PARTS for path in (home / part, *(home / part).rglob("*"))]
+    relative = {path.relative_to(home): path for path in found if path.is_file()}
+    hidden = {path for path in relative if any(name.startswith(".") for name in path.parts)}
+    return {path.as_posix(): relative[path] for path in sorted(relative.keys() - hidden)}
+
+
+def _write(archive: Path, files: Mapping[str, Path]) -> Contents:
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    sums = {name: sha256(path) for name, path in files.items()}
+    contents = Contents(made, version("whimbrel"), sums)
+    note = archive.with_name(MANIFEST)
+    note.write_text(json.dumps(asdict(contents), indent=1), encoding="utf-8")
+    with tarfile.open(archive, "w") as tar:
+        for name, path in ((MANIFEST, note), *files.items()):
+            tar.add(path, name, recursive=False)
+    return contents
+
+
+@contextmanager
+def _unpacked(
+    backup: Path, identity: Path | None, *, beside: Path | None = None
+) -> Iterator[tuple[Contents, Path]]:
+    """What a backup holds and a folder with it, all compared; the folder is gone afterwards."""
+    if not backup.is_file():
+        raise DataError(f"there is no {backup}")
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".restoring-") as work:
+        folder = Path(work)
+        with _plain(backup, identity, folder) as archive, telling_full_disk(folder):
+            try:
+                with tarfile.open(fileobj=archive) as tar:
+                    tar.extractall(folder / "files", filter="data")
+                contents = _CONTENTS.validate_json((folder / "files" / MANIFEST).read_bytes())
+            except (tarfile.TarError, FileNotFoundError, ValidationError, EOFError) as error:
+                raise DataError(f"{backup} is damaged, or no backup: {error}") from error
+        (folder / "files" / MANIFEST).unlink()
+        found = checksums(folder / "files")
+        if odd := sorted({*found.items()} ^ {*contents.files.items()}):
+            raise DataError(f"{backup} is damaged, at {odd[0][0]}")
+        _check_database(backup, folder / "files" / DATABASE)
+        yield contents, folder / "files"
+
+
+def _check_database(backup: Path, copy: Path) -> None:
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"the database in {backup} is damaged: {error}") from error
+    if found != "ok":
+        raise DataError(f"the database in {backup} is damaged: {found}")
+
+
+@contextmanager
+def _plain(backup: Path, identity: Path | None, work: Path) -> Iterator[IO[bytes]]:
+    """The bytes of the archive in a backup."""
+    with backup.open("rb") as file:
+        is_encrypted = file.read(len(_AGE)) == _AGE
+        file.seek(0)
+        if not is_encrypted:
+            yield file
+            return
+        if identity is None:
+            raise DataError(f"{backup} is encrypted; name the file of its key with --identity")
+        with (work / "archive.tar").open("w+b") as plain:
+            _decrypt(file, plain, identity)
+            plain.seek(0)
+            yield plain
+
+
+def _decrypt(file: IO[bytes], plain: IO[bytes], identity: Path) -> None:
+    pyrage = _pyrage()
+    lines = identity.read_text(encoding="utf-8").split()
+    secrets = [line for line in lines if line.startswith("AGE-SECRET-KEY-")]
+    try:
+        keys = [pyrage.x25519.Identity.from_str(secret) for secret in secrets]
+        pyrage.decrypt_io(file, plain, keys)
+    except (pyrage.IdentityError, pyrage.DecryptError, OSError) as error:
+        raise DataError(
+            f"{identity} does not open {file.name}, or it is damaged: {error}"
+        ) from error
+
+
+def _encrypted(archive: Path, recipients: Sequence[str]) -> Path:
+    pyrage = _pyrage()
+    try:
+        keys = [pyrage.x25519.Recipient.from_str(text) for text in recipients]
+    except pyrage.RecipientError as error:
+        raise SettingsError(f"{', '.join(recipients)}: {error}; wanted age1...") from error
+    encrypted = archive.with_suffix(".age")
+    with archive.open("rb") as plain, encrypted.open("wb") as file:
+        pyrage.encrypt_io(plain, file, keys)
+    return encrypted
+
+
+def _pyrage() -> Any:  # noqa: ANN401  it has no types
+    try:
+        import pyrage
+    except ImportError as error:
+        raise SettingsError("encrypted backups need pyrage: pip install pyrage") from error
+    return pyrage
+
+
+def _copy(source: Path, to: Path) -> None:
+    """Copy a file, appearing whole, and compare the copy."""
+    beside = to.with_name(f".{to.name}.partial")
+    try:
+        with source.open("rb") as original, beside.open("wb") as copy:
+            beside.chmod(0o600)
+            shutil.copyfileobj(original, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        if sha256(beside) != sha256(source):
+            raise DataError(f"the disk of {to.parent} gave back other bytes than were written")
+        beside.rename(to)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _check_unused(database: Path) -> None:
+    """Leaving WAL mode takes that nobody else has the database open.
+
+    Raises:
+        BusyError: If somebody does.
+    """
+    if not database.is_file():
+        return
+    with closing(sqlite3.connect(database, timeout=0.5)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError as error:
+            raise BusyError(f"{database} is in use ({error}); stop the bot first") from error
+        except sqlite3.DatabaseError:  # damaged, which is why it is replaced
+            return
+
+
+def _move(path: Path, to: Path) -> bool:
+    """Move a file or folder, if it is there; gives whether it was."""
+    if not path.exists():
+        return False
+    to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.rename(to)
+    return True

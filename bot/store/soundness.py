@@ -1,0 +1,84 @@
+"""Whether a database is whole, is one that this release knows, and was not emptied."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import sqlite_utils
+
+from bot.store.migrations import migrations
+from retrieval.errors import DataError
+
+_HEADER_BYTES = 100
+_RESTORE = "put a copy back with `whimbrel restore BACKUP --replace`"
+
+
+def mark_of(path: Path) -> Path:
+    """The file beside a database that says that it had tables once."""
+    return path.with_name(f".{path.name}-kept")
+
+
+def check_before(path: Path) -> None:
+    """Look at a database that is to be opened, before anything is written to it.
+
+    Raises:
+        DataError: If it was emptied or removed, is damaged, or is of a newer release; the message
+            says how to mend it.
+    """
+    if not path.is_file() or path.stat().st_size < _HEADER_BYTES:
+        if mark_of(path).exists():
+            raise DataError(
+                f"{path} is empty or gone, and was there before: {_RESTORE}; or delete "
+                f"{mark_of(path)} to begin anew, without what people asked"
+            )
+        return
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        try:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            applied = migrations.applied(sqlite_utils.Database(connection))
+        except sqlite3.OperationalError:  # locked, or a disk that fails: it may be sound
+            raise
+        except sqlite3.DatabaseError as error:
+            raise DataError(f"{path} is damaged ({error}): {_RESTORE}") from error
+    if found != "ok":
+        raise DataError(f"{path} is damaged ({found.splitlines()[-1]}): {_RESTORE}")
+    if newer := {step.name for step in applied} - _steps():
+        raise DataError(
+            f"{path} was written by a newer release ({', '.join(sorted(newer))}): install that "
+            "one, or put a copy back that was made before it with `whimbrel restore`"
+        )
+
+
+def check_after(path: Path, db: sqlite_utils.Database) -> None:
+    """Look for every table and column that this release uses, and mark that they are there.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    wanted = sqlite_utils.Database(memory=True)
+    migrations.apply(wanted)
+    if missing := sorted(columns(wanted) - columns(db)):
+        table, column = missing[0]
+        raise DataError(f"{path} has no {table}.{column} any more: {_RESTORE}")
+    wanted.close()
+    if not mark_of(path).exists():
+        mark_of(path).touch(mode=0o600)
+
+
+def columns(db: sqlite_utils.Database) -> set[tuple[str, str]]:
+    """The columns of all tables, as table and name."""
+    rows = db.conn.execute(
+        "SELECT tables.name, columns.name"
+        " FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
+        " WHERE tables.type = 'table'"
+    )
+    return {(table, column) for table, column in rows}
+
+
+def _steps() -> set[str]:
+    empty = sqlite_utils.Database(memory=True)
+    steps = {step.name for step in migrations.pending(empty)}
+    empty.close()
+    return steps

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import shutil
+import stat
+import tarfile
+import threading
+from pathlib import Path
+
+import pyrage
+import pytest
+from click.testing import CliRunner
+
+from bot.app.backup import back_up, restore, verify
+from bot.app.commands import backup as backup_command
+from bot.app.commands import restore as restore_command
+from bot.store.database import Database
+from retrieval.errors import BusyError, DataError, SettingsError
+from retrieval.registry.folders import checksums, new_folder, publish
+from retrieval.settings import Settings
+
+PEOPLE = 3_000
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home with a database, an index, a run, a data set, and models that are not kept."""
+    settings = Settings(home=tmp_path / "home")
+    database = Database(settings.database)
+    write(database, "U", PEOPLE)
+    database.close()
+    for folder in (settings.index_folder, settings.runs_folder / "retriever"):
+        with new_folder(folder) as filled:
+            (filled / "content").write_bytes(bytes(range(256)) * 99)
+        publish(folder, filled.name[1:])
+    for name in ("dataset/ab/train.jsonl", "models/unpacked/weights", "models/reader.safetensors"):
+        (settings.home / name).parent.mkdir(parents=True, exist_ok=True)
+        (settings.home / name).write_text(name)
+    return settings
+
+
+def write(database: Database, prefix: str, count: int) -> None:
+    with database.transaction() as db:
+        rows = [{"person": f"{prefix}{n}", "may_learn": 1} for n in range(count)]
+        db.table("people").insert_all(rows)
+
+
+def people(settings: Settings) -> int:
+    database = Database(settings.database)
+    count = database.connection.table("people").count
+    database.close()
+    return count
+
+
+def kept(settings: Settings) -> dict[str, str]:
+    """All that a backup holds, but for the database's own bytes."""
+    sums = checksums(settings.home)
+    return {
+        name: sum_
+        for name, sum_ in sums.items()
+        if name.startswith(("index/", "dataset/", "models/r")) and "/." not in name
+    }
+
+
+def key(tmp_path: Path, name: str = "key") -> tuple[str, Path]:
+    identity = pyrage.x25519.Identity.generate()
+    (tmp_path / name).write_text(f"# created today\n{identity}\n")
+    return str(identity.to_public()), tmp_path / name
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_what_is_restored_is_what_was_backed_up(
+    settings: Settings, tmp_path: Path, is_encrypted: bool
+) -> None:
+    recipient, identity = key(tmp_path)
+    file = tmp_path / "kept" / "whimbrel.tar"
+    back_up(settings, file, recipients=[recipient] if is_encrypted else [])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (b"U2999" in file.read_bytes()) is not is_encrypted
+    fresh = Settings(home=tmp_path / "fresh")
+    assert restore(fresh, file, identity=identity) is None
+    assert kept(fresh) == kept(settings)
+    assert people(fresh) == PEOPLE
+    assert not (fresh.home / "models" / "unpacked").exists()
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_backup_is_made_while_the_bot_writes(settings: Settings, tmp_path: Path) -> None:
+    database, stop = Database(settings.database), threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            write(database, f"V{database.connection.table('people').count}-", 10)
+
+    writing = threading.Thread(target=serve)
+    writing.start()
+    try:
+        back_up(settings, tmp_path / "b.tar")
+    finally:
+        stop.set()
+        writing.join()
+        database.close()
+    fresh = Settings(home=tmp_path / "fresh")
+    restore(fresh, tmp_path / "b.tar")
+    assert (people(fresh) - PEOPLE) % 10 == 0
+    assert PEOPLE <= people(fresh) <= people(settings)
+
+
+@pytest.mark.parametrize("at", [0.01, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_a_damaged_backup_is_told_and_changes_nothing(
+    settings: Settings, tmp_path: Path, at: float, is_encrypted: bool
+) -> None:
+    recipient, identity = key(tmp_path)
+    file = tmp_path / "b.tar"
+    back_up(settings, file, recipients=[recipient] if is_encrypted else [])
+    damaged = bytearray(file.read_bytes())
+    damaged[int(at * len(damaged))] ^= 1
+    file.write_bytes(damaged)
+    before = kept(settings)
+    for attempt in (verify, lambda *a, **k: restore(settings, *a, replaces=True, **k)):
+        with pytest.raises(DataError, match="damaged"):
+            attempt(file, identity=identity)
+    assert kept(settings) == before
+    assert people(settings) == PEOPLE
+
+
+def test_a_backup_that_was_cut_off_is_told(settings: Settings, tmp_path: Path) -> None:
+    back_up(settings, tmp_path / "b.tar")
+    whole = (tmp_path / "b.tar").read_bytes()
+    for length in (0, 100, len(whole) // 2):
+        (tmp_path / "cut.tar").write_bytes(whole[:length])
+        with pytest.raises(DataError, match="damaged"):
+            verify(tmp_path / "cut.tar")
+
+
+def test_an_archive_cannot_write_outside_of_the_home(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "evil").write_text("x")
+    with tarfile.open(tmp_path / "evil.tar", "w") as tar:
+        tar.add(tmp_path / "evil", "../../evil")
+    with pytest.raises(DataError, match="no backup"):
+        restore(settings, tmp_path / "evil.tar", replaces=True)
+
+
+def test_the_key_of_somebody_else_opens_nothing(settings: Settings, tmp_path: Path) -> None:
+    (recipient, _), (_, other) = key(tmp_path), key(tmp_path, "other")
+    back_up(settings, tmp_path / "b.age", recipients=[recipient])
+    with pytest.raises(DataError, match="other does not open"):
+        verify(tmp_path / "b.age", identity=other)
+    with pytest.raises(DataError, match="--identity"):
+        verify(tmp_path / "b.age")
+    with pytest.raises(SettingsError, match="wanted age1"):
+        back_up(settings, tmp_path / "c.age", recipients=["ssh-rsa no"])
+    assert not (tmp_path / "c.age").exists()
+
+
+def test_what_is_there_is_moved_aside_and_only_on_request(
+    settings: Settings, tmp_path: Path
+) -> None:
+    back_up(settings, tmp_path / "b.tar")
+    with pytest.raises(DataError, match="already"):
+        back_up(settings, tmp_path / "b.tar")
+    database = Database(settings.database)
+    write(database, "later", 5)
+    with pytest.raises(DataError, match="--replace"):
+        restore(settings, tmp_path / "b.tar")
+    with pytest.raises(BusyError, match="stop the bot"):
+        restore(settings, tmp_path / "b.tar", replaces=True)
+    database.close()
+    aside = restore(settings, tmp_path / "b.tar", replaces=True)
+    assert people(settings) == PEOPLE
+    assert aside is not None
+    assert people(Settings(home=aside)) == PEOPLE + 5
+
+
+def test_a_database_that_was_lost_comes_back(settings: Settings, tmp_path: Path) -> None:
+    back_up(settings, tmp_path / "b.tar")
+    settings.database.write_bytes(b"\0" * 5_000)
+    with pytest.raises(DataError, match="whimbrel restore"):
+        Database(settings.database)
+    restore(settings, tmp_path / "b.tar", replaces=True)
+    assert people(settings) == PEOPLE
+
+
+def test_the_commands_say_what_they_did(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHIMBREL_HOME", str(settings.home))
+    monkeypatch.chdir(tmp_path)
+    made = CliRunner().invoke(backup_command, [], catch_exceptions=False)
+    (file,) = tmp_path.glob("whimbrel-*.tar")
+    assert made.output.startswith(f"{file.name}: ")
+    told = CliRunner().invoke(restore_command, [file.name, "--verify"], catch_exceptions=False)
+    assert "all as they were written" in told.output
+    shutil.rmtree(settings.home)
+    CliRunner().invoke(restore_command, [file.name], catch_exceptions=False)
+    assert people(settings) == PEOPLE
