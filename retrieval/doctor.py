@@ -180,10 +180,14 @@ def _from_hub(role: Role, name: str) -> Finding:
 
 
 def _index(settings: Settings) -> Finding:
+    from retrieval.documents.loaders import LOADERS_VERSION
     from retrieval.index.generation import current, verify
 
     manifest = verify(current(settings.index_folder))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
+    if manifest.recipe.loaders != LOADERS_VERSION:
+        mend = "run `whimbrel index`: documents may be public that are refused by now"
+        return Finding("index", "warning", f"{found}, read by another version's loaders", mend)
     return Finding("index", "ok", found)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as SourceError
 from pydantic_settings.sources import ConfigFileSourceType
 
 from retrieval.errors import SettingsError, did_you_mean
+from retrieval.labels import label_of
 
 CONFIG_FILE = Path("whimbrel.toml")
 
@@ -151,6 +152,11 @@ class Settings(FileSettings):
     max_file_mb: int = Field(64, ge=1, description="larger files are not read")
     parse_seconds: int = Field(60, ge=1, description="longest time to parse one file")
     parse_memory_mb: int = Field(2_048, ge=512, description="memory limit to parse one file")
+
+    @field_validator("audiences")
+    @classmethod
+    def _are_labels(cls, rules: dict[str, str]) -> dict[str, str]:
+        return {pattern: label_of(label) for pattern, label in rules.items()}
 
     @property
     def index_folder(self) -> Path:
