@@ -13,7 +13,8 @@ from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 from bot.asking.explanation import explanation, working
 from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
 from bot.slack.incoming.payloads import Interaction, Question, read, read_in_part
-from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
+from bot.slack.outgoing.cards import Card, Frame, answer_cards, helpers, notice
+from bot.slack.outgoing.mrkdwn import one_line, quoted
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import Workspace
 from bot.store.cards import Cards
@@ -260,5 +261,5 @@ class CardHandler:
 
 def _shown(turn: Turn) -> str:
     """The question on one line, for mrkdwn between asterisks."""
-    line = " ".join(turn.answer.question.split()).replace("*", "∗")
-    return escape(line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS - 1]}…")
+    line = one_line(turn.answer.question).replace("*", "∗")
+    return quoted(line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS - 1]}…")
