@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
-
-from retrieval.labels import visible
 
 HOST = re.compile(r"(?:https?://)?(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d{1,5})?")
 """How a setting names a host; `*.` stands for whatever lies below it."""
@@ -39,6 +38,12 @@ class LinkRules:
         return any(_is_below(host, named) for named in self.hosts)
 
 
+def unlinked(urls: Iterable[str | None], rules: LinkRules) -> list[str]:
+    """What addresses that may not be linked lead to, in alphabetical order."""
+    refused = (url for url in urls if url and rules.address(url) is None)
+    return sorted({host_of(url) or repr(url) for url in refused})
+
+
 ANY_HOST = LinkRules()
 """Whatever host a document names, over https."""
 
@@ -54,7 +59,7 @@ def host_of(url: str) -> str | None:
     except ValueError:
         return None
     scheme, place = parts.scheme, _PLACE.fullmatch(parts.netloc.lower())
-    if scheme not in _USUAL_PORTS or place is None or "\\" in url or visible(url) != url:
+    if scheme not in _USUAL_PORTS or place is None or "\\" in url or not url.isprintable():
         return None
     port = place["port"] or ""
     return f"{scheme}://{place['host']}{'' if port == _USUAL_PORTS[scheme] else port}"

@@ -21,6 +21,7 @@ from pydantic_settings.sources import ConfigFileSourceType
 
 from retrieval.errors import SettingsError, did_you_mean
 from retrieval.labels import label_of
+from retrieval.linking import HOST, LinkRules
 
 CONFIG_FILE = Path("whimbrel.toml")
 
@@ -133,6 +134,13 @@ class Settings(FileSettings):
     audiences: dict[str, str] = Field(
         default_factory=dict, description="path pattern to audience label; the rest is public"
     )
+    link_hosts: tuple[str, ...] = Field(
+        (),
+        description=(
+            "hosts that documents may be linked to, such as `docs.example`, `*.example` or, also "
+            "without TLS, `http://wiki`; none: all over https, and each link says where it leads"
+        ),
+    )
     hits: int = Field(
         4, ge=1, le=100, description="passages that an answer is made from; unset, by the tier"
     )
@@ -157,6 +165,19 @@ class Settings(FileSettings):
     @classmethod
     def _are_labels(cls, rules: dict[str, str]) -> dict[str, str]:
         return {pattern: label_of(label) for pattern, label in rules.items()}
+
+    @field_validator("link_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST.fullmatch(host):
+                raise ValueError(f"found {host!r}; wanted a host such as docs.example")
+        return hosts
+
+    @property
+    def links(self) -> LinkRules:
+        """What documents may be linked to."""
+        return LinkRules(self.link_hosts, shows_host=not self.link_hosts)
 
     @property
     def index_folder(self) -> Path:

@@ -48,7 +48,8 @@ def changes_card(
     headline: str, changes: Changes, strings: Strings, *, failures: Sequence[Failure] = ()
 ) -> Card:
     """What became of the documents: the first of each kind by name, the rest as a number."""
-    reasons = [f"{_name(f.id)} ({quoted(shortened(f.reason, REASON_CHARS))})" for f in failures]
+    first = sorted(failures, key=lambda failure: not failure.is_restricted)
+    reasons = [f"{_name(f.id)} ({quoted(shortened(f.reason, REASON_CHARS))})" for f in first]
     lists = (
         (strings.reindex.added, [_name(id_) for id_ in changes.added]),
         (strings.reindex.changed, [_name(id_) for id_ in changes.changed]),

@@ -23,11 +23,12 @@ from bot.pool import StoppablePool
 from bot.settings import SlackSettings, secret
 from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, JobKind
+from retrieval.linking import LinkRules
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What asking needs; answers are made on the `pool`."""
+    """What asking needs; answers are made on the `pool`, and `links` may be shown."""
 
     settings: SlackSettings
     inbox: Inbox
@@ -35,6 +36,7 @@ class Asking:
     answerer: AnswerService
     documents: HasEmbedder
     pool: StoppablePool
+    links: LinkRules
 
     def handlers(self) -> Mapping[JobKind, Handler]:
         """Who handles which kind of delivery."""
@@ -50,6 +52,7 @@ class Asking:
                 MuteNotices(inbox, outbox),
                 self.pool,
                 bot_user=workspace.bot_user,
+                links=self.links,
             ),
             "refusal": RefusalHandler(inbox, outbox),
             "overheard": UnaddressedHandler(inbox, self._triage(), Threads(inbox.database)),
@@ -59,7 +62,9 @@ class Asking:
             ),
             "stop": StopHandler(inbox, running, sessions),
             "change": ChangeHandler(inbox, outbox, conversations),
-            "card": CardHandler(inbox, workspace, proposal_emoji=self.settings.proposal_emoji),
+            "card": CardHandler(
+                inbox, workspace, proposal_emoji=self.settings.proposal_emoji, links=self.links
+            ),
         }
 
     def _triage(self) -> Triage:

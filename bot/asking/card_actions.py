@@ -24,6 +24,7 @@ from bot.store.log import Turn
 from bot.store.signals import SignalKind, Signals
 from bot.strings import Strings, strings_for
 from retrieval.answering.contributions import contributions
+from retrieval.linking import LinkRules
 
 WAIT_S, PATIENCE_S = 0.5, 10.0
 """How often, and for how long, a click waits for its turn to be in the log."""
@@ -49,8 +50,11 @@ class Click:
 class CardHandler:
     """Does what people ask of an answer that is there already."""
 
-    def __init__(self, inbox: Inbox, workspace: Workspace, *, proposal_emoji: str) -> None:
+    def __init__(
+        self, inbox: Inbox, workspace: Workspace, *, proposal_emoji: str, links: LinkRules
+    ) -> None:
         self._inbox = inbox
+        self._links = links
         self._run = inbox.database.run
         self._cards = Cards(inbox.database)
         self._channels = Channels(inbox.database)
@@ -102,7 +106,7 @@ class CardHandler:
             await self._end(click, strings.card_actions.too_late)
             return
         found = await asyncio.to_thread(contributions, click.turn.answer)
-        view = explanation(found, Frame(now=time.time()), strings)
+        view = explanation(found, Frame(now=time.time(), links=self._links), strings)
         await self._outbox.change_modal(modal, view)
         await self._end(click, signal="why")
 
@@ -213,7 +217,7 @@ class CardHandler:
         has_asked = await self._run(self._cards.escalation, turn.answer.id) is not None
         done = frozenset({ASK_EXPERT} if has_asked else ())
         is_direct = channel[:1] not in ("C", "G")
-        frame = Frame(config, now=time.time(), is_direct=is_direct, done=done)
+        frame = Frame(config, now=time.time(), is_direct=is_direct, done=done, links=self._links)
         first, *rest = answer_cards(turn.answer, frame)
         if heading is None and not await self._run(self._cards.is_private, turn.answer.id):
             return (first, *rest)
@@ -229,7 +233,7 @@ class CardHandler:
         config = await self._run(self._channels.of, turn.channel)
         messages = await self._run(self._cards.messages, turn.answer.id)
         done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
-        frame = Frame(config, now=time.time(), is_private=True, done=done)
+        frame = Frame(config, now=time.time(), is_private=True, done=done, links=self._links)
         last = answer_cards(turn.answer, frame)[-1:]  # the one with the buttons
         await self._outbox.respond(click.interaction.response_url, click.job.user, last)
 

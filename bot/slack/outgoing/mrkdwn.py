@@ -11,6 +11,8 @@ from retrieval.answering.sanitise import sanitise_words, without_hidden
 _MARKS = re.compile(r"(?<![^\W_])[*_~](?=\S)|(?<=\S)[*_~](?![^\W_])|`")
 """What begins or ends a format: between letters or between spaces they are only characters."""
 
+_FOLDERS = re.compile(r"(?<![\w.:/<-])/(?:[^\s/:;,'\"`|]+/)+")
+
 _LIKE = {"*": "∗", "_": "＿", "~": "∼", "`": "'"}
 
 
@@ -24,6 +26,11 @@ def code(text: str) -> str:
     """A name of a document or a folder as code, on one line."""
     name = inert_code(without_hidden(one_line(text)).replace("`", "'"), lambda _: False)
     return f"`{html.escape(name, quote=False)}`"
+
+
+def reason_of(error: Exception) -> str:
+    """What an error says, with the ends of paths alone: folders are the server's own matter."""
+    return html.escape(_FOLDERS.sub("…/", without_hidden(str(error))), quote=False)
 
 
 def one_line(text: str) -> str:
