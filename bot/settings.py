@@ -7,11 +7,12 @@ import os
 import re
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from bot.times import PATTERN
 from retrieval.errors import SettingsError, did_you_mean
+from retrieval.labels import label_of
 from retrieval.settings import CONFIG_FILE, FileSettings, read
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,18 @@ class SlackSettings(FileSettings):
         if text and not re.match(PATTERN, text):
             raise ValueError(f"found {text!r}; wanted a time such as 03:00 or sunday 03:00")
         return text or None
+
+    @field_validator("channel_audiences", "user_audiences")
+    @classmethod
+    def _are_grants(
+        cls, grants: dict[str, tuple[str, ...]], info: ValidationInfo
+    ) -> dict[str, tuple[str, ...]]:
+        kind = "a channel" if info.field_name == "channel_audiences" else "a person"
+        pattern = "[CG][A-Z0-9]+" if kind == "a channel" else "[UW][A-Z0-9]+"
+        for id_ in grants:
+            if not re.fullmatch(pattern, id_):
+                raise ValueError(f"found {id_!r}; wanted the id of {kind}")
+        return {id_: tuple(label_of(label) for label in labels) for id_, labels in grants.items()}
 
     @property
     def mode(self) -> Literal["socket", "http"]:

@@ -60,7 +60,9 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
     deleted and renamed files vanish from the index.
     """
     from retrieval.index.building import update_index
+    from retrieval.index.content import read_sources
     from retrieval.index.served_embedder import load_embedder
+    from retrieval.linking import unlinked
     from retrieval.settings import load_settings
 
     settings = load_settings()
@@ -68,6 +70,9 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
     with progress_bar() as on_progress:
         report = update_index(folders, settings, embedder, full=full, on_progress=on_progress)
     click.echo(summary(report))
+    urls = (source.url for source in read_sources(settings.index_folder / report.generation))
+    if others := unlinked(urls, settings.links):
+        click.echo(f"not linked (WHIMBREL_LINK_HOSTS): {', '.join(others)}")
 
 
 @click.command()
@@ -333,9 +338,8 @@ def summary(report: IndexReport) -> str:
     ]
     if report.failures:
         lines.append(f"{len(report.failures)} files could not be read:")
-        lines += [
-            f"  {failure.id}: {failure.reason}" for failure in report.failures[:_FAILURES_SHOWN]
-        ]
+        first = sorted(report.failures, key=lambda failure: not failure.is_restricted)
+        lines += [f"  {failure.id}: {failure.reason}" for failure in first[:_FAILURES_SHOWN]]
         if len(report.failures) > _FAILURES_SHOWN:
             lines.append(
                 f"  … and {len(report.failures) - _FAILURES_SHOWN} more, in failures.jsonl"

@@ -12,10 +12,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from retrieval.errors import ModelNotFoundError, RetrievalError, explain_system_error
+from retrieval.linking import unlinked
 from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import Role, check_folder
 from retrieval.settings import Settings, load_settings
 
+HOSTS_SHOWN = 5
 FREE_GB = 4
 """Unpacked models, an index and its successor."""
 
@@ -44,7 +46,7 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def checks() -> Iterator[Finding]:
-    """Look at Python, the settings, home, the device, the models, the index and the judge.
+    """Look at Python, the settings, home, the device, the models, the index, links and the judge.
 
     Endpoints are asked for a token, a vector or a score.
     """
@@ -66,6 +68,7 @@ def checks() -> Iterator[Finding]:
         yield _looked("support", lambda: _model("support", str(support), settings))
     yield _leaves(settings)
     yield _looked("index", lambda: _index(settings))
+    yield _looked("links", lambda: _links(settings))
     yield _looked("judge", lambda: _judge(settings))
 
 
@@ -96,6 +99,9 @@ def _home(settings: Settings) -> Finding:
         return Finding("home", "missing", f"{folder} is a file", "set WHIMBREL_HOME to a folder")
     if not os.access(folder, os.W_OK):
         return Finding("home", "missing", found, f"make {folder} writable or set WHIMBREL_HOME")
+    if settings.home.is_dir() and settings.home.stat().st_mode & 0o077:
+        mend = f"run `chmod 700 {settings.home}`"
+        return Finding("home", "warning", f"{found}; others on this machine may enter it", mend)
     if free_gb < FREE_GB:
         return Finding("home", "warning", found, f"free {FREE_GB} GB or set WHIMBREL_HOME")
     return Finding("home", "ok", found)
@@ -180,11 +186,27 @@ def _from_hub(role: Role, name: str) -> Finding:
 
 
 def _index(settings: Settings) -> Finding:
+    from retrieval.documents.loaders import LOADERS_VERSION
     from retrieval.index.generation import current, verify
 
     manifest = verify(current(settings.index_folder))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
+    if manifest.recipe.loaders != LOADERS_VERSION:
+        mend = "run `whimbrel index`: documents may be public that are refused by now"
+        return Finding("index", "warning", f"{found}, read by another version's loaders", mend)
     return Finding("index", "ok", found)
+
+
+def _links(settings: Settings) -> Finding:
+    from retrieval.index.content import read_sources
+    from retrieval.index.generation import current
+
+    urls = [source.url for source in read_sources(current(settings.index_folder))]
+    limit = ", ".join(settings.link_hosts) or "any host over https, which is shown beside the link"
+    if others := unlinked(urls, settings.links):
+        found = f"{limit}; not linked: {', '.join(others[:HOSTS_SHOWN])}"
+        return Finding("links", "warning", found, "name the hosts in WHIMBREL_LINK_HOSTS")
+    return Finding("links", "ok", limit)
 
 
 def _judge(settings: Settings) -> Finding:

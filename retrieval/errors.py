@@ -54,6 +54,10 @@ class UnreadableError(RetrievalError):
     """A file cannot be read; the message is the reason that the summary shows."""
 
 
+class RestrictedError(UnreadableError):
+    """A file may be meant for some people alone, and for whom cannot be told for sure."""
+
+
 class QuestionError(RetrievalError):
     """The question cannot be asked as it is: empty, only symbols, or far too long."""
 

@@ -129,7 +129,7 @@ def made(where: str, line: str, make: Callable[[dict[str, Any]], T]) -> T:
         DataError: If it holds no object or `make` refuses it; the message begins with `where`.
     """
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=_unrepeated)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON ({error})") from error
     if not isinstance(row, dict):
@@ -139,6 +139,13 @@ def made(where: str, line: str, make: Callable[[dict[str, Any]], T]) -> T:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         missing = "has no " if isinstance(error, KeyError) else ""
         raise DataError(f"{where}: {missing}{error}") from error
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError("it says something twice")
+    return row
 
 
 def _whole(path: Path, body: bytes) -> bytes:

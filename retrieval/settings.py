@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +20,8 @@ from pydantic_settings import SettingsError as SourceError
 from pydantic_settings.sources import ConfigFileSourceType
 
 from retrieval.errors import SettingsError, did_you_mean
+from retrieval.labels import label_of
+from retrieval.linking import HOST, LinkRules
 
 CONFIG_FILE = Path("whimbrel.toml")
 
@@ -132,6 +134,13 @@ class Settings(FileSettings):
     audiences: dict[str, str] = Field(
         default_factory=dict, description="path pattern to audience label; the rest is public"
     )
+    link_hosts: tuple[str, ...] = Field(
+        (),
+        description=(
+            "hosts that documents may be linked to, such as `docs.example`, `*.example` or, also "
+            "without TLS, `http://wiki`; none: all over https, and each link says where it leads"
+        ),
+    )
     hits: int = Field(
         4, ge=1, le=100, description="passages that an answer is made from; unset, by the tier"
     )
@@ -151,6 +160,24 @@ class Settings(FileSettings):
     max_file_mb: int = Field(64, ge=1, description="larger files are not read")
     parse_seconds: int = Field(60, ge=1, description="longest time to parse one file")
     parse_memory_mb: int = Field(2_048, ge=512, description="memory limit to parse one file")
+
+    @field_validator("audiences")
+    @classmethod
+    def _are_labels(cls, rules: dict[str, str]) -> dict[str, str]:
+        return {pattern: label_of(label) for pattern, label in rules.items()}
+
+    @field_validator("link_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST.fullmatch(host):
+                raise ValueError(f"found {host!r}; wanted a host such as docs.example")
+        return hosts
+
+    @property
+    def links(self) -> LinkRules:
+        """What documents may be linked to."""
+        return LinkRules(self.link_hosts, shows_host=not self.link_hosts)
 
     @property
     def index_folder(self) -> Path:

@@ -9,6 +9,7 @@ from slack_sdk.models.blocks import SectionBlock as Section
 
 from bot.slack.incoming.interactions import RUN
 from bot.slack.outgoing.cards import Card, escape
+from bot.slack.outgoing.mrkdwn import quoted
 from bot.strings import Strings
 from retrieval.documents.files import Failure
 from retrieval.index.changes import Changes
@@ -47,7 +48,8 @@ def changes_card(
     headline: str, changes: Changes, strings: Strings, *, failures: Sequence[Failure] = ()
 ) -> Card:
     """What became of the documents: the first of each kind by name, the rest as a number."""
-    reasons = [f"{_name(f.id)} ({escape(shortened(f.reason, REASON_CHARS))})" for f in failures]
+    first = sorted(failures, key=lambda failure: not failure.is_restricted)
+    reasons = [f"{_name(f.id)} ({quoted(shortened(f.reason, REASON_CHARS))})" for f in first]
     lists = (
         (strings.reindex.added, [_name(id_) for id_ in changes.added]),
         (strings.reindex.changed, [_name(id_) for id_ in changes.changed]),
@@ -172,7 +174,7 @@ def _names(title: str, names: Sequence[str], strings: Strings) -> str:
 
 def _name(id_: str) -> str:
     """The end of a document's id, which tells it from its neighbours."""
-    return escape(id_ if len(id_) <= NAME_CHARS else f"…{id_[1 - NAME_CHARS :]}")
+    return quoted(id_ if len(id_) <= NAME_CHARS else f"…{id_[1 - NAME_CHARS :]}")
 
 
 def section(text: str) -> Section:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from bot.admin.admin_cards import help_card
 from bot.slack.incoming.payloads import Command, Interaction, read, read_in_part
 from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.mrkdwn import reason_of
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
 from bot.store.inbox import Inbox, Job
@@ -76,7 +77,7 @@ class CommandHandler:
         """Say in place of the progress, or in private, that it did not work and why."""
         strings = self._people.strings_of(job.user)
         # What retrieval raises on purpose is written to be read; the rest is for the log.
-        reason = escape(str(error)) if isinstance(error, RetrievalError) else ""
+        reason = reason_of(error) if isinstance(error, RetrievalError) else ""
         card = notice(strings.commands.failed.format(reason=reason, error_id=job.error_id))
         reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is None or not await self._outbox.edit(*reply, card):

@@ -10,7 +10,8 @@ from slack_sdk.errors import SlackApiError
 from bot.admin.channel_form import channel_form, config_lines, read_form
 from bot.admin.commands import CommandRequest
 from bot.slack.incoming.payloads import Interaction, read
-from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.cards import Card, notice
+from bot.slack.outgoing.mrkdwn import quoted
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
 from bot.slack.people import People
@@ -76,13 +77,13 @@ class ConfigHandler:
         return config
 
     def _confirmation(self, config: ChannelConfig, strings: Strings) -> str:
-        lines = [f"• {escape(line)}" for line in config_lines(config, strings)]
+        lines = [f"• {quoted(line)}" for line in config_lines(config, strings)]
         try:
             unknown = unmatched(config.sources, self._sources_of())
         except RetrievalError:
             unknown = []  # nothing is indexed yet, so nothing can be said of it
         if unknown:
-            lines.append(strings.channel_form.unknown.format(sources=escape(", ".join(unknown))))
+            lines.append(strings.channel_form.unknown.format(sources=quoted(", ".join(unknown))))
         return "\n".join([strings.channel_form.saved, *lines])[:3_000]
 
     async def _tell(self, job: Job, channel: str, card: Card) -> None:

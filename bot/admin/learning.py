@@ -14,6 +14,7 @@ from bot.admin.commands import CommandRequest
 from bot.admin.learner import LearningProcess
 from bot.admin.progress import OneAtATime, ProgressMessages
 from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.mrkdwn import reason_of
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
 from bot.strings import Strings
@@ -52,7 +53,7 @@ class Learning:
             done = await self._learned(request, place)
         except ChildFailedError as error:
             logger.warning("learning failed id=%s: %s", job.error_id, error)
-            words, why = strings.learning.failed, escape(str(error))[:REASON_CHARS]
+            words, why = strings.learning.failed, reason_of(error)[:REASON_CHARS]
             card = notice(words.format(reason=why, error_id=job.error_id))
             await self._messages.end(request, place, card)
             return

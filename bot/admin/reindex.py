@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from bot.admin.admin_cards import changes_card
 from bot.admin.commands import CommandRequest
 from bot.admin.progress import OneAtATime, ProgressMessage, ProgressMessages
-from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.cards import Card, notice
+from bot.slack.outgoing.mrkdwn import reason_of
 from bot.store.inbox import BrokenOffError
 from bot.strings import Strings
 from retrieval.errors import BusyError, RetrievalError
@@ -60,7 +61,7 @@ class Reindexing:
             card = notice(strings.reindex.busy)
         except RetrievalError as error:
             logger.exception("reindexing failed id=%s", job.error_id)
-            words, reason = strings.reindex.failed, escape(str(error))[:2_000]
+            words, reason = strings.reindex.failed, reason_of(error)[:2_000]
             card = notice(words.format(reason=reason, error_id=job.error_id))
         else:
             card = _report_card(report, strings)

@@ -14,6 +14,7 @@ from bot.admin.progress import OneAtATime, ProgressMessages
 from bot.replay.files import REPLAYS
 from bot.replay.outcome import ReplayOutcome, from_line
 from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.mrkdwn import reason_of
 from bot.strings import Strings
 from retrieval.cli import PROGRAM
 from retrieval.settings import Settings
@@ -74,7 +75,7 @@ class Replaying:
             )
         except ChildFailedError as error:
             logger.warning("replay failed id=%s: %s", job.error_id, error)
-            why = escape(str(error))[:REASON_CHARS]
+            why = reason_of(error)[:REASON_CHARS]
             card = notice(strings.replay.failed.format(reason=why, error_id=job.error_id))
         else:
             logger.info("replayed by=%s %s", job.user, done.candidate)

@@ -11,6 +11,7 @@ from bot.admin.gaps import Gap
 from bot.admin.report import CitedSource, Era, Figures, Rate, Report
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.strings import Strings, strings_for
+from retrieval.answering.sanitise import sanitise_words
 
 GAPS_SHOWN = 8
 ERAS_SHOWN = 5
@@ -115,7 +116,9 @@ def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
 
 
 def _gap(gap: Gap, strings: Strings) -> str:
-    question = shortened(gap.question or strings.report.untold, QUESTION_CHARS)
+    question = shortened(
+        sanitise_words(gap.question or "") or strings.report.untold, QUESTION_CHARS
+    )
     return strings.report.gap.format(
         question=question, count=gap.count, people=gap.people, downs=gap.downs
     )
@@ -123,7 +126,7 @@ def _gap(gap: Gap, strings: Strings) -> str:
 
 def _source(words: str, source: CitedSource) -> str:
     return words.format(
-        title=shortened(source.title or source.id, TITLE_CHARS),
+        title=shortened(sanitise_words(source.title or source.id), TITLE_CHARS),
         age_days=source.age_days,
         answers=source.answers,
         ups=source.ups,

@@ -18,7 +18,8 @@ from bot.admin.replaying import Replaying
 from bot.admin.reporting import Reporting
 from bot.admin.trial_command import TrialCommand
 from bot.app.parts import LongJobs
-from bot.slack.outgoing.cards import Card, escape, notice
+from bot.slack.outgoing.cards import Card, notice
+from bot.slack.outgoing.mrkdwn import reason_of
 from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, JobKind
 from bot.store.log import ConversationLog
@@ -91,5 +92,5 @@ class AdminCommands:
         try:
             served, _ = self.installation.generations()
         except RetrievalError as error:
-            return escape(str(error))
+            return reason_of(error)
         return generation_line(strings.models.generation_served, served, strings)

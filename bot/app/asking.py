@@ -25,11 +25,12 @@ from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings, secret
 from bot.slack.workspace import Workspace
 from bot.store.inbox import Inbox, JobKind
+from retrieval.linking import LinkRules
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What asking needs; answers are made on the `pool`."""
+    """What asking needs; answers are made on the `pool`, and `links` may be shown."""
 
     settings: SlackSettings
     inbox: Inbox
@@ -37,6 +38,7 @@ class Asking:
     answerer: AnswerService
     documents: DocumentLookup
     pool: StoppablePool
+    links: LinkRules
 
     def handlers(self) -> Mapping[JobKind, Handler]:
         """Who handles which kind of delivery."""
@@ -52,6 +54,7 @@ class Asking:
                 MuteNotices(inbox, outbox),
                 self.pool,
                 bot_user=workspace.bot_user,
+                links=self.links,
             ),
             "refusal": RefusalHandler(inbox, outbox),
             "queued": QueuedHandler(inbox, outbox),
@@ -64,7 +67,11 @@ class Asking:
             "stop": StopHandler(inbox, running, sessions),
             "change": ChangeHandler(inbox, outbox, conversations),
             "card": CardHandler(
-                inbox, workspace, self.documents, proposal_emoji=self.settings.proposal_emoji
+                inbox,
+                workspace,
+                self.documents,
+                proposal_emoji=self.settings.proposal_emoji,
+                links=self.links,
             ),
         }
 

@@ -128,7 +128,9 @@ class Bot:
         background = StoppablePool(1, name="recheck", stop=stop)
         feedback = Feedback(settings, inbox, workspace, engine, background, wake=self._wake)
         answerer, self.rechecker = feedback.curated_answerer(), feedback.rechecker()
-        asking = Asking(settings, inbox, workspace, answerer, engine.documents, answering)
+        asking = Asking(
+            settings, inbox, workspace, answerer, engine.documents, answering, engine.links
+        )
         admin = AdminCommands(
             inbox, workspace, engine.installation, self._jobs, stop, self._timings.tick_s
         )

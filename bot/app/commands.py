@@ -169,7 +169,8 @@ def make_engine(live: Live) -> Engine:
     from bot.review.document_lookup import DocumentLookup
     from retrieval.serving.installation import Installation
 
-    return Engine(live, DocumentLookup(live), Installation(live.library, live.models), live)
+    installation, links = Installation(live.library, live.models), live.library.settings.links
+    return Engine(live, DocumentLookup(live), installation, live, links)
 
 
 def make_jobs(settings: Settings, library: Library) -> LongJobs:

@@ -10,17 +10,19 @@ from bot.admin.replaying import Replayer
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
 from bot.trials.shadowing import Candidates
+from retrieval.linking import ANY_HOST, LinkRules
 from retrieval.serving.installation import Installation
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What answers questions, and what they are answered from."""
+    """What answers questions, what they are answered from, and what of that may be linked."""
 
     answerer: AnswerService
     documents: DocumentLookup
     installation: Installation
     candidates: Candidates
+    links: LinkRules = ANY_HOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
 
-from bot.slack.outgoing.cards import Card, escape
+from bot.slack.outgoing.cards import Card
+from bot.slack.outgoing.mrkdwn import one_line, quoted
 from bot.strings import Strings
 from retrieval.documents.loaders import SUFFIXES
 from retrieval.documents.sandbox import Sandbox
@@ -139,5 +140,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _short(names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        yield escape(name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…")
+    for name in map(one_line, names):
+        yield quoted(name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…")

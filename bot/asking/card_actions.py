@@ -13,7 +13,8 @@ from bot.asking.disclosure import Disclosed, Disclosure, KnowsLabels
 from bot.asking.explanation import explanation, working
 from bot.slack.incoming.interactions import ASK_EXPERT, DELETE, KEEP, RETRY, SHARE, WHY
 from bot.slack.incoming.payloads import Interaction, read, read_in_part
-from bot.slack.outgoing.cards import Card, Frame, answer_cards, escape, helpers, notice
+from bot.slack.outgoing.cards import Card, Frame, answer_cards, helpers, notice
+from bot.slack.outgoing.mrkdwn import one_line, quoted
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import Workspace
 from bot.store.cards import Cards
@@ -22,6 +23,7 @@ from bot.store.inbox import Inbox, Job
 from bot.store.signals import SignalKind, Signals
 from bot.store.turns import LoggedTurn, Turns
 from bot.strings import Strings, strings_for
+from retrieval.linking import LinkRules
 
 WAIT_S, PATIENCE_S = 0.5, 10.0
 """How often, and for how long, a click waits for its turn to be in the log."""
@@ -54,8 +56,10 @@ class CardHandler:
         documents: KnowsLabels,
         *,
         proposal_emoji: str,
+        links: LinkRules,
     ) -> None:
         self._inbox = inbox
+        self._links = links
         self._run = inbox.database.run
         self._cards = Cards(inbox.database)
         self._channels = Channels(inbox.database)
@@ -113,7 +117,7 @@ class CardHandler:
             return
         readers = await self._audiences.of_reader(click.job.channel, user=click.job.user)
         told = await self._run(self._disclosure.explained, click.turn.id, readers=readers)
-        frame = Frame(now=time.time())
+        frame = Frame(now=time.time(), links=self._links)
         view = explanation(told.contributions, frame, strings, is_whole=told.is_whole)
         await self._outbox.change_modal(modal, view)
         await self._end(click, signal="why")
@@ -257,7 +261,7 @@ class CardHandler:
         has_asked = await self._run(self._cards.escalation, turn.id) is not None
         done = frozenset({ASK_EXPERT} if has_asked else ())
         is_direct = channel[:1] not in ("C", "G")
-        frame = Frame(config, now=time.time(), is_direct=is_direct, done=done)
+        frame = Frame(config, now=time.time(), is_direct=is_direct, done=done, links=self._links)
         first, *rest = answer_cards(shown.answer, frame)
         if heading is None and not await self._run(self._cards.is_private, turn.id):
             return (first, *rest)
@@ -277,7 +281,7 @@ class CardHandler:
         config = await self._run(self._channels.of, turn.channel)
         messages = await self._run(self._cards.messages, turn.id)
         done = frozenset(KEEP if channel.startswith("D") else SHARE for channel, _ in messages)
-        frame = Frame(config, now=time.time(), is_private=True, done=done)
+        frame = Frame(config, now=time.time(), is_private=True, done=done, links=self._links)
         last = answer_cards(shown.answer, frame)[-1:]  # the one with the buttons
         await self._outbox.respond(click.interaction.response_url, job.user, last, replaces=True)
 
@@ -309,5 +313,5 @@ class CardHandler:
 
 def _shown(turn: LoggedTurn) -> str:
     """The question on one line, for mrkdwn between asterisks."""
-    line = " ".join(turn.question.split()).replace("*", "∗")
-    return escape(line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS - 1]}…")
+    line = one_line(turn.question).replace("*", "∗")
+    return quoted(line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS - 1]}…")

@@ -8,7 +8,8 @@ from typing import Any
 from slack_sdk.models.blocks import Block, ContextBlock, MarkdownTextObject, SectionBlock
 from slack_sdk.models.views import View
 
-from bot.slack.outgoing.cards import Frame, escape, source_line
+from bot.slack.outgoing.cards import Frame, source_line
+from bot.slack.outgoing.mrkdwn import one_line, quoted
 from bot.strings import Strings
 from retrieval.answering.contributions import Contribution
 from retrieval.documents.tables import read_out
@@ -39,12 +40,12 @@ def explanation(
 
 def _citation(contribution: Contribution, frame: Frame, strings: Strings) -> Iterator[Block]:
     citation = contribution.citation
-    quote = " ".join(read_out(citation.quote, citation.passage.text).split())
+    quote = one_line(read_out(citation.quote, citation.passage.text))
     if len(quote) > QUOTE_CHARS:
         quote = f"{quote[: QUOTE_CHARS - 1]}…"
     yield _section(f"*{citation.number}*  {source_line(citation.passage, frame, strings)}")
     share = strings.card_actions.why_share.format(share=contribution.share)
-    yield _section(f"> {escape(quote)}\n{share}")
+    yield _section(f"> {quoted(quote)}\n{share}")
 
 
 def _section(text: str) -> Block:

@@ -26,6 +26,7 @@ from bot.store.signals import Signals
 from bot.strings import Strings, strings_for
 from retrieval.errors import EndpointUnreachableError, IndexNotFoundError, QuestionError
 from retrieval.language import language_of, words
+from retrieval.linking import LinkRules
 from retrieval.records import Answer, AnswerRequest, Thread
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class QuestionHandler:
         pool: StoppablePool,
         *,
         bot_user: str,
+        links: LinkRules,
     ) -> None:
         self._answerer = answerer
         self._inbox = inbox
@@ -85,6 +87,7 @@ class QuestionHandler:
         self._mutes = mutes
         self._pool = pool
         self._bot_user = bot_user
+        self._links = links
         self._channels = Channels(inbox.database)
         self._log = ConversationLog(inbox.database)
         self._signals = Signals(inbox.database)
@@ -158,6 +161,7 @@ class QuestionHandler:
                 now=time.time(),
                 is_private=reply.is_private,
                 is_direct=question.channel_type == "im",
+                links=self._links,
             )
             cards = answer_cards(answer, frame)
             cards = background.attached.noted(cards, answer, asked.strings)

@@ -19,6 +19,7 @@ from retrieval.documents.loaders.blocks import one_line
 from retrieval.errors import DataError
 from retrieval.examples import content_id
 from retrieval.jsonl import first_of, made, read_lines, read_rows
+from retrieval.labels import label_of, names_audience
 from retrieval.language import language_of
 from retrieval.records import PUBLIC, Answer, Citation, Hit, Passage, Source
 
@@ -124,7 +125,7 @@ def _rated_turn(
         channel=IMPORTED,
         thread_ts=None,
         asker=IMPORTED,
-        audience=_audience(row.get("audience") or [PUBLIC]),
+        audience=_audience(row),
         messages=(),
         created=_moment(row.get("at") or UNDATED),
     )
@@ -143,10 +144,13 @@ def _moment(given: object) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _audience(given: object) -> frozenset[str]:
-    if isinstance(given, list) and all(isinstance(label, str) for label in given):
-        return frozenset(given)
-    raise TypeError(f"audience is {given!r}; wanted a list of labels")
+def _audience(row: Mapping[str, Any]) -> frozenset[str]:
+    if meant := [name for name in row if name != "audience" and names_audience(name)]:
+        raise ValueError(f"{meant[0]!r} is not read; write it `audience`")
+    given = row.get("audience", [PUBLIC])
+    if not isinstance(given, list) or not given:
+        raise TypeError(f"audience is {given!r}; wanted a list of labels")
+    return frozenset(map(label_of, given))
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

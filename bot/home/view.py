@@ -19,7 +19,7 @@ from bot.slack.incoming.interactions import (
     RUN,
     SET_LEARNING,
 )
-from bot.slack.outgoing.cards import escape
+from bot.slack.outgoing.mrkdwn import quoted
 from bot.store.preferences import Preferences
 from bot.store.reviews import Review
 from bot.strings import Strings
@@ -127,7 +127,7 @@ def _review(review: Review, strings: Strings) -> Iterator[BlockJson]:
     document = proposal.document
     named = document_label(document) if document else proposal.document_name
     origin = strings.review.proposal_sources[proposal.source]
-    notes = [origin, strings.review.document.format(name=escape(named))] if named else [origin]
+    notes = [origin, strings.review.document.format(name=quoted(named))] if named else [origin]
     yield _section(
         f"*{short(proposal.question, MAX_QUESTION)}*\n{short(proposal.answer, MAX_ANSWER)}\n"
         f"_{' · '.join(notes)}_"
@@ -156,7 +156,7 @@ def _report(page: Page, strings: Strings) -> Iterator[BlockJson]:
     if page.report is None:
         return
     yield _header(strings.home.report)
-    yield _section(escape(page.report))
+    yield _section(quoted(page.report))
     yield {
         "type": "actions",
         "elements": [
@@ -219,8 +219,8 @@ def _plain(text: str) -> BlockJson:
 
 
 def short(text: str, max_chars: int) -> str:
-    """The beginning of a text, escaped, in no more than so many characters."""
+    """The beginning of a text, quoted, in no more than so many characters."""
     line = whole = text.strip()
-    while len(escape(line)) > max_chars - (line != whole):
+    while len(quoted(line)) > max_chars - (line != whole):
         line = line[: len(line) * 9 // 10]
-    return escape(line) + ("…" if line != whole else "")
+    return quoted(line) + ("…" if line != whole else "")

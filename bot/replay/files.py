@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.replay.replaying import CHANGES, AnswerChange, Replay, Replayed
 from retrieval.markdown import quoted
+from retrieval.private import make_private, write_private
 from retrieval.records import Answer
 
 MARKDOWN, JSON = "replay.md", "replay.json"
@@ -24,11 +25,11 @@ SHOWN = 25
 
 def save(replay: Replay, folder: Path, *, title: str) -> None:
     """Write `replay.md` and `replay.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKDOWN).write_text(markdown(replay, title=title), encoding="utf-8")
+    make_private(folder)
+    write_private(folder / MARKDOWN, markdown(replay, title=title))
     rows = [_row(replayed) for replayed in replay.replayed]
     text = json.dumps({"title": title, "counts": replay.counts, "questions": rows}, indent=1)
-    (folder / JSON).write_text(text + "\n", encoding="utf-8")
+    write_private(folder / JSON, text + "\n")
 
 
 def table(replay: Replay) -> str:

@@ -17,6 +17,7 @@ import sqlite_utils
 
 from bot.store.migrations import migrations
 from bot.store.soundness import check_after, check_before
+from retrieval.private import make_private
 
 BUSY_S = 30
 """How long a writer waits for another one."""
@@ -47,7 +48,7 @@ class Database:
         self._purge_due: float | None = None
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._hasty = ThreadPoolExecutor(THREADS, thread_name_prefix="database-hasty")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         check_before(path)
         path.touch(mode=0o600)  # it holds what people asked
         with self.transaction() as db:

@@ -34,6 +34,7 @@ from retrieval.documents.tables import read_out
 from retrieval.errors import EndpointError
 from retrieval.index.searcher import Searcher
 from retrieval.language import language_of
+from retrieval.linking import ANY_HOST, LinkRules
 from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
 from retrieval.settings import Settings
 
@@ -352,7 +353,7 @@ class Answerer:
         def show(checked: str) -> None:
             if checked and found.on_text is not None:
                 cited = filtered.stream.citer.citations
-                found.on_text(sanitise(checked, allowed_urls=addresses(cited)))
+                found.on_text(sanitise(checked, allowed_urls=addresses(cited, self.settings.links)))
 
         def should_stop() -> bool:
             return filtered.has_declined or (found.should_stop is not None and found.should_stop())
@@ -395,7 +396,9 @@ class Answerer:
         text = f"{notice}\n{text}" if notice else text
         draft = DraftAnswer(text, said.citations, "extracted")
         if found.on_text is not None:
-            found.on_text(sanitise(draft.text, allowed_urls=addresses(draft.citations)))
+            found.on_text(
+                sanitise(draft.text, allowed_urls=addresses(draft.citations, self.settings.links))
+            )
         return draft
 
     def _card(self, found: Evidence, draft: DraftAnswer, generation: str) -> Answer:
@@ -424,7 +427,7 @@ class Answerer:
         return replace(
             common,
             kind="answer",
-            text=sanitise(draft.text, allowed_urls=addresses(draft.citations)),
+            text=sanitise(draft.text, allowed_urls=addresses(draft.citations, self.settings.links)),
             citations=draft.citations,
             nearest=(),
             method=draft.method,
@@ -471,15 +474,19 @@ def is_foreign(passage: Passage, language: str) -> bool:
     return passage.source.language != language and language_of(passage.text) != language
 
 
-def addresses(citations: Sequence[Citation]) -> set[str]:
+def addresses(citations: Sequence[Citation], links: LinkRules = ANY_HOST) -> set[str]:
     """The only addresses that an answer may contain: of the documents it cites, and in them.
 
-    A passage that gives orders to a model lends none.
+    A passage that gives orders to a model lends none. Where hosts are named that may be linked,
+    all others go.
     """
     cited = [citation.passage for citation in citations]
-    own = {url for passage in cited for url in (passage.link, passage.source.url) if url}
+    own = (url for passage in cited for url in (passage.link, passage.source.url) if url)
     trusted = [passage.text for passage in cited if not _ORDER.search(passage.text)]
-    return own | {url.rstrip(".,;:!?'*_~") for text in trusted for url in _ADDRESS.findall(text)}
+    found = (url.rstrip(".,;:!?'*_~") for text in trusted for url in _ADDRESS.findall(text))
+    if links.hosts:
+        found = (url for url in found if links.address(url if "//" in url else f"https://{url}"))
+    return {*filter(links.address, own), *found}
 
 
 def declines(text: str) -> bool:

@@ -75,6 +75,12 @@ _ACTIVE_IN_CODE = re.compile(
     _FLAGS,
 )
 
+_CALL = re.compile(
+    r"\b(tel|sms|sips?|xmpp|skype|callto|facetime|slack|mailto|javascript|vbscript):(?=\S)",
+    re.IGNORECASE,
+)
+"""What calls, writes or runs something without naming a host."""
+
 Keeps = Callable[[str], bool]
 """Whether an address may stay."""
 
@@ -109,6 +115,17 @@ def inert_code(text: str, keeps: Keeps) -> str:
             parts += [_ACTIVE_IN_CODE.sub(_broken, text[end : match.start()]), url]
             end = match.start() + len(url)
     return "".join([*parts, _ACTIVE_IN_CODE.sub(_broken, text[end:])])
+
+
+def unlinked(text: str) -> str:
+    """Text that is not Markdown, with nothing in it that an address is made of or mentions."""
+
+    def replace(match: re.Match[str]) -> str:
+        if match["address"]:
+            return _address(match, keeps_any(()))
+        return _host(match.group()) if match["host"] else match.group().replace("@", "＠")
+
+    return _CALL.sub(r"\1: ", _ACTIVE.sub(replace, text))
 
 
 def _broken(match: re.Match[str]) -> str:

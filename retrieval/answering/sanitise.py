@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Collection, Iterator
 
-from retrieval.answering.links import Keeps, Links, inert_code, keeps_any
+from retrieval.answering.links import Keeps, Links, inert_code, keeps_any, unlinked
 
 # Zero-width and bidi characters, tags, fillers, supplementary variation selectors and surrogates
 # are hidden from people, not from parsers. Escape characters wait for _ANSI.
@@ -54,6 +54,19 @@ def sanitise(text: str, *, allowed_urls: Collection[str] = ()) -> str:
     """
     stream = StreamSanitiser(allowed_urls=allowed_urls)
     return stream.feed(text) + stream.close()
+
+
+def sanitise_words(text: str) -> str:
+    """Text that is not Markdown, such as a title or a name, without anything that acts.
+
+    No address, mention, call or hidden character is left; all else stays as it is.
+    """
+    return unlinked(without_hidden(text))
+
+
+def without_hidden(text: str) -> str:
+    """The text without the characters that people do not see."""
+    return _INVISIBLE.sub("", _ANSI.sub("", text))
 
 
 class StreamSanitiser:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -18,7 +18,7 @@ from retrieval.documents.loaders.blocks import Loaded, one_line, storable
 from retrieval.documents.loaders.corpus import NAMES as CORPORA
 from retrieval.documents.loaders.slack_export import is_slack_day
 from retrieval.documents.sandbox import Sandbox
-from retrieval.errors import UnreadableError
+from retrieval.errors import RestrictedError, UnreadableError
 from retrieval.language import language_of
 from retrieval.records import Document, Section, Source
 from retrieval.settings import Settings
@@ -37,9 +37,14 @@ _NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}$")
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file below an indexed folder. `id` is as in `Source`, `modified` ISO 8601 in UTC."""
+    """A file below an indexed folder. `id` is as in `Source`, `modified` ISO 8601 in UTC.
+
+    Where `path` is a link, `target` is the file itself and `own_id` would be its id.
+    """
 
     path: Path
+    target: Path
+    own_id: str
     id: str
     size: int
     modified: str
@@ -47,10 +52,15 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be read; the reason completes the sentence "the file ..."."""
+    """A file that could not be read; the reason completes the sentence "the file ...".
+
+    One that `is_restricted` may be meant for some people alone: what was read of it before must
+    not be shown either.
+    """
 
     id: str
     reason: str
+    is_restricted: bool = False
 
 
 def find_files(folders: Sequence[Path]) -> list[SourceFile]:
@@ -72,7 +82,10 @@ def find_files(folders: Sequence[Path]) -> list[SourceFile]:
     found: dict[Path, SourceFile] = {}
     for root, name in zip(roots, _distinct_names(roots), strict=True):
         for path in _walk(root):
-            found.setdefault(path.resolve(), _file(path, f"{name}/{path.relative_to(root)}"))
+            target = path.resolve()
+            if target.is_relative_to(root):
+                ids = [f"{name}/{place.relative_to(root)}" for place in (path, target)]
+                found.setdefault(target, _file(path, target, *ids))
     return sorted(found.values(), key=lambda file: file.id)
 
 
@@ -94,7 +107,7 @@ def _walk(root: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(CORPORA.intersection(names) or names):
             path = Path(folder, name)
-            if not name.startswith(".") and _is_wanted(path) and _is_inside(path, root):
+            if not name.startswith(".") and _is_wanted(path) and path.is_file():
                 yield path
     yield from closed
 
@@ -103,16 +116,12 @@ def _is_wanted(path: Path) -> bool:
     return path.suffix.lower() not in IGNORED or is_slack_day(path)
 
 
-def _is_inside(path: Path, root: Path) -> bool:
-    return path.is_file() and (not path.is_symlink() or path.resolve().is_relative_to(root))
-
-
-def _file(path: Path, name: str) -> SourceFile:
-    status = path.stat()
+def _file(path: Path, target: Path, *names: str) -> SourceFile:
+    status = target.stat()
     modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
     # macOS stores names decomposed; undecodable bytes cannot be stored as text.
-    id_ = unicodedata.normalize("NFC", storable(name))
-    return SourceFile(path, id_, status.st_size, modified)
+    id_, own_id = (unicodedata.normalize("NFC", storable(name)) for name in names)
+    return SourceFile(path, target, own_id, id_, status.st_size, modified)
 
 
 class DocumentReader:
@@ -139,10 +148,10 @@ class DocumentReader:
         """The file's documents, several only in a Slack export or corpus, or why there are none."""
         try:
             self._check(file)
-            sha256, loaded = self._sandbox.load(file.path)
+            sha256, loaded = self._sandbox.load(file.path, target=file.target)
+            return [self._document(file, sha256, document) for document in loaded]
         except UnreadableError as error:
-            return Failure(file.id, str(error))
-        return [self._document(file, sha256, document) for document in loaded]
+            return Failure(file.id, str(error), isinstance(error, RestrictedError))
 
     def _check(self, file: SourceFile) -> None:
         if file.path.is_dir():
@@ -156,7 +165,8 @@ class DocumentReader:
             raise UnreadableError(f"is larger than {self._settings.max_file_mb} MB")
 
     def _document(self, file: SourceFile, sha256: str, loaded: Loaded) -> Document:
-        id_ = f"{file.id}#{loaded.part}" if loaded.part else file.id
+        part = f"#{loaded.part}" if loaded.part else ""
+        id_ = f"{file.id}{part}"
         source = Source(
             id=id_,
             title=one_line(loaded.title or "") or _readable_name(file.path),
@@ -165,16 +175,39 @@ class DocumentReader:
             sha256=sha256,
             modified=file.modified,
             url=loaded.url,
-            audience=loaded.audience or self._ruled_audience(id_) or loaded.usual_audience,
+            audience=loaded.audience
+            or self._ruled_audience(id_, f"{file.own_id}{part}")
+            or loaded.usual_audience,
             owner=loaded.owner,
         )
         return Document(source, loaded.sections)
 
-    def _ruled_audience(self, source_id: str) -> str | None:
-        for pattern, audience in self._settings.audiences.items():
-            if fnmatchcase(source_id, pattern):
-                return audience
-        return None
+    def _ruled_audience(self, *ids: str) -> str | None:
+        """The label by the rules; a link does not lead out of those for what it leads to."""
+        rules = {
+            pattern: label
+            for pattern, label in self._settings.audiences.items()
+            if any(_is_ruled(id_, pattern) for id_ in ids)
+        }
+        if len(set(rules.values())) > 1:
+            said = ", ".join(f'"{pattern}" = "{label}"' for pattern, label in rules.items())
+            raise RestrictedError(f"has rules in [audiences] that disagree: {said}")
+        return next(iter(rules.values()), None)
+
+
+def idle_rules(patterns: Iterable[str], ids: Sequence[str]) -> list[str]:
+    """The patterns of [audiences] that none of the files and folders has."""
+    return [
+        pattern
+        for pattern in patterns
+        if not any(_is_ruled(id_, pattern) or _is_ruled(f"{id_}/", pattern) for id_ in ids)
+    ]
+
+
+def _is_ruled(source_id: str, pattern: str) -> bool:
+    # Not every file system tells cases apart, and a rule is meant for what reads like it.
+    rule = unicodedata.normalize("NFC", pattern).casefold()
+    return fnmatchcase(source_id.casefold(), rule)
 
 
 def _text(sections: Sequence[Section]) -> str:

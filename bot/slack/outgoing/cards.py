@@ -35,9 +35,12 @@ from bot.slack.incoming.interactions import (
     SHARE,
     WHY,
 )
+from bot.slack.outgoing.mentions import defang
+from bot.slack.outgoing.mrkdwn import code, one_line, quoted
 from bot.slack.outgoing.pages import split_markdown
 from bot.store.channels import ChannelConfig
 from bot.strings import Strings, strings_for
+from retrieval.linking import ANY_HOST, LinkRules, host_of
 from retrieval.records import Answer, Passage
 
 SOURCES_CHARS = 3_000
@@ -62,8 +65,9 @@ class Card:
     blocks: tuple[Block, ...]
 
     def block_dicts(self) -> list[dict[str, Any]]:
-        """The blocks as Slack's API takes them; raises where they break a rule of Slack's."""
-        return [block.to_dict() for block in self.blocks]
+        """The blocks as they are sent; raises where they break a rule of Slack's."""
+        blocks: list[dict[str, Any]] = defang([block.to_dict() for block in self.blocks])
+        return blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Frame:
 
     `now` is in Unix seconds; without it, nothing is said of the age of documents. `is_private`
     means a message in a channel that only the asker sees, and `is_direct` their direct messages.
-    `done` are the buttons that have had their effect and are gone.
+    `done` are the buttons that have had their effect and are gone, `links` what may be linked.
     """
 
     config: ChannelConfig = field(default_factory=ChannelConfig)
@@ -80,6 +84,7 @@ class Frame:
     is_private: bool = False
     is_direct: bool = False
     done: frozenset[str] = frozenset()
+    links: LinkRules = ANY_HOST
 
 
 def answer_cards(answer: Answer, frame: Frame | None = None) -> tuple[Card, ...]:
@@ -137,7 +142,7 @@ def _sources(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]:
 def _origin(answer: Answer, strings: Strings) -> str:
     """How an answer came about."""
     if answer.method == "curated":
-        said = strings.cards.curated.format(author=escape(answer.author or "?"))
+        said = strings.cards.curated.format(author=quoted(answer.author or "?"))
     else:
         hint = strings.cards.extracted if answer.method == "extracted" else strings.cards.generated
         said = hint.format(confidence=answer.confidence)
@@ -146,7 +151,7 @@ def _origin(answer: Answer, strings: Strings) -> str:
 
 def _searched(answer: Answer, frame: Frame, strings: Strings) -> Iterator[str]:
     """What an abstention was made from: what was searched, what was nearest, who may know."""
-    sources = ", ".join(f"`{escape(_shorten(s))}`" for s in frame.config.sources[:MAX_SOURCES])
+    sources = ", ".join(code(_shorten(s)) for s in frame.config.sources[:MAX_SOURCES])
     if answer.searched:
         template = strings.cards.searched_sources if sources else strings.cards.searched
         yield template.format(n=answer.searched, sources=sources)
@@ -160,7 +165,7 @@ def _searched(answer: Answer, frame: Frame, strings: Strings) -> Iterator[str]:
 
 def source_line(passage: Passage, frame: Frame, strings: Strings) -> str:
     """A passage's place as a link, how old its document is and whose, in mrkdwn."""
-    parts = [_link(passage, strings)]
+    parts = list(_link(passage, frame.links, strings))
     if frame.now is not None:
         parts.append(age(passage.source.modified, frame.now, strings))
     owner = _owner(passage)
@@ -170,7 +175,7 @@ def source_line(passage: Passage, frame: Frame, strings: Strings) -> str:
 def _owner(passage: Passage) -> str | None:
     """The name of a document's owner; an id says nothing to people, and must not ping."""
     owner = passage.source.owner
-    return None if owner is None or _ID.fullmatch(owner) else escape(_shorten(owner, OWNER_CHARS))
+    return None if owner is None or _ID.fullmatch(owner) else quoted(_shorten(owner, OWNER_CHARS))
 
 
 def age(modified: str, now: float, strings: Strings) -> str:
@@ -196,26 +201,23 @@ def fitting(lines: Sequence[str], max_chars: int = SOURCES_CHARS) -> list[str]:
     ]
 
 
-def _link(passage: Passage, strings: Strings) -> str:
-    trail = dict.fromkeys(part for part in (passage.source.title, *passage.headings) if part)
-    label = escape(_shorten(" > ".join(trail) or passage.source.path))
-    url = passage.link
-    if url and url.startswith(("https://", "http://")) and len(_address(url)) <= ADDRESS_CHARS:
-        where = f"<{_address(url)}|{label.replace('|', '¦')}>"
-    else:
-        where = f"{label} (`{escape(_shorten(passage.source.path)).replace('`', '')}`)"
-    page = strings.cards.page.format(page=passage.page)
-    return where if passage.page is None else f"{where}, {page}"
-
-
-def _address(url: str) -> str:
-    for character, code in (("&", "&amp;"), ("|", "%7C"), ("<", "%3C"), (">", "%3E"), (" ", "%20")):
-        url = url.replace(character, code)
-    return url
+def _link(passage: Passage, links: LinkRules, strings: Strings) -> Iterator[str]:
+    """A passage's place, as a link where its document may be linked, and where that leads."""
+    source = passage.source
+    trail = dict.fromkeys(part for part in (source.title, *passage.headings) if part)
+    label, address = quoted(_shorten(" > ".join(trail) or source.id)), links.address(passage.link)
+    page = "" if passage.page is None else f", {strings.cards.page.format(page=passage.page)}"
+    if address is None or len(link := escape(address)) > ADDRESS_CHARS:
+        yield f"{label} ({code(_shorten(source.id))}){page}"
+        return
+    yield f"<{link}|{label.replace('|', '¦')}>{page}"
+    if links.shows_host:
+        yield escape(str(host_of(address)).removeprefix("https://"))
 
 
 def _shorten(text: str, max_chars: int = LABEL_CHARS) -> str:
-    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
+    line = one_line(text)
+    return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
 
 
 def _controls(answer: Answer, frame: Frame, strings: Strings) -> Iterator[Block]:

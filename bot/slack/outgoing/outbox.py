@@ -289,7 +289,7 @@ class Outbox:
 
 
 def _content(card: Card) -> dict[str, Any]:
-    return {"text": defang(card.text), "blocks": defang(card.block_dicts())}
+    return {"text": defang(card.text), "blocks": card.block_dicts()}
 
 
 def _metadata(event_id: str, part: int) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from retrieval.documents.loaders.slack_export import load_slack_day
 from retrieval.documents.loaders.text import load_csv, load_text
 from retrieval.errors import UnreadableError
 
+LOADERS_VERSION = 1
+"""Raised when a loader reads a file otherwise than before: then unchanged files are read again."""
+
 MAX_CHARS = 20_000_000
 """Longer documents are refused: their passages would fill the memory of the process that asked."""
 
@@ -46,6 +49,7 @@ def load(path: Path, data: bytes) -> list[Loaded]:
     """The documents in a file whose bytes are `data`; at least one, each with text.
 
     Raises:
+        RestrictedError: If the file may be meant for some people alone, and for whom is not clear.
         UnreadableError: If there is nothing to read; the message completes "the file ...".
     """
     loaded = [document for document in _load(path, data) if document.sections]

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.documents.loaders.blocks import Loaded, storable
-from retrieval.errors import DataError, UnreadableError
+from retrieval.documents.loaders.front_matter import other_names, refuse
+from retrieval.errors import DataError, RestrictedError, UnreadableError
 from retrieval.jsonl import lines_of, made
+from retrieval.labels import label_of, may_restrict
 from retrieval.records import Section
 
-_TOLD = ("title", "url", "audience", "owner", "lang")
+_TOLD = ("title", "url", "owner", "lang")
 
 NAMES = frozenset(("corpus.jsonl", "corpus.jsonl.gz"))
 
@@ -29,6 +31,7 @@ def load_corpus(data: bytes) -> list[Loaded]:
     The text is taken as it is, without any Markdown.
 
     Raises:
+        RestrictedError: If a line may say who reads it, in a way that cannot be read for sure.
         UnreadableError: If a line is something else; the message names it.
     """
     file = io.BytesIO(data)
@@ -42,11 +45,17 @@ def load_corpus(data: bytes) -> list[Loaded]:
 def _loaded(row: Mapping[str, Any]) -> Loaded:
     text = storable(str(row["text"])).strip()
     told = {name: str(row[name]) if row.get(name) else None for name in _TOLD}
+    where = f" of the document {row['_id']!r}"
+    refuse(filter(may_restrict, other_names(row)), where=where)
+    try:
+        audience = label_of(row["audience"]) if "audience" in row else None
+    except ValueError as error:
+        raise RestrictedError(f"is not as documented: the {error}{where}") from error
     return Loaded(
         (Section(text, 0),) if text else (),
         title=told["title"],
         url=told["url"],
-        audience=told["audience"],
+        audience=audience,
         owner=told["owner"],
         language=told["lang"],
         part=str(row["_id"]),

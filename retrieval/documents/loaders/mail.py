@@ -7,9 +7,11 @@ import email.policy
 from email.message import EmailMessage
 
 from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of
+from retrieval.documents.loaders.front_matter import refuse
 from retrieval.documents.loaders.markup import blocks_of_html
 from retrieval.documents.loaders.text import unwrap
 from retrieval.errors import UnreadableError
+from retrieval.labels import names_audience
 
 _SHOWN = ("From", "To", "Cc", "Date")
 
@@ -19,13 +21,20 @@ def load_mail(data: bytes) -> list[Loaded]:
 
     Raises:
         UnreadableError: If there is no mail header.
+        RestrictedError: If the header restricts its readers.
     """
     message = email.message_from_bytes(data, policy=email.policy.default)
+    refuse(filter(_restricts, message.keys()), where=" of its header")
     header = "\n".join(f"{name}: {message[name]}" for name in _SHOWN if message[name])
     if not header:
         raise UnreadableError("is not an e-mail: it has neither sender nor date")
     blocks = [Block(header), *_body(message), *_attachments(message)]
     return [Loaded(sections_of(blocks), title=one_line(str(message["Subject"] or "")) or None)]
+
+
+def _restricts(name: str) -> bool:
+    own = name.casefold().removeprefix("x-")
+    return own in ("sensitivity", "classification") or names_audience(own)
 
 
 def _body(message: EmailMessage) -> list[Block]:

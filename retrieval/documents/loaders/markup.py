@@ -19,7 +19,9 @@ from retrieval.documents.loaders.blocks import (
     table_text,
     title_of,
 )
-from retrieval.documents.loaders.text import decode, front_matter
+from retrieval.documents.loaders.front_matter import front_matter, refuse, refuse_unread, told
+from retrieval.documents.loaders.text import decode
+from retrieval.labels import names_audience
 
 PAGE = "data-page"
 """The attribute of an `<hr>` that says which page begins."""
@@ -60,13 +62,18 @@ def load_markdown(data: bytes) -> list[Loaded]:
 
 
 def load_html(data: bytes) -> list[Loaded]:
-    """One document: the visible text of the page's main part, and its canonical address."""
+    """One document: the visible text of the page's main part, and its canonical address.
+
+    `<meta name="audience" content="LABEL">` says who may read it.
+    """
     html = _decode_html(data)
+    refuse_unread(html)
     tree = LexborHTMLParser(html)
     canonical = tree.css_first("link[rel=canonical]")
     url = canonical.attributes.get("href") if canonical else None
     blocks = blocks_of_html(html)
-    return [Loaded(sections_of(blocks), title=_html_title(tree, blocks), url=url)]
+    title, audience = _html_title(tree, blocks), _html_audience(tree)
+    return [Loaded(sections_of(blocks), title=title, url=url, audience=audience)]
 
 
 def blocks_of_html(html: str, *, slugs: bool = False) -> list[Block]:
@@ -89,6 +96,20 @@ def _html_title(tree: LexborHTMLParser, blocks: list[Block]) -> str | None:
     has_top = any(block.level == 1 for block in blocks)
     # A lower heading, though it stands alone, is only a part of what the page is called.
     return title_of(blocks) or named if has_top else named or title_of(blocks)
+
+
+def _html_audience(tree: LexborHTMLParser) -> str | None:
+    named = [
+        (name, meta.attributes.get("content"))
+        for meta in tree.css("meta")
+        for attribute in ("name", "property", "itemprop", "http-equiv")
+        if (name := meta.attributes.get(attribute))
+        and names_audience(re.split("[.:]", name)[-1])  # dcterms.audience
+    ]
+    refuse(
+        (name for name, _ in named if name != "audience" or len(named) > 1), where=" of a <meta>"
+    )
+    return told(named[0][1]) if named else None
 
 
 @cache

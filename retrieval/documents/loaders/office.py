@@ -7,9 +7,13 @@ import re
 import zipfile
 from typing import Any, cast
 
+from selectolax.lexbor import LexborHTMLParser
+
 from retrieval.documents.loaders.blocks import Loaded, one_line, sections_of, title_of
+from retrieval.documents.loaders.front_matter import refuse
 from retrieval.documents.loaders.markup import PAGE, blocks_of_html
 from retrieval.errors import UnreadableError
+from retrieval.labels import names_audience
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 512 * 2**20
@@ -33,10 +37,14 @@ def load_office(data: bytes, suffix: str) -> list[Loaded]:
     """One document; a presentation's slides count as pages.
 
     Raises:
+        RestrictedError: If a sheet may say who reads its rows.
         UnreadableError: If the file is damaged, protected, or unpacks to too much.
     """
     check_archive(data)
     html, title = _extract(data, suffix)
+    if suffix == ".xlsx":
+        cells = LexborHTMLParser(html).css("tr:first-child > *")
+        refuse(filter(names_audience, (cell.text() for cell in cells)), where=" of a column")
     blocks = blocks_of_html(_MARKED.sub(rf'<hr {PAGE}="\1">', html))
     # A book's first heading is its first chapter; an office file's recorded title is often its
     # template's.

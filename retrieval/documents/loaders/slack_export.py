@@ -26,6 +26,9 @@ _NOISE = frozenset((
 ))
 # fmt: on
 
+_PRIVATE = ("is_private", "is_group", "is_mpim", "is_im")
+_OTHERS = ("groups", "mpims", "dms")
+
 SlackMessage = dict[str, Any]
 
 
@@ -40,7 +43,7 @@ def is_slack_day(path: Path) -> bool:
 
 
 def load_slack_day(data: bytes, path: Path) -> list[Loaded]:
-    """The documents of a day. Channels that `channels.json` does not name are not public.
+    """The documents of a day. Only channels of which `channels.json` alone tells are public.
 
     Their usual audience is `slack:NAME`. A reply on a later day than its thread's beginning is
     a document of its own, so that a day depends on nothing but its file.
@@ -74,7 +77,7 @@ def _document(key: str, messages: list[SlackMessage], path: Path) -> Loaded:
     names = _names(path.parent.parent / "users.json")
     channel, day = path.parent.name, path.stem
     lines = [f"{_author(message, names)}: {_said(message, names)}" for message in messages]
-    is_public = channel in _public_channels(path.parent.parent / "channels.json")
+    is_public = channel in _public_channels(path.parent.parent)
     subject = _said(messages[0], names) if key else day
     return Loaded(
         sections_of(Block(line) for line in lines),
@@ -106,8 +109,17 @@ def _name(user: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=8)
-def _public_channels(channels: Path) -> frozenset[str]:
-    return frozenset(str(channel.get("name")) for channel in _listed(channels))
+def _public_channels(export: Path) -> frozenset[str]:
+    named = [channel for channel in _listed(export / "channels.json") if channel.get("name")]
+    private = [channel for channel in named if any(channel.get(flag) for flag in _PRIVATE)]
+    for others in filter(Path.is_file, (export / f"{kind}.json" for kind in _OTHERS)):
+        private += _listed(others)
+    return _names_of(named) - _names_of(private)
+
+
+def _names_of(channels: list[dict[str, Any]]) -> frozenset[str]:
+    # A folder of direct messages is called by their id.
+    return frozenset(str(channel.get("name") or channel["id"]) for channel in channels)
 
 
 def _listed(path: Path) -> list[dict[str, Any]]:
@@ -115,4 +127,6 @@ def _listed(path: Path) -> list[dict[str, Any]]:
         rows = json.loads(path.read_bytes())
     except ValueError as error:
         raise UnreadableError(f"needs the export's {path.name}, which is not JSON") from error
+    if not isinstance(rows, list):
+        raise UnreadableError(f"needs the export's {path.name}, which is no list")
     return [row for row in rows if isinstance(row, dict) and "id" in row]

@@ -1,4 +1,4 @@
-"""Reads plain text and CSV: encodings, wrapped lines, and the front matter of Markdown."""
+"""Reads plain text and CSV: encodings and wrapped lines."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import csv
 import io
 import re
 from itertools import pairwise
-from typing import Any
 
-from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, storable, table_text
+from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, table_text
+from retrieval.documents.loaders.front_matter import refuse, refuse_unread
 from retrieval.errors import UnreadableError
+from retrieval.labels import names_audience
 from retrieval.language import CJK
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FRONT_MATTER_KEYS = ("title", "url", "audience", "owner", "language")
 _MIN_LINE, _MAX_LINE = 40, 120
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*?(?=\S|[ \t])")
 _STARTS_ITEM = re.compile(r"\s|[-*•–>|#]|\(?\w{1,3}[.)]\s|[A-Z][\w-]*: ")
@@ -25,7 +24,9 @@ _WIDE = re.compile(f"[{CJK}，、“”（）]")
 
 def load_text(data: bytes) -> list[Loaded]:
     """One document without headings; lines that were wrapped to a width are joined again."""
-    return [Loaded(sections_of([Block(unwrap(decode(data)).strip("\n"))]))]
+    text = decode(data)
+    refuse_unread(text)
+    return [Loaded(sections_of([Block(unwrap(text).strip("\n"))]))]
 
 
 def load_csv(data: bytes) -> list[Loaded]:
@@ -36,6 +37,7 @@ def load_csv(data: bytes) -> list[Loaded]:
         rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
     except csv.Error as error:
         raise UnreadableError(f"is not a table ({error})") from error
+    refuse(filter(names_audience, rows[0] if rows else ()), where=" of a column")
     return [Loaded(sections_of([Block(table_text(rows, has_header=True))]))]
 
 
@@ -102,37 +104,3 @@ def _join(left: str, right: str) -> tuple[str, str]:
     if re.search(r"[a-zäöüß]-$", left) and right[:1].islower():
         return left[:-1], right
     return left, right if _WIDE.match(left[-1:]) else f" {right}"
-
-
-def front_matter(text: str) -> tuple[dict[str, str], str]:
-    """The known keys of the YAML block that a Markdown text begins with, and the text after it.
-
-    Raises:
-        UnreadableError: If the block is broken: it may have been meant to restrict the audience.
-    """
-    match = _FRONT_MATTER.match(text)
-    values = _mapping(match[1]) if match else None
-    if match is None or values is None:
-        return {}, text
-    return _known(values), text[match.end() :]
-
-
-def _mapping(block: str) -> dict[Any, Any] | None:
-    import yaml
-
-    try:
-        values = yaml.safe_load(block)
-    except yaml.YAMLError as error:
-        if not re.search(r"^\w+:", block, re.MULTILINE):
-            return None
-        raise UnreadableError("has front matter that is not valid YAML") from error
-    return values if isinstance(values, dict) else None
-
-
-def _known(values: dict[Any, Any]) -> dict[str, str]:
-    known = {key: values[key] for key in _FRONT_MATTER_KEYS if values.get(key) is not None}
-    for key, value in known.items():
-        if isinstance(value, (dict, list)):
-            raise UnreadableError(f"has front matter whose {key} is not a single value")
-    texts = {key: storable(str(value)).strip() for key, value in known.items()}
-    return {key: text for key, text in texts.items() if text}

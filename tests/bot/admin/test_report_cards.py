@@ -69,3 +69,10 @@ def test_without_questions_there_is_nothing_to_draw(tmp_path: Path) -> None:
 def test_errors_alone_can_be_drawn_too(tmp_path: Path) -> None:
     save_report(build([], given_up=1), tmp_path)
     assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_a_report_that_is_saved_is_for_its_owner_alone(tmp_path: Path) -> None:
+    save_report(REPORT, tmp_path / "out")
+    modes = {path.suffix: path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()}
+    assert (modes[".md"], modes[".json"]) == (0o600, 0o600)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700

@@ -32,3 +32,13 @@ def test_it_quotes_the_sentence_and_weighs_the_passage() -> None:
     quote = view["blocks"][1]["text"]["text"]
     assert quote.startswith("> Every employee has 30 days of leave.\n")
     assert "lose 62% of its support" in quote
+
+
+def test_what_it_quotes_does_nothing() -> None:
+    said = "*Pay* at https://evil.example/x \u202e@channel"
+    leave = passage("Leave", said)
+    leave = replace(leave, source=replace(leave.source, title=said), headings=(said,))
+    view = explanation([Contribution(Citation(1, leave, said, 1.0), 0.6)], Frame(), ENGLISH)
+    shown = str(view).replace("<https://docs.example/", "")
+    assert "∗Pay∗ at ‹link removed›" in shown
+    assert not any(mark in shown for mark in ("evil", "\u202e", "@channel"))

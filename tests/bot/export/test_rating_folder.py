@@ -118,6 +118,10 @@ def test_a_gzipped_file_called_feedback_is_read_too(tmp_path: Path) -> None:
         (ROW | {"at": "yesterday"}, "at is 'yesterday'; wanted a time such as"),
         (ROW | {"correction": 3}, "correction is 3"),
         (ROW | {"audience": "public"}, "audience is 'public'; wanted a list"),
+        (ROW | {"audience": []}, "audience is []; wanted a list"),
+        (ROW | {"audience": None}, "audience is None; wanted a list"),
+        (ROW | {"audience": ["Public"]}, "audience is 'Public'; write `public`"),
+        (ROW | {"Audience": ["hr"]}, "'Audience' is not read; write it `audience`"),
     ],
 )
 def test_a_line_in_another_format_is_named(tmp_path: Path, row: object, problem: str) -> None:

@@ -7,13 +7,15 @@ from typing import Literal
 
 import pytest
 
-from retrieval.answering.answerer import Answerer
+from retrieval.answering.answerer import Answerer, addresses
 from retrieval.answering.judge import BEST_READ, Judge, ReadingJudge, with_reader
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
-from retrieval.records import PUBLIC, AnswerRequest, Completion, Message, Passage
+from retrieval.linking import LinkRules
+from retrieval.records import PUBLIC, AnswerRequest, Citation, Completion, Message, Passage
 from retrieval.settings import Settings
+from tests.fakes import passage
 from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = "# Leave\n\nEvery keeper has 27 days of paid leave a year. Ask in the crew portal.\n"
@@ -321,3 +323,19 @@ def test_hits_that_the_judge_does_not_trust_are_not_answered_from(library: Libra
     silent = answerer(library, "Keepers have 27 days of paid leave.", NEVER)
     assert silent.answer_from("How many days of paid leave?", hits).kind == "abstention"
     assert silent.answer_from("How many days?", hits, threshold=0.0).kind == "answer"
+
+
+def test_an_answer_holds_addresses_of_named_hosts_alone_where_some_are_named() -> None:
+    text = "See https://docs.example/a, http://evil.example/b and evil.example/c."
+    leave = passage("Leave", text)
+    cited = [Citation(1, leave, text, 1.0)]
+    named = addresses(cited, LinkRules(("docs.example",)))
+    assert named == {leave.source.url, "https://docs.example/a"}
+    assert "http://evil.example/b" in addresses(cited)
+
+
+@pytest.mark.parametrize("url", ["http://evil.example", "tel:1", "https://a@evil.example"])
+def test_an_answer_does_not_hold_what_may_not_be_linked(url: str) -> None:
+    leave = passage("Leave", "Words.")
+    leave = replace(leave, source=replace(leave.source, url=url))
+    assert addresses([Citation(1, leave, leave.text, 1.0)]) == set()

@@ -174,3 +174,52 @@ def test_of_a_data_set_the_corpus_alone_is_read(reader: DocumentReader, docs: Pa
     assert [(each.source.id, each.source.audience) for each in found] == [
         ("docs/hr/corpus.jsonl#x", "hr")
     ]
+
+
+def labels(rules: dict[str, str], *folders: Path) -> dict[str, str]:
+    """The label of each document, or why there is none."""
+    with DocumentReader(Settings(audiences=rules)) as reader:
+        found = [(file.id, reader.read(file)) for file in find_files(folders)]
+    return {
+        id_: result.reason if isinstance(result, Failure) else result[0].source.audience
+        for id_, result in found
+    }
+
+
+@pytest.mark.parametrize("pattern", ["docs/hr/*", "DOCS/Hr/*", "*/HR/*", "docs/hr/Ge\u0301.md"])
+def test_a_rule_is_for_what_reads_like_it(docs: Path, pattern: str) -> None:
+    (docs / "hr" / "G\u00e9.md").write_text("x")
+    assert labels({pattern: "hr"}, docs) == {"docs/hr/G\u00e9.md": "hr"}
+
+
+def test_rules_that_disagree_refuse_the_document(docs: Path) -> None:
+    (docs / "hr" / "a.md").write_text("x")
+    (docs / "b.md").write_text("x")
+    found = labels({"docs/*": "public", "docs/hr/*": "hr", "*/hr/*": "hr"}, docs)
+    assert found["docs/b.md"] == "public"
+    assert "rules in [audiences] that disagree" in found["docs/hr/a.md"]
+
+
+def test_the_front_matter_decides_where_rules_disagree(docs: Path) -> None:
+    (docs / "hr" / "a.md").write_text("---\naudience: board\n---\nx")
+    assert labels({"docs/*": "x", "docs/hr/*": "y"}, docs) == {"docs/hr/a.md": "board"}
+
+
+def test_a_link_does_not_lead_out_of_the_rules(docs: Path) -> None:
+    (docs / "hr" / "pay.md").write_text("x")
+    (docs / "again.md").symlink_to(docs / "hr" / "pay.md")
+    assert labels({"docs/hr/*": "hr"}, docs) == {"docs/again.md": "hr"}
+
+
+@pytest.mark.parametrize("swapped", ["docs/hr/pay.md", "docs/hr", "docs"])
+def test_what_is_swapped_for_a_link_after_it_was_found_is_not_read(
+    reader: DocumentReader, docs: Path, tmp_path: Path, swapped: str
+) -> None:
+    for folder in (docs / "hr", tmp_path / "docs2/hr", tmp_path / "docs2"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "pay.md").write_text("secret")
+    file = next(file for file in find_files([docs]) if file.path.parent.name == "hr")
+    place, other = tmp_path / swapped, tmp_path / swapped.replace("docs", "docs2")
+    place.rename(tmp_path / "away")
+    place.symlink_to(other)
+    assert reader.read(file) == Failure("docs/hr/pay.md", "has become a link since it was found")

@@ -282,6 +282,22 @@ def test_only_listed_channels_of_an_export_are_public(export: Path) -> None:
     assert load(export / "leads" / "2024-01-05.json", day)[0].usual_audience == "slack:leads"
 
 
+@pytest.mark.parametrize(
+    ("file", "row"),
+    [
+        ("channels", {"id": "C1", "name": "help", "is_private": True}),
+        ("groups", {"id": "C2", "name": "help"}),
+        ("mpims", {"id": "C3", "name": "help"}),
+    ],
+)
+def test_a_channel_that_an_export_also_calls_private_is_not_public(
+    export: Path, file: str, row: dict[str, object]
+) -> None:
+    (export / f"{file}.json").write_text(json.dumps([row]))
+    day = json.dumps(DAY).encode()
+    assert load(export / "help" / "2024-01-05.json", day)[0].usual_audience == "slack:help"
+
+
 @pytest.mark.parametrize("data", [b"{", b"{}", b"[1]"])
 def test_json_that_is_no_day_of_messages_is_refused(export: Path, data: bytes) -> None:
     with pytest.raises(UnreadableError):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError, UnreadableError
+from retrieval.errors import (
+    BusyError,
+    IndexCorruptError,
+    IndexNotFoundError,
+    SettingsError,
+    UnreadableError,
+)
 from retrieval.index.building import update_index
 from retrieval.index.changes import Changes
-from retrieval.index.generation import current, load_index
-from retrieval.registry.folders import building
+from retrieval.index.content import read_content
+from retrieval.index.generation import current, load_index, read_manifest, write_generation
+from retrieval.registry.folders import building, publish
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -155,3 +163,50 @@ def test_files_of_which_none_can_be_read_do_not_empty_the_index(
     with pytest.raises(UnreadableError, match=r"the index stays as it is: broken/report\.pdf"):
         update_index([tmp_path / "broken"], settings, WordEmbedder())
     assert len(texts(settings)) == 2
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_document_that_is_refused_for_its_label_is_no_longer_served(
+    docs: Path, settings: Settings, others: bool
+) -> None:
+    if not others:
+        (docs / "remote.md").unlink()
+    update_index([docs], settings, WordEmbedder())
+    (docs / "leave.md").write_text(f"---\nAudience: hr\n---\n{LEAVE}")
+    report = update_index([docs], settings, WordEmbedder())
+    (failure,) = report.failures
+    assert (failure.id, failure.is_restricted) == ("docs/leave.md", True)
+    assert not any("thirty days" in text for text in texts(settings))
+
+
+def test_what_was_read_by_loaders_of_before_is_read_again(docs: Path, settings: Settings) -> None:
+    first = update_index([docs], settings, WordEmbedder())
+    generation = current(settings.index_folder)
+    recipe = read_manifest(generation).recipe
+    content = read_content(generation)
+    with building(settings.index_folder):
+        old = write_generation(
+            settings.index_folder,
+            content,
+            recipe=replace(recipe, loaders=0),
+            roots=[str(docs)],
+            embedder=WordEmbedder(),
+        )
+        publish(settings.index_folder, old.name)
+    second = update_index([], settings, WordEmbedder())
+    assert second.generation not in (first.generation, old.name)
+    assert second.embedded == 0
+
+
+def test_a_rule_for_no_document_leaves_the_index_as_it_is(docs: Path, settings: Settings) -> None:
+    update_index([docs], settings, WordEmbedder())
+    ruled = settings.model_copy(update={"audiences": {"docs/leave": "hr", "docs/*.md": "hr"}})
+    with pytest.raises(SettingsError, match='no document is called like "docs/leave"'):
+        update_index([docs], ruled, WordEmbedder())
+    assert len(texts(settings)) == 2
+
+
+def test_a_rule_may_be_for_files_that_cannot_be_read(docs: Path, settings: Settings) -> None:
+    (docs / "empty.md").write_text("")
+    ruled = settings.model_copy(update={"audiences": {"docs/empty*": "hr"}})
+    assert update_index([docs], ruled, WordEmbedder()).passages == 2

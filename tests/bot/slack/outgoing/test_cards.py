@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.slack.outgoing.cards import Frame, age, answer_cards, escape, fallback, helpers
 from bot.store.channels import ChannelConfig
 from bot.strings import strings_for
+from retrieval.linking import LinkRules
 from retrieval.records import Answer, Citation, Passage, Source
 from tests.fakes import answer_to, passage
 from tests.slack_server import check_message
@@ -62,13 +63,61 @@ def test_a_title_cannot_break_out_of_its_link() -> None:
     )
 
 
-def test_a_document_without_an_address_is_named_by_its_path() -> None:
+def test_a_document_without_an_address_is_named_by_its_id() -> None:
     leave = ANSWER.citations[0].passage
-    source: Source = replace(leave.source, url="file:///etc/passwd")
+    path = "/srv/secret/handbook/Leave.md"
+    source: Source = replace(leave.source, url="file:///etc/passwd", path=path)
     citation = Citation(1, replace(leave, source=source, page=None), "Text.", 1.0)
     (card,) = answer_cards(replace(ANSWER, citations=(citation,)))
     line = card.block_dicts()[1]["elements"][1]["text"]
     assert line == "*1*  Leave &gt; Rules (`handbook/Leave.md`)"
+
+
+def source_of(frame: Frame, **values: str | None) -> str:
+    """The line of a source, as it is shown."""
+    leave = ANSWER.citations[0].passage
+    changed = replace(leave, source=replace(leave.source, **values))  # type: ignore[arg-type]
+    cited = (Citation(1, changed, "Text.", 1.0),)
+    (card,) = answer_cards(replace(ANSWER, citations=cited), frame)
+    return str(card.block_dicts()[1]["elements"][1]["text"])
+
+
+HOSTILE = "\u202eSee https://evil.example/x\n*Approved* `x` @here tel:1 <https://evil.example|y>"
+
+
+@pytest.mark.parametrize("field", ["title", "owner"])
+def test_nothing_that_a_document_says_acts_in_its_line(field: str) -> None:
+    line = source_of(Frame(), url=None, **{field: HOSTILE})
+    assert not any(mark in line for mark in ("://", "\u202e", "\n", "*A", "@here", "tel:1", "<"))
+
+
+def test_nothing_that_a_file_is_called_ends_its_code() -> None:
+    line = source_of(Frame(), url=None, id=HOSTILE)
+    assert line.count("`") == 2
+    assert not any(mark in line for mark in ("s://", "\u202e", "\n", "@here", "<"))
+
+
+@pytest.mark.parametrize("url", ["http://docs.example/a", "ipp://docs.example/a", "tel:12345"])
+def test_only_web_addresses_over_tls_are_linked(url: str) -> None:
+    assert source_of(Frame(), url=url) == "*1*  Leave &gt; Rules (`handbook/Leave.md`), p. 3"
+
+
+def test_a_link_says_where_it_leads_while_no_hosts_are_named() -> None:
+    frame = Frame(links=LinkRules(shows_host=True))
+    line = source_of(frame, url="https://docs.example/a")
+    assert line == "*1*  <https://docs.example/a|Leave &gt; Rules>, p. 3 · docs.example"
+
+
+def test_a_host_that_is_not_named_is_not_linked() -> None:
+    frame = Frame(links=LinkRules(("docs.example",)))
+    assert "<https://docs.example/a|" in source_of(frame, url="https://docs.example/a")
+    assert "evil" not in source_of(frame, url="https://evil.example/a")
+
+
+def test_an_author_cannot_format_the_line_that_names_them() -> None:
+    answer = replace(ANSWER, method="curated", author="*Ann* https://evil.example")
+    (card,) = answer_cards(answer)
+    assert "∗Ann∗ ‹link removed›" in str(card.block_dicts())
 
 
 @given(st.sampled_from("&<|>a "), st.integers(0, 900), st.integers(0, 400))

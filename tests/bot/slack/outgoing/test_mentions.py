@@ -34,3 +34,10 @@ def test_nothing_that_slack_reads_as_a_mention_can_be_put_together(parts: list[s
     said = json.dumps(defang(blocks))
     assert not any(start in said for start in ("<!", "<@", "<#"))
     assert not any(word in said for word in ("@here", "@channel"))
+
+
+def test_hidden_characters_go_and_only_written_links_are_links() -> None:
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": "a\u202eb evil.example"}}
+    shown = {"type": "mrkdwn", "text": "ab evil.example", "verbatim": True}
+    assert defang([block]) == [{"type": "section", "text": shown}]
+    assert defang(defang([block])) == defang([block])
