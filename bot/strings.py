@@ -113,6 +113,7 @@ class FeedbackStrings(Texts):
     accept_button: str
     no_reply_here: str
     proposed: str
+    proposed_to_admins: str
     no_question_here: str
 
 

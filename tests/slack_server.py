@@ -38,6 +38,7 @@ METHOD_SCOPES = {
     "users.info": "users:read",
     "conversations.info": "groups:read",
     "conversations.replies": "channels:history",
+    "conversations.members": "groups:read",
     "reactions.add": "reactions:write",
     **ASKING_SCOPES,
     **UPLOAD_SCOPES,
@@ -313,6 +314,9 @@ class SlackServer(AskingMethods):
     def _conversations_info(self, args: Json) -> Json:
         channel = args["channel"]
         return {"channel": {"id": channel, "is_private": False} | self.channels[channel]}
+
+    def _conversations_members(self, args: Json) -> Json:
+        return {"members": self.channels[args["channel"]].get("members", [])}
 
     def _conversations_replies(self, args: Json) -> Json:
         found = [

@@ -7,15 +7,17 @@ import hashlib
 from slack_sdk.errors import SlackApiError
 
 from bot.review.modals import accept_note, chosen_document
+from bot.slack.audience import place
 from bot.slack.incoming.payloads import Body, Interaction, Question
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.workspace import Workspace
+from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job
 from bot.store.reasons import REASONS, Reason, Reasons
 from bot.store.reviews import Proposal, ProposalSource, Reviews
 from bot.store.turns import LoggedTurn, Turns
-from bot.strings import strings_for
+from bot.strings import Strings, strings_for
 from retrieval.answering.questions import standalone
 from retrieval.language import language_of, words
 
@@ -32,6 +34,7 @@ class Proposing:
         self._audiences = workspace.audiences
         self._conversations = workspace.conversations
         self._bot_user = workspace.bot_user
+        self._channels = Channels(inbox.database)
         self._turns = Turns(inbox.database)
         self._reasons = Reasons(inbox.database)
         self._reviews = Reviews(inbox.database)
@@ -51,9 +54,20 @@ class Proposing:
         if proposal is not None:
             await self._inbox.database.run(self._reviews.add, proposal)
         strings = strings_for(language_of(answer))
-        text = strings.feedback.no_question_here if proposal is None else strings.feedback.proposed
+        text = strings.feedback.no_question_here
+        if proposal is not None:
+            text = await self._thanks(proposal, strings)
         await self._whisper(job, notice(text), message.get("thread_ts"))
         await self._inbox.database.run(self._inbox.finish, job)
+
+    async def _thanks(self, proposal: Proposal, strings: Strings) -> str:
+        """Who will look: of what was said in private, others than experts see it only there."""
+        config = await self._inbox.database.run(self._channels.of, proposal.channel)
+        is_private = place(proposal.channel) in proposal.audience
+        feedback = strings.feedback
+        return (
+            feedback.proposed_to_admins if is_private and not config.experts else feedback.proposed
+        )
 
     async def offer(self, job: Job, interaction: Interaction) -> None:
         """Ask the asker whether what a person replied is the answer."""

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 REMEMBERED_S = 300.0
 """A private channel can be made public or shared; it is asked about again after this time."""
 
+MEMBERS_PAGE = 1_000
 _PLACE = "in:"
 
 _TYPES = {"channel": False, "group": True, "im": True, "mpim": True}
@@ -119,6 +120,23 @@ class Audiences:
             logger.warning("channel=%s taken for private: %s", channel, reason(error))
             return place(channel)
         return place(channel) if info.get("is_private") or info.get("is_mpim") else None
+
+    async def has_member(self, channel: str, *, user: str) -> bool:
+        """Whether somebody is in a channel at this moment; False where Slack does not say."""
+        cursor = ""
+        try:
+            while True:
+                page = await reached(
+                    self._client.conversations_members(
+                        channel=channel, limit=MEMBERS_PAGE, cursor=cursor or None
+                    )
+                )
+                cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+                if user in page["members"] or not cursor:
+                    return user in page["members"]
+        except (SlackApiError, SlackUnreachableError) as error:
+            logger.warning("members of channel=%s are not known: %s", channel, error)
+            return False
 
     async def _look_up(self, channel: str) -> _Privacy | None:
         """What Slack says of a channel; None where it does not say."""

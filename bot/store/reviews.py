@@ -122,6 +122,14 @@ class Reviews:
         allowed = [review for review in found if reader.may_review(review.proposal)]
         return allowed[:limit], len(allowed)
 
+    def private_channels(self) -> list[str]:
+        """The channels of reviews that are for who is there alone."""
+        rows = self._database.connection.conn.execute(
+            "SELECT DISTINCT channel FROM reviews, json_each(audience)"
+            " WHERE channel NOT LIKE 'D%' AND value = 'in:' || channel"
+        )
+        return [channel for (channel,) in rows]
+
     def served(self, reader: ReviewAccess, *, limit: int) -> list[Review]:
         """The latest reviews whose answer is given to people and which somebody may see."""
         found = self._read(

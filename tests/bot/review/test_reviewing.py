@@ -7,7 +7,7 @@ import pytest
 
 from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House, settled
-from tests.bot.story import CUP, LEAVE, Story, story
+from tests.bot.story import CUP, LEAVE, Story, human, story
 from tests.slack_forms import press_at_home
 from tests.slack_server import Fault
 
@@ -112,6 +112,27 @@ async def test_of_a_private_channel_nobody_but_its_experts_reviews(house: House)
     assert "Heron won it." not in await told.open_home("U5")
     assert "Heron won it." not in await told.open_home("U9")
     assert "Heron won it." in await told.open_home("U8")
+
+
+async def test_of_a_private_channel_without_experts_admins_who_are_in_it_review(
+    house: House,
+) -> None:
+    told = await story(house, experts=())
+    house.slack.channels["C1"] |= {"is_private": True, "members": ["U1", "U2", "U5"]}
+    for person in ("U5", "U6"):
+        house.slack.users[person]["is_admin"] = True
+    await told.ask(CUP)
+    told.slack.add_message("C1", "5.0", "Heron won it.", "U2", thread_ts="1.1")
+    await told.react("jigsaw", human("5.0"))
+    assert "An admin who is in this channel" in str(told.slack.called("chat.postEphemeral"))
+    for person, is_shown in (("U5", True), ("U6", False), ("U1", False)):
+        assert ("Heron won it." in await told.open_home(person)) is is_shown
+    house.slack.channels["C1"]["members"].remove("U5")
+    await told.press_home("approve_review", "1", user="U5")
+    assert told.rows(DECIDED) == [("open", None)]
+    house.slack.channels["C1"]["members"].append("U5")
+    await told.press_home("approve_review", "1", user="U5")
+    assert told.rows(DECIDED) == [("approved", "U5")]
 
 
 async def test_a_click_on_edit_that_came_too_late_says_so(house: House) -> None:
