@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +21,20 @@ from bot.strings import Strings
 from retrieval.documents.loaders import SUFFIXES
 from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import RetrievalError, UnreadableError
+from retrieval.language import words
 from retrieval.records import Answer, Message
 
 logger = logging.getLogger(__name__)
+
+_POINTS = re.compile(
+    r"(?:\W|\b(?:please|pls|kindly|hi|hello|hey|see|look|at|read|check|open|view|refer|answer|find|"
+    r"here|the|this|these|my|our|a|an|in|is|are|to|of|and|it|them|its|you|can|could|attached|"
+    r"attachments?|files?|documents?|docs?|pdfs?|enclosed|below|above|inside|for|questions?|"
+    r"details?|as|per|asked|written|there)\b"
+    r"|请|麻烦|帮忙|帮我|您好|你好|查看|阅读|参见|参考|详见|见|看|附件|文件|文档|附上|"
+    r"这个|这份|里面?|在|中|的|问题|内容|一下|如|下|回答|谢谢)++",
+    re.IGNORECASE,
+)
 
 MAX_FILES = 3
 MAX_CHARS = 800
@@ -31,6 +43,11 @@ PARSE_S = 15
 MEMORY_MB = 2_048
 DOWNLOAD_S = 15.0
 _NAME_CHARS = 80
+
+
+def is_in_file(text: str) -> bool:
+    """Whether words beside a file only point at it: then the file is the question itself."""
+    return not words(text) or _POINTS.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bot.asking.attachments import is_in_file
 from bot.asking.background import Background, Backgrounds
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
@@ -181,7 +182,7 @@ class QuestionHandler:
     ) -> tuple[Answer, Background]:
         background = await self._backgrounds.of(asked.question, job)
         history, text = background.history, asked.text
-        if not words(text):  # a file alone is the question itself
+        if asked.question.files and is_in_file(text):
             if not background.attached.texts:
                 names = ", ".join(background.attached.unread)
                 unread = asked.strings.asking.attachment_unread.format(names=names)

@@ -43,6 +43,26 @@ async def test_a_file_without_a_word_is_the_question(house: House) -> None:
     assert "Read with the question: question.md" in card
 
 
+@pytest.mark.parametrize(
+    "text", ["See file", "Please see the attached file.", "见附件", "看下文件"]
+)
+async def test_words_that_only_point_at_a_file_are_not_the_question(
+    house: House, text: str
+) -> None:
+    file = attached(house, "question.md", b"How many days of leave do I have?")
+    answerer, _ = await ask(house, text, file)
+    (request,) = answerer.asked
+    assert (request.text, request.history) == ("How many days of leave do I have?", ())
+
+
+@pytest.mark.parametrize("text", ["Is this file right?", "What is in the file?", "这份文件对吗？"])
+async def test_words_that_ask_something_of_a_file_are_the_question(house: House, text: str) -> None:
+    answerer, _ = await ask(house, text, attached(house, "letter.txt", b"My leave is 30 days."))
+    (request,) = answerer.asked
+    assert request.text == text
+    assert len(request.history) == 1
+
+
 async def test_only_the_beginning_of_a_long_file_is_read(house: House) -> None:
     answerer, _ = await ask(house, "Leave?", attached(house, "log.txt", b"leave " * 9_999))
     assert len(answerer.asked[0].history[0].text) <= 800
