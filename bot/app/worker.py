@@ -21,6 +21,8 @@ from retrieval.errors import EndpointUnreachableError, RetrievalError
 logger = logging.getLogger(__name__)
 
 MAX_FAULTS = 3
+MAX_DEATHS = 5
+"""A process may be killed for many a reason, so that this needs more evidence."""
 PATIENCE_S = 86_400.0
 """What has been held up for so long by Slack or an endpoint is told that it has failed, if it can
 be told; what cannot is kept."""
@@ -170,8 +172,8 @@ class Worker:
                 logger.exception("no heartbeat job=%d", job.id)
 
     async def _attempt(self, job: Job) -> None:
-        if job.faults > MAX_FAULTS:
-            await self._give_up(job, OutOfAttemptsError(f"not ended in {MAX_FAULTS} attempts"))
+        if job.faults > MAX_DEATHS:
+            await self._give_up(job, OutOfAttemptsError(f"not ended in {MAX_DEATHS} attempts"))
             return
         try:
             await self._handlers[job.kind].handle(job)

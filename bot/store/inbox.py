@@ -40,6 +40,9 @@ PAYLOAD_VERSION = 1
 WORTH_TELLING = 10
 """Who has so many questions before theirs is told."""
 
+SUSPECT = 2
+"""So many attempts came to no end, through no fault of others."""
+
 TURN_S = 300.0
 """Whose questions were begun in this time lets others go first."""
 
@@ -213,6 +216,9 @@ class Inbox:
         Of questions, one goes first whose asker, and then whose channel, had the fewest begun
         lately: people take turns, however many questions somebody has waiting.
 
+        What was broken off before is done beside no other such job. When a process dies, it cannot
+        be told which of its jobs is why; so in the end only that one is held to be.
+
         An expired lease makes a job due again. The attempt is counted here, so that a question
         that kills the process counts too.
         """
@@ -230,6 +236,10 @@ class Inbox:
                 " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier"
                 "  WHERE earlier.thread_key = job.thread_key AND earlier.id < job.id"
                 "  AND earlier.state IN ('todo', 'doing'))"
+                f" AND (attempts - forgiven < {SUSPECT} OR NOT EXISTS (SELECT 1 FROM inbox AS other"
+                "  WHERE other.kind = job.kind AND other.state = 'doing'"
+                "  AND other.lease_until > :now"
+                f"  AND other.attempts - other.forgiven > {SUSPECT}))"
                 " ORDER BY coalesce(people.n, 0), coalesce(places.n, 0), id LIMIT 1)"
                 " RETURNING id, event_id, kind, team, channel, user, CAST(payload AS BLOB),"
                 " attempts, attempts - forgiven, owner, created, version",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.worker import MAX_FAULTS, PATIENCE_S, Lane, Worker
+from bot.app.worker import MAX_DEATHS, MAX_FAULTS, PATIENCE_S, Lane, Worker
 from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.database import Database
@@ -90,7 +90,7 @@ async def test_a_job_that_kills_the_process_each_time_is_given_up(
     inbox: Inbox, clock: Clock
 ) -> None:
     accept(inbox)
-    for n in range(MAX_FAULTS):
+    for n in range(MAX_DEATHS):
         assert inbox.claim(f"dies{n}", ("question",)) is not None
         clock.now += inbox.lease_s
     handler = Handler(inbox)

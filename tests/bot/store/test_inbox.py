@@ -124,6 +124,30 @@ def test_released_jobs_are_due_at_once_and_it_is_not_held_against_them(inbox: In
     assert (job.attempts, job.faults) == (2, 1)
 
 
+def test_of_the_jobs_of_a_process_that_keeps_dying_one_alone_takes_the_blame(
+    inbox: Inbox,
+) -> None:
+    """`Ev1` kills its process whenever it is done; the others just happen to be there."""
+    for n in range(3):
+        inbox.accept(delivery(f"Ev{n}"))
+    done: dict[str, int] = {}
+    for process in range(9):
+        held = []
+        while (job := inbox.claim(f"p{process}", ("question",))) is not None:
+            held.append(job)
+        for job in held:
+            if job.faults > 3:
+                inbox.bury(job, "given up")
+        if not any(job.event_id == "Ev1" and job.faults <= 3 for job in held):
+            for job in held:
+                if job.faults <= 3:
+                    inbox.finish(job)
+                    done[job.event_id] = job.faults
+        inbox.release_left(lambda _: True)
+    assert done.keys() == {"Ev0", "Ev2"}
+    assert inbox.counts() == {"done": 2, "dead": 1}
+
+
 def test_what_an_ended_process_held_is_due_at_once_and_what_another_holds_is_not(
     inbox: Inbox,
 ) -> None:
