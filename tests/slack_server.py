@@ -239,7 +239,9 @@ class SlackServer(AskingMethods):
         async for message in socket:
             if message.type == WSMsgType.TEXT:
                 ack = json.loads(message.data)
-                self._acks.pop(ack["envelope_id"]).set_result(ack)
+                waiting = self._acks.pop(ack["envelope_id"], None)
+                if waiting is not None and not waiting.done():  # else it came too late
+                    waiting.set_result(ack)
         self._sockets.remove(socket)
         return socket
 
