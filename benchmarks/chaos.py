@@ -365,7 +365,10 @@ async def run(
         print(f"{'error cards':<24}{found.counts['error cards']:>5}  {share:.1%}")
         for what in ("commands not taken", "shown again in private"):
             print(f"{what:<24}{found.counts[what]:>5}")
-        print(f"ack median {acks[len(acks) // 2]:.3f} s, 99% {acks[len(acks) * 99 // 100]:.3f} s")
+        print(
+            f"acked after {acks[len(acks) // 2]:.3f} s, 99% within {acks[len(acks) * 99 // 100]:.1f} s,"
+            " with the wait for a bot that was killed"
+        )
         for line in found.lines:
             print(f"  {line}")
         bad = ("lost", "doubled", "out of order", "left standing", "done though not taken")

@@ -30,6 +30,7 @@ from bot.settings import SlackSettings, secret
 from bot.slack.incoming.app import build_app
 from bot.slack.incoming.early import EarlyDeliveries
 from bot.slack.incoming.web import health_routes, listen, slack_route
+from bot.slack.outgoing.mrkdwn import quoted
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import REQUEST_S, Workspace, log_in
 from bot.store.channels import Channels
@@ -117,6 +118,7 @@ class Bot:
             bot_user=workspace.bot_user,
             complaints=complaints,
             on_accepted=self.worker.wake,
+            quote=quoted,
         )
         await self._open_door(stack, app, workspace.client)
 

@@ -15,6 +15,7 @@ from bot.slack.incoming.early import EarlyDeliveries
 from bot.slack.incoming.intake import read
 from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
+from bot.slack.incoming.text import plain
 from bot.slack.incoming.web import ODD
 from bot.store.database import Database
 from bot.store.inbox import JobKind
@@ -38,8 +39,12 @@ def build_app(
     bot_user: str,
     complaints: Callable[[Body], dict[str, str]],
     on_accepted: Callable[[], None],
+    quote: Callable[[str], str],
 ) -> AsyncApp:
-    """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol."""
+    """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol.
+
+    `quote` makes what somebody wrote fit to be shown.
+    """
     emoji: dict[str, JobKind] = {
         settings.ask_emoji.strip(":"): "pointed",
         settings.proposal_emoji.strip(":"): "review",
@@ -68,7 +73,8 @@ def build_app(
                 return _ephemeral(_strings(body).asking.not_taken)
         if is_new:
             on_accepted()
-        return _ack(body, is_new=is_new)
+        is_asked = is_new and body.get("command") == ASK
+        return _repeated(body, bot_user, quote) if is_asked else BoltResponse(status=200)
 
     app = AsyncApp(
         token=secret(settings.bot_token),
@@ -86,12 +92,12 @@ def build_app(
     return app
 
 
-def _ack(body: dict[str, Any], *, is_new: bool) -> BoltResponse:
-    """Repeats what `/ask` asks, which Slack does not show: no answer can take an ack's place."""
-    question = body.get("text", "")
-    if body.get("command") != ASK or not is_new or not words(question):
+def _repeated(body: dict[str, Any], bot_user: str, quote: Callable[[str], str]) -> BoltResponse:
+    """An ack that says what was asked: Slack does not, and what an ack shows stays for ever."""
+    question = plain(body.get("text", ""), bot_user=bot_user)
+    if not words(question):
         return BoltResponse(status=200)
-    shown = " ".join(question.split())[:SHOWN_CHARS].replace("*", "∗")
+    shown = quote(" ".join(question.split())[:SHOWN_CHARS])
     return _ephemeral(_strings(body).asking.asked.format(question=shown))
 
 

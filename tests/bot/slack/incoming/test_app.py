@@ -113,6 +113,14 @@ async def test_ask_is_answered_to_the_asker_alone_where_the_bot_is_no_member(
     assert slack.called("chat.postMessage") == []
 
 
+async def test_the_ack_of_a_command_repeats_it_without_what_acts(http: House) -> None:
+    url = http.slack.response_url("r1")
+    await http.start()
+    text = "<!channel> *who* is &lt;this&gt;? <https://evil.example|click>"
+    acked = await http.slack.deliver(slash("/ask", text, trigger_id="1", url=url))
+    assert acked.payload["text"] == "You asked: *channel ∗who∗ is &lt;this&gt;? click*"
+
+
 async def test_a_command_that_comes_twice_is_answered_once(each_transport: House) -> None:
     slack = each_transport.slack
     bot = await each_transport.start()
