@@ -366,7 +366,7 @@ async def run(
         for what in ("commands not taken", "shown again in private"):
             print(f"{what:<24}{found.counts[what]:>5}")
         print(
-            f"acked after {acks[len(acks) // 2]:.3f} s, 99% within {acks[len(acks) * 99 // 100]:.1f} s,"
+            f"acked after {acks[len(acks) // 2]:.3f} s, 99% {acks[len(acks) * 99 // 100]:.1f} s,"
             " with the wait for a bot that was killed"
         )
         for line in found.lines:

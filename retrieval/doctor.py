@@ -115,7 +115,7 @@ def _device(settings: Settings) -> Finding:
 
 
 def _model(role: Role, name: str, settings: Settings) -> Finding:
-    from retrieval.models.catalogue import PACKAGED, from_folder, located
+    from retrieval.models.catalogue import PACKAGED, from_folder, located, stands, unpacked
 
     if name == "none":
         return Finding(role, "ok", "none: the documents are quoted")
@@ -128,7 +128,8 @@ def _model(role: Role, name: str, settings: Settings) -> Finding:
     if name.lower() not in PACKAGED:
         return _from_hub(role, name)
     model = PACKAGED[name.lower()]
-    if any(settings.models_folder.glob(f"{name.lower()}-*")):
+    target = unpacked(name.lower(), settings.models_folder)
+    if stands(name.lower(), target, thoroughly=True):
         return Finding(role, "ok", f"{name}, unpacked, licence {model.licence}")
     try:
         for file in model.files:

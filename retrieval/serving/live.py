@@ -18,6 +18,7 @@ from retrieval.answering.support_readers import load_support_reader
 from retrieval.errors import ModelNotFoundError, NotReadyError, QuestionError, RetrievalError
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import load_embedder
+from retrieval.models.catalogue import discard_damaged
 from retrieval.progress import Tell
 from retrieval.records import Answer, AnswerRequest, Arm
 from retrieval.registry import runs, trials
@@ -49,7 +50,9 @@ class CandidateModels:
 
 
 def load_live(settings: Settings, *, on_progress: Tell | None = None) -> Live:
-    """Load what serves."""
+    """Load what serves, once every byte of the unpacked models has been looked at."""
+    names = (settings.embedder, settings.generator)
+    discard_damaged(names, settings.models_folder, on_progress or logger.warning)
     library = Library(settings, load_embedder(settings, on_progress=on_progress))
     return Live(settings, library, InstalledModels(settings, on_progress=on_progress))
 

@@ -8,6 +8,7 @@ from bot.review.curated import CuratedAnswerer, CuratedAnswers
 from bot.store.database import Database
 from bot.store.reviews import Review, ReviewAccess, Reviews
 from bot.store.turns import DocumentRef, Turns
+from retrieval.linking import LinkRules
 from retrieval.records import PUBLIC, AnswerRequest, Message, Vectors
 from tests.bot.logged import logged, proposed
 from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
@@ -67,6 +68,20 @@ def test_other_questions_are_answered_from_the_documents(
 ) -> None:
     curated.add(review(database), reviewer="U9", author_name="Ada")
     assert served(curated).answer(AnswerRequest(question)).method != "curated"
+
+
+def test_a_curated_answer_links_only_to_hosts_that_may_be_linked(
+    database: Database, curated: CuratedAnswers, documents: SentenceDocuments
+) -> None:
+    held = documents.held()
+    ref, passage = next(iter(held.passages.items()))
+    text = f"See {passage.source.url} for all of it."
+    curated.add(review(database, answer=text, document=ref), reviewer="U9", author_name="Ada")
+    for links, is_kept in ((LinkRules(), True), (LinkRules(("wiki.example",)), False)):
+        answering = CuratedAnswerer(curated, SentenceAnswerer(), links=links)
+        answer = answering.answer(AnswerRequest(ALIKE))
+        assert answer.method == "curated"
+        assert (str(passage.source.url) in answer.text) is is_kept
 
 
 def test_a_curated_answer_stays_within_its_audience(

@@ -1,11 +1,22 @@
 import hashlib
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from retrieval.errors import ModelCorruptError, ModelNotFoundError
-from retrieval.models.catalogue import PACKAGED, checked, located, publish, resolve
+from retrieval.models.catalogue import (
+    PACKAGED,
+    PackagedModel,
+    checked,
+    discard_damaged,
+    located,
+    publish,
+    resolve,
+)
+from retrieval.models.sealing import SEAL, is_sound
 
 
 @pytest.fixture
@@ -118,3 +129,82 @@ def test_every_packaged_model_says_its_sum_its_licence_and_where_else_it_is() ->
         assert len(model.sha256) == 64
         assert model.licence in ("MIT", "Apache-2.0")
         assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", model.hub)
+
+
+def big(data: memoryview, folder: Path) -> None:
+    """A model of a few files, one of them of three megabytes."""
+    copy(data, folder)
+    (folder / "weights.bin").write_bytes(bytes(range(256)) * 12_000)
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text("{}")
+
+
+def zero(path: Path, *, keeps_time: bool = False) -> None:
+    """A megabyte of zeros in the middle of a file."""
+    facts = path.stat()
+    with path.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(bytes(1_000_000))
+    if keeps_time:
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+@pytest.fixture
+def target(tmp_path: Path, parts: list[Path]) -> Path:
+    publish(parts, SHA256, big, tmp_path / "models" / "big")
+    return tmp_path / "models" / "big"
+
+
+def test_an_unpacked_model_is_sound_also_where_its_files_were_only_touched(target: Path) -> None:
+    assert is_sound(target)
+    os.utime(target / "weights.bin")
+    assert is_sound(target)
+    assert is_sound(target, thoroughly=True)
+
+
+@pytest.mark.parametrize("harm", [zero, Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_damaged_file_of_an_unpacked_model_is_found(
+    target: Path, harm: Callable[[Path], object]
+) -> None:
+    harm(target / "weights.bin")
+    assert not is_sound(target)
+
+
+def test_damage_that_keeps_size_and_time_is_found_by_reading_all(target: Path) -> None:
+    zero(target / "weights.bin", keeps_time=True)
+    assert is_sound(target)
+    assert not is_sound(target, thoroughly=True)
+
+
+def test_a_damaged_list_of_files_is_damage(target: Path) -> None:
+    (target / SEAL).write_text("{")
+    assert not is_sound(target)
+
+
+def test_a_damaged_model_is_unpacked_anew(
+    tmp_path: Path, parts: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = tmp_path / "packages"
+    (packages / "tiny_weights").mkdir(parents=True)
+    for part in parts:
+        part.rename(packages / "tiny_weights" / part.name)
+    monkeypatch.syspath_prepend(str(packages))
+    files = tuple(f"tiny_weights/{part.name}" for part in parts)
+    tiny = PackagedModel(files, SHA256, "MIT", "org/tiny@0", hub_file="tiny", unpack=big)
+    monkeypatch.setitem(PACKAGED, "tiny", tiny)
+    folder, told = tmp_path / "home" / "models", list[str]()
+    weights = resolve("tiny", models_folder=folder).path / "weights.bin"
+    before = weights.read_bytes()
+    for keeps_time in (False, True):
+        zero(weights, keeps_time=keeps_time)
+        discard_damaged(["tiny", "none"], folder, told.append)
+        assert resolve("tiny", models_folder=folder).path == weights.parent
+        assert weights.read_bytes() == before
+    assert len(told) == 2
+    zero(weights)
+    resolve("tiny", models_folder=folder)
+    assert weights.read_bytes() == before
+    (weights.parent / SEAL).unlink()  # as older releases left it
+    zero(weights)
+    resolve("tiny", models_folder=folder)
+    assert weights.read_bytes() == before
