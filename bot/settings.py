@@ -69,6 +69,13 @@ class SlackSettings(FileSettings):
     user_audiences: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="person id to the labels readable in private with the bot"
     )
+    member_audiences: tuple[str, ...] = Field(
+        default=(), description="labels for full members, and for channels without anybody else"
+    )
+    guest_audiences: tuple[str, ...] = Field(
+        default=(),
+        description="labels guests and other organisations may read in private; none: no answers",
+    )
 
     @field_validator("learn_at")
     @classmethod

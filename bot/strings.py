@@ -25,6 +25,7 @@ class AskingStrings(Texts):
     no_index: str
     muted: str
     ask_own: str
+    not_served: str
     welcome: str
     attachment_used: str
     attachment_unread: str

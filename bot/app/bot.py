@@ -108,6 +108,7 @@ class Bot:
             self.inbox,
             bot_user=workspace.bot_user,
             complaints=complaints,
+            on_event=workspace.notice,
             on_accepted=self.worker.wake,
         )
         await self._open_door(stack, app, workspace.client)

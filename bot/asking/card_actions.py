@@ -144,7 +144,7 @@ class CardHandler:
         await self._end(click)
 
     async def _keep(self, click: Click) -> None:
-        readers = self._audiences.of_person(click.job.user)
+        readers = await self._audiences.of_person(click.job.user)
         shown = await self._run(self._disclosure.to, click.turn.id, readers=readers)
         if shown.answer is None:
             await self._refuse(click, shown, click.strings.card_actions.not_keepable)
@@ -251,7 +251,7 @@ class CardHandler:
         There are none where not everybody who will read them may read the answer now.
         """
         turn, user = click.turn, click.job.user
-        readers = self._audiences.of_person(user)
+        readers = await self._audiences.of_person(user)
         if channel != user:
             readers = await self._audiences.of_channel(channel, user=user)
         shown = await self._run(self._disclosure.to, turn.id, readers=readers)

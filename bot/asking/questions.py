@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.asking.background import Background, Backgrounds
+from bot.asking.background import Background, Backgrounds, NotServedError
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
 from bot.asking.threads import Threads
@@ -147,6 +147,10 @@ class QuestionHandler:
                 answer, background = await self._answer(job, asked, reply)
             except QuestionError as error:
                 await self._end(job, asked, escape(str(error)))
+                return
+            except NotServedError as error:
+                logger.info("%s", error)
+                await self._end(job, asked, asked.strings.asking.not_served)
                 return
             if question.is_overheard and answer.kind == "abstention":
                 await self._inbox.database.run(self._inbox.finish, job)

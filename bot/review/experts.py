@@ -32,7 +32,7 @@ class Experts:
         is_admin, _ = await self._people.look_up(person)
         own = await self._database.run(self._channels.expert_in, person)
         return ReviewAccess(
-            labels=self._audiences.of_person(person),
+            labels=await self._audiences.of_person(person),
             everywhere=is_admin or person in self._settings.experts,
             channels={
                 channel: await self._audiences.of_channel(channel, user=person) for channel in own

@@ -20,11 +20,17 @@ ROOT = Path(__file__).parents[2]
 EVENT_SCOPES = {
     "agent_session_stopped": "assistant:write",
     "app_mention": "app_mentions:read",
+    "channel_shared": "groups:read",
+    "channel_unshared": "groups:read",
+    "member_joined_channel": "groups:read",
+    "member_left_channel": "groups:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
+    "team_join": "users:read",
+    "user_change": "users:read",
 }
 # App Home tells of itself without any scope. A thread is read in whatever conversation it is in;
 # the agent view comes with its own scope.

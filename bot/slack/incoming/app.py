@@ -30,9 +30,13 @@ def build_app(
     *,
     bot_user: str,
     complaints: Callable[[Body], dict[str, str]],
+    on_event: Callable[[Body], None],
     on_accepted: Callable[[], None],
 ) -> AsyncApp:
-    """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol."""
+    """Bolt with one middleware: store, then ack. Bolt checks signatures and speaks the protocol.
+
+    `on_event` is told of every event, also of those that ask nothing of us.
+    """
     emoji: dict[str, JobKind] = {
         settings.ask_emoji.strip(":"): "pointed",
         settings.proposal_emoji.strip(":"): "review",
@@ -47,6 +51,8 @@ def build_app(
             await next_()
             return None
         try:
+            if body.get("type") == "event_callback":
+                on_event(body)
             wrong = complaints(body)
             delivery = read(body, bot_user=bot_user, emoji=emoji)
         except ODD as error:
