@@ -69,6 +69,10 @@ class SlackSettings(FileSettings):
     user_audiences: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="person id to the labels readable in private with the bot"
     )
+    group_audiences: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="user group, by id or handle, to the labels its members may read in private",
+    )
     member_audiences: tuple[str, ...] = Field(
         default=(), description="labels for full members, and for channels without anybody else"
     )

@@ -38,6 +38,8 @@ METHOD_SCOPES = {
     "users.info": "users:read",
     "conversations.info": "groups:read",
     "conversations.members": "groups:read",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
     "users.list": "users:read",
     "conversations.replies": "channels:history",
     "reactions.add": "reactions:write",
@@ -89,6 +91,7 @@ class SlackServer(AskingMethods):
         self.users: dict[str, Json] = defaultdict(dict)
         self.hidden_users: set[str] = set()
         self.channels: dict[str, Json] = defaultdict(dict)
+        self.groups: dict[str, Json] = {}
         self.members: dict[str, list[str]] = {}
         self.messages: dict[str, list[Json]] = defaultdict(list)
         self.responses: dict[str, list[Json]] = defaultdict(list)
@@ -319,6 +322,14 @@ class SlackServer(AskingMethods):
 
     def _users_list(self, args: Json) -> Json:
         return _page([{"id": id_} | info for id_, info in self.users.items()], "members", args)
+
+    def _usergroups_list(self, _: Json) -> Json:
+        return {"usergroups": [{"id": id_} | group for id_, group in self.groups.items()]}
+
+    def _usergroups_users_list(self, args: Json) -> Json:
+        if args["usergroup"] not in self.groups:
+            raise ApiError("no_such_subteam")
+        return {"users": self.groups[args["usergroup"]]["users"]}
 
     def _conversations_replies(self, args: Json) -> Json:
         found = [

@@ -43,12 +43,16 @@ def is_alone(question: Question, *, channel: str) -> bool:
     return is_direct or question.response_url is not None
 
 
+GrantedBy = Literal["everyone", "person", "members", "guests", "group"]
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A label that somebody holds in private, and what gives it to them."""
+    """A label that somebody holds in private, and what gives it to them: a group by its `name`."""
 
     label: str
-    by: Literal["everyone", "person", "members", "guests"]
+    by: GrantedBy
+    name: str = ""
 
 
 class Audiences:
@@ -87,11 +91,19 @@ class Audiences:
         by_name = _granted("person", settings.user_audiences.get(user, ()))
         everyone = Grant(PUBLIC, "everyone")
         if person.standing == "member":
-            return (everyone, *by_name, *_granted("members", settings.member_audiences))
+            by_group = await self._by_groups(user)
+            return (everyone, *by_name, *_granted("members", settings.member_audiences), *by_group)
         if person.standing not in ("guest", "outsider"):
             return ()
         meant = (*by_name, *_granted("guests", settings.guest_audiences))
         return (everyone, *meant) if meant else ()
+
+    async def _by_groups(self, user: str) -> list[Grant]:
+        found = []
+        for group, labels in self._settings.group_audiences.items():
+            if user in await self._directory.group(group):
+                found += _granted("group", labels, group)
+        return found
 
     async def of_person(self, user: str) -> frozenset[str]:
         """The labels that somebody may read by themselves, wherever they are."""
@@ -135,8 +147,8 @@ class Audiences:
         return place(channel) if info.get("is_private") or info.get("is_mpim") else None
 
 
-def _granted(by: Literal["person", "members", "guests"], labels: Iterable[str]) -> list[Grant]:
-    return [Grant(label, by) for label in labels]
+def _granted(by: GrantedBy, labels: Iterable[str], name: str = "") -> list[Grant]:
+    return [Grant(label, by, name) for label in labels]
 
 
 def _labels(grants: Iterable[Grant]) -> frozenset[str]:

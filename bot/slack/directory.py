@@ -24,6 +24,7 @@ Standing = Literal["member", "guest", "outsider", "bot", "gone", "unknown"]
 """A full member, a guest, a person of another organisation, an app, somebody deactivated."""
 
 _EVERYBODY = "everybody"
+_GROUPS = "groups"
 _TYPES = {"channel": False, "group": True}
 
 
@@ -54,8 +55,9 @@ class Directory:
         self._team = team
         self._people: Remembered[Person] = Remembered(REMEMBERED_S)
         self._everybody: Remembered[Mapping[str, Standing]] = Remembered(REMEMBERED_S)
+        self._groups: Remembered[Mapping[str, str]] = Remembered(REMEMBERED_S)
         self._channels: Remembered[Privacy] = Remembered(REMEMBERED_S)
-        self._members: Remembered[frozenset[str]] = Remembered(REMEMBERED_S)
+        self._members: Remembered[frozenset[str]] = Remembered(REMEMBERED_S)  # of groups, too
 
     async def person(self, user: str) -> Person:
         """Who somebody is; `unknown` where Slack does not say."""
@@ -99,6 +101,28 @@ class Directory:
         everybody = await self._everybody.ask(_EVERYBODY, _said(ask, "everybody")) or {}
         return {everybody.get(member) for member in members} <= {"member", "bot", "gone"}
 
+    async def group(self, name: str) -> frozenset[str]:
+        """Who is in a user group, given by its id or handle; nobody where Slack does not say."""
+
+        async def ask_groups() -> Mapping[str, str]:
+            groups = (await reached(self._client.usergroups_list()))["usergroups"]
+            ours = [group for group in groups if not group.get("is_external")]
+            standing = [group for group in ours if not group.get("date_delete")]
+            return {group[key]: group["id"] for group in standing for key in ("handle", "id")}
+
+        groups = await self._groups.ask(_GROUPS, _said(ask_groups, "user groups")) or {}
+        id_ = groups.get(name.removeprefix("@"))
+        if id_ is None:
+            logger.warning("there is no user group %s", name)
+            return frozenset()
+
+        async def ask() -> frozenset[str]:
+            return frozenset(
+                (await reached(self._client.usergroups_users_list(usergroup=id_)))["users"]
+            )
+
+        return await self._members.ask(id_, _said(ask, f"group={id_}")) or frozenset()
+
     def notice(self, body: Body) -> None:
         """Forget what an event says is not so any more; called before the event is acknowledged."""
         event = body.get("event") or {}
@@ -108,6 +132,10 @@ class Directory:
                 self._notice_person(event)
             case "member_joined_channel" | "member_left_channel":
                 self._members.forget(str(channel))
+            case "subteam_created" | "subteam_updated" | "subteam_members_changed":
+                group = event.get("subteam_id") or (event.get("subteam") or {}).get("id")
+                self._groups.forget(_GROUPS)
+                self._members.forget(str(group))
             case _ if isinstance(channel, str):
                 self._notice_channel(channel, event, is_shared=body.get("is_ext_shared_channel"))
 

@@ -29,6 +29,9 @@ EVENTS = (
     "message.im",
     "reaction_added",
     "reaction_removed",
+    "subteam_created",
+    "subteam_members_changed",
+    "subteam_updated",
     "team_join",
     "user_change",
 )

@@ -209,6 +209,44 @@ async def test_a_new_mood_is_no_reason_to_ask_for_everybody(office: Office) -> N
     assert len(office.slack.called("users.list")) == 2 * pages
 
 
+@pytest.mark.parametrize("name", ["S1", "people-team", "@people-team"])
+async def test_who_is_in_a_group_holds_its_labels_by_themselves(office: Office, name: str) -> None:
+    office.slack.groups["S1"] = {"handle": "people-team", "users": [FULL, GUEST, PARTNER, GONE]}
+    group: dict[str, Any] = {"group_audiences": {name: ("hr",)}}
+    held = [await office.labels(person, "dm", **group) for person in (FULL, GUEST, PARTNER, GONE)]
+    assert held == ["public hr", "", "public deal", ""]
+    assert await office.labels(FULL, OPEN, **group) == "public"
+
+
+@pytest.mark.parametrize("state", [{"date_delete": 1}, {"is_external": True}, {"handle": "other"}])
+async def test_a_group_that_is_gone_or_not_ours_gives_nothing(
+    office: Office, state: dict[str, Any]
+) -> None:
+    office.slack.groups["S1"] = {"handle": "people-team", "users": [FULL]} | state
+    group: dict[str, Any] = {"group_audiences": {"people-team": ("hr",)}}
+    assert await office.labels(FULL, "dm", **group) == "public"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"type": "subteam_members_changed", "subteam_id": "S1"},
+        {"type": "subteam_updated", "subteam": {"id": "S1"}},
+        {"type": "subteam_created", "subteam": {"id": "S1"}},
+    ],
+)
+async def test_who_leaves_or_joins_a_group_is_out_or_in_at_once(
+    office: Office, told: dict[str, Any]
+) -> None:
+    office.slack.groups["S1"] = {"handle": "people-team", "users": [FULL]}
+    group: dict[str, Any] = {"group_audiences": {"S1": ("hr",)}}
+    assert await office.labels(FULL, "dm", **group) == "public hr"
+    office.slack.groups["S1"]["users"] = []
+    assert await office.labels(FULL, "dm", **group) == "public hr"
+    office.tell(**told)
+    assert await office.labels(FULL, "dm", **group) == "public"
+
+
 @pytest.mark.parametrize(
     ("method", "where"),
     [
@@ -217,15 +255,19 @@ async def test_a_new_mood_is_no_reason_to_ask_for_everybody(office: Office) -> N
         ("conversations.info", ROOM),
         ("conversations.members", ROOM),
         ("users.list", ROOM),
+        ("usergroups.list", "dm"),
+        ("usergroups.users.list", "dm"),
     ],
 )
 async def test_where_slack_cannot_be_asked_nobody_is_told_anything(
     office: Office, method: str, where: str
 ) -> None:
+    office.slack.groups["S1"] = {"handle": "people-team", "users": [NAMED]}
+    chosen = SETTINGS[1] | {"group_audiences": {"S1": ("hr",)}}
     office.slack.fail(method, Fault("broken"))
     with pytest.raises(SlackUnreachableError):
-        await office.labels(NAMED, where, **SETTINGS[1])
-    assert await office.labels(NAMED, where, **SETTINGS[1]) == "public hr staff"
+        await office.labels(NAMED, where, **chosen)
+    assert await office.labels(NAMED, where, **chosen) == "public hr staff"
 
 
 @pytest.mark.parametrize(
@@ -234,13 +276,16 @@ async def test_where_slack_cannot_be_asked_nobody_is_told_anything(
         ("users:read", "dm", ""),
         ("users:read", ROOM, "public hr"),
         ("groups:read", ROOM, "public"),
+        ("usergroups:read", "dm", "public hr staff"),
     ],
 )
 async def test_what_slack_refuses_to_say_gives_nothing(
     office: Office, scope: str, where: str, expected: str
 ) -> None:
-    office.slack.scopes = {"users:read", "groups:read"} - {scope}
-    assert await office.labels(NAMED, where, **SETTINGS[1]) == expected
+    office.slack.groups["S1"] = {"handle": "people-team", "users": [NAMED]}
+    office.slack.scopes = {"users:read", "groups:read", "usergroups:read"} - {scope}
+    chosen = SETTINGS[1] | {"group_audiences": {"S1": ("deal",)} if where == "dm" else {}}
+    assert await office.labels(NAMED, where, **chosen) == expected
 
 
 # With a bot around it
