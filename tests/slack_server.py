@@ -309,7 +309,14 @@ class SlackServer(AskingMethods):
     def _users_info(self, args: Json) -> Json:
         if args["user"] in self.hidden_users:
             raise ApiError("user_not_visible")
-        return {"user": {"id": args["user"], "is_admin": False} | self.users[args["user"]]}
+        return {"user": {"id": args["user"], "is_admin": False} | self._profile(args["user"])}
+
+    def _profile(self, user: str) -> Json:
+        """Without the e-mail address where the app may not see it."""
+        info = self.users[user]
+        if self.scopes is None or "users:read.email" in self.scopes or "profile" not in info:
+            return info
+        return info | {"profile": {k: v for k, v in info["profile"].items() if k != "email"}}
 
     def _conversations_info(self, args: Json) -> Json:
         channel = args["channel"]

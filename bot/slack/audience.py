@@ -14,6 +14,7 @@ from bot.settings import SlackSettings
 from bot.slack.directory import Directory
 from bot.slack.incoming.payloads import Question
 from bot.slack.outgoing.reaching import SlackUnreachableError, reached, reason
+from retrieval.labels import PERSON
 from retrieval.records import PUBLIC
 
 logger = logging.getLogger(__name__)
@@ -43,12 +44,12 @@ def is_alone(question: Question, *, channel: str) -> bool:
     return is_direct or question.response_url is not None
 
 
-GrantedBy = Literal["everyone", "person", "members", "guests", "group"]
+GrantedBy = Literal["everyone", "person", "members", "guests", "group", "channel", "email"]
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A label that somebody holds in private, and what gives it to them: a group by its `name`."""
+    """A label that somebody holds in private, and what gives it: a group or channel by `name`."""
 
     label: str
     by: GrantedBy
@@ -91,8 +92,10 @@ class Audiences:
         by_name = _granted("person", settings.user_audiences.get(user, ()))
         everyone = Grant(PUBLIC, "everyone")
         if person.standing == "member":
-            by_group = await self._by_groups(user)
-            return (everyone, *by_name, *_granted("members", settings.member_audiences), *by_group)
+            by_slack = (*await self._by_groups(user), *await self._by_channels(user))
+            by_email = _granted("email", [f"{PERSON}{person.email}"] if person.email else [])
+            for_members = _granted("members", settings.member_audiences)
+            return (everyone, *by_name, *for_members, *by_slack, *by_email)
         if person.standing not in ("guest", "outsider"):
             return ()
         meant = (*by_name, *_granted("guests", settings.guest_audiences))
@@ -104,6 +107,19 @@ class Audiences:
             if user in await self._directory.group(group):
                 found += _granted("group", labels, group)
         return found
+
+    async def _by_channels(self, user: str) -> list[Grant]:
+        found: list[Grant] = []
+        if not self._settings.channel_audiences_in_private:
+            return found
+        for channel, labels in self._settings.channel_audiences.items():
+            if await self._is_closed(channel) and user in await self._directory.members(channel):
+                found += _granted("channel", labels, channel)
+        return found
+
+    async def _is_closed(self, channel: str) -> bool:
+        facts = await self._directory.privacy(channel)
+        return facts is not None and facts.is_private and not facts.is_shared
 
     async def of_person(self, user: str) -> frozenset[str]:
         """The labels that somebody may read by themselves, wherever they are."""

@@ -88,7 +88,7 @@ class Directory:
 
     async def is_among_members(self, channel: str) -> bool:
         """Whether all who are in a channel are full members; False where Slack does not say."""
-        members = await self._members_of(channel)
+        members = await self.members(channel)
         if not members:
             return False
 
@@ -100,6 +100,21 @@ class Directory:
 
         everybody = await self._everybody.ask(_EVERYBODY, _said(ask, "everybody")) or {}
         return {everybody.get(member) for member in members} <= {"member", "bot", "gone"}
+
+    async def members(self, channel: str) -> frozenset[str]:
+        """Who is in a channel; nobody where Slack does not say."""
+
+        async def ask() -> frozenset[str]:
+            return frozenset(
+                await _pages(
+                    lambda cursor: self._client.conversations_members(
+                        channel=channel, cursor=cursor, limit=PAGE
+                    ),
+                    "members",
+                )
+            )
+
+        return await self._members.ask(channel, _said(ask, f"members of {channel}")) or frozenset()
 
     async def group(self, name: str) -> frozenset[str]:
         """Who is in a user group, given by its id or handle; nobody where Slack does not say."""
@@ -158,19 +173,6 @@ class Directory:
         if has_changed:
             self._channels.forget(channel)
             self._members.forget(channel)
-
-    async def _members_of(self, channel: str) -> frozenset[str]:
-        async def ask() -> frozenset[str]:
-            return frozenset(
-                await _pages(
-                    lambda cursor: self._client.conversations_members(
-                        channel=channel, cursor=cursor, limit=PAGE
-                    ),
-                    "members",
-                )
-            )
-
-        return await self._members.ask(channel, _said(ask, f"members of {channel}")) or frozenset()
 
     def _standing(self, info: Body) -> Standing:
         teams = {info.get("team_id") or self._team}

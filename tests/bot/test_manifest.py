@@ -38,7 +38,7 @@ EVENT_SCOPES = {
 # App Home tells of itself without any scope. A thread is read in whatever conversation it is in;
 # the agent view comes with its own scope.
 # A file that is attached to a question is fetched from its own address.
-# A channel, too, says only with its own scope that it is public.
+# A channel, too, says only with its own scope that it is public, and a person their e-mail address.
 ALSO_NEEDED = {
     "assistant:write",
     "channels:read",
@@ -46,6 +46,7 @@ ALSO_NEEDED = {
     "files:read",
     "groups:history",
     "im:history",
+    "users:read.email",
 }
 NEED_NO_SCOPE = {
     "auth.test",

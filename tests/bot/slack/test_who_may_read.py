@@ -14,6 +14,7 @@ from bot.slack.audience import Audiences
 from bot.slack.directory import Directory
 from bot.slack.incoming.payloads import Question
 from bot.slack.outgoing.reaching import SlackUnreachableError
+from retrieval.labels import label_of
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
 from tests.slack_server import (
@@ -247,6 +248,54 @@ async def test_who_leaves_or_joins_a_group_is_out_or_in_at_once(
     assert await office.labels(FULL, "dm", **group) == "public"
 
 
+ROOM_AND_ALONE: dict[str, Any] = {"channel_audiences_in_private": True}
+
+
+async def test_members_of_a_private_channel_may_hold_its_labels_by_themselves(
+    office: Office,
+) -> None:
+    office.slack.members[ROOM] += [GUEST, PARTNER, GONE]
+    people = (FULL, GUEST, PARTNER, GONE)
+    held = [await office.labels(person, "ask", **ROOM_AND_ALONE) for person in people]
+    assert held == ["public hr", "", "public deal", ""]
+    assert await office.labels(FULL, "ask") == "public"
+
+
+async def test_who_leaves_a_private_channel_loses_its_labels_at_once(office: Office) -> None:
+    assert await office.labels(FULL, "dm", **ROOM_AND_ALONE) == "public hr"
+    office.slack.members[ROOM].remove(FULL)
+    office.tell("member_left_channel", channel=ROOM, user=FULL)
+    assert await office.labels(FULL, "dm", **ROOM_AND_ALONE) == "public"
+
+
+async def test_a_channel_that_is_shared_or_public_gives_its_members_nothing(
+    office: Office,
+) -> None:
+    office.slack.members[ROOM].remove(FULL)
+    assert await office.labels(FULL, "dm", **ROOM_AND_ALONE) == "public"
+
+
+MAIL = {"profile": {"email": "Ada@Example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "scopes", "is_held"),
+    [
+        (MAIL, {"users:read", "users:read.email"}, True),
+        (MAIL, {"users:read"}, False),
+        (MAIL | {"is_email_confirmed": False}, {"users:read", "users:read.email"}, False),
+        (MAIL | {"is_restricted": True}, {"users:read", "users:read.email"}, False),
+    ],
+)
+async def test_a_member_holds_the_label_of_their_e_mail_address_by_themselves(
+    office: Office, facts: dict[str, Any], scopes: set[str], is_held: bool
+) -> None:
+    office.slack.users[FULL] |= facts
+    office.slack.scopes = scopes
+    held = await office.audiences().of_person(FULL)
+    assert (label_of("Person:ADA@example.com") in held) is is_held
+
+
 @pytest.mark.parametrize(
     ("method", "where"),
     [
@@ -257,13 +306,15 @@ async def test_who_leaves_or_joins_a_group_is_out_or_in_at_once(
         ("users.list", ROOM),
         ("usergroups.list", "dm"),
         ("usergroups.users.list", "dm"),
+        ("conversations.info", "ask"),
+        ("conversations.members", "ask"),
     ],
 )
 async def test_where_slack_cannot_be_asked_nobody_is_told_anything(
     office: Office, method: str, where: str
 ) -> None:
     office.slack.groups["S1"] = {"handle": "people-team", "users": [NAMED]}
-    chosen = SETTINGS[1] | {"group_audiences": {"S1": ("hr",)}}
+    chosen = SETTINGS[1] | ROOM_AND_ALONE | {"group_audiences": {"S1": ("hr",)}}
     office.slack.fail(method, Fault("broken"))
     with pytest.raises(SlackUnreachableError):
         await office.labels(NAMED, where, **chosen)
