@@ -180,6 +180,21 @@ class CommandStrings(Texts):
     buttons: Mapping[str, str]
 
 
+class AccessStrings(Texts):
+    """Why somebody may read a document, or may not."""
+
+    holds: str
+    nothing: str
+    standings: Mapping[str, str]
+    reasons: Mapping[str, str]
+    document: str
+    no_document: str
+    may: str
+    may_not: str
+    channel: str
+    withheld: str
+
+
 class MutingStrings(Texts):
     """How long the bot is quiet in a channel."""
 
@@ -338,6 +353,7 @@ class Strings(Texts):
     review: ReviewStrings
     home: HomeStrings
     commands: CommandStrings
+    access: AccessStrings
     muting: MutingStrings
     channel_form: ChannelFormStrings
     reindex: ReindexStrings

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.admin.access import Access
 from bot.admin.admin_cards import generation_line
 from bot.admin.commands import CommandHandler, CommandRequest, Subcommand
 from bot.admin.config import ConfigHandler
@@ -68,6 +69,9 @@ class AdminCommands:
             "models": Subcommand(models.show, "models"),
             "trial": Subcommand(TrialCommand(installation, database).run, "trial [publish|stop]"),
             "rollback": Subcommand(models.roll_back, "rollback [kind]"),
+            "access": Subcommand(
+                Access(self.workspace, installation.sources).run, "access [@person] [document]"
+            ),
             "mute": Subcommand(Muting(database).run, "mute [2h|off]"),
         }
 

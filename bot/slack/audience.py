@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import SlackSettings
-from bot.slack.directory import Directory
+from bot.slack.directory import Directory, Standing
 from bot.slack.incoming.payloads import Question
 from bot.slack.outgoing.reaching import SlackUnreachableError, reached, reason
 from retrieval.labels import PERSON
@@ -100,6 +100,15 @@ class Audiences:
             return ()
         meant = (*by_name, *_granted("guests", settings.guest_audiences))
         return (everyone, *meant) if meant else ()
+
+    async def standing(self, user: str) -> Standing:
+        """Who somebody is to the workspace."""
+        return (await self._directory.person(user)).standing
+
+    def meant_for(self, channel: str) -> frozenset[str]:
+        """The labels that settings give a channel, whether it holds them now or not."""
+        granted = self._settings.channel_audiences.get(channel, ())
+        return frozenset({*granted, *self._settings.member_audiences})
 
     async def _by_groups(self, user: str) -> list[Grant]:
         found = []
