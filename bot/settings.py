@@ -93,6 +93,10 @@ class SlackSettings(FileSettings):
         description="labels guests and other organisations may read in private; none: no answers",
     )
 
+    audit_days: int = Field(
+        default=365, ge=0, description="how long the audit log keeps what it tells; 0: for ever"
+    )
+
     @field_validator("learn_at")
     @classmethod
     def _is_time(cls, text: str | None) -> str | None:

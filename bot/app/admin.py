@@ -22,6 +22,7 @@ from bot.app.parts import LongJobs
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.mrkdwn import reason_of
 from bot.slack.workspace import Workspace
+from bot.store.audit import AuditLog
 from bot.store.inbox import Inbox, JobKind
 from bot.store.log import ConversationLog
 from bot.strings import Strings
@@ -41,12 +42,13 @@ class AdminCommands:
     jobs: LongJobs
     stop: threading.Event
     tick_s: float
+    audit: AuditLog
 
     def handlers(self) -> Mapping[JobKind, AdminHandler]:
         """Who handles what admins send."""
         inbox, outbox, people = self.inbox, self.workspace.outbox, self.workspace.people
-        config = ConfigHandler(inbox, outbox, people, self.installation.sources)
-        commands = CommandHandler(self._table(config), inbox, outbox, people)
+        config = ConfigHandler(inbox, outbox, people, self.audit, self.installation.sources)
+        commands = CommandHandler(self._table(config), inbox, outbox, people, self.audit)
         slow: tuple[JobKind, ...] = ("reindex", "report", "learn", "replay")
         return {"command": commands, "config": config, **dict.fromkeys(slow, commands)}
 
