@@ -20,6 +20,14 @@ logger = logging.getLogger(__name__)
 APPS_PAGE = "https://api.slack.com/apps"
 
 
+_GRANTED_TO = {
+    "channel_audiences": ("a channel", "[CG][A-Z0-9]+"),
+    "user_audiences": ("a person", "[UW][A-Z0-9]+"),
+    "group_audiences": ("a user group, or its handle", r"S[A-Z0-9]+|@?[^\sA-Z@]+"),
+}
+"""What the ids of each table of labels are of, and how they look."""
+
+
 class SlackSettings(FileSettings):
     """Every value can be set as `SLACK_<NAME>` or in `[slack]`; the environment wins."""
 
@@ -76,8 +84,27 @@ class SlackSettings(FileSettings):
     channel_audiences: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="private channel id to the labels it may read"
     )
+    channel_audiences_in_private: bool = Field(
+        default=False,
+        description="the full members of such a channel hold its labels in private, too",
+    )
     user_audiences: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="person id to the labels readable in private with the bot"
+    )
+    group_audiences: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="user group, by id or handle, to the labels its members may read in private",
+    )
+    member_audiences: tuple[str, ...] = Field(
+        default=(), description="labels for full members, and for channels without anybody else"
+    )
+    guest_audiences: tuple[str, ...] = Field(
+        default=(),
+        description="labels guests and other organisations may read in private; none: no answers",
+    )
+
+    audit_days: int = Field(
+        default=365, ge=0, description="how long the audit log keeps what it tells; 0: for ever"
     )
 
     @field_validator("learn_at")
@@ -87,17 +114,21 @@ class SlackSettings(FileSettings):
             raise ValueError(f"found {text!r}; wanted a time such as 03:00 or sunday 03:00")
         return text or None
 
-    @field_validator("channel_audiences", "user_audiences")
+    @field_validator("channel_audiences", "user_audiences", "group_audiences")
     @classmethod
     def _are_grants(
         cls, grants: dict[str, tuple[str, ...]], info: ValidationInfo
     ) -> dict[str, tuple[str, ...]]:
-        kind = "a channel" if info.field_name == "channel_audiences" else "a person"
-        pattern = "[CG][A-Z0-9]+" if kind == "a channel" else "[UW][A-Z0-9]+"
+        kind, pattern = _GRANTED_TO[info.field_name or ""]
         for id_ in grants:
             if not re.fullmatch(pattern, id_):
                 raise ValueError(f"found {id_!r}; wanted the id of {kind}")
         return {id_: tuple(label_of(label) for label in labels) for id_, labels in grants.items()}
+
+    @field_validator("member_audiences", "guest_audiences")
+    @classmethod
+    def _are_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(label_of(label) for label in labels)
 
     @property
     def mode(self) -> Literal["socket", "http"]:

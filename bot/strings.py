@@ -34,6 +34,7 @@ class AskingStrings(Texts):
     no_index: str
     muted: str
     ask_own: str
+    not_served: str
     welcome: str
     attachment_used: str
     attachment_unread: str
@@ -187,6 +188,21 @@ class CommandStrings(Texts):
     failed: str
     summaries: Mapping[str, str]
     buttons: Mapping[str, str]
+
+
+class AccessStrings(Texts):
+    """Why somebody may read a document, or may not."""
+
+    holds: str
+    nothing: str
+    standings: Mapping[str, str]
+    reasons: Mapping[str, str]
+    document: str
+    no_document: str
+    may: str
+    may_not: str
+    channel: str
+    withheld: str
 
 
 class MutingStrings(Texts):
@@ -347,6 +363,7 @@ class Strings(Texts):
     review: ReviewStrings
     home: HomeStrings
     commands: CommandStrings
+    access: AccessStrings
     muting: MutingStrings
     channel_form: ChannelFormStrings
     reindex: ReindexStrings

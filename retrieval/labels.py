@@ -8,6 +8,9 @@ from difflib import SequenceMatcher
 
 from retrieval.records import PUBLIC
 
+PERSON = "person:"
+"""Goes before an e-mail address in the label of documents for that person alone."""
+
 ALIKE = 0.75
 """From this likeness on a name is taken for a misspelt `audience`; `audit` is 0.62 like it."""
 
@@ -29,7 +32,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def label_of(value: object) -> str:
-    """The label that a value is, without the white space around it.
+    """The label that a value is, without the white space around it; a person's in lower case.
 
     Raises:
         ValueError: If it is none, or may be meant for another one; the message begins with
@@ -48,7 +51,7 @@ def label_of(value: object) -> str:
         raise ValueError(
             f"audience is {label!a}, with characters that are hidden or look like others"
         )
-    return label
+    return label.lower() if label.lower().startswith(PERSON) else label
 
 
 def names_audience(name: str) -> bool:

@@ -37,8 +37,11 @@ METHOD_SCOPES = {
     "chat.stopStream": "chat:write",
     "users.info": "users:read",
     "conversations.info": "groups:read",
-    "conversations.replies": "channels:history",
     "conversations.members": "groups:read",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
+    "users.list": "users:read",
+    "conversations.replies": "channels:history",
     "reactions.add": "reactions:write",
     **ASKING_SCOPES,
     **UPLOAD_SCOPES,
@@ -86,7 +89,10 @@ class SlackServer(AskingMethods):
         self.scopes: set[str] | None = None
         self.app_url: str | None = None
         self.users: dict[str, Json] = defaultdict(dict)
+        self.hidden_users: set[str] = set()
         self.channels: dict[str, Json] = defaultdict(dict)
+        self.groups: dict[str, Json] = {}
+        self.members: dict[str, list[str]] = {}
         self.messages: dict[str, list[Json]] = defaultdict(list)
         self.responses: dict[str, list[Json]] = defaultdict(list)
         self.dead_urls: set[str] = set()
@@ -311,14 +317,36 @@ class SlackServer(AskingMethods):
         return {"url": f"ws://127.0.0.1:{self._port}/socket"}
 
     def _users_info(self, args: Json) -> Json:
-        return {"user": {"id": args["user"], "is_admin": False} | self.users[args["user"]]}
+        if args["user"] in self.hidden_users:
+            raise ApiError("user_not_visible")
+        return {"user": {"id": args["user"], "is_admin": False} | self._profile(args["user"])}
+
+    def _profile(self, user: str) -> Json:
+        """Without the e-mail address where the app may not see it."""
+        info = self.users[user]
+        if self.scopes is None or "users:read.email" in self.scopes or "profile" not in info:
+            return info
+        return info | {"profile": {k: v for k, v in info["profile"].items() if k != "email"}}
 
     def _conversations_info(self, args: Json) -> Json:
         channel = args["channel"]
         return {"channel": {"id": channel, "is_private": False} | self.channels[channel]}
 
     def _conversations_members(self, args: Json) -> Json:
-        return {"members": self.channels[args["channel"]].get("members", [])}
+        if args["channel"] not in self.members:
+            raise ApiError("fetch_members_failed")
+        return _page(self.members[args["channel"]], "members", args)
+
+    def _users_list(self, args: Json) -> Json:
+        return _page([{"id": id_} | info for id_, info in self.users.items()], "members", args)
+
+    def _usergroups_list(self, _: Json) -> Json:
+        return {"usergroups": [{"id": id_} | group for id_, group in self.groups.items()]}
+
+    def _usergroups_users_list(self, args: Json) -> Json:
+        if args["usergroup"] not in self.groups:
+            raise ApiError("no_such_subteam")
+        return {"users": self.groups[args["usergroup"]]["users"]}
 
     def _conversations_replies(self, args: Json) -> Json:
         found = [
@@ -589,6 +617,13 @@ async def _arguments(request: web.Request) -> Json:
             args[key] = json.loads(args[key])
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return args | ({"token": token} if scheme == "Bearer" else {})
+
+
+def _page(found: list[Any], key: str, args: Json) -> Json:
+    """At most two at a time: the limit is a wish, and Slack gives fewer as it likes."""
+    start = int(args.get("cursor") or 0)
+    cursor = str(start + 2) if start + 2 < len(found) else ""
+    return {key: found[start : start + 2], "response_metadata": {"next_cursor": cursor}}
 
 
 def _is_true(args: Json, key: str) -> bool:

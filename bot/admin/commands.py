@@ -12,6 +12,7 @@ from bot.slack.outgoing.cards import Card, escape, notice
 from bot.slack.outgoing.mrkdwn import reason_of
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.people import People
+from bot.store.audit import AuditLog
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings
 from retrieval.errors import RetrievalError
@@ -51,12 +52,18 @@ class CommandHandler:
     """Does what `/whimbrel` and its buttons ask for; what is unknown is answered with help."""
 
     def __init__(
-        self, table: Mapping[str, Subcommand], inbox: Inbox, outbox: Outbox, people: People
+        self,
+        table: Mapping[str, Subcommand],
+        inbox: Inbox,
+        outbox: Outbox,
+        people: People,
+        audit: AuditLog,
     ) -> None:
         self._table = table
         self._inbox = inbox
         self._outbox = outbox
         self._people = people
+        self._audit = audit
 
     async def handle(self, job: Job) -> None:
         """Do what was asked, if the person may, and show what came of it to them alone."""
@@ -68,6 +75,8 @@ class CommandHandler:
         elif subcommand.is_for_admins and not is_admin:
             card = notice(strings.commands.not_admin)
         else:
+            if subcommand.is_for_admins:
+                await self._inbox.database.run(self._note, request)
             card = await subcommand.run(request)
         if card is not None:
             await tell(self._outbox, request, card)
@@ -83,6 +92,12 @@ class CommandHandler:
         if reply is None or not await self._outbox.edit(*reply, card):
             url = read_in_part(job, Command("", None)).response_url
             await tell(self._outbox, CommandRequest(job, "", (), url, None, strings), card)
+
+    def _note(self, request: CommandRequest) -> None:
+        # Whom a command is about can be forgotten, and stands nowhere in the audit log.
+        words = ["@person" if word.startswith("<@") else word for word in request.arguments]
+        said = " ".join((request.name, *words))
+        self._audit.add("command", request.job, channel=request.job.channel, command=said)
 
     def _help(self, request: CommandRequest, is_admin: bool) -> Card:
         name, intro = request.name, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
 from slack_sdk.errors import SlackApiError
 
@@ -15,6 +16,7 @@ from bot.slack.outgoing.mrkdwn import quoted
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
 from bot.slack.people import People
+from bot.store.audit import AuditLog
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import Inbox, Job
 from bot.strings import Strings
@@ -32,7 +34,15 @@ _NOT_THERE = {"not_in_channel", "channel_not_found", "user_not_in_channel", "is_
 class ConfigHandler:
     """`/whimbrel config`, and what comes back from its modal."""
 
-    def __init__(self, inbox: Inbox, outbox: Outbox, people: People, sources_of: SourcesOf) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        outbox: Outbox,
+        people: People,
+        audit: AuditLog,
+        sources_of: SourcesOf,
+    ) -> None:
+        self._audit = audit
         self._channels = Channels(inbox.database)
         self._inbox = inbox
         self._outbox = outbox
@@ -74,6 +84,9 @@ class ConfigHandler:
         with self._inbox.database.transaction():
             config = read_form(interaction.inputs, self._channels.of(interaction.value))
             self._channels.set(interaction.value, config, by=job.user)
+            # Who the experts are stands in the settings of the channel, and can be forgotten there.
+            values = asdict(config) | {"experts": len(config.experts)}
+            self._audit.add("config", job, channel=interaction.value, config=values)
         return config
 
     def _confirmation(self, config: ChannelConfig, strings: Strings) -> str:

@@ -51,7 +51,8 @@ class Reporting:
         reply = await self._inbox.database.run(self._inbox.reply, job)
         if reply is None and request.response_url is not None:
             await tell(self._outbox, request, notice(strings.report.begun))
-        report = await self._make(_days(request.arguments), self._audiences.of_person(job.user))
+        readers = await self._audiences.of_person(job.user)
+        report = await self._make(_days(request.arguments), readers)
         card = report_card(report, strings)
         if reply is None or not await self._outbox.edit(*reply, card):
             reply = await self._outbox.post(job.user, card, thread_ts=None, event_id=job.event_id)

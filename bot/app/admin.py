@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.admin.access import Access
 from bot.admin.admin_cards import generation_line
 from bot.admin.commands import CommandHandler, CommandRequest, Subcommand
 from bot.admin.config import ConfigHandler
@@ -21,6 +22,7 @@ from bot.app.parts import LongJobs
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.mrkdwn import reason_of
 from bot.slack.workspace import Workspace
+from bot.store.audit import AuditLog
 from bot.store.inbox import Inbox, JobKind
 from bot.store.log import ConversationLog
 from bot.strings import Strings
@@ -40,12 +42,13 @@ class AdminCommands:
     jobs: LongJobs
     stop: threading.Event
     tick_s: float
+    audit: AuditLog
 
     def handlers(self) -> Mapping[JobKind, AdminHandler]:
         """Who handles what admins send."""
         inbox, outbox, people = self.inbox, self.workspace.outbox, self.workspace.people
-        config = ConfigHandler(inbox, outbox, people, self.installation.sources)
-        commands = CommandHandler(self._table(config), inbox, outbox, people)
+        config = ConfigHandler(inbox, outbox, people, self.audit, self.installation.sources)
+        commands = CommandHandler(self._table(config), inbox, outbox, people, self.audit)
         slow: tuple[JobKind, ...] = ("reindex", "report", "learn", "replay")
         return {"command": commands, "config": config, **dict.fromkeys(slow, commands)}
 
@@ -68,6 +71,9 @@ class AdminCommands:
             "models": Subcommand(models.show, "models"),
             "trial": Subcommand(TrialCommand(installation, database).run, "trial [publish|stop]"),
             "rollback": Subcommand(models.roll_back, "rollback [kind]"),
+            "access": Subcommand(
+                Access(self.workspace, installation.sources).run, "access [@person] [document]"
+            ),
             "mute": Subcommand(Muting(database).run, "mute [2h|off]"),
         }
 

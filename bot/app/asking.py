@@ -24,6 +24,7 @@ from bot.pool import StoppablePool
 from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings, secret
 from bot.slack.workspace import Workspace
+from bot.store.audit import AuditLog
 from bot.store.inbox import Inbox, JobKind
 from retrieval.linking import LinkRules
 
@@ -44,6 +45,7 @@ class Asking:
         """Who handles which kind of delivery."""
         inbox, workspace = self.inbox, self.workspace
         outbox, conversations = workspace.outbox, workspace.conversations
+        audit = AuditLog(inbox.database, keep_days=self.settings.audit_days)
         sessions, running = Sessions(workspace.hasty), Running(inbox.database)
         return {
             "question": QuestionHandler(
@@ -53,6 +55,7 @@ class Asking:
                 QuestionProgress(inbox, outbox, running, sessions),
                 MuteNotices(inbox, outbox),
                 self.pool,
+                audit,
                 bot_user=workspace.bot_user,
                 links=self.links,
             ),
@@ -70,6 +73,7 @@ class Asking:
                 inbox,
                 workspace,
                 self.documents,
+                audit,
                 proposal_emoji=self.settings.proposal_emoji,
                 links=self.links,
             ),

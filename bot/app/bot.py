@@ -33,6 +33,7 @@ from bot.slack.incoming.web import health_routes, listen, slack_route
 from bot.slack.outgoing.mrkdwn import quoted
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import REQUEST_S, Workspace, log_in
+from bot.store.audit import AuditLog
 from bot.store.channels import Channels
 from bot.store.database import Database
 from bot.store.inbox import Inbox
@@ -117,6 +118,7 @@ class Bot:
             self._database,
             bot_user=workspace.bot_user,
             complaints=complaints,
+            on_event=workspace.notice,
             on_accepted=self.worker.wake,
             quote=quoted,
         )
@@ -134,7 +136,13 @@ class Bot:
             settings, inbox, workspace, answerer, engine.documents, answering, engine.links
         )
         admin = AdminCommands(
-            inbox, workspace, engine.installation, self._jobs, stop, self._timings.tick_s
+            inbox,
+            workspace,
+            engine.installation,
+            self._jobs,
+            stop,
+            self._timings.tick_s,
+            AuditLog(self._database, keep_days=settings.audit_days),
         )
         handlers = {**asking.handlers(), **feedback.handlers(self.rechecker), **admin.handlers()}
         self.worker = Worker(inbox, handlers, retry_s=self._timings.retry_s)

@@ -139,6 +139,21 @@ def restore(file: Path, identity: Path | None, *, verify: bool, replace: bool) -
         click.echo(f"what was there before is in {aside}")
 
 
+@click.command()
+@click.argument("user")
+def audience(user: str) -> None:
+    """Tell which labels a person holds in private, and why.
+
+    USER is the person's id in Slack, which is asked. In Slack, `/whimbrel access` tells more.
+    """
+    import asyncio
+
+    from bot.settings import load_slack_settings
+
+    for line in asyncio.run(_audience(load_slack_settings(), user)):
+        click.echo(line)
+
+
 def make_reindexer(settings: Settings, library: Library) -> Reindexer:
     """What `/whimbrel reindex` runs: it brings the folders of the last `whimbrel index` in."""
     from retrieval.index.building import update_index
@@ -148,6 +163,23 @@ def make_reindexer(settings: Settings, library: Library) -> Reindexer:
         return update_index((), settings, embedder, full=full, on_progress=on_progress)
 
     return reindex
+
+
+async def _audience(slack: SlackSettings, user: str) -> list[str]:
+    import aiohttp
+
+    from bot.admin.access import explained
+    from bot.slack.outgoing.reaching import SlackUnreachableError
+    from bot.slack.workspace import log_in
+    from bot.strings import strings_for
+    from retrieval.errors import DataError
+
+    async with aiohttp.ClientSession() as session:
+        workspace = await log_in(slack, session)
+        try:
+            return await explained(workspace.audiences, user, strings_for("en"))
+        except SlackUnreachableError as error:
+            raise DataError(f"Slack does not say who {user} is: {error}; try later") from error
 
 
 async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:

@@ -18,6 +18,7 @@ from bot.review.rechecks import Rechecker
 from bot.review.reviewing import ReviewHandler
 from bot.settings import SlackSettings
 from bot.slack.workspace import Workspace
+from bot.store.audit import AuditLog
 from bot.store.inbox import Inbox, JobKind
 
 
@@ -59,6 +60,7 @@ class Feedback:
             experts,
             self._curated(),
             documents,
+            AuditLog(inbox.database, keep_days=self.settings.audit_days),
             show_home=home.publish,
             on_approved=rechecker.poke,
         )

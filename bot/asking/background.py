@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.asking.attachments import Attached, Attachments
-from bot.slack.audience import Audiences, place
+from bot.slack.audience import Audiences, is_alone, place
 from bot.slack.conversations import Conversations
 from bot.slack.incoming.payloads import Question
 from bot.store.database import Database
 from bot.store.inbox import Job
 from bot.store.log import ConversationLog
 from retrieval.records import Message
+
+
+class NotServedError(Exception):
+    """Who asked is not answered in private: a guest, or a person of another organisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,16 @@ class Backgrounds:
         """The background, from our own log first and from Slack where that knows nothing.
 
         Raises:
+            NotServedError: If nobody may be told anything where the answer would be.
             SlackUnreachableError: If Slack is needed and does not answer now.
         """
         audience = await self._audiences.of(question, channel=job.channel, user=job.user)
+        if not audience:
+            raise NotServedError(f"user={job.user} is not answered in private")
         is_private = await self._audiences.is_private(question, channel=job.channel)
         if is_private:
-            is_alone = question.response_url is not None or job.channel.startswith("D")
-            audience |= {place(job.user if is_alone else job.channel)}
+            is_for_one = is_alone(question, channel=job.channel)
+            audience |= {place(job.user if is_for_one else job.channel)}
         said = await self._database.run(
             self._log.history, job.channel, question.thread_ts, audience=audience
         )

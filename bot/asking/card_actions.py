@@ -17,6 +17,7 @@ from bot.slack.outgoing.cards import Card, Frame, answer_cards, helpers, notice
 from bot.slack.outgoing.mrkdwn import one_line, quoted
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import Workspace
+from bot.store.audit import Act, AuditLog, passages_of
 from bot.store.cards import Cards
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job
@@ -24,6 +25,7 @@ from bot.store.signals import SignalKind, Signals
 from bot.store.turns import LoggedTurn, Turns
 from bot.strings import Strings, strings_for
 from retrieval.linking import LinkRules
+from retrieval.records import Passage
 
 WAIT_S, PATIENCE_S = 0.5, 10.0
 """How often, and for how long, a click waits for its turn to be in the log."""
@@ -54,11 +56,13 @@ class CardHandler:
         inbox: Inbox,
         workspace: Workspace,
         documents: KnowsLabels,
+        audit: AuditLog,
         *,
         proposal_emoji: str,
         links: LinkRules,
     ) -> None:
         self._inbox = inbox
+        self._audit = audit
         self._links = links
         self._run = inbox.database.run
         self._cards = Cards(inbox.database)
@@ -120,6 +124,8 @@ class CardHandler:
         frame = Frame(now=time.time(), links=self._links)
         view = explanation(told.contributions, frame, strings, is_whole=told.is_whole)
         await self._outbox.change_modal(modal, view)
+        passages = [contribution.citation.passage for contribution in told.contributions]
+        await self._note("explained", click, passages, channel="")
         await self._end(click, signal="why")
 
     async def _share(self, click: Click) -> None:
@@ -130,6 +136,7 @@ class CardHandler:
             await self._refuse(click, shown, click.strings.card_actions.not_shareable)
             return
         if not await self._is_in(turn, lambda channel: channel == turn.channel):
+            await self._note("shared", click, passages_of(shown.answer), channel=turn.channel)
             try:
                 await self._show_again(
                     click, turn.channel, turn.thread_ts, click.strings.card_actions.shared
@@ -144,12 +151,13 @@ class CardHandler:
         await self._end(click)
 
     async def _keep(self, click: Click) -> None:
-        readers = self._audiences.of_person(click.job.user)
+        readers = await self._audiences.of_person(click.job.user)
         shown = await self._run(self._disclosure.to, click.turn.id, readers=readers)
         if shown.answer is None:
             await self._refuse(click, shown, click.strings.card_actions.not_keepable)
             return
         if not await self._is_in(click.turn, lambda channel: channel.startswith("D")):
+            await self._note("kept", click, passages_of(shown.answer), channel="")
             await self._show_again(click, click.job.user, None, click.strings.card_actions.kept)
         await self._refresh(click)
         await self._end(click)
@@ -225,6 +233,12 @@ class CardHandler:
         messages = await self._run(self._cards.messages, turn.id)
         return any(is_there(channel) for channel, _ in messages)
 
+    async def _note(
+        self, act: Act, click: Click, passages: Sequence[Passage], *, channel: str
+    ) -> None:
+        job, turn = click.job, click.turn
+        await self._run(self._audit.shown, act, job, turn.id, passages, channel=channel)
+
     async def _show_again(
         self, click: Click, where: str, thread_ts: str | None, heading: str
     ) -> None:
@@ -251,7 +265,7 @@ class CardHandler:
         There are none where not everybody who will read them may read the answer now.
         """
         turn, user = click.turn, click.job.user
-        readers = self._audiences.of_person(user)
+        readers = await self._audiences.of_person(user)
         if channel != user:
             readers = await self._audiences.of_channel(channel, user=user)
         shown = await self._run(self._disclosure.to, turn.id, readers=readers)

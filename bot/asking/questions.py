@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.asking.attachments import is_in_file
-from bot.asking.background import Background, Backgrounds
+from bot.asking.background import Background, Backgrounds, NotServedError
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
 from bot.asking.threads import Threads
@@ -20,6 +20,7 @@ from bot.slack.incoming.payloads import Question, read, read_in_part
 from bot.slack.incoming.text import plain
 from bot.slack.outgoing.cards import Frame, answer_cards, error_card, escape, notice
 from bot.slack.outgoing.reply import ReplyMessages
+from bot.store.audit import AuditLog, passages_of
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.inbox import BrokenOffError, Inbox, Job
 from bot.store.log import ConversationLog, Turn, utc
@@ -77,6 +78,7 @@ class QuestionHandler:
         progress: QuestionProgress,
         mutes: MuteNotices,
         pool: StoppablePool,
+        audit: AuditLog,
         *,
         bot_user: str,
         links: LinkRules,
@@ -87,6 +89,7 @@ class QuestionHandler:
         self._progress = progress
         self._mutes = mutes
         self._pool = pool
+        self._audit = audit
         self._bot_user = bot_user
         self._links = links
         self._channels = Channels(inbox.database)
@@ -153,6 +156,10 @@ class QuestionHandler:
                 if job.attempts == job.faults and not question.is_overheard:
                     await reply.hold(notice(asked.strings.asking.held_up))
                 raise
+            except NotServedError as error:
+                logger.info("%s", error)
+                await self._end(job, asked, asked.strings.asking.not_served)
+                return
             if question.is_overheard and answer.kind == "abstention":
                 await self._inbox.database.run(self._inbox.finish, job)
                 return
@@ -242,6 +249,9 @@ class QuestionHandler:
             if f"<@{self._bot_user}" in question.text:
                 self._threads.reopen(job.channel, question.thread_ts)
             self._log.add(turn)
+            where = "" if question.response_url else job.channel
+            answer = turn.answer
+            self._audit.shown("shown", job, answer.id, passages_of(answer), channel=where)
             self._inbox.finish(job)
 
 

@@ -109,7 +109,7 @@ class HomeHandler:
 
     async def _news(self, person: str, turn: LoggedTurn) -> str:
         _, strings = await self._people.look_up(person)
-        labels = self._audiences.of_person(person)
+        labels = await self._audiences.of_person(person)
         fix = await self._inbox.database.run(self._fixes.of, turn.id, person, labels)
         if fix is None or fix.question is None:
             return strings.home.fixed_untold

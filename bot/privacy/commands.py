@@ -1,4 +1,4 @@
-"""`whimbrel purge`: what was deleted is in no file of ours any more."""
+"""`whimbrel purge`: what was deleted is in no file any more; `whimbrel audit`: what was shown."""
 
 from __future__ import annotations
 
@@ -34,3 +34,34 @@ def purge() -> None:
         if not is_purged:
             raise BusyError(f"{settings.database} is being read; try again in a moment")
         click.echo(f"rewritten: {settings.database}")
+
+
+@click.command()
+@click.option("--verify", is_flag=True, help="Only look whether every row is as it was written.")
+def audit(verify: bool) -> None:
+    """Write the audit log as JSON lines: who was shown what, and what admins did.
+
+    The hash of each row is the SHA-256 of its other values, as a JSON list of them in the order id,
+    key, at, act, person, channel, details, before; `before` is the hash of the row before.
+    """
+    import json
+
+    from bot.store.audit import AuditLog
+    from bot.store.database import Database
+    from retrieval.errors import DataError
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    if not settings.database.is_file():
+        raise DataError(f"no log in {settings.database}; `whimbrel serve` keeps it there")
+    database = Database(settings.database)
+    try:
+        log = AuditLog(database)
+        found = log.verify()
+        if verify:
+            click.echo(f"{found.rows} rows, each as it was written; the last is {found.sha256}")
+            return
+        for row in log.rows():
+            click.echo(json.dumps(row, ensure_ascii=False))
+    finally:
+        database.close()

@@ -40,7 +40,7 @@ class Experts:
         if everywhere:
             own |= await self._joined(person)
         return ReviewAccess(
-            labels=self._audiences.of_person(person),
+            labels=await self._audiences.of_person(person),
             everywhere=everywhere,
             channels={
                 channel: await self._audiences.of_channel(channel, user=person) for channel in own

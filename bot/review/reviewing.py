@@ -25,6 +25,7 @@ from bot.slack.incoming.interactions import (
 )
 from bot.slack.incoming.payloads import Interaction, read
 from bot.slack.workspace import Workspace
+from bot.store.audit import AuditLog
 from bot.store.inbox import Inbox, Job
 from bot.store.reasons import Reasons
 from bot.store.reviews import Review, ReviewAccess, ReviewDecision, Reviews
@@ -44,6 +45,7 @@ class ReviewHandler:
         experts: Experts,
         curated: CuratedAnswers,
         documents: DocumentLookup,
+        audit: AuditLog,
         *,
         show_home: Callable[[str, str], Awaitable[None]],
         on_approved: Callable[[], None],
@@ -54,6 +56,7 @@ class ReviewHandler:
         self._audiences = workspace.audiences
         self._experts = experts
         self._held = documents
+        self._audit = audit
         self._proposing = Proposing(inbox, workspace)
         self._curated = curated
         self._show_home = show_home
@@ -108,7 +111,7 @@ class ReviewHandler:
         if review is None or not await asyncio.to_thread(reader.may_review, review.proposal):
             said = strings.review.gone
         elif interaction.name == RETIRE_ANSWER:
-            await database.run(self._curated.retire, review.id)
+            await database.run(self._retire, job, review)
             said = strings.review.retired
         elif interaction.name == EDIT_REVIEW:
             said = await self._edit(review, interaction, reader, strings)
@@ -156,7 +159,14 @@ class ReviewHandler:
                 if review.proposal.turn_id is not None:
                     answer = review.proposal.answer
                     self._fixes.record(review.proposal.turn_id, answer, curated_id=curated_id)
+            if is_ours:
+                self._audit.add("review", job, channel="", review=review.id, decision=decision)
             return is_ours
+
+    def _retire(self, job: Job, review: Review) -> None:
+        with self._inbox.database.transaction():
+            self._curated.retire(review.id)
+            self._audit.add("review", job, channel="", review=review.id, decision="retired")
 
     def _edited(self, review: Review, interaction: Interaction) -> Review:
         said = interaction.inputs

@@ -6,6 +6,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import SlackSettings
+from bot.slack.incoming.payloads import Body
 from bot.slack.outgoing.reaching import reached
 from bot.slack.remembered import Remembered
 from bot.strings import Strings, strings_for
@@ -32,6 +33,12 @@ class People:
         is_admin = is_admin or bool(info.get("is_admin") or info.get("is_owner"))
         strings = strings_for(str(info.get("locale") or "").partition("-")[0])
         return self._known.keep(user, (is_admin, strings))
+
+    def notice(self, body: Body) -> None:
+        """Look somebody up anew whom an event tells of."""
+        event = body.get("event") or {}
+        if event.get("type") == "user_change":
+            self._known.forget(str((event.get("user") or {}).get("id")))
 
     def strings_of(self, user: str) -> Strings:
         """The words of a person's language as far as it is known, without asking Slack."""

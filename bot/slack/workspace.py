@@ -17,6 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.settings import SlackSettings, secret
 from bot.slack.audience import Audiences
 from bot.slack.conversations import Conversations
+from bot.slack.directory import Directory
+from bot.slack.incoming.payloads import Body
 from bot.slack.outgoing.outbox import Outbox
 from bot.slack.outgoing.reaching import reason
 from bot.slack.people import People
@@ -35,8 +37,14 @@ class Workspace:
     hasty: AsyncWebClient
     outbox: Outbox
     people: People
+    directory: Directory
     audiences: Audiences
     conversations: Conversations
+
+    def notice(self, body: Body) -> None:
+        """Forget what an event says is not so any more; called before the event is acknowledged."""
+        self.directory.notice(body)
+        self.people.notice(body)
 
 
 async def log_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Workspace:
@@ -62,7 +70,8 @@ async def log_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Wor
     )
     # An edit can be repeated; a post whose answer got lost may have been made.
     patient, poster, hasty = client(throttled, *broken), client(throttled), client()
-    bot_user = await _bot_user(patient)
+    bot_user, team = await _who_we_are(patient)
+    directory = Directory(patient, team=team)
     return Workspace(
         bot_user=bot_user,
         session=session,
@@ -70,15 +79,18 @@ async def log_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Wor
         hasty=hasty,
         outbox=Outbox(patient, poster, hasty, bot_user=bot_user),
         people=People(settings, patient),
-        audiences=Audiences(settings, patient),
+        directory=directory,
+        audiences=Audiences(settings, patient, directory),
         conversations=Conversations(patient, bot_user=bot_user),
     )
 
 
-async def _bot_user(client: AsyncWebClient) -> str:
+async def _who_we_are(client: AsyncWebClient) -> tuple[str, str]:
+    """The bot's user and its workspace."""
     try:
-        return str((await client.auth_test())["user_id"])
+        said = await client.auth_test()
     except SlackApiError as error:
         raise SettingsError(f"SLACK_BOT_TOKEN: Slack says {reason(error) or error}") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise SettingsError(f"cannot reach Slack at {client.base_url}: {error}") from error
+    return str(said["user_id"]), str(said["team_id"])

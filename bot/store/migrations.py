@@ -345,3 +345,21 @@ def m015_turns_taken(db: sqlite_utils.Database) -> None:
     """When a job was begun for the first time, so that people and channels take turns."""
     db.table("inbox").add_column("begun", float)
     db.table("inbox").create_index(["kind", "begun", "user", "channel"])
+
+
+@migrations()
+def m016_audit(db: sqlite_utils.Database) -> None:
+    """Who was shown what is not for everybody; rows stay as they are, and go from the beginning."""
+    db.conn.execute(
+        "CREATE TABLE audit (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, at TEXT NOT NULL,"
+        " act TEXT NOT NULL, person TEXT NOT NULL, channel TEXT NOT NULL, details TEXT NOT NULL,"
+        " before TEXT NOT NULL, sha256 TEXT NOT NULL)"
+    )
+    db.conn.execute("CREATE INDEX audit_at ON audit (at)")
+    db.conn.execute("CREATE TABLE audit_people (person TEXT PRIMARY KEY, user TEXT UNIQUE)")
+    db.conn.execute("CREATE TABLE audit_anchor (id INTEGER NOT NULL, sha256 TEXT NOT NULL)")
+    db.conn.execute("INSERT INTO audit_anchor VALUES (0, ?)", ("0" * 64,))
+    refuse = "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    db.conn.execute(f"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit {refuse}")
+    is_kept = "WHEN OLD.id > (SELECT id FROM audit_anchor)"
+    db.conn.execute(f"CREATE TRIGGER audit_is_cut BEFORE DELETE ON audit {is_kept} {refuse}")

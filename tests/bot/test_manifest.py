@@ -20,16 +20,25 @@ ROOT = Path(__file__).parents[2]
 EVENT_SCOPES = {
     "agent_session_stopped": "assistant:write",
     "app_mention": "app_mentions:read",
+    "channel_shared": "groups:read",
+    "channel_unshared": "groups:read",
+    "member_joined_channel": "groups:read",
+    "member_left_channel": "groups:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
+    "subteam_created": "usergroups:read",
+    "subteam_members_changed": "usergroups:read",
+    "subteam_updated": "usergroups:read",
+    "team_join": "users:read",
+    "user_change": "users:read",
 }
 # App Home tells of itself without any scope. A thread is read in whatever conversation it is in;
 # the agent view comes with its own scope.
 # A file that is attached to a question is fetched from its own address.
-# A channel, too, says only with its own scope that it is public.
+# A channel, too, says only with its own scope that it is public, and a person their e-mail address.
 ALSO_NEEDED = {
     "assistant:write",
     "channels:read",
@@ -37,6 +46,7 @@ ALSO_NEEDED = {
     "files:read",
     "groups:history",
     "im:history",
+    "users:read.email",
 }
 NEED_NO_SCOPE = {
     "auth.test",

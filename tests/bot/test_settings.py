@@ -84,12 +84,18 @@ def test_a_name_like_that_of_a_setting_is_warned_of_and_one_of_other_tools_is_no
 
 @pytest.mark.parametrize(
     "line",
-    ['channel_audiences."#hr" = ["hr"]', "user_audiences.u1 = ['hr']", "user_audiences.U1 = ['']"],
+    [
+        'channel_audiences."#hr" = ["hr"]',
+        "user_audiences.u1 = ['hr']",
+        "user_audiences.U1 = ['']",
+        "group_audiences.'People team' = ['hr']",
+        "guest_audiences = ['Public']",
+    ],
 )
 def test_who_reads_what_is_granted_by_ids_and_labels(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     (tmp_path / "whimbrel.toml").write_text(f"[slack]\n{line}\n")
-    with pytest.raises(SettingsError, match=r"_AUDIENCES: .*(wanted the id|audience is empty)"):
+    with pytest.raises(SettingsError, match=r"_AUDIENCES: .*(wanted the id|audience is)"):
         load_slack_settings()

@@ -20,13 +20,25 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
+    "channel_shared",
+    "channel_unshared",
+    "member_joined_channel",
+    "member_left_channel",
     "message.channels",
     "message.groups",
     "message.im",
     "reaction_added",
     "reaction_removed",
+    "subteam_created",
+    "subteam_members_changed",
+    "subteam_updated",
+    "team_join",
+    "user_change",
 )
-"""The event types that slack-manifest.json subscribes to."""
+"""The event types that slack-manifest.json subscribes to.
+
+Some only tell who may read what from now on; see `bot.slack.directory`.
+"""
 
 _REACTIONS: dict[str, Value] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 _SAID = (None, "file_share", "thread_broadcast")

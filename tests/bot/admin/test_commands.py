@@ -15,11 +15,11 @@ async def command(
     house: House, bot: Bot, text: str, *, done: int = 1, dead: int = 0, within_s: float = WAIT_S
 ) -> str:
     """What the person who sent `/whimbrel TEXT` is told."""
-    url = house.slack.response_url(text or "empty")
-    sent = slash("/whimbrel", text, trigger_id=text, url=url)
+    key = text.replace("/", " ") or "empty"
+    sent = slash("/whimbrel", text, trigger_id=text, url=house.slack.response_url(key))
     assert (await house.slack.deliver(sent)).is_acked
     await settled(bot, done=done, dead=dead, within_s=within_s)
-    return str(house.slack.responses[text or "empty"][-1])
+    return str(house.slack.responses[key][-1])
 
 
 @pytest.mark.parametrize(

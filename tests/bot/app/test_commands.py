@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bot.app.commands import report, serve
+from bot.app.commands import audience, report, serve
 from retrieval.errors import DataError, SettingsError
+from tests.slack_server import APP_TOKEN, BOT_TOKEN, Fault, SlackServer
 
 
 def test_serve_without_a_token_says_which_and_where(
@@ -39,3 +41,22 @@ def test_the_help_of_serve_waits_for_no_library() -> None:
     command = [sys.executable, "-c", code]
     said = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert said.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+async def test_a_terminal_tells_what_somebody_may_read_and_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "whimbrel.toml").write_text("[slack.group_audiences]\nS1 = ['hr']\n")
+    async with SlackServer() as slack:
+        slack.groups["S1"] = {"handle": "people-team", "users": ["U1"]}
+        monkeypatch.setenv("SLACK_BOT_TOKEN", BOT_TOKEN)
+        monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
+        monkeypatch.setenv("SLACK_API_URL", slack.api_url)
+        said = await asyncio.to_thread(CliRunner().invoke, audience, ["U1"])
+        assert "`U1`, a full member, may read" in said.output
+        assert "`hr`: in the user group `S1`" in said.output
+        slack.fail("users.info", *[Fault("throttled")] * 6)
+        said = await asyncio.to_thread(CliRunner().invoke, audience, ["U1"])
+        assert isinstance(said.exception, DataError)

@@ -9,7 +9,7 @@ from bot.store.channels import ChannelConfig
 from tests.bot.conftest import House, settled
 from tests.bot.story import CUP, LEAVE, Story, human, story
 from tests.slack_forms import press_at_home
-from tests.slack_server import Fault
+from tests.slack_server import Fault, event
 
 DECIDED = "SELECT state, reviewer FROM reviews"
 
@@ -118,7 +118,8 @@ async def test_of_a_private_channel_without_experts_admins_who_are_in_it_review(
     house: House,
 ) -> None:
     told = await story(house, experts=())
-    house.slack.channels["C1"] |= {"is_private": True, "members": ["U1", "U2", "U5"]}
+    house.slack.channels["C1"] |= {"is_private": True}
+    house.slack.members["C1"] = ["U1", "U2", "U5"]
     for person in ("U5", "U6"):
         house.slack.users[person]["is_admin"] = True
     await told.ask(CUP)
@@ -127,10 +128,13 @@ async def test_of_a_private_channel_without_experts_admins_who_are_in_it_review(
     assert "An admin who is in this channel" in str(told.slack.called("chat.postEphemeral"))
     for person, is_shown in (("U5", True), ("U6", False), ("U1", False)):
         assert ("Heron won it." in await told.open_home(person)) is is_shown
-    house.slack.channels["C1"]["members"].remove("U5")
+    house.slack.members["C1"].remove("U5")
+    left = {"type": "member_left_channel", "channel": "C1", "user": "U5"}
+    await told.send(event(left, "Ev-left"), jobs=0)
     await told.press_home("approve_review", "1", user="U5")
     assert told.rows(DECIDED) == [("open", None)]
-    house.slack.channels["C1"]["members"].append("U5")
+    house.slack.members["C1"].append("U5")
+    await told.send(event(left | {"type": "member_joined_channel"}, "Ev-joined"), jobs=0)
     await told.press_home("approve_review", "1", user="U5")
     assert told.rows(DECIDED) == [("approved", "U5")]
 

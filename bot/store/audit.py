@@ -1,0 +1,145 @@
+"""The audit log: who was shown what is not for everybody, and what was decided; append-only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.store.database import Database
+from bot.store.inbox import Job
+from bot.store.log import utc
+from retrieval.errors import DataError
+from retrieval.records import PUBLIC, Answer, Passage
+
+Act = Literal["shown", "shared", "kept", "explained", "command", "config", "review"]
+
+DAY_S = 86_400
+
+_HASHED = ("id", "key", "at", "act", "person", "channel", "details", "before")
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How many rows there are, and the hash of the last: who knows it notices a cut end."""
+
+    rows: int
+    sha256: str
+
+
+class AuditLog:
+    """Rows that hold the hash of the row before; the database lets nobody change one.
+
+    A person stands there as a token. Which person that is stands beside the log, until they are
+    forgotten. What is older than `keep_days` is cut, 0 keeps all; the hash of the last row that was
+    cut is the anchor of the others.
+    """
+
+    def __init__(
+        self, database: Database, *, keep_days: int = 0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._keep_days = keep_days
+        self._clock = clock
+
+    def shown(
+        self, act: Act, job: Job, turn_id: str, passages: Iterable[Passage], *, channel: str
+    ) -> None:
+        """Write who was shown which documents that are not for everybody, if there are any."""
+        documents = sorted({(p.source.id, p.source.audience) for p in filter(_is_closed, passages)})
+        if documents:
+            self.add(act, job, channel=channel, turn=turn_id, documents=documents)
+
+    def add(self, act: Act, job: Job, *, channel: str, **details: Any) -> None:  # noqa: ANN401 - JSON
+        """Write what a person did or was shown, once for each job."""
+        with self._database.transaction() as db:
+            key = f"{act}:{job.event_id}"
+            if db.conn.execute("SELECT 1 FROM audit WHERE key = ?", (key,)).fetchone():
+                return
+            before_id, before = self._last()
+            row: dict[str, Any] = {
+                "id": before_id + 1,
+                "key": key,
+                "at": utc(self._clock()),
+                "act": act,
+                "person": self._token(job.user),
+                # The id of direct messages names the person, too.
+                "channel": channel if channel[:1] in ("C", "G") else "in private",
+                "details": json.dumps(details, ensure_ascii=False, sort_keys=True),
+                "before": before,
+            }
+            db.table("audit").insert(row | {"sha256": _hash(row)})
+            self._cut()
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The log, oldest first, behind its anchor; `user` is who a person is, if still known."""
+        yield {"anchor": dict(zip(("id", "sha256"), self._anchor(), strict=True))}
+        sql = "SELECT audit.*, user FROM audit LEFT JOIN audit_people USING (person) ORDER BY id"
+        yield from self._database.connection.query(sql)
+
+    def verify(self) -> Verified:
+        """Look whether every row stands as it was written, behind the one that it was written to.
+
+        Raises:
+            DataError: If one does not; the message names the first.
+        """
+        (through, before), rows = self._anchor(), 0
+        for row in self._database.connection.query("SELECT * FROM audit ORDER BY id"):
+            through, rows = through + 1, rows + 1
+            is_next = (row["id"], row["before"]) == (through, before)
+            if not is_next or row["sha256"] != _hash(row):
+                raise DataError(f"audit log: row {through} is not as it was written")
+            before = row["sha256"]
+        return Verified(rows, before)
+
+    def _anchor(self) -> tuple[int, str]:
+        sql = "SELECT id, sha256 FROM audit_anchor"
+        id_, digest = self._database.connection.conn.execute(sql).fetchone()
+        return id_, digest
+
+    def _last(self) -> tuple[int, str]:
+        sql = "SELECT id, sha256 FROM audit ORDER BY id DESC LIMIT 1"
+        row = self._database.connection.conn.execute(sql).fetchone()
+        return self._anchor() if row is None else (row[0], row[1])
+
+    def _token(self, user: str) -> str:
+        db = self._database.connection
+        sql = "SELECT person FROM audit_people WHERE user = ?"
+        known = db.conn.execute(sql, (user,)).fetchone()
+        if known is not None:
+            return str(known[0])
+        token = secrets.token_hex(8)
+        db.table("audit_people").insert({"person": token, "user": user})
+        return token
+
+    def _cut(self) -> None:
+        if not self._keep_days:
+            return
+        connection = self._database.connection.conn
+        until = utc(self._clock() - self._keep_days * DAY_S)
+        sql = "SELECT id, sha256 FROM audit WHERE at < ? ORDER BY id DESC LIMIT 1"
+        last = connection.execute(sql, (until,)).fetchone()
+        if last is not None:
+            connection.execute("UPDATE audit_anchor SET id = ?, sha256 = ?", tuple(last))
+            connection.execute("DELETE FROM audit WHERE id <= ?", (last[0],))
+            connection.execute(
+                "DELETE FROM audit_people WHERE person NOT IN (SELECT person FROM audit)"
+            )
+
+
+def passages_of(answer: Answer) -> list[Passage]:
+    """What an answer shows: the passages that it cites, or that were nearest."""
+    return [*(citation.passage for citation in answer.citations), *answer.nearest]
+
+
+def _is_closed(passage: Passage) -> bool:
+    return passage.source.audience != PUBLIC
+
+
+def _hash(row: dict[str, Any]) -> str:
+    told = json.dumps([row[name] for name in _HASHED], ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()
