@@ -6,7 +6,7 @@ import json
 import select
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -31,7 +31,7 @@ class Fault:
 class EndpointServer:
     """Listens on localhost while it is entered. `left` is set once a client has hung up early.
 
-    Chats are answered with `pieces`, after those of `first`.
+    Chats are answered with `pieces`, after those of `first`, or with what `write` makes of them.
     """
 
     def __init__(self, text: str = "There are 27 days [1].", *, key: str = "") -> None:
@@ -45,6 +45,7 @@ class EndpointServer:
         self.is_tei = False
         self.faults: deque[Fault] = deque()
         self.first: deque[str] = deque()
+        self.write: Callable[[dict[str, Any]], str] | None = None
         self.unknown: set[str] = set()
         self.requests: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.most_at_once = 0
@@ -62,8 +63,7 @@ class EndpointServer:
         return [body for path, body, _ in self.requests if path.endswith("/chat/completions")]
 
     def __enter__(self) -> Self:
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._http.daemon_threads = True
+        self._http = _Listener(("127.0.0.1", 0), _Handler)
         self._http.script = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
         self._thread.start()
@@ -79,6 +79,13 @@ class EndpointServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client may hang up whenever it likes."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -174,6 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 11, "completion_tokens": 7}
         first = self.script.first
         pieces = [{"content": first.popleft()}] if first else self.script.pieces
+        if self.script.write is not None:
+            pieces = [{"content": self.script.write(body)}]
         if (fault is not None and fault.kind == "no-stream") or not body.get("stream"):
             text = "".join(piece.get("content", "") for piece in pieces)
             choice = {"message": {"content": text}, "finish_reason": "stop"}

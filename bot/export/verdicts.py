@@ -78,8 +78,10 @@ def trust_of(ratings: Collection[RatingEvent], log: Log) -> dict[str, float]:
     """How far each rater is trusted, 0 to 1, by how often experts and others agreed with them.
 
     An expert's rating on the same turn decides, else the majority of the other raters, who count by
-    their own trust. Judged by person and not by rating, as those who rate against everybody do so
-    throughout (Ju et al. 2022, arXiv 2208.03295). Somebody distrusted has 0.
+    their own trust. Whoever was often enough compared with experts is judged by that alone, as
+    those who rate together are a majority to each other. Judged by person and not by rating, as
+    those who rate against everybody do so throughout (Ju et al. 2022, arXiv 2208.03295). Somebody
+    distrusted has 0.
     """
     channels = {turn.id: turn.channel for turn in log.turns}
     by_turn: dict[str, list[RatingEvent]] = defaultdict(list)
@@ -87,15 +89,20 @@ def trust_of(ratings: Collection[RatingEvent], log: Log) -> dict[str, float]:
         by_turn[rating.turn_id].append(rating)
     trust = {rating.rater: 1.0 for rating in ratings}
     for _ in range(ROUNDS):
-        agreed: Counter[str] = Counter()
-        compared: Counter[str] = Counter()
+        agreed: Counter[tuple[str, bool]] = Counter()
+        compared: Counter[tuple[str, bool]] = Counter()
         for turn_id, cast in by_turn.items():
             experts = {v.rater for v in cast if log.is_expert(v.rater, channels.get(turn_id, ""))}
             for rating in cast:
                 truth = _others(rating, cast, experts, trust)
-                compared[rating.rater] += truth != 0
-                agreed[rating.rater] += truth * rating.value > 0
-        trust = {rater: _trust(agreed[rater], compared[rater]) for rater in trust}
+                key = (rating.rater, bool(experts - {rating.rater}))
+                compared[key] += truth != 0
+                agreed[key] += truth * rating.value > 0
+        for rater in trust:
+            by_experts, by_others = (rater, True), (rater, False)
+            is_enough = compared[by_experts] >= LEAST_COMPARED
+            keys = [by_experts] if is_enough else [by_experts, by_others]
+            trust[rater] = _trust(sum(agreed[k] for k in keys), sum(compared[k] for k in keys))
     return trust
 
 

@@ -20,9 +20,8 @@ from bot.store.database import Database
 from bot.store.log import utc
 from bot.store.reviews import Review
 from bot.store.turns import DocumentRef
-from retrieval.answering.answerer import addresses
+from retrieval.answering.answerer import sanitise_answer
 from retrieval.answering.questions import standalone
-from retrieval.answering.sanitise import sanitise
 from retrieval.answering.triage import QueryEmbedder
 from retrieval.language import language_of, sentences, words
 from retrieval.linking import ANY_HOST, LinkRules
@@ -215,7 +214,7 @@ class CuratedAnswerer:
             question=question,
             query=query,
             kind="answer",
-            text=sanitise(text, allowed_urls=addresses(citations, self._links)),
+            text=sanitise_answer(text, citations, self._links),
             language=language_of(question),
             confidence=round(min(1.0, match.likeness), 4),
             citations=citations,

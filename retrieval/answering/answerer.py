@@ -16,6 +16,7 @@ from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.decline_filter import DeclineFilter, is_not_there
 from retrieval.answering.extraction import extract
 from retrieval.answering.judge import JUDGED_HITS, Judge, promising
+from retrieval.answering.links import DOMAIN
 from retrieval.answering.phrases import notice_of_language, phrase
 from retrieval.answering.prompt import (
     PROMPT_VERSION,
@@ -61,7 +62,8 @@ _DECLINED = re.compile(
 
 
 _ADDRESS = re.compile(
-    r"(?:https?://|(?<![\w@./+-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/)[\w./?#&=%+:~@!$,;*-]*",
+    r"(?:https?://|(?<![\w@./+-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/)[\w./?#&=%+:~@!$,;*-]*"
+    rf"|{DOMAIN}",
     re.IGNORECASE | re.ASCII,
 )
 _ORDER = re.compile(
@@ -352,8 +354,8 @@ class Answerer:
     ) -> Completion:
         def show(checked: str) -> None:
             if checked and found.on_text is not None:
-                cited = filtered.stream.citer.citations
-                found.on_text(sanitise(checked, allowed_urls=addresses(cited, self.settings.links)))
+                links = self.settings.links
+                found.on_text(sanitise_answer(checked, filtered.stream.citer.citations, links))
 
         def should_stop() -> bool:
             return filtered.has_declined or (found.should_stop is not None and found.should_stop())
@@ -396,9 +398,7 @@ class Answerer:
         text = f"{notice}\n{text}" if notice else text
         draft = DraftAnswer(text, said.citations, "extracted")
         if found.on_text is not None:
-            found.on_text(
-                sanitise(draft.text, allowed_urls=addresses(draft.citations, self.settings.links))
-            )
+            found.on_text(sanitise_answer(draft.text, draft.citations, self.settings.links))
         return draft
 
     def _card(self, found: Evidence, draft: DraftAnswer, generation: str) -> Answer:
@@ -427,7 +427,7 @@ class Answerer:
         return replace(
             common,
             kind="answer",
-            text=sanitise(draft.text, allowed_urls=addresses(draft.citations, self.settings.links)),
+            text=sanitise_answer(draft.text, draft.citations, self.settings.links),
             citations=draft.citations,
             nearest=(),
             method=draft.method,
@@ -472,6 +472,12 @@ def can_write(tier: Tier, question: str) -> bool:
 def is_foreign(passage: Passage, language: str) -> bool:
     """Whether a passage is in another language: its document says so and its letters show it."""
     return passage.source.language != language and language_of(passage.text) != language
+
+
+def sanitise_answer(text: str, citations: Sequence[Citation], links: LinkRules) -> str:
+    """An answer's text in which only the addresses of what it cites do something."""
+    allowed = addresses(citations, links)
+    return sanitise(text, allowed_urls=allowed, shows_urls=links.shows_host)
 
 
 def addresses(citations: Sequence[Citation], links: LinkRules = ANY_HOST) -> set[str]:

@@ -56,6 +56,17 @@ _TAG = rf"""<(?=
   | [a-z][\w:-]*+[\s/][^<>‹]*=
 )"""
 
+_TOPS = """com org net edu gov mil int info biz name pro io ai app dev cloud xyz top site online
+store shop tech club link click live news blog wiki page icu vip work world zone agency email
+support example ac ad ae af ag al am ao ar at au az ba bb be bg bh br by bz ca cc ch ci ck cl cn co
+cr cu cy cz de dk do dz ec ee eg es et eu fi fj fr ge gh gi gr gt hk hn hr hu id ie il im in iq ir
+is it je jm jo jp ke kg kh kr kw kz la lb li lk lt lu lv ly ma mc me mg mk mm mn mo mt mu mv mx my
+mz na nf ng ni nl no np nz om pa pe pg pk pt qa ro ru rw sa sb sc se sg si sk sl sm sn su sv sy th
+tj tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vn vu ws za zm zw"""
+# Those that files end in, such as md, py and sh, would take names of files for hosts.
+DOMAIN = rf"(?<![\w@./+-])(?:[a-z0-9-]++\.)+(?:{'|'.join(_TOPS.split())})(?![\w@/-]|\.[a-z0-9])"
+"""A host without an address around it, which Slack links."""
+
 _PATH = re.compile(r"[\w.~:/?#@!$&'()*+,;=%-]*", re.ASCII)
 
 _FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII
@@ -63,7 +74,9 @@ _ACTIVE = re.compile(
     rf"""(?P<address>{_ADDRESS}) | (?P<at>{_MENTION}) | (?P<angle>{_CONTROL}|{_TAG})
        | (?P<bracket>\](?=\(|:\s*+[a-z][a-z0-9+.-]*+:[^\s/])
            | (?<!\[\d)(?<!\[\d\d)(?<!\[\d\d\d)\](?=\[) | \](?=\[(?!\d)))
-       | (?<![\w@./+-])(?P<host>[a-z0-9-][a-z0-9.-]*+)(?=[/?\#]\S)""",
+       | (?<![\w@./+-])(?P<host>[a-z0-9-][a-z0-9.-]*+)(?=[/?\#]\S)
+       | (?P<domain>{DOMAIN})
+       | (?<![a-z0-9])(?P<call>tel|sms|sips?|xmpp|skype|callto|facetime|slack):(?=\S)""",
     _FLAGS,
 )
 _ADDRESS_IN_CODE = re.compile(_ADDRESS, _FLAGS)
@@ -74,12 +87,6 @@ _ACTIVE_IN_CODE = re.compile(
            | (?<=data):(?=[\w.+-]*/[\w.+-]*[;,]))""",
     _FLAGS,
 )
-
-_CALL = re.compile(
-    r"\b(tel|sms|sips?|xmpp|skype|callto|facetime|slack|mailto|javascript|vbscript):(?=\S)",
-    re.IGNORECASE,
-)
-"""What calls, writes or runs something without naming a host."""
 
 Keeps = Callable[[str], bool]
 """Whether an address may stay."""
@@ -121,11 +128,15 @@ def unlinked(text: str) -> str:
     """Text that is not Markdown, with nothing in it that an address is made of or mentions."""
 
     def replace(match: re.Match[str]) -> str:
+        found = match.group()
         if match["address"]:
             return _address(match, keeps_any(()))
-        return _host(match.group()) if match["host"] else match.group().replace("@", "＠")
+        if match["call"]:
+            return f"{found} "
+        # It is shown where Slack looks for no addresses: a name may be one of a host.
+        return _host(found) if match["host"] else found.replace("@", "＠")
 
-    return _CALL.sub(r"\1: ", _ACTIVE.sub(replace, text))
+    return _ACTIVE.sub(replace, text)
 
 
 def _broken(match: re.Match[str]) -> str:
@@ -136,12 +147,14 @@ def _broken(match: re.Match[str]) -> str:
 class Links:
     """The pieces of one line, its links shrunk to what may stay of them.
 
+    Where it `shows_urls`, a link that stays has its address behind its label.
+
     A piece is final (code, and the marks of links that stay) or still to be made inert. Labels
     nest and end in any order, hence one pass with a stack of the brackets that are open.
     """
 
-    def __init__(self, keeps: Keeps) -> None:
-        self._keeps = keeps
+    def __init__(self, keeps: Keeps, *, shows_urls: bool = False) -> None:
+        self._keeps, self._shows_urls = keeps, shows_urls
         self._pieces: list[tuple[str, bool]] = []
         self._openers: list[int] = []
 
@@ -203,13 +216,14 @@ class Links:
 
     def _shrink(self, opener: int, destination: re.Match[str]) -> None:
         url = destination["angled"] or destination["plain"] or ""
-        if self._pieces[opener][0] == "[" and self._keeps(url):
+        is_kept = self._pieces[opener][0] == "[" and self._keeps(url)
+        if is_kept and not self._shows_urls:
             self._pieces[opener] = ("[", True)
             self.add(f"]({destination['raw']})", is_final=True)
             return
         label = "".join(text for text, _ in self._pieces[opener + 1 :])
         self._pieces[opener] = ("", False)
-        self.add(_contact(url, label))
+        self.add(f" ({url})" if is_kept else _contact(url, label))
 
     def _angle(self, text: str, start: int, ends: dict[int, str]) -> int:
         """Where to read on after the `<` at `start`."""
@@ -224,7 +238,9 @@ class Links:
             self.add(f"<{url}>" if keeps else mail["mail"] if mail else REMOVED, is_final=keeps)
             return match.end()
         keeps = self._keeps(url) and not _TOKEN.search(label)
-        if keeps and _DESTINATION.fullmatch(f"({url})"):
+        if keeps and self._shows_urls:
+            ends[match.end("label")] = f" ({url})"
+        elif keeps and _DESTINATION.fullmatch(f"({url})"):
             self.add("[", is_final=True)
             ends[match.end("label")] = f"]({url})"
         else:
@@ -260,6 +276,10 @@ def _inert(text: str, keeps: Keeps) -> str:
         if match["host"]:
             path = _PATH.match(match.string, match.end())
             return found if path and _kept(found + path.group(), keeps) else _host(found)
+        if match["domain"]:
+            return found if keeps(found) else _host(found)
+        if match["call"]:
+            return f"{found} "
         return {"@": "＠", "<": "‹", "]": "] "}[found]
 
     return _ACTIVE.sub(replace, text)
@@ -288,8 +308,8 @@ def _lengthens(following: str) -> bool:
 
 
 def _host(found: str) -> str:
-    name, dot, top = found.rpartition(".")
-    return f"{name}[.]{top}" if dot and len(top) > 1 and top.isalpha() else found
+    _, dot, top = found.rpartition(".")
+    return found.replace(".", "[.]") if dot and len(top) > 1 and top.isalpha() else found
 
 
 def _kept(found: str, keeps: Keeps) -> str:

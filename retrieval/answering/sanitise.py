@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Collection, Iterator
 
-from retrieval.answering.links import Keeps, Links, inert_code, keeps_any, unlinked
+from retrieval.answering.links import Links, inert_code, keeps_any, unlinked
 
 # Zero-width and bidi characters, tags, fillers, supplementary variation selectors and surrogates
 # are hidden from people, not from parsers. Escape characters wait for _ANSI.
@@ -41,18 +41,19 @@ _SETTLED = re.compile(
 _NO_FENCE = re.compile(rf"{_BLOCK_MARKS}[^`\s>]\S*\s")
 
 
-def sanitise(text: str, *, allowed_urls: Collection[str] = ()) -> str:
+def sanitise(text: str, *, allowed_urls: Collection[str] = (), shows_urls: bool = False) -> str:
     """Markdown that can be posted: a model's text without anything that acts on its reader.
 
     An address stays only if it is one of `allowed_urls`, query and fragment included; the case of
-    scheme and host does not count. Links and images shrink to their labels, e-mail addresses stay
-    as text, mentions and HTML tags stay readable but do nothing, and characters that cannot be
-    seen are gone. Code keeps its text; in it addresses and mentions are only broken up.
+    scheme and host does not count. Links and images shrink to their labels, behind which links that
+    stay have their address if it `shows_urls`. E-mail addresses stay as text, mentions and HTML
+    tags stay readable but do nothing, and characters that cannot be seen are gone. Code keeps its
+    text; in it addresses and mentions are only broken up.
 
     The result is the same however often it is sanitised. Any string is accepted; the time grows
     with its length.
     """
-    stream = StreamSanitiser(allowed_urls=allowed_urls)
+    stream = StreamSanitiser(allowed_urls=allowed_urls, shows_urls=shows_urls)
     return stream.feed(text) + stream.close()
 
 
@@ -76,8 +77,8 @@ class StreamSanitiser:
     line is held back.
     """
 
-    def __init__(self, *, allowed_urls: Collection[str] = ()) -> None:
-        self._keeps = keeps_any(allowed_urls)
+    def __init__(self, *, allowed_urls: Collection[str] = (), shows_urls: bool = False) -> None:
+        self._keeps, self._shows_urls = keeps_any(allowed_urls), shows_urls
         self._held = ""
         self._fence = 0  # backticks that close the open fence; 0 outside
         self._begun = False  # part of the current line is out already
@@ -102,31 +103,30 @@ class StreamSanitiser:
             return ""
         self._held = self._held[match.end() :]
         self._begun = True
-        return _prose(match.group(), self._keeps)
+        return self._prose(match.group())
 
     def _line(self, line: str) -> str:
         line = _ANSI.sub("", line)
         if self._begun:
             self._begun = False
-            return _prose(line, self._keeps)
+            return self._prose(line)
         fence = _FENCE.match(line)
         if not self._fence and not fence:
-            return _prose(line, self._keeps)
+            return self._prose(line)
         if not self._fence and fence:
             self._fence = len(fence[1])
         elif fence and len(fence[1]) >= self._fence and line.endswith("`"):
             self._fence = 0
         return inert_code(line, self._keeps)
 
-
-def _prose(line: str, keeps: Keeps) -> str:
-    links = Links(keeps)
-    for text, is_code in _spans(line):
-        if is_code:
-            links.add(inert_code(text, keeps), is_final=True)
-        else:
-            links.read(_decoded(text))
-    return links.text()
+    def _prose(self, line: str) -> str:
+        links = Links(self._keeps, shows_urls=self._shows_urls)
+        for text, is_code in _spans(line):
+            if is_code:
+                links.add(inert_code(text, self._keeps), is_final=True)
+            else:
+                links.read(_decoded(text))
+        return links.text()
 
 
 def _spans(line: str) -> Iterator[tuple[str, bool]]:

@@ -62,3 +62,18 @@ def test_twenty_raters_who_agree_in_pairs_are_enough() -> None:
 def test_a_pair_of_ten_fills_no_set_either() -> None:
     drafts = [draft(n, frozenset({f"U{n % 10}", f"U{(n + 1) % 10}"})) for n in range(200)]
     assert within_share(drafts, 0.05)[0] == []
+
+
+def test_people_who_always_rate_together_count_as_one() -> None:
+    crowd = [draft(n, frozenset({f"U{n % 40}"})) for n in range(400)]
+    clique = frozenset({f"V{n}" for n in range(10)})
+    kept, _ = within_share([*crowd, *(draft(1_000 + n, clique) for n in range(400))], 0.05)
+    assert len([d for d in kept if d.raters & clique]) == 21
+    assert len([d for d in kept if not d.raters & clique]) == 400
+
+
+def test_somebody_who_rates_everything_takes_no_lesson_of_others_away() -> None:
+    pairs = [frozenset({f"U{n % 40}", f"U{(n + 7) % 40}"}) for n in range(400)]
+    kept, _ = within_share([draft(n, pair | {"V"}) for n, pair in enumerate(pairs)], 0.05)
+    assert len(kept) == 400
+    assert sum(Fraction(1, len(d.raters)) for d in kept if "V" in d.raters) <= 20

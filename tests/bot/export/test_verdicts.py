@@ -100,6 +100,18 @@ def test_an_expert_outweighs_a_crowd() -> None:
     assert [trust[rater] for rater in crowd] == [0] * 5
 
 
+def test_a_crowd_that_experts_contradict_is_no_majority_elsewhere() -> None:
+    crowd, honest = [f"U0CROWD{n}" for n in range(6)], (ASKER, OTHER)
+    ratings = [
+        rating(f"t{n}", rater, BAD if rater in crowd else GOOD)
+        for n in range(60)
+        for rater in (*crowd, *honest, *((EXPERT,) if n % 6 == 0 else ()))
+    ]
+    trust = trust_of(ratings, log_of(*(turn(f"t{n}") for n in range(60))))
+    assert [trust[rater] for rater in crowd] == [0] * 6
+    assert min(trust[rater] for rater in honest) > 0.8
+
+
 def test_few_comparisons_distrust_nobody() -> None:
     ratings = [
         rating(f"t{n}", rater, v) for n in range(4) for rater, v in ((ASKER, GOOD), (OTHER, BAD))

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from retrieval.answering.answerer import Answerer, addresses
+from retrieval.answering.answerer import Answerer, addresses, sanitise_answer
 from retrieval.answering.judge import BEST_READ, Judge, ReadingJudge, with_reader
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.building import update_index
@@ -332,6 +332,15 @@ def test_an_answer_holds_addresses_of_named_hosts_alone_where_some_are_named() -
     named = addresses(cited, LinkRules(("docs.example",)))
     assert named == {leave.source.url, "https://docs.example/a"}
     assert "http://evil.example/b" in addresses(cited)
+
+
+def test_a_link_in_an_answer_says_where_it_leads_where_no_host_is_named() -> None:
+    text = "Use [the form](https://forms.example/leave) or forms.com."
+    cited = [Citation(1, passage("Leave", text), text, 1.0)]
+    shown = "Use the form (https://forms.example/leave) or forms.com."
+    assert sanitise_answer(text, cited, Settings().links) == shown
+    named = LinkRules(("forms.example",))
+    assert sanitise_answer(text, cited, named) == text.replace(".com", "[.]com")
 
 
 @pytest.mark.parametrize("url", ["http://evil.example", "tel:1", "https://a@evil.example"])

@@ -107,7 +107,20 @@ FRAGMENTS = st.sampled_from(
             "&lt;",
         ),
         *("&#58;", "&#91;", "<b", "<img ", "src=", "</a>", "\x1b[31m", "\x1b", "\u200b", "\u202e"),
-        *("evil.example", "https://evil.example/x", "/", "?q=", "#", '"', "'", "*", "_", "\ud800"),
+        *(
+            "evil.example",
+            "evil.co.uk",
+            "tel:1",
+            "https://evil.example/x",
+            "/",
+            "?q=",
+            "#",
+            '"',
+            "'",
+            "*",
+            "_",
+            "\ud800",
+        ),
         *(
             *ALLOWED,
             f"[vpn]({ALLOWED[0]})",
@@ -220,6 +233,34 @@ def test_an_allowed_address_stays_as_it_was_written(text: str) -> None:
 )
 def test_a_link_shrinks_to_its_label(text: str, expected: str) -> None:
     assert clean(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ask at evil.com.", "Ask at evil[.]com."),
+        ("见evil.to，bit.ly", "见evil[.]to，bit[.]ly"),
+        ("evil.co.uk and EVIL.COM", "evil[.]co[.]uk and EVIL[.]COM"),
+        ("call tel:+491 or sms:1", "call tel: +491 or sms: 1"),
+        ("打tel:1", "打tel: 1"),
+        ("Open main.py, README.md, a.b, v1.2.3 and ann@evil.com.", None),
+    ],
+)
+def test_no_host_or_call_by_itself_does_anything(text: str, expected: str | None) -> None:
+    assert clean(text) == (expected or text)
+    assert clean(clean(text)) == clean(text)
+
+
+def test_a_host_that_may_be_named_stays() -> None:
+    assert sanitise("Log in at forms.com.", allowed_urls=["forms.com"]) == "Log in at forms.com."
+
+
+@pytest.mark.parametrize("link", ["[vpn]({})", "<{}|vpn>", '[vpn](<{}> "title")'])
+def test_a_link_can_be_made_to_show_where_it_leads(link: str) -> None:
+    shown = sanitise(link.format(ALLOWED[0]), allowed_urls=ALLOWED, shows_urls=True)
+    assert shown == f"vpn ({ALLOWED[0]})"
+    assert sanitise(shown, allowed_urls=ALLOWED, shows_urls=True) == shown
+    assert sanitise("[vpn](https://evil.example)", shows_urls=True) == "vpn"
 
 
 def test_the_case_of_scheme_and_host_does_not_matter_but_that_of_the_path_does() -> None:

@@ -1,0 +1,1 @@
+"""What reaches Slack when documents, names, questions and corrections attack those who read."""

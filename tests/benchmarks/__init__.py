@@ -1,0 +1,1 @@
+"""The benchmarks that tests can run in seconds."""
