@@ -18,14 +18,17 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.store.soundness import check_before
 from retrieval.errors import BusyError, DataError, SettingsError
-from retrieval.registry.folders import checksums, sha256, telling_full_disk
+from retrieval.registry.folders import POINTER, building, checksums, sha256, telling_full_disk
 from retrieval.search.reading import ADAPTER
 from retrieval.settings import Settings
 
 MANIFEST = "manifest.json"
 DATABASE = "whimbrel.db"
+LOCKS = ".backups"
 _TRIES = 3
+_WORK = ".backing-up-"
 _AGE = b"age-encryption.org/"
 _PARTS = ("index", "dataset", "models/runs", f"models/{ADAPTER}")
 
@@ -56,34 +59,36 @@ def back_up(settings: Settings, to: Path, *, recipients: Sequence[str] = ()) -> 
             not what was read.
         SettingsError: If a key is none.
     """
-    if to.exists():
+    if os.path.lexists(to):
         raise DataError(f"{to} is there already; name a new file")
+    check_before(settings.database)
     if not settings.database.is_file():
         raise DataError(f"there is no {settings.database}: nothing to back up yet")
     to.parent.mkdir(parents=True, exist_ok=True)
     # Beside the original: where backups are kept, nothing is ever written that is not encrypted.
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix=".backing-up-") as work:
+    with _alone(settings.home), _workplace(settings.home) as work:
         archive = Path(work) / "archive.tar"
         with telling_full_disk(settings.home):
-            contents = _archive(settings, Path(work), archive)
-            verify(archive)
+            contents = _archive(settings, work, archive)
+            verify(archive, beside=work)
             finished = _encrypted(archive, recipients) if recipients else archive
         with telling_full_disk(to.parent):
             _copy(finished, to)
     return contents
 
 
-def verify(backup: Path, *, identity: Path | None = None) -> Contents:
+def verify(backup: Path, *, identity: Path | None = None, beside: Path | None = None) -> Contents:
     """Read a whole backup and compare it with what it says of itself.
 
     Args:
         backup: The file.
         identity: The file with the secret key, for one that is encrypted.
+        beside: Where it is unpacked for that; None for the system's place.
 
     Raises:
         DataError: If it is damaged or no backup, or if its key is missing or another.
     """
-    with _unpacked(backup, identity) as (contents, _):
+    with _unpacked(backup, identity, beside=beside) as (contents, _):
         return contents
 
 
@@ -105,13 +110,26 @@ def restore(
         )
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_unused(settings.database)
-    with _unpacked(backup, identity, beside=home) as (_, unpacked):
+    _check_on_one_disk(home)
+    with (
+        _alone(home),
+        _workplace(home) as work,
+        _unpacked(backup, identity, beside=work) as (_, unpacked),
+        building(settings.index_folder),
+    ):
+        _check_unused(settings.database)  # a bot may have been started meanwhile
         aside = home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S}"
         beside = (f"{DATABASE}-wal", f"{DATABASE}-shm")
-        moved = [_move(home / part, aside / part) for part in (DATABASE, *beside, *_PARTS)]
+        _make_private(unpacked)
+        had_something = _has_something(settings)
+        for part in (DATABASE, *beside, *_PARTS):
+            _move(home / part, aside / part)
         for part in (*_PARTS, DATABASE):  # the database last: without it nothing serves
             _move(unpacked / part, home / part)
-    return aside if any(moved) else None
+    if had_something:
+        return aside
+    shutil.rmtree(aside, ignore_errors=True)
+    return None
 
 
 def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
@@ -163,11 +181,12 @@ def _unpacked(
         folder = Path(work)
         with _plain(backup, identity, folder) as archive, telling_full_disk(folder):
             try:
-                with tarfile.open(fileobj=archive) as tar:
+                with tarfile.open(fileobj=archive, mode="r:") as tar:
                     tar.extractall(folder / "files", filter="data")
                 contents = _CONTENTS.validate_json((folder / "files" / MANIFEST).read_bytes())
-            except (tarfile.TarError, FileNotFoundError, ValidationError, EOFError) as error:
-                raise DataError(f"{backup} is damaged, or no backup: {error}") from error
+            except (tarfile.TarError, OSError, ValidationError, EOFError) as error:
+                told = str(error).split("\n")[0]
+                raise DataError(f"{backup} is damaged, or no backup: {told}") from error
         (folder / "files" / MANIFEST).unlink()
         found = checksums(folder / "files")
         if odd := sorted({*found.items()} ^ {*contents.files.items()}):
@@ -177,13 +196,19 @@ def _unpacked(
 
 
 def _check_database(backup: Path, copy: Path) -> None:
+    if copy.is_symlink() or not copy.is_file():
+        raise DataError(f"{backup} is no backup: it has no database")
+    check_before(copy)
     try:
         with closing(sqlite3.connect(copy)) as connection:
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     except sqlite3.DatabaseError as error:
         raise DataError(f"the database in {backup} is damaged: {error}") from error
     if found != "ok":
         raise DataError(f"the database in {backup} is damaged: {found}")
+    if not {"inbox", "turns"} <= tables:
+        raise DataError(f"{backup} is no backup: its database is not Whimbrel's")
 
 
 @contextmanager
@@ -205,7 +230,7 @@ def _plain(backup: Path, identity: Path | None, work: Path) -> Iterator[IO[bytes
 
 def _decrypt(file: IO[bytes], plain: IO[bytes], identity: Path) -> None:
     pyrage = _pyrage()
-    lines = identity.read_text(encoding="utf-8").split()
+    lines = identity.read_text(encoding="utf-8", errors="replace").split()
     secrets = [line for line in lines if line.startswith("AGE-SECRET-KEY-")]
     try:
         keys = [pyrage.x25519.Identity.from_str(secret) for secret in secrets]
@@ -221,7 +246,8 @@ def _encrypted(archive: Path, recipients: Sequence[str]) -> Path:
     try:
         keys = [pyrage.x25519.Recipient.from_str(text) for text in recipients]
     except pyrage.RecipientError as error:
-        raise SettingsError(f"{', '.join(recipients)}: {error}; wanted age1...") from error
+        # What is no name may be the secret key: it is not repeated.
+        raise SettingsError(f"--recipient: {error}; wanted public keys, age1...") from error
     encrypted = archive.with_suffix(".age")
     with archive.open("rb") as plain, encrypted.open("wb") as file:
         pyrage.encrypt_io(plain, file, keys)
@@ -238,10 +264,10 @@ def _pyrage() -> Any:  # noqa: ANN401  it has no types
 
 def _copy(source: Path, to: Path) -> None:
     """Copy a file, appearing whole, and compare the copy."""
-    beside = to.with_name(f".{to.name}.partial")
+    descriptor, name = tempfile.mkstemp(dir=to.parent, prefix=".whimbrel-backup-")
+    beside = Path(name)
     try:
-        with source.open("rb") as original, beside.open("wb") as copy:
-            beside.chmod(0o600)
+        with source.open("rb") as original, os.fdopen(descriptor, "wb") as copy:
             shutil.copyfileobj(original, copy)
             copy.flush()
             os.fsync(copy.fileno())
@@ -267,6 +293,51 @@ def _check_unused(database: Path) -> None:
             raise BusyError(f"{database} is in use ({error}); stop the bot first") from error
         except sqlite3.DatabaseError:  # damaged, which is why it is replaced
             return
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One backup or restore at a time."""
+    with building(home / LOCKS):
+        yield
+
+
+@contextmanager
+def _workplace(home: Path) -> Iterator[Path]:
+    """A folder in the home, private and gone afterwards; what a killed process left goes first."""
+    for left in home.glob(f"{_WORK}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=home, prefix=_WORK) as work:
+        yield Path(work)
+
+
+def _check_on_one_disk(home: Path) -> None:
+    """Parts are renamed, which works within a disk alone.
+
+    Raises:
+        DataError: If one is on another.
+    """
+    for part in (*_PARTS, DATABASE):
+        path = home / part
+        if path.is_symlink() or (path.exists() and path.stat().st_dev != home.stat().st_dev):
+            raise DataError(f"{path} is a link or on another disk; restore into a folder without")
+        if path.is_mount():
+            raise DataError(f"{path} is a mount; restore into a folder without")
+
+
+def _has_something(settings: Settings) -> bool:
+    kept_parts = ("dataset", "models/runs", f"models/{ADAPTER}")
+    is_indexed = (settings.index_folder / POINTER).exists()
+    return (
+        is_indexed
+        or settings.database.exists()
+        or any((settings.home / part).exists() for part in kept_parts)
+    )
+
+
+def _make_private(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _move(path: Path, to: Path) -> bool:

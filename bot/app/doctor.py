@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.settings import load_slack_settings
+from bot.store.soundness import check_before, mark_of
 from retrieval.doctor import Finding
-from retrieval.errors import SettingsError
+from retrieval.errors import DataError, SettingsError
+from retrieval.settings import load_settings
 
 
 def checks() -> Iterator[Finding]:
-    """Look at the tokens; nothing else on this machine needs Slack."""
+    """Look at the database, if there is one, and at the tokens."""
+    database = load_settings().database
+    if database.exists() or mark_of(database).exists():
+        try:
+            check_before(database)
+        except DataError as error:
+            yield Finding("database", "missing", "not usable", str(error))
+        else:
+            yield Finding("database", "ok", f"{database}, whole")
     try:
         settings = load_slack_settings()
     except SettingsError as error:

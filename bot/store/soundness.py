@@ -44,6 +44,11 @@ def check_before(path: Path) -> None:
             raise DataError(f"{path} is damaged ({error}): {_RESTORE}") from error
     if found != "ok":
         raise DataError(f"{path} is damaged ({found.splitlines()[-1]}): {_RESTORE}")
+    if not applied and mark_of(path).exists():
+        raise DataError(
+            f"{path} has no tables any more: {_RESTORE}; or delete it and {mark_of(path)} to begin "
+            "anew, without what people asked"
+        )
     if newer := {step.name for step in applied} - _steps():
         raise DataError(
             f"{path} was written by a newer release ({', '.join(sorted(newer))}): install that "

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from retrieval.answering.units import Unit, telling_units
+from retrieval.language import sentence_spans
 from retrieval.records import Hit, Passage
 from retrieval.search.lexical import terms
 
 Under = Callable[[Passage, int], Sequence[Passage]]
 """The passages of a document below so many of a passage's first headings, in reading order."""
+
+Lines = tuple[tuple[int, int], ...]
 
 _LEAST, _MOST = 2, 10
 """So many sections make an outline; more are a book."""
@@ -21,18 +24,26 @@ _LOOKED_AT = 4
 """Among so many of the best hits, sections with one heading above them must be the most."""
 
 _ALL = re.compile(
-    r"\bwhat are\b|\b(?:stages|types|kinds|sorts|options)\b|\b(?:which|what)\b[^?]*\bare there\b"
-    r"|哪些|哪几|几种|几类|有什么",
+    r"\bwhat are\b|\b(?:what|which) (?:\w+ ){0,3}(?:stages|types|kinds|sorts|options)\b"
+    r"|\b(?:which|what)\b[^?]*\bare there\b|哪些|哪几|几种|几类|有什么",
     re.IGNORECASE,
 )
 _OVERVIEW = re.compile(
-    r"\b(?:list|overview|summar\w+|outline|steps)\b|步骤|流程|总结|概述|概括|列出", re.IGNORECASE
+    r"^\W*(?:(?:please|can you|could you) )?list\b|\blist of\b"
+    r"|\b(?:overview|summar\w+|steps)\b|步骤|流程|总结|概述|概括|列出",
+    re.IGNORECASE,
 )
 _LEADS_IN = re.compile(
     r"[:：][\s*_]*\Z|\b(?:these|following|several) (?:\w+ )?(?:steps|types|kinds|ways|options|"
-    r"rules|sections|things)\b|\b(?:as follows|listed below|see below)\b|如下|以下|下列|下面",
+    r"rules|sections|things)\b|\b(?:as follows|listed below|see below)\b"
+    r"|如下|(?:以下|下列|下面)(?:几|各|这|步骤|内容)",
     re.IGNORECASE,
 )
+
+_STEP = re.compile(
+    r"\W*(?:step\s*)?\d+\s*[.):：、]|第[一二三四五六七八九十\d]+步|步骤", re.IGNORECASE
+)
+"""How the heading of a step begins, of which one alone answers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +80,33 @@ def outline(
 def _below(query: str, first: Passage, under: Under) -> list[tuple[str, list[Passage]]]:
     """The best hit and the sections below it."""
     depth = len(first.headings)
-    # "What are the fees" asks for a section of the document, not for all of them.
+    sections = _sections(under(first, depth), depth)
+    # "What are the fees" asks for a section of the document, unless it has that name itself.
     is_part = first.headings not in ((), (first.source.title,))
-    is_for_all = _OVERVIEW.search(query) or (is_part and _ALL.search(query))
+    asked = {*terms(query)}
+    is_named = asked <= {*terms(first.source.title)} and not any(
+        asked & {*terms(heading)} for heading, _ in sections
+    )
+    is_for_all = _OVERVIEW.search(query) or ((is_part or is_named) and _ALL.search(query))
     if not (is_for_all or _LEADS_IN.search(first.text.strip())):
         return []
-    sections = _sections(under(first, depth), depth)
     return [("", [first]), *sections] if _LEAST <= len(sections) <= _MOST else []
 
 
 def _beside(query: str, hits: Sequence[Hit], under: Under) -> list[tuple[str, list[Passage]]]:
     """The sections below the heading above most of the best hits."""
     first = hits[0].passage
-    if not first.headings or not (_ALL.search(query) or _OVERVIEW.search(query)):
+    if not first.headings:
+        return []
+    is_step = _STEP.match(first.headings[-1]) is not None
+    if not (is_step or _ALL.search(query) or _OVERVIEW.search(query)):
         return []
     depth = len(first.headings) - 1
     above = first.headings[depth - 1] if depth else first.source.title
     passages = under(first, depth)
     sections = _sections(passages, depth)
+    if is_step and sum(_STEP.match(heading) is not None for heading, _ in sections) > 1:
+        return sections if len(sections) <= _MOST else []
     known = {passage.id for passage in passages}
     looked_at = hits[:_LOOKED_AT]
     is_most = sum(hit.passage.id in known for hit in looked_at) > len(looked_at) // 2
@@ -114,14 +134,23 @@ def _beginning(heading: str, passages: Sequence[Passage], max_chars: int) -> Out
     telling = [piece for unit in telling_units(first.text) for piece in _pieces(unit)]
     ends = accumulate(piece[-1][1] - piece[0][0] for piece in telling)
     fitting = [piece for piece, end in zip(telling, ends, strict=True) if end <= max_chars]
-    said = fitting or telling[:1]
+    said = fitting or [_cut(first.text, piece, max_chars) for piece in telling[:1]]
     if not said:
         return None
-    goes_on = len(passages) > 1 or len(said) < len(telling)
+    goes_on = len(passages) > 1 or said != telling
     return OutlineSection(first, heading, tuple(line for piece in said for line in piece), goes_on)
 
 
-def _pieces(unit: Unit) -> list[tuple[tuple[int, int], ...]]:
+def _cut(text: str, piece: Lines, max_chars: int) -> Lines:
+    """As many sentences of one long line as fit, the first of them in any case."""
+    if len(piece) > 1:
+        return piece
+    ((start, end),) = piece
+    ends = [start + stop for _, stop in sentence_spans(text[start:end])] or [end]
+    return ((start, max([stop for stop in ends if stop - start <= max_chars] or ends[:1])),)
+
+
+def _pieces(unit: Unit) -> list[Lines]:
     """The lines of a unit, those together that must stand together."""
     is_whole = unit.kind in ("table", "code")
     return [unit.lines] if is_whole else [(line,) for line in unit.lines]

@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from retrieval.errors import IndexCorruptError, IndexMismatchError
-from retrieval.index.generation import current, load_generation, load_index
+from retrieval.errors import IndexCorruptError, IndexMismatchError, RetrievalError
+from retrieval.index.content import read_sources
+from retrieval.index.generation import current, load_generation, load_index, read_manifest
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder, served_embedder
-from retrieval.registry.folders import kept
+from retrieval.registry.folders import kept, sha256
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker, load_reranker
 from retrieval.settings import Settings
@@ -103,14 +104,17 @@ class Library:
     def _instead_of(
         self, generation: Path, embedder: Embedder, error: IndexCorruptError
     ) -> Searcher:
-        """What searches where a generation is damaged: what did so far, else the one before it."""
+        """What searches where a generation is damaged: what did so far, else the one before it.
+
+        Nothing does where a document has left, or is for other people, in the damaged one.
+        """
         searcher, other = self._loaded, kept(self.folder)
         if searcher is None:
             if other is None:
                 raise error
             with suppress(IndexCorruptError, IndexMismatchError):
                 searcher = Searcher(load_generation(other, embedder), embedder)
-        if searcher is None:
+        if searcher is None or not _may_stand_in(searcher, generation):
             raise error
         logger.error("%s; searching %s meanwhile", error, searcher.index.manifest.name)
         self._damaged = generation.name
@@ -122,3 +126,18 @@ class Library:
         if made_by != self._latest.id and "+" in made_by + self._latest.id:
             self._latest = load_embedder(self.settings)
         return self._latest
+
+
+def _may_stand_in(searcher: Searcher, generation: Path) -> bool:
+    """Whether all that is searched is in a generation, for the same people, as far as it tells."""
+    name = "documents.jsonl"
+    try:
+        if read_manifest(generation).files[name] != sha256(generation / name):
+            return False
+        labels = {source.id: source.audience for source in read_sources(generation)}
+    except (RetrievalError, OSError, KeyError):
+        return False
+    return all(
+        labels.get(passage.source.id) == passage.source.audience
+        for passage in searcher.index.passages
+    )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import stat
 import tarfile
 import threading
@@ -148,7 +149,7 @@ def test_the_key_of_somebody_else_opens_nothing(settings: Settings, tmp_path: Pa
         verify(tmp_path / "b.age", identity=other)
     with pytest.raises(DataError, match="--identity"):
         verify(tmp_path / "b.age")
-    with pytest.raises(SettingsError, match="wanted age1"):
+    with pytest.raises(SettingsError, match="wanted public keys"):
         back_up(settings, tmp_path / "c.age", recipients=["ssh-rsa no"])
     assert not (tmp_path / "c.age").exists()
 
@@ -193,4 +194,68 @@ def test_the_commands_say_what_they_did(
     assert "all as they were written" in told.output
     shutil.rmtree(settings.home)
     CliRunner().invoke(restore_command, [file.name], catch_exceptions=False)
+    assert people(settings) == PEOPLE
+
+
+@pytest.mark.parametrize("harm", ["emptied", "another's", "tables gone"])
+def test_a_database_that_is_none_is_neither_backed_up_nor_restored(
+    settings: Settings, tmp_path: Path, harm: str
+) -> None:
+    good = tmp_path / "good.tar"
+    back_up(settings, good)
+    if harm == "emptied":
+        settings.database.write_bytes(b"")
+    else:
+        settings.database.unlink()
+        connection = sqlite3.connect(settings.database)
+        if harm == "another's":
+            connection.execute("CREATE TABLE other (n INTEGER)")
+        connection.execute("PRAGMA user_version=1")
+        connection.commit()
+        connection.close()
+    with pytest.raises(DataError):
+        back_up(settings, tmp_path / "b.tar")
+    assert not (tmp_path / "b.tar").exists()
+    restore(settings, good, replaces=True)
+    assert people(settings) == PEOPLE
+
+
+def test_an_archive_without_a_database_is_no_backup(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"made": "", "release": "", "files": {}}')
+    with tarfile.open(tmp_path / "b.tar", "w") as tar:
+        tar.add(tmp_path / "manifest.json", "manifest.json")
+    with pytest.raises(DataError, match="no database"):
+        restore(settings, tmp_path / "b.tar", replaces=True)
+    assert people(settings) == PEOPLE
+
+
+def test_what_is_restored_can_be_read_by_its_owner_alone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    back_up(settings, tmp_path / "b.tar")
+    fresh = Settings(home=tmp_path / "fresh")
+    restore(fresh, tmp_path / "b.tar")
+    for path in (fresh.database, *fresh.index_folder.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_what_a_killed_backup_left_goes_with_the_next_one(
+    settings: Settings, tmp_path: Path
+) -> None:
+    left = settings.home / ".backing-up-left"
+    left.mkdir()
+    (left / "whimbrel.db").write_text("words")
+    back_up(settings, tmp_path / "b.tar")
+    assert not [path for path in settings.home.iterdir() if "backing-up" in path.name]
+    assert [path.name for path in tmp_path.iterdir() if "b.tar" in path.name] == ["b.tar"]
+
+
+def test_a_home_that_spans_disks_is_refused_before_anything_is_moved(
+    settings: Settings, tmp_path: Path
+) -> None:
+    back_up(settings, tmp_path / "b.tar")
+    (settings.home / "dataset").rename(tmp_path / "elsewhere")
+    (settings.home / "dataset").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="link or on another disk"):
+        restore(settings, tmp_path / "b.tar", replaces=True)
     assert people(settings) == PEOPLE

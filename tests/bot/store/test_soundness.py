@@ -73,6 +73,18 @@ def test_a_database_of_a_newer_release_is_refused_by_name(path: Path) -> None:
         Database(path)
 
 
+def test_a_database_whose_tables_are_gone_is_not_begun_anew_in_silence(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    for (name,) in connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall():
+        connection.execute(f"DROP TABLE IF EXISTS [{name}]")
+    connection.commit()
+    connection.close()
+    with pytest.raises(DataError, match="no tables any more"):
+        Database(path)
+
+
 def test_a_column_that_is_gone_is_named(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("ALTER TABLE turns DROP COLUMN completion")

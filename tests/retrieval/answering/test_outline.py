@@ -67,9 +67,45 @@ def test_other_questions_get_no_outline(query: str, hits: Sequence[str]) -> None
     assert outlined(query, *hits) == []
 
 
+def test_of_steps_all_are_said() -> None:
+    found = outlined("how do I hand in my notice?", "Leaving/2. The talk", "Leaving")
+    headings = [heading for heading, _ in found]
+    assert headings == ["1. The form", "2. The talk"]
+
+
+def test_a_document_that_has_the_name_of_what_is_asked_for_is_outlined() -> None:
+    title = replace(BOOK[0], id="title", headings=("Values",))
+    title = replace(title, source=replace(title.source, title="Values"))
+    parts = [replace(title, id=name, headings=("Values", name)) for name in ("Kindness", "Care")]
+    document = [title, *parts]
+    hits = [Hit(part, 1.0) for part in document]
+    for query, count in (("what are our values?", 3), ("what are the fees?", 0)):
+        found = outline(query, hits[:1], lambda *_: document, max_chars=900)
+        assert len(found) == count
+
+
 def test_a_whole_document_is_outlined_if_its_overview_is_asked_for() -> None:
     headings = [heading for heading, _ in outlined("summary of the book", "")]
     assert headings == ["", "Leaving", "Values"]
+
+
+@pytest.mark.parametrize(
+    "query", ["how do I get on the values mailing list", "how do values options vest"]
+)
+def test_a_word_that_only_sounds_like_it_asks_for_no_list(query: str) -> None:
+    assert outlined(query, "Values/Small steps", "Values/Kindness") == []
+
+
+def test_a_long_paragraph_is_begun_with_its_first_sentences() -> None:
+    long = " ".join(f"Sentence number {n} says a little more." for n in range(99))
+    parts = [replace(passage("Book", long), id=name, headings=("Rules", name)) for name in "abc"]
+    hits = [Hit(part, 1.0) for part in parts]
+    sections = outline("what are the rules?", hits, lambda *_: parts, max_chars=300)
+    for section in sections:
+        ((start, end),) = section.lines
+        assert section.passage.text[start:end].endswith("more.")
+        assert end - start <= 100
+        assert section.goes_on
 
 
 def test_long_sections_are_begun_and_tables_stay_whole() -> None:

@@ -131,6 +131,24 @@ def test_a_program_that_starts_on_a_damaged_index_searches_the_one_before(
     assert "meanwhile" in caplog.text
 
 
+@pytest.mark.parametrize("change", ["restricted", "removed"])
+def test_what_has_left_or_is_for_fewer_people_is_not_found_again_in_an_older_index(
+    settings: Settings, embedder: SlowEmbedder, change: str
+) -> None:
+    add(settings, "tower")
+    running = Library(settings, embedder)
+    running.searcher()
+    path = settings.home.parent / "docs" / "tower.md"
+    path.unlink()
+    if change == "restricted":
+        path.write_text("---\naudience: keepers\n---\n# tower\n\nThe tower is locked at night.\n")
+    update_index((), settings, WordEmbedder())
+    harm(settings)
+    for library in (running, Library(settings, embedder)):
+        with pytest.raises(IndexCorruptError):
+            library.searcher()
+
+
 def test_without_any_sound_index_nothing_is_searched(
     settings: Settings, embedder: SlowEmbedder
 ) -> None:
