@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.store.soundness import check_before
 from retrieval.errors import BusyError, DataError, SettingsError
-from retrieval.registry.folders import POINTER, building, checksums, sha256, telling_full_disk
+from retrieval.registry.folders import building, checksums, sha256, telling_full_disk
 from retrieval.search.reading import ADAPTER
 from retrieval.settings import Settings
 
@@ -66,8 +66,8 @@ def back_up(settings: Settings, to: Path, *, recipients: Sequence[str] = ()) -> 
         raise DataError(f"there is no {settings.database}: nothing to back up yet")
     to.parent.mkdir(parents=True, exist_ok=True)
     # Beside the original: where backups are kept, nothing is ever written that is not encrypted.
-    with _alone(settings.home), _workplace(settings.home) as work:
-        archive = Path(work) / "archive.tar"
+    with _workplace(settings.home) as work:
+        archive = work / "archive.tar"
         with telling_full_disk(settings.home):
             contents = _archive(settings, work, archive)
             verify(archive, beside=work)
@@ -111,8 +111,8 @@ def restore(
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_unused(settings.database)
     _check_on_one_disk(home)
+    had_something = any((home / part).exists() for part in (DATABASE, *_PARTS))
     with (
-        _alone(home),
         _workplace(home) as work,
         _unpacked(backup, identity, beside=work) as (_, unpacked),
         building(settings.index_folder),
@@ -121,7 +121,6 @@ def restore(
         aside = home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S}"
         beside = (f"{DATABASE}-wal", f"{DATABASE}-shm")
         _make_private(unpacked)
-        had_something = _has_something(settings)
         for part in (DATABASE, *beside, *_PARTS):
             _move(home / part, aside / part)
         for part in (*_PARTS, DATABASE):  # the database last: without it nothing serves
@@ -198,13 +197,13 @@ def _unpacked(
 def _check_database(backup: Path, copy: Path) -> None:
     if copy.is_symlink() or not copy.is_file():
         raise DataError(f"{backup} is no backup: it has no database")
-    check_before(copy)
     try:
+        check_before(copy)
         with closing(sqlite3.connect(copy)) as connection:
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.DatabaseError as error:
-        raise DataError(f"the database in {backup} is damaged: {error}") from error
+    except (DataError, sqlite3.DatabaseError) as error:
+        raise DataError(f"the database in {backup} cannot be used: {error}") from error
     if found != "ok":
         raise DataError(f"the database in {backup} is damaged: {found}")
     if not {"inbox", "turns"} <= tables:
@@ -296,19 +295,16 @@ def _check_unused(database: Path) -> None:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One backup or restore at a time."""
-    with building(home / LOCKS):
-        yield
-
-
-@contextmanager
 def _workplace(home: Path) -> Iterator[Path]:
-    """A folder in the home, private and gone afterwards; what a killed process left goes first."""
-    for left in home.glob(f"{_WORK}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=home, prefix=_WORK) as work:
-        yield Path(work)
+    """A folder in the home for one backup or restore at a time, private and gone afterwards.
+
+    What one that was killed has left goes first.
+    """
+    with building(home / LOCKS):
+        for left in home.glob(f"{_WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=home, prefix=_WORK) as work:
+            yield Path(work)
 
 
 def _check_on_one_disk(home: Path) -> None:
@@ -323,16 +319,6 @@ def _check_on_one_disk(home: Path) -> None:
             raise DataError(f"{path} is a link or on another disk; restore into a folder without")
         if path.is_mount():
             raise DataError(f"{path} is a mount; restore into a folder without")
-
-
-def _has_something(settings: Settings) -> bool:
-    kept_parts = ("dataset", "models/runs", f"models/{ADAPTER}")
-    is_indexed = (settings.index_folder / POINTER).exists()
-    return (
-        is_indexed
-        or settings.database.exists()
-        or any((settings.home / part).exists() for part in kept_parts)
-    )
 
 
 def _make_private(folder: Path) -> None:

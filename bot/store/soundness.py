@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import sqlite_utils
@@ -62,28 +63,31 @@ def check_after(path: Path, db: sqlite_utils.Database) -> None:
     Raises:
         DataError: If one is missing.
     """
-    wanted = sqlite_utils.Database(memory=True)
-    migrations.apply(wanted)
-    if missing := sorted(columns(wanted) - columns(db)):
+    if missing := sorted(_wanted() - columns(db)):
         table, column = missing[0]
         raise DataError(f"{path} has no {table}.{column} any more: {_RESTORE}")
-    wanted.close()
     if not mark_of(path).exists():
         mark_of(path).touch(mode=0o600)
 
 
-def columns(db: sqlite_utils.Database) -> set[tuple[str, str]]:
+@cache
+def _wanted() -> frozenset[tuple[str, str]]:
+    """The columns that every step together makes."""
+    with closing(sqlite_utils.Database(memory=True)) as empty:
+        migrations.apply(empty)
+        return columns(empty)
+
+
+def columns(db: sqlite_utils.Database) -> frozenset[tuple[str, str]]:
     """The columns of all tables, as table and name."""
     rows = db.conn.execute(
         "SELECT tables.name, columns.name"
         " FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
         " WHERE tables.type = 'table'"
     )
-    return {(table, column) for table, column in rows}
+    return frozenset((table, column) for table, column in rows)
 
 
 def _steps() -> set[str]:
-    empty = sqlite_utils.Database(memory=True)
-    steps = {step.name for step in migrations.pending(empty)}
-    empty.close()
-    return steps
+    with closing(sqlite_utils.Database(memory=True)) as empty:
+        return {step.name for step in migrations.pending(empty)}

@@ -48,9 +48,12 @@ def write_content(folder: Path, content: Content) -> None:
     np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
 
 
+SOURCES = "documents.jsonl"
+
+
 def read_sources(generation: Path) -> list[Source]:
     """The documents that a generation was made from."""
-    return list(read_rows(generation / "documents.jsonl", _SOURCES.validate_python))
+    return list(read_rows(generation / SOURCES, _SOURCES.validate_python))
 
 
 def read_content(generation: Path) -> Content:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from retrieval.errors import IndexCorruptError, IndexMismatchError, RetrievalError
-from retrieval.index.content import read_sources
+from retrieval.index.content import SOURCES, read_sources
 from retrieval.index.generation import current, load_generation, load_index, read_manifest
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder, served_embedder
@@ -130,9 +130,8 @@ class Library:
 
 def _may_stand_in(searcher: Searcher, generation: Path) -> bool:
     """Whether all that is searched is in a generation, for the same people, as far as it tells."""
-    name = "documents.jsonl"
     try:
-        if read_manifest(generation).files[name] != sha256(generation / name):
+        if read_manifest(generation).files[SOURCES] != sha256(generation / SOURCES):
             return False
         labels = {source.id: source.audience for source in read_sources(generation)}
     except (RetrievalError, OSError, KeyError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def path(tmp_path: Path) -> Path:
         db.table("people").insert_all(rows)
     database.close()
     return database.path
+
+
+def edit(path: Path, *statements: str) -> None:
+    """Change a database behind the program's back."""
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
 
 
 def opened(path: Path) -> int:
@@ -62,33 +71,26 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 
 
 def test_a_database_of_a_newer_release_is_refused_by_name(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(
+    edit(
+        path,
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
-        "VALUES ('whimbrel', 'm999_later', '')"
+        "VALUES ('whimbrel', 'm999_later', '')",
     )
-    connection.commit()
-    connection.close()
     with pytest.raises(DataError, match="newer release \\(m999_later\\)"):
         Database(path)
 
 
 def test_a_database_whose_tables_are_gone_is_not_begun_anew_in_silence(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    for (name,) in connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    ).fetchall():
-        connection.execute(f"DROP TABLE IF EXISTS [{name}]")
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+    edit(path, *(f"DROP TABLE IF EXISTS [{name}]" for (name,) in tables))
     with pytest.raises(DataError, match="no tables any more"):
         Database(path)
 
 
 def test_a_column_that_is_gone_is_named(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("ALTER TABLE turns DROP COLUMN completion")
-    connection.commit()
-    connection.close()
+    edit(path, "ALTER TABLE turns DROP COLUMN completion")
     with pytest.raises(DataError, match=r"turns\.completion"):
         Database(path)
