@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CHECKS = "whimbrel.checks"
 """The entry-point group whose members look for what is missing."""
 
-_FAILURES_SHOWN = 20
+_SHOWN = 20
 
 audience_option = click.option(
     "--audience",
@@ -336,17 +336,23 @@ def summary(report: IndexReport) -> str:
         f"{report.passages} passages, {report.embedded} of them new, in {report.seconds:.1f} s",
         f"documents: {_counts(report.changes)}",
     ]
+    if report.partial:
+        lines.append(f"{len(report.partial)} documents were read in part:")
+        told = [f"{source.id}: {'; '.join(source.gaps)}" for source in report.partial]
+        lines += _first(told, kept_in="documents.jsonl")
     if report.failures:
         lines.append(f"{len(report.failures)} files could not be read:")
         first = sorted(report.failures, key=lambda failure: not failure.is_restricted)
-        lines += [f"  {failure.id}: {failure.reason}" for failure in first[:_FAILURES_SHOWN]]
-        if len(report.failures) > _FAILURES_SHOWN:
-            lines.append(
-                f"  … and {len(report.failures) - _FAILURES_SHOWN} more, in failures.jsonl"
-            )
+        told = [f"{failure.id}: {failure.reason}" for failure in first]
+        lines += _first(told, kept_in="failures.jsonl")
     if not report.passages:
         lines.append("No text was found to search: are these the folders that hold the documents?")
     return "\n".join(lines)
+
+
+def _first(told: list[str], *, kept_in: str) -> list[str]:
+    more = [f"… and {len(told) - _SHOWN} more, in {kept_in}"] if len(told) > _SHOWN else []
+    return [f"  {line}" for line in (*told[:_SHOWN], *more)]
 
 
 def _counts(changes: Changes) -> str:

@@ -162,7 +162,7 @@ class FolderReindexer:
 
 
 def index_report(changes: Changes, failures: Sequence[Failure] = ()) -> IndexReport:
-    return IndexReport(changes, 812, 30, tuple(failures), 12.4, "g2")
+    return IndexReport(changes, 812, 30, tuple(failures), (), 12.4, "g2")
 
 
 def manifest(name: str, created: str) -> Manifest:

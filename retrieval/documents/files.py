@@ -179,6 +179,7 @@ class DocumentReader:
             or self._ruled_audience(id_, f"{file.own_id}{part}")
             or loaded.usual_audience,
             owner=loaded.owner,
+            gaps=loaded.gaps,
         )
         return Document(source, loaded.sections)
 

@@ -133,7 +133,7 @@ def _stream(stream: IO[str] | None) -> IO[str]:
 
 def _loaded(fields: dict[str, Any]) -> Loaded:
     sections = (Section(**{**s, "headings": tuple(s["headings"])}) for s in fields["sections"])
-    return Loaded(**{**fields, "sections": tuple(sections)})
+    return Loaded(**{**fields, "sections": tuple(sections), "gaps": tuple(fields["gaps"])})
 
 
 def main() -> None:

@@ -56,13 +56,14 @@ class IndexReport:
     """What an update found and did.
 
     `passages` is how many the index holds now, `embedded` how many texts had to be embedded for
-    that.
+    that. `partial` are the documents that were read but for their gaps.
     """
 
     changes: Changes
     passages: int
     embedded: int
     failures: tuple[Failure, ...]
+    partial: tuple[Source, ...]
     seconds: float
     generation: str
 
@@ -108,6 +109,7 @@ def update_index(
         passages=len(content.passages),
         embedded=embedded,
         failures=tuple(content.failures),
+        partial=tuple(source for source in content.sources if source.gaps),
         seconds=time.monotonic() - started,
         generation=name,
     )

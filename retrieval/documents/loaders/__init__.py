@@ -15,7 +15,7 @@ from retrieval.documents.loaders.slack_export import load_slack_day
 from retrieval.documents.loaders.text import load_csv, load_text
 from retrieval.errors import UnreadableError
 
-LOADERS_VERSION = 1
+LOADERS_VERSION = 2
 """Raised when a loader reads a file otherwise than before: then unchanged files are read again."""
 
 MAX_CHARS = 20_000_000

@@ -36,6 +36,7 @@ class Loaded:
 
     `part` tells the documents of one file apart. `audience` is the file's own word, which no
     folder rule overrules; `usual_audience` holds where neither file nor folder says anything.
+    `gaps` are as in `Source`.
     """
 
     sections: tuple[Section, ...]
@@ -46,6 +47,7 @@ class Loaded:
     owner: str | None = None
     language: str | None = None
     part: str | None = None
+    gaps: tuple[str, ...] = ()
 
 
 def table_text(rows: Sequence[Sequence[str]], *, has_header: bool) -> str:

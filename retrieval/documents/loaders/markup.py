@@ -57,8 +57,16 @@ def load_markdown(data: bytes) -> list[Loaded]:
     """One document; its front matter may name title, url, audience, owner and language."""
     values, body = front_matter(decode(data))
     blocks = blocks_of_html(_markdown().render(body), slugs=True)
-    title = values.pop("title", None) or title_of(blocks)
-    return [Loaded(sections_of(blocks), title=title, **values)]
+    return [
+        Loaded(
+            sections_of(blocks),
+            title=values.get("title") or title_of(blocks),
+            url=values.get("url"),
+            audience=values.get("audience"),
+            owner=values.get("owner"),
+            language=values.get("language"),
+        )
+    ]
 
 
 def load_html(data: bytes) -> list[Loaded]:

@@ -13,9 +13,11 @@ from retrieval.errors import UnreadableError
 # What converters put there: file names, and the program that printed the page.
 _RUBBISH_TITLE = re.compile(r"\.\w{2,5}$|^Microsoft |^untitled", re.IGNORECASE)
 
+_NAMED_PAGES = 20
+
 
 def load_pdf(data: bytes) -> list[Loaded]:
-    """One document with a section for each page that has text.
+    """One document with a section for each page that has text; the others are its gap.
 
     Raises:
         UnreadableError: If the file is damaged, needs a password or has only pictures.
@@ -36,7 +38,15 @@ def load_pdf(data: bytes) -> list[Loaded]:
     blocks = [Block(unwrap(text), page=n) for n, text in enumerate(pages, 1) if text.strip()]
     if not blocks:
         raise UnreadableError("is a PDF without a text layer; it may be scanned and need OCR")
-    return [Loaded(sections_of(blocks), title=_title(title))]
+    empty = [n for n, text in enumerate(pages, 1) if not text.strip()]
+    gaps = (_gap(empty, len(pages)),) if empty else ()
+    return [Loaded(sections_of(blocks), title=_title(title), gaps=gaps)]
+
+
+def _gap(empty: list[int], pages: int) -> str:
+    numbers = ", ".join(map(str, empty[:_NAMED_PAGES]))
+    more = ", …" if len(empty) > _NAMED_PAGES else ""
+    return f"{len(empty)} of {pages} pages hold no text: {numbers}{more}"
 
 
 def without_running_heads(pages: list[str]) -> list[str]:

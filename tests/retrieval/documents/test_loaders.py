@@ -198,6 +198,11 @@ def test_a_pdf_that_opens_without_its_owners_password_is_read() -> None:
     assert texts(read("a.pdf", sample.encrypted(sample.pdf([["text"]]), ""))) == ["text"]
 
 
+def test_pages_of_a_pdf_without_text_are_named() -> None:
+    loaded = read("a.pdf", sample.pdf([["text"], [], []]))
+    assert loaded.gaps == ("2 of 3 pages hold no text: 2, 3",)
+
+
 def test_a_pdf_of_pictures_is_told_apart() -> None:
     assert "text layer" in reason("a.pdf", sample.pdf([[]]))
 

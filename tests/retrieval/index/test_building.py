@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.commands import summary
 from retrieval.errors import (
     BusyError,
     IndexCorruptError,
@@ -21,6 +22,7 @@ from retrieval.index.content import read_content
 from retrieval.index.generation import current, load_index, read_manifest, write_generation
 from retrieval.registry.folders import building, publish
 from retrieval.settings import Settings
+from tests.retrieval import sample_files as sample
 from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = "# Leave\n\nEvery employee has thirty days of paid leave a year.\n"
@@ -72,6 +74,17 @@ def test_only_what_changed_is_embedded_and_what_vanished_is_gone(
     assert report.embedded == 1
     assert [failure.id for failure in report.failures] == ["docs/empty.md"]
     assert not any("thirty" in text for text in texts(settings))
+
+
+def test_what_was_read_in_part_is_told_as_long_as_it_is_there(
+    docs: Path, settings: Settings
+) -> None:
+    (docs / "scan.pdf").write_bytes(sample.pdf([["Travel rules"], []]))
+    for _ in range(2):
+        report = update_index([docs], settings, WordEmbedder())
+        (scan,) = report.partial
+        assert (scan.id, scan.gaps) == ("docs/scan.pdf", ("1 of 2 pages hold no text: 2",))
+        assert "docs/scan.pdf: 1 of 2 pages hold no text: 2" in summary(report)
 
 
 def test_reused_vectors_stand_beside_their_own_passages(docs: Path, settings: Settings) -> None:
