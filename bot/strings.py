@@ -247,6 +247,7 @@ class ReindexStrings(Texts):
     added: str
     changed: str
     removed: str
+    partial: str
     unread: str
     and_more: str
 
@@ -259,6 +260,7 @@ class ModelStrings(Texts):
     generation_served: str
     generation_before: str
     generation: str
+    account: str
     rollback_hint: str
     learned_title: str
     learned_run: str
@@ -343,6 +345,7 @@ class ReportStrings(Texts):
     stale_source: str
     disliked: str
     disliked_source: str
+    files: str
     history: str
     era: str
     interval: str

@@ -51,13 +51,13 @@ def _leaving_garbage() -> Iterator[None]:
 
 
 @click.command()
-@click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folders", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--full", is_flag=True, help="Read and embed everything again.")
 def index(folders: tuple[Path, ...], full: bool) -> None:
     """Read the documents in FOLDERS and build the search index.
 
-    Without FOLDERS, the folders of the last time are read again. Only what changed is embedded;
-    deleted and renamed files vanish from the index.
+    Single files and zip archives may be named, too. Without FOLDERS, those of the last time are
+    read again. Only what changed is embedded; deleted and renamed files vanish from the index.
     """
     from retrieval.index.building import update_index
     from retrieval.index.content import read_sources
@@ -332,25 +332,36 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 def summary(report: IndexReport) -> str:
     """What an update of the index did, in a few lines; files that could not be read by name."""
+    from retrieval.index.account import counted
+    from retrieval.index.content import FAILURES, LEFT_OUT, SOURCES
+
+    account, folder = report.account, report.folder
     lines = [
         f"{report.passages} passages, {report.embedded} of them new, in {report.seconds:.1f} s",
         f"documents: {_counts(report.changes)}",
+        (
+            f"files: {account.found} found: {account.read} read, {account.partial} read in part, "
+            f"{account.refused} could not be read, {sum(account.left_out.values())} left out"
+        ),
     ]
     if report.partial:
         lines.append(f"{len(report.partial)} documents were read in part:")
         told = [f"{source.id}: {'; '.join(source.gaps)}" for source in report.partial]
-        lines += _first(told, kept_in="documents.jsonl")
+        lines += _first(told, kept_in=folder / SOURCES)
     if report.failures:
         lines.append(f"{len(report.failures)} files could not be read:")
         first = sorted(report.failures, key=lambda failure: not failure.is_restricted)
         told = [f"{failure.id}: {failure.reason}" for failure in first]
-        lines += _first(told, kept_in="failures.jsonl")
+        lines += _first(told, kept_in=folder / FAILURES)
+    if account.left_out:
+        kinds = ", ".join(counted(kind, count) for kind, count in account.left_out.items())
+        lines.append(f"left out: {kinds}; all of them: {folder / LEFT_OUT}")
     if not report.passages:
         lines.append("No text was found to search: are these the folders that hold the documents?")
     return "\n".join(lines)
 
 
-def _first(told: list[str], *, kept_in: str) -> list[str]:
+def _first(told: list[str], *, kept_in: Path) -> list[str]:
     more = [f"… and {len(told) - _SHOWN} more, in {kept_in}"] if len(told) > _SHOWN else []
     return [f"  {line}" for line in (*told[:_SHOWN], *more)]
 

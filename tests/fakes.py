@@ -14,6 +14,7 @@ from bot.review.document_lookup import DocumentLookup, Held
 from bot.store.turns import DocumentRef
 from retrieval.documents.files import Failure
 from retrieval.errors import IndexNotFoundError, QuestionError
+from retrieval.index.account import Account
 from retrieval.index.building import IndexReport
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest, Recipe, Rollback
@@ -161,8 +162,12 @@ class FolderReindexer:
         return index_report(changes)
 
 
-def index_report(changes: Changes, failures: Sequence[Failure] = ()) -> IndexReport:
-    return IndexReport(changes, 812, 30, tuple(failures), (), 12.4, "g2")
+def index_report(
+    changes: Changes, failures: Sequence[Failure] = (), partial: Sequence[Source] = ()
+) -> IndexReport:
+    account = Account(53, len(partial), len(failures), {".png": 2})
+    whole = (tuple(failures), tuple(partial), 12.4, "g2", account, Path("g2"))
+    return IndexReport(changes, 812, 30, *whole)
 
 
 def manifest(name: str, created: str) -> Manifest:
@@ -206,6 +211,9 @@ class TwoGenerations(Installation):
 
     def sources(self) -> list[Source]:
         return [p.source for p in SentenceAnswerer().passages]
+
+    def account(self) -> Account:
+        return Account(52, 1, 3, {".png": 4, "hidden file": 1})
 
     def learned(self) -> list[LearnedModel]:
         facts = Facts("words", "0123456789abcdef", 0, "1")

@@ -12,8 +12,10 @@ from bot.slack.outgoing.cards import Card, escape
 from bot.slack.outgoing.mrkdwn import quoted
 from bot.strings import Strings
 from retrieval.documents.files import Failure
+from retrieval.index.account import Account, counted
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest, Rollback
+from retrieval.records import Source
 from retrieval.registry.runs import BASE, Deployment, ModelKind, run_of
 from retrieval.serving.installation import LearnedModel
 
@@ -45,15 +47,22 @@ def help_card(
 
 
 def changes_card(
-    headline: str, changes: Changes, strings: Strings, *, failures: Sequence[Failure] = ()
+    headline: str,
+    changes: Changes,
+    strings: Strings,
+    *,
+    failures: Sequence[Failure] = (),
+    partial: Sequence[Source] = (),
 ) -> Card:
     """What became of the documents: the first of each kind by name, the rest as a number."""
     first = sorted(failures, key=lambda failure: not failure.is_restricted)
-    reasons = [f"{_name(f.id)} ({quoted(shortened(f.reason, REASON_CHARS))})" for f in first]
+    reasons = [_with_reason(failure.id, failure.reason) for failure in first]
+    gaps = [_with_reason(source.id, "; ".join(source.gaps)) for source in partial]
     lists = (
         (strings.reindex.added, [_name(id_) for id_ in changes.added]),
         (strings.reindex.changed, [_name(id_) for id_ in changes.changed]),
         (strings.reindex.removed, [_name(id_) for id_ in changes.removed]),
+        (strings.reindex.partial, gaps),
         (strings.reindex.unread, reasons),
     )
     sections = [_names(title, names, strings) for title, names in lists if names]
@@ -164,12 +173,29 @@ def generation_line(title: str, manifest: Manifest, strings: Strings) -> str:
     )
 
 
+def account_line(account: Account, strings: Strings, *, has_kinds: bool = False) -> str:
+    """How many files were read, and how many were not, for admins also of which kinds."""
+    left_out = sum(account.left_out.values())
+    line = strings.models.account.format(
+        read=account.read, partial=account.partial, refused=account.refused, left_out=left_out
+    )
+    if not has_kinds or not left_out:
+        return line
+    kinds = [counted(kind, n) for kind, n in account.left_out.items()]
+    more = ["…"] if len(kinds) > NAMES_SHOWN else []
+    return f"{line} ({', '.join([*kinds[:NAMES_SHOWN], *more])})"
+
+
 def _names(title: str, names: Sequence[str], strings: Strings) -> str:
     shown = [f"• {name}" for name in names[:NAMES_SHOWN]]
     rest = len(names) - NAMES_SHOWN
     if rest > 0:
         shown.append(strings.reindex.and_more.format(count=rest))
     return "\n".join([f"*{title}*", *shown])
+
+
+def _with_reason(id_: str, reason: str) -> str:
+    return f"{_name(id_)} ({quoted(shortened(reason, REASON_CHARS))})"
 
 
 def _name(id_: str) -> str:

@@ -8,7 +8,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from bot.admin.admin_cards import changes_card
+from bot.admin.admin_cards import account_line, changes_card
 from bot.admin.commands import CommandRequest
 from bot.admin.progress import OneAtATime, ProgressMessage, ProgressMessages
 from bot.slack.outgoing.cards import Card, notice
@@ -94,4 +94,7 @@ def _report_card(report: IndexReport, strings: Strings) -> Card:
         unchanged=changes.unchanged,
         passages=report.passages,
     )
-    return changes_card(headline, changes, strings, failures=report.failures)
+    headline += f"\n{account_line(report.account, strings, has_kinds=True)}"
+    return changes_card(
+        headline, changes, strings, failures=report.failures, partial=report.partial
+    )

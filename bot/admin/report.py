@@ -12,6 +12,7 @@ from statistics import median
 
 from bot.admin.gaps import Gap
 from bot.store.period import Period, ReportedTurn
+from retrieval.index.account import Account
 from retrieval.records import Source
 from retrieval.registry.runs import Deployment
 
@@ -97,6 +98,7 @@ class Report:
     history: tuple[Era, ...]
     daily: tuple[Day, ...]
     deployments: tuple[Deployment, ...] = ()
+    account: Account | None = None
 
 
 def build_report(
@@ -104,6 +106,7 @@ def build_report(
     sources: Iterable[Source],
     gaps: tuple[Gap, ...] = (),
     deployments: Iterable[Deployment] = (),
+    account: Account | None = None,
 ) -> Report:
     """The report of a period; `sources` are the documents that are there now.
 
@@ -129,6 +132,7 @@ def build_report(
         history=_history(asked),
         daily=_daily(asked, period.days, now),
         deployments=tuple(change for change in deployments if _is_within(change.at, period)),
+        account=account,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from slack_sdk.models.blocks import Block, HeaderBlock, MarkdownTextObject, SectionBlock
 
-from bot.admin.admin_cards import deployment_line, shortened
+from bot.admin.admin_cards import account_line, deployment_line, shortened
 from bot.admin.gaps import Gap
 from bot.admin.report import CitedSource, Era, Figures, Rate, Report
 from bot.slack.outgoing.cards import Card, escape, notice
@@ -104,6 +104,10 @@ def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
                 _counted(strings.report.language, figures, strings, language=language)
                 for language, figures in report.languages.items()
             ],
+        ),
+        (
+            strings.report.files,
+            [account_line(report.account, strings, has_kinds=True)] if report.account else [],
         ),
         (strings.report.history, [_era(era, strings) for era in report.history[-ERAS_SHOWN:]]),
         (

@@ -26,6 +26,7 @@ from bot.store.inbox import Inbox
 from bot.store.period import Period, read_period
 from bot.strings import Strings
 from retrieval.errors import IndexNotFoundError
+from retrieval.index.account import Account
 from retrieval.records import Source
 from retrieval.serving.installation import Installation
 
@@ -96,7 +97,8 @@ def make_report(
     compare = partial(likenesses, installation)
     gaps = find_gaps(period.asked, compare, readers=readers, tells_all=tells_all)
     named = [source for source in _sources(installation) if source.audience in readers]
-    return build_report(period, named, gaps, installation.deployments())
+    account = _account(installation)
+    return build_report(period, named, gaps, installation.deployments(), account)
 
 
 def weekly_summary(database: Database, strings: Strings, *, now: datetime) -> str:
@@ -119,6 +121,13 @@ def _sources(installation: Installation) -> Sequence[Source]:
         return installation.sources()
     except IndexNotFoundError:
         return ()  # what was asked can be reported without
+
+
+def _account(installation: Installation) -> Account | None:
+    try:
+        return installation.account()
+    except IndexNotFoundError:
+        return None
 
 
 def _days(arguments: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.admin.access import Access
-from bot.admin.admin_cards import generation_line
+from bot.admin.admin_cards import account_line, generation_line
 from bot.admin.commands import CommandHandler, CommandRequest, Subcommand
 from bot.admin.config import ConfigHandler
 from bot.admin.learning import Learning, outcome_line
@@ -99,4 +99,5 @@ class AdminCommands:
             served, _ = self.installation.generations()
         except RetrievalError as error:
             return reason_of(error)
-        return generation_line(strings.models.generation_served, served, strings)
+        line = generation_line(strings.models.generation_served, served, strings)
+        return f"{line}\n{account_line(self.installation.account(), strings)}"

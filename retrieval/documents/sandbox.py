@@ -13,11 +13,13 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, BinaryIO, Self
 
+from retrieval.documents.archives import Entry
 from retrieval.documents.loaders.blocks import Loaded
 from retrieval.errors import RestrictedError, RetrievalError, UnreadableError
 from retrieval.records import Section
@@ -57,30 +59,55 @@ class Sandbox:
             self._child.communicate()
             self._child = None
 
-    def load(self, path: Path, *, target: Path | None = None) -> tuple[str, list[Loaded]]:
+    def load(
+        self, path: Path, *, target: Path | None = None, members: Sequence[str] = ()
+    ) -> tuple[str, list[Loaded]]:
         """The file's sha256 and its documents.
 
         Args:
             path: What the file is called.
             target: Where it was found to be, without any link; what has become a link since then
                 is not followed. None for where it is now.
+            members: The names that lead to the file, where `target` is an archive that it is in.
 
         Raises:
             RestrictedError: If it may be meant for some people alone, and for whom is not clear.
             UnreadableError: If the file cannot be read within the limits.
             RetrievalError: If no child starts, whatever the file.
         """
+        place = str(target or path.resolve())
+        answer = self._answer("load", str(path.absolute()), place, *members)
+        return answer["sha256"], [_loaded(fields) for fields in answer["documents"]]
+
+    def digest(self, target: Path, *, members: Sequence[str] = ()) -> str:
+        """The sha256 of a file, which `load` would say too; it raises as that does."""
+        digest: str = self._answer("digest", str(target), str(target), *members)["sha256"]
+        return digest
+
+    def entries(self, target: Path) -> list[Entry]:
+        """Every file in an archive, and in the archives in it.
+
+        Raises:
+            UnreadableError: If it is no archive, or cannot be read within the limits.
+            RetrievalError: If no child starts, whatever the file.
+        """
+        answer = self._answer("entries", str(target), str(target))
+        return [
+            Entry(**{**fields, "names": tuple(fields["names"])}) for fields in answer["entries"]
+        ]
+
+    def _answer(self, *request: str) -> dict[str, Any]:
         child = self._child or self._start()
-        reply, is_late = self._ask(child, [str(path.absolute()), str(target or path.resolve())])
+        reply, is_late = self._ask(child, request)
         if is_late or not reply:
             self.close()
             raise UnreadableError(self._why_died(child.returncode, is_late=is_late))
-        answer = json.loads(reply)
+        answer: dict[str, Any] = json.loads(reply)
         if "reason" in answer:
             raise (RestrictedError if answer["is_restricted"] else UnreadableError)(
                 answer["reason"]
             )
-        return answer["sha256"], [_loaded(fields) for fields in answer["documents"]]
+        return answer
 
     def _start(self) -> subprocess.Popen[str]:
         paths = os.pathsep.join(path for path in sys.path if path)
@@ -100,7 +127,7 @@ class Sandbox:
             raise RetrievalError(f"cannot start the parser: `python -m {_MODULE}` says why")
         return self._child
 
-    def _ask(self, child: subprocess.Popen[str], request: list[str]) -> tuple[str, bool]:
+    def _ask(self, child: subprocess.Popen[str], request: Sequence[str]) -> tuple[str, bool]:
         is_late = threading.Event()
 
         def stop() -> None:
@@ -137,7 +164,7 @@ def _loaded(fields: dict[str, Any]) -> Loaded:
 
 
 def main() -> None:
-    """The child: a JSON path on each line in, or two as `load` has, a JSON answer out."""
+    """The child: on each line in a JSON path, or what is to be done with which; JSON out."""
     timeout_s, memory_mb = map(int, sys.argv[1:3])
     # What a parser prints must not get between the answers.
     with os.fdopen(os.dup(1), "w", encoding="ascii") as answers:
@@ -145,13 +172,7 @@ def main() -> None:
         _limit(resource.RLIMIT_AS, memory_mb * 2**20)
         _limit(resource.RLIMIT_CORE, 0)
         _limit(resource.RLIMIT_FSIZE, 0)
-        from retrieval.documents.loaders import load
-
-        def answer(path: str, *target: str) -> dict[str, Any]:
-            data = read_unlinked(Path(*target or (path,)))
-            documents = [asdict(document) for document in load(Path(path), data)]
-            return {"sha256": hashlib.sha256(data).hexdigest(), "documents": documents}
-
+        answer = _answerer()
         print("ready", file=answers, flush=True)
         for line in sys.stdin:
             # Whatever becomes of the parent, no file keeps the child for longer.
@@ -160,7 +181,8 @@ def main() -> None:
             _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + timeout_s + 1)
             try:
                 request = json.loads(line)
-                reply = answer(*([request] if isinstance(request, str) else request))
+                is_path = isinstance(request, str)
+                reply = answer(*(["load", request, request] if is_path else request))
             except MemoryError:
                 return  # what is left of the memory is too little to go on with
             except UnreadableError as error:
@@ -175,8 +197,40 @@ def main() -> None:
             print(json.dumps(reply), file=answers, flush=True)
 
 
-def read_unlinked(path: Path) -> bytes:
-    """The bytes of a file to which no link leads.
+def _answerer() -> Callable[..., dict[str, Any]]:
+    from retrieval.documents.archives import Archive, Member
+    from retrieval.documents.loaders import load
+
+    last: tuple[str, Archive] | None = None
+
+    def archive(target: str) -> Archive:
+        nonlocal last
+        if last is None or last[0] != target:
+            last = None  # it may hold an archive in memory
+            last = target, Archive(open_unlinked(Path(target)))
+        return last[1]
+
+    def answer(what: str, path: str, target: str, *members: str) -> dict[str, Any]:
+        if what == "entries":
+            entries = [asdict(entry) for entry in archive(target).entries()]
+            return {"entries": entries} if entries else _refusal("is an archive without any file")
+        file: Path | Member = Path(path)
+        if members:
+            file = archive(target).member(*members)
+            data = file.read_bytes()
+        else:
+            with open_unlinked(Path(target)) as stream:
+                data = stream.read()
+        digest = hashlib.sha256(data).hexdigest()
+        if what == "digest":
+            return {"sha256": digest}
+        return {"sha256": digest, "documents": [asdict(found) for found in load(file, data)]}
+
+    return answer
+
+
+def open_unlinked(path: Path) -> BinaryIO:
+    """A file to which no link leads, open to be read.
 
     Raises:
         UnreadableError: If a part of the path is a link by now, or the file is something else.
@@ -194,10 +248,10 @@ def read_unlinked(path: Path) -> bytes:
             if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                 raise
             raise UnreadableError("has become a link since it was found") from error
-        with os.fdopen(file, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise UnreadableError("is no file any more")
-            return stream.read()
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise UnreadableError("is no file any more")
+        return os.fdopen(file, "rb")
 
 
 def _refusal(reason: str, *, is_restricted: bool = False) -> dict[str, Any]:

@@ -14,10 +14,9 @@ import numpy as np
 from retrieval.documents.files import (
     DocumentReader,
     Failure,
-    SourceFile,
-    find_files,
     idle_rules,
 )
+from retrieval.documents.finding import Found, LeftOut, SourceFile, find_files
 from retrieval.documents.loaders import LOADERS_VERSION
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import (
@@ -27,6 +26,7 @@ from retrieval.errors import (
     SettingsError,
     UnreadableError,
 )
+from retrieval.index.account import Account, account_of
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import EMPTY, Content, read_content
 from retrieval.index.generation import (
@@ -41,7 +41,7 @@ from retrieval.index.generation import (
 from retrieval.index.served_embedder import refuse_outdated
 from retrieval.progress import Progress
 from retrieval.records import Passage, Source, Vectors
-from retrieval.registry.folders import building, publish, served, sha256
+from retrieval.registry.folders import building, publish, served
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class IndexReport:
     """What an update found and did.
 
     `passages` is how many the index holds now, `embedded` how many texts had to be embedded for
-    that. `partial` are the documents that were read but for their gaps.
+    that. `partial` are the documents that were read but for their gaps. Every file is in
+    `account`; `folder` is where the lists of what was not read are.
     """
 
     changes: Changes
@@ -66,6 +67,8 @@ class IndexReport:
     partial: tuple[Source, ...]
     seconds: float
     generation: str
+    account: Account
+    folder: Path
 
 
 def update_index(
@@ -112,6 +115,8 @@ def update_index(
         partial=tuple(source for source in content.sources if source.gaps),
         seconds=time.monotonic() - started,
         generation=name,
+        account=account_of(content.sources, content.failures, content.left_out),
+        folder=home / name,
     )
 
 
@@ -186,12 +191,13 @@ class _Update:
             loaders=LOADERS_VERSION,
         )
 
-    def content(self, files: Sequence[SourceFile]) -> tuple[Content, int]:
+    def content(self, found: Found) -> tuple[Content, int]:
         """What the files hold now, and how many texts had to be embedded to know."""
-        parsed, failures = self._read(files)
+        parsed, failures, left_out = self._read(found)
         passages = [passage for _, each in parsed for passage in each]
         vectors, embedded = self._embed(passages)
-        return Content([source for source, _ in parsed], passages, failures, vectors), embedded
+        sources = [source for source, _ in parsed]
+        return Content(sources, passages, failures, vectors, left_out), embedded
 
     def publish(self, content: Content, roots: Sequence[str]) -> str:
         """Serve the content from now on; the generation's name, the old one if nothing changed."""
@@ -229,20 +235,22 @@ class _Update:
             and self._manifest.recipe == self._recipe
         )
 
-    def _read(self, files: Sequence[SourceFile]) -> tuple[Parsed, list[Failure]]:
+    def _read(self, found: Found) -> tuple[Parsed, list[Failure], list[LeftOut]]:
         parsed: Parsed = []
-        failures: list[Failure] = []
         known = _by_file(self.known) if self._is_recipe_known else {}
         with DocumentReader(self._settings) as reader:
+            unpacked, failures = reader.look_into_archives(found)
+            files, left_out = unpacked.files, unpacked.left_out
             for done, file in enumerate(files):
                 self._on_progress("reading", done, len(files))
-                result = _unchanged(file, known.get(file.id, [])) or self._parse(file, reader)
+                before = known.get(file.id, [])
+                result = _unchanged(file, before, reader) or self._parse(file, reader)
                 if isinstance(result, Failure):
                     failures.append(result)
                 else:
                     parsed += result
         self._on_progress("reading", len(files), len(files))
-        return parsed, failures
+        return parsed, failures, left_out
 
     def _parse(self, file: SourceFile, reader: DocumentReader) -> Parsed | Failure:
         documents = reader.read(file)
@@ -289,15 +297,9 @@ def _by_file(content: Content) -> dict[str, Parsed]:
     return files
 
 
-def _unchanged(file: SourceFile, known: Parsed) -> Parsed:
+def _unchanged(file: SourceFile, known: Parsed, reader: DocumentReader) -> Parsed:
     """What the file gave last time if its bytes are the same; nothing if they are not."""
-    if not known:
-        return []
-    try:
-        digest = sha256(file.path)
-    except OSError:  # closed or gone meanwhile: parsing it will tell
-        return []
-    if {source.sha256 for source, _ in known} != {digest}:
+    if not known or {source.sha256 for source, _ in known} != {reader.digest(file)}:
         return []
     return [_at(file, source, passages) for source, passages in known]
 

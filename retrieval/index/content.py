@@ -1,4 +1,4 @@
-"""What an index is made of: documents, passages, failures and vectors, and their files."""
+"""What an index is made of: documents, passages, vectors, what was not read; and their files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from retrieval.documents.files import Failure
+from retrieval.documents.finding import LeftOut
 from retrieval.jsonl import read_rows, to_line, write_lines
 from retrieval.records import Passage, Source, Vectors
 
@@ -23,11 +24,12 @@ class Content:
     passages: Sequence[Passage]
     failures: Sequence[Failure]
     vectors: Vectors
+    left_out: Sequence[LeftOut] = ()
 
     def is_same(self, other: Content) -> bool:
-        """Whether both have the same documents, passages and failures."""
-        mine = (self.sources, self.passages, self.failures)
-        return mine == (other.sources, other.passages, other.failures)
+        """Whether both have the same documents and passages, and the same that was not read."""
+        mine = (self.sources, self.passages, self.failures, [*self.left_out])
+        return mine == (other.sources, other.passages, other.failures, [*other.left_out])
 
 
 EMPTY = Content([], [], [], np.empty((0, 0), dtype=np.float32))
@@ -35,25 +37,40 @@ EMPTY = Content([], [], [], np.empty((0, 0), dtype=np.float32))
 _SOURCES = TypeAdapter(Source)
 _PASSAGES = TypeAdapter(Passage)
 _FAILURES = TypeAdapter(Failure)
+_LEFT_OUT = TypeAdapter(LeftOut)
 
 
 def write_content(folder: Path, content: Content) -> None:
-    """Write documents.jsonl, passages.jsonl, failures.jsonl and vectors.npy into the folder."""
+    """Write documents, passages, failures and what was left out as .jsonl, and vectors.npy."""
     for name, rows in (
         ("documents", map(asdict, content.sources)),
         ("passages", map(_passage_row, content.passages)),
         ("failures", map(asdict, content.failures)),
+        ("left_out", map(asdict, content.left_out)),
     ):
         write_lines(folder / f"{name}.jsonl", map(to_line, rows))
     np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
 
 
 SOURCES = "documents.jsonl"
+FAILURES = "failures.jsonl"
+LEFT_OUT = "left_out.jsonl"
 
 
 def read_sources(generation: Path) -> list[Source]:
     """The documents that a generation was made from."""
     return list(read_rows(generation / SOURCES, _SOURCES.validate_python))
+
+
+def read_failures(generation: Path) -> list[Failure]:
+    """The files that could not be read for a generation."""
+    return list(read_rows(generation / FAILURES, _FAILURES.validate_python))
+
+
+def read_left_out(generation: Path) -> list[LeftOut]:
+    """The files that were not looked into for a generation; none of an old one."""
+    path = generation / LEFT_OUT
+    return list(read_rows(path, _LEFT_OUT.validate_python)) if path.exists() else []
 
 
 def read_content(generation: Path) -> Content:
@@ -67,8 +84,9 @@ def read_content(generation: Path) -> Content:
     return Content(
         sources=sources,
         passages=list(read_rows(generation / "passages.jsonl", passage)),
-        failures=list(read_rows(generation / "failures.jsonl", _FAILURES.validate_python)),
+        failures=read_failures(generation),
         vectors=np.load(generation / "vectors.npy", allow_pickle=False),
+        left_out=read_left_out(generation),
     )
 
 

@@ -8,6 +8,7 @@ index/20260131T120000000000-1a2b3c/
     documents.jsonl            one source a line
     passages.jsonl             one passage a line, in the order of the rows of vectors.npy
     failures.jsonl             files that could not be read, with the reason
+    left_out.jsonl             files that were not looked into, with their kind
     vectors.npy                what the embedder made of the passages
     dense.faiss, lexical/      built from the above, kept to load faster
 ```

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from retrieval.index.account import Account, read_account
 from retrieval.index.content import read_sources
 from retrieval.index.generation import Manifest, Rollback, current, generations
 from retrieval.index.library import Library
@@ -92,6 +93,14 @@ class Installation:
             IndexNotFoundError: If nothing has been published.
         """
         return read_sources(current(self._library.folder))
+
+    def account(self) -> Account:
+        """What became of every file below the indexed folders.
+
+        Raises:
+            IndexNotFoundError: If nothing has been published.
+        """
+        return read_account(current(self._library.folder))
 
     def learned(self) -> list[LearnedModel]:
         """Every model that was trained here, the oldest first."""

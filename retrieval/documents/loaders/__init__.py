@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.blocks import FilePath, Loaded
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html, load_markdown
 from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
-from retrieval.documents.loaders.slack_export import load_slack_day
+from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
 from retrieval.documents.loaders.text import load_csv, load_text
 from retrieval.errors import UnreadableError
 
@@ -39,13 +38,30 @@ _OFFICE = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
 SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
 """What can be read, besides a corpus; `.json` only as a day of a Slack export."""
 
+# fmt: off
+IGNORED = frozenset((
+    ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".ico", ".tif", ".tiff", ".heic",
+    ".mp3", ".mp4", ".m4a", ".mov", ".wav", ".webm", ".avi", ".css", ".js", ".mjs", ".map",
+    ".woff", ".woff2", ".ttf", ".otf", ".eot", ".json", ".lock", ".pyc", ".log",
+))
+# fmt: on
+"""Types that come along with documents and hold no text of their own; they are counted."""
 
-def is_readable(path: Path) -> bool:
+
+def is_readable(path: FilePath) -> bool:
     """Whether a file is of a type that can be read."""
     return path.suffix.lower() in SUFFIXES or is_corpus(path)
 
 
-def load(path: Path, data: bytes) -> list[Loaded]:
+def why_left_out(path: FilePath) -> str | None:
+    """Why a file is not looked into, in a few words or by its suffix; None if it is."""
+    if path.name.startswith("."):
+        return "hidden file"
+    suffix = path.suffix.lower()
+    return suffix if suffix in IGNORED and not is_slack_day(path) else None
+
+
+def load(path: FilePath, data: bytes) -> list[Loaded]:
     """The documents in a file whose bytes are `data`; at least one, each with text.
 
     Raises:
@@ -60,7 +76,7 @@ def load(path: Path, data: bytes) -> list[Loaded]:
     return loaded
 
 
-def _load(path: Path, data: bytes) -> list[Loaded]:
+def _load(path: FilePath, data: bytes) -> list[Loaded]:
     suffix = path.suffix.lower()
     if is_corpus(path):
         return load_corpus(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import Protocol
 
 from retrieval.records import PUBLIC, Section
 
@@ -14,6 +15,38 @@ MAX_TITLE_CHARS = 120
 
 MAX_DRAWN_ROWS = 8
 """Longer tables name their columns in every row."""
+
+
+class FilePath(Protocol):
+    """What loaders may ask of where a file is: on the disk, or in an archive."""
+
+    def __hash__(self) -> int:
+        """What is equal for the same file."""
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+
+    @property
+    def stem(self) -> str:
+        """Its own name without the suffix."""
+
+    @property
+    def suffix(self) -> str:
+        """What its name ends in, from the last dot on."""
+
+    @property
+    def parent(self) -> FilePath:
+        """The folder that it is in."""
+
+    def __truediv__(self, name: str, /) -> FilePath:
+        """What has this name in the folder."""
+
+    def is_file(self) -> bool:
+        """Whether there is such a file."""
+
+    def read_bytes(self) -> bytes:
+        """The bytes of the file."""
 
 
 @dataclass(frozen=True, slots=True)

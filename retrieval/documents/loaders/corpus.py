@@ -5,10 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from retrieval.documents.loaders.blocks import Loaded, storable
+from retrieval.documents.loaders.blocks import FilePath, Loaded, storable
 from retrieval.documents.loaders.front_matter import other_names, refuse
 from retrieval.errors import DataError, RestrictedError, UnreadableError
 from retrieval.jsonl import lines_of, made
@@ -20,7 +19,7 @@ _TOLD = ("title", "url", "owner", "lang")
 NAMES = frozenset(("corpus.jsonl", "corpus.jsonl.gz"))
 
 
-def is_corpus(path: Path) -> bool:
+def is_corpus(path: FilePath) -> bool:
     """Whether a file holds documents, one a line."""
     return path.name in NAMES
 

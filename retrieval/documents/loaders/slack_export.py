@@ -7,10 +7,9 @@ import json
 import re
 from collections import defaultdict
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of
+from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, one_line, sections_of
 from retrieval.errors import UnreadableError
 from retrieval.records import PUBLIC
 
@@ -32,7 +31,7 @@ _OTHERS = ("groups", "mpims", "dms")
 SlackMessage = dict[str, Any]
 
 
-def is_slack_day(path: Path) -> bool:
+def is_slack_day(path: FilePath) -> bool:
     """Whether a file is one day of a channel: `CHANNEL/YYYY-MM-DD.json` in an export."""
     export = path.parent.parent
     return (
@@ -42,7 +41,7 @@ def is_slack_day(path: Path) -> bool:
     )
 
 
-def load_slack_day(data: bytes, path: Path) -> list[Loaded]:
+def load_slack_day(data: bytes, path: FilePath) -> list[Loaded]:
     """The documents of a day. Only channels of which `channels.json` alone tells are public.
 
     Their usual audience is `slack:NAME`. A reply on a later day than its thread's beginning is
@@ -73,7 +72,7 @@ def _is_said(message: SlackMessage) -> bool:
     return bool(message.get("text")) and message.get("subtype") not in _NOISE
 
 
-def _document(key: str, messages: list[SlackMessage], path: Path) -> Loaded:
+def _document(key: str, messages: list[SlackMessage], path: FilePath) -> Loaded:
     names = _names(path.parent.parent / "users.json")
     channel, day = path.parent.name, path.stem
     lines = [f"{_author(message, names)}: {_said(message, names)}" for message in messages]
@@ -98,7 +97,7 @@ def _said(message: SlackMessage, names: dict[str, str]) -> str:
 
 
 @lru_cache(maxsize=8)
-def _names(users: Path) -> dict[str, str]:
+def _names(users: FilePath) -> dict[str, str]:
     return {user["id"]: _name(user) for user in _listed(users)}
 
 
@@ -109,11 +108,11 @@ def _name(user: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=8)
-def _public_channels(export: Path) -> frozenset[str]:
+def _public_channels(export: FilePath) -> frozenset[str]:
     named = [channel for channel in _listed(export / "channels.json") if channel.get("name")]
     private = [channel for channel in named if any(channel.get(flag) for flag in _PRIVATE)]
-    for others in filter(Path.is_file, (export / f"{kind}.json" for kind in _OTHERS)):
-        private += _listed(others)
+    for others in (export / f"{kind}.json" for kind in _OTHERS):
+        private += _listed(others) if others.is_file() else []
     return _names_of(named) - _names_of(private)
 
 
@@ -122,7 +121,7 @@ def _names_of(channels: list[dict[str, Any]]) -> frozenset[str]:
     return frozenset(str(channel.get("name") or channel["id"]) for channel in channels)
 
 
-def _listed(path: Path) -> list[dict[str, Any]]:
+def _listed(path: FilePath) -> list[dict[str, Any]]:
     try:
         rows = json.loads(path.read_bytes())
     except ValueError as error:

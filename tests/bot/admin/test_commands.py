@@ -30,6 +30,7 @@ async def command(
         ("status", "en-US", "0 waiting, 0 in progress"),
         ("status", "en-US", "0 questions answered"),
         ("status", "en-US", "of 2026-02-02 08:00 UTC: 4 documents"),
+        ("status", "en-US", "52 read, 1 read in part, 3 could not be read, 5 left out"),
         ("Status", "zh-CN", "已回答 0 个问题"),
     ],
 )

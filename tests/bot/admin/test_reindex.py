@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from retrieval.index.building import IndexReport
 from retrieval.index.changes import Changes
 from retrieval.progress import Progress
 from tests.bot.admin.test_commands import command
+from tests.bot.admin.test_report import source
 from tests.bot.conftest import House, settled
 from tests.fakes import index_report
 from tests.slack_server import WAIT_S, Fault, slash
@@ -34,7 +36,8 @@ class SlowReindexer:
         on_progress("embedding", 3, 9)
         while "3 of 9" not in str(self._house.slack.called("chat.update")):
             on_progress("embedding", 3, 9)
-        return index_report(CHANGES, [Failure("docs/bad.pdf", "is empty")])
+        scan = replace(source("docs/scan.pdf", "2026-01-01"), gaps=("1 of 2 pages holds no text",))
+        return index_report(CHANGES, [Failure("docs/bad.pdf", "is empty")], [scan])
 
 
 class FailingReindexer:
@@ -70,6 +73,8 @@ async def test_an_admin_sees_the_progress_in_one_message_and_what_changed(
     shown = str(message["blocks"])
     for words in ("• docs/09.md", "… and 2 more", "• docs/&lt;old&gt;.md", "bad.pdf (is empty)"):
         assert words in shown
+    assert "scan.pdf (1 of 2 pages holds no text)" in shown
+    assert "53 read, 1 read in part, 1 could not be read, 2 left out (2 .png)" in shown
     assert "docs/10.md" not in shown
 
 

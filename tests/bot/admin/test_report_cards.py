@@ -11,6 +11,7 @@ from bot.admin.report import Report
 from bot.admin.report_cards import report_card, report_markdown, summary
 from bot.admin.report_files import save_report
 from bot.strings import Strings, strings_for
+from retrieval.index.account import Account
 from tests.bot.admin.test_report import ASKED, OPEN, build
 from tests.slack_server import check_blocks
 
@@ -36,6 +37,13 @@ def test_the_card_keeps_slacks_limits_however_much_there_is(strings: Strings) ->
 def test_what_people_wrote_stays_text() -> None:
     shown = str(report_card(REPORT, ENGLISH).block_dicts())
     assert "Where is the &lt;!here&gt; &amp; there? (asked 4×, askers 3, 👎 1)" in shown
+
+
+def test_files_that_were_not_read_are_counted_by_kind() -> None:
+    report = replace(REPORT, account=Account(52, 1, 3, {".png": 4, "hidden file": 1}))
+    line = "1 read in part, 3 could not be read, 5 left out (4 .png, 1 hidden file)"
+    assert line in report_markdown(report)
+    assert line in str(report_card(report, ENGLISH).block_dicts())
 
 
 def test_questions_of_few_people_are_only_counted() -> None:

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from retrieval.documents.files import DocumentReader, Failure, find_files
-from retrieval.errors import UnreadableError
+from retrieval.documents.files import DocumentReader, Failure
+from retrieval.documents.finding import SourceFile, find_files
 from retrieval.records import Document
 from retrieval.settings import Settings
 from tests.retrieval import sample_files as sample
@@ -32,8 +31,8 @@ def docs(tmp_path: Path) -> Path:
     return folder
 
 
-def ids(*folders: Path) -> list[str]:
-    return [file.id for file in find_files(folders)]
+def found(*folders: Path) -> list[SourceFile]:
+    return find_files(folders).files
 
 
 def read(reader: DocumentReader, path: Path, data: bytes | str) -> Document:
@@ -44,53 +43,8 @@ def read(reader: DocumentReader, path: Path, data: bytes | str) -> Document:
 
 def outcome(reader: DocumentReader, path: Path, data: bytes | str) -> list[Document] | Failure:
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    (file,) = find_files([path.parents[1] if path.parent.name == "hr" else path.parent])
+    (file,) = found(path.parents[1] if path.parent.name == "hr" else path.parent)
     return reader.read(file)
-
-
-def test_files_are_found_below_the_folder_and_named_from_it(docs: Path) -> None:
-    (docs / "hr" / "leave.md").touch()
-    (docs / "a.pdf").touch()
-    assert ids(docs) == ["docs/a.pdf", "docs/hr/leave.md"]
-
-
-def test_hidden_files_and_pictures_are_passed_over(docs: Path) -> None:
-    (docs / ".git").mkdir()
-    for name in (".git/a.md", ".DS_Store", "logo.PNG", "style.css", "data.json"):
-        (docs / name).touch()
-    assert ids(docs) == []
-
-
-def test_links_are_followed_only_inside_the_folder(docs: Path, tmp_path: Path) -> None:
-    (tmp_path / "secret.md").touch()
-    (docs / "hr" / "real.md").touch()
-    (docs / "out.md").symlink_to(tmp_path / "secret.md")
-    (docs / "again.md").symlink_to(docs / "hr" / "real.md")
-    (docs / "gone.md").symlink_to(docs / "nothing.md")
-    assert ids(docs) == ["docs/again.md"]
-
-
-def test_a_pipe_is_not_waited_for(docs: Path) -> None:
-    os.mkfifo(docs / "pipe.md")
-    assert ids(docs) == []
-
-
-def test_folders_of_one_name_are_told_apart_in_any_order(tmp_path: Path) -> None:
-    folders = [tmp_path / "a" / "docs", tmp_path / "b" / "docs"]
-    for folder in folders:
-        folder.mkdir(parents=True)
-        (folder / "x.md").touch()
-    assert ids(*folders) == ids(*reversed(folders)) == ["a/docs/x.md", "b/docs/x.md"]
-
-
-def test_a_folder_named_twice_is_read_once(docs: Path) -> None:
-    (docs / "x.md").touch()
-    assert ids(docs, docs / "hr" / "..") == ["docs/x.md"]
-
-
-def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableError, match="is not a folder"):
-        find_files([tmp_path / "nowhere"])
 
 
 def test_a_document_knows_where_it_comes_from(reader: DocumentReader, docs: Path) -> None:
@@ -137,7 +91,7 @@ def test_a_file_that_cannot_be_read_is_a_failure_with_its_reason(
 
 def test_a_folder_that_may_not_be_opened_is_a_failure(reader: DocumentReader, docs: Path) -> None:
     (docs / "hr" / "x.md").touch()
-    (file,) = find_files([docs])
+    (file,) = found(docs)
     closed = reader.read(replace(file, path=docs / "hr", id="docs/hr"))
     assert closed == Failure("docs/hr", "is a folder that may not be opened")
 
@@ -150,7 +104,7 @@ def test_the_documents_of_a_slack_export_have_their_own_ids(
     (docs / "help").mkdir()
     messages = [{"text": "a", "ts": "1", "thread_ts": "1"}, {"text": "b", "ts": "2"}]
     (docs / "help" / "2024-01-05.json").write_text(json.dumps(messages))
-    (file,) = find_files([docs])
+    (file,) = found(docs)
     documents = reader.read(file)
     assert isinstance(documents, list)
     assert [document.source.id.removeprefix(file.id) for document in documents] == [
@@ -168,10 +122,10 @@ def test_given_text_is_taken_as_it_is() -> None:
 def test_of_a_data_set_the_corpus_alone_is_read(reader: DocumentReader, docs: Path) -> None:
     (docs / "hr" / "queries.tsv").write_text("a question\n")
     (docs / "hr" / "corpus.jsonl").write_text('{"_id": "x", "title": "T", "text": "words"}\n')
-    (file,) = find_files([docs])
-    found = reader.read(file)
-    assert isinstance(found, list)
-    assert [(each.source.id, each.source.audience) for each in found] == [
+    (file,) = found(docs)
+    documents = reader.read(file)
+    assert isinstance(documents, list)
+    assert [(document.source.id, document.source.audience) for document in documents] == [
         ("docs/hr/corpus.jsonl#x", "hr")
     ]
 
@@ -179,10 +133,10 @@ def test_of_a_data_set_the_corpus_alone_is_read(reader: DocumentReader, docs: Pa
 def labels(rules: dict[str, str], *folders: Path) -> dict[str, str]:
     """The label of each document, or why there is none."""
     with DocumentReader(Settings(audiences=rules)) as reader:
-        found = [(file.id, reader.read(file)) for file in find_files(folders)]
+        results = [(file.id, reader.read(file)) for file in found(*folders)]
     return {
         id_: result.reason if isinstance(result, Failure) else result[0].source.audience
-        for id_, result in found
+        for id_, result in results
     }
 
 
@@ -195,9 +149,9 @@ def test_a_rule_is_for_what_reads_like_it(docs: Path, pattern: str) -> None:
 def test_rules_that_disagree_refuse_the_document(docs: Path) -> None:
     (docs / "hr" / "a.md").write_text("x")
     (docs / "b.md").write_text("x")
-    found = labels({"docs/*": "public", "docs/hr/*": "hr", "*/hr/*": "hr"}, docs)
-    assert found["docs/b.md"] == "public"
-    assert "rules in [audiences] that disagree" in found["docs/hr/a.md"]
+    given = labels({"docs/*": "public", "docs/hr/*": "hr", "*/hr/*": "hr"}, docs)
+    assert given["docs/b.md"] == "public"
+    assert "rules in [audiences] that disagree" in given["docs/hr/a.md"]
 
 
 def test_the_front_matter_decides_where_rules_disagree(docs: Path) -> None:
@@ -218,7 +172,7 @@ def test_what_is_swapped_for_a_link_after_it_was_found_is_not_read(
     for folder in (docs / "hr", tmp_path / "docs2/hr", tmp_path / "docs2"):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "pay.md").write_text("secret")
-    file = next(file for file in find_files([docs]) if file.path.parent.name == "hr")
+    file = next(file for file in found(docs) if file.path.parent.name == "hr")
     place, other = tmp_path / swapped, tmp_path / swapped.replace("docs", "docs2")
     place.rename(tmp_path / "away")
     place.symlink_to(other)

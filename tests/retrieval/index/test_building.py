@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from retrieval.errors import (
     SettingsError,
     UnreadableError,
 )
+from retrieval.index.account import Account, read_account
 from retrieval.index.building import update_index
 from retrieval.index.changes import Changes
 from retrieval.index.content import read_content
@@ -223,3 +225,36 @@ def test_a_rule_may_be_for_files_that_cannot_be_read(docs: Path, settings: Setti
     (docs / "empty.md").write_text("")
     ruled = settings.model_copy(update={"audiences": {"docs/empty*": "hr"}})
     assert update_index([docs], ruled, WordEmbedder()).passages == 2
+
+
+def test_every_file_is_accounted_for(docs: Path, settings: Settings) -> None:
+    (docs / "scan.pdf").write_bytes(sample.pdf([["Travel rules"], []]))
+    (docs / "empty.md").write_text("")
+    (docs / ".git").mkdir()
+    for name in ("a.png", "b.png", ".git/config"):
+        (docs / name).touch()
+    for _ in range(2):
+        report = update_index([docs], settings, WordEmbedder())
+        assert report.account == Account(2, 1, 1, {".png": 2, "hidden folder": 1})
+        assert read_account(current(settings.index_folder)) == report.account
+    said = summary(report)
+    assert "files: 7 found: 2 read, 1 read in part, 1 could not be read, 3 left out" in said
+    assert "left out: 2 .png, 1 hidden folder; all of them: " in said
+    listed = Path(said.rpartition("all of them: ")[2].split()[0])
+    assert [json.loads(line)["id"] for line in listed.read_text().splitlines()] == [
+        "docs/.git",
+        "docs/a.png",
+        "docs/b.png",
+    ]
+
+
+def test_a_single_file_is_indexed(docs: Path, settings: Settings) -> None:
+    report = update_index([docs / "leave.md"], settings, WordEmbedder())
+    assert report.changes.added == ("leave.md",)
+    assert update_index([], settings, WordEmbedder()).changes.unchanged == 1
+
+
+def test_an_index_of_before_does_not_say_what_was_left_out(docs: Path, settings: Settings) -> None:
+    update_index([docs], settings, WordEmbedder())
+    (current(settings.index_folder) / "left_out.jsonl").unlink()
+    assert read_account(current(settings.index_folder)).found == 2
