@@ -17,6 +17,7 @@ from typing import IO
 from retrieval.documents.loaders import why_left_out
 from retrieval.documents.loaders.blocks import storable
 from retrieval.documents.loaders.corpus import NAMES as CORPORA
+from retrieval.documents.loaders.encodings import encoding_of
 from retrieval.errors import UnreadableError
 
 SUFFIX = ".zip"
@@ -227,7 +228,7 @@ def _names(listed: list[zipfile.ZipInfo]) -> list[str]:
 
 
 def _encoding(names: bytes) -> str:
-    for encoding in ("utf-8", "gb18030"):
+    for encoding in ("utf-8", encoding_of(names) or "gb18030"):
         try:
             names.decode(encoding)
         except UnicodeDecodeError:

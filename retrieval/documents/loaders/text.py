@@ -9,6 +9,11 @@ import re
 from itertools import pairwise
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, table_text
+from retrieval.documents.loaders.encodings import (
+    encoding_of,
+    is_damaged_utf8,
+    utf16_without_mark,
+)
 from retrieval.documents.loaders.front_matter import refuse, refuse_unread
 from retrieval.errors import UnreadableError
 from retrieval.labels import names_audience
@@ -17,7 +22,6 @@ from retrieval.language import CJK
 _MIN_LINE, _MAX_LINE = 40, 120
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*?(?=\S|[ \t])")
 _STARTS_ITEM = re.compile(r"\s|[-*•–>|#]|\(?\w{1,3}[.)]\s|[A-Z][\w-]*: ")
-_PAIRED = re.compile(rb"[\x81-\xfe][\xa1-\xfe]")
 _STOP = re.compile(r"[.!?:;。！？：；]\s*$")
 _WIDE = re.compile(f"[{CJK}，、“”（）]")
 
@@ -42,10 +46,10 @@ def load_csv(data: bytes) -> list[Loaded]:
 
 
 def decode(data: bytes) -> str:
-    r"""The text of bytes in UTF-8, UTF-16 with a byte order mark, or GB18030; lines end in `\n`.
+    r"""The text of bytes in whatever encoding they are for sure; lines end in `\n`.
 
     Raises:
-        UnreadableError: If the bytes are none of these.
+        UnreadableError: If that cannot be told.
     """
     text = _decode(data)
     if "\0" in text:
@@ -54,26 +58,36 @@ def decode(data: bytes) -> str:
 
 
 def _decode(data: bytes) -> str:
+    encoding = "utf-8-sig"
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        encoding = "utf-32"
+    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif b"\x1b$" in data and data.isascii():
+        encoding = "iso2022_jp"
+    elif b"\0" in data:
+        encoding = utf16_without_mark(data) or encoding
     try:
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return data.decode("utf-16")
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return _decode_gb18030(data)
-
-
-def _decode_gb18030(data: bytes) -> str:
-    # GB18030 also accepts most Western European text and makes nonsense of it; in real Chinese
-    # nearly all high bytes come in pairs.
-    high = sum(byte >= 0x80 for byte in data)
-    if 2 * len(_PAIRED.findall(data)) < 0.8 * high:
-        raise UnreadableError("is not text in UTF-8, UTF-16 or GB18030; save it as UTF-8")
-    try:
-        return data.decode("gb18030")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UnreadableError(
-            "is not text in UTF-8, UTF-16 or GB18030; save it as UTF-8"
-        ) from error
+        if b"\0" in data:
+            raise UnreadableError("is binary data, not text") from error
+        return _decode_old(data)
+
+
+def _decode_old(data: bytes) -> str:
+    if is_damaged_utf8(data):
+        raise UnreadableError("is text in UTF-8 with damaged characters; save it again")
+    encoding = encoding_of(data)
+    try:
+        if encoding is not None:
+            return data.decode(encoding)
+    except UnicodeDecodeError:
+        pass
+    raise UnreadableError(
+        "is text in an encoding that cannot be told for sure; if an editor shows it well, save it "
+        "as UTF-8"
+    )
 
 
 def unwrap(text: str) -> str:
