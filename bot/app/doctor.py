@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from bot.privacy.erasing import put_aside
-from bot.settings import load_slack_settings
+from bot.settings import SlackSettings, load_slack_settings
 from bot.store.soundness import check_before, mark_of
 from retrieval.doctor import Finding
 from retrieval.errors import DataError, SettingsError
-from retrieval.settings import load_settings
+from retrieval.settings import load_settings, read
 
 
 def checks() -> Iterator[Finding]:
@@ -26,6 +27,12 @@ def checks() -> Iterator[Finding]:
     for folder in put_aside(settings.home):
         found = f"{folder} holds what was there before a restore, also of who was forgotten since"
         yield Finding("restored", "warning", found, "`whimbrel purge` deletes it")
+    with suppress(SettingsError):  # told below
+        days = read(SlackSettings, prefix="SLACK_").kept_days
+        told = [
+            f"{kept} {count} days" if count else f"{kept} for ever" for kept, count in days.items()
+        ]
+        yield Finding("retention", "ok", ", ".join(told))
     try:
         slack = load_slack_settings()
     except SettingsError as error:

@@ -92,7 +92,8 @@ class ConversationLog:
         """The latest turns of a thread, oldest first, that this audience may read."""
         rows = self._database.connection.query(
             "SELECT question, answer, audience FROM turns"
-            " WHERE channel = ? AND thread_ts = ? AND question != '' AND deleted IS NULL"
+            " WHERE channel = ? AND thread_ts = ? AND question != '' AND answer != ''"
+            " AND deleted IS NULL"
             " ORDER BY rowid DESC LIMIT ?",
             (channel, thread_ts, max_turns),
         )
