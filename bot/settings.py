@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 
 APPS_PAGE = "https://api.slack.com/apps"
 
+Kept = Literal["questions", "overheard", "answers", "ratings", "corrections", "reports", "audit"]
+"""What is kept for a time of its own.
+
+`overheard` are the questions that nobody asked of the bot, `reports` what replays have written.
+"""
 
 _GRANTED_TO = {
     "channel_audiences": ("a channel", "[CG][A-Z0-9]+"),
@@ -103,6 +108,26 @@ class SlackSettings(FileSettings):
         description="labels guests and other organisations may read in private; none: no answers",
     )
 
+    question_days: int = Field(
+        default=0, ge=0, description="how long a question is kept, with its answer; 0: for ever"
+    )
+    overheard_days: int = Field(
+        default=0, ge=0, description="the same for questions that did not mention the bot"
+    )
+    answer_days: int = Field(
+        default=0, ge=0, description="how long answers are kept, if shorter than their questions"
+    )
+    rating_days: int = Field(
+        default=0, ge=0, description="how long votes are kept, and what else tells of answers"
+    )
+    correction_days: int = Field(
+        default=0,
+        ge=0,
+        description="how long reasons, undecided, rejected and retired answers are kept",
+    )
+    report_days: int = Field(
+        default=0, ge=0, description="how long the files of /whimbrel replay are kept"
+    )
     audit_days: int = Field(
         default=365, ge=0, description="how long the audit log keeps what it tells; 0: for ever"
     )
@@ -129,6 +154,19 @@ class SlackSettings(FileSettings):
     @classmethod
     def _are_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(label_of(label) for label in labels)
+
+    @property
+    def kept_days(self) -> dict[Kept, int]:
+        """For how many days what is kept; 0 is for ever."""
+        return {
+            "questions": self.question_days,
+            "overheard": self.overheard_days,
+            "answers": self.answer_days,
+            "ratings": self.rating_days,
+            "corrections": self.correction_days,
+            "reports": self.report_days,
+            "audit": self.audit_days,
+        }
 
     @property
     def mode(self) -> Literal["socket", "http"]:

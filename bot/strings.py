@@ -182,6 +182,9 @@ class CommandStrings(Texts):
 
     help: str
     status: str
+    deleted_after: str
+    days_of: str
+    kept: Mapping[str, str]
     not_admin: str
     unknown: str
     nearest: str

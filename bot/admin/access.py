@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Sequence
 
 from bot.admin.admin_cards import NAMES_SHOWN, section
-from bot.admin.commands import CommandRequest
+from bot.admin.commands import PERSON, CommandRequest
 from bot.admin.config import SourcesOf, is_channel
 from bot.slack.audience import Audiences, Grant, of_documents
 from bot.slack.outgoing.cards import Card, notice
@@ -15,10 +14,6 @@ from bot.slack.outgoing.mrkdwn import code
 from bot.slack.workspace import Workspace
 from bot.strings import Strings
 from retrieval.records import PUBLIC, Source
-
-_PERSON = re.compile(
-    r"<@([uw][a-z0-9]+)(?:\|[^>]*)?>|([uw](?=[a-z]*\d)[a-z0-9]{7,})", re.IGNORECASE
-)
 
 
 class Access:
@@ -72,7 +67,7 @@ async def explained(audiences: Audiences, user: str, strings: Strings) -> list[s
 
 def read_arguments(arguments: Sequence[str]) -> tuple[str | None, str]:
     """Whom a command is about, if it says so, and which document; ids of documents have spaces."""
-    match = _PERSON.fullmatch(arguments[0]) if arguments else None
+    match = PERSON.fullmatch(arguments[0]) if arguments else None
     if match is None:
         return None, " ".join(arguments)
     return (match[1] or match[2]).upper(), " ".join(arguments[1:])

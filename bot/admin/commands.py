@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,6 +19,11 @@ from bot.strings import Strings
 from retrieval.errors import RetrievalError
 
 HELP = "help"
+
+PERSON = re.compile(
+    r"<@([uw][a-z0-9]+)(?:\|[^>]*)?>|(?<![a-z0-9])([uw](?=[a-z]*\d)[a-z0-9]{7,})", re.IGNORECASE
+)
+"""Somebody, as a command names them: mentioned, or by their id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,7 @@ class CommandHandler:
 
     def _note(self, request: CommandRequest) -> None:
         # Whom a command is about can be forgotten, and stands nowhere in the audit log.
-        words = ["@person" if word.startswith("<@") else word for word in request.arguments]
-        said = " ".join((request.name, *words))
+        said = PERSON.sub("@person", " ".join((request.name, *request.arguments)))
         self._audit.add("command", request.job, channel=request.job.channel, command=said)
 
     def _help(self, request: CommandRequest, is_admin: bool) -> Card:

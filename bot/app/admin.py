@@ -19,6 +19,7 @@ from bot.admin.replaying import Replaying
 from bot.admin.reporting import Reporting
 from bot.admin.trial_command import TrialCommand
 from bot.app.parts import LongJobs
+from bot.settings import Kept
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.outgoing.mrkdwn import reason_of
 from bot.slack.workspace import Workspace
@@ -43,6 +44,7 @@ class AdminCommands:
     stop: threading.Event
     tick_s: float
     audit: AuditLog
+    kept_days: Mapping[Kept, int]
 
     def handlers(self) -> Mapping[JobKind, AdminHandler]:
         """Who handles what admins send."""
@@ -92,7 +94,19 @@ class AdminCommands:
         last = self.jobs.learner.last()
         if last is not None:
             lines.append(outcome_line(last, strings))
+        if any(self.kept_days.values()):
+            lines.append(self._kept_line(strings))
         return "\n".join(lines)
+
+    def _kept_line(self, strings: Strings) -> str:
+        """What is deleted when it is so old."""
+        texts = strings.commands
+        told = [
+            texts.days_of.format(what=texts.kept[kept], days=days)
+            for kept, days in self.kept_days.items()
+            if days
+        ]
+        return texts.deleted_after.format(what=", ".join(told))
 
     def _index_line(self, strings: Strings) -> str:
         try:

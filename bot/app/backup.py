@@ -18,6 +18,11 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.privacy.erasing import PUT_ASIDE
+from bot.privacy.forgetting import Forgetting, people_in
+from bot.privacy.forgotten import FORGOTTEN, ForgottenPeople
+from bot.store.database import Database
+from bot.store.inbox import Inbox
 from bot.store.soundness import check_before
 from retrieval.errors import BusyError, DataError, SettingsError
 from retrieval.registry.folders import building, checksums, sha256, telling_full_disk
@@ -40,6 +45,14 @@ class Contents:
     made: str
     release: str
     files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The folder that holds what was there before, if anything was, and how many were forgotten."""
+
+    aside: Path | None
+    forgotten: int
 
 
 _CONTENTS = TypeAdapter(Contents)
@@ -94,10 +107,11 @@ def verify(backup: Path, *, identity: Path | None = None, beside: Path | None = 
 
 def restore(
     settings: Settings, backup: Path, *, identity: Path | None = None, replaces: bool = False
-) -> Path | None:
+) -> Restored:
     """Put what a backup holds into the home folder, once all of it is verified.
 
-    What is there already is moved aside, into a folder that is given back.
+    What is there already is moved aside. Who was forgotten since the backup was made is forgotten
+    in it before anything serves from it: what the home has noted of that stays there.
 
     Raises:
         DataError: As `verify`; or if there is a database and it is not to be replaced.
@@ -114,26 +128,42 @@ def restore(
     had_something = any((home / part).exists() for part in (DATABASE, *_PARTS))
     with (
         _workplace(home) as work,
-        _unpacked(backup, identity, beside=work) as (_, unpacked),
+        _unpacked(backup, identity, beside=work) as (contents, unpacked),
         building(settings.index_folder),
     ):
         _check_unused(settings.database)  # a bot may have been started meanwhile
-        aside = home / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        aside = home / f"{PUT_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S}"
         beside = (f"{DATABASE}-wal", f"{DATABASE}-shm")
         _make_private(unpacked)
+        forgotten = _forget_again(home, unpacked, since=contents.made)
         for part in (DATABASE, *beside, *_PARTS):
             _move(home / part, aside / part)
         for part in (*_PARTS, DATABASE):  # the database last: without it nothing serves
             _move(unpacked / part, home / part)
-    if had_something:
-        return aside
-    shutil.rmtree(aside, ignore_errors=True)
-    return None
+    if not had_something:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Restored(aside if had_something else None, forgotten)
+
+
+def _forget_again(home: Path, unpacked: Path, *, since: str) -> int:
+    """Forget in a backup who was forgotten since it was made; how many of its people that were."""
+    noted = ForgottenPeople(home)
+    noted.take_over(ForgottenPeople(unpacked).notes())
+    database = Database(unpacked / DATABASE)
+    try:
+        people = noted.since(since, people_in(database))
+        for person in people:
+            Forgetting(Inbox(database)).forget_here(person)
+    finally:
+        database.close()
+    return len(people)
 
 
 def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
     """Write the archive; what changes while it is read is read again."""
     copy = work / DATABASE
+    # Before anything is read: whoever is forgotten later is in the backup, and not forgotten in it.
+    made = datetime.now(UTC).isoformat(timespec="seconds")
     with (
         closing(sqlite3.connect(settings.database, timeout=30)) as source,
         closing(sqlite3.connect(copy)) as target,
@@ -142,7 +172,7 @@ def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
         target.execute("PRAGMA journal_mode=DELETE")
     for tries_left in reversed(range(_TRIES)):
         try:
-            return _write(archive, {DATABASE: copy, **_files(settings)})
+            return _write(archive, {DATABASE: copy, **_files(settings)}, made=made)
         except FileNotFoundError:  # an older generation was deleted meanwhile
             if not tries_left:
                 raise
@@ -151,14 +181,18 @@ def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
 
 def _files(settings: Settings) -> dict[str, Path]:
     home = settings.home
-    found = [path for part in _PARTS for path in (home / part, *(home / part).rglob("*"))]
+    found = [path for part in (*_PARTS, FORGOTTEN) for path in _below(home / part)]
     relative = {path.relative_to(home): path for path in found if path.is_file()}
     hidden = {path for path in relative if any(name.startswith(".") for name in path.parts)}
     return {path.as_posix(): relative[path] for path in sorted(relative.keys() - hidden)}
 
 
-def _write(archive: Path, files: Mapping[str, Path]) -> Contents:
-    made = datetime.now(UTC).isoformat(timespec="seconds")
+def _below(path: Path) -> Iterator[Path]:
+    yield path
+    yield from path.rglob("*")
+
+
+def _write(archive: Path, files: Mapping[str, Path], *, made: str) -> Contents:
     sums = {name: sha256(path) for name, path in files.items()}
     contents = Contents(made, version("whimbrel"), sums)
     note = archive.with_name(MANIFEST)

@@ -26,6 +26,7 @@ from bot.app.feedback import Feedback
 from bot.app.parts import Engine, LongJobs, Timings
 from bot.app.worker import Lane, Worker
 from bot.pool import StoppablePool
+from bot.privacy.retention import Retention
 from bot.settings import SlackSettings, secret
 from bot.slack.incoming.app import build_app
 from bot.slack.incoming.early import EarlyDeliveries
@@ -143,6 +144,7 @@ class Bot:
             stop,
             self._timings.tick_s,
             AuditLog(self._database, keep_days=settings.audit_days),
+            settings.kept_days,
         )
         handlers = {**asking.handlers(), **feedback.handlers(self.rechecker), **admin.handlers()}
         self.worker = Worker(inbox, handlers, retry_s=self._timings.retry_s)
@@ -151,7 +153,9 @@ class Bot:
         schedule = self._schedule()
         watching = self._watching(workspace, background)
         admitting = early.run(every_s=self._timings.look_s, on_accepted=self._wake)
-        tasks = [asyncio.create_task(run) for run in (self.rechecker.run(), admitting)]
+        retention = Retention(self._database, settings.kept_days)
+        retaining = retention.run(every_s=self._timings.retain_s)
+        tasks = [asyncio.create_task(run) for run in (self.rechecker.run(), admitting, retaining)]
         tasks += watching.start()
         if schedule is not None:
             tasks.append(asyncio.create_task(schedule.run()))

@@ -133,10 +133,12 @@ def restore(file: Path, identity: Path | None, *, verify: bool, replace: bool) -
         )
         return
     settings = load_settings()
-    aside = backups.restore(settings, file, identity=identity, replaces=replace)
+    restored = backups.restore(settings, file, identity=identity, replaces=replace)
     click.echo(f"{settings.home} is as it was in {file}")
-    if aside is not None:
-        click.echo(f"what was there before is in {aside}")
+    if restored.forgotten:
+        click.echo(f"forgotten again, as they were since it was made: {restored.forgotten} people")
+    if restored.aside is not None:
+        click.echo(f"what was there before is in {restored.aside}; `whimbrel purge` deletes it")
 
 
 @click.command()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from bot.settings import load_slack_settings
+from bot.privacy.erasing import put_aside
+from bot.settings import SlackSettings, load_slack_settings
 from bot.store.soundness import check_before, mark_of
 from retrieval.doctor import Finding
 from retrieval.errors import DataError, SettingsError
-from retrieval.settings import load_settings
+from retrieval.settings import load_settings, read
 
 
 def checks() -> Iterator[Finding]:
     """Look at the database, if there is one, and at the tokens."""
-    database = load_settings().database
+    settings = load_settings()
+    database = settings.database
     if database.exists() or mark_of(database).exists():
         try:
             check_before(database)
@@ -21,9 +24,18 @@ def checks() -> Iterator[Finding]:
             yield Finding("database", "missing", "not usable", str(error))
         else:
             yield Finding("database", "ok", f"{database}, whole")
+    for folder in put_aside(settings.home):
+        found = f"{folder} holds what was there before a restore, also of who was forgotten since"
+        yield Finding("restored", "warning", found, "`whimbrel purge` deletes it")
+    with suppress(SettingsError):  # told below
+        days = read(SlackSettings, prefix="SLACK_").kept_days
+        told = [
+            f"{kept} {count} days" if count else f"{kept} for ever" for kept, count in days.items()
+        ]
+        yield Finding("retention", "ok", ", ".join(told))
     try:
-        settings = load_slack_settings()
+        slack = load_slack_settings()
     except SettingsError as error:
         yield Finding("slack", "warning", "not configured; `whimbrel serve` needs it", str(error))
     else:
-        yield Finding("slack", "ok", f"{settings.mode} mode, tokens look right (not tried)")
+        yield Finding("slack", "ok", f"{slack.mode} mode, tokens look right (not tried)")

@@ -41,7 +41,7 @@ class Timings:
     Answers in progress have `grace_s` to end once the bot is told to stop; a job that failed rests
     for `retry_s`. Progress is shown every `tick_s`. A socket that was lost without a word is
     replaced after `ping_s`. What was published, and how a candidate does, is looked at every
-    `look_s`.
+    `look_s`, and what is too old to be kept every `retain_s`.
     """
 
     grace_s: float = 20.0
@@ -49,3 +49,4 @@ class Timings:
     tick_s: float = 3.0
     ping_s: float = 3.0
     look_s: float = 2.0
+    retain_s: float = 3600.0

@@ -84,12 +84,13 @@ def _turns(database: Database, imports: dict[str, LogRow]) -> Iterator[ExportedT
         place = row["channel"], row["thread_ts"]
         thread = askers[place]
         joined = row["query"] != row["question"]
-        if not row["question"] or row["deleted"] is not None:
+        given = imports.get(row["id"])
+        is_gone = not row["question"] or (given is None and not row["answer"])
+        if is_gone or row["deleted"] is not None:
             with_gaps.add(place)
             continue
         if joined and place in with_gaps:
             continue  # what was deleted may live on in what it was joined to
-        given = imports.get(row["id"])
         yield ExportedTurn(
             id=row["id"],
             asker=row["asker"],

@@ -1,4 +1,4 @@
-"""`whimbrel purge`: what was deleted is in no file any more; `whimbrel audit`: what was shown."""
+"""`whimbrel forget`, `whimbrel purge`: deleted, and in no file any more; `audit`: who saw what."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import click
 
 @click.command()
 def purge() -> None:
-    """Delete the indexes before the one that is served, and rewrite the database.
+    """Delete what is kept to go back to, and rewrite the database.
 
-    Documents that were deleted are in the index before until the next but one is built; nothing can
-    be rolled back to afterwards. A bot that serves goes on.
+    Documents that were deleted are in the index before until the next but one is built, and people
+    who were forgotten in what a restore has moved aside; nothing can be rolled back to afterwards.
+    A bot that serves goes on.
     """
+    import shutil
+
+    from bot.privacy.erasing import put_aside
     from bot.store.database import Database
     from retrieval.errors import BusyError
     from retrieval.registry.folders import building, drop_kept, served
@@ -25,6 +29,9 @@ def purge() -> None:
         with building(settings.index_folder):
             dropped = drop_kept(settings.index_folder)
     click.echo(f"indexes deleted: {', '.join(dropped) or 'none, no other was kept'}")
+    for folder in put_aside(settings.home):
+        shutil.rmtree(folder)
+        click.echo(f"deleted: {folder}")
     if settings.database.is_file():
         database = Database(settings.database)
         try:
@@ -34,6 +41,49 @@ def purge() -> None:
         if not is_purged:
             raise BusyError(f"{settings.database} is being read; try again in a moment")
         click.echo(f"rewritten: {settings.database}")
+
+
+@click.command()
+@click.argument("user")
+@click.option("--approved", is_flag=True, help="Also the approved answers that came from them.")
+def forget(user: str, approved: bool) -> None:
+    """Forget a person, as *Forget me* in App Home does.
+
+    USER is the person's id in Slack. A bot that serves goes on. A backup that was made before
+    forgets the person when it is restored.
+    """
+    from bot.privacy.erasing import put_aside
+    from bot.privacy.forgetting import PERSON, Forgetting
+    from bot.store.database import Database
+    from bot.store.inbox import Inbox
+    from retrieval.errors import BusyError, DataError
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.registry.folders import served
+    from retrieval.serving.retriever import take_back_retired
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    if not PERSON.fullmatch(user):
+        raise DataError(f"found {user!r}; wanted a person's id in Slack, such as U012AB3CD")
+    if not settings.database.is_file():
+        raise DataError(f"no log in {settings.database}; `whimbrel serve` keeps it there")
+    database = Database(settings.database)
+    try:
+        forgotten = Forgetting(Inbox(database)).forget_person(user, and_approved=approved)
+        is_purged = database.purge()
+    finally:
+        database.close()
+    if forgotten.runs and served(settings.index_folder) is not None:
+        take_back_retired(settings, load_embedder(settings))
+    click.echo(
+        f"forgotten: {forgotten.questions} questions, {forgotten.ratings} ratings,"
+        f" {forgotten.proposals} proposals, {forgotten.approved} approved answers,"
+        f" {len(forgotten.runs)} models that learned from them"
+    )
+    for folder in put_aside(settings.home):
+        click.echo(f"{folder} holds them still; `whimbrel purge` deletes it")
+    if not is_purged:
+        raise BusyError(f"{settings.database} is being read; `whimbrel purge` ends what it holds")
 
 
 @click.command()

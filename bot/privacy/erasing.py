@@ -6,14 +6,27 @@ import logging
 import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.export.provenance import Provenance
 from bot.export.regression import RegressionSet
 from bot.replay.files import REPLAYS
 from bot.store.database import Database
-from retrieval.registry.runs import Run, all_runs, erase_dataset, retire, run_of
+from retrieval.examples import REGRESSION
+from retrieval.registry.runs import (
+    CHANGES,
+    Run,
+    all_runs,
+    erase_dataset,
+    folder_of,
+    retire,
+    run_of,
+)
 
 logger = logging.getLogger(__name__)
+
+PUT_ASIDE = "before-restore-"
+"""How the folders begin that hold what was there before something was restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +54,18 @@ def erase(person: str, database: Database) -> Erased:
     for run in runs:
         retire(runs_folder, run, reason="somebody whom it learned from was forgotten")
     shutil.rmtree(home / REPLAYS, ignore_errors=True)  # they may quote the person
+    if provenance.examples_of(person, REGRESSION):  # every candidate was asked these
+        for run in all_runs(runs_folder):
+            (folder_of(runs_folder, run) / CHANGES).unlink(missing_ok=True)
     RegressionSet(home / "dataset", provenance).forget(person)
     provenance.forget(person, home / "dataset")
     logger.info("took back datasets=%d runs=%d", len(datasets), len(runs))
     return Erased(tuple(datasets), tuple(run.id for run in runs))
+
+
+def put_aside(home: Path) -> list[Path]:
+    """The folders that hold what was there before something was restored."""
+    return sorted(home.glob(f"{PUT_ASIDE}*"))
 
 
 def learned_from(datasets: Collection[str], runs: Iterable[Run]) -> list[Run]:

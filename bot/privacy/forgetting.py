@@ -9,21 +9,19 @@ from dataclasses import dataclass
 
 import sqlite_utils
 
+from bot.asking.disclosure import CURATED
 from bot.privacy.erasing import erase
+from bot.privacy.forgotten import ForgottenPeople
+from bot.store.database import Database
 from bot.store.inbox import Inbox, Job
+from bot.store.log import part_followers
 
-_OF_A_TURN = (
-    "hits",
-    "replies",
-    "votes",
-    "vote_events",
-    "reactions",
-    "signals",
-    "reasons",
-    "fixes",
-    "rechecks",
-    "notices",
-)
+PERSON = re.compile(r"[UW][A-Z0-9]+")
+"""The id of somebody in Slack."""
+
+_STAYS_WITH_A_TURN = ("reviews", "curated", "turns")
+"""Tables with turns in them whose rows do not go with the turns of a person."""
+
 _OF_A_PERSON = {
     "votes": "voter",
     "vote_events": "voter",
@@ -32,17 +30,23 @@ _OF_A_PERSON = {
     "reasons": "person",
     "notices": "person",
     "people": "person",
+    "imported_ratings": "person",
     "audit_people": "user",
 }
+
+NAMING = ("asker", "author", "changed_by", "person", "proposer", "reviewer", "user", "voter")
+"""What columns that hold people's ids are called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How much there was."""
+    """How much there was. `runs` are the models that will not serve again."""
 
     questions: int
     ratings: int
     proposals: int
+    approved: int
+    runs: tuple[str, ...]
 
 
 class Forgetting:
@@ -51,27 +55,48 @@ class Forgetting:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._database = inbox.database
+        self._noted = ForgottenPeople(inbox.database.path.parent)
 
     def forget(self, job: Job) -> Forgotten:
         """Forget who sent this job, and finish it.
 
         Their questions go with everything that hangs on them, and so do their ratings, reasons,
-        signals and undecided proposals, the data sets that learned from them, and the use of models
-        trained on those. Approved answers stay, without their names. Whatever else names them, in
-        any table, names nobody then.
+        signals and proposals that were not approved, the data sets that learned from them, and the
+        use of models trained on those. Approved answers stay, without their names. Whatever else
+        names them, in any table, names nobody then. A backup that is restored forgets them again.
         """
-        with self._database.transaction() as db:
-            self._database.erase()
-            erase(job.user, self._database)
-            forgotten = self._delete(db, job.user)
-            self._inbox.finish(job)
-            self._empty_inbox(db, job.user)
-            _unname(db, job.user)
+        return self.forget_person(job.user, job=job)
+
+    def forget_person(
+        self, person: str, *, job: Job | None = None, and_approved: bool = False
+    ) -> Forgotten:
+        """As `forget`, whoever asks for it; also the answers of theirs that were approved."""
+        # Noted before, in case this is broken off, and after, for backups that are made meanwhile.
+        self._noted.note(person)
+        forgotten = self.forget_here(person, job=job, and_approved=and_approved)
+        self._noted.note(person)
         return forgotten
 
-    def _delete(self, db: sqlite_utils.Database, person: str) -> Forgotten:
+    def forget_here(
+        self, person: str, *, job: Job | None = None, and_approved: bool = False
+    ) -> Forgotten:
+        """As `forget_person`, without a note for backups that are restored."""
+        with self._database.transaction() as db:
+            self._database.erase()
+            runs = erase(person, self._database).runs
+            approved = _delete_approved(db, person) if and_approved else 0
+            forgotten = self._delete(db, person, approved, runs)
+            if job is not None:
+                self._inbox.finish(job)
+            self._empty_inbox(db, person)
+            _unname(db, person)
+        return forgotten
+
+    def _delete(
+        self, db: sqlite_utils.Database, person: str, approved: int, runs: tuple[str, ...]
+    ) -> Forgotten:
         proposals = db.conn.execute(
-            "DELETE FROM reviews WHERE state NOT IN ('approved', 'rejected') AND (? IN"
+            "DELETE FROM reviews WHERE state != 'approved' AND (? IN"
             " (author, proposer) OR turn_id IN (SELECT id FROM turns WHERE asker = ?))",
             (person, person),
         ).rowcount
@@ -80,7 +105,8 @@ class Forgetting:
         ).fetchone()
         for table, column in _OF_A_PERSON.items():
             db.table(table).delete_where(f"{column} = ?", (person,))
-        return Forgotten(_delete_turns(db, person), ratings[0], proposals)
+        questions = _delete_turns(db, person)
+        return Forgotten(questions, ratings[0], proposals, approved, runs)
 
     def _empty_inbox(self, db: sqlite_utils.Database, person: str) -> None:
         """Only what tells one delivery from another stays; what is in progress is not logged."""
@@ -93,19 +119,72 @@ class Forgetting:
         )
 
 
+def people_in(database: Database) -> set[str]:
+    """Everybody whose id is in a column for people."""
+    db = database.connection
+    return {
+        person
+        for table in db.tables
+        if table.name != "audit"  # nobody's id stands there
+        for column in table.columns_dict.keys() & set(NAMING)
+        for (person,) in db.conn.execute(f"SELECT DISTINCT [{column}] FROM [{table.name}]")  # noqa: S608 - the schema's names
+        if isinstance(person, str) and PERSON.fullmatch(person)
+    }
+
+
+def _delete_approved(db: sqlite_utils.Database, person: str) -> int:
+    """What a person wrote or asked for and an expert approved is given to nobody any more."""
+    theirs = (
+        "SELECT curated.id FROM curated LEFT JOIN reviews ON reviews.id = review_id"
+        " WHERE ? IN (curated.author, reviews.author, reviews.proposer)"
+        " OR curated.turn_id IN (SELECT id FROM turns WHERE asker = ?)"
+    )
+    ids = db.conn.execute(theirs, (person, person)).fetchall()
+    for (id_,) in ids:
+        given = f"{CURATED}{id_}"
+        db.conn.execute("DELETE FROM fixes WHERE curated_id = ?", (id_,))
+        db.conn.execute(
+            "DELETE FROM cards WHERE turn_id IN (SELECT id FROM turns WHERE generator = ?)",
+            (given,),
+        )
+        db.conn.execute(
+            "UPDATE turns SET answer = '', citations = '[]' WHERE generator = ?", (given,)
+        )
+        db.conn.execute(
+            "DELETE FROM reviews WHERE id = (SELECT review_id FROM curated WHERE id = ?)", (id_,)
+        )
+        db.table("curated").delete(id_)
+    db.conn.execute(
+        "DELETE FROM reviews WHERE ? IN (author, proposer)"
+        " OR turn_id IN (SELECT id FROM turns WHERE asker = ?)",
+        (person, person),
+    )
+    return len(ids)
+
+
 def _delete_turns(db: sqlite_utils.Database, person: str) -> int:
     mine = "turn_id IN (SELECT id FROM turns WHERE asker = ?)"
-    for table in _OF_A_TURN:
-        db.table(table).delete_where(mine, (person,))
-    for table in ("reviews", "curated"):  # decided ones
-        channel = ", channel = ''" if table == "reviews" else ""
-        db.conn.execute(f"UPDATE {table} SET turn_id = NULL{channel} WHERE {mine}", (person,))  # noqa: S608 - names of this module
+    # What others asked later in a thread may have been joined to what this person asked.
+    for (turn_id,) in db.conn.execute("SELECT id FROM turns WHERE asker = ?", (person,)).fetchall():
+        part_followers(db, turn_id)
+    for table in db.tables:
+        if "turn_id" in table.columns_dict and table.name not in _STAYS_WITH_A_TURN:
+            table.delete_where(mine, (person,))
+    for name in ("reviews", "curated"):  # what was approved
+        channel = ", channel = ''" if name == "reviews" else ""
+        db.conn.execute(f"UPDATE {name} SET turn_id = NULL{channel} WHERE {mine}", (person,))  # noqa: S608 - names of this module
     return int(db.conn.execute("DELETE FROM turns WHERE asker = ?", (person,)).rowcount)
 
 
 def _unname(db: sqlite_utils.Database, person: str) -> None:
     """Replace a person's id, wherever it still stands, by a name that nobody has."""
     nobody = f"nobody-{secrets.token_hex(4)}"
+    for (id_,) in db.conn.execute("SELECT id FROM curated WHERE author = ?", (person,)).fetchall():
+        db.conn.execute(
+            "UPDATE cards SET answer = json_set(answer, '$.author', NULL)"
+            " WHERE turn_id IN (SELECT id FROM turns WHERE generator = ?)",
+            (f"{CURATED}{id_}",),
+        )
     db.conn.execute("UPDATE curated SET author_name = NULL WHERE author = ?", (person,))
     _dismiss(db, person)
     pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(person)}(?![A-Za-z0-9])")

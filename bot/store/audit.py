@@ -73,7 +73,7 @@ class AuditLog:
                 "before": before,
             }
             db.table("audit").insert(row | {"sha256": _hash(row)})
-            self._cut()
+            self.cut()
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The log, oldest first, behind its anchor; `user` is who a person is, if still known."""
@@ -116,19 +116,22 @@ class AuditLog:
         db.table("audit_people").insert({"person": token, "user": user})
         return token
 
-    def _cut(self) -> None:
+    def cut(self) -> int:
+        """Delete the rows that are too old, from the beginning; how many those were."""
         if not self._keep_days:
-            return
-        connection = self._database.connection.conn
+            return 0
         until = utc(self._clock() - self._keep_days * DAY_S)
         sql = "SELECT id, sha256 FROM audit WHERE at < ? ORDER BY id DESC LIMIT 1"
-        last = connection.execute(sql, (until,)).fetchone()
-        if last is not None:
-            connection.execute("UPDATE audit_anchor SET id = ?, sha256 = ?", tuple(last))
-            connection.execute("DELETE FROM audit WHERE id <= ?", (last[0],))
-            connection.execute(
+        with self._database.transaction() as db:
+            last = db.conn.execute(sql, (until,)).fetchone()
+            if last is None:
+                return 0
+            db.conn.execute("UPDATE audit_anchor SET id = ?, sha256 = ?", tuple(last))
+            cut = db.conn.execute("DELETE FROM audit WHERE id <= ?", (last[0],)).rowcount
+            db.conn.execute(
                 "DELETE FROM audit_people WHERE person NOT IN (SELECT person FROM audit)"
             )
+            return cut
 
 
 def passages_of(answer: Answer) -> list[Passage]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+import sqlite_utils
 from pydantic import TypeAdapter
 
 from bot.store.database import Database
@@ -91,7 +92,8 @@ class ConversationLog:
         """The latest turns of a thread, oldest first, that this audience may read."""
         rows = self._database.connection.query(
             "SELECT question, answer, audience FROM turns"
-            " WHERE channel = ? AND thread_ts = ? AND question != '' AND deleted IS NULL"
+            " WHERE channel = ? AND thread_ts = ? AND question != '' AND answer != ''"
+            " AND deleted IS NULL"
             " ORDER BY rowid DESC LIMIT ?",
             (channel, thread_ts, max_turns),
         )
@@ -127,18 +129,7 @@ class ConversationLog:
         """
         with self._database.transaction() as db:
             self._database.erase()
-            followed = db.conn.execute(
-                "SELECT later.id FROM turns AS later JOIN turns AS first USING (channel, thread_ts)"
-                " WHERE first.id = ? AND later.rowid > first.rowid"
-                " AND later.query != later.question",
-                (turn_id,),
-            ).fetchall()
-            for later in followed:
-                db.conn.execute("UPDATE turns SET query = '' WHERE id = ?", later)
-                db.conn.execute(
-                    "UPDATE cards SET answer = json_set(answer, '$.query', '') WHERE turn_id = ?",
-                    later,
-                )
+            part_followers(db, turn_id)
             db.conn.execute(
                 "UPDATE turns SET question = '', query = '', answer = '', citations = '[]',"
                 " deleted = coalesce(deleted, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))"
@@ -192,6 +183,20 @@ class ConversationLog:
         if rating.is_withdrawn:
             return bool(current == (rating.value, rating.source))
         return current is None or bool(current[0] != rating.value)
+
+
+def part_followers(db: sqlite_utils.Database, turn_id: str) -> None:
+    """Let nothing that was asked later in a turn's thread be known together with it any more."""
+    followers = db.conn.execute(
+        "SELECT later.id FROM turns AS later JOIN turns AS first USING (channel, thread_ts)"
+        " WHERE first.id = ? AND later.rowid > first.rowid AND later.query != later.question",
+        (turn_id,),
+    ).fetchall()
+    for follower in followers:
+        db.conn.execute("UPDATE turns SET query = '' WHERE id = ?", follower)
+        db.conn.execute(
+            "UPDATE cards SET answer = json_set(answer, '$.query', '') WHERE turn_id = ?", follower
+        )
 
 
 def _turn_row(turn: Turn) -> dict[str, object]:

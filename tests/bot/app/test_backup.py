@@ -78,7 +78,7 @@ def test_what_is_restored_is_what_was_backed_up(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert (b"U2999" in file.read_bytes()) is not is_encrypted
     fresh = Settings(home=tmp_path / "fresh")
-    assert restore(fresh, file, identity=identity) is None
+    assert restore(fresh, file, identity=identity).aside is None
     assert kept(fresh) == kept(settings)
     assert people(fresh) == PEOPLE
     assert not (fresh.home / "models" / "unpacked").exists()
@@ -167,7 +167,7 @@ def test_what_is_there_is_moved_aside_and_only_on_request(
     with pytest.raises(BusyError, match="stop the bot"):
         restore(settings, tmp_path / "b.tar", replaces=True)
     database.close()
-    aside = restore(settings, tmp_path / "b.tar", replaces=True)
+    aside = restore(settings, tmp_path / "b.tar", replaces=True).aside
     assert people(settings) == PEOPLE
     assert aside is not None
     assert people(Settings(home=aside)) == PEOPLE + 5
