@@ -1,0 +1,1 @@
+"""How much readers keep of files of every type."""
