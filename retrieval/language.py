@@ -13,20 +13,21 @@ _HANGUL = re.compile("[\uac00-\ud7af]")
 _LATIN_WORD = re.compile(rf"[^\W\d_{CJK}]+")
 _WORD = re.compile(rf"[^\W_{CJK}]+|[{CJK}]")
 
-# A sentence ends at CJK stops, at . ! ? before white space, or at a line that ends a block.
+# A sentence ends at CJK stops, at . ! ? before white space, or at a line that ends a block. What
+# is taken is never given back, so that no run of stops is looked at twice.
 _SENTENCE = re.compile(
-    r"""[^\n。！？!?.；]*(?:
-        [。！？；]+[”’」』）"*_]* |
-        [.!?]+["'”’)\]*_]*(?=\s|$) |
-        [.!?] |
-        \n+ |
+    r"""[^\n。！？!?.；]*+(?:
+        (?P<wide>[。！？；]++[”’」』）"*_]*+) |
+        [.!?]++["'”’)\]*_]*+ |
+        \n++ |
         $)""",
     re.VERBOSE,
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|no|nr|dr|mr|mrs|ms|prof|st|approx|fig|inc|ltd|u\.s)|\b[A-Z])\.\s*$",
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|no|nr|dr|mr|mrs|ms|prof|st|approx|fig|inc|ltd|u\.s)|\b[A-Z])\.$",
     re.IGNORECASE,
 )
+_ABBREVIATION_CHARS = 10
 _LIST_NUMBER = re.compile(r"\s*(?:\d+|[a-zA-Z])\.\s*")
 
 
@@ -61,12 +62,9 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     start = 0
     for match in _SENTENCE.finditer(text):
         end = match.end()
-        piece = text[start:end]
-        ends = (
-            piece.endswith("\n") or end >= len(text) or _ends_sentence(piece, text[end : end + 1])
-        )
-        if not ends:
+        if not (end >= len(text) or match["wide"] or _ends_sentence(match, start)):
             continue
+        piece = text[start:end]
         stripped = piece.strip()
         if stripped:
             left = start + len(piece) - len(piece.lstrip())
@@ -75,12 +73,16 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _ends_sentence(piece: str, following: str) -> bool:
-    if piece.rstrip("”’」』）\"')]*_")[-1:] in "。！？；":
-        return bool(piece.strip())
-    if _LIST_NUMBER.fullmatch(piece) or _ABBREVIATION.search(piece):
+def _ends_sentence(match: re.Match[str], start: int) -> bool:
+    """Whether a stop or a line's end does; what has grown since `start` is not looked at again."""
+    text, end = match.string, match.end()
+    if text[end - 1] == "\n":
+        return True
+    if not text[end].isspace():
         return False
-    return not following or following.isspace()
+    is_number = match.start() == start and _LIST_NUMBER.fullmatch(text, start, end)
+    last = text[max(start, end - _ABBREVIATION_CHARS) : end]
+    return not is_number and not _ABBREVIATION.search(last)
 
 
 def sentences(text: str) -> list[str]:

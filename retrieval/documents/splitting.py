@@ -7,11 +7,12 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from retrieval.language import sentence_spans
 from retrieval.records import Document, Passage, Section, Source
 
-SPLITTER_VERSION = 1
+SPLITTER_VERSION = 2
 """Raised whenever the same document would be split in another way: old indexes are then refused."""
 
 Span = tuple[int, int]
@@ -19,8 +20,10 @@ TokenSpans = Callable[[str], list[Span]]
 
 _SEAM_TOKENS = 8
 
-# A block is a fenced code block, whatever empty lines it has, or runs to the next empty line.
-_BLOCK = re.compile(r"```.*?\n```(?=\s*(?:\n|\Z))|\S.*?(?=\n[ \t]*\n|\Z)", re.DOTALL)
+_BLOCK = re.compile(r"\S.*?(?=\n[ \t]*\n|\Z)", re.DOTALL)
+_LINE = re.compile(r"\S[^\n]*+")
+_INDENT = re.compile(r"^[ \t]*+(?=\S)", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)([^\n]*+)$", re.MULTILINE)
 
 
 def split(document: Document, *, token_spans: TokenSpans, max_tokens: int) -> list[Passage]:
@@ -28,7 +31,8 @@ def split(document: Document, *, token_spans: TokenSpans, max_tokens: int) -> li
 
     No passage crosses a section, however small: a heading belongs to exactly what is below it,
     and a page number is exact. Within a section passages break between blocks (paragraphs,
-    tables, code), where a block is too long between sentences or lines, and where a sentence is
+    tables, code), where a block is too long between its lines, of which those that stand further
+    in go with the one above, where a line is too long between sentences, and where a sentence is
     too long between tokens. The passages of a section are about equally long.
 
     Args:
@@ -126,27 +130,69 @@ class _Ruler:
         return self.starts[cut] if cut < len(self.starts) else len(self.text)
 
 
-def _atoms(ruler: _Ruler, span: Span, budget: int) -> Iterator[Span]:
-    """The largest blocks, sentences or runs of tokens that fit."""
-    for block in _blocks(ruler.text, *span):
-        if ruler.count(*block) <= budget:
-            yield block
-            continue
-        for sentence in _sentences(ruler.text, *block):
-            if ruler.count(*sentence) <= budget:
-                yield sentence
-            else:
-                yield from _windows(ruler, sentence, budget)
+def _atoms(ruler: _Ruler, span: Span, budget: int, *, depth: int = 0) -> Iterator[Span]:
+    """The largest blocks, groups of lines, lines, sentences or runs of tokens that fit."""
+    for piece in _CUTS[depth](ruler.text, *span):
+        if ruler.count(*piece) <= budget:
+            yield piece
+        elif depth + 1 < len(_CUTS):
+            yield from _atoms(ruler, piece, budget, depth=depth + 1)
+        else:
+            yield from _windows(ruler, piece, budget)
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[Span]:
-    for match in _BLOCK.finditer(text, start, end):
-        yield _trim(text, *match.span())
+    """Fenced blocks, whatever empty lines they have, and what runs to the next empty line."""
+    for first, last in (*_fenced(text, start, end), (end, end)):
+        for match in _BLOCK.finditer(text, start, first):
+            yield _trim(text, *match.span())
+        if first < last:
+            yield _trim(text, first, last)
+        start = last
+
+
+def _fenced(text: str, start: int, end: int) -> list[Span]:
+    """Where fences are that end, each in a line of as many or more of the same marks alone."""
+    fences = [*_FENCE.finditer(text, start, end)]
+    longest = {"`": 0, "~": 0}
+    is_closed = []
+    for fence in reversed(fences):
+        mark, rest = fence.groups()
+        is_closed.append(longest[mark[0]] >= len(mark) and "`" not in rest)
+        if not rest.strip():
+            longest[mark[0]] = max(longest[mark[0]], len(mark))
+    spans: list[Span] = []
+    opened: re.Match[str] | None = None
+    for fence, has_end in zip(fences, reversed(is_closed), strict=True):
+        if opened is None:
+            opened = fence if has_end else None
+        elif fence[1].startswith(opened[1]) and not fence[2].strip():
+            spans.append((opened.start(), fence.end()))
+            opened = None
+    return spans
+
+
+def _groups(text: str, start: int, end: int) -> Iterator[Span]:
+    """Lines with those below them that stand further in: items of lists, blocks of code."""
+    # The first line has lost its indent, and is above all others.
+    indents = [indent for indent in _INDENT.finditer(text, start, end) if indent.start() > start]
+    least = min((len(indent[0]) for indent in indents), default=0)
+    starts = (indent.start() for indent in indents if len(indent[0]) == least)
+    for first, last in pairwise((start, *starts, end)):
+        yield _trim(text, first, last)
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[Span]:
+    for line in _LINE.finditer(text, start, end):
+        yield _trim(text, *line.span())
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
     for first, last in sentence_spans(text[start:end]):
         yield start + first, start + last
+
+
+_CUTS = (_blocks, _groups, _lines, _sentences)
 
 
 def _windows(ruler: _Ruler, span: Span, budget: int) -> Iterator[Span]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import SupportsIndex
 
 import pytest
 from hypothesis import given
@@ -53,3 +54,23 @@ def test_sentences_cover_every_visible_character_in_order(text: str) -> None:
     inside = "".join(text[start:end] for start, end in spans)
     assert "".join(inside.split()) == "".join(text.split())
     assert all(left[1] <= right[0] for left, right in pairwise(spans))
+
+
+class CountedText(str):
+    """A text that knows how many of its characters were copied."""
+
+    copied = 0
+
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        found = super().__getitem__(key)
+        self.copied += len(found)
+        return found
+
+
+@pytest.mark.parametrize("unit", ["x", ".", "1.2.", '."', "e.g.", "1.", "。”", "a!*", "\n", "ab。"])
+def test_the_work_for_sentences_grows_as_the_text_does(unit: str) -> None:
+    for size in (1_000, 300_000):
+        text = CountedText(unit * (size // len(unit)) + "x")
+        spans = sentence_spans(text)
+        assert spans[-1][1] == len(text)
+        assert text.copied <= 12 * len(text)

@@ -20,7 +20,7 @@ from retrieval.labels import names_audience
 from retrieval.language import CJK
 
 _MIN_LINE, _MAX_LINE = 40, 120
-_PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*?(?=\S|[ \t])")
+_PARAGRAPHS = re.compile(r"\n[ \t]*+\n[^\S \t]*+")
 _STARTS_ITEM = re.compile(r"\s|[-*•–>|#]|\(?\w{1,3}[.)]\s|[A-Z][\w-]*: ")
 _STOP = re.compile(r"[.!?:;。！？：；]\s*$")
 _WIDE = re.compile(f"[{CJK}，、“”（）]")
@@ -115,6 +115,6 @@ def _width(line: str) -> int:
 
 
 def _join(left: str, right: str) -> tuple[str, str]:
-    if re.search(r"[a-zäöüß]-$", left) and right[:1].islower():
+    if re.search(r"[a-zäöüß]-$", left[-2:]) and right[:1].islower():
         return left[:-1], right
     return left, right if _WIDE.match(left[-1:]) else f" {right}"

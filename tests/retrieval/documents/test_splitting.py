@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,3 +139,53 @@ def test_white_space_gives_no_passage() -> None:
 def test_a_text_without_any_break_is_split_in_time_that_grows_with_its_length() -> None:
     passages = split(markdown("x" * 600_000), token_spans=words, max_tokens=32)
     assert sum(len(passage.text) for passage in passages) == 600_000
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~", "`````"])
+def test_code_between_fences_stays_whole_with_its_empty_lines(fence: str) -> None:
+    code = f"{fence}sh\nfirst a b\n\n```x\n\nsecond c d\n{fence}"
+    text = f"Run this and then wait for a while:\n{code}\nAnd so on, for a while, until it is done."
+    found = split(document_from_text("d", "T", text), token_spans=words, max_tokens=40)
+    assert any(code in passage.text for passage in found)
+
+
+def test_a_fence_that_never_ends_holds_nothing_together() -> None:
+    text = "```\n" + "\n\n".join(f"Paragraph {n} has a few words." for n in range(8))
+    found = split(document_from_text("d", "T", text), token_spans=words, max_tokens=30)
+    assert all(passage.text.endswith("words.") for passage in found)
+    assert len(found) > 2
+
+
+def test_a_row_of_a_table_is_cut_only_where_it_is_too_long_itself() -> None:
+    rows = [f"| Site {n} | Opens at 9. Closes at 5. |" for n in range(20)]
+    text = "\n".join(rows)
+    found = split(document_from_text("d", "T", text), token_spans=words, max_tokens=60)
+    assert "\n".join(passage.text for passage in found) == text
+    assert all(line in rows for passage in found for line in passage.text.split("\n"))
+
+
+def test_an_item_stays_with_what_stands_below_it_further_in() -> None:
+    items = [f"- Step {n}. Do it.\n  - First a. Then b.\n  - Last c." for n in range(12)]
+    text = "\n".join(items)
+    found = split(document_from_text("d", "T", text), token_spans=words, max_tokens=60)
+    assert len(found) > 2
+    assert all(passage.text.startswith("- Step") for passage in found)
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", "Each has leave. ", "1.2.", "ab\n\n", "ab\n", "```\nab\n", "````\nab\n", "\n x"]
+)
+def test_the_work_for_passages_grows_as_the_text_does(unit: str) -> None:
+    def count(size: int) -> int:
+        tokenized = 0
+
+        def token_spans(text: str) -> list[tuple[int, int]]:
+            nonlocal tokenized
+            tokenized += len(text)
+            return words(text)
+
+        text = unit * (size // len(unit))
+        split(document_from_text("d", "T", text), token_spans=token_spans, max_tokens=64)
+        return tokenized
+
+    assert count(200_000) <= 12 * max(count(20_000), 20_000)
