@@ -6,7 +6,8 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,6 +19,7 @@ from retrieval.errors import QuestionError, SettingsError, did_you_mean
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
+    from retrieval.documents.files import Failure
     from retrieval.index.building import IndexReport
     from retrieval.index.changes import Changes
     from retrieval.records import Answer, AnswerRequest, Message
@@ -350,15 +352,32 @@ def summary(report: IndexReport) -> str:
         lines += _first(told, kept_in=folder / SOURCES)
     if report.failures:
         lines.append(f"{len(report.failures)} files could not be read:")
-        first = sorted(report.failures, key=lambda failure: not failure.is_restricted)
-        told = [f"{failure.id}: {failure.reason}" for failure in first]
-        lines += _first(told, kept_in=folder / FAILURES)
+        lines += _first(_failed(report.failures), kept_in=folder / FAILURES)
     if account.left_out:
         kinds = ", ".join(counted(kind, count) for kind, count in account.left_out.items())
         lines.append(f"left out: {kinds}; all of them: {folder / LEFT_OUT}")
     if not report.passages:
         lines.append("No text was found to search: are these the folders that hold the documents?")
     return "\n".join(lines)
+
+
+def _failed(failures: Sequence[Failure]) -> list[str]:
+    """A line for each, what may be restricted first; many of unknown types are only counted."""
+    from retrieval.documents.files import UNKNOWN_TYPE
+
+    first = sorted(failures, key=lambda failure: not failure.is_restricted)
+    told = [f"{failure.id}: {failure.reason}" for failure in first]
+    types = Counter(f.reason for f in failures if f.reason.startswith(UNKNOWN_TYPE))
+    if len(told) <= _SHOWN or not types:
+        return told
+    kinds = [
+        f"{count} {reason.removeprefix(UNKNOWN_TYPE).strip(' ()')}"
+        for reason, count in types.most_common()
+    ]
+    more = ", …" if len(kinds) > _SHOWN else ""
+    counted = f"{types.total()} of types that are not read: {', '.join(kinds[:_SHOWN])}{more}"
+    others = [f"{f.id}: {f.reason}" for f in first if not f.reason.startswith(UNKNOWN_TYPE)]
+    return [counted, *others]
 
 
 def _first(told: list[str], *, kept_in: Path) -> list[str]:

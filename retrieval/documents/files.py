@@ -25,6 +25,9 @@ from retrieval.settings import Settings
 _NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}$")
 
 
+UNKNOWN_TYPE = "is of a type that is not read"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A file that could not be read; the reason completes the sentence "the file ...".
@@ -102,7 +105,7 @@ class DocumentReader:
             raise UnreadableError("is a folder that may not be opened")
         if not is_readable(file.path):
             suffix = file.path.suffix.lower() or "no suffix"
-            raise UnreadableError(f"is of a type that is not read ({suffix})")
+            raise UnreadableError(f"{UNKNOWN_TYPE} ({suffix})")
         if file.size == 0:
             raise UnreadableError("is empty (0 bytes)")
         if file.size > self._settings.max_file_mb * 2**20:

@@ -74,7 +74,7 @@ def find_files(roots: Sequence[Path]) -> Found:
             kind = kind or _why_not_followed(path, target, root, found)
             if kind is None:
                 found.setdefault(target, _file(path, target, *reversed(ids)))
-            elif path not in found:
+            elif target not in found or found[target].path != path:
                 left_out.setdefault(path, LeftOut(ids[0], kind))
     return Found(
         sorted(found.values(), key=lambda file: file.id),

@@ -41,8 +41,13 @@ SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
 # fmt: off
 IGNORED = frozenset((
     ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".ico", ".tif", ".tiff", ".heic",
-    ".mp3", ".mp4", ".m4a", ".mov", ".wav", ".webm", ".avi", ".css", ".js", ".mjs", ".map",
-    ".woff", ".woff2", ".ttf", ".otf", ".eot", ".json", ".lock", ".pyc", ".log",
+    ".mp3", ".mp4", ".m4a", ".mov", ".wav", ".webm", ".avi", ".mkv", ".ogg", ".flac",
+    ".woff", ".woff2", ".ttf", ".otf", ".eot", ".json", ".lock", ".log",
+    ".css", ".scss", ".less", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".map",
+    ".py", ".pyi", ".pyc", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".java", ".kt", ".scala",
+    ".go", ".rs", ".rb", ".php", ".pl", ".pm", ".lua", ".swift", ".m", ".r", ".jl", ".sql",
+    ".sh", ".bash", ".zsh", ".bat", ".ps1", ".so", ".o", ".a", ".dll", ".dylib", ".exe", ".bin",
+    ".class", ".jar", ".wasm",
 ))
 # fmt: on
 """Types that come along with documents and hold no text of their own; they are counted."""

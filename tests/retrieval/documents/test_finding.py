@@ -105,6 +105,13 @@ def test_every_file_is_found_or_left_out_once_in_roots_that_overlap(docs: Path) 
     assert len(found.files) + len(found.left_out) == 4
 
 
+def test_a_file_whose_link_comes_first_is_accounted_for(docs: Path) -> None:
+    (docs / "hr" / "real.md").touch()
+    (docs / "again.md").symlink_to(docs / "hr" / "real.md")
+    assert ids(docs) == ["docs/again.md"]
+    assert left_out(docs) == {"docs/hr/real.md": "second name of a file"}
+
+
 def test_a_file_may_be_named_itself_whatever_it_is_called(docs: Path) -> None:
     for name in (".notes.md", "logo.png"):
         (docs / name).touch()

@@ -258,3 +258,11 @@ def test_an_index_of_before_does_not_say_what_was_left_out(docs: Path, settings:
     update_index([docs], settings, WordEmbedder())
     (current(settings.index_folder) / "left_out.jsonl").unlink()
     assert read_account(current(settings.index_folder)).found == 2
+
+
+def test_many_files_of_unknown_types_are_counted_by_type(docs: Path, settings: Settings) -> None:
+    for n in range(30):
+        (docs / f"{n}.xyz").write_text("x")
+    (docs / "empty.md").write_text("")
+    said = summary(update_index([docs], settings, WordEmbedder()))
+    assert "30 of types that are not read: 30 .xyz\n  docs/empty.md: is empty (0 bytes)" in said
