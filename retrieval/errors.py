@@ -54,6 +54,10 @@ class UnreadableError(RetrievalError):
     """A file cannot be read; the message is the reason that the summary shows."""
 
 
+class NoDocumentError(UnreadableError):
+    """A file holds data and no document; the message is the kind that it is counted as."""
+
+
 class RestrictedError(UnreadableError):
     """A file may be meant for some people alone, and for whom cannot be told for sure."""
 

@@ -157,6 +157,9 @@ class Settings(FileSettings):
         description="answer from this confidence on; unset takes the calibrated one",
     )
     max_question_chars: int = Field(4_000, ge=1, description="longer questions are refused")
+    text_types: tuple[str, ...] = Field(
+        (), description="other types to read as plain text, such as `.log` or `.py`"
+    )
     max_file_mb: int = Field(64, ge=1, description="larger files are not read")
     parse_seconds: int = Field(60, ge=1, description="longest time to parse one file")
     parse_memory_mb: int = Field(2_048, ge=512, description="memory limit to parse one file")
@@ -165,6 +168,14 @@ class Settings(FileSettings):
     @classmethod
     def _are_labels(cls, rules: dict[str, str]) -> dict[str, str]:
         return {pattern: label_of(label) for pattern, label in rules.items()}
+
+    @field_validator("text_types")
+    @classmethod
+    def _are_suffixes(cls, suffixes: tuple[str, ...]) -> tuple[str, ...]:
+        for suffix in suffixes:
+            if not re.fullmatch(r"\.[^./\\\s]+", suffix):
+                raise ValueError(f"found {suffix!r}; wanted a suffix such as .log")
+        return tuple(suffix.lower() for suffix in suffixes)
 
     @field_validator("link_hosts")
     @classmethod

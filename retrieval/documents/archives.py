@@ -8,7 +8,7 @@ import stat
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -82,7 +82,7 @@ class Archive:
         self._infos = dict(self._files)
         self._inner: tuple[str, Archive] | None = None
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, text_types: Collection[str] = ()) -> Iterator[Entry]:
         """Every file in it and in the archives in it; a hidden folder is one entry."""
         corpora = {str(PurePosixPath(n).parent) for n in self._infos if _is_corpus(n)}
         hidden: set[str] = set()
@@ -92,10 +92,13 @@ class Archive:
                     hidden.add(folder)
                     yield Entry((folder,), 0, _modified(info), left_out="hidden folder")
                 continue
-            left_out, refused = self._why_left_out(name, info, corpora), _why_refused(name, info)
+            left_out, refused = (
+                self._why_left_out(name, info, corpora, text_types),
+                _why_refused(name, info),
+            )
             entry = Entry((name,), info.file_size, _modified(info), left_out, refused)
             if not (left_out or refused) and name.lower().endswith(SUFFIX):
-                yield from self._inner_entries(entry)
+                yield from self._inner_entries(entry, text_types)
             else:
                 yield entry
 
@@ -131,18 +134,20 @@ class Archive:
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             raise UnreadableError("is damaged in its archive") from error
 
-    def _why_left_out(self, name: str, info: zipfile.ZipInfo, corpora: set[str]) -> str | None:
+    def _why_left_out(
+        self, name: str, info: zipfile.ZipInfo, corpora: set[str], text_types: Collection[str]
+    ) -> str | None:
         if self._infos[name] is not info:
             return "file that another one of its name replaces"
         if _is_link(info):
             return "link in an archive"
         if str(PurePosixPath(name).parent) in corpora and not _is_corpus(name):
             return "file beside a corpus"
-        return why_left_out(Member(self, PurePosixPath(name)))
+        return why_left_out(Member(self, PurePosixPath(name)), text_types)
 
-    def _inner_entries(self, entry: Entry) -> Iterator[Entry]:
+    def _inner_entries(self, entry: Entry, text_types: Collection[str]) -> Iterator[Entry]:
         try:
-            for inner in self._open(entry.names[0]).entries():
+            for inner in self._open(entry.names[0]).entries(text_types):
                 yield Entry(
                     (*entry.names, *inner.names),
                     inner.size,

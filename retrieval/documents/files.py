@@ -17,7 +17,7 @@ from retrieval.documents.finding import Found, LeftOut, SourceFile
 from retrieval.documents.loaders import is_readable
 from retrieval.documents.loaders.blocks import Loaded, one_line, storable
 from retrieval.documents.sandbox import Sandbox
-from retrieval.errors import RestrictedError, UnreadableError
+from retrieval.errors import NoDocumentError, RestrictedError, UnreadableError
 from retrieval.language import language_of
 from retrieval.records import Document, Section, Source
 from retrieval.settings import Settings
@@ -47,7 +47,9 @@ class DocumentReader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sandbox = Sandbox(
-            timeout_s=settings.parse_seconds, memory_mb=settings.parse_memory_mb
+            timeout_s=settings.parse_seconds,
+            memory_mb=settings.parse_memory_mb,
+            text_types=settings.text_types,
         )
 
     def __enter__(self) -> Self:
@@ -91,19 +93,21 @@ class DocumentReader:
         except UnreadableError:  # reading it will tell
             return None
 
-    def read(self, file: SourceFile) -> list[Document] | Failure:
+    def read(self, file: SourceFile) -> list[Document] | Failure | LeftOut:
         """The file's documents, several only in a Slack export or corpus, or why there are none."""
         try:
             self._check(file)
             digest, loaded = self._sandbox.load(file.path, target=file.target, members=file.members)
             return [self._document(file, digest, document) for document in loaded]
+        except NoDocumentError as error:
+            return LeftOut(file.id, str(error))
         except UnreadableError as error:
             return Failure(file.id, str(error), isinstance(error, RestrictedError))
 
     def _check(self, file: SourceFile) -> None:
         if not file.members and file.path.is_dir():
             raise UnreadableError("is a folder that may not be opened")
-        if not is_readable(file.path):
+        if not is_readable(file.path, self._settings.text_types):
             suffix = file.path.suffix.lower() or "no suffix"
             raise UnreadableError(f"{UNKNOWN_TYPE} ({suffix})")
         if file.size == 0:

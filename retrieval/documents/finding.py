@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,14 +49,15 @@ class Found:
     left_out: list[LeftOut]
 
 
-def find_files(roots: Sequence[Path]) -> Found:
+def find_files(roots: Sequence[Path], *, text_types: Collection[str] = ()) -> Found:
     """The files below folders, and those that are named themselves; each once.
 
     Left out are hidden files and folders, links that lead out of the folder, and the pictures,
-    styles and data that come along with documents. Of a folder with a `corpus.jsonl` it is that
-    file alone: the others say what was asked about it. Files of other unknown types and folders
-    that may not be opened are listed: reading one gives a `Failure`. Folders of one name are told
-    apart by as many of their parents' names as it takes.
+    styles and programs that come along with documents, but for those of `text_types`, which are
+    suffixes. Of a folder with a `corpus.jsonl` it is that file alone: the others say what was asked
+    about it. Files of other unknown types and folders that may not be opened are listed: reading
+    one gives a `Failure`. Folders of one name are told apart by as many of their parents' names as
+    it takes.
 
     Raises:
         UnreadableError: If a folder does not exist.
@@ -68,7 +69,7 @@ def find_files(roots: Sequence[Path]) -> Found:
     found: dict[Path, SourceFile] = {}
     left_out: dict[Path, LeftOut] = {}
     for root, name in zip(roots, _distinct_names(roots), strict=True):
-        for path, kind in [(root, None)] if root.is_file() else _walk(root):
+        for path, kind in [(root, None)] if root.is_file() else _walk(root, text_types):
             target = path.resolve()
             ids = [_id(name, root, place) for place in (path, target)]
             kind = kind or _why_not_followed(path, target, root, found)
@@ -90,7 +91,7 @@ def _distinct_names(roots: Sequence[Path]) -> list[str]:
     return [root.as_posix() for root in roots]
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, str | None]]:
+def _walk(root: Path, text_types: Collection[str]) -> Iterator[tuple[Path, str | None]]:
     """Every file, and why it is left out where it is, and the folders that are not looked into."""
     closed: list[Path] = []
     for folder, folders, names in os.walk(root, onerror=lambda e: closed.append(Path(e.filename))):
@@ -109,7 +110,7 @@ def _walk(root: Path) -> Iterator[tuple[Path, str | None]]:
         for name in sorted(names):
             is_beside = bool(corpora) and name not in corpora
             path = Path(folder, name)
-            yield path, "file beside a corpus" if is_beside else why_left_out(path)
+            yield path, "file beside a corpus" if is_beside else why_left_out(path, text_types)
     yield from ((path, None) for path in closed)
 
 

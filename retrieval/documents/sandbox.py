@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +21,19 @@ from typing import IO, Any, BinaryIO, Self
 
 from retrieval.documents.archives import Entry
 from retrieval.documents.loaders.blocks import Loaded
-from retrieval.errors import RestrictedError, RetrievalError, UnreadableError
+from retrieval.errors import (
+    NoDocumentError,
+    RestrictedError,
+    RetrievalError,
+    UnreadableError,
+)
 from retrieval.records import Section
 
 _MODULE = "retrieval.documents.sandbox"
 # Every malloc arena reserves 64 MB of the address space that the memory limit counts.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1"}
+
+_ERRORS = {error.__name__: error for error in (NoDocumentError, RestrictedError)}
 
 
 class Sandbox:
@@ -36,8 +43,10 @@ class Sandbox:
     system does not enforce memory limits (macOS), the time limit alone protects.
     """
 
-    def __init__(self, *, timeout_s: int, memory_mb: int) -> None:
+    def __init__(self, *, timeout_s: int, memory_mb: int, text_types: Collection[str] = ()) -> None:
+        """`text_types` are suffixes of what is read as plain text."""
         self._timeout_s = timeout_s
+        self._text_types = text_types
         self._memory_mb = memory_mb
         self._child: subprocess.Popen[str] | None = None
 
@@ -104,16 +113,15 @@ class Sandbox:
             raise UnreadableError(self._why_died(child.returncode, is_late=is_late))
         answer: dict[str, Any] = json.loads(reply)
         if "reason" in answer:
-            raise (RestrictedError if answer["is_restricted"] else UnreadableError)(
-                answer["reason"]
-            )
+            raise _ERRORS.get(answer["kind"], UnreadableError)(answer["reason"])
         return answer
 
     def _start(self) -> subprocess.Popen[str]:
         paths = os.pathsep.join(path for path in sys.path if path)
+        limits = (str(self._timeout_s), str(self._memory_mb))
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             # -P: the working folder may be somebody's documents, and must not be imported from.
-            [sys.executable, "-P", "-m", _MODULE, str(self._timeout_s), str(self._memory_mb)],
+            [sys.executable, "-P", "-m", _MODULE, *limits, *self._text_types],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -172,7 +180,7 @@ def main() -> None:
         _limit(resource.RLIMIT_AS, memory_mb * 2**20)
         _limit(resource.RLIMIT_CORE, 0)
         _limit(resource.RLIMIT_FSIZE, 0)
-        answer = _answerer()
+        answer = _answerer(sys.argv[3:])
         print("ready", file=answers, flush=True)
         for line in sys.stdin:
             # Whatever becomes of the parent, no file keeps the child for longer.
@@ -186,7 +194,7 @@ def main() -> None:
             except MemoryError:
                 return  # what is left of the memory is too little to go on with
             except UnreadableError as error:
-                reply = _refusal(str(error), is_restricted=isinstance(error, RestrictedError))
+                reply = _refusal(str(error), kind=type(error).__name__)
             except RecursionError:
                 reply = _refusal("is nested too deeply")
             except PermissionError:
@@ -197,7 +205,7 @@ def main() -> None:
             print(json.dumps(reply), file=answers, flush=True)
 
 
-def _answerer() -> Callable[..., dict[str, Any]]:
+def _answerer(text_types: Sequence[str]) -> Callable[..., dict[str, Any]]:
     from retrieval.documents.archives import Archive, Member
     from retrieval.documents.loaders import load
 
@@ -212,7 +220,7 @@ def _answerer() -> Callable[..., dict[str, Any]]:
 
     def answer(what: str, path: str, target: str, *members: str) -> dict[str, Any]:
         if what == "entries":
-            entries = [asdict(entry) for entry in archive(target).entries()]
+            entries = [asdict(entry) for entry in archive(target).entries(text_types)]
             return {"entries": entries} if entries else _refusal("is an archive without any file")
         file: Path | Member = Path(path)
         if members:
@@ -224,7 +232,8 @@ def _answerer() -> Callable[..., dict[str, Any]]:
         digest = hashlib.sha256(data).hexdigest()
         if what == "digest":
             return {"sha256": digest}
-        return {"sha256": digest, "documents": [asdict(found) for found in load(file, data)]}
+        found = load(file, data, text_types)
+        return {"sha256": digest, "documents": [asdict(document) for document in found]}
 
     return answer
 
@@ -254,8 +263,8 @@ def open_unlinked(path: Path) -> BinaryIO:
         return os.fdopen(file, "rb")
 
 
-def _refusal(reason: str, *, is_restricted: bool = False) -> dict[str, Any]:
-    return {"reason": reason, "is_restricted": is_restricted}
+def _refusal(reason: str, *, kind: str = "") -> dict[str, Any]:
+    return {"reason": reason, "kind": kind}
 
 
 def _limit(what: int, value: int) -> None:

@@ -103,7 +103,7 @@ def update_index(
         refuse_outdated(home, embedder)
         roots = [folder.resolve() for folder in folders] or _last_roots(home)
         update = _Update(settings, embedder, on_progress, is_full=full)
-        content, embedded = update.content(find_files(roots))
+        content, embedded = update.content(find_files(roots, text_types=settings.text_types))
         _refuse_idle_rules(settings, content)
         _refuse_to_empty(update.known, content)
         name = update.publish(content, [str(root) for root in roots])
@@ -247,14 +247,16 @@ class _Update:
                 result = _unchanged(file, before, reader) or self._parse(file, reader)
                 if isinstance(result, Failure):
                     failures.append(result)
+                elif isinstance(result, LeftOut):
+                    left_out.append(result)
                 else:
                     parsed += result
         self._on_progress("reading", len(files), len(files))
         return parsed, failures, left_out
 
-    def _parse(self, file: SourceFile, reader: DocumentReader) -> Parsed | Failure:
+    def _parse(self, file: SourceFile, reader: DocumentReader) -> Parsed | Failure | LeftOut:
         documents = reader.read(file)
-        if isinstance(documents, Failure):
+        if isinstance(documents, Failure | LeftOut):
             return documents
         spans, most = self._embedder.token_spans, self._recipe.passage_tokens
         return [

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from retrieval.documents.loaders.blocks import FilePath, Loaded
+from retrieval.documents.loaders.captions import load_captions
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
+from retrieval.documents.loaders.data import load_data
 from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html, load_markdown
+from retrieval.documents.loaders.notebook import load_notebook
 from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
-from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
-from retrieval.documents.loaders.text import load_csv, load_text
+from retrieval.documents.loaders.slack_export import is_in_export, is_slack_day, load_slack_day
+from retrieval.documents.loaders.text import load_csv, load_lines, load_text
 from retrieval.errors import UnreadableError
 
 LOADERS_VERSION = 2
@@ -32,17 +35,21 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".eml": load_mail,
     ".csv": load_csv,
     ".tsv": load_csv,
+    ".ipynb": load_notebook,
+    ".vtt": load_captions,
+    ".srt": load_captions,
 }
+_DATA = frozenset((".json", ".jsonl", ".ndjson", ".yaml", ".yml"))
 _OFFICE = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
 
-SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
-"""What can be read, besides a corpus; `.json` only as a day of a Slack export."""
+SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | _DATA
+"""What can be read, besides a corpus; JSON and YAML only where they are prose."""
 
 # fmt: off
 IGNORED = frozenset((
     ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".ico", ".tif", ".tiff", ".heic",
     ".mp3", ".mp4", ".m4a", ".mov", ".wav", ".webm", ".avi", ".mkv", ".ogg", ".flac",
-    ".woff", ".woff2", ".ttf", ".otf", ".eot", ".json", ".lock", ".log",
+    ".woff", ".woff2", ".ttf", ".otf", ".eot", ".lock", ".log",
     ".css", ".scss", ".less", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".map",
     ".py", ".pyi", ".pyc", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".java", ".kt", ".scala",
     ".go", ".rs", ".rb", ".php", ".pl", ".pm", ".lua", ".swift", ".m", ".r", ".jl", ".sql",
@@ -53,27 +60,34 @@ IGNORED = frozenset((
 """Types that come along with documents and hold no text of their own; they are counted."""
 
 
-def is_readable(path: FilePath) -> bool:
-    """Whether a file is of a type that can be read."""
-    return path.suffix.lower() in SUFFIXES or is_corpus(path)
+def is_readable(path: FilePath, text_types: Collection[str] = ()) -> bool:
+    """Whether a file is of a type that can be read, `text_types` as plain text."""
+    return path.suffix.lower() in SUFFIXES.union(text_types) or is_corpus(path)
 
 
-def why_left_out(path: FilePath) -> str | None:
+def why_left_out(path: FilePath, text_types: Collection[str] = ()) -> str | None:
     """Why a file is not looked into, in a few words or by its suffix; None if it is."""
     if path.name.startswith("."):
         return "hidden file"
     suffix = path.suffix.lower()
-    return suffix if suffix in IGNORED and not is_slack_day(path) else None
+    if suffix in text_types:
+        return None
+    if suffix == ".json" and is_in_export(path) and not is_slack_day(path):
+        return suffix  # who is in which channel is nobody's to find
+    return suffix if suffix in IGNORED else None
 
 
-def load(path: FilePath, data: bytes) -> list[Loaded]:
+def load(path: FilePath, data: bytes, text_types: Collection[str] = ()) -> list[Loaded]:
     """The documents in a file whose bytes are `data`; at least one, each with text.
 
+    Of `text_types`, such as `.log`, lines are kept as they are.
+
     Raises:
+        NoDocumentError: If the file holds data and no document.
         RestrictedError: If the file may be meant for some people alone, and for whom is not clear.
         UnreadableError: If there is nothing to read; the message completes "the file ...".
     """
-    loaded = [document for document in _load(path, data) if document.sections]
+    loaded = [document for document in _load(path, data, text_types) if document.sections]
     if not loaded:
         raise UnreadableError("holds no text")
     if sum(len(s.text) for document in loaded for s in document.sections) > MAX_CHARS:
@@ -81,12 +95,14 @@ def load(path: FilePath, data: bytes) -> list[Loaded]:
     return loaded
 
 
-def _load(path: FilePath, data: bytes) -> list[Loaded]:
+def _load(path: FilePath, data: bytes, text_types: Collection[str]) -> list[Loaded]:
     suffix = path.suffix.lower()
     if is_corpus(path):
         return load_corpus(data)
     if suffix in _OFFICE:
         return load_office(data, suffix)
-    if suffix == ".json":
-        return load_slack_day(data, path)
+    if suffix in _DATA:
+        return load_slack_day(data, path) if is_slack_day(path) else load_data(data, path)
+    if suffix not in _BY_SUFFIX and suffix in text_types:
+        return load_lines(data, path)
     return _BY_SUFFIX[suffix](data)

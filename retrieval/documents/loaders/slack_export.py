@@ -33,12 +33,16 @@ SlackMessage = dict[str, Any]
 
 def is_slack_day(path: FilePath) -> bool:
     """Whether a file is one day of a channel: `CHANNEL/YYYY-MM-DD.json` in an export."""
-    export = path.parent.parent
-    return (
-        _DAY.fullmatch(path.name) is not None
-        and (export / "channels.json").is_file()
-        and (export / "users.json").is_file()
-    )
+    return _DAY.fullmatch(path.name) is not None and _is_export(path.parent.parent)
+
+
+def is_in_export(path: FilePath) -> bool:
+    """Whether a file is in an export or in the folder of one of its channels."""
+    return _is_export(path.parent) or _is_export(path.parent.parent)
+
+
+def _is_export(folder: FilePath) -> bool:
+    return all((folder / name).is_file() for name in ("channels.json", "users.json"))
 
 
 def load_slack_day(data: bytes, path: FilePath) -> list[Loaded]:

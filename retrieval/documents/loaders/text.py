@@ -8,7 +8,7 @@ import io
 import re
 from itertools import pairwise
 
-from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, table_text
+from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, sections_of, table_text
 from retrieval.documents.loaders.encodings import (
     encoding_of,
     is_damaged_utf8,
@@ -31,6 +31,16 @@ def load_text(data: bytes) -> list[Loaded]:
     text = decode(data)
     refuse_unread(text)
     return [Loaded(sections_of([Block(unwrap(text).strip("\n"))]))]
+
+
+def load_lines(data: bytes, path: FilePath) -> list[Loaded]:
+    """One document of a program or a log, called as the file is, its lines as they are."""
+    text = decode(data).strip("\n")
+    refuse_unread(text)
+    longest = max(map(len, re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    block = Block(f"{fence}\n{text}\n{fence}")
+    return [Loaded(sections_of([block] if text.strip() else []), title=path.name)]
 
 
 def load_csv(data: bytes) -> list[Loaded]:

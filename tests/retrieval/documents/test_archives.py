@@ -14,7 +14,7 @@ import pytest
 
 from retrieval.documents.archives import MAX_FILES, Archive
 from retrieval.documents.files import DocumentReader, Failure
-from retrieval.documents.finding import find_files
+from retrieval.documents.finding import LeftOut, find_files
 from retrieval.errors import UnreadableError
 from retrieval.index.building import IndexReport, update_index
 from retrieval.index.content import read_sources
@@ -41,6 +41,9 @@ def read(path: Path, files: Files | bytes) -> dict[str, str]:
         found, failures = reader.look_into_archives(find_files([path]))
         for file in found.files:
             documents = reader.read(file)
+            if isinstance(documents, LeftOut):
+                found.left_out.append(documents)
+                continue
             if isinstance(documents, Failure):
                 failures.append(documents)
                 continue

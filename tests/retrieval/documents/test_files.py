@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.documents.files import DocumentReader, Failure
-from retrieval.documents.finding import SourceFile, find_files
+from retrieval.documents.finding import LeftOut, SourceFile, find_files
 from retrieval.records import Document
 from retrieval.settings import Settings
 from tests.retrieval import sample_files as sample
@@ -41,7 +41,9 @@ def read(reader: DocumentReader, path: Path, data: bytes | str) -> Document:
     return found[0]
 
 
-def outcome(reader: DocumentReader, path: Path, data: bytes | str) -> list[Document] | Failure:
+def outcome(
+    reader: DocumentReader, path: Path, data: bytes | str
+) -> list[Document] | Failure | LeftOut:
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     (file,) = found(path.parents[1] if path.parent.name == "hr" else path.parent)
     return reader.read(file)
@@ -135,7 +137,7 @@ def labels(rules: dict[str, str], *folders: Path) -> dict[str, str]:
     with DocumentReader(Settings(audiences=rules)) as reader:
         results = [(file.id, reader.read(file)) for file in found(*folders)]
     return {
-        id_: result.reason if isinstance(result, Failure) else result[0].source.audience
+        id_: result[0].source.audience if isinstance(result, list) else str(result)
         for id_, result in results
     }
 

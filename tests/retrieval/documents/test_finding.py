@@ -34,7 +34,7 @@ def test_files_are_found_below_the_folder_and_named_from_it(docs: Path) -> None:
 
 def test_hidden_files_and_pictures_are_passed_over(docs: Path) -> None:
     (docs / ".git").mkdir()
-    for name in (".git/a.md", ".DS_Store", "logo.PNG", "style.css", "data.json"):
+    for name in (".git/a.md", ".DS_Store", "logo.PNG", "style.css"):
         (docs / name).touch()
     assert ids(docs) == []
 
