@@ -13,6 +13,7 @@ from retrieval.documents.loaders.markup import load_html, load_markdown
 from retrieval.documents.loaders.notebook import load_notebook
 from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
+from retrieval.documents.loaders.restructured import load_rst
 from retrieval.documents.loaders.slack_export import is_in_export, is_slack_day, load_slack_day
 from retrieval.documents.loaders.text import load_csv, load_lines, load_text
 from retrieval.errors import UnreadableError
@@ -36,6 +37,7 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".csv": load_csv,
     ".tsv": load_csv,
     ".ipynb": load_notebook,
+    ".rst": load_rst,
     ".vtt": load_captions,
     ".srt": load_captions,
 }

@@ -125,7 +125,7 @@ def test_subtitles_that_may_restrict_their_readers_are_refused() -> None:
 
 
 LONG = "Every employee has thirty days of paid leave in each year of work."
-FAQ = [
+FAQ: list[dict[str, Any]] = [
     {"question": "How long is leave?", "answer": "Thirty days.", "tags": ["hr", "time"]},
     {"question": "And in May?", "answer": "Thirty-one.", "votes": 3},
 ]
