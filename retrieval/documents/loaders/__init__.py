@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from retrieval.documents.loaders.asciidoc import load_asciidoc
 from retrieval.documents.loaders.blocks import FilePath, Loaded
 from retrieval.documents.loaders.captions import load_captions
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
@@ -12,9 +13,11 @@ from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html, load_markdown
 from retrieval.documents.loaders.notebook import load_notebook
 from retrieval.documents.loaders.office import load_office
+from retrieval.documents.loaders.org import load_org
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.restructured import load_rst
 from retrieval.documents.loaders.slack_export import is_in_export, is_slack_day, load_slack_day
+from retrieval.documents.loaders.tex import load_tex
 from retrieval.documents.loaders.text import load_csv, load_lines, load_text
 from retrieval.errors import UnreadableError
 
@@ -38,6 +41,10 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".tsv": load_csv,
     ".ipynb": load_notebook,
     ".rst": load_rst,
+    ".adoc": load_asciidoc,
+    ".asciidoc": load_asciidoc,
+    ".org": load_org,
+    ".tex": load_tex,
     ".vtt": load_captions,
     ".srt": load_captions,
 }

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+from retrieval.documents.loaders.as_markdown import fenced, read_markdown
 from retrieval.documents.loaders.blocks import Loaded
 from retrieval.documents.loaders.front_matter import other_names, refuse, told
-from retrieval.documents.loaders.markup import load_markdown
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
 from retrieval.labels import names_audience
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_BACKTICKS = re.compile("`{3,}")
 
 
 def load_notebook(data: bytes) -> list[Loaded]:
@@ -36,14 +34,10 @@ def load_notebook(data: bytes) -> list[Loaded]:
     for cell in cells:
         refuse(filter(names_audience, [*other_names(cell), *(cell.get("metadata") or {})]))
     pieces = [piece for cell in cells for piece in _pieces(cell, language)]
-    loaded = load_markdown("\n\n".join(pieces).encode("utf-8", "replace"))
     pictures = sum(_is_picture(output) for cell in cells for output in cell.get("outputs") or [])
     gaps = (f"{pictures} of its outputs are pictures only",) if pictures else ()
     label = told(metadata["audience"]) if "audience" in metadata else None
-    return [
-        replace(document, gaps=(*document.gaps, *gaps), audience=label or document.audience)
-        for document in loaded
-    ]
+    return read_markdown(["\n\n".join(pieces)], audience=label, gaps=gaps)
 
 
 def _cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
@@ -61,10 +55,10 @@ def _pieces(cell: dict[str, Any], language: str) -> Iterator[str]:
     elif cell.get("cell_type") != "code":
         yield source
     elif source.strip():
-        yield _fenced(source, language)
+        yield fenced(source, language)
     for output in cell.get("outputs") or []:
         if text := _printed(output).strip("\n"):
-            yield _fenced(text, "")
+            yield fenced(text)
 
 
 def _printed(output: dict[str, Any]) -> str:
@@ -81,9 +75,3 @@ def _is_picture(output: dict[str, Any]) -> bool:
 
 def _joined(text: object) -> str:
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
-
-
-def _fenced(text: str, language: str) -> str:
-    longest = max(map(len, _BACKTICKS.findall(text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
