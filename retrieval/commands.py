@@ -351,7 +351,7 @@ def summary(report: IndexReport) -> str:
         told = [f"{source.id}: {'; '.join(source.gaps)}" for source in report.partial]
         lines += _first(told, kept_in=folder / SOURCES)
     if report.failures:
-        lines.append(f"{len(report.failures)} files could not be read:")
+        lines.append(f"{len(report.failures)} files could not be read, as in {folder / FAILURES}:")
         lines += _first(_failed(report.failures), kept_in=folder / FAILURES)
     if account.left_out:
         kinds = ", ".join(counted(kind, count) for kind, count in account.left_out.items())

@@ -72,6 +72,8 @@ def find_files(roots: Sequence[Path], *, text_types: Collection[str] = ()) -> Fo
         for path, kind in [(root, None)] if root.is_file() else _walk(root, text_types):
             target = path.resolve()
             ids = [_id(name, root, place) for place in (path, target)]
+            if root.is_file():  # rules for its folder hold for it
+                ids[1] = _id(f"{root.parent.name}/{root.name}", root, root)
             kind = kind or _why_not_followed(path, target, root, found)
             if kind is None:
                 found.setdefault(target, _file(path, target, *reversed(ids)))

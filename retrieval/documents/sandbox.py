@@ -71,7 +71,7 @@ class Sandbox:
     def load(
         self, path: Path, *, target: Path | None = None, members: Sequence[str] = ()
     ) -> tuple[str, list[Loaded]]:
-        """The file's sha256 and its documents.
+        """The sha256 of the file and of what decides what is read of it, and its documents.
 
         Args:
             path: What the file is called.
@@ -197,6 +197,8 @@ def main() -> None:
                 reply = _refusal(str(error), kind=type(error).__name__)
             except RecursionError:
                 reply = _refusal("is nested too deeply")
+            except FileNotFoundError:
+                reply = _refusal("has gone since it was found")
             except PermissionError:
                 reply = _refusal("may not be opened")
             except Exception as error:  # on hostile files parsers raise anything
@@ -207,7 +209,7 @@ def main() -> None:
 
 def _answerer(text_types: Sequence[str]) -> Callable[..., dict[str, Any]]:
     from retrieval.documents.archives import Archive, Member
-    from retrieval.documents.loaders import load
+    from retrieval.documents.loaders import companions, load
 
     last: tuple[str, Archive] | None = None
 
@@ -229,7 +231,7 @@ def _answerer(text_types: Sequence[str]) -> Callable[..., dict[str, Any]]:
         else:
             with open_unlinked(Path(target)) as stream:
                 data = stream.read()
-        digest = hashlib.sha256(data).hexdigest()
+        digest = hashlib.sha256(data + companions(file)).hexdigest()
         if what == "digest":
             return {"sha256": digest}
         found = load(file, data, text_types)

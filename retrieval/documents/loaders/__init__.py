@@ -16,7 +16,12 @@ from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.org import load_org
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.restructured import load_rst
-from retrieval.documents.loaders.slack_export import is_in_export, is_slack_day, load_slack_day
+from retrieval.documents.loaders.slack_export import (
+    companions_of_day,
+    is_in_export,
+    is_slack_day,
+    load_slack_day,
+)
 from retrieval.documents.loaders.tex import load_tex
 from retrieval.documents.loaders.text import load_csv, load_lines, load_text
 from retrieval.errors import UnreadableError
@@ -69,6 +74,12 @@ IGNORED = frozenset((
 """Types that come along with documents and hold no text of their own; they are counted."""
 
 
+HIDDEN = (".", "~$")
+"""How the names of files begin that people do not see; Office's while a document is open."""
+
+SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini"))
+
+
 def is_readable(path: FilePath, text_types: Collection[str] = ()) -> bool:
     """Whether a file is of a type that can be read, `text_types` as plain text."""
     return path.suffix.lower() in SUFFIXES.union(text_types) or is_corpus(path)
@@ -76,7 +87,7 @@ def is_readable(path: FilePath, text_types: Collection[str] = ()) -> bool:
 
 def why_left_out(path: FilePath, text_types: Collection[str] = ()) -> str | None:
     """Why a file is not looked into, in a few words or by its suffix; None if it is."""
-    if path.name.startswith("."):
+    if path.name.startswith(HIDDEN) or path.name in SYSTEM_FILES:
         return "hidden file"
     suffix = path.suffix.lower()
     if suffix in text_types:
@@ -84,6 +95,11 @@ def why_left_out(path: FilePath, text_types: Collection[str] = ()) -> str | None
     if suffix == ".json" and is_in_export(path) and not is_slack_day(path):
         return suffix  # who is in which channel is nobody's to find
     return suffix if suffix in IGNORED else None
+
+
+def companions(path: FilePath) -> bytes:
+    """What decides, besides a file's own bytes, what is read of it and for whom; often nothing."""
+    return companions_of_day(path) if is_slack_day(path) else b""
 
 
 def load(path: FilePath, data: bytes, text_types: Collection[str] = ()) -> list[Loaded]:

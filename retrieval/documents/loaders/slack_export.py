@@ -45,6 +45,18 @@ def _is_export(folder: FilePath) -> bool:
     return all((folder / name).is_file() for name in ("channels.json", "users.json"))
 
 
+def companions_of_day(path: FilePath) -> bytes:
+    """The files that say who is called what, and which channels are private."""
+    return _companions(path.parent.parent)
+
+
+@lru_cache(maxsize=8)
+def _companions(export: FilePath) -> bytes:
+    names = ("users", "channels", *_OTHERS)
+    files = [export / f"{name}.json" for name in names]
+    return b"\n".join(file.read_bytes() for file in files if file.is_file())
+
+
 def load_slack_day(data: bytes, path: FilePath) -> list[Loaded]:
     """The documents of a day. Only channels of which `channels.json` alone tells are public.
 

@@ -208,3 +208,21 @@ def test_what_did_not_change_in_an_archive_is_not_embedded_again(tmp_path: Path)
     assert (third.embedded, third.changes.removed) == (0, ("docs/export.zip/a.md",))
     (source,) = read_sources(current(settings.index_folder))
     assert (source.id, source.title) == ("docs/export.zip/b.md", "B")
+
+
+def test_a_day_is_read_again_when_its_channel_has_become_private(tmp_path: Path) -> None:
+    docs, settings = tmp_path / "docs", Settings(home=tmp_path / "home")
+    docs.mkdir()
+
+    def labels(*, is_private: bool) -> list[str]:
+        files = {
+            "channels.json": json.dumps([{"id": "C", "name": "help", "is_private": is_private}]),
+            "users.json": "[]",
+            "help/2026-05-04.json": json.dumps([{"text": "thirty days", "ts": "1"}]),
+        }
+        (docs / "export.zip").write_bytes(zip_of(files))
+        update_index([docs], settings, WordEmbedder())
+        return [source.audience for source in read_sources(current(settings.index_folder))]
+
+    assert labels(is_private=False) == ["public"]
+    assert labels(is_private=True) == ["slack:help"]

@@ -179,3 +179,17 @@ def test_what_is_swapped_for_a_link_after_it_was_found_is_not_read(
     place.rename(tmp_path / "away")
     place.symlink_to(other)
     assert reader.read(file) == Failure("docs/hr/pay.md", "has become a link since it was found")
+
+
+def test_a_rule_for_its_folder_is_for_a_file_that_is_named_itself(docs: Path) -> None:
+    (docs / "hr" / "pay.md").write_text("x")
+    assert labels({"hr/*": "hr"}, docs / "hr" / "pay.md") == {"pay.md": "hr"}
+
+
+def test_a_file_that_has_gone_since_it_was_found_is_a_failure(
+    reader: DocumentReader, docs: Path
+) -> None:
+    (docs / "a.md").write_text("x")
+    (file,) = found(docs)
+    (docs / "a.md").unlink()
+    assert reader.read(file) == Failure("docs/a.md", "has gone since it was found")

@@ -74,7 +74,15 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.md").touch()
     (docs / ".git" / "objects").mkdir(parents=True)
-    for name in (".git/a.md", ".git/objects/b", ".DS_Store", "logo.PNG", "corpus/q.tsv"):
+    for name in (
+        ".git/a.md",
+        ".git/objects/b",
+        ".DS_Store",
+        "~$plan.docx",
+        "Thumbs.db",
+        "logo.PNG",
+        "corpus/q.tsv",
+    ):
         (docs / name).parent.mkdir(exist_ok=True)
         (docs / name).touch()
     (docs / "corpus" / "corpus.jsonl").touch()
@@ -86,6 +94,8 @@ def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> N
     os.mkfifo(docs / "pipe.md")
     assert left_out(docs) == {
         "docs/.DS_Store": "hidden file",
+        "docs/Thumbs.db": "hidden file",
+        "docs/~$plan.docx": "hidden file",
         "docs/.git": "hidden folder",
         "docs/logo.PNG": ".png",
         "docs/corpus/q.tsv": "file beside a corpus",
