@@ -111,7 +111,8 @@ class AdminCommands:
     def _index_line(self, strings: Strings) -> str:
         try:
             served, _ = self.installation.generations()
+            files = account_line(self.installation.account(), strings)
         except RetrievalError as error:
             return reason_of(error)
         line = generation_line(strings.models.generation_served, served, strings)
-        return f"{line}\n{account_line(self.installation.account(), strings)}"
+        return f"{line}\n{files}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ MIN_PROSE_CHARS = 200
 """A file without questions is prose if its long texts have so many characters, and half of all."""
 
 LONG_CHARS, LONG_WORDS = 40, 6
+
+_COMMENT = re.compile(r"(?:^|[\s,{\[])(?://|/\*)")
 
 # fmt: off
 QUESTIONS = ("question", "q", "prompt", "query", "问题", "問題", "问")
@@ -64,6 +67,8 @@ def _parsed(text: str, suffix: str) -> object:
         if suffix in (".jsonl", ".ndjson"):
             return [json.loads(line) for line in text.split("\n") if line.strip()]
     except ValueError as error:
+        if _COMMENT.search(text):  # as only programs' settings have
+            raise NoDocumentError(suffix) from error
         raise UnreadableError("is not valid JSON") from error
     import yaml
 

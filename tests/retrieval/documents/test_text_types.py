@@ -162,6 +162,7 @@ def test_long_texts_are_read_below_what_they_are_called() -> None:
     [
         ("package.json", '{"name": "x", "description": "' + LONG + '", "scripts": {"a": "b"}}'),
         ("a.json", "[1, 2, 3]"),
+        ("tsconfig.json", '{\n  // what is built\n  "a": 1,\n}'),
         ("a.json", json.dumps({"urls": ["https://example.com/" + "a-b/" * 30] * 9})),
         ("mkdocs.yml", "theme: x\nfence: !!python/name:a.b\n"),
         ("compose.yaml", "services:\n  web:\n    image: nginx\n"),
