@@ -33,7 +33,7 @@ _MODULE = "retrieval.documents.sandbox"
 # Every malloc arena reserves 64 MB of the address space that the memory limit counts.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1"}
 
-_ERRORS = {error.__name__: error for error in (NoDocumentError, RestrictedError)}
+_KINDS: dict[str, type[UnreadableError]] = {"data": NoDocumentError, "restricted": RestrictedError}
 
 
 class Sandbox:
@@ -113,7 +113,7 @@ class Sandbox:
             raise UnreadableError(self._why_died(child.returncode, is_late=is_late))
         answer: dict[str, Any] = json.loads(reply)
         if "reason" in answer:
-            raise _ERRORS.get(answer["kind"], UnreadableError)(answer["reason"])
+            raise _KINDS.get(answer["kind"], UnreadableError)(answer["reason"])
         return answer
 
     def _start(self) -> subprocess.Popen[str]:
@@ -194,7 +194,8 @@ def main() -> None:
             except MemoryError:
                 return  # what is left of the memory is too little to go on with
             except UnreadableError as error:
-                reply = _refusal(str(error), kind=type(error).__name__)
+                kinds = (kind for kind, known in _KINDS.items() if isinstance(error, known))
+                reply = _refusal(str(error), kind=next(kinds, ""))
             except RecursionError:
                 reply = _refusal("is nested too deeply")
             except FileNotFoundError:

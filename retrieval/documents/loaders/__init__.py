@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from retrieval.documents.loaders.asciidoc import load_asciidoc
 from retrieval.documents.loaders.blocks import FilePath, Loaded
@@ -24,7 +25,7 @@ from retrieval.documents.loaders.slack_export import (
 )
 from retrieval.documents.loaders.tex import load_tex
 from retrieval.documents.loaders.text import load_csv, load_lines, load_text
-from retrieval.errors import UnreadableError
+from retrieval.errors import NoDocumentError, UnreadableError
 
 LOADERS_VERSION = 2
 """Raised when a loader reads a file otherwise than before: then unchanged files are read again."""
@@ -90,11 +91,9 @@ def why_left_out(path: FilePath, text_types: Collection[str] = ()) -> str | None
     if path.name.startswith(HIDDEN) or path.name in SYSTEM_FILES:
         return "hidden file"
     suffix = path.suffix.lower()
-    if suffix in text_types:
-        return None
     if suffix == ".json" and is_in_export(path) and not is_slack_day(path):
         return suffix  # who is in which channel is nobody's to find
-    return suffix if suffix in IGNORED else None
+    return suffix if suffix in IGNORED.difference(text_types) else None
 
 
 def companions(path: FilePath) -> bytes:
@@ -126,8 +125,11 @@ def _load(path: FilePath, data: bytes, text_types: Collection[str]) -> list[Load
         return load_corpus(data)
     if suffix in _OFFICE:
         return load_office(data, suffix)
+    if is_slack_day(path):
+        return load_slack_day(data, path)
+    if suffix in _BY_SUFFIX:
+        return _BY_SUFFIX[suffix](data)
     if suffix in _DATA:
-        return load_slack_day(data, path) if is_slack_day(path) else load_data(data, path)
-    if suffix not in _BY_SUFFIX and suffix in text_types:
-        return load_lines(data, path)
-    return _BY_SUFFIX[suffix](data)
+        with suppress(*([NoDocumentError] if suffix in text_types else [])):
+            return load_data(data, path)
+    return load_lines(data, path)

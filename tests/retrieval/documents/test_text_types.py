@@ -214,6 +214,7 @@ def test_programs_and_logs_are_read_where_that_is_asked_for(tmp_path: Path) -> N
     assert update_index([docs], asked, WordEmbedder()).account.read == 2
     assert text("app.py", "def f():\n    return 1", ".py") == "```\ndef f():\n    return 1\n```"
     assert loaded("app.py", "x", ".py").title == "app.py"
+    assert "image: nginx" in text("compose.yaml", "web:\n  image: nginx\n", ".yaml")
 
 
 def test_data_below_a_folder_is_counted_by_type(tmp_path: Path) -> None:
