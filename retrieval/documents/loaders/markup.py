@@ -55,7 +55,7 @@ _META_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORE
 
 def load_markdown(data: bytes) -> list[Loaded]:
     """One document; its front matter may name title, url, audience, owner and language."""
-    values, body = front_matter(decode(data))
+    values, body, gaps = front_matter(decode(data))
     blocks = blocks_of_html(_markdown().render(body), slugs=True)
     return [
         Loaded(
@@ -65,6 +65,7 @@ def load_markdown(data: bytes) -> list[Loaded]:
             audience=values.get("audience"),
             owner=values.get("owner"),
             language=values.get("language"),
+            gaps=gaps,
         )
     ]
 
