@@ -7,7 +7,12 @@ from collections.abc import Callable
 from retrieval.documents.loaders.blocks import FilePath, Loaded
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.mail import load_mail
-from retrieval.documents.loaders.markup import load_html, load_markdown
+from retrieval.documents.loaders.markup import (
+    load_html,
+    load_markdown,
+    load_mdx,
+    load_mhtml,
+)
 from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
@@ -23,11 +28,14 @@ MAX_CHARS = 20_000_000
 _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".md": load_markdown,
     ".markdown": load_markdown,
+    ".mdx": load_mdx,
     ".txt": load_text,
     ".text": load_text,
     ".html": load_html,
     ".htm": load_html,
     ".xhtml": load_html,
+    ".mhtml": load_mhtml,
+    ".mht": load_mhtml,
     ".pdf": load_pdf,
     ".eml": load_mail,
     ".csv": load_csv,

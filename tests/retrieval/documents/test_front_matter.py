@@ -300,6 +300,19 @@ def test_a_title_that_is_a_list_is_left_out_and_told() -> None:
     assert loaded.gaps == ("front matter whose title is not a single value",)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{/* audience: hr */}",
+        "export const audience = 'hr';",
+        "export const meta = {\n  title: 'x',\n  audience: 'hr',\n};",
+    ],
+)
+def test_a_page_in_mdx_that_may_restrict_its_readers_is_refused(said: str) -> None:
+    with pytest.raises(RestrictedError):
+        read(f"# Pay\n\n{said}\n\n{SECRET}", "a.mdx")
+
+
 @pytest.mark.parametrize("value", ["[" * 30_000, "&a [x]\n" + "b: &b [*a, *a]\n" * 3])
 def test_front_matter_that_is_a_bomb_does_no_harm(value: str) -> None:
     doubling = "".join(f"k{n + 1}: &k{n + 1} [*k{n}, *k{n}]\n" for n in range(40))
