@@ -11,7 +11,12 @@ from retrieval.documents.loaders.captions import load_captions
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.data import load_data
 from retrieval.documents.loaders.mail import load_mail
-from retrieval.documents.loaders.markup import load_html, load_markdown
+from retrieval.documents.loaders.markup import (
+    load_html,
+    load_markdown,
+    load_mdx,
+    load_mhtml,
+)
 from retrieval.documents.loaders.notebook import load_notebook
 from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.org import load_org
@@ -36,11 +41,14 @@ MAX_CHARS = 20_000_000
 _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".md": load_markdown,
     ".markdown": load_markdown,
+    ".mdx": load_mdx,
     ".txt": load_text,
     ".text": load_text,
     ".html": load_html,
     ".htm": load_html,
     ".xhtml": load_html,
+    ".mhtml": load_mhtml,
+    ".mht": load_mhtml,
     ".pdf": load_pdf,
     ".eml": load_mail,
     ".csv": load_csv,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from retrieval.records import PUBLIC
 KEYS = ("title", "url", "audience", "owner", "language")
 HEAD_CHARS = 20_000
 LINE_CHARS = 200
+MAX_BLOCK_CHARS = 100_000
 """How much of a text, and of a line, may be a head that says who reads it."""
 
 _BLOCK = re.compile(
@@ -26,21 +29,48 @@ _ENTRY = re.compile(r"\W*+(\w[^:=：﹕︓|]{0,59}?)\W*[:=：﹕︓|]")
 _PAIR = re.compile(r"\W*+(\w++)\s++\S++")
 _IN_BRACES = re.compile(r"([\w-]+)[\"']?\s*[:=：]")
 _GOES_ON = re.compile(r"\W|\s*\Z")
-_COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
+_COMMENT = re.compile(r"(?:<!--|\{/\*)(.*?)(?:-->|\*/\}|\Z)", re.DOTALL)
+_TOML = re.compile(
+    r"\A(?:[\s\ufeff]*\n)?\ufeff*\+\+\+[ \t]*\n(.*?\n)\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL
+)
+_EXPORT = re.compile(r"^export\b.*(?:\n(?![ \t]*\n).*)*", re.MULTILINE)
+_EXPORTED = re.compile(r"([\w-]+)[\"']?\s*[:=]")
+_PLAIN_YAML = re.compile(r"([A-Za-z][\w-]*):(?:[ \t]+(.*))?")
+_PLAIN_TOML = re.compile(r"([A-Za-z][\w-]*)[ \t]*=[ \t]*(.*)")
+_SIMPLE = re.compile(r"([\"']?)([\w.@+-]+(?:[: ][\w.@+-]+)?)\1")
 
 
-def front_matter(text: str) -> tuple[dict[str, str], str]:
-    """The known keys of the YAML block that a Markdown text begins with, and the text after it.
+def front_matter(text: str) -> tuple[dict[str, str], str, tuple[str, ...]]:
+    """The known keys of the block that a Markdown text begins with, and the text after it.
+
+    A block is YAML between `---` or TOML between `+++`. One that is not quite valid is read line
+    by line.
+
+    Returns:
+        The keys with their values, the text, and what could not be read of the block.
 
     Raises:
         RestrictedError: If the text may say who reads it, in a way that cannot be read for sure.
-        UnreadableError: If another known key has no single value.
     """
     match = _BLOCK.match(text)
-    values = _mapping(match[1]) if match else None
-    if match is None or values is None:
+    is_toml = match is None and (match := _TOML.match(text)) is not None
+    if match is None:
         refuse_unread(text)
-        return {}, text
+        return {}, text, ()
+    if len(match[1]) > MAX_BLOCK_CHARS:
+        if _ENTRY.match(next(iter(_begun(_lines(match[1][:HEAD_CHARS]))), "")):
+            raise RestrictedError(f"has front matter of more than {MAX_BLOCK_CHARS} characters")
+        refuse_unread(text)
+        return {}, text, ()
+    gaps: tuple[str, ...] = ()
+    try:
+        values = _toml(match[1]) if is_toml else _yaml(match[1])
+    except ValueError as error:
+        values = _line_by_line(match[1], is_toml=is_toml)
+        gaps = (f"front matter that {error}, read line by line",)
+    if values is None:
+        refuse_unread(text)
+        return {}, text, ()
     body = text[match.end() :]
     if "audience" in values:
         refuse(filter(names_audience, other_names(values)))
@@ -48,7 +78,18 @@ def front_matter(text: str) -> tuple[dict[str, str], str]:
         refuse(_restricting(values))
         refuse(filter(names_audience, _entries(_lines(match[1]))))
         refuse_unread(body)
-    return _known(values), body
+    known, odd = _known(values)
+    return known, body, (*gaps, *odd)
+
+
+def refuse_exports(text: str) -> None:
+    """Refuse a page in MDX that exports something that may say who reads it.
+
+    Raises:
+        RestrictedError: With what it exports.
+    """
+    for export in _EXPORT.finditer(text):
+        refuse(filter(names_audience, _EXPORTED.findall(visible(export.group()))))
 
 
 def refuse_unread(text: str) -> None:
@@ -101,34 +142,82 @@ def other_names(values: Mapping[Any, Any]) -> Iterator[str]:
     yield from _names([*values.values()])
 
 
-def _mapping(block: str) -> dict[Any, Any] | None:
+def _yaml(block: str) -> dict[Any, Any] | None:
+    """The mapping that a block is; None if it is no front matter.
+
+    Raises:
+        ValueError: If it would be, but for a mistake.
+    """
     import yaml
 
     try:
         node = yaml.compose(block, Loader=yaml.SafeLoader)
         values = yaml.safe_load(block)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         if not re.search(r"^\w+:", block, re.MULTILINE):
             return None
-        raise RestrictedError("has front matter that is not valid YAML") from error
+        raise ValueError("is not valid YAML") from error
+    except RecursionError as error:
+        raise UnreadableError("has front matter that is nested too deeply") from error
     if not isinstance(values, dict):
         return None
     keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
     if len(set(keys)) < len(keys):
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise RestrictedError(f"has front matter that says {repeated!r} twice")
+        repeated = next(key for key, count in Counter(keys).items() if count > 1)
+        raise ValueError(f"says {repeated!r} twice")
     return values
 
 
-def _known(values: Mapping[Any, Any]) -> dict[str, str]:
+def _toml(block: str) -> dict[str, Any]:
+    """The mapping that a block is.
+
+    Raises:
+        ValueError: If it is not valid.
+    """
+    try:
+        return tomllib.loads(block)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError("is not valid TOML") from error
+    except RecursionError as error:
+        raise UnreadableError("has front matter that is nested too deeply") from error
+
+
+def _line_by_line(block: str, *, is_toml: bool) -> dict[str, str]:
+    """What each line says that begins with a key, the first where there are several.
+
+    Raises:
+        RestrictedError: If any name may restrict readers, but for one plain `audience`.
+    """
+    lines = block.splitlines()
+    plain = _PLAIN_TOML if is_toml else _PLAIN_YAML
+    named = [match for line in lines if (match := plain.fullmatch(line.rstrip()))]
+    restricting = list(filter(may_restrict, _entries_and_pairs(map(visible, lines))))
+    within = filter(names_audience, _EXPORTED.findall(visible(block)))
+    restricting += (name for name in within if name not in restricting)
+    values = {match[1]: (match[2] or "").strip().strip("\"'") for match in reversed(named)}
+    said = [match[2] or "" for match in named if match[1] == "audience"]
+    is_sure = (
+        len(said) == 1
+        and restricting == ["audience"]
+        and _SIMPLE.fullmatch(said[0].strip())
+        and not any(line.count(quote) % 2 for line in lines for quote in "\"'")
+        and not re.search(r"[|>][+-]?\s*$", block, re.MULTILINE)
+    )
+    if restricting and not is_sure:
+        name = restricting[0]
+        raise RestrictedError(f"has front matter that is not valid, and names {name.strip()!a}")
+    return values
+
+
+def _known(values: Mapping[Any, Any]) -> tuple[dict[str, str], list[str]]:
+    """The known keys as texts, and what is not said of those that are none."""
     known = {key: values[key] for key in KEYS if values.get(key) is not None}
-    for key, value in known.items():
-        if key != "audience" and isinstance(value, (dict, list)):
-            raise UnreadableError(f"has front matter whose {key} is not a single value")
-    texts = {key: storable(str(value)).strip() for key, value in known.items()}
+    odd = [key for key, value in known.items() if isinstance(value, (dict, list))]
+    texts = {key: storable(str(known[key])).strip() for key in known if key not in odd}
     if "audience" in values:
         texts["audience"] = told(values["audience"])
-    return {key: text for key, text in texts.items() if text}
+    gaps = [f"front matter whose {key} is not a single value" for key in odd]
+    return {key: text for key, text in texts.items() if text}, gaps
 
 
 def _restricting(values: Mapping[Any, Any]) -> Iterator[str]:
@@ -140,17 +229,32 @@ def _restricting(values: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _names(values: Any) -> Iterator[str]:  # noqa: ANN401 - whatever YAML may hold
-    if isinstance(values, dict):
-        yield from map(str, values)
-        values = [*values.values()]
-    if isinstance(values, list):
-        for value in values:
-            yield from _names(value)
+    found = [values]
+    seen: set[int] = set()
+    while found:
+        value = found.pop()
+        if id(value) in seen:
+            continue  # what YAML refers to, may be, a billion times
+        if isinstance(value, dict):
+            yield from map(str, value)
+            found += reversed(value.values())
+        elif isinstance(value, list):
+            found += reversed(value)
+        else:
+            continue
+        seen.add(id(value))
 
 
 def _entries(lines: Iterable[str]) -> Iterator[str]:
     """What stands before the first colon, equals sign or bar of each line."""
     return (match[1] for line in lines if (match := _ENTRY.match(line)))
+
+
+def _entries_and_pairs(lines: Iterable[str]) -> Iterator[str]:
+    """Those, and the first of two words that stand alone on a line."""
+    for line in lines:
+        if match := _ENTRY.match(line[:LINE_CHARS]) or _PAIR.fullmatch(line[:LINE_CHARS].strip()):
+            yield match[1]
 
 
 def _fenced(lines: Iterable[str]) -> Iterator[str]:

@@ -1,101 +1,128 @@
-"""Reads HTML and Markdown: one walk over the visible text, headings with their anchors."""
+"""Loads HTML and Markdown: titles, addresses and labels, and what the pages say."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter
-from dataclasses import dataclass, field
-from functools import cache
+from email import message_from_bytes
+from email.message import Message
 
-from markdown_it import MarkdownIt
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser
 
-from retrieval.documents.loaders.blocks import (
-    Block,
-    Loaded,
-    one_line,
-    sections_of,
-    table_text,
-    title_of,
+from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of, title_of
+from retrieval.documents.loaders.dialects import html_of
+from retrieval.documents.loaders.front_matter import (
+    front_matter,
+    refuse,
+    refuse_exports,
+    refuse_unread,
+    told,
 )
-from retrieval.documents.loaders.front_matter import front_matter, refuse, refuse_unread, told
+from retrieval.documents.loaders.page import PAGE, PageText, parse_page, read_page
 from retrieval.documents.loaders.text import decode
+from retrieval.errors import UnreadableError
 from retrieval.labels import names_audience
 
-PAGE = "data-page"
-"""The attribute of an `<hr>` that says which page begins."""
+__all__ = ["PAGE", "blocks_of_html", "load_html", "load_markdown", "load_mdx", "load_mhtml"]
 
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-# fmt: off
-_INLINE = frozenset((
-    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font",
-    "i", "ins", "kbd", "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong",
-    "sub", "sup", "time", "tt", "u", "var", "wbr",
-))
-# fmt: on
-# fmt: off
-_SKIPPED = frozenset((
-    "-comment", "script", "style", "noscript", "template", "nav", "aside", "footer", "form",
-    "button", "select", "input", "textarea", "svg", "math", "iframe", "object", "canvas", "audio",
-    "video", "img", "head",
-))
-# fmt: on
-_HIDING = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|"
-    r"opacity\s*:\s*0(?![.\d]*[1-9])|(?<![-\w])color\s*:\s*(?:white\b|transparent|#fff(?:fff)?\b)",
-    re.IGNORECASE,
-)
-_AT_RULE = re.compile(r"@[^{};]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-_MAIN = ("#main-content", "main", "[role=main]", "article")
-_SPACE = re.compile(r"[ \t\r\n\f]+")
 _META_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
+_CDATA = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[).)*?)\]\]>", re.DOTALL)
+_EMPTY_TAG = re.compile(r"<((?:ac|ri):[\w-]+)([^<>]*)/>")
 
 
-def load_markdown(data: bytes) -> list[Loaded]:
+def load_markdown(data: bytes, *, is_mdx: bool = False) -> list[Loaded]:
     """One document; its front matter may name title, url, audience, owner and language."""
-    values, body = front_matter(decode(data))
-    blocks = blocks_of_html(_markdown().render(body), slugs=True)
+    text = decode(data)
+    values, body, gaps = front_matter(text)
+    if is_mdx:
+        refuse_exports(body)
+    page = read_page(parse_page(html_of(body, is_mdx=is_mdx)), slugs=True, url=values.get("url"))
     return [
         Loaded(
-            sections_of(blocks),
-            title=values.get("title") or title_of(blocks),
+            sections_of(page.blocks),
+            title=values.get("title") or _title_of(page.blocks),
             url=values.get("url"),
             audience=values.get("audience"),
             owner=values.get("owner"),
             language=values.get("language"),
+            gaps=(*gaps, *_gaps(page)),
         )
     ]
 
 
+def load_mdx(data: bytes) -> list[Loaded]:
+    """One document of Markdown with components, whose imports and exports are left out."""
+    return load_markdown(data, is_mdx=True)
+
+
 def load_html(data: bytes) -> list[Loaded]:
-    """One document: the visible text of the page's main part, and its canonical address.
+    """One document: what is seen of the page's main part, and its canonical address.
 
     `<meta name="audience" content="LABEL">` says who may read it.
     """
-    html = _decode_html(data)
-    refuse_unread(html)
-    tree = LexborHTMLParser(html)
-    canonical = tree.css_first("link[rel=canonical]")
-    url = canonical.attributes.get("href") if canonical else None
-    blocks = blocks_of_html(html)
-    title, audience = _html_title(tree, blocks), _html_audience(tree)
-    return [Loaded(sections_of(blocks), title=title, url=url, audience=audience)]
+    return [_load_page(_decode_html(data))]
+
+
+def load_mhtml(data: bytes) -> list[Loaded]:
+    """One document: the page that a web archive was saved from.
+
+    Raises:
+        UnreadableError: If there is no page in it.
+    """
+    message = message_from_bytes(data)
+    pages = [part for part in message.walk() if part.get_content_type() in _PAGES]
+    if not pages:
+        raise UnreadableError("is a web archive without a page in it")
+    start = message.get_param("start")
+    page = next((part for part in pages if start and part["Content-ID"] == start), pages[0])
+    payload = page.get_payload(decode=True)
+    url = message["Snapshot-Content-Location"] or page["Content-Location"]
+    gaps = (f"frames of the page that are not read: {len(pages) - 1}",) if len(pages) > 1 else ()
+    html = _decoded(payload if isinstance(payload, bytes) else b"", page)
+    return [_load_page(html, url=str(url) if url else None, gaps=gaps)]
 
 
 def blocks_of_html(html: str, *, slugs: bool = False) -> list[Block]:
-    """The visible blocks in reading order: hidden text, navigation and forms are left out.
+    """The blocks of what is seen of a page, in reading order.
 
     With `slugs`, headings without an id get the anchor that GitHub gives them.
     """
-    tree = LexborHTMLParser(html)
-    _drop_hidden(tree)
-    walk = _Walk(slugs=slugs)
-    if tree.body is not None:
-        walk.visit(_main_part(tree.body))
-        walk.flush()
-    return walk.blocks
+    return read_page(parse_page(html), slugs=slugs).blocks
+
+
+_PAGES = ("text/html", "application/xhtml+xml")
+
+
+def _load_page(html: str, *, url: str | None = None, gaps: tuple[str, ...] = ()) -> Loaded:
+    refuse_unread(html)
+    if "<ac:" in html:  # the form that Confluence stores pages in
+        html = _EMPTY_TAG.sub(r"<\1\2></\1>", _CDATA.sub(_escaped, html))
+    tree = parse_page(html)
+    canonical = tree.css_first("link[rel=canonical]")
+    own = canonical.attributes.get("href") if canonical else None
+    address = own or (url if url and url.startswith(("https://", "http://")) else None)
+    page = read_page(tree, url=address)
+    title, audience = _html_title(tree, page.blocks), _html_audience(tree)
+    return Loaded(
+        sections_of(page.blocks),
+        title=title,
+        url=address,
+        audience=audience,
+        gaps=(*gaps, *_gaps(page)),
+    )
+
+
+def _gaps(page: PageText) -> tuple[str, ...]:
+    if not page.pale_chars:
+        return ()
+    return (f"{page.pale_chars} characters in the colour of their background are not read",)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[1].replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _title_of(blocks: list[Block]) -> str | None:
+    return title_of(list(dict.fromkeys(blocks)))  # without headings that text comes back to
 
 
 def _html_title(tree: LexborHTMLParser, blocks: list[Block]) -> str | None:
@@ -103,7 +130,7 @@ def _html_title(tree: LexborHTMLParser, blocks: list[Block]) -> str | None:
     named = one_line(element.text()) if element else None
     has_top = any(block.level == 1 for block in blocks)
     # A lower heading, though it stands alone, is only a part of what the page is called.
-    return title_of(blocks) or named if has_top else named or title_of(blocks)
+    return _title_of(blocks) or named if has_top else named or _title_of(blocks)
 
 
 def _html_audience(tree: LexborHTMLParser) -> str | None:
@@ -120,11 +147,6 @@ def _html_audience(tree: LexborHTMLParser) -> str | None:
     return told(named[0][1]) if named else None
 
 
-@cache
-def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-
-
 def _decode_html(data: bytes) -> str:
     named = _META_CHARSET.search(data[:2048])
     if named is None:
@@ -135,131 +157,9 @@ def _decode_html(data: bytes) -> str:
         return decode(data)
 
 
-def _main_part(body: LexborNode) -> LexborNode:
-    for selector in _MAIN:
-        found = body.css(selector)
-        if len(found) == 1:
-            return found[0]
-    return body
-
-
-def _drop_hidden(tree: LexborHTMLParser) -> None:
-    hidden = tree.css("[hidden], [aria-hidden=true]")
-    hidden += [node for node in tree.css("[style]") if _hides(node.attributes.get("style"))]
-    for style in tree.css("style"):
-        for selector, rules in _RULE.findall(_AT_RULE.sub("", style.text())):
-            if _hides(rules):
-                hidden += _select(tree, selector.strip())
-    for node in hidden:
-        if node.tag not in ("html", "body"):
-            node.decompose()
-
-
-def _hides(style: str | None) -> bool:
-    return bool(style and _HIDING.search(style))
-
-
-def _select(tree: LexborHTMLParser, selector: str) -> list[LexborNode]:
+def _decoded(data: bytes, part: Message) -> str:
+    charset = part.get_content_charset()
     try:
-        return tree.css(selector)
-    except SelectolaxError:
-        return []  # a selector that only browsers understand, such as p:hover::before
-
-
-@dataclass(slots=True)
-class _Walk:
-    """Collects blocks while it visits a page's elements in order."""
-
-    slugs: bool
-    blocks: list[Block] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
-    bullet: str = ""
-    depth: int = 0
-    page: int | None = None
-    used: Counter[str] = field(default_factory=Counter)
-
-    def visit(self, node: LexborNode) -> None:
-        for child in node.iter(include_text=True, skip_empty=False):
-            self.enter(child)
-
-    def enter(self, node: LexborNode) -> None:
-        tag = node.tag or ""
-        if tag == "-text":
-            self.pieces.append(_SPACE.sub(" ", node.text_content or ""))
-        elif tag in _INLINE:
-            self.visit(node)
-        elif tag == "br":
-            self.pieces.append("\n")
-        elif tag not in _SKIPPED:
-            self.flush()
-            self.enter_block(node, tag)
-            self.flush()
-
-    def enter_block(self, node: LexborNode, tag: str) -> None:
-        if tag in _HEADINGS:
-            self.add_heading(node, _HEADINGS[tag])
-        elif tag == "pre":
-            self.add(f"```\n{node.text().strip(chr(10))}\n```")
-        elif tag == "table" and not node.css_first("h1, h2, h3, h4, h5, h6, pre, table table"):
-            self.add(_table(node))
-        elif tag in ("ul", "ol"):
-            self.enter_list(node, tag)
-        elif tag == "hr" and (node.attributes.get(PAGE) or "").isdigit():
-            self.page = int(node.attributes[PAGE] or 0)
-        else:
-            self.visit(node)
-
-    def enter_list(self, node: LexborNode, tag: str) -> None:
-        indent = "  " * self.depth
-        self.depth += 1
-        number = 0
-        for item in node.iter():
-            number += item.tag == "li"
-            self.bullet = indent + (f"{number}. " if tag == "ol" else "- ")
-            self.enter(item)
-        self.bullet = ""
-        self.depth -= 1
-
-    def flush(self) -> None:
-        text = "".join(self.pieces)
-        self.pieces.clear()
-        self.add(re.sub(r" *\n *", "\n", re.sub(" {2,}", " ", text)).strip())
-
-    def add(self, text: str) -> None:
-        if text.strip():
-            is_item = text[0] != "`" and self.depth > 0
-            self.blocks.append(Block(self.bullet + text, page=self.page, is_tight=is_item))
-            self.bullet = ""
-
-    def add_heading(self, node: LexborNode, level: int) -> None:
-        text = _SPACE.sub(" ", node.text()).strip().rstrip("¶#").rstrip()
-        if text:
-            anchor = _anchor(node) or (self.slug(text) if self.slugs else None)
-            self.blocks.append(Block(text, level=level, anchor=anchor, page=self.page))
-
-    def slug(self, heading: str) -> str:
-        kept = (c for c in heading.lower() if c in " -_" or unicodedata.category(c)[0] in "LNM")
-        slug = "".join(kept).strip().replace(" ", "-")
-        self.used[slug] += 1
-        return slug if self.used[slug] == 1 else f"{slug}-{self.used[slug] - 1}"
-
-
-def _anchor(heading: LexborNode) -> str | None:
-    own = heading.attributes.get("id") or heading.attributes.get("name")
-    inner = heading.css_first("a[id], a[name], span[id]")
-    if own or inner is None:
-        return own or _enclosing_anchor(heading)
-    return inner.attributes.get("id") or inner.attributes.get("name")
-
-
-def _enclosing_anchor(heading: LexborNode) -> str | None:
-    parent = heading.parent
-    if parent is None or parent.tag not in ("section", "div") or heading.prev is not None:
-        return None
-    return parent.attributes.get("id")
-
-
-def _table(table: LexborNode) -> str:
-    rows = [[cell.text(separator=" ") for cell in row.css("th, td")] for row in table.css("tr")]
-    has_header = table.css_first("tr th") is not None and not table.css("tr td + th")
-    return table_text(rows, has_header=has_header)
+        return data.decode(charset) if charset else _decode_html(data)
+    except (LookupError, UnicodeDecodeError):
+        return _decode_html(data)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from retrieval.documents.loaders import load
 from retrieval.documents.loaders.blocks import Loaded
-from retrieval.errors import RestrictedError
+from retrieval.errors import RestrictedError, UnreadableError
 from tests.retrieval import sample_files as sample
 
 SECRET = "The salary is 100."
@@ -117,7 +118,6 @@ def test_what_may_be_meant_as_a_restriction_and_is_not_sure_is_refused(line: str
         f"----\naudience: hr\n----\n{SECRET}",
         f"\u2014\naudience: hr\n\u2014\n{SECRET}",
         f"  ---\n  audience: hr\n  ---\n{SECRET}",
-        f"+++\naudience = 'hr'\n+++\n{SECRET}",
         f"+++\n[meta]\naudience = 'hr'\n+++\n{SECRET}",
         f'{{"title": "x", "audience": "hr"}}\n\n{SECRET}',
         f'{{\n  "title": "x",\n  "audience": "hr"\n}}\n\n{SECRET}',
@@ -221,3 +221,100 @@ def test_tables_and_mails_that_restrict_their_readers_are_refused(name: str, dat
 def test_a_row_of_a_corpus_whose_label_is_not_sure_is_refused_by_its_id(said: str) -> None:
     with pytest.raises(RestrictedError, match="of the document 'pay'"):
         read(f'{{"_id": "pay", "text": "words", {said}}}', "corpus.jsonl")
+
+
+def toml(*lines: str) -> str:
+    return "\n".join(["+++", *lines, "+++", SECRET])
+
+
+def test_front_matter_may_be_toml() -> None:
+    loaded = read(toml('title = "Pay"', "audience = 'hr'", "date = 2026-01-31", "[extra]", "a = 1"))
+    assert (loaded.title, loaded.audience, loaded.gaps) == ("Pay", "hr", ())
+    assert loaded.sections[0].text.strip() == SECRET
+
+
+@pytest.mark.parametrize(
+    ("lines", "title"),
+    [
+        (["title: Policy: remote work"], "Policy: remote work"),
+        (["title: Pay", "owner: @ana"], "Pay"),
+        (["title: 100% pay", "note: %x"], "100% pay"),
+        (["title: Pay", "tags:\t[a]", "\tdraft: true"], "Pay"),
+        (["title: Pay", "tags: a", "tags: b"], "Pay"),
+        (["title: Pay", "title: Leave"], "Pay"),
+        (["title: 'It''s", "owner: Ann"], "It''s"),
+        (['title: "Pay" and leave'], 'Pay" and leave'),
+        (["title: Pay", "summary: *all", "list: [a, b"], "Pay"),
+        (["title: Pay", "- item"], "Pay"),
+    ],
+)
+def test_front_matter_that_is_nearly_valid_is_read_line_by_line(
+    lines: list[str], title: str
+) -> None:
+    loaded = read(matter(*lines))
+    assert (loaded.title, loaded.audience) == (title, None)
+    assert "read line by line" in loaded.gaps[0]
+    assert loaded.sections[0].text.strip() == SECRET
+
+
+def test_toml_that_is_nearly_valid_is_read_line_by_line() -> None:
+    loaded = read(toml("title = Pay", "draft = yes"))
+    assert (loaded.title, len(loaded.gaps)) == ("Pay", 1)
+
+
+def test_a_plain_label_in_front_matter_that_is_not_valid_is_obeyed() -> None:
+    assert read(matter("title: Pay: all", "audience: hr")).audience == "hr"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        matter("title: Pay: all", "audience: [hr"),
+        matter("title: Pay: all", "audience: hr, board"),
+        matter("title: Pay: all", "audience:"),
+        matter("title: Pay: all", "Audience: hr"),
+        matter("title: Pay: all", "access: hr"),
+        matter("title: Pay: all", "audience: hr", "audience: public"),
+        matter("title: Pay: all", "meta: {audience: hr"),
+        matter("title: Pay: all", "meta:", "  audience: hr"),
+        matter("title: 'Pay: all", "audience: public", "x: 'y: z"),
+        matter("title: Pay: all", "note: |", "audience: hr"),
+        matter("title: Pay: all audience: hr"),
+        matter("title: Pay", "visible_to: @hr"),
+        toml("title = Pay", "audience = [hr]"),
+        toml("title = Pay", "[meta]", "audience = 'hr'", "audience = 'all'"),
+        toml("[meta]", "audience = 'hr'"),
+        toml("access = 'hr'"),
+        toml("audience = ['hr']"),
+        "---\n" + "title: x\n" * 20_000 + f"audience: hr\n---\n{SECRET}",
+    ],
+)
+def test_front_matter_that_is_not_valid_and_may_restrict_is_refused(text: str) -> None:
+    with pytest.raises(RestrictedError):
+        read(text)
+
+
+def test_a_title_that_is_a_list_is_left_out_and_told() -> None:
+    loaded = read(matter("title: [a, b]", "owner: Ann"))
+    assert (loaded.title, loaded.owner) == (None, "Ann")
+    assert loaded.gaps == ("front matter whose title is not a single value",)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{/* audience: hr */}",
+        "export const audience = 'hr';",
+        "export const meta = {\n  title: 'x',\n  audience: 'hr',\n};",
+    ],
+)
+def test_a_page_in_mdx_that_may_restrict_its_readers_is_refused(said: str) -> None:
+    with pytest.raises(RestrictedError):
+        read(f"# Pay\n\n{said}\n\n{SECRET}", "a.mdx")
+
+
+@pytest.mark.parametrize("value", ["[" * 30_000, "&a [x]\n" + "b: &b [*a, *a]\n" * 3])
+def test_front_matter_that_is_a_bomb_does_no_harm(value: str) -> None:
+    doubling = "".join(f"k{n + 1}: &k{n + 1} [*k{n}, *k{n}]\n" for n in range(40))
+    with contextlib.suppress(UnreadableError):
+        read(f"---\nk: {value}\nk0: &k0 [x]\n{doubling}---\n{SECRET}")

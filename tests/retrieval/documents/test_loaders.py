@@ -141,6 +141,29 @@ def test_the_frame_around_a_confluence_page_is_left_out() -> None:
     assert (loaded.title, texts(loaded)) == ("HR : Leave", ["25"])
 
 
+ARCHIVE = (
+    "From: <Saved by Blink>\nSnapshot-Content-Location: https://wiki.example/leave\n"
+    "Content-Type: multipart/related; type=text/html; boundary=b\n\n"
+    "--b\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\nAAAA\n"
+    "--b\nContent-Type: text/html; charset=utf-8\n"
+    "Content-Transfer-Encoding: quoted-printable\nContent-Location: https://wiki.example/leave\n\n"
+    "<title>Leave</title><p>27 days =E2=80=94 in =\nall\n"
+    "--b\nContent-Type: text/html\n\n<p>a frame\n--b--\n"
+)
+
+
+@pytest.mark.parametrize("name", ["a.mhtml", "a.mht"])
+def test_the_page_of_a_web_archive_is_read(name: str) -> None:
+    loaded = read(name, ARCHIVE.replace("\n", "\r\n"))
+    assert (loaded.title, loaded.url) == ("Leave", "https://wiki.example/leave")
+    assert texts(loaded) == ["27 days — in all"]
+    assert loaded.gaps == ("frames of the page that are not read: 1",)
+
+
+def test_a_web_archive_without_a_page_is_refused() -> None:
+    assert "without a page" in reason("a.mhtml", b"Content-Type: image/png\n\nx")
+
+
 def test_html_may_name_its_own_encoding() -> None:
     html = '<meta charset="iso-8859-1"><p>café'.encode("latin-1")
     assert texts(read("a.html", html)) == ["café"]
