@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from retrieval.documents.loaders.blocks import FilePath, Loaded
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
+from retrieval.documents.loaders.csv_table import load_csv
 from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html, load_markdown
 from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
-from retrieval.documents.loaders.text import load_csv, load_text
+from retrieval.documents.loaders.text import load_text
 from retrieval.errors import UnreadableError
 
 LOADERS_VERSION = 2
