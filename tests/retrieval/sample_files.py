@@ -10,6 +10,12 @@ import pypdf
 
 _OFFICE = "http://schemas.openxmlformats.org"
 _RELATIONS = f"{_OFFICE}/officeDocument/2006/relationships"
+_DRAWN = (
+    f'xmlns:a="{_OFFICE}/drawingml/2006/main" xmlns:c="{_OFFICE}/drawingml/2006/chart" '
+    f'xmlns:wp="{_OFFICE}/drawingml/2006/wordprocessingDrawing" '
+    f'xmlns:m="{_OFFICE}/officeDocument/2006/math" xmlns:dgm="{_OFFICE}/drawingml/2006/diagram" '
+    f'xmlns:mc="{_OFFICE}/markup-compatibility/2006" xmlns:v="urn:schemas-microsoft-com:vml"'
+)
 _TYPES = (
     f'<Types xmlns="{_OFFICE}/package/2006/content-types">'
     '<Default Extension="rels" ContentType='
@@ -25,6 +31,22 @@ def archive(files: dict[str, str]) -> bytes:
         for name, text in files.items():
             file.writestr(name, text)
     return buffer.getvalue()
+
+
+def word(body: str, **parts: str) -> bytes:
+    """A Word file of this XML; each further part is named as its kind, its id is the same."""
+    kinds = {name: name.rstrip("0123456789") for name in parts}
+    names = f'xmlns:w="{_OFFICE}/wordprocessingml/2006/main" xmlns:r="{_RELATIONS}" {_DRAWN}'
+    roots = {"header": "hdr", "footer": "ftr"}
+    files = {}
+    for name, xml in parts.items():
+        root = roots.get(kinds[name], name)
+        files[f"word/{name}.xml"] = f"<w:{root} {names}>{xml}</w:{root}>"
+    files["word/_rels/document.xml.rels"] = _relations(
+        [(name, kind, f"{name}.xml") for name, kind in kinds.items()]
+    )
+    main = f"<w:document {names}><w:body>{body}</w:body></w:document>"
+    return _office("word/document.xml", main, files)
 
 
 def docx(paragraphs: Sequence[tuple[str | None, str]]) -> bytes:

@@ -13,6 +13,7 @@ from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
 from retrieval.documents.loaders.text import load_text
+from retrieval.documents.loaders.word import load_word
 from retrieval.errors import UnreadableError
 
 LOADERS_VERSION = 2
@@ -31,10 +32,14 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".xhtml": load_html,
     ".pdf": load_pdf,
     ".eml": load_mail,
+    ".docx": load_word,
+    ".docm": load_word,
+    ".dotx": load_word,
+    ".dotm": load_word,
     ".csv": load_csv,
     ".tsv": load_csv,
 }
-_OFFICE = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
+_OFFICE = frozenset((".pptx", ".xlsx", ".epub"))
 
 SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
 """What can be read, besides a corpus; `.json` only as a day of a Slack export."""

@@ -82,12 +82,17 @@ def _parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 def _start(part: Sequence[Row]) -> int:
     """The row that a table begins with; as many as there are for a part that is no table."""
-    filled = [_filled(row) for row in part]
+    filled = [_extent(row) for row in part]
     # A row that is much longer than all others is a slip.
     width = sorted(filled[:_MEASURED_ROWS], reverse=True)[min(len(part), _MEASURED_ROWS) // 10]
     wide = max(2, 0.6 * width)
     start = next((n for n, count in enumerate(filled) if count >= wide), len(part))
     return _fuller_head(part, start) or start
+
+
+def _extent(row: Row) -> int:
+    """How many columns a row covers; a head often has nothing above the names of the rows."""
+    return len(row) if not row[0].strip() and all(row[1:]) else _filled(row)
 
 
 def _fuller_head(part: Sequence[Row], start: int) -> int | None:
