@@ -101,6 +101,40 @@ def xlsx(sheet: str, rows: Sequence[Sequence[str]]) -> bytes:
     return _office("xl/workbook.xml", f"<workbook {namespace}>{sheets}</workbook>", files)
 
 
+def workbook(
+    sheets: dict[str, str],
+    *,
+    hidden: Sequence[str] = (),
+    formats: Sequence[str] = (),
+    comment: str = "",
+) -> bytes:
+    """A workbook of sheets of this XML; formats are numbered from 1, Bo's comment is on A1."""
+    namespace = f'xmlns="{_OFFICE}/spreadsheetml/2006/main" xmlns:r="{_RELATIONS}"'
+    names = list(sheets)
+    states = ["hidden" if name in hidden else "visible" for name in names]
+    listed = "".join(
+        f'<sheet name="{name}" r:id="r{n}" state="{states[n]}"/>' for n, name in enumerate(names)
+    )
+    parts = [(f"r{n}", "worksheet", f"worksheets/s{n}.xml") for n in range(len(names))]
+    told = "".join(
+        f'<numFmt numFmtId="{200 + n}" formatCode="{f}"/>' for n, f in enumerate(formats)
+    )
+    used = "".join(f'<xf numFmtId="{200 + n}"/>' for n in range(len(formats)))
+    files = {
+        "xl/_rels/workbook.xml.rels": _relations([*parts, ("s", "styles", "styles.xml")]),
+        "xl/styles.xml": f"<styleSheet {namespace}><numFmts>{told}</numFmts>"
+        f"<cellXfs><xf/>{used}</cellXfs></styleSheet>",
+        "xl/worksheets/_rels/s0.xml.rels": _relations([("c", "comments", "../comments.xml")]),
+        "xl/comments.xml": f"<comments {namespace}><authors><author>Bo</author></authors>"
+        f'<comment ref="A1" authorId="0"><text><t>{comment}</t></text></comment></comments>',
+    }
+    for n, name in enumerate(names):
+        files[f"xl/worksheets/s{n}.xml"] = f"<worksheet {namespace}>{sheets[name]}</worksheet>"
+    return _office(
+        "xl/workbook.xml", f"<workbook {namespace}><sheets>{listed}</sheets></workbook>", files
+    )
+
+
 def epub(title: str, chapter: str) -> bytes:
     """A book of one XHTML chapter."""
     return archive(

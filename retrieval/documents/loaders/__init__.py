@@ -11,6 +11,7 @@ from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html, load_markdown
 from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
+from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
 from retrieval.documents.loaders.text import load_text
 from retrieval.documents.loaders.word import load_word
@@ -36,10 +37,14 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".docm": load_word,
     ".dotx": load_word,
     ".dotm": load_word,
+    ".xlsx": load_workbook,
+    ".xlsm": load_workbook,
+    ".xltx": load_workbook,
+    ".xltm": load_workbook,
     ".csv": load_csv,
     ".tsv": load_csv,
 }
-_OFFICE = frozenset((".pptx", ".xlsx", ".epub"))
+_OFFICE = frozenset((".pptx", ".epub"))
 
 SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
 """What can be read, besides a corpus; `.json` only as a day of a Slack export."""

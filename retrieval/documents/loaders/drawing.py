@@ -41,10 +41,10 @@ def description(element: Element) -> str:
     return ""
 
 
-def comment(author: str | None, text: str) -> Block:
-    """What somebody noted beside the text."""
+def comment(author: str | None, text: str, *, place: str = "") -> Block:
+    """What somebody noted beside the text, or on a place."""
     named = f"Comment by {one_line(author)}" if author and author.strip() else "Comment"
-    return Block(f"{named}: {text}")
+    return Block(f"{named}{f' on {place}' if place else ''}: {text}")
 
 
 def target(address: str, words: str) -> str:

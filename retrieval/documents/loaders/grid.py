@@ -13,7 +13,7 @@ from retrieval.labels import names_audience
 
 Row = list[str]
 
-MAX_CELLS = 5_000_000
+MAX_CELLS = 20_000_000
 """Larger tables are refused: cells that are far apart would fill the memory with empty ones."""
 
 _MEASURED_ROWS = 200

@@ -76,15 +76,15 @@ class Package:
         data = self.read(name)
         return None if data is None else parsed(data, name)
 
-    def stream(self, name: str, tag: str) -> Iterator[Element]:
-        """The elements of a local name in a large part, each only until the next is asked for."""
+    def stream(self, name: str, *tags: str) -> Iterator[tuple[str, Element]]:
+        """The elements of some local names in a large part, each until the next is asked for."""
         data = self.read(name)
         if data is None:
             return
         try:
             for _, element in ET.iterparse(io.BytesIO(data)):  # noqa: S314 - as below
-                if element.tag.rpartition("}")[2] == tag:
-                    yield element
+                if (tag := element.tag.rpartition("}")[2]) in tags:
+                    yield tag, element
                     element.clear()
         except ET.ParseError as error:
             raise UnreadableError(f"is damaged: {one_line(name)} is not XML ({error})") from error
