@@ -87,6 +87,28 @@ def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
     return _office("ppt/presentation.xml", main, files)
 
 
+def deck(slides: Sequence[str], *, hidden: Sequence[int] = (), **beside: str) -> bytes:
+    """A presentation of slides of these shapes; beside the first stand parts named as their kind."""
+    names = f'xmlns:p="{_OFFICE}/presentationml/2006/main" xmlns:r="{_RELATIONS}" {_DRAWN}'
+    numbers = range(1, len(slides) + 1)
+    listed = "".join(f'<p:sldId id="{255 + n}" r:id="r{n}"/>' for n in numbers)
+    parts = [(f"r{n}", "slide", f"slides/slide{n}.xml") for n in numbers]
+    files = {
+        "ppt/_rels/presentation.xml.rels": _relations([*parts, ("a", "commentAuthors", "a.xml")]),
+        "ppt/a.xml": f'<p:cmAuthorLst {names}><p:cmAuthor id="0" name="Bo"/></p:cmAuthorLst>',
+        "ppt/slides/_rels/slide1.xml.rels": _relations([(k, k, f"{k}.xml") for k in beside]),
+    }
+    for kind, xml in beside.items():
+        files[f"ppt/slides/{kind}.xml"] = f"<p:{kind} {names}>{xml}</p:{kind}>"
+    for n, shapes in enumerate(slides, 1):
+        tree = f"<p:cSld><p:spTree>{shapes}</p:spTree></p:cSld>"
+        files[f"ppt/slides/slide{n}.xml"] = (
+            f'<p:sld {names} show="{n not in hidden:d}">{tree}</p:sld>'
+        )
+    main = f"<p:presentation {names}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>"
+    return _office("ppt/presentation.xml", main, files)
+
+
 def xlsx(sheet: str, rows: Sequence[Sequence[str]]) -> bytes:
     """A workbook of one sheet."""
     namespace = f'xmlns="{_OFFICE}/spreadsheetml/2006/main" xmlns:r="{_RELATIONS}"'

@@ -13,6 +13,7 @@ from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
+from retrieval.documents.loaders.slides import load_slides
 from retrieval.documents.loaders.text import load_text
 from retrieval.documents.loaders.word import load_word
 from retrieval.errors import UnreadableError
@@ -41,10 +42,16 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".xlsm": load_workbook,
     ".xltx": load_workbook,
     ".xltm": load_workbook,
+    ".pptx": load_slides,
+    ".pptm": load_slides,
+    ".ppsx": load_slides,
+    ".ppsm": load_slides,
+    ".potx": load_slides,
+    ".potm": load_slides,
     ".csv": load_csv,
     ".tsv": load_csv,
 }
-_OFFICE = frozenset((".pptx", ".epub"))
+_OFFICE = frozenset((".epub",))
 
 SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
 """What can be read, besides a corpus; `.json` only as a day of a Slack export."""
