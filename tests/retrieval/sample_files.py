@@ -88,7 +88,7 @@ def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
 
 
 def deck(slides: Sequence[str], *, hidden: Sequence[int] = (), **beside: str) -> bytes:
-    """A presentation of slides of these shapes; beside the first stand parts named as their kind."""
+    """A presentation of slides of these shapes; further parts belong to the first, by kind."""
     names = f'xmlns:p="{_OFFICE}/presentationml/2006/main" xmlns:r="{_RELATIONS}" {_DRAWN}'
     numbers = range(1, len(slides) + 1)
     listed = "".join(f'<p:sldId id="{255 + n}" r:id="r{n}"/>' for n in numbers)
@@ -102,9 +102,8 @@ def deck(slides: Sequence[str], *, hidden: Sequence[int] = (), **beside: str) ->
         files[f"ppt/slides/{kind}.xml"] = f"<p:{kind} {names}>{xml}</p:{kind}>"
     for n, shapes in enumerate(slides, 1):
         tree = f"<p:cSld><p:spTree>{shapes}</p:spTree></p:cSld>"
-        files[f"ppt/slides/slide{n}.xml"] = (
-            f'<p:sld {names} show="{n not in hidden:d}">{tree}</p:sld>'
-        )
+        start = f'<p:sld {names} show="{n not in hidden:d}">'
+        files[f"ppt/slides/slide{n}.xml"] = f"{start}{tree}</p:sld>"
     main = f"<p:presentation {names}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>"
     return _office("ppt/presentation.xml", main, files)
 
@@ -159,24 +158,39 @@ def workbook(
 
 def epub(title: str, chapter: str) -> bytes:
     """A book of one XHTML chapter."""
-    return archive(
-        {
-            "mimetype": "application/epub+zip",
-            "META-INF/container.xml": (
-                '<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
-                '<rootfiles><rootfile full-path="book.opf" '
-                'media-type="application/oebps-package+xml"/></rootfiles></container>'
-            ),
-            "book.opf": (
-                '<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="i">'
-                '<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
-                f'<dc:title>{title}</dc:title><dc:identifier id="i">i</dc:identifier></metadata>'
-                '<manifest><item id="c" href="c.xhtml" media-type="application/xhtml+xml"/>'
-                '</manifest><spine><itemref idref="c"/></spine></package>'
-            ),
-            "c.xhtml": f'<html xmlns="http://www.w3.org/1999/xhtml"><body>{chapter}</body></html>',
-        }
-    )
+    return book([chapter], title=title)
+
+
+def book(
+    chapters: Sequence[str], *, title: str = "", contents: str = "", encryption: str = ""
+) -> bytes:
+    """A book of XHTML chapters; what is empty is left out of the archive."""
+    names = [f"c{n}.xhtml" for n in range(len(chapters))]
+    items = [
+        f'<item id="{name}" href="{name}" media-type="application/xhtml+xml"/>' for name in names
+    ]
+    items.append('<item id="nav" href="nav.xhtml" properties="nav"/>')
+    spine = "".join(f'<itemref idref="{name}"/>' for name in names)
+    pages = {**dict(zip(names, chapters, strict=True)), "nav.xhtml": contents}
+    files = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": (
+            '<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+            '<rootfiles><rootfile full-path="book.opf" '
+            'media-type="application/oebps-package+xml"/></rootfiles></container>'
+        ),
+        "META-INF/encryption.xml": encryption,
+        "book.opf": (
+            '<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="i">'
+            '<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            f'<dc:title>{title}</dc:title><dc:identifier id="i">i</dc:identifier></metadata>'
+            f"<manifest>{''.join(items)}</manifest><spine>{spine}</spine></package>"
+        ),
+    }
+    for name, body in pages.items():
+        start = '<html xmlns="http://www.w3.org/1999/xhtml"><body>'
+        files[name] = f"{start}{body}</body></html>" if body else ""
+    return archive({name: text for name, text in files.items() if text})
 
 
 def pdf(pages: Sequence[Sequence[str]]) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retrieval.documents.loaders.blocks import FilePath, Loaded
+from retrieval.documents.loaders.book import load_book
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.csv_table import load_csv
 from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html, load_markdown
-from retrieval.documents.loaders.office import load_office
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
@@ -48,12 +48,12 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".ppsm": load_slides,
     ".potx": load_slides,
     ".potm": load_slides,
+    ".epub": load_book,
     ".csv": load_csv,
     ".tsv": load_csv,
 }
-_OFFICE = frozenset((".epub",))
 
-SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | {".json"}
+SUFFIXES = frozenset(_BY_SUFFIX) | {".json"}
 """What can be read, besides a corpus; `.json` only as a day of a Slack export."""
 
 # fmt: off
@@ -98,8 +98,6 @@ def _load(path: FilePath, data: bytes) -> list[Loaded]:
     suffix = path.suffix.lower()
     if is_corpus(path):
         return load_corpus(data)
-    if suffix in _OFFICE:
-        return load_office(data, suffix)
     if suffix == ".json":
         return load_slack_day(data, path)
     return _BY_SUFFIX[suffix](data)

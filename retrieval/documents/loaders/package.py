@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ _PREFIXES = {
     "officeDocument/relationships": "r",
 }
 """By namespace, without its host and year: the two dialects of Office's XML differ in these."""
+
+_OPEN_DOCUMENT = re.compile(r"opendocument:xmlns:([\w-]+):\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +179,8 @@ def _short(name: str) -> str:
     namespace, _, local = name.rpartition("}")
     path = namespace.partition("://")[2].partition("/")[2]
     prefix = _PREFIXES.get(path.removeprefix("ooxml/").replace("/2006/", "/"))
-    if prefix is None and "opendocument" in namespace:
-        prefix = namespace.split(":")[-2]
+    if prefix is None and (own := _OPEN_DOCUMENT.search(namespace)):
+        prefix = own[1]
     return f"{prefix}|{local}" if prefix else local
 
 

@@ -19,7 +19,7 @@ def run(text: str) -> str:
 
 
 def frame(xml: str) -> str:
-    return f"<p:graphicFrame><a:graphic><a:graphicData>{xml}</a:graphicData></a:graphic></p:graphicFrame>"
+    return f"<p:graphicFrame><a:graphic>{xml}</a:graphic></p:graphicFrame>"
 
 
 def deck(*slides: str, hidden: tuple[int, ...] = (), **beside: str) -> Loaded:
