@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from retrieval.documents.loaders.blocks import FilePath, Loaded
 from retrieval.documents.loaders.book import load_book
+from retrieval.documents.loaders.calendar import load_calendar
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.csv_table import load_csv
-from retrieval.documents.loaders.mail import load_mail
+from retrieval.documents.loaders.mail import load_mail, load_mailbox
 from retrieval.documents.loaders.markup import load_html, load_markdown
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.sheets import load_workbook
@@ -49,6 +50,8 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".potx": load_slides,
     ".potm": load_slides,
     ".epub": load_book,
+    ".mbox": load_mailbox,
+    ".ics": load_calendar,
     ".csv": load_csv,
     ".tsv": load_csv,
 }
