@@ -193,6 +193,32 @@ def book(
     return archive({name: text for name, text in files.items() if text})
 
 
+def open_document(
+    kind: str, body: str, *, styles: str = "", pages: str = "", **objects: str
+) -> bytes:
+    """An OpenDocument file, `kind` text, spreadsheet or presentation; objects are parts of it."""
+    names = " ".join(
+        f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for prefix, name in (
+            *((name, name) for name in ("office", "text", "table", "style", "presentation")),
+            ("draw", "drawing"),
+            ("svg", "svg-compatible"),
+        )
+    )
+    names += (
+        ' xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    )
+    return archive(
+        {
+            "content.xml": f"<office:document-content {names}><office:automatic-styles>{styles}"
+            f"</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}>"
+            "</office:body></office:document-content>",
+            "styles.xml": f"<office:document-styles {names}>{pages}</office:document-styles>",
+            **{f"{name}/content.xml": xml for name, xml in objects.items()},
+        }
+    )
+
+
 def pdf(pages: Sequence[Sequence[str]]) -> bytes:
     """A PDF of pages of lines, in Latin letters."""
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))

@@ -11,6 +11,7 @@ from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.csv_table import load_csv
 from retrieval.documents.loaders.mail import load_mail, load_mailbox
 from retrieval.documents.loaders.markup import load_html, load_markdown
+from retrieval.documents.loaders.open_document import load_open_document
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
@@ -52,6 +53,12 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".epub": load_book,
     ".mbox": load_mailbox,
     ".ics": load_calendar,
+    ".odt": load_open_document,
+    ".ods": load_open_document,
+    ".odp": load_open_document,
+    ".ott": load_open_document,
+    ".ots": load_open_document,
+    ".otp": load_open_document,
     ".csv": load_csv,
     ".tsv": load_csv,
 }

@@ -67,6 +67,11 @@ def blocks_of_grid(
     return blocks
 
 
+def inline_table(text: str) -> str:
+    """A drawn table on one line, for a cell of another one."""
+    return "; ".join(line.strip("| ").replace(" | ", ", ") for line in text.split("\n"))
+
+
 def _parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """What stands between empty rows."""
     part: list[Row] = []

@@ -53,7 +53,7 @@ def load_workbook(data: bytes) -> list[Loaded]:
 
 
 @dataclass(slots=True)
-class _Sheet:
+class Sheet:
     """The cells of a sheet by row and column, and what stands around them."""
 
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
@@ -94,6 +94,10 @@ class _Sheet:
             for number, row in self.rows.items()
             if number not in self.hidden_rows
         }
+
+    def grid(self) -> list[list[str]]:
+        """All cells by rows, whether or not they are hidden, an empty row for each gap."""
+        return list(self._grid(self.rows))
 
     def _grid(self, rows: dict[int, dict[int, str]]) -> Iterator[list[str]]:
         columns = sorted({column for row in rows.values() for column in row})
@@ -163,9 +167,9 @@ class _Workbook:
                 is_hidden = sheet.get("state", "visible") != "visible"
                 yield sheet.get("name", ""), relation.target, is_hidden
 
-    def sheet(self, part: str) -> _Sheet:
+    def sheet(self, part: str) -> Sheet:
         """The sheet in a part."""
-        sheet = _Sheet()
+        sheet = Sheet()
         number = 0
         for tag, element in self._package.stream(part, *_PARTS):
             if tag == "row":
@@ -189,7 +193,7 @@ class _Workbook:
         self._add_beside(sheet, part)
         return sheet
 
-    def _read_row(self, sheet: _Sheet, number: int, row: Element) -> None:
+    def _read_row(self, sheet: Sheet, number: int, row: Element) -> None:
         cells: dict[int, str] = {}
         column = 0
         for cell in row:
@@ -205,7 +209,7 @@ class _Workbook:
         if _is_hidden(row):
             sheet.hidden_rows.add(number)
 
-    def _shown(self, sheet: _Sheet, cell: Element) -> str:
+    def _shown(self, sheet: Sheet, cell: Element) -> str:
         kind = cell.get("t", "n")
         value, has_formula = "", False
         for child in cell:
@@ -238,7 +242,7 @@ class _Workbook:
         code = self._formats[style] if style < len(self._formats) else "General"
         return shown(number, code, is_1904=self._is_1904) if abs(number) < 1e300 else value
 
-    def _add_beside(self, sheet: _Sheet, part: str) -> None:
+    def _add_beside(self, sheet: Sheet, part: str) -> None:
         """Add the comments and text boxes of a sheet, and the charts of one without cells."""
         for name in self._package.related(part, "threadedComment"):
             for _, element in self._package.stream(name, "threadedComment"):
@@ -262,7 +266,7 @@ class _Workbook:
                 sheet.beside += graphics(root, self._package, name) if not sheet.rows else []
 
 
-def _noted(sheet: _Sheet, element: Element, author: str | None, text: str) -> Block:
+def _noted(sheet: Sheet, element: Element, author: str | None, text: str) -> Block:
     place = element.get("ref", "")
     areas = _area(place)
     row = sheet.rows.get(areas[0][0], {}) if areas else {}

@@ -17,7 +17,7 @@ from retrieval.documents.loaders.drawing import (
     is_true,
     target,
 )
-from retrieval.documents.loaders.grid import Across, blocks_of_grid
+from retrieval.documents.loaders.grid import Across, blocks_of_grid, inline_table
 from retrieval.documents.loaders.numbering import Numbering
 from retrieval.documents.loaders.package import Element, Package
 from retrieval.documents.loaders.word_styles import Style, Styles
@@ -279,7 +279,7 @@ class _Walk:
             yield from contents  # a box, or a page laid out in columns
             return
         drawn = blocks_of_grid(_grid(rows), is_checked=False)
-        yield from [Block(_inline(block.text)) for block in drawn] if self._depth else drawn
+        yield from [Block(inline_table(block.text)) for block in drawn] if self._depth else drawn
 
     def _cells(self, row: Element) -> list[_Cell]:
         cells = [_Cell()] * _count(row.find("w|trPr/w|gridBefore"))
@@ -305,11 +305,6 @@ def _grid(rows: list[list[_Cell]]) -> list[list[str]]:
                 words.append("\n".join(block.text for block in cell.blocks))
         grid.append(words)
     return grid
-
-
-def _inline(table: str) -> str:
-    """A table that stands in a cell of another."""
-    return "; ".join(line.strip("| ").replace(" | ", ", ") for line in table.split("\n"))
 
 
 def _is_gone(row: Element) -> bool:
