@@ -11,6 +11,7 @@ from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.csv_table import load_csv
 from retrieval.documents.loaders.mail import load_mail, load_mailbox
 from retrieval.documents.loaders.markup import load_html, load_markdown
+from retrieval.documents.loaders.old_office import OLD_SUFFIXES, load_old_office
 from retrieval.documents.loaders.open_document import load_open_document
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.sheets import load_workbook
@@ -63,7 +64,7 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".tsv": load_csv,
 }
 
-SUFFIXES = frozenset(_BY_SUFFIX) | {".json"}
+SUFFIXES = frozenset(_BY_SUFFIX) | OLD_SUFFIXES | {".json"}
 """What can be read, besides a corpus; `.json` only as a day of a Slack export."""
 
 # fmt: off
@@ -108,6 +109,8 @@ def _load(path: FilePath, data: bytes) -> list[Loaded]:
     suffix = path.suffix.lower()
     if is_corpus(path):
         return load_corpus(data)
+    if suffix in OLD_SUFFIXES:
+        return load_old_office(data, suffix)
     if suffix == ".json":
         return load_slack_day(data, path)
     return _BY_SUFFIX[suffix](data)

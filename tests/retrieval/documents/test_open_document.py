@@ -100,7 +100,7 @@ def test_texts_have_headings_headers_and_formulas() -> None:
     loaded = text(
         f'<text:h text:outline-level="1">Fees</text:h>{formula}',
         pages=f"<style:master-page><style:header>{p('Valid from March')}</style:header>"
-        f"<style:footer>{p('<text:page-number>3</text:page-number>')}</style:footer></style:master-page>",
+        f"<style:footer>{p(number)}</style:footer></style:master-page>",
         **{"Object 1": "<math><annotation>a over b</annotation></math>"},
     )
     assert loaded.title == "Fees"
@@ -140,8 +140,8 @@ def test_slides_have_titles_notes_and_numbers() -> None:
     notes = f"<presentation:notes>{frame.format('notes', p('Say it moved.'))}</presentation:notes>"
     hidden = f'<draw:page draw:style-name="P">{frame.format("outline", p("no"))}</draw:page>'
     body = (
-        f"<draw:page>{frame.format('outline', p('Desk 9'))}{frame.format('title', p('Desks'))}{notes}"
-        f"</draw:page>{hidden}"
+        f"<draw:page>{frame.format('outline', p('Desk 9'))}"
+        f"{frame.format('title', p('Desks'))}{notes}</draw:page>{hidden}"
         f"<draw:page><draw:g>{frame.format('', p('Gate 7'))}</draw:g></draw:page>"
     )
     loaded = read("a.odp", sample.open_document("presentation", body, styles=HIDDEN))
