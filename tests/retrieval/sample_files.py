@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Sequence
 
@@ -217,6 +218,56 @@ def open_document(
             **{f"{name}/content.xml": xml for name, xml in objects.items()},
         }
     )
+
+
+Tree = dict[str, "bytes | Tree"]
+
+
+def ole(tree: Tree) -> bytes:
+    """A compound file of streams and storages; streams end in NUL up to 4096 bytes."""
+    entries: list[bytes] = []
+    sectors: list[bytes] = []
+    chains: list[list[int]] = []
+
+    def add(name: str, content: bytes | Tree, following: int) -> int:
+        place = len(entries)
+        entries.append(b"")
+        kind, child, start, size = 5 if not place else 1, 0xFFFFFFFF, 0, 0
+        if isinstance(content, dict):
+            for own, inner in content.items():
+                child = add(own, inner, child)
+        else:
+            data = content.ljust(4096, b"\0")
+            kind, start, size = 2, len(sectors), len(data)
+            sectors.extend(data[n : n + 512].ljust(512, b"\0") for n in range(0, size, 512))
+            chains.append([*range(start, len(sectors))])
+        told = (name + "\0").encode("utf-16-le")
+        entries[place] = struct.pack(
+            "<64sHBBIII16sIQQIQ", told, len(told), kind, 1, 0xFFFFFFFF, following, child,
+            b"", 0, 0, 0, start, size,
+        )  # fmt: skip
+        return place
+
+    add("Root Entry", tree, 0xFFFFFFFF)
+    entries[0] = entries[0][:116] + struct.pack("<IQ", 0xFFFFFFFE, 0)
+    listed = b"".join(entries).ljust(-(-len(entries) // 4) * 512, b"\0")
+    first = len(sectors)
+    sectors += [listed[n : n + 512] for n in range(0, len(listed), 512)]
+    chains.append([*range(first, len(sectors))])
+    tables = -(-(len(sectors) + 1) // 127)
+    table = [0xFFFFFFFF] * (tables * 128)
+    for chain in chains:
+        for place, after in zip(chain, [*chain[1:], 0xFFFFFFFE], strict=True):
+            table[place] = after
+    fat = [*range(len(sectors), len(sectors) + tables)]
+    for place in fat:
+        table[place] = 0xFFFFFFFD
+    header = struct.pack(
+        "<8s16sHHHHH6sIIIIIIIII", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"", 62, 3, 0xFFFE,
+        9, 6, b"", 0, tables, first, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0,
+    )  # fmt: skip
+    header += b"".join(struct.pack("<I", place) for place in fat).ljust(436, b"\xff")
+    return header + b"".join(sectors) + struct.pack(f"<{len(table)}I", *table)
 
 
 def pdf(pages: Sequence[Sequence[str]]) -> bytes:

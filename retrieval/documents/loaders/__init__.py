@@ -13,7 +13,9 @@ from retrieval.documents.loaders.mail import load_mail, load_mailbox
 from retrieval.documents.loaders.markup import load_html, load_markdown
 from retrieval.documents.loaders.old_office import OLD_SUFFIXES, load_old_office
 from retrieval.documents.loaders.open_document import load_open_document
+from retrieval.documents.loaders.outlook import load_outlook
 from retrieval.documents.loaders.pdf import load_pdf
+from retrieval.documents.loaders.rich_text import load_rich_text
 from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slack_export import is_slack_day, load_slack_day
 from retrieval.documents.loaders.slides import load_slides
@@ -52,6 +54,8 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".potx": load_slides,
     ".potm": load_slides,
     ".epub": load_book,
+    ".msg": load_outlook,
+    ".rtf": load_rich_text,
     ".mbox": load_mailbox,
     ".ics": load_calendar,
     ".odt": load_open_document,

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.mail import load_mail
+from retrieval.documents.loaders.markup import load_html
 from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slides import load_slides
 from retrieval.documents.loaders.word import load_word
@@ -22,6 +24,7 @@ from retrieval.errors import UnreadableError
 TIMEOUT_S = 50
 """Less than a file may take to be read, so that the program is ended before its parent is."""
 
+_HEAD_BYTES = 8_192
 _TIMED_OUT = 3
 _LIMITS = {resource.RLIMIT_FSIZE: 512 * 2**20, resource.RLIMIT_AS: 4 * 2**30}
 _NAMES = ("soffice", "libreoffice")
@@ -33,8 +36,8 @@ _INTO: dict[str, tuple[str, Callable[[bytes], list[Loaded]]]] = {
     **dict.fromkeys((".ppt", ".pps", ".pot"), ("pptx", load_slides)),
 }
 
-OLD_SUFFIXES = frozenset(_INTO)
-"""What LibreOffice is asked to convert."""
+OLD_SUFFIXES = frozenset(_INTO) - {".rtf"}
+"""What only LibreOffice can read."""
 
 # No macros, and nothing fetched that a document refers to.
 _SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
@@ -49,13 +52,18 @@ _SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def load_old_office(data: bytes, suffix: str) -> list[Loaded]:
-    """What a file holds once LibreOffice has made a newer one of it.
+    """What a file holds once LibreOffice has made a newer one of it, unless it is one already.
 
     Raises:
         RestrictedError: If a sheet may say who reads its rows.
         UnreadableError: If LibreOffice is not installed, or cannot read the file.
     """
     newer, load = _INTO[suffix]
+    if data.startswith(b"PK\3\4"):
+        return load(data)
+    start = data[:_HEAD_BYTES].lower()
+    if b"<html" in start:  # as many programs export what Office shall open
+        return load_mail(data) if b"mime-version:" in start else load_html(data)
     found = program()
     if found is None:
         raise UnreadableError(

@@ -45,6 +45,18 @@ def test_older_formats_are_read_through_libreoffice(
     assert "25 days" in " ".join(texts(read(name, b"old")))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        sample.docx([(None, "25 days")]),
+        b"<html><body><p>25 days</p></body></html>",
+        b"Date: Mon, 4 May 2026\nMIME-Version: 1.0\nContent-Type: text/html\n\n<html>25 days",
+    ],
+)
+def test_what_is_only_named_as_an_older_format_is_read_as_what_it_is(data: bytes) -> None:
+    assert "25 days" in texts(read("a.doc", data))[-1]
+
+
 def test_what_libreoffice_cannot_read_is_refused(converter: Path) -> None:
     converter.write_bytes(b"")
     assert "not really a .doc file" in reason("a.doc", b"damaged")
@@ -70,7 +82,7 @@ def test_libreoffice_reads_within_the_limits_of_the_sandbox(
     if old_office.program() is None:
         pytest.skip("LibreOffice is not installed")
     path = tmp_path / "page.doc"
-    path.write_text("<html><body><h1>Leave</h1><p>25 days</p></body></html>")
+    path.write_text("{\\rtf1 25 days}")
     with Sandbox(timeout_s=60, memory_mb=2_048) as sandbox:
         _, (loaded,) = sandbox.load(path)
     assert "25 days" in texts(loaded)[-1]
