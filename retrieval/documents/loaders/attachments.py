@@ -35,8 +35,9 @@ class Attachments:
         from retrieval.documents.loaders import is_readable, load
 
         name = one_line(name)
-        path = Path(name)
-        if data is None or not is_readable(path):
+        path = Path(Path(name).name)
+        # A day of a Slack export is read with the files that lie beside it.
+        if data is None or not is_readable(path) or path.suffix.lower() == ".json":
             self._leave(name, "is of a type that is not read")
             return
         try:

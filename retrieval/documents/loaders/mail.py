@@ -186,11 +186,20 @@ def _value(message: EmailMessage, name: str) -> str:
     """A line of the header, also where its letters are not written as they should be."""
     raw = next((str(v) for key, v in message.raw_items() if key.casefold() == name.casefold()), "")
     if any("\udc80" <= letter <= "\udcff" for letter in raw):
-        return decode(raw.encode("utf-8", "surrogateescape"))
+        return _in_its_encoding(raw.encode("utf-8", "surrogateescape"), message)
     try:
         return str(message[name] or "")
     except (IndexError, LookupError, ValueError, AttributeError):
         return raw  # email's parser fails on some addresses
+
+
+def _in_its_encoding(line: bytes, message: EmailMessage) -> str:
+    """A line whose encoding is not named: that of the message, if the line does not show its own."""
+    named = (message.get_content_charset() or "").lower()
+    try:
+        return line.decode(_WIDER.get(named, named)) if named else decode(line)
+    except (LookupError, UnicodeDecodeError, UnreadableError):
+        return line.decode("utf-8", "replace")
 
 
 def _text(part: EmailMessage) -> str:

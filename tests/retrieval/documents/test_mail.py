@@ -79,8 +79,9 @@ def test_chinese_is_read_in_the_encodings_it_is_sent_in(encoding: str) -> None:
 
 
 def test_letters_that_are_not_written_as_they_should_be_are_read() -> None:
-    head = "From: a@x.test\nSubject: 停车费用的通知\n\n".encode("gb18030")
-    assert read("a.eml", head + b"words").title == "停车费用的通知"
+    head = "From: a@x.test\nSubject: 停车费用的通知\nContent-Type: text/plain; charset=gb2312\n\n"
+    assert read("a.eml", head.encode("gb18030") + b"words").title == "停车费用的通知"
+    assert "words" in texts(read("a.eml", b"From: a@x.test\nSubject: caf\xe9\n\nwords"))[0]
 
 
 def test_quoted_letters_and_soft_ends_of_lines_are_read() -> None:
