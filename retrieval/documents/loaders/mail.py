@@ -194,7 +194,7 @@ def _value(message: EmailMessage, name: str) -> str:
 
 
 def _in_its_encoding(line: bytes, message: EmailMessage) -> str:
-    """A line whose encoding is not named: that of the message, if the line does not show its own."""
+    """A line that names no encoding, in that of the message, else in the one that fits."""
     named = (message.get_content_charset() or "").lower()
     try:
         return line.decode(_WIDER.get(named, named)) if named else decode(line)
