@@ -66,7 +66,6 @@ SLOW_TO_IMPORT |= {
     "scipy.optimize",
     "sympy",
     "torch._dynamo",
-    "kreuzberg",
     "slack_sdk",
 }
 

@@ -7,10 +7,13 @@ from contextlib import suppress
 
 from retrieval.documents.loaders.asciidoc import load_asciidoc
 from retrieval.documents.loaders.blocks import FilePath, Loaded
+from retrieval.documents.loaders.book import load_book
+from retrieval.documents.loaders.calendar import load_calendar
 from retrieval.documents.loaders.captions import load_captions
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
+from retrieval.documents.loaders.csv_table import load_csv
 from retrieval.documents.loaders.data import load_data
-from retrieval.documents.loaders.mail import load_mail
+from retrieval.documents.loaders.mail import load_mail, load_mailbox
 from retrieval.documents.loaders.markup import (
     load_html,
     load_markdown,
@@ -18,18 +21,24 @@ from retrieval.documents.loaders.markup import (
     load_mhtml,
 )
 from retrieval.documents.loaders.notebook import load_notebook
-from retrieval.documents.loaders.office import load_office
+from retrieval.documents.loaders.old_office import OLD_SUFFIXES, load_old_office
+from retrieval.documents.loaders.open_document import load_open_document
 from retrieval.documents.loaders.org import load_org
+from retrieval.documents.loaders.outlook import load_outlook
 from retrieval.documents.loaders.pdf import load_pdf
 from retrieval.documents.loaders.restructured import load_rst
+from retrieval.documents.loaders.rich_text import load_rich_text
+from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slack_export import (
     companions_of_day,
     is_in_export,
     is_slack_day,
     load_slack_day,
 )
+from retrieval.documents.loaders.slides import load_slides
 from retrieval.documents.loaders.tex import load_tex
-from retrieval.documents.loaders.text import load_csv, load_lines, load_text
+from retrieval.documents.loaders.text import load_lines, load_text
+from retrieval.documents.loaders.word import load_word
 from retrieval.errors import NoDocumentError, UnreadableError
 
 LOADERS_VERSION = 2
@@ -51,6 +60,31 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".mht": load_mhtml,
     ".pdf": load_pdf,
     ".eml": load_mail,
+    ".docx": load_word,
+    ".docm": load_word,
+    ".dotx": load_word,
+    ".dotm": load_word,
+    ".xlsx": load_workbook,
+    ".xlsm": load_workbook,
+    ".xltx": load_workbook,
+    ".xltm": load_workbook,
+    ".pptx": load_slides,
+    ".pptm": load_slides,
+    ".ppsx": load_slides,
+    ".ppsm": load_slides,
+    ".potx": load_slides,
+    ".potm": load_slides,
+    ".epub": load_book,
+    ".msg": load_outlook,
+    ".rtf": load_rich_text,
+    ".mbox": load_mailbox,
+    ".ics": load_calendar,
+    ".odt": load_open_document,
+    ".ods": load_open_document,
+    ".odp": load_open_document,
+    ".ott": load_open_document,
+    ".ots": load_open_document,
+    ".otp": load_open_document,
     ".csv": load_csv,
     ".tsv": load_csv,
     ".ipynb": load_notebook,
@@ -63,9 +97,8 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".srt": load_captions,
 }
 _DATA = frozenset((".json", ".jsonl", ".ndjson", ".yaml", ".yml"))
-_OFFICE = frozenset((".docx", ".pptx", ".xlsx", ".epub"))
 
-SUFFIXES = frozenset(_BY_SUFFIX) | _OFFICE | _DATA
+SUFFIXES = frozenset(_BY_SUFFIX) | OLD_SUFFIXES | _DATA
 """What can be read, besides a corpus; JSON and YAML only where they are prose."""
 
 # fmt: off
@@ -131,8 +164,8 @@ def _load(path: FilePath, data: bytes, text_types: Collection[str]) -> list[Load
     suffix = path.suffix.lower()
     if is_corpus(path):
         return load_corpus(data)
-    if suffix in _OFFICE:
-        return load_office(data, suffix)
+    if suffix in OLD_SUFFIXES:
+        return load_old_office(data, suffix)
     if is_slack_day(path):
         return load_slack_day(data, path)
     if suffix in _BY_SUFFIX:

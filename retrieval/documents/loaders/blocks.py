@@ -87,7 +87,8 @@ def table_text(rows: Sequence[Sequence[str]], *, has_header: bool) -> str:
     """A table as a line for each row that holds anything.
 
     A short table is drawn with bars. The rows of a long one, which will be read apart from its
-    header, name their columns: `Item: Pen | Price: 3`.
+    header, name their columns: `Item: Pen | Price: 3`. Among three columns or more, a first cell
+    that stands alone is a line of its own, such as a source.
     """
     flat = [[" ".join(cell.split()) for cell in row] for row in rows]
     flat = [row for row in flat if any(row)]
@@ -97,6 +98,8 @@ def table_text(rows: Sequence[Sequence[str]], *, has_header: bool) -> str:
 
 
 def _labelled(header: Sequence[str], row: Sequence[str]) -> str:
+    if len(header) > 2 and row[0] and not any(row[1:]):
+        return row[0]
     cells = zip_longest(header, row[: len(header)], fillvalue="")
     named = [f"{name}: {cell}" if name else cell for name, cell in cells if cell]
     return " | ".join([*named, *filter(None, row[len(header) :])])

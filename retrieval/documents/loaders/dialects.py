@@ -55,6 +55,11 @@ _FENCE_TITLE = re.compile(rf"\btitle=({STRING})|\s\[([^\]]+)\]")
 _BLOCKS: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
 
 
+def is_formula(text: str) -> bool:
+    """Whether the text is one formula, of which no mark means anything else."""
+    return _FORMULA.fullmatch(text) is not None
+
+
 def html_of(markdown: str, *, is_mdx: bool = False) -> str:
     """Markdown of any of its dialects as HTML; what a note or a tab is called is a `<summary>`."""
     return str(_parser(is_mdx=is_mdx).render(markdown))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from retrieval.documents.loaders.as_markdown import fenced, read_markdown, table
 from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.dialects import is_formula
 from retrieval.documents.loaders.front_matter import refuse, refuse_unread
 from retrieval.documents.loaders.text import decode
 from retrieval.labels import names_audience
@@ -109,8 +110,8 @@ def load_tex(data: bytes) -> list[Loaded]:
 
 
 def _formula(source: str) -> str:
-    # Markdown's marks mean something else in a formula.
-    return re.sub(r"([\\*_<`\[\]])", r"\\\1", source)
+    # In what is no formula to Markdown, its marks would mean something else.
+    return source if is_formula(source) else re.sub(r"([\\*_<`\[\]])", r"\\\1", source)
 
 
 class _Words:

@@ -1,22 +1,19 @@
-"""Reads plain text and CSV: encodings and wrapped lines."""
+"""Reads plain text: encodings and wrapped lines."""
 
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import re
 from itertools import pairwise
 
-from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, sections_of, table_text
+from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, sections_of
 from retrieval.documents.loaders.encodings import (
     encoding_of,
     is_damaged_utf8,
     utf16_without_mark,
 )
-from retrieval.documents.loaders.front_matter import refuse, refuse_unread
+from retrieval.documents.loaders.front_matter import refuse_unread
 from retrieval.errors import UnreadableError
-from retrieval.labels import names_audience
 from retrieval.language import CJK
 
 _MIN_LINE, _MAX_LINE = 40, 120
@@ -41,18 +38,6 @@ def load_lines(data: bytes, path: FilePath) -> list[Loaded]:
     fence = "`" * (longest + 1)
     block = Block(f"{fence}\n{text}\n{fence}")
     return [Loaded(sections_of([block] if text.strip() else []), title=path.name)]
-
-
-def load_csv(data: bytes) -> list[Loaded]:
-    """One document: a table whose first row names the columns."""
-    text = decode(data).strip("\n")
-    delimiter = max(",;\t|", key=text.partition("\n")[0].count)
-    try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    except csv.Error as error:
-        raise UnreadableError(f"is not a table ({error})") from error
-    refuse(filter(names_audience, rows[0] if rows else ()), where=" of a column")
-    return [Loaded(sections_of([Block(table_text(rows, has_header=True))]))]
 
 
 def decode(data: bytes) -> str:

@@ -80,7 +80,7 @@ def test_a_chinese_document_is_chinese(reader: DocumentReader, docs: Path) -> No
         ("a.pdf", b"", "is empty (0 bytes)"),
         ("a.md", b" \n", "holds no text"),
         ("a.md", b"x" * 1_100_000, "is larger than 1 MB"),
-        ("a.doc", b"x", "is of a type that is not read (.doc)"),
+        ("a.dwg", b"x", "is of a type that is not read (.dwg)"),
         ("README", b"x", "is of a type that is not read (no suffix)"),
         ("a.pdf", sample.encrypted(sample.pdf([["x"]]), "p"), "is protected with a password"),
     ],

@@ -156,7 +156,7 @@ def test_latex_keeps_sections_lists_tables_code_and_formulas() -> None:
         "- a\n  1. b\n- T c",
         "| A | B |\n| 1 | 2 |",
         "code % here\n  in\n```",
-        'See link and [k] "quoted".',
+        'See link (https://x.example) and [k] "quoted".',
         "a_1 = b * c",
     ):
         assert words in said(document)

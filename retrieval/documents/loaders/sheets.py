@@ -1,0 +1,328 @@
+"""Reads Excel files: each sheet's tables, with cells as they are shown."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from retrieval.documents.loaders.blocks import Block, Loaded, sections_of
+from retrieval.documents.loaders.drawing import comment, counted, drawn_lines, graphics
+from retrieval.documents.loaders.grid import MAX_CELLS, Across, blocks_of_grid
+from retrieval.documents.loaders.number_format import BUILT_IN, shown
+from retrieval.documents.loaders.package import Element, Package
+from retrieval.errors import UnreadableError
+
+_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+_MARGIN_CODE = re.compile(r'&(?:"[^"]*"|\d+|K[0-9A-Fa-f]{6}|[A-JM-QS-Za-z+])')
+_MAX_MERGED = 1_000_000
+_PARTS = ("row", "col", "mergeCell", "autoFilter", "oddHeader", "oddFooter")
+_STUB = "[Threaded comment]"
+
+Area = tuple[int, int, int, int]  # first and last row, first and last column, from 1
+
+
+def load_workbook(data: bytes) -> list[Loaded]:
+    """One document with a heading for each sheet; what is hidden is left out.
+
+    What only a filter hides, or a group that is folded, is read.
+
+    Raises:
+        RestrictedError: If a sheet may say who reads its rows, also where it is hidden.
+        UnreadableError: If the file is damaged, protected, or unpacks to too much.
+    """
+    package = Package(data)
+    root = package.xml(package.main)
+    if root is None or root.tag != "x|workbook":
+        raise UnreadableError("is damaged or not really an Excel file")
+    book = _Workbook(package, root)
+    blocks: list[Block] = []
+    gaps: list[str] = []
+    for name, part, is_hidden in book.sheets():
+        sheet = book.sheet(part)
+        own = sheet.blocks()
+        if is_hidden:
+            gaps.append(f"hidden sheet {name!r}")
+            continue
+        if sheet.hides:
+            gaps.append(f"hidden rows or columns of {name!r}")
+        gaps += counted(sheet.unknown, "formula without a value")
+        blocks += [Block(name, level=2), *own] if own else []
+    return [Loaded(sections_of(blocks), title=package.title(), gaps=tuple(gaps))]
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The cells of a sheet by row and column, and what stands around them."""
+
+    rows: dict[int, dict[int, str]] = field(default_factory=dict)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: list[range] = field(default_factory=list)
+    merged: list[Area] = field(default_factory=list)
+    filtered: list[Area] = field(default_factory=list)
+    beside: list[Block] = field(default_factory=list)
+    unknown: int = 0
+
+    @property
+    def hides(self) -> bool:
+        """Whether there are cells that are not shown."""
+        return bool(self.hidden_rows or self.hidden_columns) and any(
+            row in self.hidden_rows or any(column in hidden for hidden in self.hidden_columns)
+            for row, cells in self.rows.items()
+            for column in cells
+        )
+
+    def blocks(self) -> list[Block]:
+        """What a reader sees.
+
+        Raises:
+            RestrictedError: If a column may say who reads the rows, be it hidden.
+        """
+        drawn = blocks_of_grid(self._grid(self.rows), title_level=3)
+        if self.hides:
+            drawn = blocks_of_grid(self._grid(self._visible()), title_level=3)
+        return [*self.beside, *drawn]
+
+    def _visible(self) -> dict[int, dict[int, str]]:
+        return {
+            number: {
+                column: text
+                for column, text in row.items()
+                if not any(column in hidden for hidden in self.hidden_columns)
+            }
+            for number, row in self.rows.items()
+            if number not in self.hidden_rows
+        }
+
+    def grid(self) -> list[list[str]]:
+        """All cells by rows, whether or not they are hidden, an empty row for each gap."""
+        return list(self._grid(self.rows))
+
+    def _grid(self, rows: dict[int, dict[int, str]]) -> Iterator[list[str]]:
+        columns = sorted({column for row in rows.values() for column in row})
+        if len(columns) * len(rows) > MAX_CELLS:
+            raise UnreadableError(f"has a sheet of more than {MAX_CELLS:,} cells")
+        before = 0
+        for number in sorted(rows):
+            if number > before + 1 and not self._are_hidden(before + 1, number):
+                yield []
+            before = number
+            yield [rows[number].get(column, "") for column in columns]
+
+    def _are_hidden(self, first: int, end: int) -> bool:
+        return end - first <= len(self.hidden_rows) and self.hidden_rows.issuperset(
+            range(first, end)
+        )
+
+    def finish(self) -> None:
+        """Unhide what only a filter hides, and show merged cells in each row and column."""
+        for first, last, _, _ in self.filtered:
+            self.hidden_rows = {row for row in self.hidden_rows if not first <= row <= last}
+        used = sorted({column for row in self.rows.values() for column in row})
+        numbers = sorted(self.rows)
+        left = _MAX_MERGED
+        for top, bottom, start, end in self.merged:
+            text = self.rows.get(top, {}).get(start, "")
+            columns = used[bisect_left(used, start) : bisect_left(used, end + 1)]
+            own = numbers[bisect_left(numbers, top) : bisect_left(numbers, bottom + 1)]
+            left -= len(columns) * len(own)
+            if not text or left < 0:
+                continue
+            for number in own:
+                for column in columns:
+                    cell = text if column == start else Across(text)
+                    self.rows[number].setdefault(column, cell)
+
+
+class _Workbook:
+    """What the sheets of a file share: words, formats, and what day is the first."""
+
+    def __init__(self, package: Package, root: Element) -> None:
+        self._package = package
+        self._root = root
+        self._is_1904 = any(_is_on(own, "date1904") for own in root.iter("x|workbookPr"))
+        self._words = [
+            _words(element)
+            for part in package.related(package.main, "sharedStrings")
+            for _, element in package.stream(part, "si")
+        ]
+        self._formats = [
+            code
+            for part in package.related(package.main, "styles")
+            for code in _formats(package.xml(part))
+        ]
+        self._people = {
+            person.get("id", ""): person.get("displayName", "")
+            for part in package.related(package.main, "person")
+            for _, person in package.stream(part, "person")
+        }
+
+    def sheets(self) -> Iterator[tuple[str, str, bool]]:
+        """Each sheet's name, its part, and whether it is hidden."""
+        relations = self._package.relations(self._package.main)
+        for sheet in self._root.iter("x|sheet"):
+            relation = relations.get(sheet.get("r|id", ""))
+            if relation is not None:
+                is_hidden = sheet.get("state", "visible") != "visible"
+                yield sheet.get("name", ""), relation.target, is_hidden
+
+    def sheet(self, part: str) -> Sheet:
+        """The sheet in a part."""
+        sheet = Sheet()
+        number = 0
+        for tag, element in self._package.stream(part, *_PARTS):
+            if tag == "row":
+                number = _whole(element.get("r"), number + 1)
+                self._read_row(sheet, number, element)
+            elif tag == "col":
+                if _is_hidden(element):
+                    first = _whole(element.get("min"), 1)
+                    last = _whole(element.get("max"), first)
+                    sheet.hidden_columns.append(range(first, last + 1))
+            elif tag == "mergeCell":
+                sheet.merged += _area(element.get("ref", ""))
+            elif tag == "autoFilter":
+                sheet.filtered += _area(element.get("ref", ""))
+            else:
+                sheet.beside += _margin(element)
+        for name in self._package.related(part, "table"):
+            for _, table in self._package.stream(name, "table"):
+                sheet.filtered += _area(table.get("ref", ""))
+        sheet.finish()
+        self._add_beside(sheet, part)
+        return sheet
+
+    def _read_row(self, sheet: Sheet, number: int, row: Element) -> None:
+        cells: dict[int, str] = {}
+        column = 0
+        for cell in row:
+            if cell.tag.rpartition("}")[2] != "c":
+                continue
+            place = _REFERENCE.match(cell.get("r", ""))
+            column = _column(place[1]) if place else column + 1
+            text = self._shown(sheet, cell)
+            if text.strip():
+                cells[column] = text
+        if cells:
+            sheet.rows[number] = cells
+        if _is_hidden(row):
+            sheet.hidden_rows.add(number)
+
+    def _shown(self, sheet: Sheet, cell: Element) -> str:
+        kind = cell.get("t", "n")
+        value, has_formula = "", False
+        for child in cell:
+            name = child.tag.rpartition("}")[2]
+            if name == "v":
+                value = child.text or ""
+            elif name == "is":
+                return _words(child)
+            has_formula |= name == "f"
+        if kind == "s":
+            return (
+                self._words[int(value)]
+                if value.isdecimal() and int(value) < len(self._words)
+                else ""
+            )
+        if kind == "b":
+            return "TRUE" if value == "1" else "FALSE"
+        if kind == "d":
+            return value.replace("T", " ").removesuffix(" 00:00:00")
+        if kind != "n":
+            return value
+        sheet.unknown += has_formula and not value
+        return self._number(value, _whole(cell.get("s"), 0))
+
+    def _number(self, value: str, style: int) -> str:
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        code = self._formats[style] if style < len(self._formats) else "General"
+        return shown(number, code, is_1904=self._is_1904) if abs(number) < 1e300 else value
+
+    def _add_beside(self, sheet: Sheet, part: str) -> None:
+        """Add the comments and text boxes of a sheet, and the charts of one without cells."""
+        for name in self._package.related(part, "threadedComment"):
+            for _, element in self._package.stream(name, "threadedComment"):
+                author = self._people.get(element.get("personId", ""))
+                text = "".join(own.text or "" for own in element if own.tag.endswith("}text"))
+                sheet.beside.append(_noted(sheet, element, author, text))
+        for name in self._package.related(part, "comments"):
+            root = self._package.xml(name)
+            authors = [own.text or "" for own in root.iter("x|author")] if root is not None else []
+            for element in root.iter("x|comment") if root is not None else ():
+                number = _whole(element.get("authorId"), 0)
+                text = "".join(own.text or "" for own in element.iter("x|t")).strip()
+                author = authors[number] if number < len(authors) else None
+                if text and not text.startswith(_STUB):
+                    text = text.removeprefix(f"{author}:").strip()
+                    sheet.beside.append(_noted(sheet, element, author, text))
+        for name in self._package.related(part, "drawing"):
+            root = self._package.xml(name)
+            if root is not None:
+                sheet.beside += [Block(line) for line in drawn_lines(root)]
+                sheet.beside += graphics(root, self._package, name) if not sheet.rows else []
+
+
+def _noted(sheet: Sheet, element: Element, author: str | None, text: str) -> Block:
+    place = element.get("ref", "")
+    areas = _area(place)
+    row = sheet.rows.get(areas[0][0], {}) if areas else {}
+    first = " ".join(row[min(row)].split()) if row else ""
+    return comment(author, text, place=f"{place}, {first}" if first else place)
+
+
+def _words(element: Element) -> str:
+    """The words of a cell, without what only says how they are pronounced."""
+    runs = (child for child in element if child.tag.rpartition("}")[2] in ("t", "r"))
+    return "".join(
+        own.text or "" for run in runs for own in run.iter() if own.tag.rpartition("}")[2] == "t"
+    )
+
+
+def _formats(root: Element | None) -> Iterable[str]:
+    if root is None:
+        return []
+    own = {
+        format_.get("numFmtId"): format_.get("formatCode", "") for format_ in root.iter("x|numFmt")
+    }
+    ids = [style.get("numFmtId", "0") for style in root.iterfind("x|cellXfs/x|xf")]
+    return [own.get(id_) or BUILT_IN.get(_whole(id_, 0), "General") for id_ in ids]
+
+
+def _margin(element: Element) -> list[Block]:
+    """What is printed above or below a sheet, without the codes for the page's number or fonts."""
+    parts = re.split("&[LCR]", (element.text or "").replace("&&", "\0"))
+    texts = (_MARGIN_CODE.sub("", part).replace("\0", "&").strip() for part in parts)
+    return [Block(text) for text in texts if re.search(r"[^\W\d]{4}", text)]
+
+
+def _is_hidden(element: Element) -> bool:
+    """Whether a row or column is hidden, and not only folded."""
+    return _is_on(element, "hidden") and not _whole(element.get("outlineLevel"), 0)
+
+
+def _is_on(element: Element, name: str) -> bool:
+    return element.get(name) in ("1", "true")
+
+
+def _area(reference: str) -> list[Area]:
+    ends = [_REFERENCE.fullmatch(end) for end in reference.split(":")][:2]
+    if not all(ends):
+        return []
+    columns = [_column(end[1]) for end in ends if end]
+    rows = [int(end[2]) for end in ends if end]
+    return [(min(rows), max(rows), min(columns), max(columns))]
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = 26 * number + ord(letter) - 64
+    return number
+
+
+def _whole(text: str | None, otherwise: int) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 9 else otherwise
