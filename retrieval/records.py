@@ -23,7 +23,8 @@ class Source:
     `id` is the document's path below the indexed folder, with `/` separators and the folder's own
     name in front, so that it stays the same wherever the folder is mounted. `url` is where a person
     can open the document, if anybody said so. `modified` is ISO 8601 in UTC. `gaps` are what could
-    not be read of it, such as "2 of 3 pages hold pictures only: 2, 3".
+    not be read of it, such as "2 of 3 pages hold pictures only: 2, 3". `stamp` differs whenever the
+    document's description by where it comes from does.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Source:
     audience: str = PUBLIC
     owner: str | None = None
     gaps: tuple[str, ...] = ()
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

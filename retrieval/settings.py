@@ -237,7 +237,7 @@ class Settings(FileSettings):
 
     @property
     def sources_folder(self) -> Path:
-        """Where what was read of sources is."""
+        """Where the mirrors of sources are."""
         return self.home / "sources"
 
     @property

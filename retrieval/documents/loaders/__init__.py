@@ -57,8 +57,13 @@ def why_left_out(path: FilePath) -> str | None:
     """Why a file is not looked into, in a few words or by its suffix; None if it is."""
     if path.name.startswith("."):
         return "hidden file"
-    suffix = path.suffix.lower()
-    return suffix if suffix in IGNORED and not is_slack_day(path) else None
+    is_known = comes_along(path) and not is_slack_day(path)
+    return path.suffix.lower() if is_known else None
+
+
+def comes_along(path: FilePath) -> bool:
+    """Whether a file is by its name one of those that come along with documents."""
+    return path.suffix.lower() in IGNORED
 
 
 def load(path: FilePath, data: bytes) -> list[Loaded]:
