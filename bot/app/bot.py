@@ -110,7 +110,9 @@ class Bot:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
         )
-        workspace = await log_in(self.settings, session)
+        workspace = await log_in(
+            self.settings, session, held_at_sources=self._engine.held_at_sources
+        )
         early = EarlyDeliveries(self.inbox)
         self._start_worker(stack, workspace, early)
         app = build_app(

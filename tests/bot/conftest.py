@@ -19,6 +19,7 @@ from bot.app.parts import Engine, LongJobs, Timings
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings
+from bot.slack.audience import Holdings
 from bot.store.database import Database
 from bot.trials.shadowing import Candidates
 from retrieval.serving.installation import Installation
@@ -74,6 +75,7 @@ class House:
         learner: LearningProcess | None = None,
         replayer: Replayer | None = None,
         candidates: Candidates | None = None,
+        held_at_sources: Holdings = lambda _: (),
         grace_s: float = 5.0,
         ping_s: float = 3.0,
     ) -> Bot:
@@ -86,6 +88,7 @@ class House:
                 documents or SentenceDocuments(),
                 installation or TwoGenerations(),
                 candidates or NoCandidates(),
+                held_at_sources=held_at_sources,
             ),
             LongJobs(
                 reindexer or FolderReindexer(self.folder),
