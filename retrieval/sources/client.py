@@ -150,7 +150,9 @@ class HttpClient:
                 return answer
             is_safe = urlsplit(answer).scheme == "https" or urlsplit(url).scheme == "http"
             if not is_safe or not self.may_follow(answer):
-                raise SourceError(f"{place(url)}: leads to {place(answer)}, which is not followed")
+                raise SourceError(
+                    f"{place(url)}: leads to {place(answer)}, which is not followed", status=302
+                )
             url, method, given = answer, "GET", {"headers": given.get("headers")}
         raise SourceError(f"{place(url)}: leads on and on")
 

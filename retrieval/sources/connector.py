@@ -33,14 +33,15 @@ class Remote:
     `key` is what the source calls it for ever, such as a page's id. `version` differs whenever the
     body, or anything else that is said here, differs. `name` is a path that people can read, with
     `/` between its parts and a suffix that tells the format, such as `Space/Leave policy.html`; the
-    document's id is the source's name and this. `modified` is ISO 8601 in UTC. `readers` alone may
-    read it; None: everybody who may read the source.
+    document's id is the source's name and this. `modified` is ISO 8601 in UTC. A `title`, `url` or
+    `owner` of None is as the body says. `readers` alone may read it; None: everybody who may read
+    the source.
     """
 
     key: str
     version: str
     name: str
-    title: str
+    title: str | None
     modified: str
     url: str | None = None
     owner: str | None = None

@@ -290,7 +290,7 @@ class Mirror:
             size=path.stat().st_size if path.exists() else 0,
             modified=kept.modified,
             description=Description(
-                title=one_line(storable(kept.title)) or PurePosixPath(row.id).stem,
+                title=one_line(storable(kept.title or "")) or None,
                 url=kept.url,
                 owner=kept.owner,
                 audience=audience,

@@ -262,7 +262,7 @@ class _Pull:
         row = self._mirror.row(document.key)
         if row is None or row.kept is None or row.body is None or row.wanted is not None:
             return False
-        if row.kept == document:
+        if row.kept == replace(document, modified=row.kept.modified):
             self._mirror.seen(document.key, round_)
             self._counts["unchanged"] += 1
             return True

@@ -1,0 +1,61 @@
+"""Reads a folder as a source, so that it has an audience of its own and is read on schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from retrieval.documents.finding import SourceFile, find_files
+from retrieval.documents.sandbox import open_unlinked
+from retrieval.errors import SourceError, UnreadableError
+from retrieval.sources.connector import LeftOut, Options, Page, Remote, SourceSettings
+
+
+class FolderOptions(Options):
+    """Where the folder is."""
+
+    path: Path
+
+
+def connect(settings: SourceSettings) -> Folder:
+    """The connector of a folder."""
+    return Folder(settings.read(FolderOptions).path.expanduser())
+
+
+class Folder:
+    """The files below a folder, with the rules that `whimbrel index` has for folders."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files: dict[str, SourceFile] = {}
+
+    def pages(self, cursor: str | None) -> Iterator[Page]:  # noqa: ARG002 (it is always whole)
+        """All files, in one page."""
+        try:
+            found = find_files([self._root]).files
+        except UnreadableError as error:
+            raise SourceError(str(error)) from error
+        self._files = {file.id.partition("/")[2] or file.id: file for file in found}
+        closed = [name for name, file in self._files.items() if file.path.is_dir()]
+        yield Page(
+            [_remote(name, file) for name, file in self._files.items() if name not in closed],
+            left_out=[LeftOut(name, name, "is a folder that may not be opened") for name in closed],
+        )
+
+    def body(self, document: Remote) -> bytes:
+        """The file's bytes."""
+        try:
+            with open_unlinked(self._files[document.key].target) as file:
+                return file.read()
+        except UnreadableError as error:
+            raise SourceError(str(error)) from error
+        except KeyError as error:
+            raise SourceError("is not there any more", status=404) from error
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _remote(name: str, file: SourceFile) -> Remote:
+    status = file.target.stat()
+    return Remote(name, f"{status.st_mtime_ns}-{status.st_size}", name, None, file.modified)
