@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -30,6 +31,7 @@ CHECKS = "whimbrel.checks"
 """The entry-point group whose members look for what is missing."""
 
 _SHOWN = 20
+_SAID_EVERY_S = 2.0
 
 audience_option = click.option(
     "--audience",
@@ -93,7 +95,7 @@ def sync(names: tuple[str, ...], full: bool) -> None:
     settings = load_settings()
     if not settings.sources:
         raise SettingsError("whimbrel.toml names no source; write one as [sources.NAME]")
-    with progress_bar() as on_progress:
+    with progress_bar() if sys.stderr.isatty() else _spoken_progress() as on_progress:
         pulled = pull(settings, names, full=full, on_progress=on_progress)
         report = update_index((), settings, load_embedder(settings), on_progress=on_progress)
     sweep(settings)
@@ -370,6 +372,20 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
 
         yield update
+
+
+@contextmanager
+def _spoken_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A line every few seconds, for who follows a log."""
+    said = time.monotonic()
+
+    def update(stage: str, done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _SAID_EVERY_S:
+            said = time.monotonic()
+            _say(f"{stage}: {done} of {total}")
+
+    yield update
 
 
 def summary(report: IndexReport) -> str:

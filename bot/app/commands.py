@@ -224,10 +224,11 @@ def make_jobs(settings: Settings, library: Library) -> LongJobs:
     """What admins start: it brings in folders of the last `whimbrel index`, learns, asks again."""
     from bot.admin.learner import LearningProcess
     from bot.admin.replaying import Replayer
+    from bot.admin.syncing import SyncProcess
     from bot.app.parts import LongJobs
 
     reindexer = make_reindexer(settings, library)
-    return LongJobs(reindexer, LearningProcess(settings), Replayer(settings))
+    return LongJobs(reindexer, LearningProcess(settings), Replayer(settings), SyncProcess(settings))
 
 
 def _take_back(installation: Installation) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.admin.learner import LearningProcess
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
+from bot.admin.syncing import SyncProcess
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
 from bot.slack.audience import Holdings
@@ -32,11 +33,12 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class LongJobs:
-    """What admins start from Slack and what takes minutes."""
+    """What takes minutes: what admins start from Slack, and what goes by a schedule."""
 
     reindexer: Reindexer
     learner: LearningProcess
     replayer: Replayer
+    syncer: SyncProcess
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,14 +13,21 @@ from retrieval.sources.connector import LeftOut, Options, Page, Remote, SourceSe
 
 
 class FolderOptions(Options):
-    """Where the folder is."""
+    """Where the folder is; the bot may `watch` it and sync it when anything there changes."""
 
     path: Path
+    watch: bool = False
 
 
 def connect(settings: SourceSettings) -> Folder:
     """The connector of a folder."""
     return Folder(settings.read(FolderOptions).path.expanduser())
+
+
+def watched(settings: SourceSettings) -> Folder | None:
+    """The connector of a source that is a folder to be watched; None for any other."""
+    is_watched = settings.kind == "folder" and settings.options.get("watch")
+    return connect(settings) if is_watched else None
 
 
 class Folder:
@@ -41,6 +49,14 @@ class Folder:
             [_remote(name, file) for name, file in self._files.items() if name not in closed],
             left_out=[LeftOut(name, name, "is a folder that may not be opened") for name in closed],
         )
+
+    def stamp(self) -> str:
+        """Differs whenever a file below the folder does; empty where the folder is not there."""
+        try:
+            found = [document for page in self.pages(None) for document in page.documents]
+        except (SourceError, OSError):
+            return ""
+        return hashlib.sha256(repr(found).encode()).hexdigest()
 
     def body(self, document: Remote) -> bytes:
         """The file's bytes."""

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from bot.admin.learner import LearningProcess
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
+from bot.admin.syncing import SyncProcess
 from bot.app.bot import Bot
 from bot.app.parts import Engine, LongJobs, Timings
 from bot.asking.questions import AnswerService
@@ -74,6 +75,7 @@ class House:
         documents: DocumentLookup | None = None,
         learner: LearningProcess | None = None,
         replayer: Replayer | None = None,
+        syncer: SyncProcess | None = None,
         candidates: Candidates | None = None,
         held_at_sources: Holdings = lambda _: (),
         grace_s: float = 5.0,
@@ -94,6 +96,7 @@ class House:
                 reindexer or FolderReindexer(self.folder),
                 learner or LearningProcess(RetrievalSettings(home=self.folder)),
                 replayer or Replayer(RetrievalSettings(home=self.folder)),
+                syncer or SyncProcess(RetrievalSettings(home=self.folder)),
             ),
             host="127.0.0.1",
             port=0,
