@@ -90,7 +90,7 @@ class Passage:
     @property
     def link(self) -> str | None:
         """The address of the very section, if the document has an address."""
-        if self.source.url is None or self.anchor is None:
+        if self.source.url is None or self.anchor is None or "#" in self.source.url:
             return self.source.url
         return f"{self.source.url}#{self.anchor}"
 

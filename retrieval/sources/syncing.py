@@ -36,7 +36,7 @@ from retrieval.sources.mirror import DATABASE, Listing, Mirror
 
 logger = logging.getLogger(__name__)
 
-_RESULT, _LISTING, _SETUP = "result", "listing", "setup"
+_RESULT, _LISTING, _SETUP, _AUDIENCE = "result", "listing", "setup", "audience"
 _WITHDRAWN = frozenset((403, 404, 410))
 """What a source answers of a document that has gone or is not for us any more."""
 
@@ -79,7 +79,7 @@ def pull(
 
     Raises:
         BusyError: If sources are being pulled already.
-        SettingsError: If a name is none, or a source's settings cannot be used.
+        SettingsError: If a name is none.
     """
     sources = sources_of(settings)
     for name in names:
@@ -92,20 +92,37 @@ def pull(
             if path.parent.name not in sources:
                 shutil.rmtree(path.parent)
         return [
-            pull_source(settings, source, connect(source), full=full, on_progress=on_progress)
+            _connected(settings, source, full=full, on_progress=on_progress)
             for name, source in sources.items()
             if not names or name in names
         ]
 
 
+def _connected(
+    settings: Settings, source: SourceSettings, *, full: bool, on_progress: Progress
+) -> Pulled:
+    """Pull a source with the connector of its kind, if that can be had."""
+    try:
+        connector = connect(source)
+    except SettingsError as error:
+        with closing(Mirror(settings.sources_folder / source.name, source.name)) as mirror:
+            return _noted(mirror, Pulled(source.name), str(error))
+    return pull_source(settings, source, connector, full=full, on_progress=on_progress)
+
+
 def mirrored(settings: Settings) -> tuple[list[SourceFile], list[Failure]]:
-    """What the mirrors hold to be indexed, and what they leave out."""
+    """What the mirrors hold to be indexed, and what they leave out.
+
+    Raises:
+        SettingsError: If a source had an audience and has none any more.
+    """
     files: list[SourceFile] = []
     failures: list[Failure] = []
     for name, source in sources_of(settings).items():
         folder = settings.sources_folder / name
         if (folder / DATABASE).exists():
             with closing(Mirror(folder, name)) as mirror:
+                _refuse_to_widen(mirror, source)
                 found, left_out = mirror.files(source)
             files += found
             failures += left_out
@@ -156,14 +173,29 @@ def pull_source(
             logger.exception("source=%s failed", source.name)
             error = f"{type(failed).__name__} in the connector {source.kind!r}"
         mirror.drop_labels()
-        pulled = replace(
-            work.pulled,
-            left_out=tuple(mirror.left_out()),
-            error=error,
-            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        return _noted(mirror, work.pulled, error)
+
+
+def _noted(mirror: Mirror, pulled: Pulled, error: str | None) -> Pulled:
+    """How a sync ended, which the mirror remembers."""
+    pulled = replace(
+        pulled,
+        left_out=tuple(mirror.left_out()),
+        error=error,
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    mirror.note(_RESULT, asdict(pulled))
+    return pulled
+
+
+def _refuse_to_widen(mirror: Mirror, source: SourceSettings) -> None:
+    """A line that was lost from the settings must not make public what it was for."""
+    before = mirror.noted(_AUDIENCE)
+    if before is not None and source.audience is None:
+        raise SettingsError(
+            f'{source.title} audience was "{before}" and is not set any more; set it, or say '
+            '"public" if that is meant'
         )
-        mirror.note(_RESULT, asdict(pulled))
-        return pulled
 
 
 class _Pull:
@@ -194,6 +226,8 @@ class _Pull:
 
     def run(self, *, full: bool) -> None:
         """Follow the listing to its end, then ask again for what could not be had before."""
+        _refuse_to_widen(self._mirror, self._source)
+        self._mirror.note(_AUDIENCE, self._source.audience)
         self._mirror.mend()
         self._notice_other_setup()
         listing = self._begin(full=full)

@@ -245,6 +245,46 @@ def test_everybody_at_a_source_is_whom_the_settings_say(desk: Desk) -> None:
     assert desk.sources()["shelf/a.md"].audience == "staff"
 
 
+def test_an_address_that_leads_to_a_place_in_a_page_stays_as_it_is(desk: Desk) -> None:
+    shelf = Shelf()
+    url = "https://wiki.example/page#part"
+    shelf.put("a", '<h1 id="top">Leave</h1><p>27 days</p>', name="a.html", url=url)
+    desk.sync(shelf)
+    generation = served(desk.settings.index_folder)
+    assert generation
+    (passage,) = read_content(generation).passages
+    assert (passage.anchor, passage.link) == ("top", url)
+
+
+def test_a_line_that_is_lost_makes_nothing_public(desk: Desk) -> None:
+    shelf = shelf_of(a="one")
+    table = SourceTable(kind="shelf", audience="staff")
+    desk.settings = desk.settings.model_copy(update={"sources": {"shelf": table}})
+    desk.sync(shelf)
+    lost = {"shelf": SourceTable(kind="shelf")}
+    desk.settings = desk.settings.model_copy(update={"sources": lost})
+    assert "audience was" in str(desk.pull(shelf).error)
+    with pytest.raises(SettingsError, match="audience was"):
+        update_index((), desk.settings, desk.embedder)
+    said = {"shelf": SourceTable(kind="shelf", audience="public")}
+    desk.settings = desk.settings.model_copy(update={"sources": said})
+    desk.sync(shelf)
+    assert desk.sources()["shelf/a.md"].audience == PUBLIC
+
+
+def test_a_source_that_cannot_be_connected_keeps_none_of_the_others(
+    desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("one")
+    folder = SourceTable.model_validate({"kind": "folder", "path": str(tmp_path / "docs")})
+    sources = {"shelf": SourceTable(kind="shelf"), "docs": folder}
+    desk.settings = desk.settings.model_copy(update={"sources": sources})
+    broken, docs = pull(desk.settings)
+    assert "there is no 'shelf'" in str(broken.error)
+    assert (docs.error, docs.new) == (None, 1)
+
+
 def test_a_document_may_narrow_who_reads_it_and_never_widen(desk: Desk) -> None:
     shelf = Shelf()
     shelf.put("narrows", "---\naudience: hr\n---\nfor hr")
