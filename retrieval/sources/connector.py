@@ -49,7 +49,7 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class Omission:
     """A document that is there and must not be shown, or cannot; the reason is a short phrase.
 
     Whoever cannot tell for sure who may read a document leaves it out.
@@ -71,7 +71,7 @@ class Page:
 
     documents: Sequence[Remote] = ()
     gone: Sequence[str] = ()
-    left_out: Sequence[LeftOut] = ()
+    left_out: Sequence[Omission] = ()
     cursor: str | None = None
 
 

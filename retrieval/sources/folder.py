@@ -9,7 +9,7 @@ from pathlib import Path
 from retrieval.documents.finding import SourceFile, find_files
 from retrieval.documents.sandbox import open_unlinked
 from retrieval.errors import SourceError, UnreadableError
-from retrieval.sources.connector import LeftOut, Options, Page, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Options, Page, Remote, SourceSettings
 
 
 class FolderOptions(Options):
@@ -47,7 +47,9 @@ class Folder:
         closed = [name for name, file in self._files.items() if file.path.is_dir()]
         yield Page(
             [_remote(name, file) for name, file in self._files.items() if name not in closed],
-            left_out=[LeftOut(name, name, "is a folder that may not be opened") for name in closed],
+            left_out=[
+                Omission(name, name, "is a folder that may not be opened") for name in closed
+            ],
         )
 
     def stamp(self) -> str:

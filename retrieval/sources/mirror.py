@@ -20,7 +20,7 @@ from retrieval.documents.loaders.blocks import one_line, storable
 from retrieval.errors import DataError
 from retrieval.private import make_private
 from retrieval.records import PUBLIC
-from retrieval.sources.connector import LeftOut, Readers, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Readers, Remote, SourceSettings
 
 DATABASE = "mirror.db"
 BODIES = "bodies"
@@ -140,13 +140,13 @@ class Mirror:
             found = self._database.execute(f"{_ROWS} WHERE wanted IS NOT NULL ORDER BY key")
             return [_row(row) for row in found]
 
-    def left_out(self) -> list[LeftOut]:
+    def left_out(self) -> list[Omission]:
         """The documents that are there and are not shown, or in an older version only, and why."""
         with self._telling():
             found = self._database.execute(
                 "SELECT key, id, problem FROM documents WHERE problem IS NOT NULL ORDER BY id"
             )
-            return [LeftOut(*row) for row in found]
+            return [Omission(*row) for row in found]
 
     def count(self) -> int:
         """How many documents are known."""
@@ -184,7 +184,7 @@ class Mirror:
         """Show no version of a document any more."""
         self._run("UPDATE documents SET kept = NULL, body = NULL WHERE key = ?", (key,))
 
-    def leave_out(self, left: LeftOut, round_: int) -> None:
+    def leave_out(self, left: Omission, round_: int) -> None:
         """Show no version of a document that is there."""
         self._place(left.key, left.name, round_)
         self._run(

@@ -24,7 +24,7 @@ from retrieval.registry.folders import building
 from retrieval.settings import Settings
 from retrieval.sources.connector import (
     Connector,
-    LeftOut,
+    Omission,
     Page,
     Readers,
     Remote,
@@ -54,7 +54,7 @@ class Pulled:
     changed: int = 0
     gone: int = 0
     unchanged: int = 0
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Omission, ...] = ()
     error: str | None = None
     ended: str = ""
 
@@ -147,7 +147,7 @@ def results(settings: Settings) -> list[Pulled]:
         if (folder / DATABASE).exists():
             with closing(Mirror(folder, name)) as mirror:
                 said = mirror.noted(_RESULT)
-        left_out = tuple(LeftOut(**left) for left in (said or {}).pop("left_out", ()))
+        left_out = tuple(Omission(**left) for left in (said or {}).pop("left_out", ()))
         found.append(Pulled(**{**(said or {}), "name": name, "left_out": left_out}))
     return found
 
@@ -308,7 +308,7 @@ class _Pull:
 
     def _keep(self, document: Remote, body: str, round_: int) -> None:
         if document.readers is not None and not document.readers:
-            left = LeftOut(document.key, document.name, "is for nobody who can be told")
+            left = Omission(document.key, document.name, "is for nobody who can be told")
             self._mirror.leave_out(left, round_)
         else:
             self._mirror.keep(document, body, round_)

@@ -24,7 +24,7 @@ from retrieval.private import make_private
 from retrieval.registry.folders import replace_text
 from retrieval.sources.addresses import CheckedTransport, Resolve, resolved
 from retrieval.sources.client import HttpClient, Reply, origin
-from retrieval.sources.connector import LeftOut, Options, Page, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Options, Page, Remote, SourceSettings
 from retrieval.sources.robots import FORBIDDEN, Robots, read_robots
 
 AGENT = "whimbrel"
@@ -135,10 +135,10 @@ class Web:
         while waiting:
             url = waiting.popleft()
             if not robots.allows(url):
-                yield Page(left_out=[LeftOut(url, _name(url, ""), "is forbidden by robots.txt")])
+                yield Page(left_out=[Omission(url, _name(url, ""), "is forbidden by robots.txt")])
                 continue
             if len(now) >= self._options.pages or self._bytes > self._options.max_mb << 20:
-                yield Page(left_out=[LeftOut(url, _name(url, ""), self._limit())])
+                yield Page(left_out=[Omission(url, _name(url, ""), self._limit())])
                 break
             page, links = self._page(url, before, now)
             yield page
@@ -174,7 +174,7 @@ class Web:
         if reply.status != 304:
             known = _known(reply, before.get(at))
         if known is None:
-            return Page(left_out=[LeftOut(at, _name(at, ""), _odd_type(reply))]), ()
+            return Page(left_out=[Omission(at, _name(at, ""), _odd_type(reply))]), ()
         now[at] = known
         self._held = ("", b"") if reply.status == 304 else (at, _in_utf8(reply))
         document = Remote(at, known.version, known.name, None, known.modified, url=at)
@@ -190,7 +190,7 @@ class Web:
         if is_start or self._failures >= MAX_FAILURES:
             raise error
         if is_gone or known is None:
-            left = LeftOut(url, _name(url, ""), str(error))
+            left = Omission(url, _name(url, ""), str(error))
             return Page(left_out=[] if error.status in (404, 410) else [left]), ()
         now[url] = known
         document = Remote(url, known.version, known.name, None, known.modified, url=url)

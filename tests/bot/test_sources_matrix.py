@@ -16,7 +16,7 @@ from retrieval.index.content import read_content
 from retrieval.records import Passage
 from retrieval.registry.folders import served
 from retrieval.settings import Settings, SourceTable
-from retrieval.sources.connector import LeftOut, sources_of
+from retrieval.sources.connector import Omission, sources_of
 from retrieval.sources.mirror import labels_held
 from retrieval.sources.syncing import pull_source
 from tests.bot.conftest import House
@@ -158,7 +158,7 @@ async def test_a_source_s_own_permissions_hold_everywhere(house: House) -> None:
         change(wiki, "vault", "The code of the vault is annword.", readers=ANN_ALONE)
         wiki.shelf.unreadable = {"vault": 403}
         wiki.shelf.take("boat")
-        wiki.shelf.left_out = [LeftOut("boat", "boat.md", "is for a group that is unknown")]
+        wiki.shelf.left_out = [Omission("boat", "boat.md", "is for a group that is unknown")]
         wiki.pull()
         wiki.index()
         seen = await bustle(town)

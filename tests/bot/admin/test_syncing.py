@@ -13,7 +13,7 @@ import pytest
 from bot.admin.child import ChildFailedError
 from bot.admin.syncing import RETRY_S, SyncProcess, SyncSchedule
 from retrieval.settings import Settings, SourceTable
-from retrieval.sources.connector import LeftOut, sources_of
+from retrieval.sources.connector import Omission, sources_of
 from retrieval.sources.syncing import pull_source
 from tests.bot.admin.test_commands import command
 from tests.bot.conftest import House
@@ -113,7 +113,7 @@ async def test_a_sync_that_fails_is_begun_again_at_its_next_time(tmp_path: Path)
 
 
 async def test_the_status_tells_how_the_last_sync_ended(house: House) -> None:
-    shelf = Shelf(left_out=[LeftOut("b", "secret plan.md", "is for a group that is unknown")])
+    shelf = Shelf(left_out=[Omission("b", "secret plan.md", "is for a group that is unknown")])
     shelf.put("a", "one")
     home = house.folder / "home"
     sync(home, shelf, wiki=table())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.errors import CursorExpiredError, SourceError
-from retrieval.sources.connector import LeftOut, Page, Readers, Remote
+from retrieval.sources.connector import Omission, Page, Readers, Remote
 
 
 def remote(key: str, version: str = "1", **rest: object) -> Remote:
@@ -26,7 +26,7 @@ class Shelf:
 
     documents: dict[str, Remote] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: list[Omission] = field(default_factory=list)
     page: int = 2
     breaks_after: int | None = None
     unreadable: Mapping[str, int] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from retrieval.index.content import read_content
 from retrieval.records import PUBLIC, Source
 from retrieval.registry.folders import building, served
 from retrieval.settings import Settings, SourceTable
-from retrieval.sources.connector import Connector, LeftOut, SourceSettings, sources_of
+from retrieval.sources.connector import Connector, Omission, SourceSettings, sources_of
 from retrieval.sources.mirror import label_of, labels_held
 from retrieval.sources.syncing import Pulled, pull, pull_source, results
 from tests.retrieval.sources.shelf import Feed, Shelf, bodies
@@ -160,7 +160,7 @@ def test_a_body_that_could_not_be_had_is_asked_for_again(desk: Desk) -> None:
     feed.put("a", "one")
     feed.unreadable = {"a": 500}
     pulled = desk.pull(feed)
-    assert pulled.left_out == (LeftOut("a", "shelf/a.md", "answered with status 500"),)
+    assert pulled.left_out == (Omission("a", "shelf/a.md", "answered with status 500"),)
     feed.unreadable = {}
     assert desk.pull(feed).new == 1
     assert feed.fetched == ["a", "a"]
@@ -200,7 +200,7 @@ def test_the_last_document_that_may_not_be_shown_leaves_an_empty_index(desk: Des
     shelf = shelf_of(a="one")
     desk.sync(shelf)
     shelf.take("a")
-    shelf.left_out = [LeftOut("a", "a.md", "is for a group that is unknown")]
+    shelf.left_out = [Omission("a", "a.md", "is for a group that is unknown")]
     desk.sync(shelf)
     assert desk.texts() == set()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from retrieval.errors import SettingsError, SourceError
-from retrieval.sources.connector import LeftOut, SourceSettings
+from retrieval.sources.connector import Omission, SourceSettings
 from retrieval.sources.web import Web, connect, is_below
 from tests.retrieval.sources.site import Asked, Site, Told
 
@@ -37,7 +37,7 @@ class Walk:
         self.bodies: dict[str, bytes] = {}
         self.versions: dict[str, str] = {}
         self.names: dict[str, str] = {}
-        self.left_out: list[LeftOut] = []
+        self.left_out: list[Omission] = []
         with closing(connect(settings, sleep=self.waits.append)) as web:
             self._walk(web, len(site.url))
 
