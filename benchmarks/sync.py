@@ -119,7 +119,7 @@ def run_sync(folder: Path, name: str) -> tuple[float, float]:
 
 
 @dataclass
-class Outcome:
+class Harm:
     """What kills did. Numbers are of documents and texts, the `most` for one kill."""
 
     kills: int = 0
@@ -141,7 +141,7 @@ class Outcome:
         )
 
 
-def sweep_kills(folder: Path, *, n: int, kills: int) -> Outcome:
+def sweep_kills(folder: Path, *, n: int, kills: int) -> Harm:
     """Kill a sync of `n` documents, most of which have changed, at so many places."""
     before, after = folder / "before", folder / "after"
     write(before, range(n))
@@ -150,15 +150,15 @@ def sweep_kills(folder: Path, *, n: int, kills: int) -> Outcome:
     (folder / "log").mkdir()
     sync(folder / "home", before, folder / "log" / "start")
     lines = _counted(lambda: sync(folder / "counted", after, folder / "log" / "count"), folder)
-    outcome = Outcome()
+    harm = Harm()
     for number in range(kills):
         home, log = folder / f"home-{number}", folder / "log" / str(number)
         shutil.copytree(folder / "home", home)
-        _killed_at(1 + lines * number // kills, home, after, log, outcome)
+        _killed_at(1 + lines * number // kills, home, after, log, harm)
         sync(home, after, log.with_suffix(".again"))
-        _check(home, after, log, outcome)
+        _check(home, after, log, harm)
         shutil.rmtree(home)
-    return outcome
+    return harm
 
 
 def sync(home: Path, docs: Path, log: Path) -> None:
@@ -221,7 +221,7 @@ def _counted(work: Callable[[], None], folder: Path) -> int:
     return int(count.read_text())
 
 
-def _killed_at(line: int, home: Path, docs: Path, log: Path, outcome: Outcome) -> None:
+def _killed_at(line: int, home: Path, docs: Path, log: Path, harm: Harm) -> None:
     place = log.with_suffix(".place")
     child = os.fork()
     if not child:
@@ -237,11 +237,11 @@ def _killed_at(line: int, home: Path, docs: Path, log: Path, outcome: Outcome) -
         sync(home, docs, log)
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    outcome.kills += 1
+    harm.kills += 1
     if os.WIFSIGNALED(status):
-        outcome.places.add(place.read_text())
+        harm.places.add(place.read_text())
     else:
-        outcome.unharmed += 1
+        harm.unharmed += 1
 
 
 def _trace(on_line: Callable[[FrameType], None]) -> None:
@@ -257,7 +257,7 @@ def _trace(on_line: Callable[[FrameType], None]) -> None:
     sys.settrace(call)  # type: ignore[arg-type]
 
 
-def _check(home: Path, docs: Path, log: Path, outcome: Outcome) -> None:
+def _check(home: Path, docs: Path, log: Path, harm: Harm) -> None:
     generation = current(home / "index")
     verify(generation)
     content = read_content(generation)
@@ -267,16 +267,16 @@ def _check(home: Path, docs: Path, log: Path, outcome: Outcome) -> None:
         for path in docs.rglob("*.md")
     }
     texts_there = {passage.source.id: passage.text for passage in content.passages}
-    outcome.missing += len(wanted.keys() - {id_ for id_, _ in there})
-    outcome.doubled += len(there) - len(wanted)
-    outcome.doubled += sum(
+    harm.missing += len(wanted.keys() - {id_ for id_, _ in there})
+    harm.doubled += len(there) - len(wanted)
+    harm.doubled += sum(
         wanted.get(id_, "").endswith("Changed.\n") != text.endswith("Changed.")
         for id_, text in texts_there.items()
     )
     for what in ("fetched", "embedded"):
         first, again = (_noted(log, f"{ending}.{what}") for ending in ("", ".again"))
         most = f"most_{what}_twice"
-        setattr(outcome, most, max(getattr(outcome, most), len(first & again)))
+        setattr(harm, most, max(getattr(harm, most), len(first & again)))
 
 
 def _noted(log: Path, ending: str) -> set[str]:

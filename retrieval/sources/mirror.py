@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROW
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Mirrored:
     """What is kept of a document.
 
     `kept` is what the source said of it when its `body` was fetched, `wanted` what it says now if
@@ -127,14 +127,14 @@ class Mirror:
         """Where the listing stands that was begun last."""
         return Listing(**(self.noted("listing") or {}))
 
-    def row(self, key: str) -> Row | None:
+    def row(self, key: str) -> Mirrored | None:
         """What is kept of a document."""
         with self._telling():
             found = self._database.execute(f"{_ROWS} WHERE key = ?", (key,))
             row = found.fetchone()
         return _row(row) if row else None
 
-    def unfetched(self) -> list[Row]:
+    def unfetched(self) -> list[Mirrored]:
         """The documents whose latest body is to be fetched yet."""
         with self._telling():
             found = self._database.execute(f"{_ROWS} WHERE wanted IS NOT NULL ORDER BY key")
@@ -275,7 +275,7 @@ class Mirror:
             failures = [Failure(id_, str(problem), bool(sealed)) for id_, problem, sealed in found]
         return [self._file(row, source) for row in self._shown()], failures
 
-    def _file(self, row: Row, source: SourceSettings) -> SourceFile:
+    def _file(self, row: Mirrored, source: SourceSettings) -> SourceFile:
         assert row.kept is not None
         assert row.body is not None
         kept, path = row.kept, (self._bodies / row.body).resolve()
@@ -298,7 +298,7 @@ class Mirror:
             ),
         )
 
-    def _shown(self) -> list[Row]:
+    def _shown(self) -> list[Mirrored]:
         with self._telling():
             found = self._database.execute(f"{_ROWS} WHERE body IS NOT NULL ORDER BY id")
             return [_row(row) for row in found]
@@ -382,9 +382,9 @@ def _opened(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
     return database
 
 
-def _row(row: tuple[Any, ...]) -> Row:
+def _row(row: tuple[Any, ...]) -> Mirrored:
     key, id_, kept, body, wanted, problem = row
-    return Row(key, id_, _remote(kept), body, _remote(wanted), problem)
+    return Mirrored(key, id_, _remote(kept), body, _remote(wanted), problem)
 
 
 def _remote_json(remote: Remote) -> str:
