@@ -104,7 +104,7 @@ def _connected(
     """Pull a source with the connector of its kind, if that can be had."""
     try:
         connector = connect(source)
-    except SettingsError as error:
+    except (SettingsError, ImportError) as error:
         with closing(Mirror(settings.sources_folder / source.name, source.name)) as mirror:
             return _noted(mirror, Pulled(source.name), str(error))
     return pull_source(settings, source, connector, full=full, on_progress=on_progress)
