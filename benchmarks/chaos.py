@@ -31,6 +31,7 @@ from pydantic import SecretStr
 
 from bot.admin.learner import LearningProcess
 from bot.admin.replaying import Replayer
+from bot.admin.syncing import SyncProcess
 from bot.app.bot import Bot, run_until_stopped
 from bot.app.parts import Engine, LongJobs
 from bot.settings import SlackSettings
@@ -393,7 +394,12 @@ def serve(api_url: str, home: Path, seconds: float) -> None:
     )
     engine = Engine(SlowAnswerer(seconds), SentenceDocuments(), TwoGenerations(), NoCandidates())
     retrieval = Settings(home=home)
-    jobs = LongJobs(FolderReindexer(home), LearningProcess(retrieval), Replayer(retrieval))
+    jobs = LongJobs(
+        FolderReindexer(home),
+        LearningProcess(retrieval),
+        Replayer(retrieval),
+        SyncProcess(retrieval),
+    )
     asyncio.run(run_until_stopped(Bot(settings, home / "whimbrel.db", engine, jobs)))
 
 

@@ -208,6 +208,15 @@ class AccessStrings(Texts):
     withheld: str
 
 
+class SyncingStrings(Texts):
+    """What the status tells of a source of documents."""
+
+    never: str
+    running: str
+    done: str
+    broken: str
+
+
 class MutingStrings(Texts):
     """How long the bot is quiet in a channel."""
 
@@ -370,6 +379,7 @@ class Strings(Texts):
     home: HomeStrings
     commands: CommandStrings
     access: AccessStrings
+    syncing: SyncingStrings
     muting: MutingStrings
     channel_form: ChannelFormStrings
     reindex: ReindexStrings

@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from retrieval.registry.runs import ModelKind
     from retrieval.serving.live import Live
     from retrieval.settings import Settings
+    from retrieval.sources.syncing import Pulled
 
 CHECKS = "whimbrel.checks"
 """The entry-point group whose members look for what is missing."""
 
 _SHOWN = 20
+_SAID_EVERY_S = 2.0
 
 audience_option = click.option(
     "--audience",
@@ -75,6 +78,47 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
     urls = (source.url for source in read_sources(settings.index_folder / report.generation))
     if others := unlinked(urls, settings.links):
         click.echo(f"not linked (WHIMBREL_LINK_HOSTS): {', '.join(others)}")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--full", is_flag=True, help="List everything again, not only what changed.")
+def sync(names: tuple[str, ...], full: bool) -> None:
+    """Read what changed at the sources called NAME, or at all, and update the search index.
+
+    Sources are named in `whimbrel.toml`. One that fails keeps what was read of it before.
+    """
+    from retrieval.errors import SourceError
+    from retrieval.index.building import update_index
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.settings import load_settings
+    from retrieval.sources.syncing import pull, sweep
+
+    settings = load_settings()
+    if not settings.sources:
+        raise SettingsError("whimbrel.toml names no source; write one as [sources.NAME]")
+    with progress_bar() if sys.stderr.isatty() else _spoken_progress() as on_progress:
+        pulled = pull(settings, names, full=full, on_progress=on_progress)
+        report = update_index((), settings, load_embedder(settings), on_progress=on_progress)
+    sweep(settings)
+    for result in pulled:
+        click.echo(_pulled_line(result))
+    unread = {failure.id for failure in report.failures}
+    left_out = (left for result in pulled for left in result.left_out)
+    if told := [f"{left.name}: {left.reason}" for left in left_out if left.name not in unread]:
+        click.echo(f"{len(told)} documents are shown as they were before:")
+        click.echo("\n".join(_first(told, kept_in=settings.sources_folder)))
+    click.echo(summary(report))
+    if failed := [result.name for result in pulled if result.error]:
+        raise SourceError(f"not read to the end: {', '.join(failed)}; the next sync goes on there")
+
+
+def _pulled_line(result: Pulled) -> str:
+    counts = (
+        f"{result.new} new, {result.changed} changed, {result.gone} gone, "
+        f"{result.unchanged} unchanged, {len(result.left_out)} left out"
+    )
+    return f"{result.name}: {counts}" + (f"; ended early: {result.error}" if result.error else "")
 
 
 @click.command()
@@ -330,6 +374,20 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
 
         yield update
+
+
+@contextmanager
+def _spoken_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A line every few seconds, for who follows a log."""
+    said = time.monotonic()
+
+    def update(stage: str, done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _SAID_EVERY_S:
+            said = time.monotonic()
+            _say(f"{stage}: {done} of {total}")
+
+    yield update
 
 
 def summary(report: IndexReport) -> str:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -46,7 +47,7 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def checks() -> Iterator[Finding]:
-    """Look at Python, the settings, home, the device, the models, the index, links and the judge.
+    """Look at Python, the settings, home, device, models, sources, index, links and judge.
 
     Endpoints are asked for a token, a vector or a score.
     """
@@ -67,6 +68,8 @@ def checks() -> Iterator[Finding]:
     if (support := settings.support) not in (None, "generator"):
         yield _looked("support", lambda: _model("support", str(support), settings))
     yield _leaves(settings)
+    for name in settings.sources:
+        yield _looked("source", partial(_source, name, settings))
     yield _looked("index", lambda: _index(settings))
     yield _looked("links", lambda: _links(settings))
     yield _looked("judge", lambda: _judge(settings))
@@ -196,6 +199,22 @@ def _index(settings: Settings) -> Finding:
         mend = "run `whimbrel index`: documents may be public that are refused by now"
         return Finding("index", "warning", f"{found}, read by another version's loaders", mend)
     return Finding("index", "ok", found)
+
+
+def _source(name: str, settings: Settings) -> Finding:
+    """Whether a source's settings can be used, and how its last sync ended; it is not asked."""
+    from retrieval.sources.connector import connect, sources_of
+    from retrieval.sources.syncing import results
+
+    source = sources_of(settings)[name]
+    connect(source).close()
+    pulled = next(result for result in results(settings) if result.name == name)
+    found, mend = f"{name} ({source.kind}): synced {pulled.ended}", f"run `whimbrel sync {name}`"
+    if not pulled.ended:
+        return Finding("source", "warning", f"{name} ({source.kind}): not synced yet", mend)
+    if pulled.error:
+        return Finding("source", "warning", f"{found}, not to the end: {pulled.error}", mend)
+    return Finding("source", "ok", f"{found}, {len(pulled.left_out)} documents left out")
 
 
 def _links(settings: Settings) -> Finding:

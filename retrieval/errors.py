@@ -98,6 +98,21 @@ class PromptTooLongError(GeneratorError):
     """The prompt and the answer do not fit what the model can take."""
 
 
+class SourceError(RetrievalError):
+    """A source is not reached, refuses, or does not answer as it should.
+
+    `status` is what it answered over HTTP, if it did.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CursorExpiredError(SourceError):
+    """A source no longer knows what has changed since a cursor: all must be listed again."""
+
+
 def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
     """The end of a message about an unknown name: the known one that is most like it, if one is."""
     folded = {name.casefold(): name for name in known}

@@ -1,9 +1,12 @@
-"""Folders and files that their owner alone may read."""
+"""Folders, files and secrets that their owner alone may read."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+
+from retrieval.errors import SettingsError
 
 
 def make_private(folder: Path) -> None:
@@ -20,3 +23,30 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(opened, "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)  # it may have been there for all to read
         file.write(text)
+
+
+def read_secret(given: str, setting: str) -> str:
+    """The secret itself, or what stands in the file that is named after `@`.
+
+    Raises:
+        SettingsError: If the file cannot be read, is empty, or can be read by others than its
+            owner.
+    """
+    given = given.strip()
+    if not given.startswith("@"):
+        return given
+    path = Path(given[1:]).expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise SettingsError(
+                    f"{setting}: {path} can be read by others (mode {mode:o}); "
+                    f"run `chmod 600 {path}`"
+                )
+            secret = file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting}: {path} cannot be read: {error}") from error
+    if not secret:
+        raise SettingsError(f"{setting}: {path} is empty; write the key into it")
+    return secret

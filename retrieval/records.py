@@ -24,7 +24,8 @@ class Source:
     name in front, so that it stays the same wherever the folder is mounted. `url` is where a person
     can open the document, if anybody said so. `modified` is ISO 8601 in UTC. `gaps` are what could
     not be read of it, such as "2 of 3 pages hold pictures only: 2, 3". `sha256` is of the file's
-    bytes, in a Slack export also of those that say which channels are private.
+    bytes, in a Slack export also of those that say which channels are private. `stamp` differs
+    whenever the document's description by where it comes from does.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Source:
     audience: str = PUBLIC
     owner: str | None = None
     gaps: tuple[str, ...] = ()
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Passage:
     @property
     def link(self) -> str | None:
         """The address of the very section, if the document has an address."""
-        if self.source.url is None or self.anchor is None:
+        if self.source.url is None or self.anchor is None or "#" in self.source.url:
             return self.source.url
         return f"{self.source.url}#{self.anchor}"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -81,14 +81,53 @@ class _OwnPart(TomlConfigSettingsSource):
         return self._pick(super()._read_files(files, deep_merge))
 
 
+_EVERY = re.compile(r"(\d+)([mhd])")
+_SECONDS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+
+class SourceTable(BaseModel):
+    """What every `[sources.NAME]` may say; the rest is for its kind to read."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str = Field(description="what is read there, such as `git` or `web`")
+    every: str | None = Field(None, description="how often the bot syncs it: 30m, 6h, 1d")
+    audience: str | None = Field(
+        None, description="the label of what everybody at the source may read; unset: public"
+    )
+
+    @field_validator("every")
+    @classmethod
+    def _is_interval(cls, text: str | None) -> str | None:
+        if text is not None and not (_EVERY.fullmatch(text) and int(text[:-1])):
+            raise ValueError(f"found {text!r}; wanted an interval such as 30m, 6h or 1d")
+        return text
+
+    @field_validator("audience")
+    @classmethod
+    def _is_label(cls, text: str | None) -> str | None:
+        return None if text is None else label_of(text)
+
+    @property
+    def every_s(self) -> float | None:
+        """How often to sync it, in seconds."""
+        return int(self.every[:-1]) * _SECONDS[self.every[-1]] if self.every else None
+
+
+_SOURCE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_TAKEN = frozenset(("person", "in", "public"))
+"""What begins labels that mean something else."""
+
+
 class Settings(FileSettings):
     """Every value can be set as `WHIMBREL_<NAME>` or in `whimbrel.toml`; the environment wins."""
 
     model_config = SettingsConfigDict(
         env_prefix="WHIMBREL_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
-    # Training's; the compose file's; what Kubernetes says of a service that is named whimbrel.
-    others = r"learn_.*|documents|(.+_)?service_(host|port.*)|(.+_)?port(_\d+_.*)?"
+    # Training's; sources' secrets; the compose file's; what Kubernetes says of a service that is
+    # named whimbrel.
+    others = r"learn_.*|source_.*|documents|(.+_)?service_(host|port.*)|(.+_)?port(_\d+_.*)?"
 
     home: Path = Field(Path(".whimbrel"), description="database, index and unpacked models")
     embedder: str = Field(
@@ -134,6 +173,10 @@ class Settings(FileSettings):
     audiences: dict[str, str] = Field(
         default_factory=dict, description="path pattern to audience label; the rest is public"
     )
+    sources: dict[str, SourceTable] = Field(
+        default_factory=dict,
+        description="what is read besides folders, each in a table of its name",
+    )
     link_hosts: tuple[str, ...] = Field(
         (),
         description=(
@@ -177,6 +220,14 @@ class Settings(FileSettings):
                 raise ValueError(f"found {suffix!r}; wanted a suffix such as .log")
         return tuple(suffix.lower() for suffix in suffixes)
 
+    @field_validator("sources")
+    @classmethod
+    def _have_names(cls, sources: dict[str, SourceTable]) -> dict[str, SourceTable]:
+        for name in sources:
+            if not _SOURCE_NAME.fullmatch(name) or name in _TAKEN:
+                raise ValueError(f"found {name!r}; wanted a name such as team-handbook")
+        return sources
+
     @field_validator("link_hosts")
     @classmethod
     def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -194,6 +245,11 @@ class Settings(FileSettings):
     def index_folder(self) -> Path:
         """Where the generations of the index are."""
         return self.home / "index"
+
+    @property
+    def sources_folder(self) -> Path:
+        """Where the mirrors of sources are."""
+        return self.home / "sources"
 
     @property
     def models_folder(self) -> Path:
@@ -253,12 +309,18 @@ def read(kind: type[S], *, prefix: str) -> S:
         raise SettingsError(f"{CONFIG_FILE} cannot be read: {error}") from error
 
 
-def explain(error: ValidationError, kind: type[BaseSettings], *, prefix: str) -> str:
-    """One line a person can act on for each setting that pydantic refused."""
-    known = [field.upper() for field in kind.model_fields]
+def explain(
+    error: ValidationError, kind: type[BaseModel], *, prefix: str, fold: bool = True
+) -> str:
+    """One line a person can act on for each setting that pydantic refused.
+
+    `fold` for those that are named in capital letters.
+    """
+    known = [field.upper() if fold else field for field in kind.model_fields]
     lines = []
     for problem in error.errors():
-        name, told = "_".join(map(str, problem["loc"])).upper(), problem["msg"]
+        name, told = "_".join(map(str, problem["loc"])), problem["msg"]
+        name = name.upper() if fold else name
         if problem["type"] == "extra_forbidden":
             # A misspelt `audiences` must not leave restricted documents public.
             told = f"there is no such setting{did_you_mean(name, known, prefix=prefix)}"

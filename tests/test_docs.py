@@ -24,6 +24,7 @@ from retrieval.index.building import update_index
 from retrieval.index.generation import load_index
 from retrieval.models.catalogue import PACKAGED
 from retrieval.settings import Settings, load_settings
+from retrieval.sources.connector import connect, sources_of
 from tests.retrieval.word_embedder import WordEmbedder
 from training.settings import LearnSettings, load_learn_settings
 
@@ -195,7 +196,10 @@ def test_every_file_that_is_named_exists(page: str) -> None:
 @pytest.mark.parametrize("page", NAMES)
 def test_every_setting_that_is_named_exists(page: str) -> None:
     known = {f"{prefix}{name.upper()}" for model, prefix in KINDS for name in model.model_fields}
-    named = set(re.findall(r"`(?:export )?((?:WHIMBREL|SLACK)_[A-Z_]*[A-Z])\b", read(page)))
+    names = (
+        r"`(?:export )?((?:WHIMBREL(?!_SOURCE_)|SLACK)_[A-Z_]*[A-Z])\b"  # a source's has its name
+    )
+    named = set(re.findall(names, read(page)))
     assert named - known <= set(re.findall(r"\w+", read("deploy/compose.yaml")))
 
 
@@ -256,7 +260,9 @@ def test_every_example_of_a_settings_file_is_read(
     for language, block in FENCE.findall(read(page)):
         if language == "toml":
             Path("whimbrel.toml").write_text(block, encoding="utf-8")
-            load_settings(), load_learn_settings(), load_slack_settings()
+            load_learn_settings(), load_slack_settings()
+            for source in sources_of(load_settings()).values():
+                connect(source).close()
 
 
 def test_the_chinese_readme_names_the_same_commands_and_links() -> None:

@@ -16,6 +16,7 @@ from benchmarks.injection.attacks import CANARY, DOCUMENTS, FALSE, Attack
 from benchmarks.injection.findings import Kind, findings
 from bot.admin.learner import LearningProcess
 from bot.admin.replaying import Replayer
+from bot.admin.syncing import SyncProcess
 from bot.app.bot import Bot
 from bot.app.parts import Engine, LongJobs, Timings
 from bot.review.document_lookup import DocumentLookup
@@ -118,7 +119,12 @@ async def _workspace(
             Engine(
                 answerer, lookup, TwoGenerations(), NoCandidates(), links=answerer.settings.links
             ),
-            LongJobs(FolderReindexer(folder), LearningProcess(home), Replayer(home)),
+            LongJobs(
+                FolderReindexer(folder),
+                LearningProcess(home),
+                Replayer(home),
+                SyncProcess(home),
+            ),
             host="127.0.0.1",
             port=0,
             timings=Timings(5.0, retry_s=0.0, tick_s=0.01, look_s=60.0),

@@ -17,6 +17,7 @@ from bot.admin.progress import ProgressMessages
 from bot.admin.reindex import Reindexing
 from bot.admin.replaying import Replaying
 from bot.admin.reporting import Reporting
+from bot.admin.syncing import status_lines
 from bot.admin.trial_command import TrialCommand
 from bot.app.parts import LongJobs
 from bot.settings import Kept
@@ -90,7 +91,7 @@ class AdminCommands:
             dead=counts.get("dead", 0),
             turns=ConversationLog(self.inbox.database).count(),
         )
-        lines = [status, self._index_line(strings)]
+        lines = [status, self._index_line(strings), *status_lines(self.jobs.syncer, strings)]
         last = self.jobs.learner.last()
         if last is not None:
             lines.append(outcome_line(last, strings))

@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.admin.schedule import Schedule
 from bot.admin.submissions import complaints
+from bot.admin.syncing import SyncSchedule
 from bot.app.admin import AdminCommands
 from bot.app.asking import Asking
 from bot.app.feedback import Feedback
@@ -110,7 +111,9 @@ class Bot:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
         )
-        workspace = await log_in(self.settings, session)
+        workspace = await log_in(
+            self.settings, session, held_at_sources=self._engine.held_at_sources
+        )
         early = EarlyDeliveries(self.inbox)
         self._start_worker(stack, workspace, early)
         app = build_app(
@@ -157,6 +160,8 @@ class Bot:
         retaining = retention.run(every_s=self._timings.retain_s)
         tasks = [asyncio.create_task(run) for run in (self.rechecker.run(), admitting, retaining)]
         tasks += watching.start()
+        if self._jobs.syncer.has_schedule:
+            tasks.append(asyncio.create_task(SyncSchedule(self._jobs.syncer).run()))
         if schedule is not None:
             tasks.append(asyncio.create_task(schedule.run()))
 

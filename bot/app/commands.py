@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.admin.reindex import Reindexer
     from bot.app.parts import Engine, LongJobs
     from bot.settings import SlackSettings
+    from bot.slack.audience import Holdings
     from retrieval.index.building import IndexReport
     from retrieval.index.library import Library
     from retrieval.progress import Progress
@@ -151,8 +152,9 @@ def audience(user: str) -> None:
     import asyncio
 
     from bot.settings import load_slack_settings
+    from retrieval.settings import load_settings
 
-    for line in asyncio.run(_audience(load_slack_settings(), user)):
+    for line in asyncio.run(_audience(load_slack_settings(), load_settings(), user)):
         click.echo(line)
 
 
@@ -167,7 +169,7 @@ def make_reindexer(settings: Settings, library: Library) -> Reindexer:
     return reindex
 
 
-async def _audience(slack: SlackSettings, user: str) -> list[str]:
+async def _audience(slack: SlackSettings, settings: Settings, user: str) -> list[str]:
     import aiohttp
 
     from bot.admin.access import explained
@@ -177,7 +179,8 @@ async def _audience(slack: SlackSettings, user: str) -> list[str]:
     from retrieval.errors import DataError
 
     async with aiohttp.ClientSession() as session:
-        workspace = await log_in(slack, session)
+        held = held_at_sources(settings)
+        workspace = await log_in(slack, session, held_at_sources=held)
         try:
             return await explained(workspace.audiences, user, strings_for("en"))
         except SlackUnreachableError as error:
@@ -203,18 +206,29 @@ def make_engine(live: Live) -> Engine:
     from bot.review.document_lookup import DocumentLookup
     from retrieval.serving.installation import Installation
 
-    installation, links = Installation(live.library, live.models), live.library.settings.links
-    return Engine(live, DocumentLookup(live), installation, live, links)
+    settings = live.library.settings
+    installation, held = Installation(live.library, live.models), held_at_sources(settings)
+    return Engine(live, DocumentLookup(live), installation, live, settings.links, held)
+
+
+def held_at_sources(settings: Settings) -> Holdings:
+    """Tells what sources give to whom, as they were synced last."""
+    from functools import partial
+
+    from retrieval.sources.mirror import labels_held
+
+    return partial(labels_held, settings.sources_folder)
 
 
 def make_jobs(settings: Settings, library: Library) -> LongJobs:
     """What admins start: it brings in folders of the last `whimbrel index`, learns, asks again."""
     from bot.admin.learner import LearningProcess
     from bot.admin.replaying import Replayer
+    from bot.admin.syncing import SyncProcess
     from bot.app.parts import LongJobs
 
     reindexer = make_reindexer(settings, library)
-    return LongJobs(reindexer, LearningProcess(settings), Replayer(settings))
+    return LongJobs(reindexer, LearningProcess(settings), Replayer(settings), SyncProcess(settings))
 
 
 def _take_back(installation: Installation) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from bot.admin.learner import LearningProcess
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
+from bot.admin.syncing import SyncProcess
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
+from bot.slack.audience import Holdings
 from bot.trials.shadowing import Candidates
 from retrieval.linking import ANY_HOST, LinkRules
 from retrieval.serving.installation import Installation
@@ -16,22 +18,27 @@ from retrieval.serving.installation import Installation
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What answers questions, what they are answered from, and what of that may be linked."""
+    """What answers questions, what they are answered from, and what of that may be linked.
+
+    `held_at_sources` tells what of it is for whom where it comes from.
+    """
 
     answerer: AnswerService
     documents: DocumentLookup
     installation: Installation
     candidates: Candidates
     links: LinkRules = ANY_HOST
+    held_at_sources: Holdings = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
 class LongJobs:
-    """What admins start from Slack and what takes minutes."""
+    """What takes minutes: what admins start from Slack, and what goes by a schedule."""
 
     reindexer: Reindexer
     learner: LearningProcess
     replayer: Replayer
+    syncer: SyncProcess
 
 
 @dataclass(frozen=True, slots=True)

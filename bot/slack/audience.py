@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,16 +45,25 @@ def is_alone(question: Question, *, channel: str) -> bool:
     return is_direct or question.response_url is not None
 
 
-GrantedBy = Literal["everyone", "person", "members", "guests", "group", "channel", "email"]
+GrantedBy = Literal[
+    "everyone", "person", "members", "guests", "group", "channel", "email", "source"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A label that somebody holds in private, and what gives it: a group or channel by `name`."""
+    """A label that somebody holds in private, and what gives it.
+
+    `name` is that of the group, channel or source.
+    """
 
     label: str
     by: GrantedBy
     name: str = ""
+
+
+Holdings = Callable[[str], Sequence[str]]
+"""Gives the labels that sources of documents give to an e-mail address."""
 
 
 class Audiences:
@@ -64,9 +74,15 @@ class Audiences:
     """
 
     def __init__(
-        self, settings: SlackSettings, client: AsyncWebClient, directory: Directory
+        self,
+        settings: SlackSettings,
+        client: AsyncWebClient,
+        directory: Directory,
+        *,
+        held_at_sources: Holdings = lambda _: (),
     ) -> None:
         self._settings = settings
+        self._held_at_sources = held_at_sources
         self._client = client
         self._directory = directory
 
@@ -93,7 +109,7 @@ class Audiences:
         everyone = Grant(PUBLIC, "everyone")
         if person.standing == "member":
             by_slack = (*await self._by_groups(user), *await self._by_channels(user))
-            by_email = _granted("email", [f"{PERSON}{person.email}"] if person.email else [])
+            by_email = await self._by_email(person.email) if person.email else []
             for_members = _granted("members", settings.member_audiences)
             return (everyone, *by_name, *for_members, *by_slack, *by_email)
         if person.standing not in ("guest", "outsider"):
@@ -109,6 +125,11 @@ class Audiences:
         """The labels that settings give a channel, whether it holds them now or not."""
         granted = self._settings.channel_audiences.get(channel, ())
         return frozenset({*granted, *self._settings.member_audiences})
+
+    async def _by_email(self, email: str) -> list[Grant]:
+        labels = await asyncio.to_thread(self._held_at_sources, email)
+        at_sources = [Grant(label, "source", label.partition(":")[0]) for label in labels]
+        return [*_granted("email", [f"{PERSON}{email}"]), *at_sources]
 
     async def _by_groups(self, user: str) -> list[Grant]:
         found = []

@@ -15,7 +15,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import SlackSettings, secret
-from bot.slack.audience import Audiences
+from bot.slack.audience import Audiences, Holdings
 from bot.slack.conversations import Conversations
 from bot.slack.directory import Directory
 from bot.slack.incoming.payloads import Body
@@ -47,7 +47,9 @@ class Workspace:
         self.people.notice(body)
 
 
-async def log_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Workspace:
+async def log_in(
+    settings: SlackSettings, session: aiohttp.ClientSession, *, held_at_sources: Holdings
+) -> Workspace:
     """The workspace of the bot's token.
 
     Raises:
@@ -80,7 +82,7 @@ async def log_in(settings: SlackSettings, session: aiohttp.ClientSession) -> Wor
         outbox=Outbox(patient, poster, hasty, bot_user=bot_user),
         people=People(settings, patient),
         directory=directory,
-        audiences=Audiences(settings, patient, directory),
+        audiences=Audiences(settings, patient, directory, held_at_sources=held_at_sources),
         conversations=Conversations(patient, bot_user=bot_user),
     )
 

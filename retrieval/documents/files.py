@@ -7,19 +7,19 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import PurePath
 from types import TracebackType
 from typing import Self
 
 from retrieval.documents.archives import SUFFIX as ARCHIVE
 from retrieval.documents.archives import Entry
-from retrieval.documents.finding import Found, LeftOut, SourceFile
+from retrieval.documents.finding import Description, Found, LeftOut, SourceFile
 from retrieval.documents.loaders import is_readable
 from retrieval.documents.loaders.blocks import Loaded, one_line, storable
 from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import NoDocumentError, RestrictedError, UnreadableError
 from retrieval.language import language_of
-from retrieval.records import Document, Section, Source
+from retrieval.records import PUBLIC, Document, Section, Source
 from retrieval.settings import Settings
 
 _NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}$")
@@ -88,6 +88,8 @@ class DocumentReader:
 
     def digest(self, file: SourceFile) -> str | None:
         """The sha256 of the file's bytes; None if they cannot be read."""
+        if file.description is not None and not file.members:
+            return file.description.sha256
         try:
             return self._sandbox.digest(file.target, members=file.members)
         except UnreadableError:  # reading it will tell
@@ -108,8 +110,7 @@ class DocumentReader:
         if not file.members and file.path.is_dir():
             raise UnreadableError("is a folder that may not be opened")
         if not is_readable(file.path, self._settings.text_types):
-            suffix = file.path.suffix.lower() or "no suffix"
-            raise UnreadableError(f"{UNKNOWN_TYPE} ({suffix})")
+            raise UnreadableError(unread_type(file.path))
         if file.size == 0:
             raise UnreadableError("is empty (0 bytes)")
         if file.size > self._settings.max_file_mb * 2**20:
@@ -117,22 +118,33 @@ class DocumentReader:
 
     def _document(self, file: SourceFile, sha256: str, loaded: Loaded) -> Document:
         part = f"#{loaded.part}" if loaded.part else ""
-        id_ = f"{file.id}{part}"
+        id_, told = f"{file.id}{part}", file.description
+        title = None if part or not told else told.title
         source = Source(
             id=id_,
-            title=one_line(loaded.title or "") or _readable_name(file.path),
+            title=title or one_line(loaded.title or "") or _readable_name(PurePath(file.id)),
             path=storable(str(file.path)),
             language=loaded.language or language_of(_text(loaded.sections)),
             sha256=sha256,
             modified=file.modified,
-            url=loaded.url,
-            audience=loaded.audience
-            or self._ruled_audience(id_, f"{file.own_id}{part}")
-            or loaded.usual_audience,
-            owner=loaded.owner,
+            url=(told and told.url) or loaded.url,
+            audience=self._audience(loaded, told, id_, f"{file.own_id}{part}"),
+            owner=(told and told.owner) or loaded.owner,
             gaps=loaded.gaps,
+            stamp=told.stamp if told else "",
         )
         return Document(source, loaded.sections)
+
+    def _audience(self, loaded: Loaded, told: Description | None, *ids: str) -> str:
+        own = loaded.audience or self._ruled_audience(*ids) or loaded.usual_audience
+        if told is None or told.audience == PUBLIC:
+            return own
+        if own not in (PUBLIC, told.audience):
+            raise RestrictedError(
+                f'is for "{own}" by itself or by a rule in [audiences], and for other people where '
+                "it comes from; only one of them can say"
+            )
+        return told.audience
 
     def _ruled_audience(self, *ids: str) -> str | None:
         """The label by the rules; a link does not lead out of those for what it leads to."""
@@ -147,6 +159,11 @@ class DocumentReader:
         return next(iter(rules.values()), None)
 
 
+def unread_type(path: PurePath) -> str:
+    """Why a file of an unknown type is not read."""
+    return f"{UNKNOWN_TYPE} ({path.suffix.lower() or 'no suffix'})"
+
+
 def _member(file: SourceFile, entry: Entry) -> SourceFile:
     inner = "/".join(entry.names)
     return replace(
@@ -157,6 +174,7 @@ def _member(file: SourceFile, entry: Entry) -> SourceFile:
         size=entry.size,
         modified=entry.modified,
         members=entry.names,
+        description=file.description and replace(file.description, title=None),
     )
 
 
@@ -179,7 +197,7 @@ def _text(sections: Sequence[Section]) -> str:
     return "".join(section.text for section in sections)
 
 
-def _readable_name(path: Path) -> str:
+def _readable_name(path: PurePath) -> str:
     stem = _NOTION_ID.sub("", unicodedata.normalize("NFC", path.stem))
     name = one_line(stem.replace("_", " ").replace("-", " ") if " " not in stem else stem)
     return name[:1].upper() + name[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
@@ -16,8 +17,28 @@ from retrieval.errors import UnreadableError
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What is known of a document from where it comes, which goes before what the file says.
+
+    None is what is not known there. The file may narrow the `audience` only where that is public.
+    `sha256` is of the file's bytes.
+    """
+
+    title: str | None
+    url: str | None
+    owner: str | None
+    audience: str
+    sha256: str
+
+    @property
+    def stamp(self) -> str:
+        """Differs whenever any of this does."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file below an indexed folder. `id` is as in `Source`, `modified` ISO 8601 in UTC.
+    """A file to index. `id` is as in `Source`, `modified` ISO 8601 in UTC.
 
     Where `path` is a link, `target` is the file itself and `own_id` would be its id. Of a file
     in an archive `target` is the archive, and `members` are the names that lead to it in there:
@@ -31,6 +52,7 @@ class SourceFile:
     size: int
     modified: str
     members: tuple[str, ...] = ()
+    description: Description | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,14 +38,19 @@ from retrieval.index.generation import (
     verify,
     write_generation,
 )
+from retrieval.index.journal import clear, journal, read
 from retrieval.index.served_embedder import refuse_outdated
 from retrieval.progress import Progress
 from retrieval.records import Passage, Source, Vectors
 from retrieval.registry.folders import building, publish, served
 from retrieval.settings import Settings
+from retrieval.sources.syncing import mirrored
 
 if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
+
+_KEPT_AT_ONCE = 64
+"""Texts whose vectors are kept on the disk together; who is killed embeds so many again at most."""
 
 Parsed = list[tuple[Source, Sequence[Passage]]]
 """Documents as their sources and passages."""
@@ -79,10 +84,10 @@ def update_index(
     full: bool = False,
     on_progress: Progress = lambda *_: None,
 ) -> IndexReport:
-    """Bring the index up to date with the folders and publish it, if anything changed.
+    """Bring the index up to date with folders and mirrors, and publish it, if anything changed.
 
     Args:
-        folders: What to index, and nothing else; if empty, the folders indexed last time.
+        folders: What to index besides sources; if empty, the folders indexed last time.
         settings: Where the index is and how files become passages.
         embedder: Turns passages into vectors.
         full: Read and embed everything again and trust nothing of the served generation.
@@ -91,9 +96,10 @@ def update_index(
     Raises:
         BusyError: If the index is being built already, or another retriever was published since
             the embedder was loaded.
-        IndexNotFoundError: If there are no folders and was no last time.
+        IndexNotFoundError: If there are neither folders nor sources, and was no last time.
         IndexCorruptError: If the served generation is not what was written; `full` mends it.
-        SettingsError: If a rule in [audiences] is for no file at all.
+        SettingsError: If a rule in [audiences] is for no file at all, or a folder is called like a
+            source.
         UnreadableError: If a folder does not exist, or not one of its files can be read where the
             served index has any, unless it is for one that may be meant for some people alone.
     """
@@ -101,12 +107,13 @@ def update_index(
     home = settings.index_folder
     with building(home):
         refuse_outdated(home, embedder)
-        roots = [folder.resolve() for folder in folders] or _last_roots(home)
+        roots = [folder.resolve() for folder in folders] or _last_roots(settings)
         update = _Update(settings, embedder, on_progress, is_full=full)
-        content, embedded = update.content(find_files(roots, text_types=settings.text_types))
+        content, embedded = update.content(*_found(roots, settings))
         _refuse_idle_rules(settings, content)
         _refuse_to_empty(update.known, content)
         name = update.publish(content, [str(root) for root in roots])
+        clear(home)
     return IndexReport(
         changes=compare(update.known.sources, content.sources),
         passages=len(content.passages),
@@ -118,6 +125,20 @@ def update_index(
         account=account_of(content.sources, content.failures, content.left_out),
         folder=home / name,
     )
+
+
+def _found(roots: Sequence[Path], settings: Settings) -> tuple[Found, Sequence[Failure]]:
+    """The files of folders and sources, ordered by id, and what the sources leave out."""
+    found = find_files(roots, text_types=settings.text_types)
+    mirror_files, failures = mirrored(settings)
+    names = {file.id.partition("/")[0] for file in found.files}
+    if both := sorted(names & settings.sources.keys()):
+        raise SettingsError(
+            f"[sources.{both[0]}]: a folder that is indexed is called {both[0]}, too; call the "
+            "source otherwise"
+        )
+    files = sorted([*found.files, *mirror_files], key=lambda file: file.id)
+    return replace(found, files=files), failures
 
 
 def _refuse_idle_rules(settings: Settings, content: Content) -> None:
@@ -176,6 +197,7 @@ class _Update:
         self._embedder = embedder
         self._on_progress = on_progress
         self._home = settings.index_folder
+        self._is_full = is_full
         generation = None if is_full else served(self._home)
         self._manifest = verify(generation) if generation else None
         self.known = read_content(generation) if generation else EMPTY
@@ -191,9 +213,10 @@ class _Update:
             loaders=LOADERS_VERSION,
         )
 
-    def content(self, found: Found) -> tuple[Content, int]:
+    def content(self, found: Found, unfetched: Sequence[Failure] = ()) -> tuple[Content, int]:
         """What the files hold now, and how many texts had to be embedded to know."""
         parsed, failures, left_out = self._read(found)
+        failures = sorted([*failures, *unfetched], key=lambda failure: failure.id)
         passages = [passage for _, each in parsed for passage in each]
         vectors, embedded = self._embed(passages)
         sources = [source for source, _ in parsed]
@@ -268,17 +291,26 @@ class _Update:
         """The vectors of the passages, each text embedded once and never again."""
         texts = {passage.content_hash: passage.indexed_text for passage in passages}
         known = _vectors(self.known) if self._is_embedder_known else {}
+        begun = {} if self._is_full else read(self._home, self._embedder)
+        known |= begun
         new = [hash_ for hash_ in texts if hash_ not in known]
-        vectors = self._embedder.embed_passages(
-            [texts[hash_] for hash_ in new],
-            on_batch=lambda done: self._on_progress("embedding", done, len(new)),
-        )
-        known |= zip(new, vectors, strict=True)
+        with journal(self._home, self._embedder, begun) as write:
+            for start in range(0, len(new), _KEPT_AT_ONCE):
+                hashes = new[start : start + _KEPT_AT_ONCE]
+                self._on_progress("embedding", start, len(new))
+                vectors = self._embedder.embed_passages([texts[hash_] for hash_ in hashes])
+                write(hashes, vectors)
+                known |= zip(hashes, vectors, strict=True)
+        if new:
+            self._on_progress("embedding", len(new), len(new))
         rows = [known[passage.content_hash] for passage in passages]
         return np.array(rows, np.float32).reshape(-1, self._embedder.dimension), len(new)
 
 
-def _last_roots(home: Path) -> list[Path]:
+def _last_roots(settings: Settings) -> list[Path]:
+    home = settings.index_folder
+    if settings.sources and served(home) is None:
+        return []
     try:
         return [Path(root) for root in read_manifest(current(home)).roots]
     except (IndexCorruptError, IndexMismatchError) as error:
@@ -300,8 +332,11 @@ def _by_file(content: Content) -> dict[str, Parsed]:
 
 
 def _unchanged(file: SourceFile, known: Parsed, reader: DocumentReader) -> Parsed:
-    """What the file gave last time if its bytes are the same; nothing if they are not."""
-    if not known or {source.sha256 for source, _ in known} != {reader.digest(file)}:
+    """What the file gave last time if it is the same; nothing if it is not."""
+    stamp = file.description.stamp if file.description else ""
+    if not known or {source.stamp for source, _ in known} != {stamp}:
+        return []
+    if {source.sha256 for source, _ in known} != {reader.digest(file)}:
         return []
     return [_at(file, source, passages) for source, passages in known]
 

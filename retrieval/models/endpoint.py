@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
 from retrieval.errors import SettingsError
 from retrieval.models.loading import Role
+from retrieval.private import read_secret
 from retrieval.settings import Settings
 
 _PRIVATE = tuple(
@@ -103,22 +101,7 @@ def read_key(given: SecretStr | None, setting: str) -> str:
         SettingsError: If the file cannot be read, can be read by others than its owner, or holds
             what cannot be a key.
     """
-    key = given.get_secret_value().strip() if given else ""
-    if key.startswith("@"):
-        path = Path(key[1:]).expanduser()
-        try:
-            with path.open(encoding="utf-8") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if mode & 0o077:
-                    raise SettingsError(
-                        f"{setting}: {path} can be read by others (mode {mode:o}); "
-                        f"run `chmod 600 {path}`"
-                    )
-                key = file.read().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{setting}: {path} cannot be read: {error}") from error
-        if not key:
-            raise SettingsError(f"{setting}: {path} is empty; write the key into it")
+    key = read_secret(given.get_secret_value() if given else "", setting)
     if not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError(f"{setting} holds more than a key: it must be one line without spaces")
     return key

@@ -14,11 +14,13 @@ from pydantic import SecretStr
 from bot.admin.learner import LearningProcess
 from bot.admin.reindex import Reindexer
 from bot.admin.replaying import Replayer
+from bot.admin.syncing import SyncProcess
 from bot.app.bot import Bot
 from bot.app.parts import Engine, LongJobs, Timings
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
 from bot.settings import SlackSettings
+from bot.slack.audience import Holdings
 from bot.store.database import Database
 from bot.trials.shadowing import Candidates
 from retrieval.serving.installation import Installation
@@ -73,7 +75,9 @@ class House:
         documents: DocumentLookup | None = None,
         learner: LearningProcess | None = None,
         replayer: Replayer | None = None,
+        syncer: SyncProcess | None = None,
         candidates: Candidates | None = None,
+        held_at_sources: Holdings = lambda _: (),
         grace_s: float = 5.0,
         ping_s: float = 3.0,
     ) -> Bot:
@@ -86,11 +90,13 @@ class House:
                 documents or SentenceDocuments(),
                 installation or TwoGenerations(),
                 candidates or NoCandidates(),
+                held_at_sources=held_at_sources,
             ),
             LongJobs(
                 reindexer or FolderReindexer(self.folder),
                 learner or LearningProcess(RetrievalSettings(home=self.folder)),
                 replayer or Replayer(RetrievalSettings(home=self.folder)),
+                syncer or SyncProcess(RetrievalSettings(home=self.folder)),
             ),
             host="127.0.0.1",
             port=0,

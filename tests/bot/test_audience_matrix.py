@@ -25,6 +25,7 @@ from bot.export.records import Policy
 from bot.replay.files import save as save_replay
 from bot.replay.logged import read_logged
 from bot.replay.replaying import replay
+from bot.slack.audience import Holdings
 from bot.store.channels import ChannelConfig
 from bot.store.database import Database
 from bot.store.period import read_period
@@ -119,7 +120,7 @@ class Town:
         self._looked_at = 0
         self._answered: dict[str, int] = defaultdict(int)
 
-    async def serve(self, **settings: Any) -> Bot:
+    async def serve(self, *, held_at_sources: Holdings = lambda _: (), **settings: Any) -> Bot:
         chosen = self.house.settings(
             experts=(EXPERT, MEMBER),
             admins=(ADMIN,),
@@ -131,6 +132,7 @@ class Town:
             settings=chosen,
             documents=self.held,
             installation=HeldDocuments(self.held),
+            held_at_sources=held_at_sources,
         )
         return self.bot
 

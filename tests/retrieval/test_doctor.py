@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from retrieval.index.building import update_index
 from retrieval.index.content import EMPTY
 from retrieval.index.generation import Recipe, write_generation
 from retrieval.registry.folders import publish
-from retrieval.settings import Settings
+from retrieval.settings import Settings, load_settings
+from retrieval.sources.syncing import pull
 from tests.endpoint_server import EndpointServer
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -125,3 +127,20 @@ def test_what_is_not_linked_is_told(home: Path, tmp_path: Path) -> None:
     found = findings()["links"]
     assert found.state == "warning"
     assert found.found.endswith("not linked: http://evil.example")
+
+
+@pytest.mark.usefixtures("home")
+def test_a_source_is_told_with_how_its_last_sync_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = {"docs": {"kind": "folder", "path": str(tmp_path / "docs")}}
+    monkeypatch.setenv("WHIMBREL_SOURCES", json.dumps(sources))
+    assert "docs (folder): not synced yet" in findings()["source"].found
+    pull(load_settings())
+    found = findings()["source"]
+    assert (found.state, "is not a folder" in found.found) == ("warning", True)
+    (tmp_path / "docs").mkdir()
+    pull(load_settings())
+    assert findings()["source"].state == "ok"
+    monkeypatch.setenv("WHIMBREL_SOURCES", '{"docs": {"kind": "git", "url": "/somewhere"}}')
+    assert "wanted https://" in findings()["source"].mend

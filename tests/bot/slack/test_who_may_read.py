@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -90,14 +91,20 @@ class Office:
     directory: Directory
     client: AsyncWebClient
 
-    def audiences(self, **settings: Any) -> Audiences:
+    def audiences(
+        self, at_source: Mapping[str, Sequence[str]] = MappingProxyType({}), **settings: Any
+    ) -> Audiences:
         granted = dict.fromkeys((ROOM, SHARED, TURNED), ("hr",))
         chosen = SlackSettings(
             channel_audiences=granted,
             user_audiences={NAMED: ("hr",), PARTNER: ("deal",), GONE: ("hr",), HIDDEN: ("hr",)},
             **settings,
         )
-        return Audiences(chosen, self.client, self.directory)
+
+        def held(email: str) -> Sequence[str]:
+            return at_source.get(email, ())
+
+        return Audiences(chosen, self.client, self.directory, held_at_sources=held)
 
     async def labels(self, user: str, where: str, **settings: Any) -> str:
         url = self.slack.response_url("r") if where == "ask" else None
@@ -287,13 +294,15 @@ MAIL = {"profile": {"email": "Ada@Example.com"}}
         (MAIL | {"is_restricted": True}, {"users:read", "users:read.email"}, False),
     ],
 )
-async def test_a_member_holds_the_label_of_their_e_mail_address_by_themselves(
+async def test_a_member_holds_the_labels_of_their_e_mail_address_by_themselves(
     office: Office, facts: dict[str, Any], scopes: set[str], is_held: bool
 ) -> None:
     office.slack.users[FULL] |= facts
     office.slack.scopes = scopes
-    held = await office.audiences().of_person(FULL)
+    at_source = {"ada@example.com": ["wiki:3f2a"]}
+    held = await office.audiences(at_source).of_person(FULL)
     assert (label_of("Person:ADA@example.com") in held) is is_held
+    assert ("wiki:3f2a" in held) is is_held
 
 
 @pytest.mark.parametrize(

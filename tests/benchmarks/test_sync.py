@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing() -> None:
+    # It forks, which a process with other tests' threads had better not do.
+    command = [sys.executable, "-m", "benchmarks.sync", "--kills", "12", "--n", "120"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    assert "in the index afterwards: 0 missing, 0 too many or as they were" in said
+    fetched, embedded = map(int, re.findall(r"at most (\d+)", said))
+    assert fetched <= 1, "the one that was being fetched"
+    assert embedded <= 64, "those that were being embedded together"
