@@ -64,6 +64,7 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # heads and bodies that are sent apart wait for each other
 
             def do_GET(self) -> None:
                 self._answer()

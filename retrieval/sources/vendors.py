@@ -1,0 +1,73 @@
+"""What the connectors to other people's services have in common: names, times and readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from retrieval.sources.connector import LeftOut, Readers
+
+JsonObject = dict[str, Any]
+
+_NOT_IN_NAMES = re.compile(r"[/\\\s]+")
+_MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
+
+
+def path_part(title: str) -> str:
+    """A title as one part of a path."""
+    return _NOT_IN_NAMES.sub(" ", title).strip() or "Untitled"
+
+
+def utc(moment: str) -> str:
+    """A moment in ISO 8601, with any offset, in UTC; the beginning of time for what is none."""
+    try:
+        read = datetime.fromisoformat(moment)
+    except ValueError:
+        read = datetime.fromtimestamp(0, UTC)
+    aware = read if read.tzinfo else read.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def mail_of(text: str | None) -> Readers:
+    """The e-mail address that a text is, as readers are named; nobody if it is none."""
+    found = (text or "").strip().lower()
+    return frozenset((found,)) if _MAIL.fullmatch(found) else frozenset()
+
+
+def either(parts: Iterable[Readers | None]) -> Readers | None:
+    """All who are among any of the readers; None, everybody, if one of them is."""
+    together: Readers = frozenset()
+    for readers in parts:
+        if readers is None:
+            return None
+        together |= readers
+    return together
+
+
+def both(first: Readers | None, second: Readers | None) -> Readers | None:
+    """Those who are among both."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first & second
+
+
+@dataclass(slots=True)
+class Unmatched:
+    """Counts who may read something at the source, and cannot be told by an e-mail address."""
+
+    people: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+
+    def told(self) -> list[LeftOut]:
+        """A line for the summary, if there is anybody."""
+        reasons = []
+        if self.people:
+            reasons.append(f"{len(self.people)} have no e-mail address that can be seen")
+        if self.groups:
+            names = ", ".join(sorted(self.groups)[:5])
+            reasons.append(f"{len(self.groups)} groups cannot be looked into, such as {names}")
+        told = "; ".join(reasons) + ": they are shown nothing that is for some people only"
+        return [LeftOut("people", "people", told)] if reasons else []
