@@ -113,3 +113,30 @@ def test_answers_that_lead_in_a_circle_end(site: Site, opened: Opens) -> None:
     site.answers["/"] = Told(status=302, headers={"Location": "/"})
     with pytest.raises(SourceError, match="on and on"):
         opened(site).get("/")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"errors": [{"reason": "userRateLimitExceeded"}], "code": 403}},
+        {"error": {"errors": [{"reason": "rateLimitExceeded"}], "code": 403}},
+        {"message": "You have exceeded a secondary rate limit."},
+    ],
+)
+def test_a_limit_that_is_told_as_forbidden_is_waited_for(
+    site: Site, opened: Opens, said: dict[str, object]
+) -> None:
+    site.answers["/pages"] = Told(b"here")
+    site.first.append(Told(said, 403))
+    assert opened(site).get("/pages").body == b"here"
+    site.answers["/pages"] = Told(said, 403)
+    with pytest.raises(SourceError) as caught:
+        opened(site).get("/pages")
+    assert caught.value.status == 429  # nothing was withdrawn from us
+
+
+def test_what_is_forbidden_for_good_is_not_asked_for_again(site: Site, opened: Opens) -> None:
+    site.answers["/pages"] = Told({"message": "you may not"}, 403)
+    with pytest.raises(SourceError) as caught:
+        opened(site).get("/pages")
+    assert (caught.value.status, len(site.asked)) == (403, 1)

@@ -1,0 +1,447 @@
+"""Google Drive: documents, tables and slides as office files, and files as they are.
+
+Each file is for those whom its permissions name; what is shared by a link alone is for nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr
+
+from retrieval.errors import CursorExpiredError, SettingsError, SourceError
+from retrieval.sources.client import HttpClient
+from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
+from retrieval.sources.vendors import JsonObject, Unmatched, either, mail_of, path_part, utc
+
+_GOOGLE = "application/vnd.google-apps."
+_FOLDER, _SHORTCUT = f"{_GOOGLE}folder", f"{_GOOGLE}shortcut"
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_EXPORTED = {
+    f"{_GOOGLE}document": (".docx", f"{_OFFICE}wordprocessingml.document"),
+    f"{_GOOGLE}spreadsheet": (".xlsx", f"{_OFFICE}spreadsheetml.sheet"),
+    f"{_GOOGLE}presentation": (".pptx", f"{_OFFICE}presentationml.presentation"),
+}
+_PERMISSION = (
+    "id,type,role,emailAddress,domain,allowFileDiscovery,deleted,expirationTime,view,"
+    "permissionDetails(inherited)"
+)
+_FILE = (
+    "id,name,mimeType,parents,driveId,trashed,modifiedTime,md5Checksum,headRevisionId,webViewLink,"
+    "owners(displayName),lastModifyingUser(displayName),capabilities(canDownload),shortcutDetails,"
+    f"hasAugmentedPermissions,inheritedPermissionsDisabled,permissions({_PERMISSION})"
+)
+_SCOPES = (
+    "https://www.googleapis.com/auth/drive.readonly",
+    "https://www.googleapis.com/auth/admin.directory.group.member.readonly",
+)
+_AT_ONCE = 1000
+_OWN = ""
+"""Stands for what is no shared drive's."""
+_SPARE_S = 60
+"""A token is renewed so long before it ends."""
+
+
+class DriveOptions(Options):
+    """What `[sources.NAME]` says of a Drive."""
+
+    credentials: SecretStr = Field(
+        description="the JSON of a service account's key, or of a user's refresh token"
+    )
+    subject: str | None = Field(
+        None, description="whom a service account acts for, by domain-wide delegation"
+    )
+    drives: tuple[str, ...] = Field(
+        (), description="ids of shared drives; none: all, and what is shared with the account"
+    )
+    folders: tuple[str, ...] = Field((), description="ids; only what is below them is read")
+    domains: tuple[str, ...] = Field(
+        (), description="domains whose people are everybody at the source"
+    )
+    links: bool = Field(False, description="whether a link that opens a file is for everybody")
+    groups: bool = Field(False, description="whether groups are looked into, by the Directory API")
+    url: str = Field("https://www.googleapis.com/drive/v3/", description="the API's address")
+    directory_url: str = Field(
+        "https://admin.googleapis.com/admin/directory/v1/", description="that of the Directory API"
+    )
+
+
+def drive(source: SourceSettings) -> Drive:
+    """The connector of a Drive."""
+    options = source.read(DriveOptions)
+    token = _Token(options, source.title)
+    return Drive(
+        options,
+        HttpClient(options.url, credentials=token.headers),
+        HttpClient(options.directory_url, credentials=token.headers),
+        token,
+    )
+
+
+class _Token:
+    """What proves who asks, renewed before it ends."""
+
+    def __init__(self, options: DriveOptions, title: str) -> None:
+        try:
+            self._told: JsonObject = json.loads(options.credentials.get_secret_value())
+            self._kind = self._told["type"]
+            address = self._told.get("token_uri", "https://oauth2.googleapis.com/token")
+        except (ValueError, TypeError, KeyError) as error:
+            raise SettingsError(f"{title} credentials is no JSON with a type in it") from error
+        if self._kind not in ("service_account", "authorized_user"):
+            raise SettingsError(f"{title} credentials are of a type that is not known")
+        scopes = _SCOPES if options.groups else _SCOPES[:1]
+        self._scope, self._subject = " ".join(scopes), options.subject
+        self._http = HttpClient(address)
+        self._token, self._ends = "", 0.0
+
+    def headers(self) -> Mapping[str, str]:
+        """The header of a request."""
+        if time.time() > self._ends - _SPARE_S:
+            answer = self._http.post(self._http.base, form=self._form()).json()
+            self._token = answer["access_token"]
+            self._ends = time.time() + float(answer.get("expires_in", 3600))
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _form(self) -> dict[str, str]:
+        if self._kind == "authorized_user":
+            names = ("client_id", "client_secret", "refresh_token")
+            return {"grant_type": "refresh_token", **{name: self._told[name] for name in names}}
+        return {
+            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "assertion": self._assertion(),
+        }
+
+    def _assertion(self) -> str:
+        try:
+            from google.auth import crypt, jwt
+        except ImportError as error:
+            raise SettingsError(
+                "a service account's key wants a library: pip install 'whimbrel[drive]'"
+            ) from error
+        now = int(time.time())
+        said = {
+            "iss": self._told["client_email"],
+            "aud": self._http.base,
+            "scope": self._scope,
+            "iat": now,
+            "exp": now + 3600,
+            **({"sub": self._subject} if self._subject else {}),
+        }
+        signer = crypt.RSASigner.from_service_account_info(self._told)
+        return bytes(jwt.encode(signer, said)).decode()
+
+
+class Drive:
+    """Lists what an account sees, shared drive by shared drive, with who may read each file."""
+
+    def __init__(
+        self, options: DriveOptions, files: HttpClient, directory: HttpClient, token: _Token
+    ) -> None:
+        self._options, self._http, self._directory, self._token = options, files, directory, token
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is known of people and folders is asked anew at each sync."""
+        self._unmatched = Unmatched()
+        self._groups: dict[str, Readers | None] = {}
+        self._folders: dict[str, JsonObject] = {}
+        self._readers: dict[str, Readers | None] = {}
+
+    def pages(self, cursor: str | None) -> Iterator[Page]:
+        """All that there is, from where the cursor says on."""
+        self._forget()
+        begun = json.loads(cursor) if cursor else (_OWN, 0, "")
+        place, token = (begun[0], begun[1]), begun[2]
+        known = {drive["id"]: drive for drive in self._all("drives", {"pageSize": 100}, "drives")}
+        self._folders |= known
+        self._drives = sorted(set(self._options.drives or known) & known.keys())
+        corpora = self._drives if self._options.drives else [_OWN, *self._drives]
+        kinds = [(corpus, number) for corpus in corpora for number in (0, 1)]
+        for at, following in pairwise([*kinds, None]):
+            if at is not None and at >= place:
+                yield from self._corpus(*at, token if at == place else "", following)
+        missing = [
+            LeftOut(id_, id_, "is no shared drive that the account is in")
+            for id_ in self._options.drives
+            if id_ not in known
+        ]
+        yield Page(left_out=[*missing, *self._unmatched.told()])
+
+    def body(self, document: Remote) -> bytes:
+        """A file as it is, or what Google makes of one of its own."""
+        path = f"files/{document.key}"
+        kind = next((k for s, k in _EXPORTED.values() if document.version.endswith(f" {s}")), None)
+        if kind:
+            try:
+                return self._http.get(f"{path}/export", params={"mimeType": kind}).body
+            except SourceError as error:
+                if error.status == 403:
+                    reason = "Google does not export it; 10 MB are the most"
+                    raise SourceError(reason) from error
+                raise
+        return self._http.get(path, params={"alt": "media", "supportsAllDrives": "true"}).body
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in (self._http, self._directory, self._token):
+            client.close()
+
+    def _corpus(
+        self, corpus: str, number: int, token: str, following: tuple[str, int] | None
+    ) -> Iterator[Page]:
+        """The files of a drive, or at number 1 what its shortcuts lead to elsewhere."""
+        self._find_folders(corpus)
+        is_of = f"mimeType {'=' if number else '!='} '{_SHORTCUT}'"
+        asked = f"trashed = false and mimeType != '{_FOLDER}' and {is_of}"
+        while True:
+            answer = self._listed(corpus, asked, token)
+            token = answer.get("nextPageToken", "")
+            place = [corpus, number, token] if token else [*following, ""] if following else None
+            found = self._targets(answer["files"]) if number else self._wanted(answer["files"])
+            documents, left_out = self._read(found)
+            yield Page(documents, left_out=left_out, cursor=json.dumps(place) if place else None)
+            if not token:
+                return
+
+    def _find_folders(self, corpus: str) -> None:
+        token = ""
+        asked = f"trashed = false and mimeType = '{_FOLDER}'"
+        while True:
+            answer = self._listed(corpus, asked, token)
+            self._folders |= {folder["id"]: folder for folder in answer["files"]}
+            token = answer.get("nextPageToken", "")
+            if not token:
+                return
+
+    def _listed(self, corpus: str, asked: str, token: str) -> JsonObject:
+        query: dict[str, str | int] = {
+            "q": asked,
+            "pageSize": _AT_ONCE,
+            "fields": f"nextPageToken,incompleteSearch,files({_FILE})",
+            "supportsAllDrives": "true",
+            **({"pageToken": token} if token else {}),
+        }
+        if corpus != _OWN:
+            query |= {"corpora": "drive", "driveId": corpus, "includeItemsFromAllDrives": "true"}
+        try:
+            answer = self._get("files", query)
+        except SourceError as error:
+            if token and error.status in (400, 404, 410):
+                raise CursorExpiredError(str(error), status=error.status) from error
+            raise
+        if answer.get("incompleteSearch"):
+            raise SourceError("Google Drive did not search everything; the next sync may")
+        return answer
+
+    def _wanted(self, files: Iterable[JsonObject]) -> list[JsonObject]:
+        wanted = self._options.folders
+        return [
+            file
+            for file in files
+            if not wanted or any(folder["id"] in wanted for folder in self._above(file))
+        ]
+
+    def _targets(self, shortcuts: Iterable[JsonObject]) -> Iterator[JsonObject]:
+        """What shortcuts lead to, unless it is listed anyway or cannot be seen."""
+        for shortcut in self._wanted(shortcuts):
+            details = shortcut.get("shortcutDetails", {})
+            if details.get("targetMimeType") == _FOLDER or "targetId" not in details:
+                continue
+            query = {"fields": _FILE, "supportsAllDrives": "true"}
+            try:
+                file = self._get(f"files/{details['targetId']}", query)
+            except SourceError as error:
+                if error.status not in (403, 404):
+                    raise
+                continue
+            is_own = not file.get("driveId") and not self._options.drives
+            is_listed = (is_own or file.get("driveId") in self._drives) and self._wanted([file])
+            if not is_listed and not file.get("trashed"):
+                yield file
+
+    def _above(self, file: JsonObject) -> Iterator[JsonObject]:
+        """The folders that a file is in, from the lowest on, and the shared drive."""
+        seen: set[str] = set()
+        while (id_ := _parent(file)) in self._folders and id_ not in seen:
+            seen.add(id_)
+            file = self._folders[id_]
+            yield file
+
+    def _read(self, files: Iterable[JsonObject]) -> tuple[list[Remote], list[LeftOut]]:
+        documents: list[Remote] = []
+        left_out: list[LeftOut] = []
+        for file in files:
+            name = self._name(file)
+            reason, readers = _unreadable(file), None
+            if reason is None:
+                readers, reason = self._allowed(file)
+            if reason is None:
+                documents.append(_remote(file, name, readers))
+            else:
+                left_out.append(LeftOut(file["id"], name, reason))
+        return documents, left_out
+
+    def _name(self, file: JsonObject) -> str:
+        parts = [path_part(folder["name"]) for folder in self._above(file)]
+        suffix = _EXPORTED.get(file["mimeType"], ("",))[0]
+        return "/".join((*reversed(parts), f"{path_part(file['name'])}{suffix}"))
+
+    def _allowed(self, file: JsonObject) -> tuple[Readers | None, str | None]:
+        """Who may read a file, or why it is left out."""
+        try:
+            readers = self._readers_of(file)
+        except SourceError as error:
+            if error.status not in (403, 404):
+                raise
+            return None, "who may read it cannot be seen"
+        is_nobodys = readers == frozenset()
+        return readers, "nobody who may read it has an e-mail address" if is_nobodys else None
+
+    def _readers_of(self, item: JsonObject) -> Readers | None:
+        """Who may read a file, a folder or all of a shared drive."""
+        if item["id"] not in self._readers:
+            self._readers[item["id"]] = self._asked_readers_of(item)
+        return self._readers[item["id"]]
+
+    def _asked_readers_of(self, item: JsonObject) -> Readers | None:
+        if "permissions" in item and not item.get("driveId"):
+            return self._granted(item, item["permissions"])
+        # In a shared drive most files have their folder's permissions, which need one request.
+        has_own = item.get("hasAugmentedPermissions") or item.get("inheritedPermissionsDisabled")
+        parent = self._folders.get(_parent(item))
+        if item.get("driveId") and parent is not None and not has_own:
+            return self._readers_of(parent)
+        query = {"fields": f"nextPageToken,permissions({_PERMISSION})", "supportsAllDrives": "true"}
+        permissions = self._all(f"files/{item['id']}/permissions", query, "permissions")
+        return self._granted(item, permissions)
+
+    def _granted(self, item: JsonObject, permissions: Iterable[JsonObject]) -> Readers | None:
+        now = datetime.now(UTC).isoformat()
+        is_limited = bool(item.get("inheritedPermissionsDisabled"))
+        return either(
+            [
+                self._granted_by(permission)
+                for permission in permissions
+                if not permission.get("deleted")
+                and not permission.get("view")
+                and not _is_past(permission.get("expirationTime"), now)
+                and not (is_limited and _is_inherited(permission))
+            ]
+        )
+
+    def _granted_by(self, permission: JsonObject) -> Readers | None:
+        kind, nobody = permission["type"], Readers()
+        is_found = permission.get("allowFileDiscovery") or self._options.links
+        if kind == "anyone":
+            return None if is_found else nobody
+        if kind == "domain":
+            return self._everybody_at(permission["domain"]) if is_found else nobody
+        address = permission.get("emailAddress", "")
+        if kind == "group":
+            if address not in self._groups:
+                self._groups[address] = self._members(address)
+            return self._groups[address]
+        mail = mail_of(address)
+        if not mail:
+            self._unmatched.people.add(permission["id"])
+        return mail
+
+    def _everybody_at(self, domain: str) -> Readers | None:
+        if domain.lower() in map(str.lower, self._options.domains):
+            return None
+        self._unmatched.groups.add(f"everybody at {domain}")
+        return Readers()
+
+    def _members(self, group: str) -> Readers | None:
+        if not self._options.groups:
+            self._unmatched.groups.add(group)
+            return Readers()
+        path = f"groups/{quote(group, safe='')}/members"
+        query: dict[str, str | int] = {"includeDerivedMembership": "true", "maxResults": 200}
+        try:
+            members = list(self._all(path, query, "members", http=self._directory))
+        except SourceError as error:
+            if error.status not in (403, 404):
+                raise
+            self._unmatched.groups.add(group)
+            return Readers()
+        domain = group.rpartition("@")[2]
+        return either(
+            self._everybody_at(domain) if member["type"] == "CUSTOMER" else mail_of(member["email"])
+            for member in members
+            if member["type"] != "GROUP"  # those in it are listed too
+        )
+
+    def _all(
+        self,
+        path: str,
+        query: Mapping[str, str | int],
+        name: str,
+        *,
+        http: HttpClient | None = None,
+    ) -> Iterator[JsonObject]:
+        token = ""
+        while True:
+            asked = {**query, "pageToken": token} if token else query
+            answer = self._get(path, asked, http=http)
+            yield from answer.get(name, ())
+            token = answer.get("nextPageToken", "")
+            if not token:
+                return
+
+    def _get(
+        self, path: str, query: Mapping[str, str | int], *, http: HttpClient | None = None
+    ) -> JsonObject:
+        answer: JsonObject = (http or self._http).get(path, params=query).json()
+        return answer
+
+
+def _parent(item: JsonObject) -> str:
+    parents: Sequence[str] = item.get("parents") or ("",)
+    return parents[0]
+
+
+def _is_past(moment: str | None, now: str) -> bool:
+    return moment is not None and utc(moment) < now
+
+
+def _is_inherited(permission: JsonObject) -> bool:
+    """Whether a permission does not hold where those of the folders above do not."""
+    is_kept = permission["role"] in ("owner", "organizer")
+    details = permission.get("permissionDetails", ())
+    return not is_kept and all(detail.get("inherited", True) for detail in details)
+
+
+def _unreadable(file: JsonObject) -> str | None:
+    kind = file["mimeType"]
+    if kind.startswith(_GOOGLE) and kind not in _EXPORTED:
+        return f"is of a type of Google's that is not read ({kind.removeprefix(_GOOGLE)})"
+    if file.get("capabilities", {}).get("canDownload") is False:
+        return "may not be downloaded"
+    return None
+
+
+def _remote(file: JsonObject, name: str, readers: Readers | None) -> Remote:
+    suffix = _EXPORTED.get(file["mimeType"], ("",))[0]
+    content = file.get("md5Checksum") or file.get("headRevisionId") or file["modifiedTime"]
+    people = [*file.get("owners", ()), file.get("lastModifyingUser") or {}]
+    return Remote(
+        key=file["id"],
+        version=f"{content} {suffix}",
+        name=name,
+        title=file["name"],
+        modified=utc(file["modifiedTime"]),
+        url=file.get("webViewLink"),
+        owner=next((person["displayName"] for person in people if "displayName" in person), None),
+        readers=readers,
+    )
