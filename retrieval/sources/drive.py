@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -17,7 +16,16 @@ from pydantic import Field, SecretStr
 from retrieval.errors import CursorExpiredError, SettingsError, SourceError
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
-from retrieval.sources.vendors import JsonObject, Unmatched, either, mail_of, path_part, utc
+from retrieval.sources.vendors import (
+    BearerToken,
+    JsonObject,
+    Unmatched,
+    either,
+    is_past,
+    mail_of,
+    path_part,
+    utc,
+)
 
 _GOOGLE = "application/vnd.google-apps."
 _FOLDER, _SHORTCUT = f"{_GOOGLE}folder", f"{_GOOGLE}shortcut"
@@ -43,8 +51,7 @@ _SCOPES = (
 _AT_ONCE = 1000
 _OWN = ""
 """Stands for what is no shared drive's."""
-_SPARE_S = 60
-"""A token is renewed so long before it ends."""
+_TOKENS = "https://oauth2.googleapis.com/token"
 
 
 class DriveOptions(Options):
@@ -74,7 +81,7 @@ class DriveOptions(Options):
 def drive(source: SourceSettings) -> Drive:
     """The connector of a Drive."""
     options = source.read(DriveOptions)
-    token = _Token(options, source.title)
+    token = _token(options, source.title)
     return Drive(
         options,
         HttpClient(options.url, credentials=token.headers),
@@ -83,69 +90,50 @@ def drive(source: SourceSettings) -> Drive:
     )
 
 
-class _Token:
-    """What proves who asks, renewed before it ends."""
+def _token(options: DriveOptions, title: str) -> BearerToken:
+    try:
+        told: JsonObject = json.loads(options.credentials.get_secret_value())
+        kind, address = told["type"], str(told.get("token_uri", _TOKENS))
+    except (ValueError, TypeError, KeyError) as error:
+        raise SettingsError(f"{title} credentials is no JSON with a type in it") from error
+    if kind == "authorized_user":
+        names = ("client_id", "client_secret", "refresh_token")
+        form = {"grant_type": "refresh_token", **{name: str(told.get(name)) for name in names}}
+        return BearerToken(address, lambda: form)
+    if kind == "service_account":
+        return BearerToken(address, lambda: _signed(told, address, options))
+    raise SettingsError(f"{title} credentials are of a type that is not known: {kind}")
 
-    def __init__(self, options: DriveOptions, title: str) -> None:
-        try:
-            self._told: JsonObject = json.loads(options.credentials.get_secret_value())
-            self._kind = self._told["type"]
-            address = self._told.get("token_uri", "https://oauth2.googleapis.com/token")
-        except (ValueError, TypeError, KeyError) as error:
-            raise SettingsError(f"{title} credentials is no JSON with a type in it") from error
-        if self._kind not in ("service_account", "authorized_user"):
-            raise SettingsError(f"{title} credentials are of a type that is not known")
-        scopes = _SCOPES if options.groups else _SCOPES[:1]
-        self._scope, self._subject = " ".join(scopes), options.subject
-        self._http = HttpClient(address)
-        self._token, self._ends = "", 0.0
 
-    def headers(self) -> Mapping[str, str]:
-        """The header of a request."""
-        if time.time() > self._ends - _SPARE_S:
-            answer = self._http.post(self._http.base, form=self._form()).json()
-            self._token = answer["access_token"]
-            self._ends = time.time() + float(answer.get("expires_in", 3600))
-        return {"Authorization": f"Bearer {self._token}"}
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def _form(self) -> dict[str, str]:
-        if self._kind == "authorized_user":
-            names = ("client_id", "client_secret", "refresh_token")
-            return {"grant_type": "refresh_token", **{name: self._told[name] for name in names}}
-        return {
-            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            "assertion": self._assertion(),
-        }
-
-    def _assertion(self) -> str:
-        try:
-            from google.auth import crypt, jwt
-        except ImportError as error:
-            raise SettingsError(
-                "a service account's key wants a library: pip install 'whimbrel[drive]'"
-            ) from error
-        now = int(time.time())
-        said = {
-            "iss": self._told["client_email"],
-            "aud": self._http.base,
-            "scope": self._scope,
-            "iat": now,
-            "exp": now + 3600,
-            **({"sub": self._subject} if self._subject else {}),
-        }
-        signer = crypt.RSASigner.from_service_account_info(self._told)
-        return bytes(jwt.encode(signer, said)).decode()
+def _signed(told: JsonObject, address: str, options: DriveOptions) -> dict[str, str]:
+    """What a service account asks for a token with."""
+    try:
+        from google.auth import crypt, jwt
+    except ImportError as error:
+        raise SettingsError(
+            "a service account's key wants a library: pip install 'whimbrel[drive]'"
+        ) from error
+    now = int(time.time())
+    said = {
+        "iss": told["client_email"],
+        "aud": address,
+        "scope": " ".join(_SCOPES if options.groups else _SCOPES[:1]),
+        "iat": now,
+        "exp": now + 3600,
+        **({"sub": options.subject} if options.subject else {}),
+    }
+    assertion = jwt.encode(crypt.RSASigner.from_service_account_info(told), said)
+    return {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": bytes(assertion).decode(),
+    }
 
 
 class Drive:
     """Lists what an account sees, shared drive by shared drive, with who may read each file."""
 
     def __init__(
-        self, options: DriveOptions, files: HttpClient, directory: HttpClient, token: _Token
+        self, options: DriveOptions, files: HttpClient, directory: HttpClient, token: BearerToken
     ) -> None:
         self._options, self._http, self._directory, self._token = options, files, directory, token
         self._forget()
@@ -326,7 +314,6 @@ class Drive:
         return self._granted(item, permissions)
 
     def _granted(self, item: JsonObject, permissions: Iterable[JsonObject]) -> Readers | None:
-        now = datetime.now(UTC).isoformat()
         is_limited = bool(item.get("inheritedPermissionsDisabled"))
         return either(
             [
@@ -334,7 +321,7 @@ class Drive:
                 for permission in permissions
                 if not permission.get("deleted")
                 and not permission.get("view")
-                and not _is_past(permission.get("expirationTime"), now)
+                and not is_past(permission.get("expirationTime"))
                 and not (is_limited and _is_inherited(permission))
             ]
         )
@@ -409,10 +396,6 @@ class Drive:
 def _parent(item: JsonObject) -> str:
     parents: Sequence[str] = item.get("parents") or ("",)
     return parents[0]
-
-
-def _is_past(moment: str | None, now: str) -> bool:
-    return moment is not None and utc(moment) < now
 
 
 def _is_inherited(permission: JsonObject) -> bool:

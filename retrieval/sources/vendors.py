@@ -1,18 +1,21 @@
-"""What the connectors to other people's services have in common: names, times and readers."""
+"""What connectors to other people's services have in common: names, times, tokens, readers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import LeftOut, Readers
 
 JsonObject = dict[str, Any]
 
 _NOT_IN_NAMES = re.compile(r"[/\\\s]+")
+_SPARE_S = 60
 _MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 
 
@@ -29,6 +32,11 @@ def utc(moment: str) -> str:
         read = datetime.fromtimestamp(0, UTC)
     aware = read if read.tzinfo else read.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def is_past(moment: str | None) -> bool:
+    """Whether a moment in ISO 8601 is over; never for none."""
+    return moment is not None and utc(moment) < datetime.now(UTC).isoformat()
 
 
 def mail_of(text: str | None) -> Readers:
@@ -52,6 +60,31 @@ def both(first: Readers | None, second: Readers | None) -> Readers | None:
     if first is None or second is None:
         return second if first is None else first
     return first & second
+
+
+class BearerToken:
+    """What proves who asks, for an hour or so, and is renewed before it ends.
+
+    Args:
+        address: Where tokens are had.
+        form: Gives what is sent there for one.
+    """
+
+    def __init__(self, address: str, form: Callable[[], Mapping[str, str]]) -> None:
+        self._http, self._form = HttpClient(address), form
+        self._token, self._ends = "", 0.0
+
+    def headers(self) -> Mapping[str, str]:
+        """The header of a request."""
+        if time.time() > self._ends - _SPARE_S:
+            answer = self._http.post(self._http.base, form=self._form()).json()
+            self._token = answer["access_token"]
+            self._ends = time.time() + float(answer.get("expires_in", 3600))
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
 
 @dataclass(slots=True)

@@ -57,7 +57,7 @@ class VendorSite(Site):
                 self.check(asked)
                 if self.refuse_after is not None and len(self.asked) > self.refuse_after:
                     raise RefusedError(401, "your token has expired")
-                told = route(asked, *map(unquote, found.groups()))
+                told = route(asked, *map(unquote, found.groups("")))
                 return told if isinstance(told, Told) else Told(told)
         raise RefusedError(404, "no such path")
 
