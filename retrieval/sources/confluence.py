@@ -81,7 +81,7 @@ class _Grant:
     subject: JsonObject
 
 
-def confluence(source: SourceSettings) -> Confluence:
+def connect(source: SourceSettings) -> Confluence:
     """The connector of a wiki."""
     options = source.read(ConfluenceOptions)
     token = options.token.get_secret_value()

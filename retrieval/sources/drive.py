@@ -1,6 +1,6 @@
 """Google Drive: documents, tables and slides as office files, and files as they are.
 
-Each file is for those whom its permissions name; what is shared by a link alone is for nobody else.
+Each file is for those whom its permissions name; a link alone opens it to nobody else.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class DriveOptions(Options):
     )
 
 
-def drive(source: SourceSettings) -> Drive:
+def connect(source: SourceSettings) -> Drive:
     """The connector of a Drive."""
     options = source.read(DriveOptions)
     token = _token(options, source.title)

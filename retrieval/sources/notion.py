@@ -37,7 +37,7 @@ class NotionOptions(Options):
     url: str = Field("https://api.notion.com/v1/", description="the API's address")
 
 
-def notion(source: SourceSettings) -> Notion:
+def connect(source: SourceSettings) -> Notion:
     """The connector of a workspace."""
     options = source.read(NotionOptions)
     headers = {

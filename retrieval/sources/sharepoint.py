@@ -1,6 +1,6 @@
-"""SharePoint and OneDrive, by Microsoft Graph: the files of sites' libraries and of people's drives.
+"""SharePoint and OneDrive, by Microsoft Graph: the files in sites' libraries and people's drives.
 
-Each file is for those whom its permissions name; what is shared by a link alone is for nobody else.
+Each file is for those whom its permissions name; a link alone opens it to nobody else.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class SharePointOptions(Options):
     login_url: str = Field("https://login.microsoftonline.com/", description="where tokens are had")
 
 
-def sharepoint(source: SourceSettings) -> SharePoint:
+def connect(source: SourceSettings) -> SharePoint:
     """The connector of sites and drives."""
     options = source.read(SharePointOptions)
     form = {

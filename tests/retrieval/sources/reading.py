@@ -18,7 +18,7 @@ class Listing:
 
     def readers(self) -> dict[str, Readers | None]:
         """Who may read each document, by its title."""
-        return {document.title: document.readers for document in self.documents.values()}
+        return {document.title or "": document.readers for document in self.documents.values()}
 
     def reasons(self) -> dict[str, str]:
         return {key: left.reason for key, left in self.left_out.items()}

@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.documents.loaders.markup import load_html
 from retrieval.errors import CursorExpiredError, SourceError
-from retrieval.sources.confluence import confluence
+from retrieval.sources.confluence import connect
 from retrieval.sources.connector import Connector, SourceSettings
 from tests.retrieval.sources.confluence_server import (
     TOKEN,
@@ -55,7 +55,7 @@ def connected(wiki: Wiki, **more: object) -> Connector:
         **more,
     }
     source = SourceSettings("wiki", "confluence", Path("own"), options, audience="staff")
-    return wiki.closing(confluence(source))
+    return wiki.closing(connect(source))
 
 
 def text(connector: Connector, id_: str = "1") -> str:

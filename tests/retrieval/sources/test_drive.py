@@ -8,7 +8,7 @@ import pytest
 
 from retrieval.errors import CursorExpiredError, SettingsError, SourceError
 from retrieval.sources.connector import Connector, SourceSettings
-from retrieval.sources.drive import drive
+from retrieval.sources.drive import connect
 from tests.retrieval.sources.drive_server import (
     DOCUMENT,
     FOLDER,
@@ -47,7 +47,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[DriveSite]:
 def connected(site: DriveSite, **more: object) -> Connector:
     options = {"url": f"{site.url}/drive/v3/", "directory_url": f"{site.url}/directory/", **more}
     source = SourceSettings("files", "drive", Path("own"), options, audience="staff")
-    return site.closing(drive(source))
+    return site.closing(connect(source))
 
 
 def test_a_file_is_listed_with_all_that_is_known_of_it(site: DriveSite) -> None:

@@ -10,7 +10,7 @@ import pytest
 from retrieval.documents.loaders.markup import load_html
 from retrieval.errors import CursorExpiredError, SourceError
 from retrieval.sources.connector import Connector, SourceSettings
-from retrieval.sources.notion import notion
+from retrieval.sources.notion import connect
 from tests.retrieval.sources.notion_server import TOKEN, NotionPage, NotionSite, rich
 from tests.retrieval.sources.reading import listing
 from tests.retrieval.sources.site import Told
@@ -27,7 +27,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[NotionSite]:
 def connected(site: NotionSite) -> Connector:
     options = {"url": f"{site.url}/v1/"}
     source = SourceSettings("notes", "notion", Path("own"), options, audience="staff")
-    return site.closing(notion(source))
+    return site.closing(connect(source))
 
 
 def block(kind: str, text: str | None = None, *within: dict[str, Any], **told: Any) -> Any:

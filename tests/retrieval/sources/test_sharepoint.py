@@ -8,7 +8,7 @@ import pytest
 
 from retrieval.errors import CursorExpiredError, SourceError
 from retrieval.sources.connector import Connector, SourceSettings
-from retrieval.sources.sharepoint import sharepoint
+from retrieval.sources.sharepoint import connect
 from tests.retrieval.sources.graph_server import (
     SECRET,
     GraphFile,
@@ -45,7 +45,7 @@ def connected(site: GraphSite, **more: object) -> Connector:
         **more,
     }
     source = SourceSettings("files", "sharepoint", Path("own"), options, audience="staff")
-    return site.closing(sharepoint(source))
+    return site.closing(connect(source))
 
 
 def test_a_file_is_listed_with_all_that_is_known_of_it(site: GraphSite) -> None:
