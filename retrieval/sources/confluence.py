@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.sources.atlassian import AtlassianOptions
 from retrieval.sources.client import HttpClient
 from retrieval.sources.confluence_storage import html_of, people_in
-from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import LeftOut, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
     JsonObject,
     Unmatched,
@@ -43,21 +43,10 @@ _EVERYBODY = frozenset(("anonymous-users", "authenticated-users", "all-licensed-
 _NOT_PEOPLE = frozenset(("app", "anonymous"))
 
 
-class ConfluenceOptions(Options):
+class ConfluenceOptions(AtlassianOptions):
     """What `[sources.NAME]` says of a wiki."""
 
-    url: str = Field(description="the wiki's address, such as https://team.atlassian.net/wiki")
-    token: SecretStr = Field(description="an API token, or a server's personal access token")
-    user: str | None = Field(
-        None, description="whose token it is, in the cloud by e-mail; unset: a bearer token"
-    )
-    edition: Literal["cloud", "server"] | None = Field(
-        None, description="unset: cloud for addresses at atlassian.net and atlassian.com"
-    )
     spaces: tuple[str, ...] = Field((), description="keys; none: all but people's own")
-    everybody: tuple[str, ...] = Field(
-        (), description="names of groups that everybody at the source is in"
-    )
     emails: str | None = Field(
         None,
         pattern=r"^[^@\s]*\{username\}[^@\s]*@[^@\s]+$",
@@ -84,16 +73,8 @@ class _Grant:
 def connect(source: SourceSettings) -> Confluence:
     """The connector of a wiki."""
     options = source.read(ConfluenceOptions)
-    token = options.token.get_secret_value()
-    if options.user:
-        proof = f"Basic {b64encode(f'{options.user}:{token}'.encode()).decode()}"
-    else:
-        proof = f"Bearer {token}"
-    http = HttpClient(f"{options.url.rstrip('/')}/", credentials=lambda: {"Authorization": proof})
-    host = urlsplit(options.url).hostname or ""
-    is_cloud = host.endswith((".atlassian.net", "api.atlassian.com"))
-    edition = options.edition or ("cloud" if is_cloud else "server")
-    return Confluence(options, _Cloud(http) if edition == "cloud" else _Server(http, options))
+    http = options.client()
+    return Confluence(options, _Cloud(http) if options.is_cloud else _Server(http, options))
 
 
 class Confluence:

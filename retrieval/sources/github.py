@@ -100,12 +100,12 @@ class GitHub:
     def pages(self, cursor: str | None) -> Iterator[Page]:
         """All that there is, from where the cursor says on."""
         self._unmatched = Unmatched()
-        first, *begun = json.loads(cursor) if cursor else ("", 0, "")
+        first, *begun = json.loads(cursor or '["", 0, ""]')
         missing: list[LeftOut] = []
         for name in sorted(set(self._options.repositories)):
             if name >= first:
-                place = begun if name == first else (0, "")
-                yield from self._repository(name, *place, missing)
+                number, place = begun if name == first else [0, ""]
+                yield from self._repository(name, number, place, missing)
         yield Page(left_out=[*missing, *self._unmatched.told()])
 
     def body(self, document: Remote) -> bytes:
