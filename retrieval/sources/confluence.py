@@ -185,15 +185,23 @@ class Confluence:
     def _restriction_of(self, content: JsonObject) -> Readers | None:
         """Those to whom the page, or what is above it, is restricted; None if it is not."""
         if content["type"] == "attachment":
-            container = content["container"]["id"]
-            if container not in self._readers_of:  # it was listed before an interruption
-                self._readers_of[container] = self._restriction_of(self._wiki.content(container))
-            return self._readers_of[container]
+            return self._restriction_of_page(content["container"])
+        is_page = content["type"] == "page"
+        if not (is_page or content["type"] == "blogpost") or (
+            is_page and "ancestors" not in content
+        ):
+            raise SourceError("what is above it is not told", status=404)
         readers: Readers | None = None
         for part in (content, *content.get("ancestors", ())):
             readers = both(readers, self._restriction_on(part))
         self._readers_of[content["id"]] = readers
         return readers
+
+    def _restriction_of_page(self, page: JsonObject) -> Readers | None:
+        """Those to whom the page of a file is restricted."""
+        if page["id"] not in self._readers_of:  # it was listed before an interruption
+            self._readers_of[page["id"]] = self._restriction_of(self._wiki.content(page["id"]))
+        return self._readers_of[page["id"]]
 
     def _restriction_on(self, content: JsonObject) -> Readers | None:
         """Those to whom this very page is restricted."""
@@ -318,8 +326,10 @@ class _Wiki(ABC):
         while True:
             answer = self._get(path, {**query, "start": start, "limit": _PEOPLE_AT_ONCE})
             yield from answer["results"]
-            start += len(answer["results"])
-            if not answer["results"] or not _next_query(answer):
+            count = len(answer["results"])
+            start += count
+            is_last = not _next_query(answer) and count < answer.get("limit", _PEOPLE_AT_ONCE)
+            if is_last or not count:
                 return
 
     def _linked(self, path: str, query: Mapping[str, str | int]) -> Iterator[JsonObject]:

@@ -104,8 +104,8 @@ class GitHub:
         missing: list[LeftOut] = []
         for name in sorted(set(self._options.repositories)):
             if name >= first:
-                number, place = begun if name == first else [0, ""]
-                yield from self._repository(name, number, place, missing)
+                place: tuple[int, str] = (begun[0], begun[1]) if name == first else (0, "")
+                yield from self._repository(name, *place, missing)
         yield Page(left_out=[*missing, *self._unmatched.told()])
 
     def body(self, document: Remote) -> bytes:

@@ -57,6 +57,7 @@ class _Project:
     key: str
     lead: JsonObject
     holders: tuple[JsonObject, ...]
+    has_levels: bool
 
 
 class Jira:
@@ -160,6 +161,8 @@ class Jira:
 
     def _readers(self, project: _Project, fields: JsonObject) -> Readers | None:
         allowed = self._held_by(project.holders, project, fields)
+        if project.has_levels and "security" not in fields:
+            raise SourceError("its security level is not told", status=404)
         level = fields.get("security")
         if not level:
             return allowed
@@ -274,7 +277,8 @@ class _Site(ABC):
             for granted in scheme.get("permissions", ())
             if granted["permission"] == "BROWSE_PROJECTS"
         )
-        return _Project(key, self.get(path, {})["lead"], holders)
+        levels = self.get(f"{path}/securitylevel", {})["levels"]
+        return _Project(key, self.get(path, {})["lead"], holders, bool(levels))
 
     def person(self, id_: str) -> JsonObject:
         """What is known of somebody; only the id for one who is not found."""

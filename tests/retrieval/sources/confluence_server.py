@@ -56,7 +56,8 @@ class Wiki(VendorSite):
         self.groups = {"staff": ["ada", "bob", "eve"], "board": ["ada"]}
         self.spaces = {"HR": WikiSpace("11", "HR", readers=[("group", "staff")])}
         self.wiki: dict[str, WikiPage] = {}
-        self.forgets = False
+        self.forgets = self.hides_ancestors = False
+        self.links_parts = True
         self.closed_permissions: set[str] = set()
 
     def add(self, page: WikiPage) -> WikiPage:
@@ -104,7 +105,7 @@ class Wiki(VendorSite):
             shown["version"] = {"number": page.version, "when": when}
         if "history" in expand:
             shown["history"] = history
-        if "ancestors" in expand:
+        if "ancestors" in expand and not self.hides_ancestors:
             above = self.above(page)
             within = [e.removeprefix("ancestors.") for e in expand if e.startswith("ancestors.")]
             shown["ancestors"] = [self.shown(ancestor, within) for ancestor in above]
@@ -179,7 +180,8 @@ class Wiki(VendorSite):
     def counted(self, asked: Asked, shown: list[JsonObject]) -> JsonObject:
         start, limit = int(asked.query["start"]), min(int(asked.query["limit"]), self.most_at_once)
         some = shown[start : start + limit]
-        links = {"next": f"/x?start={start + limit}"} if start + limit < len(shown) else {}
+        is_more = start + limit < len(shown) and self.links_parts
+        links = {"next": f"/x?start={start + limit}"} if is_more else {}
         return {"results": some, "start": start, "limit": limit, "size": len(some), "_links": links}
 
 

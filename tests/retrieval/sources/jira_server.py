@@ -46,7 +46,7 @@ class JiraSite(VendorSite):
         self.browsers = [holder("group", "staff")]
         self.levels: dict[str, list[JsonObject]] = {}
         self.tickets: dict[str, Ticket] = {}
-        self.is_closed = self.forgets = False
+        self.is_closed = self.forgets = self.hides_levels = False
 
     def add(self, ticket: Ticket) -> Ticket:
         self.tickets[ticket.id] = ticket
@@ -61,6 +61,7 @@ class JiraSite(VendorSite):
         return {
             "rest/api/2/project/(OPS)": lambda _, key: {"key": key, "lead": self.person("bob")},
             "rest/api/2/project/OPS/permissionscheme": self.get_scheme,
+            "rest/api/2/project/OPS/securitylevel": lambda _: {"levels": [*map(str, self.levels)]},
             "rest/api/2/project/OPS/role/([^/]+)": self.get_role,
             "rest/api/2/issue/([^/]+)": self.get_issue,
             "rest/api/2/issue/([^/]+)/comment": self.get_comments,
@@ -92,12 +93,13 @@ class JiraSite(VendorSite):
 
     def shown(self, ticket: Ticket) -> JsonObject:
         assignee = self.person(ticket.assignee) if ticket.assignee else None
+        level = {"id": ticket.level, "name": "x"} if ticket.level else None
         fields = {
             "summary": ticket.summary,
             "updated": ticket.updated,
             "reporter": self.person(ticket.reporter),
             "assignee": assignee,
-            "security": {"id": ticket.level, "name": "x"} if ticket.level else None,
+            **({} if self.hides_levels else {"security": level}),
             "status": {"name": "Done"},
             "labels": ["vpn"],
             "comment": {"total": len(ticket.comments)},

@@ -199,6 +199,34 @@ def test_a_file_is_for_those_who_may_read_its_page(wiki: Wiki) -> None:
     assert not [d for d in listing(connected(wiki, attachments=False)).documents if "/9" in d]
 
 
+def test_a_file_on_what_is_no_page_is_left_out(wiki: Wiki) -> None:
+    wiki.add(WikiPage("1", "Top", groups=["board"]))
+    wiki.add(WikiPage("2", "Re: Top", kind="comment", parent="1"))
+    wiki.add(WikiPage("91", "a.txt", kind="attachment", parent="2"))
+    reasons = listing(connected(wiki)).reasons()
+    assert reasons["attachment/2/91"] == "who may read it cannot be seen"
+
+
+def test_a_page_is_left_out_where_nothing_says_what_is_above_it(wiki: Wiki) -> None:
+    wiki.add(WikiPage("1", "Top", groups=["board"]))
+    wiki.add(WikiPage("2", "Below", parent="1"))
+    wiki.hides_ancestors = True
+    found = listing(connected(wiki))
+    assert not found.documents
+    assert found.reasons()["page/2"] == "who may read it cannot be seen"
+
+
+def test_a_list_of_people_that_names_no_next_part_is_read_to_its_end(wiki: Wiki) -> None:
+    names = [f"p{number}" for number in range(5)]
+    wiki.people |= {name: (name, f"{name}@acme.example") for name in names}
+    wiki.groups["staff"] = names
+    wiki.links_parts = False
+    wiki.add(WikiPage("1", "Open"))
+    assert listing(connected(wiki)).readers() == {
+        "Open": frozenset(f"{name}@acme.example" for name in names)
+    }
+
+
 def test_a_listing_goes_on_where_it_was_interrupted(wiki: Wiki) -> None:
     for number in range(5):
         wiki.add(WikiPage(str(number + 1), f"Page {number}", users=["ada"]))

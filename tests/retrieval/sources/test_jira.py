@@ -135,6 +135,14 @@ def test_an_issue_with_a_security_level_is_for_those_in_it(site: JiraSite) -> No
         assert found.reasons()["1"] == "who may read it cannot be seen"
 
 
+def test_an_issue_whose_security_level_is_hidden_is_left_out(site: JiraSite) -> None:
+    site.hides_levels = True
+    site.add(Ticket("1", "x"))
+    assert set(listing(connected(site)).documents) == {"1"}  # the project has none
+    site.levels["7"] = [holder("user", "bob")]
+    assert listing(connected(site)).reasons()["1"] == "who may read it cannot be seen"
+
+
 def test_who_cannot_be_told_is_counted(site: JiraSite) -> None:
     site.browsers = [holder("group", "staff"), holder("group", "lost")]
     site.add(Ticket("1", "x"))
