@@ -30,7 +30,8 @@ from retrieval.sources.vendors import (
 )
 
 _KINDS = ("page", "blogpost", "attachment")
-_AT_ONCE = 100
+_AT_ONCE = 200
+_NAMED_AT_ONCE = 100
 _PEOPLE_AT_ONCE = 200
 _READ = "restrictions.read.restrictions"
 _EXPAND = ",".join(
@@ -306,7 +307,7 @@ class _Wiki(ABC):
                 {
                     "expand": "restrictions.user,restrictions.group",
                     "start": start,
-                    "limit": _AT_ONCE,
+                    "limit": _NAMED_AT_ONCE,
                 },
             )
             parts = [answer["restrictions"][whom]["results"] for whom in found]
@@ -504,7 +505,7 @@ def _next_query(answer: JsonObject) -> str:
 
 def _is_whole(listed: JsonObject | None) -> bool:
     """Whether a list within another one was given to its end."""
-    return listed is not None and len(listed["results"]) < listed.get("limit", _AT_ONCE)
+    return listed is not None and len(listed["results"]) < listed.get("limit", _NAMED_AT_ONCE)
 
 
 def _key(content: JsonObject) -> str:
