@@ -113,19 +113,22 @@ def _signed(told: JsonObject, address: str, options: DriveOptions) -> dict[str, 
         raise SettingsError(
             "a service account's key wants a library: pip install 'whimbrel[drive]'"
         ) from error
+    try:
+        signer, issuer = crypt.RSASigner.from_service_account_info(told), told["client_email"]
+    except (ValueError, KeyError) as error:
+        raise SettingsError("credentials hold no key of a service account") from error
     now = int(time.time())
     said = {
-        "iss": told["client_email"],
+        "iss": issuer,
         "aud": address,
         "scope": " ".join(_SCOPES if options.groups else _SCOPES[:1]),
         "iat": now,
         "exp": now + 3600,
         **({"sub": options.subject} if options.subject else {}),
     }
-    assertion = jwt.encode(crypt.RSASigner.from_service_account_info(told), said)
     return {
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "assertion": bytes(assertion).decode(),
+        "assertion": bytes(jwt.encode(signer, said)).decode(),
     }
 
 

@@ -283,6 +283,16 @@ def test_a_service_account_signs_for_whom_it_acts(
     assert said["aud"] == f"{site.url}/token"
 
 
+def test_a_service_account_s_key_that_is_none_is_told(
+    site: DriveSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("google.auth.jwt")
+    told = {"type": "service_account", "client_email": "bot@x.example", "private_key": "none"}
+    monkeypatch.setenv("WHIMBREL_SOURCE_FILES_CREDENTIALS", json.dumps(told))
+    with pytest.raises(SettingsError, match="no key of a service account"):
+        listing(connected(site))
+
+
 @pytest.mark.parametrize("told", ["no json", "[]", "{}", '{"type": "external_account"}'])
 def test_credentials_that_cannot_be_used_are_refused(
     site: DriveSite, monkeypatch: pytest.MonkeyPatch, told: str
