@@ -15,12 +15,12 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from pydantic import Field
 
 from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.models.client import JsonObject
 from retrieval.sources.atlassian import AtlassianOptions
 from retrieval.sources.client import HttpClient
 from retrieval.sources.confluence_storage import html_of, people_in
 from retrieval.sources.connector import LeftOut, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
-    JsonObject,
     Unmatched,
     both,
     either,
@@ -75,7 +75,7 @@ def connect(source: SourceSettings) -> Confluence:
     """The connector of a wiki."""
     options = source.read(ConfluenceOptions)
     http = options.client()
-    return Confluence(options, _Cloud(http) if options.is_cloud else _Server(http, options))
+    return Confluence(options, _CloudWiki(http) if options.is_cloud else _ServerWiki(http, options))
 
 
 class Confluence:
@@ -341,7 +341,7 @@ class _Wiki(ABC):
             query = dict(parse_qsl(_next_query(answer)))
 
 
-class _Cloud(_Wiki):
+class _CloudWiki(_Wiki):
     def spaces(self) -> Iterator[_Space]:
         for space in self._linked("api/v2/spaces", {"limit": 250, "status": "current"}):
             yield _Space(space["id"], space["key"], space.get("type") == "personal")
@@ -400,7 +400,7 @@ class _Cloud(_Wiki):
         return self._http.get(f"rest/api/content/{page}/child/attachment/{id_}/download").body
 
 
-class _Server(_Wiki):
+class _ServerWiki(_Wiki):
     def __init__(self, http: HttpClient, options: ConfluenceOptions) -> None:
         super().__init__(http)
         self._emails = options.emails

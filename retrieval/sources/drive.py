@@ -14,11 +14,11 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr
 
 from retrieval.errors import CursorExpiredError, SettingsError, SourceError
+from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
     BearerToken,
-    JsonObject,
     Unmatched,
     either,
     is_past,

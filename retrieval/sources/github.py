@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient, Reply
 from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
-from retrieval.sources.vendors import JsonObject, Unmatched, mail_of, path_part, utc
+from retrieval.sources.vendors import Unmatched, mail_of, path_part, utc
 
 VERSION = "2022-11-28"
 """The version of GitHub's API that is spoken."""

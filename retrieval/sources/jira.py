@@ -15,11 +15,11 @@ from urllib.parse import quote
 from pydantic import Field
 
 from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.models.client import JsonObject
 from retrieval.sources.atlassian import AtlassianOptions
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import LeftOut, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
-    JsonObject,
     Unmatched,
     both,
     either,
@@ -47,7 +47,7 @@ def connect(source: SourceSettings) -> Jira:
     """The connector of issues."""
     options = source.read(JiraOptions)
     http = options.client()
-    return Jira(options, _Cloud(http) if options.is_cloud else _Server(http))
+    return Jira(options, _CloudJira(http) if options.is_cloud else _ServerJira(http))
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +313,7 @@ class _Site(ABC):
                 return
 
 
-class _Cloud(_Site):
+class _CloudJira(_Site):
     _person_by = "accountId"
 
     def issues(self, project: str, place: str) -> tuple[list[JsonObject], str]:
@@ -333,7 +333,7 @@ class _Cloud(_Site):
         return self._listed("rest/api/3/group/member", {by: named})
 
 
-class _Server(_Site):
+class _ServerJira(_Site):
     _person_by = "username"
 
     def issues(self, project: str, place: str) -> tuple[list[JsonObject], str]:

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic import Field, SecretStr
 
 from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import Options, Page, Remote, SourceSettings
 from retrieval.sources.notion_blocks import blocks_html, properties_html, property_text
-from retrieval.sources.vendors import JsonObject, path_part, utc
+from retrieval.sources.vendors import path_part, utc
 
 VERSION = "2025-09-03"
 """The version of Notion's API that is spoken."""

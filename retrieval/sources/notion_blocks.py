@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from itertools import groupby
 
-from retrieval.sources.vendors import JsonObject
+from retrieval.models.client import JsonObject
 
 Children = Callable[[JsonObject], Iterable[JsonObject]]
 """Gives the blocks within a block."""

@@ -13,11 +13,11 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, SecretStr
 
 from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
     BearerToken,
-    JsonObject,
     Unmatched,
     either,
     is_past,

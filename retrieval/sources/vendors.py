@@ -7,12 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import LeftOut, Readers
-
-JsonObject = dict[str, Any]
 
 _NOT_IN_NAMES = re.compile(r"[/\\\s]+")
 _SPARE_S = 60
