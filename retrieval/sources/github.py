@@ -47,7 +47,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {{
       title {_SAID} category {{ name }}
       comments(first: 50, after: $after) {{
         pageInfo {{ hasNextPage endCursor }}
-        nodes {{ {_SAID} isAnswer replies(first: 50) {{ nodes {{ {_SAID} }} }} }}
+        nodes {{ {_SAID} isAnswer replies(first: 50) {{ totalCount nodes {{ {_SAID} }} }} }}
       }}
     }}
   }}
@@ -205,6 +205,8 @@ class GitHub:
                 for said, what in ((node, heading), *((r, "Reply") for r in _replies(node))):
                     login = _login(said["author"])
                     parts.append(_comment(login, said["createdAt"], said["body"], heading=what))
+                if more := node["replies"]["totalCount"] - len(_replies(node)):
+                    parts.append(f"({more} more replies are on GitHub.)")
             after = _next_cursor(told["comments"])
         return "\n\n".join(parts)
 

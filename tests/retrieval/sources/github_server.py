@@ -161,7 +161,7 @@ class GitHubSite(VendorSite):
                 "body": body,
                 **said,
                 "isAnswer": number == 1,
-                "replies": {"nodes": [{"body": f"Re: {body}", **said}]},
+                "replies": {"totalCount": 3, "nodes": [{"body": f"Re: {body}", **said}]},
             }
             for number, body in enumerate(found.comments)
         ]

@@ -88,14 +88,17 @@ def test_a_discussion_is_read_with_answers_and_replies(site: GitHubSite) -> None
         "Comment 0.",
         "## Reply by somebody, 2026-03-05",
         "Re: Comment 0.",
+        "(2 more replies are on GitHub.)",
         "## Answer by somebody, 2026-03-05",
         "Comment 1.",
         "## Reply by somebody, 2026-03-05",
         "Re: Comment 1.",
+        "(2 more replies are on GitHub.)",
         "## Comment by somebody, 2026-03-05",
         "Comment 2.",
         "## Reply by somebody, 2026-03-05",
         "Re: Comment 2.",
+        "(2 more replies are on GitHub.)",
     ]
 
 
