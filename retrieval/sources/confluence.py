@@ -19,7 +19,7 @@ from retrieval.models.client import JsonObject
 from retrieval.sources.atlassian import AtlassianOptions
 from retrieval.sources.client import HttpClient
 from retrieval.sources.confluence_storage import html_of, people_in
-from retrieval.sources.connector import LeftOut, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
     Unmatched,
     both,
@@ -104,7 +104,7 @@ class Confluence:
             if key in spaces and key >= begun_key:
                 yield from self._space(spaces[key], *(begun if key == begun_key else (0, "")))
         missing = [
-            LeftOut(key, key, "is no space that the token may read")
+            Omission(key, key, "is no space that the token may read")
             for key in wanted
             if key not in spaces
         ]
@@ -161,9 +161,9 @@ class Confluence:
 
     def _read(
         self, space: _Space, allowed: Readers | None, answer: JsonObject
-    ) -> tuple[list[Remote], list[LeftOut]]:
+    ) -> tuple[list[Remote], list[Omission]]:
         documents: list[Remote] = []
-        left_out: list[LeftOut] = []
+        left_out: list[Omission] = []
         for content in answer["results"]:
             if content.get("status", "current") != "current":
                 continue
@@ -173,11 +173,11 @@ class Confluence:
             except SourceError as error:
                 if error.status not in (403, 404):
                     raise
-                left_out.append(LeftOut(key, name, "who may read it cannot be seen"))
+                left_out.append(Omission(key, name, "who may read it cannot be seen"))
                 continue
             if readers == frozenset():
                 reason = "nobody who may read it has an e-mail address"
-                left_out.append(LeftOut(key, name, reason))
+                left_out.append(Omission(key, name, reason))
                 continue
             base = answer.get("_links", {}).get("base") or self._options.url
             documents.append(_remote(key, name, content, base, readers))
@@ -539,4 +539,4 @@ def _remote(key: str, name: str, content: JsonObject, base: str, readers: Reader
 
 
 def _refused(space: _Space, reason: str) -> Page:
-    return Page(left_out=[LeftOut(space.key, space.key, reason)])
+    return Page(left_out=[Omission(space.key, space.key, reason)])

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 from retrieval.errors import CursorExpiredError, SettingsError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
-from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
     BearerToken,
     Unmatched,
@@ -162,7 +162,7 @@ class Drive:
             if at is not None and at >= place:
                 yield from self._corpus(*at, token if at == place else "", following)
         missing = [
-            LeftOut(id_, id_, "is no shared drive that the account is in")
+            Omission(id_, id_, "is no shared drive that the account is in")
             for id_ in self._options.drives
             if id_ not in known
         ]
@@ -268,9 +268,9 @@ class Drive:
             file = self._folders[id_]
             yield file
 
-    def _read(self, files: Iterable[JsonObject]) -> tuple[list[Remote], list[LeftOut]]:
+    def _read(self, files: Iterable[JsonObject]) -> tuple[list[Remote], list[Omission]]:
         documents: list[Remote] = []
-        left_out: list[LeftOut] = []
+        left_out: list[Omission] = []
         for file in files:
             name = self._name(file)
             reason, readers = _unreadable(file), None
@@ -279,7 +279,7 @@ class Drive:
             if reason is None:
                 documents.append(_remote(file, name, readers))
             else:
-                left_out.append(LeftOut(file["id"], name, reason))
+                left_out.append(Omission(file["id"], name, reason))
         return documents, left_out
 
     def _name(self, file: JsonObject) -> str:

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, field_validator
 from retrieval.errors import CursorExpiredError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient, Reply
-from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import Unmatched, mail_of, path_part, utc
 
 VERSION = "2022-11-28"
@@ -102,7 +102,7 @@ class GitHub:
         """All that there is, from where the cursor says on."""
         self._unmatched = Unmatched()
         first, *begun = json.loads(cursor or '["", 0, ""]')
-        missing: list[LeftOut] = []
+        missing: list[Omission] = []
         for name in sorted(set(self._options.repositories)):
             if name >= first:
                 place: tuple[int, str] = (begun[0], begun[1]) if name == first else (0, "")
@@ -128,7 +128,7 @@ class GitHub:
         self._http.close()
 
     def _repository(
-        self, name: str, begun: int, place: str, missing: list[LeftOut]
+        self, name: str, begun: int, place: str, missing: list[Omission]
     ) -> Iterator[Page]:
         try:
             told = self._get(f"repos/{name}", {}).json()
@@ -136,11 +136,11 @@ class GitHub:
         except SourceError as error:
             if error.status not in (403, 404):
                 raise
-            missing.append(LeftOut(name, name, "is no repository that the token may read"))
+            missing.append(Omission(name, name, "is no repository that the token may read"))
             return
         if readers == frozenset():
             reason = "no collaborator has an e-mail address that is known"
-            missing.append(LeftOut(name, name, reason))
+            missing.append(Omission(name, name, reason))
             return
         kinds = (_ISSUES, _DISCUSSIONS)
         for number, kind in enumerate(kinds[begun:], start=begun):

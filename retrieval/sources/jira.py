@@ -18,7 +18,7 @@ from retrieval.errors import CursorExpiredError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.atlassian import AtlassianOptions
 from retrieval.sources.client import HttpClient
-from retrieval.sources.connector import LeftOut, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
     Unmatched,
     both,
@@ -77,7 +77,7 @@ class Jira:
         """All that there is, from where the cursor says on."""
         self._forget()
         begun, place = json.loads(cursor) if cursor else ("", "")
-        missing: list[LeftOut] = []
+        missing: list[Omission] = []
         for key in sorted(set(self._options.projects)):
             if key > begun or (key == begun and place):
                 yield from self._project(key, place if key == begun else "", missing)
@@ -103,14 +103,14 @@ class Jira:
         """Close the connections."""
         self._site.close()
 
-    def _project(self, key: str, place: str, missing: list[LeftOut]) -> Iterator[Page]:
+    def _project(self, key: str, place: str, missing: list[Omission]) -> Iterator[Page]:
         try:
             project = self._site.project(key)
         except SourceError as error:
             if error.status not in (403, 404):
                 raise
             reason = "is no project whose permissions the token may see"
-            missing.append(LeftOut(key, key, reason))
+            missing.append(Omission(key, key, reason))
             return
         is_begun = bool(place)
         while place or not is_begun:
@@ -127,9 +127,9 @@ class Jira:
 
     def _read(
         self, project: _Project, issues: Iterable[JsonObject]
-    ) -> tuple[list[Remote], list[LeftOut]]:
+    ) -> tuple[list[Remote], list[Omission]]:
         documents: list[Remote] = []
-        left_out: list[LeftOut] = []
+        left_out: list[Omission] = []
         for issue in issues:
             name = f"{project.key}/{issue['key']} {path_part(issue['fields']['summary'])}.html"
             try:
@@ -137,11 +137,11 @@ class Jira:
             except SourceError as error:
                 if error.status not in (403, 404):
                     raise
-                left_out.append(LeftOut(issue["id"], name, "who may read it cannot be seen"))
+                left_out.append(Omission(issue["id"], name, "who may read it cannot be seen"))
                 continue
             if readers == frozenset():
                 reason = "nobody who may read it has an e-mail address"
-                left_out.append(LeftOut(issue["id"], name, reason))
+                left_out.append(Omission(issue["id"], name, reason))
             else:
                 documents.append(self._remote(issue, name, readers))
         return documents, left_out

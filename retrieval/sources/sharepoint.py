@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr
 from retrieval.errors import CursorExpiredError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
-from retrieval.sources.connector import LeftOut, Options, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
     BearerToken,
     Unmatched,
@@ -93,7 +93,7 @@ class SharePoint:
         """All that there is, from where the cursor says on."""
         self._forget()
         begun, link = json.loads(cursor) if cursor else ("", "")
-        missing: list[LeftOut] = []
+        missing: list[Omission] = []
         drives = dict(sorted(self._drives(missing)))
         for id_, name in drives.items():
             if id_ > begun or (id_ == begun and link):
@@ -110,7 +110,7 @@ class SharePoint:
         self._http.close()
         self._token.close()
 
-    def _drives(self, missing: list[LeftOut]) -> Iterator[tuple[str, str]]:
+    def _drives(self, missing: list[Omission]) -> Iterator[tuple[str, str]]:
         """Ids and names; what is not found is added to those that are missing."""
         for address in self._options.sites:
             parts = urlsplit(address)
@@ -145,21 +145,21 @@ class SharePoint:
 
     def _read(
         self, drive: str, name: str, files: Sequence[JsonObject]
-    ) -> tuple[list[Remote], list[LeftOut]]:
+    ) -> tuple[list[Remote], list[Omission]]:
         documents: list[Remote] = []
-        left_out: list[LeftOut] = []
+        left_out: list[Omission] = []
         permissions = self._permissions(drive, [file["id"] for file in files])
         for file in files:
             path = "/".join(map(path_part, (*name.split("/"), file["name"])))
             key, granted = f"{drive}/{file['id']}", permissions.get(file["id"])
             readers = None if granted is None else either(map(self._granted_by, granted))
             if granted is None:
-                left_out.append(LeftOut(key, path, "who may read it cannot be seen"))
+                left_out.append(Omission(key, path, "who may read it cannot be seen"))
             elif readers == frozenset():
                 reason = "nobody who may read it has an e-mail address"
-                left_out.append(LeftOut(key, path, reason))
+                left_out.append(Omission(key, path, reason))
             elif "malware" in file:
-                left_out.append(LeftOut(key, path, "holds what Microsoft takes for malware"))
+                left_out.append(Omission(key, path, "holds what Microsoft takes for malware"))
             else:
                 documents.append(_remote(key, path, file, readers))
         return documents, left_out
@@ -289,11 +289,11 @@ def _mail(person: JsonObject) -> Readers:
     return mail_of(person.get("mail")) or mail_of(person.get("userPrincipalName"))
 
 
-def _missing(name: str, error: SourceError) -> LeftOut:
+def _missing(name: str, error: SourceError) -> Omission:
     """What cannot be found, unless it is only not found now."""
     if error.status not in (403, 404):
         raise error
-    return LeftOut(name, name, "is nothing that the application may read")
+    return Omission(name, name, "is nothing that the application may read")
 
 
 def _remote(key: str, name: str, file: JsonObject, readers: Readers | None) -> Remote:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from retrieval.sources.client import HttpClient
-from retrieval.sources.connector import LeftOut, Readers
+from retrieval.sources.connector import Omission, Readers
 
 _NOT_IN_NAMES = re.compile(r"[/\\\s]+")
 _SPARE_S = 60
@@ -91,7 +91,7 @@ class Unmatched:
     people: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
 
-    def told(self) -> list[LeftOut]:
+    def told(self) -> list[Omission]:
         """A line for the summary, if there is anybody."""
         reasons = []
         if self.people:
@@ -100,4 +100,4 @@ class Unmatched:
             names = ", ".join(sorted(self.groups)[:5])
             reasons.append(f"{len(self.groups)} groups cannot be looked into, such as {names}")
         told = "; ".join(reasons) + ": they are shown nothing that is for some people only"
-        return [LeftOut("people", "people", told)] if reasons else []
+        return [Omission("people", "people", told)] if reasons else []

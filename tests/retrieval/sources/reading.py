@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from retrieval.sources.connector import Connector, LeftOut, Readers, Remote
+from retrieval.sources.connector import Connector, Omission, Readers, Remote
 
 
 @dataclass
@@ -13,7 +13,7 @@ class Listing:
 
     documents: dict[str, Remote] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
-    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    left_out: dict[str, Omission] = field(default_factory=dict)
     cursors: list[str | None] = field(default_factory=list)
 
     def readers(self) -> dict[str, Readers | None]:
