@@ -44,7 +44,9 @@ class DocumentReader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sandbox = Sandbox(
-            timeout_s=settings.parse_seconds, memory_mb=settings.parse_memory_mb
+            timeout_s=settings.parse_seconds,
+            memory_mb=settings.parse_memory_mb,
+            ocr_pages=settings.ocr_pages,
         )
 
     def __enter__(self) -> Self:

@@ -32,9 +32,9 @@ def test_files_are_found_below_the_folder_and_named_from_it(docs: Path) -> None:
     assert ids(docs) == ["docs/a.pdf", "docs/hr/leave.md"]
 
 
-def test_hidden_files_and_pictures_are_passed_over(docs: Path) -> None:
+def test_hidden_files_and_drawings_are_passed_over(docs: Path) -> None:
     (docs / ".git").mkdir()
-    for name in (".git/a.md", ".DS_Store", "logo.PNG", "style.css", "data.json"):
+    for name in (".git/a.md", ".DS_Store", "logo.SVG", "style.css", "data.json"):
         (docs / name).touch()
     assert ids(docs) == []
 
@@ -74,7 +74,7 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.md").touch()
     (docs / ".git" / "objects").mkdir(parents=True)
-    for name in (".git/a.md", ".git/objects/b", ".DS_Store", "logo.PNG", "corpus/q.tsv"):
+    for name in (".git/a.md", ".git/objects/b", ".DS_Store", "logo.SVG", "corpus/q.tsv"):
         (docs / name).parent.mkdir(exist_ok=True)
         (docs / name).touch()
     (docs / "corpus" / "corpus.jsonl").touch()
@@ -87,7 +87,7 @@ def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> N
     assert left_out(docs) == {
         "docs/.DS_Store": "hidden file",
         "docs/.git": "hidden folder",
-        "docs/logo.PNG": ".png",
+        "docs/logo.SVG": ".svg",
         "docs/corpus/q.tsv": "file beside a corpus",
         "docs/out.md": "link that leads out",
         "docs/gone.md": "link that leads nowhere",
@@ -99,16 +99,16 @@ def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> N
 
 
 def test_every_file_is_found_or_left_out_once_in_roots_that_overlap(docs: Path) -> None:
-    for name in ("a.md", "b.png", "hr/c.md", "hr/.d"):
+    for name in ("a.md", "b.svg", "hr/c.md", "hr/.d"):
         (docs / name).touch()
     found = find_files([docs, docs / "hr", docs / "a.md"])
     assert len(found.files) + len(found.left_out) == 4
 
 
 def test_a_file_may_be_named_itself_whatever_it_is_called(docs: Path) -> None:
-    for name in (".notes.md", "logo.png"):
+    for name in (".notes.md", "logo.svg"):
         (docs / name).touch()
-    assert ids(docs / ".notes.md", docs / "logo.png") == [".notes.md", "logo.png"]
+    assert ids(docs / ".notes.md", docs / "logo.svg") == [".notes.md", "logo.svg"]
 
 
 def test_files_of_one_name_are_told_apart(docs: Path) -> None:
@@ -117,6 +117,6 @@ def test_files_of_one_name_are_told_apart(docs: Path) -> None:
     assert ids(docs / "a.md", docs / "hr" / "a.md") == ["docs/a.md", "hr/a.md"]
 
 
-def test_pictures_beside_documents_do_not_hide_a_file_of_an_unknown_type(docs: Path) -> None:
+def test_drawings_beside_documents_do_not_hide_a_file_of_an_unknown_type(docs: Path) -> None:
     (docs / "a.xyz").touch()
     assert ids(docs) == ["docs/a.xyz"]
