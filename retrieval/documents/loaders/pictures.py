@@ -14,10 +14,11 @@ from retrieval.errors import UnreadableError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp") if ocr.IS_INSTALLED else ()
-)
-"""Of the pictures that can be read here."""
+PICTURES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"))
+"""The suffixes of pictures that OCR reads."""
+
+SUFFIXES = PICTURES if ocr.IS_INSTALLED else frozenset()
+"""Those that are read here."""
 
 MAX_MEGAPIXELS = 80
 _MIN_SIDE = 24
