@@ -171,9 +171,15 @@ def _is_text(cells: _Cells, gap: float) -> bool:
     if any(len(column) < 2 for column in columns) or max(map(len, columns)) < least:
         return False
     both = sum(sum(map(bool, line)) > 1 for line in cells)
-    if both < 0.5 * len(cells) and min(map(len, columns)) >= 3 and all(map(_is_prose, columns)):
-        return True
+    if both < 0.5 * len(cells) or any(map(_is_uneven, cells)):
+        return min(map(len, columns)) >= 3 and all(map(_is_prose, columns))
     return all(map(_flows, columns)) and not _has_row_gaps(cells)
+
+
+def _is_uneven(line: Sequence[Sequence[Word]]) -> bool:
+    """Whether the lines of two columns are near, but at heights of their own."""
+    middles = [around(cell).middle for cell in line if cell]
+    return max(middles) - min(middles) > 0.15 * around(next(filter(None, line))).height
 
 
 def _is_prose(column: Sequence[Word]) -> bool:
@@ -210,7 +216,7 @@ def _table(cells: _Cells, depth: int) -> Iterator[Element]:
     pitch = _pitch(cells[first:last])
     while last < len(cells) and _is_row(cells[last - 1], cells[last], pitch):
         last += 1
-    rows = _unwrapped(cells[first:last])
+    rows = _grouped(cells[first:last]) or _unwrapped(cells[first:last])
     if sum(sum(map(bool, row)) > 1 for row in rows) < 2:
         return
     yield from elements_of(_words(cells[:first]), depth=depth - 1)
@@ -249,14 +255,29 @@ def _cell(words: Sequence[Word]) -> str:
     return _LEADER.sub("… ", text).strip()
 
 
+def _grouped(cells: _Cells) -> _Cells:
+    """The rows of a table of prose, whose lines stand in groups; none where it is no such table."""
+    columns = [[around(cell) for cell in column if cell] for column in zip(*cells, strict=True)]
+    if not (all(map(_flows, columns)) and _has_row_gaps(cells)):
+        return []
+    least = min(_box(below).middle - _box(above).middle for above, below in pairwise(cells))
+    rows = cells[:1]
+    for above, below in pairwise(cells):
+        if _box(below).middle - _box(above).middle > 1.25 * least:
+            rows.append(below)
+        else:
+            rows[-1] = [a + b for a, b in zip(rows[-1], below, strict=True)]
+    return rows
+
+
 def _unwrapped(cells: _Cells) -> _Cells:
     """The rows with the lines of each cell together."""
     columns = list(zip(*cells, strict=True))
     lefts = [min(word.x0 for cell in column for word in cell) for column in columns]
     rights = [max(word.x1 for cell in column for word in cell) for column in columns]
-    rows = cells[:1]
+    rows, pitch = cells[:1], _pitch(cells)
     for before, line in pairwise(cells):
-        if _goes_on(before, line, lefts, rights):
+        if _goes_on(before, line, lefts, rights, pitch):
             rows[-1] = [a + b for a, b in zip(rows[-1], line, strict=True)]
         else:
             rows.append(line)
@@ -268,6 +289,7 @@ def _goes_on(
     below: Sequence[Sequence[Word]],
     lefts: Sequence[float],
     rights: Sequence[float],
+    pitch: float,
 ) -> bool:
     a, b = _box(above), _box(below)
     if b.middle - a.middle > 1.6 * min(a.height, b.height):
@@ -275,6 +297,10 @@ def _goes_on(
     shared = [n for n, cells in enumerate(zip(above, below, strict=True)) if all(cells)]
     fewer = min(sum(map(bool, above)), sum(map(bool, below)))
     if not shared or len(shared) < fewer or fewer == len(above):
+        return False
+    if b.middle - a.middle > 0.9 * pitch and any(
+        around(below[n]).text[0].isupper() for n in shared
+    ):
         return False
     return all(_is_full(around(above[n]), around(below[n]), lefts[n], rights[n]) for n in shared)
 
@@ -348,4 +374,5 @@ def _wraps(above: Word, below: Word, texts: Sequence[str], left: float, right: f
         return (
             is_full and above.x1 > right - 1.5 * above.height and right - left > 20 * above.height
         )
-    return is_full and (second[:1].islower() or right - left > 15 * above.height)
+    least = (8 if _WIDE.match(second) else 15) * above.height
+    return is_full and (second[:1].islower() or right - left > least)

@@ -33,6 +33,7 @@ _RUBBISH_TITLE = re.compile(r"\.\w{2,5}$|^Microsoft |^untitled|^\(anonymous\)$",
 _NUMBERED = re.compile(r"^\W*[\d.]+\s")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _NO_HEADING = re.compile(r"[.,;]$|://|@|^[\W\d_]*$")
+_OF_A_PAGE = re.compile(r"\W*(?:page|slide|seite|folie|sheet|幻灯片|第)?[\W\d_]*页?", re.IGNORECASE)
 _AMOUNT = re.compile(r"[\d.,%€$£¥ +-]+")
 
 _OBJECT = re.compile(rb"(\d{1,9}\s+\d{1,5})\s+obj\b")
@@ -67,7 +68,8 @@ def load_pdf(data: bytes, may_read: ocr.MayRead) -> list[Loaded]:
     labels = [document.get_page_label(n) for n in range(len(pages))]
     blocks = list(_blocks(without_running_heads(pages, labels), _bookmarks(document)))
     title = _title(document.get_metadata_value("Title")) or _top(blocks)
-    return [Loaded(sections_of(blocks), title=title, gaps=tuple(reader.gaps(pages)))]
+    gaps = [*reader.gaps(pages), *_attached(document)]
+    return [Loaded(sections_of(blocks), title=title, gaps=tuple(gaps))]
 
 
 def _opened(data: bytes) -> pdfium.PdfDocument:
@@ -150,6 +152,11 @@ def _length(words: Iterable[Word]) -> int:
     return sum(len(word.text) for word in words)
 
 
+def _attached(document: pdfium.PdfDocument) -> Iterator[str]:
+    if count := document.count_attachments():
+        yield f"{count} attached {'file was' if count == 1 else 'files were'} not read"
+
+
 def _gap(found: Sequence[int], pages: int, what: str) -> str:
     numbers = ", ".join(map(str, found[:_NAMED_PAGES]))
     more = ", …" if len(found) > _NAMED_PAGES else ""
@@ -165,7 +172,7 @@ def _bookmarks(document: pdfium.PdfDocument) -> _Bookmarks:
         target = bookmark.get_dest()
         index = target.get_index() if target else None
         title = one_line(bookmark.get_title())
-        if index is not None and _key(title):
+        if index is not None and not _OF_A_PAGE.fullmatch(title):
             found.setdefault(index, []).append((min(bookmark.level + 1, 6), title))
     return found
 
@@ -176,6 +183,10 @@ def _blocks(pages: Sequence[Page], bookmarks: _Bookmarks) -> Iterator[Block]:
     header: tuple[str, ...] = ()
     for number, (page, elements) in enumerate(zip(pages, read, strict=True), 1):
         listed = {_key(title): level for level, title in bookmarks.get(number - 1, [])}
+        said = {_key(element.text) for element in elements if isinstance(element, Text)}
+        for level, title in bookmarks.get(number - 1, []):
+            if _key(title) not in said:  # on scans, and where it is written otherwise
+                yield Block(title, level, page=number)
         for n, element in enumerate(elements):
             if isinstance(element, Text):
                 level = _level(element, levels, listed)

@@ -84,6 +84,43 @@ def test_wrapped_cells_without_lines_are_whole() -> None:
     ]
 
 
+def test_lines_of_prose_in_groups_are_rows_of_a_table() -> None:
+    rows = [
+        (
+            ("How do I report that I am", "sick on a working day?"),
+            ("Call the desk before", "nine."),
+        ),
+        (
+            ("Who pays for the taxi when", "it is late at night?"),
+            ("The company, where the", "bus left."),
+        ),
+        (
+            ("May I bring my dog to work", "on some days?"),
+            ("On Fridays, where all the", "room agrees."),
+        ),
+    ]
+    content = "".join(
+        at(x, 700 - 40 * n, *cell)
+        for n, row in enumerate(rows)
+        for x, cell in zip((72, 300), row, strict=True)
+    )
+    assert texts(pdf([content])) == [
+        "\n".join(f"| {' '.join(question)} | {' '.join(answer)} |" for question, answer in rows)
+    ]
+
+
+def test_long_cells_below_each_other_stay_rows() -> None:
+    rows = [
+        ["Name", "E-mail"],
+        ["Ana Silva Pereira", "ana.silva@x.test"],
+        ["Ben Okafor", ""],
+        ["Cynthia van der Berg", ""],
+    ]
+    assert texts(pdf([cells(rows, step=150)])) == [
+        "\n".join(f"| {name} | {mail} |" for name, mail in rows)
+    ]
+
+
 def test_a_cell_over_two_columns_has_an_empty_one_beside_it() -> None:
     grid = "70 640 m 70 700 l S 170 640 m 170 700 l S 270 640 m 270 680 l S 370 640 m 370 700 l S\n"
     grid += lines((70, 370), (640, 660, 680, 700)).partition("S\n")[2].partition("S\n")[2]
@@ -110,6 +147,12 @@ def test_columns_are_read_one_after_the_other(count: int, is_across: bool) -> No
     if is_across:
         parts = [part for row in range(3) for part in parts[row::3]]
     assert texts(pdf(["".join(parts)])) == ["\n\n".join(COLUMNS[:count])]
+
+
+def test_columns_whose_lines_are_at_different_heights_are_kept_apart() -> None:
+    page = "".join(at(72, 700 - 13 * n, line) for n, line in enumerate(LEFT))
+    page += "".join(at(242, 693 - 15 * n, line) for n, line in enumerate(RIGHT))
+    assert texts(pdf([page])) == ["\n\n".join(COLUMNS[:2])]
 
 
 def test_a_line_across_columns_stands_before_what_is_below_it() -> None:
@@ -195,6 +238,27 @@ def test_bookmarks_say_which_lines_are_headings() -> None:
     )
     (section,) = read(data).sections
     assert (section.headings, section.text.strip()) == (("Leave",), "It is 25 days.")
+
+
+def test_a_bookmark_that_is_written_nowhere_is_the_heading_of_its_page() -> None:
+    outline = [
+        "<< /Type /Outlines /First 7 0 R /Last 8 0 R /Count 2 >>",
+        "<< /Title (Leave) /Parent 6 0 R /Dest [4 0 R /Fit] /Next 8 0 R >>",
+        "<< /Title (Page 1) /Parent 6 0 R /Dest [4 0 R /Fit] >>",
+    ]
+    page = at(72, 700, "It is 25 days.")
+    (section,) = read(pdf([page], catalog="/Outlines 6 0 R", more=outline)).sections
+    assert section.headings == ("Leave",)
+
+
+def test_files_in_a_pdf_are_told() -> None:
+    files = ["<< /Names [(a.txt) << /Type /Filespec /F (a.txt) /EF << /F 3 0 R >> >>] >>"]
+    data = pdf(
+        [at(72, 700, "Leave is long.")],
+        catalog="/Names << /EmbeddedFiles 6 0 R >>",
+        more=files,
+    )
+    assert read(data).gaps == ("1 attached file was not read",)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
