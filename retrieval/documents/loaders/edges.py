@@ -11,14 +11,14 @@ from statistics import median
 from retrieval.documents.loaders.pdf_page import Page
 from retrieval.documents.loaders.words import Row, rows_of
 
-_MARGIN = 0.12
+_MARGIN = 0.14
 """Of a page's height: running heads are nearer to the edge."""
 
 _MAX_ROWS = 3
 _MIN_PAGES = 3
 _MIN_SHARE = 0.3
 _NUMBER = re.compile(r"\d+|\b[ivxlc]+\b")
-_ALONE = re.compile(r"\d{1,4}|[ivxlc]{1,8}")
+_ALONE = re.compile(r"(\d{1,4})(?: ?(?:/|of|von|sur|de) ?\d{1,4})?|[ivxlc]{1,8}")
 _COUNTED = re.compile(
     r"(?:[\W\d_]|\b(?:[ivxlc]+|pages?|pag|pg|p|of|seite|s|von|página|pág|de|pagina|di|sur)\b|[第页頁共])++",
     re.IGNORECASE,
@@ -28,8 +28,8 @@ _COUNTED = re.compile(
 def without_running_heads(pages: Sequence[Page], labels: Sequence[str]) -> list[Page]:
     """The pages without the lines at their edges that repeat; the first page with each keeps it.
 
-    A line repeats where its text is the same at the same height, or differs in the page's own
-    number alone. Numbers of pages by themselves are left out of the first page, too.
+    A line repeats where its text is the same, or differs in the page's own number alone. Numbers
+    of pages by themselves are left out of the first page, too.
     """
     read = list(pages)
     sizes = [median([word.size for word in page.words] or [0]) for page in pages]
@@ -77,10 +77,10 @@ def _kind(row: Row | None, index: int, label: str, usual: float) -> tuple[str, i
     text, pieces = row.text, [piece.text for piece in row.pieces]
     numbers = _NUMBER.findall(text)
     for n in (0, len(pieces) - 1) if len(pieces) > 1 else ():
-        if _ALONE.fullmatch(pieces[n]):
-            return " ".join([*pieces[:n], "#", *pieces[n + 1 :]]), _offset(pieces[n], index)
-    if _COUNTED.fullmatch(text) and numbers and _ALONE.fullmatch(numbers[0]):
-        return _NUMBER.sub("#", text, count=1), _offset(numbers[0], index)
+        if alone := _ALONE.fullmatch(pieces[n]):
+            return " ".join([*pieces[:n], "#", *pieces[n + 1 :]]), _offset(alone[1], index)
+    if _COUNTED.fullmatch(text) and numbers and (alone := _ALONE.fullmatch(numbers[0])):
+        return _NUMBER.sub("#", text, count=1), _offset(alone[1], index)
     # A line in large letters is a heading, whatever its number: `Step 1` on the first page.
     for own in numbers[-1:] + numbers[:1] if row.box.size <= usual else ():
         if own in (str(index + 1), label):
@@ -89,13 +89,15 @@ def _kind(row: Row | None, index: int, label: str, usual: float) -> tuple[str, i
     return text, 0
 
 
-def _offset(number: str, index: int) -> int:
-    return int(number) - index if number.isdigit() else 0
+def _offset(number: str | None, index: int) -> int:
+    return int(number) - index if number else 0
 
 
 def _runs(kind: tuple[str, int], count: int, pages: int) -> bool:
-    least = 2 if _COUNTED.fullmatch(kind[0].replace("#", "0")) else _MIN_PAGES
-    return count >= max(least, _MIN_SHARE * pages)
+    if _COUNTED.fullmatch(kind[0].replace("#", "0")):
+        return count >= max(2, _MIN_SHARE * pages)
+    # The head of a chapter is on its pages only; the number beside it tells what it is.
+    return count >= (_MIN_PAGES if "#" in kind[0] else max(_MIN_PAGES, _MIN_SHARE * pages))
 
 
 def _without(page: Page, row: Row) -> Page:

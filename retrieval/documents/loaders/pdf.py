@@ -27,12 +27,14 @@ from retrieval.documents.loaders.layout import Element, Text, elements_of
 from retrieval.documents.loaders.pdf_page import Page, drawn, read_page
 from retrieval.documents.loaders.words import Word
 from retrieval.errors import UnreadableError
+from retrieval.language import CJK
 
 # What converters put there: file names, and the program that printed the page.
 _RUBBISH_TITLE = re.compile(r"\.\w{2,5}$|^Microsoft |^untitled|^\(anonymous\)$", re.IGNORECASE)
 _NUMBERED = re.compile(r"^\W*[\d.]+\s")
 _PUNCTUATION = re.compile(r"[\W_]+")
-_NO_HEADING = re.compile(r"[.,;]$|://|@|^[\W\d_]*$")
+_WORDS = re.compile(rf"[^\W\d_]{{2}}|[{CJK}]")
+_NO_HEADING = re.compile(r"[.,;]$|://|@")
 _OF_A_PAGE = re.compile(r"\W*(?:page|slide|seite|folie|sheet|幻灯片|第)?[\W\d_]*页?", re.IGNORECASE)
 _AMOUNT = re.compile(r"[\d.,%€$£¥ +-]+")
 
@@ -220,7 +222,8 @@ def _size(text: Text) -> float:
 
 
 def _level(text: Text, levels: dict[float, int], listed: dict[str, int]) -> int:
-    if len(text.text) > MAX_TITLE_CHARS or _NO_HEADING.search(text.text):
+    is_short = len(text.text) <= MAX_TITLE_CHARS
+    if not is_short or _NO_HEADING.search(text.text) or not _WORDS.search(text.text):
         return 0
     return listed.pop(_key(text.text), 0) or levels.get(_size(text), 0)
 

@@ -116,7 +116,7 @@ def _words(text: pdfium.PdfTextPage, places: Places) -> Iterator[_Found]:
     rect = c.FS_RECTF()
     for n in range(c.FPDFText_CountChars(text)):
         code = c.FPDFText_GetUnicode(text, n)
-        is_space = code in _SPACES or code == 0
+        is_space = code in _SPACES or (code < 0x20 and code not in _HYPHENS)
         if not is_space and c.FPDFText_GetLooseCharBox(text, n, rect):
             if codes and _is_apart(box, rect):
                 yield _found(text, places, codes, box, first)
