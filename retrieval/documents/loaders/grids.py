@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from retrieval.documents.loaders.words import Table, Word, continued, rows_of
+from retrieval.documents.loaders.words import Table, Word, joined, rows_of
 
 _NEAR = 3.0
 """In points: lines that miss each other by less are meant to meet."""
@@ -86,28 +86,22 @@ class _Grid:
         self, row: int, texts: dict[tuple[int, int], list[tuple[float, str]]]
     ) -> list[tuple[str, ...]]:
         cells = [texts.get((row, column), []) for column in range(len(self.xs) - 1)]
-        tops = sorted({round(top) for cell in cells for top, _ in cell})
+        tops = _distinct(top for cell in cells for top, _ in cell)
         # Where lines are drawn above and below a table only, its rows are lines of text.
         aligned = sum(len(cell) == len(tops) for cell in cells)
         if len(self.ys) <= 4 and len(tops) >= 3 and aligned >= 2:
             return [
                 tuple(
-                    next((text for top, text in cell if abs(top - at) <= 2), "") for cell in cells
+                    joined(text for top, text in cell if bisect_right(tops, top) == n)
+                    for cell in cells
                 )
-                for at in tops
+                for n in range(1, len(tops) + 1)
             ]
-        return [tuple(_whole(cell) for cell in cells)]
+        return [tuple(joined(line for _, line in cell) for cell in cells)]
 
 
 def _lines(words: Sequence[Word]) -> list[tuple[float, str]]:
     return [(row.box.top, row.text) for row in rows_of(words)]
-
-
-def _whole(lines: Sequence[tuple[float, str]]) -> str:
-    text = ""
-    for _, line in lines:
-        text = continued(text, line) if text else line
-    return text
 
 
 def _crosses(lines: Iterable[Line], at: float, along: float) -> bool:

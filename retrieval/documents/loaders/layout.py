@@ -13,8 +13,8 @@ from retrieval.documents.loaders.words import (
     Table,
     Word,
     around,
-    continued,
     is_divided,
+    joined,
     rows_of,
 )
 from retrieval.language import CJK
@@ -28,6 +28,8 @@ _WIDE = re.compile(f"[{CJK}]")
 _LEADER = re.compile(r"(?:[.…·_]\s?){4,}")
 
 _MAX_DEPTH = 4
+_MAX_LETTERS = 20.0
+"""In points: what is taller is no letter, but the row of a table."""
 _Gap = tuple[float, float]
 
 
@@ -46,8 +48,18 @@ class Text:
 Element = Text | Table
 
 
-def elements_of(words: Sequence[Word], *, depth: int = _MAX_DEPTH) -> Iterator[Element]:
-    """The paragraphs and tables of a page, or of a column, as they are read."""
+def elements_of(words: Sequence[Word]) -> Iterator[Element]:
+    """The paragraphs and tables of a page as they are read."""
+    # A table that is already known has as many words on the page as it has rows.
+    left = {id(word.table) for word in words}
+    known = set(left)
+    for element in _elements(words, _MAX_DEPTH):
+        if id(element) not in known or id(element) in left:
+            yield element
+        left.discard(id(element))
+
+
+def _elements(words: Sequence[Word], depth: int) -> Iterator[Element]:
     rows = rows_of(words)
     plain: list[Row] = []
     start = 0
@@ -110,7 +122,7 @@ def _covered(covered: Sequence[_Gap], row: Row) -> list[_Gap]:
 
 
 def _gaps(covered: Sequence[_Gap], row: Row) -> list[_Gap]:
-    least = 0.8 * row.pieces[0].height
+    least = 0.8 * min(*(piece.height for piece in row.pieces), _MAX_LETTERS)
     return [(a[1], b[0]) for a, b in pairwise(covered) if b[0] - a[1] >= least]
 
 
@@ -135,7 +147,7 @@ def _arranged(rows: Sequence[Row], gaps: Sequence[_Gap], depth: int) -> Iterator
         return
     if _is_text(cells, min(gap[1] - gap[0] for gap in gaps)):
         for column in zip(*cells, strict=True):
-            yield from elements_of([w for cell in column for w in cell], depth=depth - 1)
+            yield from _elements([w for cell in column for w in cell], depth - 1)
     elif not any(word.table for line in cells for cell in line for word in cell):
         yield from _table(cells, depth)
 
@@ -189,7 +201,7 @@ def _is_prose(column: Sequence[Word]) -> bool:
 
 def _flows(column: Sequence[Word]) -> bool:
     texts = [word.text for word in column]
-    width = max(word.x1 - word.x0 for word in column)
+    width = max(word.x1 - word.x0 for word in column) or 1
     filled = fmean((word.x1 - word.x0) / width for word in column)
     if _WIDE.search("".join(texts)):
         return filled > 0.7 and fmean(map(len, texts)) >= 8
@@ -216,14 +228,16 @@ def _table(cells: _Cells, depth: int) -> Iterator[Element]:
     pitch = _pitch(cells[first:last])
     while last < len(cells) and _is_row(cells[last - 1], cells[last], pitch):
         last += 1
-    rows = _grouped(cells[first:last]) or _unwrapped(cells[first:last])
+    own = [n for n in range(len(cells[0])) if any(line[n] for line in cells[first:last])]
+    kept = [[line[n] for n in own] for line in cells[first:last]]
+    rows = _grouped(kept) or _unwrapped(kept)
     if sum(sum(map(bool, row)) > 1 for row in rows) < 2:
         return
-    yield from elements_of(_words(cells[:first]), depth=depth - 1)
+    yield from _elements(_words(cells[:first]), depth - 1)
     box = around(_words(cells[first:last]))
     texts = tuple(tuple(_cell(cell) for cell in row) for row in rows)
     yield Table(texts, box.top, box.bottom)
-    yield from elements_of(_words(cells[last:]), depth=depth - 1)
+    yield from _elements(_words(cells[last:]), depth - 1)
 
 
 def _words(cells: _Cells) -> list[Word]:
@@ -249,10 +263,7 @@ def _pitch(cells: Sequence[Sequence[Sequence[Word]]]) -> float:
 
 
 def _cell(words: Sequence[Word]) -> str:
-    text = ""
-    for row in rows_of(words):
-        text = continued(text, row.text) if text else row.text
-    return _LEADER.sub("… ", text).strip()
+    return _LEADER.sub("… ", joined(row.text for row in rows_of(words))).strip()
 
 
 def _grouped(cells: _Cells) -> _Cells:
@@ -316,19 +327,14 @@ def _is_full(above: Word, below: Word, left: float, right: float) -> bool:
 def _plain(rows: Sequence[Row]) -> Iterator[Element]:
     """Rows of one column as paragraphs; rows of tables become the tables."""
     run: list[Word] = []
-    last: Table | None = None
     for row in rows:
         tables = [piece.table for piece in row.pieces if piece.table]
-        words = [piece for piece in row.pieces if not piece.table]
-        for table in tables:
-            if table is not last:
-                yield from _paragraphs(run)
-                run = []
-                yield table
-                last = table
-        if words:
+        if tables:
+            yield from _paragraphs(run)
+            yield from tables
+            run = []
+        if words := [piece for piece in row.pieces if not piece.table]:
             run.append(around(words))
-            last = None
     yield from _paragraphs(run)
 
 
@@ -337,20 +343,17 @@ def _paragraphs(lines: Sequence[Word]) -> Iterator[Text]:
         return
     left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
     texts = [_LEADER.sub("… ", line.text).strip() for line in lines]
-    text, run, is_tight = texts[0], [lines[0]], False
+    start, is_tight = 0, False
     for n, (above, below) in enumerate(pairwise(lines), 1):
         is_near = _is_near(above, below)
-        if is_near and _wraps(above, below, texts[n - 1 : n + 1], left, right):
-            text = continued(text, texts[n])
-            run.append(below)
-            continue
-        yield _text(text, run, is_tight)
-        text, run, is_tight = texts[n], [below], is_near
-    yield _text(text, run, is_tight)
+        if not (is_near and _wraps(above, below, texts[n - 1 : n + 1], left, right)):
+            yield _text(texts[start:n], lines[start:n], is_tight)
+            start, is_tight = n, is_near
+    yield _text(texts[start:], lines[start:], is_tight)
 
 
-def _text(text: str, lines: Sequence[Word], is_tight: bool) -> Text:
-    return Text(text, median(line.size for line in lines), is_tight)
+def _text(texts: Sequence[str], lines: Sequence[Word], is_tight: bool) -> Text:
+    return Text(joined(texts), median(line.size for line in lines), is_tight)
 
 
 def _is_near(above: Word, below: Word) -> bool:

@@ -10,7 +10,6 @@ from statistics import median
 from retrieval.language import CJK
 
 _IS_WIDE = re.compile(f"[{CJK}，、。：；！？“”（）《》]")
-_HYPHENATED = re.compile(r"[^\W\d_]-$")
 
 _PIECE_GAP = 0.9
 """In heights: words further apart do not belong to one run of text."""
@@ -94,18 +93,22 @@ def spaced(words: Sequence[Word]) -> str:
     return text
 
 
-def continued(left: str, right: str) -> str:
-    """A line and the next of the same paragraph; a word that was divided is whole again."""
-    if is_divided(left, right):
-        return left[:-1] + right
-    if _IS_WIDE.match(left[-1:]) and _IS_WIDE.match(right):
-        return left + right
-    return f"{left} {right}"
+def joined(lines: Iterable[str]) -> str:
+    """The lines of a paragraph as one; words that were divided are whole again."""
+    parts: list[str] = []
+    for line in lines:
+        last = parts[-1] if parts else ""
+        if is_divided(last, line):
+            parts[-1] = last[:-1]
+        elif last and not (_IS_WIDE.match(last[-1]) and _IS_WIDE.match(line)):
+            parts.append(" ")
+        parts.append(line)
+    return "".join(parts)
 
 
 def is_divided(left: str, right: str) -> bool:
     """Whether a line ends in the first part of a word that the next begins with the rest of."""
-    return bool(_HYPHENATED.search(left)) and right[:1].islower()
+    return left[-1:] == "-" and left[-2:-1].isalpha() and right[:1].islower()
 
 
 def rows_of(words: Iterable[Word]) -> list[Row]:
