@@ -143,7 +143,7 @@ class _Reader:
 def _scanned(page: pdfium.PdfPage) -> list[Word]:
     from PIL import Image
 
-    scale = min(_OCR_SCALE, ocr.MAX_SIDE / max(page.get_size()))
+    scale = min(_OCR_SCALE, ocr.MAX_SIDE / max(*page.get_size(), 1))
     return [
         Word(word.text, *(side / scale for side in (word.x0, word.top, word.x1, word.bottom)))
         for word in ocr.words_in(Image.fromarray(drawn(page, scale)))

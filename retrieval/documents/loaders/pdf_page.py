@@ -45,7 +45,7 @@ Pixels = npt.NDArray[np.uint8]  # shape (height, width, 3), red first
 class Page:
     """What is on a page; `hidden` counts the words that are there but cannot be seen.
 
-    `is_picture` where hardly anything on it is text, or its letters have no known meaning.
+    `is_picture` where hardly anything on it is text. Letters of no known meaning are none.
     """
 
     width: float
@@ -79,6 +79,9 @@ def read_page(page: pdfium.PdfPage, form: pdfium.PdfFormEnv | None) -> Page:
     found = list(_words(text, places))
     eye = _Eye(page, text)
     seen = [word for word in found if eye.sees(word)]
+    hidden = len(found) - len(seen)
+    if _is_unmapped(text, found):
+        seen = []
     turn = Counter(word.turn for word in seen).most_common(1)[0][0] if seen else 0
     upright = places.turned(turn or 0)
     words = [word.word(upright(word.place)) for word in seen if word.turn == turn]
@@ -98,8 +101,8 @@ def read_page(page: pdfium.PdfPage, form: pdfium.PdfFormEnv | None) -> Page:
         words,
         [_line(upright(place)) for place in lines],
         [*([aside] if aside else []), *comments],
-        len(found) - len(seen),
-        _is_unmapped(text, found) or (is_sparse and is_covered and not eye.is_blank),
+        hidden,
+        is_sparse and is_covered and not eye.is_blank,
     )
 
 

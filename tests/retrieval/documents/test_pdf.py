@@ -355,6 +355,19 @@ def test_what_only_its_owner_may_change_is_read(data: bytes) -> None:
     assert texts(data) == ["Oil is changed after 400 hours."]
 
 
+def test_letters_of_no_known_meaning_are_no_text() -> None:
+    font = (
+        "<< /Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Identity-H /DescendantFonts [<< "
+        "/Type /Font /Subtype /CIDFontType2 /BaseFont /X /CIDSystemInfo << /Registry (Adobe) "
+        "/Ordering (Identity) /Supplement 0 >> >>] >>"
+    )
+    odd = "BT /F3 11 Tf 72 700 Td <00410042> Tj ET"
+    fonts = "/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> "
+    data = pdf([odd, at(72, 700, "Leave is long.")], page=f"{fonts} /F3 8 0 R >> >>", more=[font])
+    assert texts(data) == ["Leave is long."]
+    assert read(data).gaps[0].endswith(": 1")
+
+
 def test_a_damaged_table_of_contents_stops_nothing() -> None:
     data = sample_files.pdf([["Leave is long."]])
     table = data.index(b"xref")
