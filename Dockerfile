@@ -22,7 +22,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bot bot
 COPY retrieval retrieval
 COPY training training
-RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}"
+RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt ".[ocr${EXTRAS:+,$EXTRAS}]"
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 whimbrel && install -d -o whimbrel /data

@@ -38,6 +38,7 @@ class AskingStrings(Texts):
     welcome: str
     attachment_used: str
     attachment_unread: str
+    attachment_picture: str
     prompts_title: str
     prompts: tuple[str, ...]
 

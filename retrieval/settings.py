@@ -206,6 +206,11 @@ class Settings(FileSettings):
     max_file_mb: int = Field(64, ge=1, description="larger files are not read")
     parse_seconds: int = Field(60, ge=1, description="longest time to parse one file")
     parse_memory_mb: int = Field(2_048, ge=512, description="memory limit to parse one file")
+    ocr_pages: int = Field(
+        100,
+        ge=0,
+        description="pages of a file that OCR reads at most; each may take `parse_seconds`",
+    )
 
     @field_validator("audiences")
     @classmethod

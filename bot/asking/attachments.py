@@ -19,6 +19,7 @@ from bot.slack.outgoing.cards import Card
 from bot.slack.outgoing.mrkdwn import one_line, quoted
 from bot.strings import Strings
 from retrieval.documents.loaders import SUFFIXES
+from retrieval.documents.loaders.pictures import PICTURES
 from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import RetrievalError, UnreadableError
 from retrieval.language import words
@@ -41,6 +42,7 @@ MAX_CHARS = 800
 """Of each file the beginning joins the question; a longer one would drown what was asked."""
 PARSE_S = 15
 MEMORY_MB = 2_048
+OCR_PAGES = 2
 DOWNLOAD_S = 15.0
 _NAME_CHARS = 80
 
@@ -64,14 +66,27 @@ class Attached:
     def noted(self, cards: Sequence[Card], answer: Answer, strings: Strings) -> tuple[Card, ...]:
         """The cards, the last of which says which files went into the answer and which did not."""
         used = [name for name, text in self.texts.items() if text in answer.query]
-        lines = [strings.asking.attachment_used.format(names=_listed(used))] if used else []
+        marked = [f"{name} (OCR)" if is_picture(name) else name for name in used]
+        lines = [strings.asking.attachment_used.format(names=_listed(marked))] if used else []
         others = [*(name for name in self.texts if name not in used), *self.unread]
         if others:
-            lines.append(strings.asking.attachment_unread.format(names=_listed(others)))
+            lines.append(unread_note(others, _listed(others), strings))
         if not lines:
             return tuple(cards)
         note = ContextBlock(elements=[MarkdownTextObject(text=line) for line in lines])
         return (*cards[:-1], replace(cards[-1], blocks=(*cards[-1].blocks, note)))
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file is read by OCR alone."""
+    return Path(name).suffix.lower() in PICTURES
+
+
+def unread_note(names: Sequence[str], listed: str, strings: Strings) -> str:
+    """Which files were not read, as they are listed; and why, where they are pictures."""
+    note = strings.asking.attachment_unread.format(names=listed)
+    has_reason = any(map(is_picture, names)) and not SUFFIXES >= PICTURES
+    return f"{note}\n{strings.asking.attachment_picture}" if has_reason else note
 
 
 class Attachments:
@@ -138,7 +153,7 @@ class Attachments:
 def _parse(data: bytes, suffix: str) -> str:
     with (
         tempfile.TemporaryDirectory() as folder,
-        Sandbox(timeout_s=PARSE_S, memory_mb=MEMORY_MB) as sandbox,
+        Sandbox(timeout_s=PARSE_S, memory_mb=MEMORY_MB, ocr_pages=OCR_PAGES) as sandbox,
     ):
         path = Path(folder, f"attachment{suffix}")
         path.write_bytes(data)

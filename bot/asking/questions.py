@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.asking.attachments import is_in_file
+from bot.asking.attachments import is_in_file, unread_note
 from bot.asking.background import Background, Backgrounds, NotServedError
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
@@ -191,8 +191,8 @@ class QuestionHandler:
         history, text = background.history, asked.text
         if asked.question.files and is_in_file(text):
             if not background.attached.texts:
-                names = ", ".join(background.attached.unread)
-                unread = asked.strings.asking.attachment_unread.format(names=names)
+                names = background.attached.unread
+                unread = unread_note(names, ", ".join(names), asked.strings)
                 raise QuestionError(f"{asked.strings.asking.empty}\n{unread}")
             history, text = history[:-1], history[-1].text
         request = AnswerRequest(

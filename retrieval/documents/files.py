@@ -50,6 +50,7 @@ class DocumentReader:
             timeout_s=settings.parse_seconds,
             memory_mb=settings.parse_memory_mb,
             text_types=settings.text_types,
+            ocr_pages=settings.ocr_pages,
         )
 
     def __enter__(self) -> Self:

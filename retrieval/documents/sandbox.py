@@ -32,6 +32,8 @@ from retrieval.records import Section
 _MODULE = "retrieval.documents.sandbox"
 # Every malloc arena reserves 64 MB of the address space that the memory limit counts.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1"}
+_GOES_ON = "goes on\n"
+"""What the child says before a page that takes its time: the clock starts anew."""
 
 _KINDS: dict[str, type[UnreadableError]] = {"data": NoDocumentError, "restricted": RestrictedError}
 
@@ -40,14 +42,23 @@ class Sandbox:
     """One child process for many files; a new one follows when a file has killed the last.
 
     The child gets no environment but what Python needs, so it knows no secrets. Where the
-    system does not enforce memory limits (macOS), the time limit alone protects.
+    system does not enforce memory limits (macOS), the time limit alone protects. It holds for a
+    file, and then for each of its first `ocr_pages` pages that are read by OCR.
     """
 
-    def __init__(self, *, timeout_s: int, memory_mb: int, text_types: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_s: int,
+        memory_mb: int,
+        ocr_pages: int = 0,
+        text_types: Collection[str] = (),
+    ) -> None:
         """`text_types` are suffixes of what is read as plain text."""
         self._timeout_s = timeout_s
         self._text_types = text_types
         self._memory_mb = memory_mb
+        self._ocr_pages = ocr_pages
         self._child: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -118,10 +129,10 @@ class Sandbox:
 
     def _start(self) -> subprocess.Popen[str]:
         paths = os.pathsep.join(path for path in sys.path if path)
-        limits = (str(self._timeout_s), str(self._memory_mb))
+        limits = self._timeout_s, self._memory_mb, self._ocr_pages
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             # -P: the working folder may be somebody's documents, and must not be imported from.
-            [sys.executable, "-P", "-m", _MODULE, *limits, *self._text_types],
+            [sys.executable, "-P", "-m", _MODULE, *map(str, limits), *self._text_types],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -142,16 +153,17 @@ class Sandbox:
             is_late.set()
             child.kill()
 
-        timer = threading.Timer(self._timeout_s, stop)
-        timer.start()
+        reply = _GOES_ON
         try:
             print(json.dumps(request), file=_stream(child.stdin), flush=True)
-            reply = _stream(child.stdout).readline()
+            while reply == _GOES_ON:
+                timer = threading.Timer(self._timeout_s, stop)
+                timer.start()
+                reply = _stream(child.stdout).readline()
+                timer.cancel()
+                timer.join()
         except BrokenPipeError:
             reply = ""
-        finally:
-            timer.cancel()
-            timer.join()
         return reply, is_late.is_set()
 
     def _why_died(self, returncode: int, *, is_late: bool) -> str:
@@ -173,20 +185,18 @@ def _loaded(fields: dict[str, Any]) -> Loaded:
 
 def main() -> None:
     """The child: on each line in a JSON path, or what is to be done with which; JSON out."""
-    timeout_s, memory_mb = map(int, sys.argv[1:3])
+    timeout_s, memory_mb, ocr_pages = map(int, sys.argv[1:4])
     # What a parser prints must not get between the answers.
     with os.fdopen(os.dup(1), "w", encoding="ascii") as answers:
         os.dup2(2, 1)
         _limit(resource.RLIMIT_AS, memory_mb * 2**20)
         _limit(resource.RLIMIT_CORE, 0)
         _limit(resource.RLIMIT_FSIZE, 0)
-        answer = _answerer(sys.argv[3:])
+        clock = _Clock(timeout_s, ocr_pages, answers)
+        answer = _answerer(clock.may_read, sys.argv[4:])
         print("ready", file=answers, flush=True)
         for line in sys.stdin:
-            # Whatever becomes of the parent, no file keeps the child for longer.
-            signal.alarm(timeout_s + 1)
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + timeout_s + 1)
+            clock.start()
             try:
                 request = json.loads(line)
                 is_path = isinstance(request, str)
@@ -208,7 +218,38 @@ def main() -> None:
             print(json.dumps(reply), file=answers, flush=True)
 
 
-def _answerer(text_types: Sequence[str]) -> Callable[..., dict[str, Any]]:
+class _Clock:
+    """How long the child may take for a file, and how many of its pages OCR may read."""
+
+    def __init__(self, timeout_s: int, ocr_pages: int, answers: IO[str]) -> None:
+        self._timeout_s = timeout_s
+        self._ocr_pages = ocr_pages
+        self._answers = answers
+        self._left = 0
+
+    def start(self) -> None:
+        self._left = self._ocr_pages
+        self._wind()
+
+    def may_read(self) -> bool:
+        self._left -= 1
+        if self._left < 0:
+            return False
+        self._wind()
+        self._answers.write(_GOES_ON)
+        self._answers.flush()
+        return True
+
+    def _wind(self) -> None:
+        # Whatever becomes of the parent, no file keeps the child for longer.
+        signal.alarm(self._timeout_s + 1)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + self._timeout_s + 1)
+
+
+def _answerer(
+    may_read: Callable[[], bool], text_types: Sequence[str]
+) -> Callable[..., dict[str, Any]]:
     from retrieval.documents.archives import Archive, Member
     from retrieval.documents.loaders import companions, load
 
@@ -235,7 +276,7 @@ def _answerer(text_types: Sequence[str]) -> Callable[..., dict[str, Any]]:
         digest = hashlib.sha256(data + companions(file)).hexdigest()
         if what == "digest":
             return {"sha256": digest}
-        found = load(file, data, text_types)
+        found = load(file, data, text_types, may_read=may_read)
         return {"sha256": digest, "documents": [asdict(document) for document in found]}
 
     return answer

@@ -21,11 +21,14 @@ from retrieval.documents.loaders.markup import (
     load_mhtml,
 )
 from retrieval.documents.loaders.notebook import load_notebook
+from retrieval.documents.loaders.ocr import MayRead
 from retrieval.documents.loaders.old_office import OLD_SUFFIXES, load_old_office
 from retrieval.documents.loaders.open_document import load_open_document
 from retrieval.documents.loaders.org import load_org
 from retrieval.documents.loaders.outlook import load_outlook
 from retrieval.documents.loaders.pdf import load_pdf
+from retrieval.documents.loaders.pictures import SUFFIXES as PICTURES
+from retrieval.documents.loaders.pictures import load_picture
 from retrieval.documents.loaders.restructured import load_rst
 from retrieval.documents.loaders.rich_text import load_rich_text
 from retrieval.documents.loaders.sheets import load_workbook
@@ -58,7 +61,6 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
     ".xhtml": load_html,
     ".mhtml": load_mhtml,
     ".mht": load_mhtml,
-    ".pdf": load_pdf,
     ".eml": load_mail,
     ".docx": load_word,
     ".docm": load_word,
@@ -98,7 +100,7 @@ _BY_SUFFIX: dict[str, Callable[[bytes], list[Loaded]]] = {
 }
 _DATA = frozenset((".json", ".jsonl", ".ndjson", ".yaml", ".yml"))
 
-SUFFIXES = frozenset(_BY_SUFFIX) | OLD_SUFFIXES | _DATA
+SUFFIXES = frozenset(_BY_SUFFIX) | OLD_SUFFIXES | PICTURES | _DATA | {".pdf"}
 """What can be read, besides a corpus; JSON and YAML only where they are prose."""
 
 # fmt: off
@@ -111,7 +113,7 @@ IGNORED = frozenset((
     ".go", ".rs", ".rb", ".php", ".pl", ".pm", ".lua", ".swift", ".m", ".r", ".jl", ".sql",
     ".sh", ".bash", ".zsh", ".bat", ".ps1", ".so", ".o", ".a", ".dll", ".dylib", ".exe", ".bin",
     ".class", ".jar", ".wasm",
-))
+)) - PICTURES
 # fmt: on
 """Types that come along with documents and hold no text of their own; they are counted."""
 
@@ -147,17 +149,24 @@ def companions(path: FilePath) -> bytes:
     return companions_of_day(path) if is_slack_day(path) else b""
 
 
-def load(path: FilePath, data: bytes, text_types: Collection[str] = ()) -> list[Loaded]:
+def load(
+    path: FilePath,
+    data: bytes,
+    text_types: Collection[str] = (),
+    *,
+    may_read: MayRead = lambda: True,
+) -> list[Loaded]:
     """The documents in a file whose bytes are `data`; at least one, each with text.
 
-    Of `text_types`, such as `.log`, lines are kept as they are.
+    Of `text_types`, such as `.log`, lines are kept as they are. `may_read` is asked before each
+    page that is read by OCR, which takes seconds.
 
     Raises:
         NoDocumentError: If the file holds data and no document.
         RestrictedError: If the file may be meant for some people alone, and for whom is not clear.
         UnreadableError: If there is nothing to read; the message completes "the file ...".
     """
-    loaded = [document for document in _load(path, data, text_types) if document.sections]
+    loaded = [d for d in _load(path, data, text_types, may_read) if d.sections]
     if not loaded:
         raise UnreadableError("holds no text")
     if sum(len(s.text) for document in loaded for s in document.sections) > MAX_CHARS:
@@ -165,10 +174,16 @@ def load(path: FilePath, data: bytes, text_types: Collection[str] = ()) -> list[
     return loaded
 
 
-def _load(path: FilePath, data: bytes, text_types: Collection[str]) -> list[Loaded]:
+def _load(
+    path: FilePath, data: bytes, text_types: Collection[str], may_read: MayRead
+) -> list[Loaded]:
     suffix = path.suffix.lower()
     if is_corpus(path):
         return load_corpus(data)
+    if suffix == ".pdf":
+        return load_pdf(data, may_read)
+    if suffix in PICTURES:
+        return load_picture(data, may_read)
     if suffix in OLD_SUFFIXES:
         return load_old_office(data, suffix)
     if is_slack_day(path):

@@ -41,7 +41,7 @@ class Attachments:
             self._leave(name, "is of a type that is not read")
             return
         try:
-            documents = load(path, data)
+            documents = load(path, data, may_read=lambda: False)  # OCR has no time of its own here
         except RestrictedError:
             raise
         except UnreadableError as error:

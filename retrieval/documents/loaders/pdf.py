@@ -1,70 +1,247 @@
-"""Reads PDF: the text layer, a section for each page."""
+"""Reads PDF: what is seen on its pages, in sections by heading and page."""
 
 from __future__ import annotations
 
-import io
+import contextlib
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 
-from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of
-from retrieval.documents.loaders.text import unwrap
+import pypdfium2 as pdfium
+import pypdfium2.raw as c
+
+from retrieval.documents.loaders import ocr
+from retrieval.documents.loaders.blocks import (
+    MAX_TITLE_CHARS,
+    Block,
+    Loaded,
+    one_line,
+    sections_of,
+    table_text,
+)
+from retrieval.documents.loaders.edges import without_running_heads
+from retrieval.documents.loaders.grids import tables_in
+from retrieval.documents.loaders.layout import Element, Text, elements_of
+from retrieval.documents.loaders.pdf_page import Page, drawn, read_page
+from retrieval.documents.loaders.words import Word
 from retrieval.errors import UnreadableError
+from retrieval.language import CJK
 
 # What converters put there: file names, and the program that printed the page.
-_RUBBISH_TITLE = re.compile(r"\.\w{2,5}$|^Microsoft |^untitled", re.IGNORECASE)
+_RUBBISH_TITLE = re.compile(r"\.\w{2,5}$|^Microsoft |^untitled|^\(anonymous\)$", re.IGNORECASE)
+_NUMBERED = re.compile(r"^\W*[\d.]+\s")
+_PUNCTUATION = re.compile(r"[\W_]+")
+_WORDS = re.compile(rf"[^\W\d_]{{2}}|[{CJK}]")
+_NO_HEADING = re.compile(r"[.,;]$|://|@")
+_OF_A_PAGE = re.compile(r"\W*(?:page|slide|seite|folie|sheet|幻灯片|第)?[\W\d_]*页?", re.IGNORECASE)
+_AMOUNT = re.compile(r"[\d.,%€$£¥ +-]+")
 
+_OBJECT = re.compile(rb"(\d{1,9}\s+\d{1,5})\s+obj\b")
+_MAX_BEFORE = 1_000
+_END = b"\n%%EOF mended\n"
+_OCR_SCALE = 200 / 72
 _NAMED_PAGES = 20
+_MAX_BOOKMARKS = 5_000
+_HEADING_RATIO = 1.15
+"""A line this much taller than the body's letters is a heading."""
+
+_Bookmarks = dict[int, list[tuple[int, str]]]
+
+_REASONS = {
+    c.FPDF_ERR_PASSWORD: "is protected with a password",
+    c.FPDF_ERR_SECURITY: "is encrypted in a way that is not supported",
+}
 
 
-def load_pdf(data: bytes) -> list[Loaded]:
-    """One document with a section for each page that has text; the others are its gap.
+def load_pdf(data: bytes, may_read: ocr.MayRead) -> list[Loaded]:
+    """One document with sections for its headings and pages; pages without text are its gap.
 
     Raises:
-        UnreadableError: If the file is damaged, needs a password or has only pictures.
+        UnreadableError: If the file is damaged, needs a password or holds no text.
     """
-    from pypdf import PdfReader
-    from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
+    document = _opened(data)
+    document.init_forms()
+    reader = _Reader(document, may_read)
+    pages = [reader.page(n) for n in range(len(document))]
+    if not any(page.words or page.notes for page in pages):
+        raise UnreadableError(f"is a PDF without a text layer; {reader.advice}")
+    labels = [document.get_page_label(n) for n in range(len(pages))]
+    blocks = list(_blocks(without_running_heads(pages, labels), _bookmarks(document)))
+    title = _title(document.get_metadata_value("Title")) or _top(blocks)
+    gaps = [*reader.gaps(pages), *_attached(document)]
+    return [Loaded(sections_of(blocks), title=title, gaps=tuple(gaps))]
 
+
+def _opened(data: bytes) -> pdfium.PdfDocument:
     try:
-        reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise UnreadableError("is protected with a password")
-        pages = without_running_heads([page.extract_text() for page in reader.pages])
-        title = str(reader.metadata.title or "") if reader.metadata else ""
-    except (DependencyError, FileNotDecryptedError) as error:
-        raise UnreadableError("is protected with a password") from error
-    except PyPdfError as error:
-        raise UnreadableError(f"is a damaged PDF ({error})") from error
-    blocks = [Block(unwrap(text), page=n) for n, text in enumerate(pages, 1) if text.strip()]
-    if not blocks:
-        raise UnreadableError("is a PDF without a text layer; it may be scanned and need OCR")
-    empty = [n for n, text in enumerate(pages, 1) if not text.strip()]
-    gaps = (_gap(empty, len(pages)),) if empty else ()
-    return [Loaded(sections_of(blocks), title=_title(title), gaps=gaps)]
+        return pdfium.PdfDocument(data)
+    except pdfium.PdfiumError as error:
+        # A file that was cut off has lost the word on where it begins.
+        catalog = data.find(b"/Catalog")
+        begun = _OBJECT.findall(data, max(catalog - _MAX_BEFORE, 0), max(catalog, 0))
+        if error.err_code == c.FPDF_ERR_FORMAT and begun and not data.endswith(_END):
+            return _opened(data + b"\ntrailer\n<< /Root %s R >>" % begun[-1] + _END)
+        reason = _REASONS.get(error.err_code or 0, "is a damaged PDF")
+        raise UnreadableError(reason) from error
 
 
-def _gap(empty: list[int], pages: int) -> str:
-    numbers = ", ".join(map(str, empty[:_NAMED_PAGES]))
-    more = ", …" if len(empty) > _NAMED_PAGES else ""
-    return f"{len(empty)} of {pages} pages hold no text: {numbers}{more}"
+class _Reader:
+    """Reads the pages of a document, and keeps the numbers of those that were hard to read."""
+
+    def __init__(self, document: pdfium.PdfDocument, may_read: ocr.MayRead) -> None:
+        self._document = document
+        self._may_read = may_read
+        self._damaged: list[int] = []
+        self._scanned: list[int] = []
+        self._late: list[int] = []
+
+    def page(self, index: int) -> Page:
+        try:
+            page = self._document[index]
+        except pdfium.PdfiumError:
+            self._damaged.append(index + 1)
+            return Page(0, 0)
+        with contextlib.closing(page):
+            read = read_page(page, self._document.formenv)
+            if not read.is_picture or not ocr.IS_INSTALLED:
+                return read
+            if not self._may_read():
+                self._late.append(index + 1)
+                return read
+            words = _scanned(page)
+        if _length(words) <= 1.3 * _length(read.words):
+            return read
+        self._scanned.append(index + 1)
+        return replace(read, words=words, lines=[])
+
+    @property
+    def advice(self) -> str:
+        """Why pages that may be scanned hold no text."""
+        if not ocr.IS_INSTALLED:
+            return "it may be scanned, and OCR is not installed"
+        return "it may be scanned, and OCR is off" if self._late else "OCR finds no text in it"
+
+    def gaps(self, pages: Sequence[Page]) -> Iterator[str]:
+        """What a reader of the document is to know of its pages."""
+        known = {*self._damaged, *self._late}
+        numbered = list(enumerate(pages, 1))
+        empty = [n for n, page in numbered if not (page.words or page.notes or n in known)]
+        hidden = [n for n, page in numbered if page.hidden and n not in self._scanned]
+        for found, what in (
+            (empty, "hold no text"),
+            (self._damaged, "are damaged"),
+            (self._late, "are pictures that were not read: there are too many for OCR"),
+            (self._scanned, "were read by OCR"),
+            (hidden, "hold words that cannot be seen, which are left out"),
+        ):
+            if found:
+                yield _gap(found, len(pages), what)
 
 
-def without_running_heads(pages: list[str]) -> list[str]:
-    """The pages without first and last lines that most of them share; the first keeps its own.
+def _scanned(page: pdfium.PdfPage) -> list[Word]:
+    from PIL import Image
 
-    Numbers may differ: `Page 3` runs through a document just as its name does.
-    """
-    split = [page.strip().split("\n") for page in pages]
-    for edge in (0, -1):
-        seen = Counter(_shape(lines[edge]) for lines in split)
-        for lines in split[1:]:
-            if len(lines) > 1 and seen[_shape(lines[edge])] > max(2, len(pages) // 2):
-                del lines[edge]
-    return ["\n".join(lines) for lines in split]
+    scale = min(_OCR_SCALE, ocr.MAX_SIDE / max(*page.get_size(), 1))
+    return [
+        Word(word.text, *(side / scale for side in (word.x0, word.top, word.x1, word.bottom)))
+        for word in ocr.words_in(Image.fromarray(drawn(page, scale)))
+    ]
 
 
-def _shape(line: str) -> str:
-    return re.sub(r"\d+", "0", line.strip())
+def _length(words: Iterable[Word]) -> int:
+    return sum(len(word.text) for word in words)
+
+
+def _attached(document: pdfium.PdfDocument) -> Iterator[str]:
+    if count := document.count_attachments():
+        yield f"{count} attached {'file was' if count == 1 else 'files were'} not read"
+
+
+def _gap(found: Sequence[int], pages: int, what: str) -> str:
+    numbers = ", ".join(map(str, found[:_NAMED_PAGES]))
+    more = ", …" if len(found) > _NAMED_PAGES else ""
+    return f"{len(found)} of {pages} pages {what}: {numbers}{more}"
+
+
+def _bookmarks(document: pdfium.PdfDocument) -> _Bookmarks:
+    """The levels and titles of the bookmarks, by the page that they lead to."""
+    found: _Bookmarks = {}
+    for n, bookmark in enumerate(document.get_toc(max_depth=6)):
+        if n == _MAX_BOOKMARKS:
+            break
+        target = bookmark.get_dest()
+        index = target.get_index() if target else None
+        title = one_line(bookmark.get_title())
+        if index is not None and not _OF_A_PAGE.fullmatch(title):
+            found.setdefault(index, []).append((min(bookmark.level + 1, 6), title))
+    return found
+
+
+def _blocks(pages: Sequence[Page], bookmarks: _Bookmarks) -> Iterator[Block]:
+    read = [list(elements_of([*chain(*tables_in(page.words, page.lines))])) for page in pages]
+    levels = _levels(element for elements in read for element in elements)
+    header: tuple[str, ...] = ()
+    for number, (page, elements) in enumerate(zip(pages, read, strict=True), 1):
+        listed = {_key(title): level for level, title in bookmarks.get(number - 1, [])}
+        said = {_key(element.text) for element in elements if isinstance(element, Text)}
+        for level, title in bookmarks.get(number - 1, []):
+            if _key(title) not in said:  # on scans, and where it is written otherwise
+                yield Block(title, level, page=number)
+        for n, element in enumerate(elements):
+            if isinstance(element, Text):
+                level = _level(element, levels, listed)
+                yield Block(element.text, level, page=number, is_tight=element.is_tight)
+                header = ()
+                continue
+            # A table that goes on from the page before has the same columns.
+            goes_on = n == 0 and len(header) == len(element.rows[0]) and header != element.rows[0]
+            rows = (header, *element.rows) if goes_on else element.rows
+            yield Block(table_text(rows, has_header=_has_header(rows[0])), page=number)
+            header = rows[0] if _has_header(rows[0]) else ()
+        yield from (Block(note, page=number) for note in page.notes)
+
+
+def _levels(elements: Iterable[Element]) -> dict[float, int]:
+    """The level of headings by the height of their letters."""
+    sizes: Counter[float] = Counter()
+    for element in elements:
+        if isinstance(element, Text):
+            sizes[_size(element)] += len(element.text)
+    sizes.pop(0, None)  # what was read by OCR
+    if not sizes:
+        return {}
+    body = sizes.most_common(1)[0][0]
+    larger = sorted((size for size in sizes if size > _HEADING_RATIO * body), reverse=True)
+    return {size: min(n, 6) for n, size in enumerate(larger, 1)}
+
+
+def _size(text: Text) -> float:
+    return round(2 * text.size) / 2
+
+
+def _level(text: Text, levels: dict[float, int], listed: dict[str, int]) -> int:
+    is_short = len(text.text) <= MAX_TITLE_CHARS
+    if not is_short or _NO_HEADING.search(text.text) or not _WORDS.search(text.text):
+        return 0
+    return listed.pop(_key(text.text), 0) or levels.get(_size(text), 0)
+
+
+def _key(title: str) -> str:
+    """What a title has in common with how the bookmark for it is written."""
+    return _PUNCTUATION.sub("", _NUMBERED.sub("", title)).casefold()
+
+
+def _has_header(row: Sequence[str]) -> bool:
+    return sum(map(bool, row)) >= len(row) - 1 and not any(map(_AMOUNT.fullmatch, row))
+
+
+def _top(blocks: Sequence[Block]) -> str | None:
+    """The heading that all others are under, if it comes first."""
+    headings = [block for block in blocks if block.level]
+    is_top = headings and all(block.level > headings[0].level for block in headings[1:])
+    return one_line(headings[0].text) if is_top and blocks[0] is headings[0] else None
 
 
 def _title(title: str) -> str | None:

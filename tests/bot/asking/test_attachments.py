@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from bot.asking.attachments import unread_note
+from bot.strings import strings_for
+from retrieval.documents.loaders import ocr
 from retrieval.records import Message
 from tests.bot.conftest import House, settled
 from tests.fakes import SentenceAnswerer
+from tests.retrieval.sample_pictures import drawn, encoded
 from tests.slack_server import direct_message, event
 from tests.slack_streams import Json
+
+needs_ocr = pytest.mark.skipif(not ocr.IS_INSTALLED, reason="OCR is not installed")
 
 
 def attached(house: House, name: str, data: bytes, **more: object) -> Json:
@@ -76,6 +82,30 @@ async def test_what_could_not_be_read_is_named(house: House, name: str, data: by
     answerer, card = await ask(house, "How much leave is there?", attached(house, name, data))
     assert answerer.asked[0].history == ()
     assert f"Not read: {name}" in card
+
+
+@needs_ocr
+@pytest.mark.slow
+async def test_the_words_in_a_picture_join_the_question_and_are_marked(house: House) -> None:
+    file = attached(house, "letter.png", encoded(drawn(["My leave is 30 days."])))
+    answerer, card = await ask(house, "Is this right?", file)
+    assert answerer.asked[0].history == (Message("user", "My leave is 30 days."),)
+    assert "Read with the question: letter.png (OCR)" in card
+
+
+@needs_ocr
+@pytest.mark.slow
+async def test_a_picture_of_a_question_is_the_question(house: House) -> None:
+    file = attached(house, "image.png", encoded(drawn(["How much leave is there?"])))
+    answerer, _ = await ask(house, "", file)
+    assert answerer.asked[0].text == "How much leave is there?"
+
+
+@pytest.mark.parametrize(("name", "has_reason"), [("photo.PNG", True), ("x.exe", False)])
+def test_pictures_are_said_to_be_unreadable_where_they_are(name: str, has_reason: bool) -> None:
+    strings = strings_for("en")
+    note = unread_note([name], name, strings)
+    assert (strings.asking.attachment_picture in note) == (has_reason and not ocr.IS_INSTALLED)
 
 
 async def test_a_picture_alone_is_answered_with_what_we_can_do(house: House) -> None:

@@ -63,7 +63,7 @@ def test_files_in_an_archive_are_read_by_the_rules_of_folders(path: Path) -> Non
     files = {
         "a.md": "one",
         "hr/b.txt": "two",
-        "c/logo.png": "x",
+        "c/logo.svg": "x",
         "c/.git/config": "x",
         "c/.git/HEAD": "x",
         "__MACOSX/._a.md": "x",
@@ -76,7 +76,7 @@ def test_files_in_an_archive_are_read_by_the_rules_of_folders(path: Path) -> Non
     assert read(path, files) == {
         "export.zip/a.md": "public: one",
         "export.zip/hr/b.txt": "hr: two",
-        "export.zip/c/logo.png": "left out: .png",
+        "export.zip/c/logo.svg": "left out: .svg",
         "export.zip/c/.git": "left out: hidden folder",
         "export.zip/__MACOSX": "left out: hidden folder",
         "export.zip/.DS_Store": "left out: hidden file",
@@ -200,11 +200,11 @@ def test_what_did_not_change_in_an_archive_is_not_embedded_again(tmp_path: Path)
         (docs / "export.zip").write_bytes(zip_of(files))
         return update_index([docs], settings, WordEmbedder())
 
-    first = update({"a.md": "thirty days", "b.md": "forty days", "c.png": ""})
+    first = update({"a.md": "thirty days", "b.md": "forty days", "c.svg": ""})
     assert (first.embedded, first.account.found) == (2, 3)
-    second = update({"b.md": "forty days", "a.md": "fifty days", "c.png": ""})
+    second = update({"b.md": "forty days", "a.md": "fifty days", "c.svg": ""})
     assert (second.embedded, second.changes.changed) == (1, ("docs/export.zip/a.md",))
-    third = update({"b.md": "forty days", "c.png": ""})
+    third = update({"b.md": "forty days", "c.svg": ""})
     assert (third.embedded, third.changes.removed) == (0, ("docs/export.zip/a.md",))
     (source,) = read_sources(current(settings.index_folder))
     assert (source.id, source.title) == ("docs/export.zip/b.md", "B")

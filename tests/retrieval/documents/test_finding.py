@@ -32,9 +32,9 @@ def test_files_are_found_below_the_folder_and_named_from_it(docs: Path) -> None:
     assert ids(docs) == ["docs/a.pdf", "docs/hr/leave.md"]
 
 
-def test_hidden_files_and_pictures_are_passed_over(docs: Path) -> None:
+def test_hidden_files_and_drawings_are_passed_over(docs: Path) -> None:
     (docs / ".git").mkdir()
-    for name in (".git/a.md", ".DS_Store", "logo.PNG", "style.css"):
+    for name in (".git/a.md", ".DS_Store", "logo.SVG", "style.css"):
         (docs / name).touch()
     assert ids(docs) == []
 
@@ -80,7 +80,7 @@ def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> N
         ".DS_Store",
         "~$plan.docx",
         "Thumbs.db",
-        "logo.PNG",
+        "logo.SVG",
         "corpus/q.tsv",
     ):
         (docs / name).parent.mkdir(exist_ok=True)
@@ -97,7 +97,7 @@ def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> N
         "docs/Thumbs.db": "hidden file",
         "docs/~$plan.docx": "hidden file",
         "docs/.git": "hidden folder",
-        "docs/logo.PNG": ".png",
+        "docs/logo.SVG": ".svg",
         "docs/corpus/q.tsv": "file beside a corpus",
         "docs/out.md": "link that leads out",
         "docs/gone.md": "link that leads nowhere",
@@ -109,7 +109,7 @@ def test_what_is_left_out_is_told_with_its_kind(docs: Path, tmp_path: Path) -> N
 
 
 def test_every_file_is_found_or_left_out_once_in_roots_that_overlap(docs: Path) -> None:
-    for name in ("a.md", "b.png", "hr/c.md", "hr/.d"):
+    for name in ("a.md", "b.svg", "hr/c.md", "hr/.d"):
         (docs / name).touch()
     found = find_files([docs, docs / "hr", docs / "a.md"])
     assert len(found.files) + len(found.left_out) == 4
@@ -123,9 +123,9 @@ def test_a_file_whose_link_comes_first_is_accounted_for(docs: Path) -> None:
 
 
 def test_a_file_may_be_named_itself_whatever_it_is_called(docs: Path) -> None:
-    for name in (".notes.md", "logo.png"):
+    for name in (".notes.md", "logo.svg"):
         (docs / name).touch()
-    assert ids(docs / ".notes.md", docs / "logo.png") == [".notes.md", "logo.png"]
+    assert ids(docs / ".notes.md", docs / "logo.svg") == [".notes.md", "logo.svg"]
 
 
 def test_files_of_one_name_are_told_apart(docs: Path) -> None:
@@ -134,6 +134,6 @@ def test_files_of_one_name_are_told_apart(docs: Path) -> None:
     assert ids(docs / "a.md", docs / "hr" / "a.md") == ["docs/a.md", "hr/a.md"]
 
 
-def test_pictures_beside_documents_do_not_hide_a_file_of_an_unknown_type(docs: Path) -> None:
+def test_drawings_beside_documents_do_not_hide_a_file_of_an_unknown_type(docs: Path) -> None:
     (docs / "a.xyz").touch()
     assert ids(docs) == ["docs/a.xyz"]

@@ -87,7 +87,7 @@ def test_a_file_that_has_gone_is_named_not_raised_as_a_crash(
 @pytest.mark.slow
 def test_a_file_that_blocks_does_not_keep_a_child_that_lost_its_parent(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "blocks.md")
-    command = [sys.executable, "-P", "-m", "retrieval.documents.sandbox", "1", "256"]
+    command = [sys.executable, "-P", "-m", "retrieval.documents.sandbox", "1", "256", "0"]
     request = json.dumps(str(tmp_path / "blocks.md"))
     done = subprocess.run(  # noqa: S603 - our own module
         command, input=request, text=True, stdout=subprocess.DEVNULL, check=False

@@ -231,20 +231,20 @@ def test_every_file_is_accounted_for(docs: Path, settings: Settings) -> None:
     (docs / "scan.pdf").write_bytes(sample.pdf([["Travel rules"], []]))
     (docs / "empty.md").write_text("")
     (docs / ".git").mkdir()
-    for name in ("a.png", "b.png", ".git/config"):
+    for name in ("a.svg", "b.svg", ".git/config"):
         (docs / name).touch()
     for _ in range(2):
         report = update_index([docs], settings, WordEmbedder())
-        assert report.account == Account(2, 1, 1, {".png": 2, "hidden folder": 1})
+        assert report.account == Account(2, 1, 1, {".svg": 2, "hidden folder": 1})
         assert read_account(current(settings.index_folder)) == report.account
     said = summary(report)
     assert "files: 7 found: 2 read, 1 read in part, 1 could not be read, 3 left out" in said
-    assert "left out: 2 .png, 1 hidden folder; all of them: " in said
+    assert "left out: 2 .svg, 1 hidden folder; all of them: " in said
     listed = Path(said.rpartition("all of them: ")[2].split()[0])
     assert [json.loads(line)["id"] for line in listed.read_text().splitlines()] == [
         "docs/.git",
-        "docs/a.png",
-        "docs/b.png",
+        "docs/a.svg",
+        "docs/b.svg",
     ]
 
 

@@ -1,0 +1,110 @@
+"""Finds the heads, feet and page numbers that run through a document."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+
+from retrieval.documents.loaders.pdf_page import Page
+from retrieval.documents.loaders.words import Row, rows_of
+
+_MARGIN = 0.14
+"""Of a page's height: running heads are nearer to the edge."""
+
+_MAX_ROWS = 3
+_MIN_PAGES = 3
+_MIN_SHARE = 0.3
+_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b")
+_ALONE = re.compile(r"(\d{1,4})(?: ?(?:/|of|von|sur|de) ?\d{1,4})?|[ivxlc]{1,8}")
+_COUNTED = re.compile(
+    r"(?:[\W\d_]|\b(?:[ivxlc]+|pages?|pag|pg|p|of|seite|s|von|página|pág|de|pagina|di|sur)\b|[第页頁共])++",
+    re.IGNORECASE,
+)
+
+
+def without_running_heads(pages: Sequence[Page], labels: Sequence[str]) -> list[Page]:
+    """The pages without the lines at their edges that repeat; the first page with each keeps it.
+
+    A line repeats where its text is the same, or differs in the page's own number alone. Numbers
+    of pages by themselves are left out of the first page, too.
+    """
+    read = list(pages)
+    sizes = [median([word.size for word in page.words] or [0]) for page in pages]
+    for is_head in (True, False):
+        for _ in range(_MAX_ROWS):
+            edges = [_edge(page, is_head=is_head) for page in read]
+            kinds = [
+                _kind(row, n, labels[n], usual)
+                for n, (row, usual) in enumerate(zip(edges, sizes, strict=True))
+            ]
+            counts = Counter(kind for kind in kinds if kind)
+            running = {kind for kind, count in counts.items() if _runs(kind, count, len(pages))}
+            if not running:
+                break
+            seen: set[tuple[str, int]] = set()
+            for n, (kind, row) in enumerate(zip(kinds, edges, strict=True)):
+                if row is None or kind not in running:
+                    continue
+                if kind in seen or _COUNTED.fullmatch(row.text):
+                    read[n] = _without(read[n], row)
+                seen.add(kind)
+    return read
+
+
+def _edge(page: Page, *, is_head: bool) -> Row | None:
+    """The row at the edge, if it is in the margin and not all there is."""
+    margin = _MARGIN * page.height
+    if is_head:
+        near = [word for word in page.words if word.middle < 2 * margin]
+    else:
+        near = [word for word in page.words if word.middle > page.height - 2 * margin]
+    rows = rows_of(near)
+    if not rows:
+        return None
+    row = rows[0] if is_head else rows[-1]
+    middle = row.box.middle
+    is_outside = middle < margin if is_head else middle > page.height - margin
+    return row if is_outside else None
+
+
+def _kind(row: Row | None, index: int, label: str, usual: float) -> tuple[str, int] | None:
+    """What the row is on other pages too, if it runs through the document."""
+    if row is None:
+        return None
+    text, pieces = row.text, [piece.text for piece in row.pieces]
+    numbers = _NUMBER.findall(text)
+    for n in (0, len(pieces) - 1) if len(pieces) > 1 else ():
+        if alone := _ALONE.fullmatch(pieces[n]):
+            return " ".join([*pieces[:n], "#", *pieces[n + 1 :]]), _offset(alone[1], index)
+    if _COUNTED.fullmatch(text) and numbers and (alone := _ALONE.fullmatch(numbers[0])):
+        return _NUMBER.sub("#", text, count=1), _offset(alone[1], index)
+    # A line in large letters is a heading, whatever its number: `Step 1` on the first page.
+    for own in numbers[-1:] + numbers[:1] if row.box.size <= usual else ():
+        if own in (str(index + 1), label):
+            before, _, after = text.rpartition(own)
+            return f"{before}#{after}", 0
+    return text, 0
+
+
+def _offset(number: str | None, index: int) -> int:
+    return int(number) - index if number else 0
+
+
+def _runs(kind: tuple[str, int], count: int, pages: int) -> bool:
+    if _COUNTED.fullmatch(kind[0].replace("#", "0")):
+        return count >= max(2, _MIN_SHARE * pages)
+    # The head of a chapter is on its pages only; the number beside it tells what it is.
+    return count >= (_MIN_PAGES if "#" in kind[0] else max(_MIN_PAGES, _MIN_SHARE * pages))
+
+
+def _without(page: Page, row: Row) -> Page:
+    box = row.box
+    left = [
+        word
+        for word in page.words
+        if not (box.top <= word.middle <= box.bottom and box.x0 <= word.x0 and word.x1 <= box.x1)
+    ]
+    return replace(page, words=left) if left else page
