@@ -29,6 +29,7 @@ CHOICES = {
     "visibility": ("thread", "asker"),
     "buttons": ("on", "off"),
     "trials": ("on", "off"),
+    "apps": ("on", "off"),
 }
 """The fields with a fixed choice and what can be chosen, in the order in which it is shown."""
 
@@ -67,6 +68,7 @@ def read_form(inputs: Mapping[str, str], config: ChannelConfig) -> ChannelConfig
         **chosen,
         "buttons": chosen["buttons"] == "on",
         "trials": chosen["trials"] == "on",
+        "apps": chosen["apps"] == "on",
         "sources": _sources(inputs.get("sources", "")),
         "threshold": float(threshold) if threshold else None,
         "experts": tuple(filter(None, inputs.get("experts", "").split(","))),
@@ -100,6 +102,7 @@ def config_lines(config: ChannelConfig, strings: Strings) -> list[str]:
 def _fields(config: ChannelConfig, strings: Strings) -> Iterator[Block]:
     yield _choice("mode", config, strings, is_radio=True)
     yield _choice("followups", config, strings)
+    yield _choice("apps", config, strings, is_radio=True)
     text = PlainTextInputElement(
         action_id="sources",
         multiline=True,

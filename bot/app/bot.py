@@ -121,6 +121,7 @@ class Bot:
             early,
             self._database,
             bot_user=workspace.bot_user,
+            bot_id=workspace.bot_id,
             complaints=complaints,
             on_event=workspace.notice,
             on_accepted=self.worker.wake,

@@ -12,6 +12,7 @@ from bot.slack.outgoing.cards import notice
 from bot.slack.outgoing.outbox import Outbox
 from bot.store.inbox import Inbox, Job
 from bot.strings import strings_for
+from retrieval.documents.loaders.slack_words import files_of, forwarded_words, own_words
 from retrieval.language import language_of, words
 
 
@@ -36,11 +37,12 @@ class AskedAboutHandler:
         if interaction.response_url is None:
             interaction = await self._fetched(job, interaction)
         is_ours = interaction.author in (None, self._bot_user)
-        if not is_ours and words(plain(interaction.text, bot_user=self._bot_user)):
+        said = " ".join((interaction.text, *interaction.forwarded))
+        if not is_ours and (words(plain(said, bot_user=self._bot_user)) or interaction.files):
             await self._inbox.database.run(self._ask, job, interaction)
             return
         if interaction.response_url is not None:
-            strings = strings_for(language_of(interaction.text))
+            strings = strings_for(language_of(said))
             card = notice(strings.asking.ask_own if is_ours else strings.asking.empty)
             await self._outbox.respond(interaction.response_url, job.user, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
@@ -58,8 +60,10 @@ class AskedAboutHandler:
             name=interaction.name,
             ts=interaction.ts,
             thread_ts=message.get("thread_ts"),
-            text=message.get("text", ""),
+            text=own_words(message),
             author=None if message.get("bot_id") else message.get("user"),
+            forwarded=forwarded_words(message),
+            files=files_of(message),
         )
 
     def _ask(self, job: Job, interaction: Interaction) -> None:
@@ -69,6 +73,8 @@ class AskedAboutHandler:
             thread_ts=interaction.thread_ts or interaction.ts,
             channel_type="im" if job.channel.startswith("D") else None,
             private_url=interaction.response_url,
+            files=interaction.files,
+            forwarded=interaction.forwarded,
         )
         delivery = question_delivery(
             question,
@@ -80,7 +86,12 @@ class AskedAboutHandler:
         with self._inbox.database.transaction():
             if not self._inbox.accept(delivery) and interaction.response_url is not None:
                 # Its answer may be where only another person sees it.
-                alone = Question(text=interaction.text, response_url=interaction.response_url)
+                alone = Question(
+                    text=interaction.text,
+                    response_url=interaction.response_url,
+                    files=interaction.files,
+                    forwarded=interaction.forwarded,
+                )
                 key = delivery.event_id
                 self._inbox.accept(
                     replace(delivery, payload=asdict(alone), thread_key=key, work_key=None)

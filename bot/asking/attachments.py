@@ -20,6 +20,7 @@ from bot.slack.outgoing.mrkdwn import one_line, quoted
 from bot.strings import Strings
 from retrieval.documents.loaders import SUFFIXES
 from retrieval.documents.loaders.pictures import PICTURES
+from retrieval.documents.loaders.slack_words import preview
 from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import RetrievalError, UnreadableError
 from retrieval.language import words
@@ -31,9 +32,11 @@ _POINTS = re.compile(
     r"(?:\W|\b(?:please|pls|kindly|hi|hello|hey|see|look|at|read|check|open|view|refer|answer|find|"
     r"here|the|this|these|my|our|a|an|in|is|are|to|of|and|it|them|its|you|can|could|attached|"
     r"attachments?|files?|documents?|docs?|pdfs?|enclosed|below|above|inside|for|questions?|"
-    r"details?|as|per|asked|written|there)\b"
+    r"details?|as|per|asked|written|there|who|any|anyone|anybody|someone|somebody|ideas?|thoughts|know|"
+    r"knows|help|me|us|with|about|one|do|does|will|would|fyi|fwd?|forwarded|thread|messages?)\b"
     r"|请|麻烦|帮忙|帮我|您好|你好|查看|阅读|参见|参考|详见|见|看|附件|文件|文档|附上|"
-    r"这个|这份|里面?|在|中|的|问题|内容|一下|如|下|回答|谢谢)++",
+    r"这个|这份|里面?|在|中|的|问题|内容|一下|如|下|回答|谢谢|这条|消息|转发|上面|上|有人|有谁|谁|大家|"
+    r"你|我|知道|能否|能不能|可以|能|吗)++",
     re.IGNORECASE,
 )
 
@@ -47,8 +50,8 @@ DOWNLOAD_S = 15.0
 _NAME_CHARS = 80
 
 
-def is_in_file(text: str) -> bool:
-    """Whether words beside a file only point at it: then the file is the question itself."""
+def only_points(text: str) -> bool:
+    """Whether words only point at what is beside or above them, which then is the question."""
     return not words(text) or _POINTS.fullmatch(text) is not None
 
 
@@ -112,7 +115,11 @@ class Attachments:
                 texts[name] = await self._text(file, name)
             except (RetrievalError, aiohttp.ClientError, TimeoutError) as error:
                 logger.info("attachment not read: %s", type(error).__name__)
-                unread.append(name)
+                shown = " ".join(preview(file).split())[:MAX_CHARS].strip()
+                if shown and len(texts) < MAX_FILES:
+                    texts[name] = shown
+                else:
+                    unread.append(name)
         return Attached(texts, tuple(unread))
 
     async def _text(self, file: Mapping[str, Any], name: str) -> str:

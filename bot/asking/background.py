@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.asking.attachments import Attached, Attachments
+from bot.asking.attachments import Attached, Attachments, only_points
+from bot.asking.threads import asks
 from bot.slack.audience import Audiences, is_alone, place
 from bot.slack.conversations import Conversations
 from bot.slack.incoming.payloads import Question
 from bot.store.database import Database
 from bot.store.inbox import Job
 from bot.store.log import ConversationLog
+from retrieval.documents.loaders.slack_words import files_of, forwarded_words, own_words
 from retrieval.records import Message
 
 
@@ -71,3 +73,18 @@ class Backgrounds:
             )
         attached = await self._attachments.read(question.files)
         return Background(audience, is_private, (*said, *attached.history()), attached)
+
+    async def meant(self, question: Question, channel: str) -> Question | None:
+        """What a call into a thread means: the last question of a person, else what began it.
+
+        Raises:
+            SlackUnreachableError: If Slack does not answer now.
+        """
+        thread_ts, ts = question.thread_ts or "", question.ts or ""
+        message = await self._conversations.asked_before(
+            channel, thread_ts, before=ts, asks=lambda text: asks(text) and not only_points(text)
+        )
+        if message is None:
+            return None
+        said, forwarded = own_words(message), forwarded_words(message)
+        return Question(said, forwarded=forwarded, files=files_of(message))

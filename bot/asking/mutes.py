@@ -27,7 +27,8 @@ class MuteNotices:
     async def tell(self, job: Job, question: Question, until: float, strings: Strings) -> None:
         """Finish the question; who put it to us hears why, the first time in this mute."""
         database = self._inbox.database
-        if not question.is_overheard and await database.run(self._is_first, job, until):
+        is_told = not question.is_overheard and not question.is_automated
+        if is_told and await database.run(self._is_first, job, until):
             when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M")
             card, thread_ts = notice(strings.asking.muted.format(until=when)), question.thread_ts
             in_thread = None if thread_ts == question.ts else thread_ts

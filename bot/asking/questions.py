@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.asking.attachments import is_in_file, unread_note
+from bot.asking.attachments import only_points, unread_note
 from bot.asking.background import Background, Backgrounds, NotServedError
 from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
@@ -16,8 +16,9 @@ from bot.asking.threads import Threads
 from bot.asking.triage import is_thanks
 from bot.pool import StoppablePool
 from bot.slack.audience import place
+from bot.slack.conversations import MAX_CHARS
 from bot.slack.incoming.payloads import Question, read, read_in_part
-from bot.slack.incoming.text import plain
+from bot.slack.incoming.text import mentions, plain
 from bot.slack.outgoing.cards import Frame, answer_cards, error_card, escape, notice
 from bot.slack.outgoing.reply import ReplyMessages
 from bot.store.audit import AuditLog, passages_of
@@ -29,9 +30,12 @@ from bot.strings import Strings, strings_for
 from retrieval.errors import EndpointUnreachableError, IndexNotFoundError, QuestionError
 from retrieval.language import language_of, words
 from retrieval.linking import LinkRules
-from retrieval.records import Answer, AnswerRequest, Thread
+from retrieval.records import Answer, AnswerRequest, Message, Thread
 
 logger = logging.getLogger(__name__)
+
+MAX_FORWARDED = 3
+"""So many forwarded messages are read with a question, each as far as one of its thread."""
 
 
 class AnswerService(Protocol):
@@ -54,10 +58,14 @@ class AnswerService(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadQuestion:
-    """A question with what it is made of and how its channel wants it answered."""
+    """A question with what it is made of and how its channel wants it answered.
+
+    `forwarded` is what the message shows of others, unless that is the `text` itself.
+    """
 
     question: Question
     text: str
+    forwarded: tuple[str, ...]
     config: ChannelConfig
     strings: Strings
 
@@ -100,10 +108,14 @@ class QuestionHandler:
     async def handle(self, job: Job) -> None:
         """Answer the question, or say why it is not answered, and log the turn."""
         asked = await self._read(job, read(job, Question))
+        if self._is_bare(asked):
+            asked = await self._in_thread(job, asked)
         question, until = asked.question, asked.config.muted_until
         is_private = question.response_url is not None or question.channel_type == "im"
         if until > time.time() and not is_private:
             await self._mutes.tell(job, question, until, asked.strings)
+        elif question.is_automated and asked.config.visibility == "asker":
+            await self._inbox.database.run(self._inbox.finish, job)  # it has no eyes
         elif not words(asked.text) and not question.files:
             await self._end(job, asked, asked.strings.asking.empty)
         elif is_thanks(asked.text) and not question.files:
@@ -126,17 +138,41 @@ class QuestionHandler:
         await self._progress.show(job, asked.question, asked.config.visibility, (card,))
 
     async def _read(self, job: Job, question: Question) -> ReadQuestion:
-        text = plain(question.text, bot_user=self._bot_user)
+        text, forwarded = self._words(question)
         config = await self._inbox.database.run(self._channels.of, job.channel)
         if question.private_url and (
             config.visibility == "asker" or config.muted_until > time.time()
         ):
             question = replace(question, response_url=question.private_url)
         language = language_of(text) if config.language == "auto" else config.language
-        return ReadQuestion(question, text, config, strings_for(language))
+        return ReadQuestion(question, text, forwarded, config, strings_for(language))
+
+    def _words(self, question: Question) -> tuple[str, tuple[str, ...]]:
+        """What is asked, and what is forwarded beside it: that is what is asked if words point."""
+        text = plain(question.text, bot_user=self._bot_user)
+        found = (plain(said, bot_user=self._bot_user) for said in question.forwarded)
+        forwarded = tuple(said[:MAX_CHARS] for said in found if words(said))[:MAX_FORWARDED]
+        return ("\n".join(forwarded), ()) if forwarded and only_points(text) else (text, forwarded)
+
+    def _is_bare(self, asked: ReadQuestion) -> bool:
+        """Whether we were only called into a thread, or towards what stands in it."""
+        question = asked.question
+        is_reply = question.ts is not None and question.thread_ts not in (None, question.ts)
+        is_called = mentions(question.text, self._bot_user) or not words(asked.text)
+        return is_reply and is_called and only_points(asked.text) and not question.files
+
+    async def _in_thread(self, job: Job, asked: ReadQuestion) -> ReadQuestion:
+        """The question that the thread holds; as it was if there is none."""
+        meant = await self._backgrounds.meant(asked.question, job.channel)
+        if meant is None:
+            return asked
+        text, forwarded = self._words(meant)
+        question = replace(asked.question, files=meant.files)
+        language = language_of(text) if asked.config.language == "auto" else asked.config.language
+        return ReadQuestion(question, text, forwarded, asked.config, strings_for(language))
 
     async def _end(self, job: Job, asked: ReadQuestion, words_: str) -> None:
-        if not asked.question.is_overheard:
+        if not asked.question.is_overheard and not asked.question.is_automated:
             card, visibility = notice(words_), asked.config.visibility
             await self._progress.show(job, asked.question, visibility, (card,))
         await self._inbox.database.run(self._inbox.finish, job)
@@ -188,8 +224,10 @@ class QuestionHandler:
         self, job: Job, asked: ReadQuestion, reply: ReplyMessages
     ) -> tuple[Answer, Background]:
         background = await self._backgrounds.of(asked.question, job)
-        history, text = background.history, asked.text
-        if asked.question.files and is_in_file(text):
+        text = asked.text
+        # What is asked again was not said before.
+        history = tuple(said for said in background.history if said.text != text)
+        if asked.question.files and only_points(text):
             if not background.attached.texts:
                 names = background.attached.unread
                 unread = unread_note(names, ", ".join(names), asked.strings)
@@ -197,7 +235,7 @@ class QuestionHandler:
             history, text = history[:-1], history[-1].text
         request = AnswerRequest(
             text,
-            history=tuple(history),
+            history=(*history, *(Message("user", said) for said in asked.forwarded)),
             audience=background.audience | {place(job.channel)},
             sources=asked.config.sources,
             threshold=asked.config.threshold,
@@ -243,10 +281,10 @@ class QuestionHandler:
 
     def _finish(self, job: Job, question: Question, turn: Turn) -> None:
         with self._inbox.database.transaction():
-            before = self._threads.rephrased(turn)
+            before = None if question.is_automated else self._threads.rephrased(turn)
             if before is not None:
                 self._signals.note(before, "rephrased", job.user, job.event_id)
-            if f"<@{self._bot_user}" in question.text:
+            if mentions(question.text, self._bot_user):
                 self._threads.reopen(job.channel, question.thread_ts)
             self._log.add(turn)
             where = "" if question.response_url else job.channel

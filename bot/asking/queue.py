@@ -33,9 +33,9 @@ class RefusalHandler:
 
     async def _refuse(self, job: Job) -> None:
         question = read_in_part(job, Question(""))
-        if question.is_overheard:
+        if question.is_overheard or question.is_automated:
             return
-        strings = strings_for(language_of(question.text)).asking
+        strings = strings_for(language_of(question.said)).asking
         texts = {"person": strings.busy_person, "channel": strings.busy_channel}
         card = notice(texts.get(job.payload.get("refused", ""), strings.busy))
         await ReplyMessages(self._inbox, self._outbox, job, question).show((card,))
@@ -54,7 +54,7 @@ class QueuedHandler:
         event_id = job.event_id.removeprefix("queued:")
         before = await database.run(self._inbox.before, event_id)
         if before:
-            strings = strings_for(language_of(question.text)).asking
+            strings = strings_for(language_of(question.said)).asking
             card = _queued(strings, before, event_id)
             if question.response_url is not None:
                 await self._outbox.respond(question.response_url, job.user, (card,))

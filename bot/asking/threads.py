@@ -99,14 +99,19 @@ class Threads:
         return str(row[0]) if is_alike else None
 
 
+def asks(text: str) -> bool:
+    """Whether somebody's words sound like a question, perhaps behind thanks."""
+    return not is_thanks(text) and bool(_ASKS.search(text) or _ASKS_ON.search(without_thanks(text)))
+
+
 def judge(text: str, person: str, known: KnownThread, config: ChannelConfig) -> FollowUpVerdict:
     """What a message without a mention means in a thread that we take part in."""
     is_asker = person in known.askers
-    asks = not is_thanks(text) and bool(_ASKS.search(text) or _ASKS_ON.search(without_thanks(text)))
+    is_asking = asks(text)
     if person in config.experts and not is_asker:
         return "takeover"
-    if not is_asker and not is_thanks(text) and not (asks and config.followups == "everyone"):
+    if not is_asker and not is_thanks(text) and not (is_asking and config.followups == "everyone"):
         return "takeover"
-    if not asks or _OTHERS.search(text) or config.followups == "off":
+    if not is_asking or _OTHERS.search(text) or config.followups == "off":
         return "nothing"
     return "follow-up" if is_asker or config.followups == "everyone" else "nothing"

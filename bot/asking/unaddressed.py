@@ -47,7 +47,7 @@ class UnaddressedHandler:
         config = await self._inbox.database.run(self._channels.of, job.channel)
         if config.mode != "questions":
             return None
-        if not await asyncio.to_thread(self._triage.is_question, question.text):
+        if not await asyncio.to_thread(self._triage.is_question, question.said):
             return None
         return replace(question, is_overheard=True, triage=self._triage.id)
 
@@ -75,7 +75,7 @@ class UnaddressedHandler:
         if known is None or not self._threads.is_open(job.channel, thread_ts, known):
             return False
         config = self._channels.of(job.channel)
-        verdict = judge(question.text, job.user, known, config)
+        verdict = judge(question.said, job.user, known, config)
         if verdict == "takeover":
             self._threads.take_over(job.channel, thread_ts, job.user)
             self._signals.note(known.turn_id, "human_reply", job.user, job.event_id)

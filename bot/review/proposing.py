@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from bot.review.modals import accept_note, chosen_document
 from bot.slack.audience import place
 from bot.slack.incoming.payloads import Body, Interaction, Question
-from bot.slack.incoming.text import plain
+from bot.slack.incoming.text import plain_words
 from bot.slack.outgoing.cards import Card, notice
 from bot.slack.workspace import Workspace
 from bot.store.channels import Channels
@@ -46,7 +46,7 @@ class Proposing:
     async def propose(self, job: Job, interaction: Interaction) -> None:
         """Propose a person's message as the answer to its thread's question."""
         message = await self._conversations.message(job.channel, interaction.ts or "") or {}
-        answer = plain(message.get("text", ""), bot_user=self._bot_user)
+        answer = plain_words(message, bot_user=self._bot_user)
         if message.get("bot_id") or not message.get("user") or not words(answer):
             await self._inbox.database.run(self._inbox.finish, job)
             return
@@ -86,7 +86,7 @@ class Proposing:
         said = await self._conversations.thread(turn.channel, turn.thread_ts)
         replies = [message for message in said if self._is_reply(message, turn)]
         if replies:
-            answer = plain(replies[-1]["text"], bot_user=self._bot_user)
+            answer = plain_words(replies[-1], bot_user=self._bot_user)
             proposal = await self._proposal(job, replies[-1], answer, source="accepted")
             if proposal is not None:
                 await self._inbox.database.run(self._reviews.add, proposal)
@@ -97,7 +97,7 @@ class Proposing:
 
     def _is_reply(self, message: Body, turn: LoggedTurn) -> bool:
         is_others = message.get("user") not in (None, turn.asker, self._bot_user)
-        text = plain(message.get("text", ""), bot_user=self._bot_user)
+        text = plain_words(message, bot_user=self._bot_user)
         return (
             is_others
             and not message.get("bot_id")
@@ -178,7 +178,7 @@ class Proposing:
         root = await self._conversations.message(channel, thread_ts) if thread_ts != ts else None
         if root is None or root.get("bot_id"):
             return ""
-        return standalone(plain(root.get("text", ""), bot_user=self._bot_user), ())
+        return standalone(plain_words(root, bot_user=self._bot_user), ())
 
     async def _whisper(self, job: Job, card: Card, thread_ts: str | None) -> None:
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.incoming.payloads import Body
-from bot.slack.incoming.text import plain
+from bot.slack.incoming.text import plain_words
 from bot.slack.outgoing.reaching import reached, reason
 from retrieval.records import Message
 
@@ -60,10 +61,26 @@ class Conversations:
         return tuple(
             Message("assistant" if self._is_ours(message) else "user", text[:MAX_CHARS])
             for message in said[-LATEST - 1 :]
-            if message["ts"] < before and (self._is_ours(message) or not message.get("bot_id"))
-            for text in [plain(message.get("text", ""), bot_user=self._bot_user)]
+            if message["ts"] < before and (self._is_ours(message) or self._is_heard(message))
+            for text in [plain_words(message, bot_user=self._bot_user)]
             if text
         )
+
+    async def asked_before(
+        self, channel: str, thread_ts: str, *, before: str, asks: Callable[[str], bool]
+    ) -> Body | None:
+        """The last message of a person before a ts that `asks`, else what began the thread.
+
+        None where nobody but us has said anything, or what was said cannot be seen.
+        """
+        said = [
+            (message, plain_words(message, bot_user=self._bot_user))
+            for message in await self.thread(channel, thread_ts)
+            if message["ts"] < before and not self._is_ours(message) and self._is_heard(message)
+        ]
+        asking = [message for message, words in said if not message.get("bot_id") and asks(words)]
+        began = [message for message, words in said if words and message["ts"] == thread_ts]
+        return next(iter((*reversed(asking), *began)), None)
 
     async def has_others(self, channel: str, thread_ts: str, *, since: str, person: str) -> bool:
         """Whether anybody but this person and us wrote in a thread after a ts."""
@@ -75,6 +92,12 @@ class Conversations:
 
     def _is_ours(self, message: Body) -> bool:
         return message.get("user") == self._bot_user
+
+    @staticmethod
+    def _is_heard(message: Body) -> bool:
+        """Whether a message belongs to the conversation: of other apps only one that began it."""
+        is_first = message.get("thread_ts", message["ts"]) == message["ts"]
+        return is_first or not message.get("bot_id")
 
     async def _messages(self, call: Any) -> list[Body]:  # noqa: ANN401 - as the SDK's
         try:

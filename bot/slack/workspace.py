@@ -29,9 +29,13 @@ REQUEST_S = 30
 
 @dataclass(frozen=True)
 class Workspace:
-    """`client` repeats what can safely be repeated, `hasty` repeats nothing."""
+    """`client` repeats what can safely be repeated, `hasty` repeats nothing.
+
+    We are the user `bot_user`, and post as the app's `bot_id`.
+    """
 
     bot_user: str
+    bot_id: str
     session: aiohttp.ClientSession
     client: AsyncWebClient
     hasty: AsyncWebClient
@@ -72,10 +76,11 @@ async def log_in(
     )
     # An edit can be repeated; a post whose answer got lost may have been made.
     patient, poster, hasty = client(throttled, *broken), client(throttled), client()
-    bot_user, team = await _who_we_are(patient)
+    bot_user, bot_id, team = await _who_we_are(patient)
     directory = Directory(patient, team=team)
     return Workspace(
         bot_user=bot_user,
+        bot_id=bot_id,
         session=session,
         client=patient,
         hasty=hasty,
@@ -87,12 +92,12 @@ async def log_in(
     )
 
 
-async def _who_we_are(client: AsyncWebClient) -> tuple[str, str]:
-    """The bot's user and its workspace."""
+async def _who_we_are(client: AsyncWebClient) -> tuple[str, str, str]:
+    """The bot's user, its id as an app that posts, and its workspace."""
     try:
         said = await client.auth_test()
     except SlackApiError as error:
         raise SettingsError(f"SLACK_BOT_TOKEN: Slack says {reason(error) or error}") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise SettingsError(f"cannot reach Slack at {client.base_url}: {error}") from error
-    return str(said["user_id"]), str(said["team_id"])
+    return str(said["user_id"]), str(said.get("bot_id") or ""), str(said["team_id"])

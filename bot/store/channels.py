@@ -19,7 +19,8 @@ class ChannelConfig:
     messages in a thread that it has answered in are questions too. `sources` are beginnings of
     document ids, none for all documents. `threshold` is the least confidence of an answer, None
     for the calibrated one. With visibility `asker` answers are for the asker's eyes only. Models
-    on trial may answer where there are `trials`. `experts` are people's ids. Nothing is answered
+    on trial may answer where there are `trials`. Where `apps` is set, posts of workflows and other
+    apps that mention the bot are answered. `experts` are people's ids. Nothing is answered
     before `muted_until`, in Unix seconds.
     """
 
@@ -31,6 +32,7 @@ class ChannelConfig:
     threshold: float | None = None
     buttons: bool = True
     trials: bool = True
+    apps: bool = False
     experts: tuple[str, ...] = ()
     muted_until: float = 0.0
 

@@ -180,7 +180,12 @@ class Inbox:
 
     def _is_worth_telling(self, delivery: Delivery) -> bool:
         """Whether somebody who has no other question waiting has many before theirs."""
-        if delivery.payload.get("is_overheard") or self.waiting("question") <= WORTH_TELLING:
+        asked = delivery.payload
+        if (
+            asked.get("is_overheard")
+            or asked.get("is_automated")
+            or self.waiting("question") <= WORTH_TELLING
+        ):
             return False
         others = self.database.connection.conn.execute(
             "SELECT count(*) FROM inbox WHERE state = 'todo' AND kind = 'question' AND user = ?",

@@ -27,6 +27,7 @@ EVENT_SCOPES = {
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
+    "message.mpim": "mpim:history",
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
     "subteam_created": "usergroups:read",
@@ -38,7 +39,8 @@ EVENT_SCOPES = {
 # App Home tells of itself without any scope. A thread is read in whatever conversation it is in;
 # the agent view comes with its own scope.
 # A file that is attached to a question is fetched from its own address.
-# A channel, too, says only with its own scope that it is public, and a person their e-mail address.
+# A channel, too, says only with its own scope that it is public, a group direct message who is
+# in it, and a person their e-mail address.
 ALSO_NEEDED = {
     "assistant:write",
     "channels:read",
@@ -46,6 +48,7 @@ ALSO_NEEDED = {
     "files:read",
     "groups:history",
     "im:history",
+    "mpim:read",
     "users:read.email",
 }
 NEED_NO_SCOPE = {

@@ -43,6 +43,7 @@ class Keeper:
     early: EarlyDeliveries
     database: Database
     bot_user: str
+    bot_id: str
     emoji: Mapping[str, JobKind]
     complaints: Callable[[Body], dict[str, str]]
     on_event: Callable[[Body], None]
@@ -67,7 +68,9 @@ class Keeper:
         """What is wrong with a form, and what is to be stored."""
         if body.get("type") == "event_callback":
             self.on_event(body)
-        return self.complaints(body), read(body, bot_user=self.bot_user, emoji=self.emoji)
+        return self.complaints(body), read(
+            body, bot_user=self.bot_user, bot_id=self.bot_id, emoji=self.emoji
+        )
 
     async def _stored(self, body: Body, delivery: Delivery | None) -> BoltResponse:
         if delivery is None:
@@ -91,6 +94,7 @@ def build_app(
     database: Database,
     *,
     bot_user: str,
+    bot_id: str,
     complaints: Callable[[Body], dict[str, str]],
     on_event: Callable[[Body], None],
     on_accepted: Callable[[], None],
@@ -101,7 +105,9 @@ def build_app(
         settings.ask_emoji.strip(":"): "pointed",
         settings.proposal_emoji.strip(":"): "review",
     }
-    keeper = Keeper(early, database, bot_user, emoji, complaints, on_event, on_accepted, quote)
+    keeper = Keeper(
+        early, database, bot_user, bot_id, emoji, complaints, on_event, on_accepted, quote
+    )
     app = AsyncApp(
         token=secret(settings.bot_token),
         signing_secret=secret(settings.signing_secret),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from bot.slack.incoming.payloads import (
     Body,
@@ -13,8 +13,10 @@ from bot.slack.incoming.payloads import (
     RatingGiven,
     Stop,
 )
+from bot.slack.incoming.text import mentions
 from bot.store.inbox import Delivery, JobKind
 from bot.store.log import Value
+from retrieval.documents.loaders.slack_words import files_of, forwarded_words, own_words
 
 EVENTS = (
     "agent_session_stopped",
@@ -27,6 +29,7 @@ EVENTS = (
     "message.channels",
     "message.groups",
     "message.im",
+    "message.mpim",
     "reaction_added",
     "reaction_removed",
     "subteam_created",
@@ -41,11 +44,19 @@ Some only tell who may read what from now on; see `bot.slack.directory`.
 """
 
 _REACTIONS: dict[str, Value] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
-_SAID = (None, "file_share", "thread_broadcast")
+_SAID = (None, "file_share", "thread_broadcast", "me_message", "bot_message")
 """The subtypes of messages that somebody wrote; others tell of joins, topics, edits."""
 
 
-def read_event(body: Body, *, bot_user: str, emoji: Mapping[str, JobKind]) -> Delivery | None:
+@dataclass(frozen=True, slots=True)
+class Ourselves:
+    """Who we are in a workspace: as the user who is mentioned, and as the app that posts."""
+
+    user: str
+    bot: str = ""
+
+
+def read_event(body: Body, *, us: Ourselves, emoji: Mapping[str, JobKind]) -> Delivery | None:
     """The delivery in an event; None if it asks nothing of us.
 
     `emoji` says who handles which reaction, besides those that rate an answer.
@@ -53,9 +64,9 @@ def read_event(body: Body, *, bot_user: str, emoji: Mapping[str, JobKind]) -> De
     event = body["event"]
     match event["type"]:
         case "reaction_added" | "reaction_removed":
-            return _reaction(body, event, bot_user, emoji)
+            return _reaction(body, event, us.user, emoji)
         case "app_mention" | "message":
-            return _message(body, event, bot_user)
+            return _message(body, event, us)
         case "agent_session_stopped":
             return _stop(body, event)
         case "app_home_opened" if event.get("tab") == "messages":
@@ -86,13 +97,14 @@ def question_delivery(
     )
 
 
-def _message(body: Body, event: Body, bot_user: str) -> Delivery | None:
+def _message(body: Body, event: Body, us: Ourselves) -> Delivery | None:
     subtype = event.get("subtype")
     if subtype == "message_changed":
-        return _edit(body, event, bot_user)
+        return _edit(body, event, us)
     if subtype == "message_deleted":
-        return _deletion(body, event, event.get("previous_message") or {}, bot_user)
-    if subtype not in _SAID or not _is_by_a_person(event, bot_user):
+        return _deletion(body, event, event.get("previous_message") or {}, us)
+    author = _author(body, event, us)
+    if subtype not in _SAID or author is None:
         return None
     question = _question(body, event)
     asked = question_delivery(
@@ -100,58 +112,61 @@ def _message(body: Body, event: Body, bot_user: str) -> Delivery | None:
         event_id=body["event_id"],
         team=body["team_id"],
         channel=event["channel"],
-        user=event["user"],
+        user=author,
     )
-    if _is_asked(event, bot_user):
+    if question.is_automated:
+        return asked if mentions(question.text, us.user) else None
+    if event["type"] == "app_mention" or event.get("channel_type") == "im":
+        return asked
+    if mentions(question.text, us.user):
         return asked
     key = asked.thread_key
     return _delivery(body, event, "overheard", key=key, payload=asdict(question))
 
 
-def _is_by_a_person(message: Body, bot_user: str) -> bool:
-    return not message.get("bot_id") and message.get("user") not in (None, bot_user, "USLACKBOT")
+def _author(body: Body, message: Body, us: Ourselves) -> str | None:
+    """The person, or of another app the bot, who wrote a message; None for ourselves and Slack."""
+    bot, user = message.get("bot_id"), message.get("user")
+    if not bot and message.get("subtype") != "bot_message":
+        return None if user in (None, us.user, "USLACKBOT") else str(user)
+    app = message.get("app_id")
+    is_ours = bot == us.bot or user == us.user or (app and app == body.get("api_app_id"))
+    return None if not bot or is_ours or message.get("channel_type") == "im" else str(bot)
 
 
-def _is_asked(event: Body, bot_user: str) -> bool:
-    if event["type"] == "app_mention" or event.get("channel_type") == "im":
-        return True
-    return _mentions(event, bot_user)
-
-
-def _mentions(message: Body, bot_user: str) -> bool:
-    return f"<@{bot_user}" in message.get("text", "")
-
-
-def _edit(body: Body, event: Body, bot_user: str) -> Delivery | None:
+def _edit(body: Body, event: Body, us: Ourselves) -> Delivery | None:
     """An edit that adds our mention asks; any other is left alone."""
     after, before = event.get("message") or {}, event.get("previous_message") or {}
     if after.get("subtype") == "tombstone":  # what a deleted message with a thread turns into
-        return _deletion(body, event, before, bot_user)
-    if not _mentions(after, bot_user) or _mentions(before, bot_user):
+        return _deletion(body, event, before, us)
+    if not mentions(own_words(after), us.user) or mentions(own_words(before), us.user):
         return None
     said = {k: event[k] for k in ("type", "channel", "channel_type") if k in event}
-    return _message(body, {**after, **said}, bot_user)
+    return _message(body, {**after, **said}, us)
 
 
-def _deletion(body: Body, event: Body, before: Body, bot_user: str) -> Delivery | None:
-    if not _is_by_a_person(before, bot_user):
+def _deletion(body: Body, event: Body, before: Body, us: Ourselves) -> Delivery | None:
+    author = _author(body, before, us)
+    if author is None or (before.get("bot_id") and not mentions(own_words(before), us.user)):
         return None
     ts = event.get("deleted_ts") or before["ts"]
     change = MessageChange(ts=ts, thread_ts=before.get("thread_ts") or ts)
     # After the answer to it, if that is being written.
     key = question_key(body["team_id"], event["channel"], change.thread_ts)
-    by = {**event, "user": before["user"]}
+    by = {**event, "user": author}
     return _delivery(body, by, "change", key=key, payload=asdict(change))
 
 
 def _question(body: Body, event: Body) -> Question:
     return Question(
-        text=event.get("text", ""),
+        text=own_words(event),
         ts=event["ts"],
         thread_ts=event.get("thread_ts") or event["ts"],
         channel_type=event.get("channel_type"),
         is_shared=bool(body.get("is_ext_shared_channel")),
-        files=tuple(event.get("files") or ()),
+        files=tuple(files_of(event)),
+        forwarded=forwarded_words(event),
+        is_automated=bool(event.get("bot_id")),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.slack.incoming.payloads import Body, Interaction, RatingGiven
 from bot.store.inbox import Delivery, JobKind
+from retrieval.documents.loaders.slack_words import files_of, forwarded_words, own_words
 
 FEEDBACK_ACTION = "rate_answer"
 GOOD, BAD = "good", "bad"
@@ -92,6 +93,7 @@ def _interaction(body: Body) -> Interaction:
         )
     action = body["actions"][0] if body["type"] == "block_actions" else {}
     message, container = body.get("message") or {}, body.get("container") or {}
+    is_asked_about = body["type"] == "message_action"
     return Interaction(
         name=action.get("action_id") or body.get("callback_id", ""),
         value=action.get("value") or _selected(action),
@@ -100,9 +102,11 @@ def _interaction(body: Body) -> Interaction:
         response_url=body.get("response_url"),
         ts=message.get("ts") or container.get("message_ts"),
         thread_ts=message.get("thread_ts") or container.get("thread_ts"),
-        text=message.get("text", ""),
-        author=message.get("user"),
+        text=own_words(message) if is_asked_about else "",
+        author=message.get("user") or message.get("bot_id"),
         is_ephemeral=bool(container.get("is_ephemeral")),
+        forwarded=forwarded_words(message) if is_asked_about else (),
+        files=files_of(message) if is_asked_about else (),
     )
 
 

@@ -20,7 +20,9 @@ class Question:
     With a `private_url` it becomes so where the bot cannot post. If the answer `replaces` the
     message that the `response_url` came with, that is ours. One that was `is_overheard` was
     not put to the bot: it is answered or left alone, without a word about it; `triage` is the id
-    of the model that took it for a question. `files` are as Slack describes them.
+    of the model that took it for a question. `files` are as Slack describes them. `text` is what
+    the message says itself, `forwarded` what it shows of others, both in Slack's mrkdwn. One that
+    `is_automated` was posted by an app, which nothing can be said to in private.
     """
 
     text: str
@@ -34,6 +36,13 @@ class Question:
     is_overheard: bool = False
     triage: str = ""
     files: Sequence[Mapping[str, Any]] = ()
+    forwarded: Sequence[str] = ()
+    is_automated: bool = False
+
+    @property
+    def said(self) -> str:
+        """What the message says itself; if nothing, what it forwards."""
+        return self.text or "\n".join(self.forwarded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,8 @@ class Interaction:
     `value` is the button's value or the modal's private metadata; `inputs` the modal's fields or
     what a menu has selected, by action id, each as text. A `trigger_id` opens one modal and lives
     for three seconds. `ts`, `thread_ts`, `text` and `author` are of the message that it was made
-    on, where there is one; a `response_url` changes that message or answers in private.
+    on, where there is one, and so are `forwarded` and `files`, as in `Question`, if it was made to
+    ask about it; a `response_url` changes that message or answers in private.
     """
 
     name: str
@@ -99,6 +109,8 @@ class Interaction:
     text: str = ""
     author: str | None = None
     is_ephemeral: bool = False
+    forwarded: Sequence[str] = ()
+    files: Sequence[Mapping[str, Any]] = ()
 
 
 class PayloadError(Exception):

@@ -57,7 +57,8 @@ class ReplyMessages:
         if job.attempts == 1 if sent else not has_status:
             (self._placeholder,) = await self.show((card,))
             sent = {}
-        if question.thread_ts is not None:
+        # A stream is for a person; what an app asked is edited instead.
+        if question.thread_ts is not None and not question.is_automated:
             place = StreamPlace(job.channel, question.thread_ts, job.team, job.user, job.event_id)
             self._live = LiveText(
                 self._outbox,
