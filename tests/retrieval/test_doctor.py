@@ -10,6 +10,8 @@ from retrieval.doctor import Finding, checks
 from retrieval.index.building import update_index
 from retrieval.index.content import EMPTY
 from retrieval.index.generation import Recipe, write_generation
+from retrieval.models.catalogue import unpacked
+from retrieval.models.sealing import seal
 from retrieval.registry.folders import publish
 from retrieval.settings import Settings
 from tests.endpoint_server import EndpointServer
@@ -125,3 +127,14 @@ def test_what_is_not_linked_is_told(home: Path, tmp_path: Path) -> None:
     found = findings()["links"]
     assert found.state == "warning"
     assert found.found.endswith("not linked: http://evil.example")
+
+
+def test_an_unpacked_model_that_is_damaged_is_told(home: Path) -> None:
+    name = "multilingual-e5-small"
+    folder = unpacked(name, home / "models")
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(1_000))
+    seal(folder)
+    (folder / "model.safetensors").write_bytes(bytes(999) + b"1")
+    found = findings()["embedder"]
+    assert (found.state, "is not what was unpacked" in found.found) == ("warning", True)
