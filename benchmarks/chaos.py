@@ -73,6 +73,7 @@ METHODS = (
     "response_url",
 )
 PEOPLE, CHANNELS, IN_THREAD = 12, 4, 3
+WORKERS = 4
 RETRY_S, PATIENCE_S = 0.3, 300.0
 
 
@@ -153,13 +154,21 @@ class Chaos:
     """Delivers, kills and fails, and looks what came of it."""
 
     def __init__(
-        self, slack: SlackServer, folder: Path, *, seed: int, processes: int, seconds: float
+        self,
+        slack: SlackServer,
+        folder: Path,
+        *,
+        seed: int,
+        processes: int,
+        seconds: float,
+        max_waiting: int = 10_000,
     ) -> None:
         self.slack = slack
         self.folder = folder
         self.draw = random.Random(seed)
         self.processes = processes
         self.seconds = seconds
+        self.max_waiting = max_waiting
         self.children: list[asyncio.subprocess.Process] = []
         self.ack_s: list[float] = []
         self.kills = self.faults = 0
@@ -173,6 +182,7 @@ class Chaos:
                     sys.executable,
                     *program,
                     *("--home", str(self.folder), "--seconds", str(self.seconds)),
+                    *("--max-waiting", str(self.max_waiting)),
                     stderr=log,
                 )
             )
@@ -382,15 +392,15 @@ async def _after(before: asyncio.Task[None] | None, chaos: Chaos, question: Aske
     await chaos.deliver(question)
 
 
-def serve(api_url: str, home: Path, seconds: float) -> None:
+def serve(api_url: str, home: Path, seconds: float, max_waiting: int) -> None:
     """Be the bot until killed."""
     settings = SlackSettings(
         bot_token=SecretStr(BOT_TOKEN),
         app_token=SecretStr(APP_TOKEN),
         api_url=api_url,
         health_port=0,
-        max_waiting=10_000,
-        workers=4,
+        max_waiting=max_waiting,
+        workers=WORKERS,
     )
     engine = Engine(SlowAnswerer(seconds), SentenceDocuments(), TwoGenerations(), NoCandidates())
     retrieval = Settings(home=home)
@@ -412,10 +422,17 @@ def serve(api_url: str, home: Path, seconds: float) -> None:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--home", type=click.Path(path_type=Path), default=None, help="keep its files here")
 @click.option("--serve", "api_url", default=None, hidden=True)
-def main(api_url: str | None, home: Path | None, seconds: float, **options: Any) -> None:  # noqa: ANN401 - click's
+@click.option("--max-waiting", default=10_000, hidden=True)
+def main(
+    api_url: str | None,
+    home: Path | None,
+    seconds: float,
+    max_waiting: int,
+    **options: Any,  # noqa: ANN401 - click's
+) -> None:
     """Run it."""
     if api_url is not None and home is not None:
-        serve(api_url, home, seconds)
+        serve(api_url, home, seconds, max_waiting)
         return
     with tempfile.TemporaryDirectory() as folder:
         is_good = asyncio.run(run(home or Path(folder), seconds=seconds, **options))

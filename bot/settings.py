@@ -49,7 +49,9 @@ class SlackSettings(FileSettings):
     api_url: str = Field(default="https://slack.com/api/", description="base of the Web API")
     workers: int = Field(default=8, ge=1, le=64, description="questions answered at the same time")
     max_waiting: int = Field(
-        default=200, ge=1, description="more waiting questions are turned away"
+        default=200,
+        ge=1,
+        description="more waiting questions are turned away, but one of who has none waiting",
     )
     max_waiting_per_person: int | None = Field(
         default=None,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
+
+# Until there is anything to tidy up, Ctrl-C ends the program at once, without a traceback.
+_IS_PROGRAM = __name__ == "__main__" or os.path.basename(sys.argv[0]) == "whimbrel"  # noqa: PTH119 - pathlib takes longer
+if _IS_PROGRAM and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import gc
+import io
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoints, entry_points
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 # Idle OpenMP threads spin by default and starve each other on a busy machine; this must be set
 # before torch is imported, and only the program's first module is early enough.
@@ -20,8 +28,13 @@ os.environ.setdefault("PYTHONSAFEPATH", "1")
 
 import click
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 PROGRAM = (sys.executable, "-P", "-m", "retrieval.cli")
 """Starts this program as a child, with -P so that it is not a `bot.py` in the working folder."""
+
+OUTPUT = "standard output"
 
 COMMANDS = "whimbrel.commands"
 """The entry-point group in pyproject.toml that names every sub-command."""
@@ -65,22 +78,57 @@ def main() -> None:
 
     # Asked to end, it tidies up as for Ctrl-C: no half-written folder, no parser left alone.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _open_streams()
     try:
         whimbrel(prog_name="whimbrel")
     except RetrievalError as error:
         _fail(str(error))
     except OSError as error:
+        if error.filename == OUTPUT:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left of it
+            _fail(f"{OUTPUT}: {error.strerror}; send it elsewhere")
         explanation = explain_system_error(error)
         if explanation is None:
             raise
         _fail(explanation)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     finally:
         # Python looks for garbage once more as it ends; in all of torch that takes half a second.
         gc.freeze()
 
 
+class _Output(io.FileIO):
+    """Standard output; what goes wrong with it says that it is that."""
+
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = OUTPUT
+            raise
+
+
+def _open_streams() -> None:
+    """Let what is written to a stream that is closed go nowhere, and name the output's errors."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+            setattr(sys, name, open(descriptor, "w", closefd=False))  # noqa: SIM115 - to the end
+    encoding, errors, is_terminal = sys.stdout.encoding, sys.stdout.errors, sys.stdout.isatty()
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Output(1, "w", closefd=False)),
+        encoding=encoding,
+        errors=errors,
+        line_buffering=is_terminal,
+    )
+
+
 def _fail(line: str) -> NoReturn:
-    click.secho(f"whimbrel: {line}", fg="red", err=True)
+    with suppress(OSError):  # there is nobody to tell
+        click.secho(f"whimbrel: {line}", fg="red", err=True)
     sys.exit(1)
 
 

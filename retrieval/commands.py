@@ -321,6 +321,10 @@ def _roll_back_index(settings: Settings, reason: str) -> None:
 
     done = roll_back(settings, reason=reason)
     click.echo(f"searching {done.after.name} of {done.after.created} from the next question on")
+    if done.relabelled:
+        click.echo(f"documents for other people than then, as they are now: {done.relabelled}")
+    if done.refused:
+        click.echo(f"documents left out, as they may be meant for some alone: {done.refused}")
     before, after = done.embedder_before, done.after.recipe.embedder
     if done.changes is None:
         click.echo(f"{done.before} is damaged; {MEND} for a new one")

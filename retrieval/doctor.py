@@ -138,7 +138,11 @@ def _model(role: Role, name: str, settings: Settings) -> Finding:
         for file in model.files:
             located(name.lower(), file)
     except ModelNotFoundError as error:
-        return Finding(role, "warning", f"{name}, from the hub at first use", str(error))
+        damaged = f" ({target} is damaged)" if target.is_dir() else ""
+        return Finding(role, "warning", f"{name}, from the hub at first use{damaged}", str(error))
+    if model.unpack and target.is_dir():
+        found = f"{name}, unpacked; {target} is not what was unpacked"
+        return Finding(role, "warning", found, "it is unpacked anew when it is loaded")
     state = "not yet unpacked" if model.unpack else "ready"
     return Finding(role, "ok", f"{name}, installed, {state}, licence {model.licence}")
 

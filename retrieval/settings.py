@@ -308,8 +308,10 @@ def read(kind: type[S], *, prefix: str) -> S:
     except ValidationError as error:
         raise SettingsError(explain(error, kind, prefix=prefix)) from error
     except SourceError as error:
-        hint = "in the environment, lists and tables are written as JSON"
-        raise SettingsError(f"{prefix}…: {error}; {hint}") from error
+        named = re.search(r'field "(\w+)"', str(error))
+        name = named[1].upper() if named else "…"
+        hint = 'in the environment, lists and tables are written as JSON, such as ["a", "b"]'
+        raise SettingsError(f"{prefix}{name}: this is no JSON; {hint}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{CONFIG_FILE} cannot be read: {error}") from error
 

@@ -9,7 +9,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -72,7 +72,8 @@ def back_up(settings: Settings, to: Path, *, recipients: Sequence[str] = ()) -> 
             not what was read.
         SettingsError: If a key is none.
     """
-    if os.path.lexists(to):
+    with suppress(FileNotFoundError):
+        to.lstat()  # also finds out what cannot be a name, before anything is done
         raise DataError(f"{to} is there already; name a new file")
     check_before(settings.database)
     if not settings.database.is_file():

@@ -46,6 +46,7 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._purge_due: float | None = None
+        self._turn = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._hasty = ThreadPoolExecutor(THREADS, thread_name_prefix="database-hasty")
         make_private(path.parent)
@@ -75,18 +76,31 @@ class Database:
         if db.conn.in_transaction:
             yield db
             return
-        db.conn.execute("BEGIN IMMEDIATE")
-        self._local.erases = False
-        try:
-            yield db
-            db.conn.execute("COMMIT")
-        except BaseException:
-            if db.conn.in_transaction:
-                db.conn.execute("ROLLBACK")
-            raise
+        with self._taking_turns():
+            db.conn.execute("BEGIN IMMEDIATE")
+            self._local.erases = False
+            try:
+                yield db
+                db.conn.execute("COMMIT")
+            except BaseException:
+                if db.conn.in_transaction:
+                    db.conn.execute("ROLLBACK")
+                raise
         due = self._purge_due
         if self._local.erases or (due is not None and time.monotonic() >= due):
             self.purge()
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        """Let one of our threads write at a time: SQLite itself looks for its turn too rarely."""
+        until = getattr(self._local, "until", None)
+        left_s = BUSY_S if until is None else max(0.0, until - time.monotonic())
+        if not self._turn.acquire(timeout=left_s):
+            raise sqlite3.OperationalError("database is locked")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def erase(self) -> None:
         """What the open transaction deletes or replaces is to leave the files with its commit."""
@@ -113,6 +127,7 @@ class Database:
         def call() -> T:
             left_ms = max(0, round((until - time.monotonic()) * 1000))
             self.connection.conn.execute(f"PRAGMA busy_timeout = {left_ms}")
+            self._local.until = until
             return function(*args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._hasty, call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -132,10 +133,10 @@ class Inbox:
     ) -> None:
         self.database = database
         self.lease_s = lease_s
-        self._limits: tuple[tuple[RefusalReason, int], ...] = (
+        self._limits: tuple[tuple[RefusalReason, float], ...] = (
             ("full", max_waiting),
-            ("person", max_waiting if max_per_person is None else max_per_person),
-            ("channel", max_waiting if max_per_channel is None else max_per_channel),
+            ("person", math.inf if max_per_person is None else max_per_person),
+            ("channel", math.inf if max_per_channel is None else max_per_channel),
         )
         self._clock = clock
 
@@ -173,8 +174,11 @@ class Inbox:
             " FROM inbox WHERE state = 'todo' AND kind = 'question'",
             (delivery.user, delivery.channel),
         ).fetchone()
+        waiting, of_person, _ = row
+        # A queue that others have filled still takes one question of who has none in it.
+        is_spared = not of_person and waiting < 2 * self._limits[0][1]
         for (reason, limit), count in zip(self._limits, row, strict=True):
-            if count >= limit:
+            if count >= limit and not (reason == "full" and is_spared):
                 return reason
         return None
 

@@ -57,7 +57,8 @@ def clean(question: str, *, max_chars: int) -> str:
         QuestionError: If nothing is left that could be searched, or if it is longer than
             `max_chars`; the message is fit for the person who asked, in their language.
     """
-    folded = _SPACE.sub(" ", _EMOJI_NAME.sub(" ", question)).strip()
+    text = question.encode(errors="replace").decode()  # a terminal may pass on other bytes
+    folded = _SPACE.sub(" ", _EMOJI_NAME.sub(" ", text)).strip()
     if len(folded) > max_chars:
         raise QuestionError(_too_long(folded, max_chars))
     if not words(folded):

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -36,8 +37,15 @@ from retrieval.errors import (
     RetrievalError,
 )
 from retrieval.index.changes import Changes, compare
-from retrieval.index.content import Content, read_content, read_sources, write_content
-from retrieval.records import Passage, Vectors
+from retrieval.index.content import (
+    SOURCES,
+    Content,
+    read_content,
+    read_failures,
+    read_sources,
+    write_content,
+)
+from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
 from retrieval.search.competence import competences
@@ -83,7 +91,8 @@ class Manifest:
     """What a generation is.
 
     `competences` is how well the embedder knows each language, 0 to 1; `files` maps each file's
-    path to the sha256 of its bytes.
+    path to the sha256 of its bytes. `closed` has the labels of the documents that are not for
+    everybody, in case `documents.jsonl` is damaged; None in what older releases wrote.
     """
 
     schema: Literal[1]
@@ -97,6 +106,7 @@ class Manifest:
     competences: Mapping[str, float]
     probes: tuple[tuple[float, ...], ...]
     files: Mapping[str, str]
+    closed: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,7 @@ def write_generation(
             or competences(content.passages, content.vectors, embedder),
             probes=tuple(tuple(map(float, row)) for row in _probe(embedder)),
             files=checksums(beside),
+            closed=_closed(content.sources),
         )
         _write_manifest(beside, manifest)
     return manifest
@@ -151,21 +162,29 @@ def write_generation(
 class Rollback:
     """The name and embedder of what served before, what serves now, and how documents differ.
 
-    What served before may be damaged: then `embedder_before` is empty and `changes` None.
+    What served before may be damaged: then `embedder_before` is empty and `changes` None. Of the
+    documents that are served again, `relabelled` have another label now than they had then, and
+    `refused` may be meant for some people alone by now, and are not served.
     """
 
     before: str
     embedder_before: str
     after: Manifest
     changes: Changes | None
+    relabelled: int = 0
+    refused: int = 0
 
 
 def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
     """Serve the other generation that was kept; the caller holds the right to build the index.
 
+    Its documents are for whom they are for now: where a label has changed since, or a document is
+    refused by now, the generation is written anew.
+
     Raises:
         IndexNotFoundError: If no other generation was kept.
-        IndexCorruptError: If the other generation is not what was written.
+        IndexCorruptError: If the other generation is not what was written, or if nothing tells for
+            whom the documents are now.
         IndexMismatchError: If neither the embedder, where one is given, nor one that was learned
             from the same model made it.
     """
@@ -175,12 +194,108 @@ def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
     after = verify(other)
     if embedder is not None and not _is_of_sibling(after, embedder):
         check_match(after, embedder)
+    before, now = read_content(other), _access_now(served_now)
+    content, relabelled = now.applied(before)
     changes, embedder_before = None, ""
     with suppress(RetrievalError, OSError):  # a damaged index is what people go back from
         embedder_before = read_manifest(served_now).recipe.embedder
-        changes = compare(read_sources(served_now), read_sources(other))
-    point(folder, other.name)
-    return Rollback(served_now.name, embedder_before, after, changes)
+        changes = compare(read_sources(served_now), content.sources)
+    if content is not before:
+        after = _rewritten(folder, after, content)
+    point(folder, after.name)
+    refused = len(before.sources) - len(content.sources)
+    return Rollback(
+        served_now.name, embedder_before, after, changes, relabelled=relabelled, refused=refused
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """For whom the documents are now, by their ids, and the files that are refused."""
+
+    labels: Mapping[str, str]
+    refused: frozenset[str]
+
+    def applied(self, content: Content) -> tuple[Content, int]:
+        """The content as it may be shown now, itself if it is the same; how many labels differ."""
+        sources = {
+            source.id: replace(source, audience=self.labels.get(source.id, source.audience))
+            for source in content.sources
+            if not _is_in(source.id, self.refused)
+        }
+        relabelled = sum(
+            source.id in sources and sources[source.id].audience != source.audience
+            for source in content.sources
+        )
+        if not relabelled and len(sources) == len(content.sources):
+            return content, 0
+        rows = [n for n, passage in enumerate(content.passages) if passage.source.id in sources]
+        passages = [content.passages[row] for row in rows]
+        held = replace(
+            content,
+            sources=list(sources.values()),
+            passages=[replace(p, source=sources[p.source.id]) for p in passages],
+            vectors=content.vectors[rows],
+        )
+        return held, relabelled
+
+
+def _access_now(served_now: Path) -> _Access:
+    """What the served generation says, or what is whole of it.
+
+    Raises:
+        IndexCorruptError: If neither its manifest nor its documents can be read.
+    """
+    if not served_now.is_dir():  # the pointer is damaged: the newest there is was served
+        return _Access({}, frozenset())
+    manifest: Manifest | None = None
+    sources: Sequence[Source] | None = None
+    failures = frozenset[str]()
+    with suppress(RetrievalError):
+        manifest = read_manifest(served_now)
+    with suppress(RetrievalError, OSError, ValueError, EOFError):
+        if manifest is None:  # only the passages tell whether any document is missing
+            sources = read_content(served_now).sources
+        elif manifest.files[SOURCES] == sha256(served_now / SOURCES):
+            sources = read_sources(served_now)
+    with suppress(RetrievalError, OSError):
+        failures = frozenset(f.id for f in read_failures(served_now) if f.is_restricted)
+    closed = manifest.closed if manifest else None
+    if sources is None and closed is None:
+        raise IndexCorruptError(
+            f"{served_now} does not tell any more for whom its documents are, so that the index "
+            f"before may show what is restricted by now; {MEND}"
+        )
+    labels = {source.id: source.audience for source in sources or ()}
+    return _Access({**(closed or {}), **labels}, failures)
+
+
+def _is_in(source_id: str, files: frozenset[str]) -> bool:
+    """Whether a document is one of these files, or a part of one."""
+    ends = [match.start() for match in re.finditer("[#/]", source_id)]
+    return any(source_id[:end] in files for end in (*ends, len(source_id)))
+
+
+def _closed(sources: Sequence[Source]) -> dict[str, str]:
+    return {source.id: source.audience for source in sources if source.audience != PUBLIC}
+
+
+def _rewritten(folder: Path, manifest: Manifest, content: Content) -> Manifest:
+    """A new generation as another one, with this content."""
+    with new_folder(folder) as beside:
+        write_content(beside, content)
+        _write_built(beside, content)
+        written = replace(
+            manifest,
+            name=beside.name[1:],
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            documents=len(content.sources),
+            passages=len(content.passages),
+            files=checksums(beside),
+            closed=_closed(content.sources),
+        )
+        _write_manifest(beside, written)
+    return written
 
 
 def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:

@@ -126,6 +126,8 @@ def served(home: Path) -> Path | None:
         name = (home / POINTER).read_bytes().decode(errors="replace").strip()
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        name = ""
     # A damaged pointer names a folder that does not exist, and never one elsewhere.
     return home / (_UNFIT.sub("_", name) or "_")
 
@@ -141,6 +143,8 @@ def publish(home: Path, name: str) -> None:
 
 def point(home: Path, name: str) -> None:
     """Serve the folder `name` from now on and delete nothing."""
+    if (home / POINTER).is_dir():  # somebody's mistake; no folder of ours is called so
+        shutil.rmtree(home / POINTER)
     replace_text(home / POINTER, name + "\n")
 
 
@@ -155,16 +159,20 @@ def replace_text(path: Path, text: str) -> None:
 
 def kept(home: Path) -> Path | None:
     """The newest folder that is not served and could be; None if there is none."""
-    folders = [path for path in home.glob("[!.]*") if path.is_dir() and path != served(home)]
-    return max(folders, default=None)
+    return max(_others(home), default=None)
 
 
 def drop_kept(home: Path) -> list[str]:
     """Delete every folder but the one that is served; the names of what was there."""
-    others = [path for path in home.glob("[!.]*") if path.is_dir() and path != served(home)]
-    for path in sorted(others):
+    others = sorted(_others(home))
+    for path in others:
         shutil.rmtree(path)
-    return sorted(path.name for path in others)
+    return [path.name for path in others]
+
+
+def _others(home: Path) -> list[Path]:
+    not_others = (served(home), home / POINTER)
+    return [path for path in home.glob("[!.]*") if path.is_dir() and path not in not_others]
 
 
 def checksums(folder: Path) -> dict[str, str]:

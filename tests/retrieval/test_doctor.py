@@ -11,6 +11,8 @@ from retrieval.doctor import Finding, checks
 from retrieval.index.building import update_index
 from retrieval.index.content import EMPTY
 from retrieval.index.generation import Recipe, write_generation
+from retrieval.models.catalogue import unpacked
+from retrieval.models.sealing import seal
 from retrieval.registry.folders import publish
 from retrieval.settings import Settings, load_settings
 from retrieval.sources.syncing import pull
@@ -144,3 +146,14 @@ def test_a_source_is_told_with_how_its_last_sync_ended(
     assert findings()["source"].state == "ok"
     monkeypatch.setenv("WHIMBREL_SOURCES", '{"docs": {"kind": "git", "url": "/somewhere"}}')
     assert "wanted https://" in findings()["source"].mend
+
+
+def test_an_unpacked_model_that_is_damaged_is_told(home: Path) -> None:
+    name = "multilingual-e5-small"
+    folder = unpacked(name, home / "models")
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(1_000))
+    seal(folder)
+    (folder / "model.safetensors").write_bytes(bytes(999) + b"1")
+    found = findings()["embedder"]
+    assert (found.state, "is not what was unpacked" in found.found) == ("warning", True)

@@ -78,3 +78,12 @@ def test_a_rule_whose_label_is_not_sure_is_refused(here: Path, label: str) -> No
     (here / "whimbrel.toml").write_text(f'[audiences]\n"hr/*" = {label}\n')
     with pytest.raises(SettingsError, match="WHIMBREL_AUDIENCES"):
         load_settings()
+
+
+@pytest.mark.parametrize("given", ["*", "a, b", '["a"'])
+def test_a_list_in_the_environment_that_is_no_json_is_told_by_the_settings_name(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("WHIMBREL_LINK_HOSTS", given)
+    with pytest.raises(SettingsError, match=r'WHIMBREL_LINK_HOSTS: this is no JSON.*\["a", "b"\]'):
+        load_settings()

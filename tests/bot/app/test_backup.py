@@ -15,7 +15,7 @@ from bot.app.backup import back_up, restore, verify
 from bot.app.commands import backup as backup_command
 from bot.app.commands import restore as restore_command
 from bot.store.database import Database
-from retrieval.errors import BusyError, DataError, SettingsError
+from retrieval.errors import BusyError, DataError, SettingsError, explain_system_error
 from retrieval.registry.folders import checksums, new_folder, publish
 from retrieval.settings import Settings
 
@@ -259,3 +259,11 @@ def test_a_home_that_spans_disks_is_refused_before_anything_is_moved(
     with pytest.raises(DataError, match="link or on another disk"):
         restore(settings, tmp_path / "b.tar", replaces=True)
     assert people(settings) == PEOPLE
+
+
+def test_a_name_that_no_file_can_have_is_refused_before_anything_is_done(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(OSError, match="name too long") as refused:
+        back_up(settings, tmp_path / ("b" * 300))
+    assert "choose a shorter name" in str(explain_system_error(refused.value))

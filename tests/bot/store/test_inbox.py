@@ -168,6 +168,20 @@ def test_too_many_waiting_questions_turn_the_next_into_a_refusal(inbox: Inbox) -
     assert claim(inbox, kind="refusal").event_id == "Ev3"
 
 
+def test_a_full_queue_takes_one_question_of_who_has_none_in_it(inbox: Inbox) -> None:
+    for n in range(4):
+        inbox.accept(delivery(f"Ev{n}"))
+    for n in range(4):
+        for again in range(2):
+            inbox.accept(replace(delivery(f"Of{n}.{again}"), user=f"Other{n}"))
+    rows = inbox.database.connection.conn.execute(
+        "SELECT event_id FROM inbox WHERE kind = 'question' ORDER BY id"
+    )
+    # Twice as many as the limit, and then nobody's.
+    taken = ["Ev0", "Ev1", "Ev2", "Of0.0", "Of1.0", "Of2.0"]
+    assert [event_id for (event_id,) in rows] == taken
+
+
 def test_a_finished_job_keeps_nothing_of_what_was_asked(inbox: Inbox) -> None:
     inbox.accept(delivery("Ev1"))
     inbox.finish(claim(inbox))

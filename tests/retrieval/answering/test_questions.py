@@ -123,3 +123,10 @@ def test_a_whole_question_leaves_its_thread_behind() -> None:
 
 def test_a_follow_up_without_a_thread_is_searched_as_it_is() -> None:
     assert standalone("And for contractors?", []) == "And for contractors?"
+
+
+def test_bytes_of_a_terminal_that_are_no_text_are_left_out_of_a_question() -> None:
+    asked = b"\xff\xfe how much leave".decode(errors="surrogateescape")
+    assert clean(asked, max_chars=100) == "?? how much leave"
+    with pytest.raises(QuestionError):
+        clean("年假".encode("gbk").decode(errors="surrogateescape"), max_chars=100)

@@ -6,11 +6,13 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from retrieval.documents.files import Failure
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
 from retrieval.index.content import Content
@@ -23,7 +25,8 @@ from retrieval.index.generation import (
     rollback,
     write_generation,
 )
-from retrieval.records import Passage
+from retrieval.index.searcher import Searcher
+from retrieval.records import PUBLIC, Passage
 from retrieval.registry.folders import publish, sha256
 from tests.retrieval.documents_by_hand import document_from_text
 from tests.retrieval.word_embedder import WordEmbedder
@@ -145,6 +148,63 @@ def test_what_serves_may_be_damaged_to_go_back_from(
     done = rollback(tmp_path, WordEmbedder())
     assert (done.before, done.after) == (second.name, first)
     assert load_index(tmp_path, WordEmbedder()).manifest == first
+
+
+def labelled(folder: Path, labels: dict[str, str], *, refused: tuple[str, ...] = ()) -> Manifest:
+    """A generation whose documents have labels, and some files that are refused."""
+    held = passages_of({title: f"All about the {title}." for title in labels})
+    held = [replace(p, source=replace(p.source, audience=labels[p.source.title])) for p in held]
+    failures = [Failure(id_, "has a label", is_restricted=True) for id_ in refused]
+    embedder = WordEmbedder()
+    vectors = embedder.embed_passages([passage.indexed_text for passage in held])
+    content = Content([passage.source for passage in held], held, failures, vectors)
+    recipe = Recipe(embedder.id, embedder.revision, SPLITTER_VERSION, 64, {})
+    manifest = write_generation(folder, content, recipe=recipe, roots=["/x"], embedder=embedder)
+    publish(folder, manifest.name)
+    return manifest
+
+
+def shown(folder: Path, query: str, audience: frozenset[str]) -> set[str]:
+    embedder = WordEmbedder()
+    hits = Searcher(load_index(folder, embedder), embedder).search(query, audience=audience)
+    return {hit.passage.source.title for hit in hits}
+
+
+def test_what_was_restricted_since_stays_restricted_after_a_rollback(tmp_path: Path) -> None:
+    labelled(tmp_path, {"Gate": "public", "Attic": "hr", "Cellar": "public", "Vault": "public"})
+    second = labelled(
+        tmp_path, {"Gate": "hr", "Attic": "public", "Barn": "public"}, refused=("docs/Vault",)
+    )
+    done = rollback(tmp_path, WordEmbedder())
+    assert (done.relabelled, done.refused) == (2, 1)
+    public, hr = frozenset({PUBLIC}), frozenset({PUBLIC, "hr"})
+    assert shown(tmp_path, "all about the gate attic cellar vault", public) == {"Attic", "Cellar"}
+    assert "Gate" in shown(tmp_path, "all about the gate", hr)
+    assert done.changes is not None
+    assert done.changes.added == ("docs/Cellar",)
+    assert rollback(tmp_path, WordEmbedder()).after == second  # and forward again
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut, Path.unlink])
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "documents.jsonl"])
+def test_nor_does_damage_bring_an_older_label_back(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    labelled(tmp_path, {"Gate": "public", "Cellar": "public"})
+    second = labelled(tmp_path, {"Gate": "hr", "Cellar": "public"})
+    damage(tmp_path / second.name / name)
+    rollback(tmp_path, WordEmbedder())
+    assert shown(tmp_path, "all about the gate", frozenset({PUBLIC})) == {"Cellar"}
+
+
+def test_where_nothing_tells_the_labels_of_now_there_is_no_way_back(tmp_path: Path) -> None:
+    labelled(tmp_path, {"Gate": "public"})
+    second = labelled(tmp_path, {"Gate": "hr"})
+    for name in ("manifest.json", "documents.jsonl"):
+        (tmp_path / second.name / name).write_bytes(b"")
+    with pytest.raises(IndexCorruptError, match="for whom its documents are"):
+        rollback(tmp_path)
+    assert current(tmp_path).name == second.name
 
 
 def test_a_folder_that_holds_an_older_generation_is_noticed(tmp_path: Path) -> None:

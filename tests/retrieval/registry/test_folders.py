@@ -101,3 +101,16 @@ def test_a_full_disk_is_told_whatever_a_library_calls_it(tmp_path: Path) -> None
     with pytest.raises(DiskFullError, match="is full"), new_folder(tmp_path):
         raise RuntimeError("write error in dense.faiss: 8110 != 210432 (No space left on device)")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_place_of_the_pointer_is_damage_that_the_next_publication_mends(
+    tmp_path: Path,
+) -> None:
+    one = make(tmp_path, "one")
+    (tmp_path / "current" / "inside").mkdir(parents=True)
+    found = served(tmp_path)
+    assert found is not None
+    assert not found.exists()
+    assert kept(tmp_path) == tmp_path / one
+    publish(tmp_path, one)
+    assert served(tmp_path) == tmp_path / one
