@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from retrieval.documents.loaders.asciidoc import load_asciidoc
 from retrieval.documents.loaders.blocks import FilePath, Loaded
-from retrieval.documents.loaders.book import load_book
 from retrieval.documents.loaders.calendar import load_calendar
 from retrieval.documents.loaders.captions import load_captions
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
@@ -22,26 +21,27 @@ from retrieval.documents.loaders.markup import (
 )
 from retrieval.documents.loaders.notebook import load_notebook
 from retrieval.documents.loaders.ocr import MayRead
-from retrieval.documents.loaders.old_office import OLD_SUFFIXES, load_old_office
-from retrieval.documents.loaders.open_document import load_open_document
+from retrieval.documents.loaders.office.book import load_book
+from retrieval.documents.loaders.office.old_office import OLD_SUFFIXES, load_old_office
+from retrieval.documents.loaders.office.open_document import load_open_document
+from retrieval.documents.loaders.office.rich_text import load_rich_text
+from retrieval.documents.loaders.office.sheets import load_workbook
+from retrieval.documents.loaders.office.slides import load_slides
+from retrieval.documents.loaders.office.word import load_word
 from retrieval.documents.loaders.org import load_org
 from retrieval.documents.loaders.outlook import load_outlook
-from retrieval.documents.loaders.pdf import load_pdf
+from retrieval.documents.loaders.pdf.document import load_pdf
 from retrieval.documents.loaders.pictures import SUFFIXES as PICTURES
 from retrieval.documents.loaders.pictures import load_picture
 from retrieval.documents.loaders.restructured import load_rst
-from retrieval.documents.loaders.rich_text import load_rich_text
-from retrieval.documents.loaders.sheets import load_workbook
 from retrieval.documents.loaders.slack_export import (
     companions_of_day,
     is_in_export,
     is_slack_day,
     load_slack_day,
 )
-from retrieval.documents.loaders.slides import load_slides
 from retrieval.documents.loaders.tex import load_tex
 from retrieval.documents.loaders.text import load_lines, load_text
-from retrieval.documents.loaders.word import load_word
 from retrieval.errors import NoDocumentError, UnreadableError
 
 LOADERS_VERSION = 2

@@ -9,7 +9,6 @@ from email.message import Message
 from selectolax.lexbor import LexborHTMLParser
 
 from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of, title_of
-from retrieval.documents.loaders.dialects import html_of
 from retrieval.documents.loaders.front_matter import (
     front_matter,
     refuse,
@@ -17,7 +16,8 @@ from retrieval.documents.loaders.front_matter import (
     refuse_unread,
     told,
 )
-from retrieval.documents.loaders.page import PAGE, PageText, parse_page, read_page
+from retrieval.documents.loaders.html.page import PAGE, PageText, parse_page, read_page
+from retrieval.documents.loaders.markdown.dialects import html_of
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
 from retrieval.labels import names_audience

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from retrieval.documents.loaders.words import Word
+from retrieval.documents.loaders.pdf.words import Word
 
 if TYPE_CHECKING:
     from faster_paddle import OcrEngine

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.documents.loaders import ocr
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, table_text
-from retrieval.documents.loaders.layout import Element, Text, elements_of
+from retrieval.documents.loaders.pdf.layout import Element, Text, elements_of
 from retrieval.errors import UnreadableError
 
 if TYPE_CHECKING:

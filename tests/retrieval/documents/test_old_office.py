@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.loaders import old_office
+from retrieval.documents.loaders.office import old_office
 from retrieval.documents.sandbox import Sandbox
 from tests.retrieval import sample_files as sample
 from tests.retrieval.documents.test_loaders import read, reason, texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retrieval.documents.loaders.blocks import Loaded
-from retrieval.documents.loaders.pdf import load_pdf
+from retrieval.documents.loaders.pdf.document import load_pdf
 from retrieval.errors import UnreadableError
 from tests.retrieval import sample_files, sample_pdfs
 from tests.retrieval.sample_pdfs import at, cells, lines, pdf, picture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from retrieval.documents.loaders.blocks import Loaded
-from retrieval.documents.loaders.number_format import shown
+from retrieval.documents.loaders.office.number_format import shown
 from retrieval.errors import RestrictedError
 from tests.retrieval import sample_files as sample
 from tests.retrieval.documents.test_loaders import read, texts

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of, title_of
-from retrieval.documents.loaders.drawing import comment, counted, target
 from retrieval.documents.loaders.grid import blocks_of_grid, inline_table
-from retrieval.documents.loaders.numbering import numeral
-from retrieval.documents.loaders.package import Element, Package
-from retrieval.documents.loaders.sheets import Sheet
+from retrieval.documents.loaders.office.drawing import comment, counted, target
+from retrieval.documents.loaders.office.numbering import numeral
+from retrieval.documents.loaders.office.package import Element, Package
+from retrieval.documents.loaders.office.sheets import Sheet
 from retrieval.errors import UnreadableError
 
 _MAX_REPEATED = 1_000

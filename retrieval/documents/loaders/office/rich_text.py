@@ -8,7 +8,7 @@ from itertools import groupby
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of
 from retrieval.documents.loaders.grid import blocks_of_grid
-from retrieval.documents.loaders.old_office import load_old_office, program
+from retrieval.documents.loaders.office.old_office import load_old_office, program
 from retrieval.errors import UnreadableError
 
 _GONE = re.compile(r"\{(?:\\[a-z]+-?\d* ?)*?\\(?:deleted|v)(?![a-z0])[^{}]*\}")

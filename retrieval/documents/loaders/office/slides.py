@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, title_of
-from retrieval.documents.loaders.drawing import (
+from retrieval.documents.loaders.grid import Across, blocks_of_grid
+from retrieval.documents.loaders.office.drawing import (
     comment,
     counted,
     description,
@@ -14,9 +15,8 @@ from retrieval.documents.loaders.drawing import (
     graphics,
     target,
 )
-from retrieval.documents.loaders.grid import Across, blocks_of_grid
-from retrieval.documents.loaders.numbering import numeral
-from retrieval.documents.loaders.package import Element, Package
+from retrieval.documents.loaders.office.numbering import numeral
+from retrieval.documents.loaders.office.package import Element, Package
 from retrieval.errors import UnreadableError
 
 _TITLES = frozenset(("title", "ctrTitle"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
 
-from retrieval.documents.loaders.words import (
+from retrieval.documents.loaders.pdf.words import (
     Row,
     Table,
     Word,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pypdfium2 as pdfium
 import pypdfium2.raw as c
 
-from retrieval.documents.loaders.places import Handle, Place
+from retrieval.documents.loaders.pdf.places import Handle, Place
 
 _MAX_NOTES = 2_000
 _NOT_SHOWN = 2 | 32  # hidden, no view

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, title_of
-from retrieval.documents.loaders.drawing import (
+from retrieval.documents.loaders.grid import Across, blocks_of_grid, inline_table
+from retrieval.documents.loaders.office.drawing import (
     comment,
     counted,
     description,
@@ -17,10 +18,9 @@ from retrieval.documents.loaders.drawing import (
     is_true,
     target,
 )
-from retrieval.documents.loaders.grid import Across, blocks_of_grid, inline_table
-from retrieval.documents.loaders.numbering import Numbering
-from retrieval.documents.loaders.package import Element, Package
-from retrieval.documents.loaders.word_styles import Style, Styles
+from retrieval.documents.loaders.office.numbering import Numbering
+from retrieval.documents.loaders.office.package import Element, Package
+from retrieval.documents.loaders.office.word_styles import Style, Styles
 from retrieval.errors import UnreadableError
 
 _LINK = re.compile(r"\s*HYPERLINK\s+\"([^\"]+)\"", re.IGNORECASE)

@@ -6,7 +6,7 @@ import re
 
 from selectolax.lexbor import LexborNode
 
-from retrieval.documents.loaders.formulas import formula_of, tex
+from retrieval.documents.loaders.html.formulas import formula_of, tex
 
 MAX_TITLE_CHARS = 200
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from retrieval.documents.loaders.pdf_page import Page
-from retrieval.documents.loaders.words import Row, rows_of
+from retrieval.documents.loaders.pdf.page import Page
+from retrieval.documents.loaders.pdf.words import Row, rows_of
 
 _MARGIN = 0.14
 """Of a page's height: running heads are nearer to the edge."""

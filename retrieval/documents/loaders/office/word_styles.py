@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from retrieval.documents.loaders.drawing import is_true
-from retrieval.documents.loaders.package import Element
+from retrieval.documents.loaders.office.drawing import is_true
+from retrieval.documents.loaders.office.package import Element
 
 _MAX_DEPTH = 20  # of styles that stand on each other
 _HEADING = re.compile(r"heading ?([1-9])")

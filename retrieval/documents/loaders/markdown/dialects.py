@@ -16,7 +16,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
-from retrieval.documents.loaders.notes import (
+from retrieval.documents.loaders.markdown.notes import (
     ATTRIBUTE_LIST,
     DIRECTIVES,
     ENDS,

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pypdfium2 as pdfium
 import pypdfium2.raw as c
 
-from retrieval.documents.loaders.annotations import Note, notes_on
-from retrieval.documents.loaders.grids import Line
-from retrieval.documents.loaders.places import Handle, Place, Places
-from retrieval.documents.loaders.words import Word, spaced
+from retrieval.documents.loaders.pdf.annotations import Note, notes_on
+from retrieval.documents.loaders.pdf.grids import Line
+from retrieval.documents.loaders.pdf.places import Handle, Place, Places
+from retrieval.documents.loaders.pdf.words import Word, spaced
 
 _MAX_SIDE = 1_600
 """In pixels: pages are drawn no larger to find out what can be seen on them."""

@@ -16,9 +16,9 @@ from pathlib import Path
 from retrieval.documents.loaders.blocks import Loaded
 from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html
-from retrieval.documents.loaders.sheets import load_workbook
-from retrieval.documents.loaders.slides import load_slides
-from retrieval.documents.loaders.word import load_word
+from retrieval.documents.loaders.office.sheets import load_workbook
+from retrieval.documents.loaders.office.slides import load_slides
+from retrieval.documents.loaders.office.word import load_word
 from retrieval.errors import UnreadableError
 
 TIMEOUT_S = 50

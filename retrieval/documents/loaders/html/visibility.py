@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from retrieval.documents.loaders.colours import (
+from retrieval.documents.loaders.html.colours import (
     BLACK,
     FAINT,
     WHITE,
@@ -19,8 +19,8 @@ from retrieval.documents.loaders.colours import (
     over,
     pixels,
 )
-from retrieval.documents.loaders.panels import Panels
-from retrieval.documents.loaders.stylesheets import Declarations, StyleSheets
+from retrieval.documents.loaders.html.panels import Panels
+from retrieval.documents.loaders.html.stylesheets import Declarations, StyleSheets
 
 MIN_FONT_PX = 4.0
 FAR_PX = 500.0

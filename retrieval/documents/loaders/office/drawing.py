@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from retrieval.documents.loaders.blocks import Block, one_line
 from retrieval.documents.loaders.grid import blocks_of_grid
-from retrieval.documents.loaders.package import Element, Package
+from retrieval.documents.loaders.office.package import Element, Package
 
 _MADE_UP = re.compile(
     r"\W*(?:Description automatically generated.*|AI-generated content.*)", re.DOTALL

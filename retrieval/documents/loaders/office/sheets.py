@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of
-from retrieval.documents.loaders.drawing import comment, counted, drawn_lines, graphics
 from retrieval.documents.loaders.grid import MAX_CELLS, Across, blocks_of_grid
-from retrieval.documents.loaders.number_format import BUILT_IN, shown
-from retrieval.documents.loaders.package import Element, Package
+from retrieval.documents.loaders.office.drawing import comment, counted, drawn_lines, graphics
+from retrieval.documents.loaders.office.number_format import BUILT_IN, shown
+from retrieval.documents.loaders.office.package import Element, Package
 from retrieval.errors import UnreadableError
 
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from retrieval.documents.loaders.words import Table, Word, joined, rows_of
+from retrieval.documents.loaders.pdf.words import Table, Word, joined, rows_of
 
 _NEAR = 3.0
 """In points: lines that miss each other by less are meant to meet."""

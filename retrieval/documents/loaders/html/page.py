@@ -13,7 +13,7 @@ from itertools import zip_longest
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from retrieval.documents.loaders.blocks import Block, table_text
-from retrieval.documents.loaders.elements import (
+from retrieval.documents.loaders.html.elements import (
     INLINE,
     alternative_of,
     anchor_of,
@@ -27,9 +27,9 @@ from retrieval.documents.loaders.elements import (
     ruby_of,
     whole_number,
 )
-from retrieval.documents.loaders.html_tables import head_rows, layout_tables, rows_of
-from retrieval.documents.loaders.panels import Panels, find_panels, heading_of
-from retrieval.documents.loaders.visibility import drop_unseen
+from retrieval.documents.loaders.html.panels import Panels, find_panels, heading_of
+from retrieval.documents.loaders.html.tables import head_rows, layout_tables, rows_of
+from retrieval.documents.loaders.html.visibility import drop_unseen
 from retrieval.errors import UnreadableError
 from retrieval.linking import host_of
 

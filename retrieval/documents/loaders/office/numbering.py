@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from retrieval.documents.loaders.package import Element
+from retrieval.documents.loaders.office.package import Element
 
 # fmt: off
 _ROMAN = (

@@ -1,0 +1,1 @@
+"""An HTML page as a reader sees it."""

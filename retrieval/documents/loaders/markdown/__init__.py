@@ -1,0 +1,1 @@
+"""What the dialects of Markdown add to it."""

@@ -1,0 +1,1 @@
+"""PDF: pages of words without an order, put back into blocks."""
