@@ -49,7 +49,8 @@ class Child:
         finally:
             if child.returncode is None:
                 child.terminate()
-                await child.wait()
+                # Waiting alone would leave its pipe open.
+                await child.communicate()
         if child.returncode:
             raise ChildFailedError(self.latest().removeprefix("whimbrel: "))
         return said.splitlines()[-1].decode()

@@ -111,7 +111,7 @@ def _signed(told: JsonObject, address: str, options: DriveOptions) -> dict[str, 
         from google.auth import crypt, jwt
     except ImportError as error:
         raise SettingsError(
-            "a service account's key wants a library: pip install 'whimbrel[drive]'"
+            "a service account's key wants a library: pip install google-auth"
         ) from error
     try:
         signer, issuer = crypt.RSASigner.from_service_account_info(told), told["client_email"]

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 from pydantic import Field, field_validator
 
 from retrieval.documents.loaders import comes_along, is_readable
+from retrieval.documents.loaders.pictures import PICTURES
 from retrieval.errors import SettingsError, SourceError
 from retrieval.private import make_private
 from retrieval.registry.folders import replace_text
@@ -238,7 +239,8 @@ class Web:
 
     def _is_wanted(self, url: str) -> bool:
         parts = urlsplit(url)
-        is_page = not comes_along(Path(parts.path))
+        path = Path(parts.path)
+        is_page = not comes_along(path) and path.suffix.lower() not in PICTURES
         return (
             is_page
             and is_below(url, self._options.url)

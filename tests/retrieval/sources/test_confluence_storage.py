@@ -43,7 +43,7 @@ def plain(inside: str) -> str:
     [
         ("<p>A&nbsp;&mdash; b &amp; c &#228; &hellip;</p>", "A — b & c ä …"),
         (macro("panel", rich("<p>Inside.</p>"), title="Mind"), "Mind Inside."),
-        (macro("expand", rich("<p>Steps.</p>"), title="More"), "More Steps."),
+        (macro("expand", rich("<p>Steps.</p>"), title="More"), "More: Steps."),
         (f"<p>Is {macro('status', title='DONE', colour='Green')} now</p>", "Is DONE now"),
         (f"<p>See {macro('jira', key='OPS-7', serverId='x')} for it</p>", "See OPS-7 for it"),
         (

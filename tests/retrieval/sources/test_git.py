@@ -67,7 +67,7 @@ def listed(git: Git, cursor: str | None = None) -> tuple[dict[str, Remote], list
 
 
 def test_all_files_are_listed_at_first(repository: Repository, tmp_path: Path) -> None:
-    head = repository.commit(README_md="# Read me", docs__leave_md="27 days", picture_png="x")
+    head = repository.commit(README_md="# Read me", docs__leave_md="27 days", picture_svg="x")
     link = "https://git.example/team/code/blob/main/{path}"
     with closing(opened(repository, tmp_path, link=link)) as git:
         documents, gone, last = listed(git)
