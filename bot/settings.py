@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from bot.redaction import Redacted, Redactor
 from bot.times import PATTERN
 from retrieval.errors import SettingsError, did_you_mean
 from retrieval.labels import label_of
@@ -110,6 +111,14 @@ class SlackSettings(FileSettings):
         description="labels guests and other organisations may read in private; none: no answers",
     )
 
+    redact: Redacted = Field(
+        default="nothing",
+        description="taken out before it is stored: `nothing`, `secrets`, or `personal` data, too",
+    )
+    phone_regions: tuple[str, ...] = Field(
+        default=("US", "GB", "CN"),
+        description="countries whose numbers are known without the country's code, to redact them",
+    )
     question_days: int = Field(
         default=0, ge=0, description="how long a question is kept, with its answer; 0: for ever"
     )
@@ -156,6 +165,11 @@ class SlackSettings(FileSettings):
     @classmethod
     def _are_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(label_of(label) for label in labels)
+
+    @property
+    def redactor(self) -> Redactor:
+        """What takes out of texts what is not to be stored."""
+        return Redactor(self.redact, regions=self.phone_regions)
 
     @property
     def kept_days(self) -> dict[Kept, int]:

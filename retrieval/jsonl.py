@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import hashlib
 import io
 import json
 import logging
 import os
+import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -23,6 +25,9 @@ from retrieval.errors import DataError
 logger = logging.getLogger(__name__)
 
 TOLD_BYTES = 200
+
+SEALED = "seal"
+"""The value of a row that tells whether the others are as they were written."""
 
 T = TypeVar("T")
 
@@ -74,6 +79,96 @@ def read_log(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
         return []
     except DataError as error:
         raise DataError(f"{error}; mend that line or delete it") from error
+
+
+def append_sealed(path: Path, row: Mapping[str, Any]) -> None:
+    """As `append_line`, of a row that tells whether it is as it was written.
+
+    The file is kept twice, and mended from its copy before. The caller lets nobody else write.
+    """
+    line = to_line({**row, SEALED: _seal(row)})
+    try:
+        mended = _sealed_lines(path)[1]
+    except DataError:  # whoever reads it is told
+        append_line(path, line)
+        return
+    if mended is not None:
+        path.write_bytes(mended)
+    append_line(path, line)
+    beside = path.with_name(f".{path.name}")
+    shutil.copyfile(path, beside)
+    beside.replace(_copy_of(path))
+
+
+def read_sealed(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
+    """As `read_log`, of rows that `append_sealed` wrote; what is damaged is read from the copy.
+
+    Rows that older releases wrote bear no seal and are taken as they are.
+
+    Raises:
+        DataError: If a line is damaged in both.
+    """
+    lines, mended = _sealed_lines(path)
+    if mended is not None:
+        _tell_damaged(path)
+    return [made(where, line, lambda row: make(_unsealed(row))) for where, line in lines]
+
+
+def _sealed_lines(path: Path) -> tuple[list[tuple[str, str]], bytes | None]:
+    """The lines of a file that is kept twice, and what it should hold if it is damaged."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            body = file.read()
+    except FileNotFoundError:
+        body = b""
+    spare = _copy_of(path).read_bytes() if _copy_of(path).is_file() else b""
+    try:
+        whole = _whole(path, body)
+        lines = _checked(path, whole, spare)
+    except DataError as error:
+        last = whole[whole.rstrip(b"\n").rfind(b"\n") + 1 :]
+        mended = spare if last in spare or not _is_checked(path, last) else spare + last
+        if not spare or not _is_checked(path, mended):
+            raise DataError(f"{error}; mend that line or delete it") from error
+        return _checked(path, mended), mended
+    if len(whole) < len(spare) and spare.startswith(whole):  # the end of it is gone
+        return _checked(path, spare), spare
+    return lines, None
+
+
+def _checked(path: Path, body: bytes, spare: bytes = b"") -> list[tuple[str, str]]:
+    lines = [*lines_of(io.BytesIO(body), str(path))]
+    for where, line in lines:
+        is_sealed = SEALED in made(where, line, dict)
+        made(where, line, _unsealed)
+        if (
+            spare and not is_sealed and line.encode() not in spare
+        ):  # its seal may be what is damaged
+            raise DataError(f"{where}: it is not as it was written")
+    return lines
+
+
+def _is_checked(path: Path, body: bytes) -> bool:
+    try:
+        return bool(_checked(path, body))
+    except DataError:
+        return False
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.copy")
+
+
+def _seal(row: Mapping[str, Any]) -> str:
+    return hashlib.sha256(to_line(row, sort_keys=True).encode(errors="replace")).hexdigest()[:16]
+
+
+def _unsealed(row: dict[str, Any]) -> dict[str, Any]:
+    seal = row.pop(SEALED, None)
+    if seal is not None and seal != _seal(row):
+        raise ValueError("it is not as it was written")
+    return row
 
 
 def first_of(folder: Path, *names: str) -> Path | None:
@@ -160,6 +255,11 @@ def _whole(path: Path, body: bytes) -> bytes:
         _tell(path, torn[:TOLD_BYTES])
         return body[:end]
     return body
+
+
+@cache
+def _tell_damaged(path: Path) -> None:
+    logger.warning("%s is damaged; what it held is read from its copy", path)
 
 
 @cache  # once, however often it is read

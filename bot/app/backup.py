@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
+import sqlite_utils
 from pydantic import TypeAdapter, ValidationError
 
 from bot.privacy.erasing import PUT_ASIDE
@@ -150,13 +151,16 @@ def _forget_again(home: Path, unpacked: Path, *, since: str) -> int:
     """Forget in a backup who was forgotten since it was made; how many of its people that were."""
     noted = ForgottenPeople(home)
     noted.take_over(ForgottenPeople(unpacked).notes())
-    database = Database(unpacked / DATABASE)
-    try:
-        people = noted.since(since, people_in(database))
-        for person in people:
-            Forgetting(Inbox(database)).forget_here(person)
-    finally:
-        database.close()
+    # Opened as a database of ours it would be brought forward, and no older release would read it.
+    with closing(sqlite3.connect(unpacked / DATABASE)) as connection:
+        people = noted.since(since, people_in(sqlite_utils.Database(connection)))
+    if people:
+        database = Database(unpacked / DATABASE)
+        try:
+            for person in people:
+                Forgetting(Inbox(database)).forget_here(person)
+        finally:
+            database.close()
     return len(people)
 
 

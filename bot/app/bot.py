@@ -98,7 +98,7 @@ class Bot:
         return self.worker.is_running
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        self._database = Database(self._database_path)
+        self._database = Database(self._database_path, redactor=self.settings.redactor)
         stack.callback(self._database.close)
         self.log = ConversationLog(self._database)
         self.channels = Channels(self._database)

@@ -137,7 +137,10 @@ def restore(file: Path, identity: Path | None, *, verify: bool, replace: bool) -
     restored = backups.restore(settings, file, identity=identity, replaces=replace)
     click.echo(f"{settings.home} is as it was in {file}")
     if restored.forgotten:
-        click.echo(f"forgotten again, as they were since it was made: {restored.forgotten} people")
+        click.echo(
+            f"forgotten again, as since it was made: {restored.forgotten} people;"
+            " its tables are of this release now"
+        )
     if restored.aside is not None:
         click.echo(f"what was there before is in {restored.aside}; `whimbrel purge` deletes it")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.export.records import Correction, Exclusion, ExportedTurn, Log, Policy, ReasonCode
-from bot.export.scrubbing import Scrubber, has_secret
+from bot.scrubbing import Scrubber, has_secret
 from bot.slack.audience import of_documents
 from retrieval.examples import PassageText, content_id
 from retrieval.records import PUBLIC

@@ -28,7 +28,7 @@ EvidenceSource = Literal["votes", "correction", "approved", "imported"]
 
 T = TypeVar("T", RatingEvent, DownRatingReason, Correction)
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Raised whenever the same log would give another data set."""
 
 

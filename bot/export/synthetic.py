@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from bot.export.corpus import passage_text
-from bot.export.scrubbing import has_secret
+from bot.scrubbing import has_secret
 from retrieval.examples import Example, content_id
 from retrieval.language import sentences, words
 from retrieval.records import PUBLIC, Completion, Hit, Passage

@@ -12,7 +12,6 @@ import sqlite_utils
 from bot.asking.disclosure import CURATED
 from bot.privacy.erasing import erase
 from bot.privacy.forgotten import ForgottenPeople
-from bot.store.database import Database
 from bot.store.inbox import Inbox, Job
 from bot.store.log import part_followers
 
@@ -119,9 +118,8 @@ class Forgetting:
         )
 
 
-def people_in(database: Database) -> set[str]:
-    """Everybody whose id is in a column for people."""
-    db = database.connection
+def people_in(db: sqlite_utils.Database) -> set[str]:
+    """Everybody whose id is in a column for people, in a database of any release."""
     return {
         person
         for table in db.tables

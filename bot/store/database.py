@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 
 import sqlite_utils
 
+from bot.redaction import Redactor
 from bot.store.migrations import migrations
 from bot.store.soundness import check_after, check_before
 from retrieval.private import make_private
@@ -37,12 +38,15 @@ T = TypeVar("T")
 class Database:
     """One SQLite file. Each thread has its own connection; all of them are closed together.
 
+    What people say goes through the `redactor` before it is stored for longer than it waits.
+
     Raises:
         DataError: If the file was emptied, is damaged, or is of a newer release.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, redactor: Redactor | None = None) -> None:
         self.path = path
+        self.redactor = redactor or Redactor()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._purge_due: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,9 @@ SUSPECT = 2
 
 TURN_S = 300.0
 """Whose questions were begun in this time lets others go first."""
+
+_MENTION = re.compile(r"(<[@!#][^>]*>)")
+_MARK = re.compile(r"<([A-Z]+_\d+)>")
 
 _COUNTS = """
     WITH begun AS (SELECT user, channel FROM inbox WHERE kind = 'question' AND begun > :since),
@@ -320,10 +324,11 @@ class Inbox:
         What was said is kept only where somebody may ask it again.
         """
         is_kept = job.kind == "question" and not job.payload.get("is_overheard")
-        kept = "payload" if is_kept else "'{}'"
+        payload = self._redacted(job.payload) if is_kept else {}
         told = error.encode(errors="replace").decode()  # SQLite takes no half surrogate pairs
         with self.database.transaction():
-            self._change(job, f"state = 'dead', payload = {kept}, error = ?", told)
+            stored = json.dumps(payload)  # in ASCII, for the same reason
+            self._change(job, "state = 'dead', payload = ?, error = ?", stored, told)
             self._erase_talk(job)
 
     def forget(self, work_key: str) -> None:
@@ -442,6 +447,16 @@ class Inbox:
             "SELECT state, count(*) FROM inbox GROUP BY state"
         )
         return dict(rows.fetchall())
+
+    def _redacted(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """A payload whose text, in Slack's mrkdwn, holds marks in place of what is taken out."""
+        text = payload.get("text")
+        if not isinstance(text, str):
+            return dict(payload)
+        # Without its mentions the question would be another one, or none of ours.
+        pieces = _MENTION.split(text)
+        pieces[::2] = self.database.redactor.texts(*pieces[::2])
+        return {**payload, "text": _MARK.sub(r"&lt;\1&gt;", "".join(pieces))}
 
     def _erase_talk(self, job: Job) -> None:
         """What people said may be said nowhere else: it is in no file any more with the commit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -71,7 +71,8 @@ class ConversationLog:
 
     def add(self, turn: Turn) -> None:
         """Write a turn, its hits and the messages that show it."""
-        answer = turn.answer
+        answer = self._database.redactor.answer(turn.answer)
+        turn = replace(turn, answer=answer)
         with self._database.transaction() as db:
             db.table("turns").insert(_turn_row(turn))
             card = {"turn_id": answer.id, "answer": ANSWERS.dump_json(answer).decode()}

@@ -43,14 +43,15 @@ class Reasons:
     def give(self, reason: Reason) -> None:
         """Make this the person's current reason for the turn. Joins an open transaction."""
         document = reason.document
+        answer, name = self._database.redactor.texts(reason.answer, reason.document_name)
         row = {
             "turn_id": reason.turn_id,
             "person": reason.person,
             "reason": reason.reason,
-            "answer": reason.answer,
+            "answer": answer,
             "document_id": document.document_id if document else None,
             "content_hash": document.content_hash if document else None,
-            "document_name": reason.document_name,
+            "document_name": name,
             "event_id": reason.event_id,
             "at": utc(time.time()),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bot.store.database import Database
@@ -90,12 +90,16 @@ class Reviews:
 
     def add(self, proposal: Proposal) -> bool:
         """Put a proposal into the queue, or change it there; False if that changes nothing."""
+        question, answer, name = self._database.redactor.texts(
+            proposal.question, proposal.answer, proposal.document_name
+        )
+        proposal = replace(proposal, question=question, answer=answer, document_name=name)
         with self._database.transaction() as db:
             known = db.conn.execute(
                 "SELECT state, answer FROM reviews WHERE event_id = ?", (proposal.key,)
             ).fetchone()
-            state, answer = known or (None, None)
-            if state in ("approved", "rejected") or (state == "open" and answer == proposal.answer):
+            state, before = known or (None, None)
+            if state in ("approved", "rejected") or (state == "open" and before == proposal.answer):
                 return False
             db.conn.execute("DELETE FROM reviews WHERE event_id = ?", (proposal.key,))
             db.table("reviews").insert(_row(proposal) | {"created": utc(time.time())})

@@ -53,7 +53,7 @@ def check_before(path: Path) -> None:
     if newer := {step.name for step in applied} - _steps():
         raise DataError(
             f"{path} was written by a newer release ({', '.join(sorted(newer))}): install that "
-            "one, or put a copy back that was made before it with `whimbrel restore`"
+            "one, or put a copy from before the upgrade back: `whimbrel restore BACKUP --replace`"
         )
 
 

@@ -84,7 +84,7 @@ _ROUNDS = TypeAdapter(Round)
 
 def keep_round(home: Path, done: Round) -> None:
     """Write down a round."""
-    jsonl.append_line(home / ROUNDS, to_line(done))
+    jsonl.append_sealed(home / ROUNDS, asdict(done))
 
 
 def to_line(done: Round) -> str:
@@ -105,9 +105,9 @@ def all_rounds(home: Path) -> list[Round]:
     """Every round there was, the oldest first.
 
     Raises:
-        DataError: If a line holds something else.
+        DataError: If a line is damaged, and in the copy, too.
     """
-    return jsonl.read_log(home / ROUNDS, _ROUNDS.validate_python)
+    return jsonl.read_sealed(home / ROUNDS, _ROUNDS.validate_python)
 
 
 def settled_try(home: Path, learner: str, dataset: str) -> Try | None:

@@ -3,6 +3,7 @@
 ```text
 models/runs/
     deployments.jsonl           what was published, tried and rolled back, when and why
+    deployments.jsonl.copy      the same again, for when that is damaged
     trial.json                  the candidate on trial, while there is one
     erased.txt                  data sets that nothing may be trained on any more
     unfinished/<data set>/      the checkpoints of what is being trained
@@ -10,6 +11,7 @@ models/runs/
         current                 the run that serves; absent or `base` while none does
         20260131T120000000000-1a2b3c/
             run.json            what it was made from, and the sha256 of every other file
+            run.json.copy       the same again, and run.sha256, for when that is damaged
             ...                 the weights, as safetensors, and how they were learned
             gate.md  gate.json  gate.png    what the gate said
             changes.md          what people asked and the gate tried; gone once it is retired
@@ -21,9 +23,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +35,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from retrieval.errors import DataError, ModelCorruptError, ModelNotFoundError
-from retrieval.jsonl import append_line, read_log, to_line
+from retrieval.jsonl import append_line, append_sealed, read_sealed
 from retrieval.registry.folders import (
     changing,
     checksums,
@@ -42,6 +45,8 @@ from retrieval.registry.folders import (
     served,
     sweep,
 )
+
+logger = logging.getLogger(__name__)
 
 ModelKind = Literal["retriever", "reranker", "judge", "triage", "generator"]
 
@@ -54,6 +59,8 @@ BASE = "base"
 """The name under which the pointer knows what serves without any training."""
 
 CARD = "run.json"
+COPY = f"{CARD}.copy"
+SEAL = "run.sha256"
 MODEL = "model"
 """The folder in a run that keeps a whole model, as its library saves it."""
 RETIRED = "retired.json"
@@ -134,7 +141,9 @@ def write_run(home: Path, kind: ModelKind, facts: Facts, fill: Callable[[Path], 
                 raise ModelCorruptError(f"{name} is not a safe format; write safetensors")
         run = Run(beside.name[1:], kind, now(), facts, files)
         text = json.dumps(asdict(run), ensure_ascii=False, indent=1)
-        (beside / CARD).write_text(text, encoding="utf-8")
+        for name in (CARD, COPY):
+            (beside / name).write_text(text, encoding="utf-8")
+        (beside / SEAL).write_text(_seal(text.encode()), encoding="utf-8")
     return run
 
 
@@ -161,9 +170,15 @@ def _refuse_erased(home: Path, dataset: str) -> None:
 
 
 def all_runs(home: Path) -> list[Run]:
-    """Every run there is, the oldest first."""
-    cards = [card for kind in KINDS for card in (home / kind).glob(f"[!.]*/{CARD}")]
-    return sorted((_read(card) for card in cards), key=lambda run: run.created)
+    """Every run there is, the oldest first; one whose card is damaged is left out, and told."""
+    folders = [path for kind in KINDS for path in (home / kind).glob("[!.]*") if path.is_dir()]
+    runs = []
+    for folder in folders:
+        try:
+            runs.append(_read(folder / CARD))
+        except ModelCorruptError as error:  # it cannot serve, and keeps nothing else from it
+            logger.warning("%s", error)
+    return sorted(runs, key=lambda run: run.created)
 
 
 def folder_of(home: Path, run: Run) -> Path:
@@ -285,9 +300,9 @@ def deployments(home: Path) -> list[Deployment]:
     """Every change of what serves, the oldest first.
 
     Raises:
-        DataError: If a line of the history is damaged.
+        DataError: If a line is damaged, and in the copy, too.
     """
-    return read_log(home / DEPLOYMENTS, lambda row: Deployment(**row))
+    return read_sealed(home / DEPLOYMENTS, lambda row: Deployment(**row))
 
 
 def _deploy(home: Path, kind: ModelKind, after: str, how: How, reason: str) -> Deployment:
@@ -300,7 +315,7 @@ def _deploy(home: Path, kind: ModelKind, after: str, how: How, reason: str) -> D
 
 def note(home: Path, change: Deployment) -> None:
     """Write a change into the history."""
-    append_line(home / DEPLOYMENTS, to_line(asdict(change)))
+    append_sealed(home / DEPLOYMENTS, asdict(change))
 
 
 def _standing(home: Path, kind: ModelKind) -> list[str]:
@@ -330,10 +345,45 @@ def retirement(home: Path, run: Run) -> str | None:
 
 
 def _read(card: Path) -> Run:
+    """The run of a card; where that is damaged and its copy is not, it is mended."""
     try:
-        return _RUNS.validate_json(card.read_bytes())
+        return _RUNS.validate_json(_sound(card))
     except (OSError, ValidationError) as error:
-        raise ModelCorruptError(f"{card} is not what was written: {error}") from error
+        raise ModelCorruptError(
+            f"{card} is not what was written; `whimbrel rollback --kind {card.parent.parent.name}`"
+            " lets what served before serve again, where this does"
+        ) from error
+
+
+def _sound(card: Path) -> bytes:
+    """The bytes of a card as they were written, as far as card, copy and seal tell."""
+    bodies = [_bytes(card), _bytes(card.with_name(COPY))]
+    seal = _bytes(card.with_name(SEAL))
+    if bodies[1] is None and seal is None:
+        return card.read_bytes()  # an older release wrote one alone
+    sealed = [body for body in bodies if body is not None and _seal(body).encode() == seal]
+    if not sealed and (bodies[0] is None or bodies[0] != bodies[1]):
+        raise OSError(f"{card} and its copy are damaged")
+    body = sealed[0] if sealed else bodies[0]
+    assert body is not None
+    if [*bodies, seal] != [body, body, _seal(body).encode()]:
+        logger.warning("mending %s", card)
+        with suppress(OSError):  # it may only be read
+            for path, text in ((card, body.decode()), (card.with_name(COPY), body.decode())):
+                replace_text(path, text)
+            replace_text(card.with_name(SEAL), _seal(body))
+    return body
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _seal(body: bytes) -> str:
+    return f"{hashlib.sha256(body).hexdigest()}  {CARD}\n"
 
 
 def now() -> str:

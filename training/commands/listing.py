@@ -9,6 +9,8 @@ from textwrap import wrap
 from retrieval.index.served_embedder import served_runs
 from retrieval.registry.runs import (
     CARD,
+    COPY,
+    SEAL,
     Deployment,
     Run,
     all_runs,
@@ -78,7 +80,12 @@ def card(settings: Settings, run: Run) -> Iterator[str]:
     for change in deployments(home):
         if run.id in (change.before, change.after):
             yield from _field("history", f"{change.at[:19]} {_change(change)}")
-    beside = {path.name for path in folder.iterdir() if path.is_file()} - {CARD, *run.files}
+    beside = {path.name for path in folder.iterdir() if path.is_file()} - {
+        CARD,
+        COPY,
+        SEAL,
+        *run.files,
+    }
     yield from _field("look at", f"{folder}: {', '.join(sorted(beside)) or CARD}")
     if (decision := judged(settings, run)) is not None:
         yield ""

@@ -221,3 +221,71 @@ def test_a_history_from_which_a_publication_was_deleted_can_be_rolled_back(tmp_p
     (tmp_path / DEPLOYMENTS).write_text("".join(rest))
     publish(tmp_path, second, reason="better")
     assert roll_back(tmp_path, "judge", reason="worse").after == BASE
+
+
+def flip(path: Path, at: float) -> None:
+    body = bytearray(path.read_bytes())
+    body[int(at * len(body))] ^= 1
+    path.write_bytes(body)
+
+
+@pytest.mark.parametrize("at", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+@pytest.mark.parametrize("name", ["run.json", "run.json.copy", "run.sha256"])
+def test_a_damaged_card_of_a_run_is_mended(tmp_path: Path, name: str, at: float) -> None:
+    run = trained(tmp_path)
+    publish(tmp_path, run, reason="")
+    card = folder_of(tmp_path, run) / "run.json"
+    before = card.read_bytes()
+    flip(card.with_name(name), at)
+    assert serving(tmp_path, "judge") == run
+    assert card.read_bytes() == card.with_name("run.json.copy").read_bytes() == before
+
+
+def test_a_run_whose_card_is_gone_keeps_nothing_else_from_being_found(tmp_path: Path) -> None:
+    lost, kept_ = trained(tmp_path, "a"), trained(tmp_path, "b")
+    for name in ("run.json", "run.json.copy"):
+        (folder_of(tmp_path, lost) / name).write_bytes(b"")
+    assert all_runs(tmp_path) == [kept_]
+
+
+def test_a_card_that_an_older_release_wrote_is_read(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    for name in ("run.json.copy", "run.sha256"):
+        (folder_of(tmp_path, run) / name).unlink()
+    assert all_runs(tmp_path) == [run]
+
+
+@pytest.mark.parametrize("at", [0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
+def test_a_damaged_history_is_mended_from_its_copy(tmp_path: Path, at: float) -> None:
+    first, second = trained(tmp_path, "a"), trained(tmp_path, "b")
+    publish(tmp_path, first, reason="one")
+    publish(tmp_path, second, reason="two")
+    before = deployments(tmp_path)
+    flip(tmp_path / DEPLOYMENTS, at)
+    assert deployments(tmp_path) == before
+    roll_back(tmp_path, "judge", reason="people say so")
+    assert served_id(tmp_path) == first.id
+    (tmp_path / f"{DEPLOYMENTS}.copy").unlink()
+    assert deployments(tmp_path)[:2] == before
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200, 10_000])
+def test_a_history_that_lost_its_end_is_read_from_its_copy(tmp_path: Path, cut: int) -> None:
+    for name in ("a", "b"):
+        publish(tmp_path, trained(tmp_path, name), reason="")
+    before = deployments(tmp_path)
+    path = tmp_path / DEPLOYMENTS
+    path.write_bytes(path.read_bytes()[:-cut] if cut < 1_000 else b"")
+    assert deployments(tmp_path) == before
+
+
+def test_an_older_history_goes_on_and_is_kept_twice_from_then_on(tmp_path: Path) -> None:
+    publish(tmp_path, trained(tmp_path, "a"), reason="")
+    (tmp_path / f"{DEPLOYMENTS}.copy").unlink()
+    path = tmp_path / DEPLOYMENTS
+    row = json.loads(path.read_text())
+    del row["seal"]
+    path.write_text(json.dumps(row) + "\n")
+    publish(tmp_path, trained(tmp_path, "b"), reason="")
+    assert len(deployments(tmp_path)) == 2
+    assert (tmp_path / f"{DEPLOYMENTS}.copy").read_bytes() == path.read_bytes()

@@ -8,53 +8,59 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Literal
 
-SecretKind = Literal["EMAIL", "PHONE", "IBAN", "CARD", "IP", "SLACK", "TOKEN", "KEY"]
+SecretKind = Literal["EMAIL", "PHONE", "ID", "IBAN", "CARD", "IP", "SLACK", "TOKEN", "KEY"]
 
+SHORTEST = 6
+"""What is shorter is no key and no number, whoever finds it."""
+
+# Chinese has no spaces: only letters and digits of ASCII can be a part of what has a form.
 _SECRETS: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
     (
         "KEY",
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL),
     ),
-    ("TOKEN", re.compile(r"\bxox[a-z](?:\.xox[a-z])?-[\w.-]{8,}|\bxapp-[\w-]{8,}")),
-    ("TOKEN", re.compile(r"\bhooks\.slack\.com/(?:services|workflows|triggers)/\S+")),
-    ("TOKEN", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")),
-    ("KEY", re.compile(r"\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{16}\b")),
-    ("TOKEN", re.compile(r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})")),
-    ("TOKEN", re.compile(r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}")),
-    ("KEY", re.compile(r"\bAIza[\w-]{30,}")),
+    ("TOKEN", re.compile(r"(?a:\b)xox[a-z](?:\.xox[a-z])?-[\w.-]{8,}|(?a:\b)xapp-[\w-]{8,}")),
+    ("TOKEN", re.compile(r"(?a:\b)hooks\.slack\.com/(?:services|workflows|triggers)/\S+")),
+    ("TOKEN", re.compile(r"(?a:\b)eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")),
+    ("KEY", re.compile(r"(?a:\b)(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{16}(?a:\b)")),
+    ("TOKEN", re.compile(r"(?a:\b)(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})")),
+    ("TOKEN", re.compile(r"(?a:\b)(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}")),
+    ("KEY", re.compile(r"(?a:\b)AIza[\w-]{30,}")),
     (
         "KEY",
         re.compile(
             r"(?i)(?:secret|token|api.?key|password|passwd|pwd|密码|密钥)[\"']?\s*"
-            r"(?:[:=：]|\bis\b|是)\s*[\"']?(?=\S*\d)[^\s\"']{6,}"
+            r"(?:[:=：]|(?a:\b)is(?a:\b)|是)\s*[\"']?(?=\S*\d)[^\s\"']{6,}"
         ),
     ),
 )
 
 _PERSONAL: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
     ("EMAIL", re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(?:\.[\w-]+)+")),
-    ("SLACK", re.compile(r"<[@!#][^>]*>|\b[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")),
-    ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")),
-    ("CARD", re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]*\d)")),
-    ("IP", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")),
-    ("IP", re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")),
-    ("PHONE", re.compile(r"(?<![\w.])1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)")),
-    ("PHONE", re.compile(r"(?<![\w.])(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,13}(?!\d)")),
-    ("PHONE", re.compile(r"(?<![\w./-])\(?0\d{1,4}\)?(?:[ ./-]\d{2,}){1,4}(?!\d)")),
-    ("PHONE", re.compile(r"(?<![\w.])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")),
+    ("SLACK", re.compile(r"<[@!#][^>]*>|(?a:\b)[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}(?a:\b)")),
+    ("IBAN", re.compile(r"(?a:\b)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?a:\b)")),
+    ("ID", re.compile(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")),
+    ("CARD", re.compile(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){12,18}(?!(?a:[\w.])*\d)")),
+    ("IP", re.compile(r"(?<!(?a:[\w.]))(?:\d{1,3}\.){3}\d{1,3}(?!(?a:[\w.])*\d)")),
+    ("IP", re.compile(r"(?<!(?a:[\w:]))(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?!(?a:[\w:]))")),
+    ("PHONE", re.compile(r"(?<!(?a:[\w.]))1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)")),
+    ("PHONE", re.compile(r"(?<!(?a:[\w.]))(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,13}(?!\d)")),
+    ("PHONE", re.compile(r"(?<!(?a:[\w./-]))\(?0\d{1,4}\)?(?:[ ./-]\d{2,}){1,4}(?!\d)")),
+    ("PHONE", re.compile(r"(?<!(?a:[\w.]))\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")),
 )
 
 # What may have slipped through: an @ between words, long numbers, long random strings.
 _LEFT = (
     re.compile(r"\w\s?(?:@|\(at\)|\[at\])\s?\w+\s?(?:\.|\(dot\)|\[dot\])\s?\w"),
-    re.compile(r"(?<![\w.])\d(?:[ -]?\d){8,}(?!\d)"),
+    re.compile(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){8,}(?!\d)"),
     re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])[\w+=-]{32,}"),
-    re.compile(r"\b[0-9a-f]{32,}\b"),
-    re.compile(r"PRIVATE KEY|\bxox[a-z]-|\bxapp-"),
+    re.compile(r"(?a:\b)[0-9a-f]{32,}(?a:\b)"),
+    re.compile(r"PRIVATE KEY|(?a:\b)xox[a-z]-|(?a:\b)xapp-"),
 )
 
 
@@ -67,19 +73,37 @@ class Scrubber:
     """Scrubs the texts of one turn, in which a value always has the same placeholder.
 
     `known` is the text of the passages shown: an address or a number that a document publishes is
-    not personal, so it stays. Secrets never do.
+    not personal, so it stays. Secrets never do. `finders` find more than the forms do; where it
+    `is_for_secrets` alone, personal data stays.
     """
 
-    def __init__(self, known: str = "") -> None:
+    def __init__(
+        self,
+        known: str = "",
+        *,
+        is_for_secrets: bool = False,
+        finders: Mapping[SecretKind, Callable[[str], Iterable[str]]] = MappingProxyType({}),
+    ) -> None:
         self._known = known
+        self._patterns = () if is_for_secrets else _PERSONAL
+        self._finders = finders
         self._names: dict[str, str] = {}
 
     def scrub(self, text: str) -> str:
         """The text with placeholders."""
         for kind, pattern in _SECRETS:
             text = pattern.sub(partial(self._secret, kind), text)
-        for kind, pattern in _PERSONAL:
+        for kind, pattern in self._patterns:
             text = pattern.sub(partial(self._personal, kind), text)
+        for kind, find in self._finders.items():
+            # The longest first: a part of one is not to be replaced in it.
+            for found in sorted({*find(text)}, key=len, reverse=True):
+                if (
+                    len(found) >= SHORTEST
+                    and "<" not in found
+                    and (kind == "KEY" or found not in self._known)
+                ):
+                    text = text.replace(found, self._name(kind, found))
         return text
 
     def leaves(self, scrubbed: str) -> bool:
@@ -120,6 +144,12 @@ def _is_card(found: str) -> bool:
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
+def _is_id(found: str) -> bool:
+    """The check character of China's identity numbers (GB 11643-1999, ISO 7064 MOD 11-2)."""
+    total = sum(int(digit) * (1 << (17 - n)) for n, digit in enumerate(found[:17]))
+    return "10X98765432"[total % 11] == found[17].upper()
+
+
 def _is_iban(found: str) -> bool:
     """The check digits of ISO 13616: the rearranged number is 1 modulo 97."""
     plain = found.replace(" ", "")
@@ -137,6 +167,7 @@ def _is_address(found: str) -> bool:
 
 _CHECKS: dict[SecretKind, Callable[[str], bool]] = {
     "CARD": _is_card,
+    "ID": _is_id,
     "IBAN": _is_iban,
     "IP": _is_address,
     "PHONE": _is_phone,
