@@ -90,5 +90,5 @@ def _keys(text: str) -> Iterator[str]:
 def _detectors() -> list[Any]:
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
-    kinds = get_mapping_from_secret_type_to_class().values()
+    kinds: Iterable[type[Any]] = get_mapping_from_secret_type_to_class().values()
     return [kind() for kind in kinds if kind.__name__ not in _MANY]
