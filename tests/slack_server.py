@@ -95,6 +95,7 @@ class SlackServer(AskingMethods):
         self.channels: dict[str, Json] = defaultdict(dict)
         self.groups: dict[str, Json] = {}
         self.members: dict[str, list[str]] = {}
+        self.unreadable: set[str] = set()
         self.messages: dict[str, list[Json]] = defaultdict(list)
         self.responses: dict[str, list[Json]] = defaultdict(list)
         self.dead_urls: set[str] = set()
@@ -350,6 +351,8 @@ class SlackServer(AskingMethods):
 
     def _conversations_history(self, args: Json) -> Json:
         """What is in no thread, and each thread's first message with what Slack says of it."""
+        if args["channel"] in self.unreadable:
+            raise ApiError("not_in_channel")
         messages = self.messages[args["channel"]]
         found = []
         for message in messages:

@@ -92,15 +92,11 @@ def connect(settings: SourceSettings) -> SlackChannels:
         SettingsError: If that is not set, or nobody has said for whom public channels are.
     """
     settings.need_audience()
-    options, slack, home = settings.read(SlackOptions), _slack_settings(), load_settings()
+    options, slack = settings.read(SlackOptions), read(SlackSettings, prefix="SLACK_")
     if not secret(slack.bot_token):
         raise SettingsError(f"SLACK_BOT_TOKEN is not set; {settings.title} is read with it")
     reader = SlackReader(secret(slack.bot_token), api_url=slack.api_url)
-    return SlackChannels(options, reader, home.database, settings.folder)
-
-
-def _slack_settings() -> SlackSettings:
-    return read(SlackSettings, prefix="SLACK_")
+    return SlackChannels(options, reader, load_settings().database, settings.folder)
 
 
 class SlackChannels:
@@ -156,7 +152,13 @@ class SlackChannels:
             left_out=[omission for omission in found if isinstance(omission, Omission)],
         )
         for channel in readable.values():
-            yield from self._pages(channel)
+            try:
+                yield from self._pages(channel)
+            except SourceError as error:
+                if error.status != REFUSED:
+                    raise
+                left = Omission(channel.id, f"#{channel.name}", str(error))
+                yield Page(gone=self._memory.forget(channel.id), left_out=[left])
         self._memory.save()
 
     def _chosen(self) -> frozenset[str]:
@@ -265,21 +267,18 @@ class Memory:
         self._path = folder / MEMORY
         self._unsaved = 0
         try:
-            rows = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            rows = {}  # everything is asked for again
-        self._channels = {
-            id_: KnownChannel(
-                row["is_private"],
-                {key: KnownDocument(**known) for key, known in row["documents"].items()},
-            )
-            for id_, row in rows.items()
-        }
+            self._channels = _channels(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError):
+            self._channels = {}  # everything is asked for again
 
     def withdraw(self, is_gone: Callable[[str, KnownChannel], bool]) -> list[str]:
         """The keys of what was listed of such channels, of which nothing is known any more."""
         gone = [id_ for id_, known in self._channels.items() if is_gone(id_, known)]
         return [key for id_ in gone for key in self._channels.pop(id_).documents]
+
+    def forget(self, channel: str) -> list[str]:
+        """The keys of what was listed of one channel, of which nothing is known any more."""
+        return self.withdraw(lambda id_, _: id_ == channel)
 
     def of(self, channel: ReadableChannel) -> KnownChannel:
         """What is known of a channel."""
@@ -301,6 +300,16 @@ class Memory:
         write_private(beside, json.dumps(rows))
         beside.replace(self._path)
         self._unsaved = 0
+
+
+def _channels(text: str) -> dict[str, KnownChannel]:
+    return {
+        id_: KnownChannel(
+            row["is_private"],
+            {key: KnownDocument(**known) for key, known in row["documents"].items()},
+        )
+        for id_, row in dict(json.loads(text)).items()
+    }
 
 
 def _is_thread(message: SlackInfo) -> bool:

@@ -94,12 +94,17 @@ class SlackReader:
         )
 
     def thread(self, channel: str, ts: str) -> list[SlackInfo]:
-        """The messages of a thread, each once."""
+        """The messages of a thread, each once; none if it has gone."""
         found = _paged(
             lambda **page: self._client.conversations_replies(channel=channel, ts=ts, **page),
             "messages",
         )
-        return list({message["ts"]: message for message in found}.values())
+        try:
+            return list({message["ts"]: message for message in found}.values())
+        except SourceError as error:
+            if error.status != REFUSED:
+                raise
+            return []
 
 
 def _paged(call: Callable[..., Any], key: str) -> Iterator[Any]:

@@ -24,7 +24,7 @@ SUBJECT_CHARS = 80
 NOBODY = "someone"
 """What stands for the name of somebody who was forgotten."""
 
-_PERSON = re.compile(r"\b[UW][A-Z0-9]+\b")
+_PERSON = re.compile(r'(?:<@|"(?:user|user_id|author_id)": ")([UW][A-Z0-9]+)')
 _CHANNEL = re.compile(r"\b[CDG][A-Z0-9]+\b")
 
 
@@ -81,7 +81,7 @@ class Teller:
         return self._told(channel, [message for message in ours if not self._asks(message)])
 
     def _told(self, channel: str, messages: Sequence[SlackInfo]) -> Told | None:
-        people = frozenset(_ids(_PERSON, messages)) & self.people.keys()
+        people = frozenset(_ids(_PERSON, messages))
         forgotten = frozenset(self.forgotten(people))
         readable = [
             _shown(message, forgotten)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.privacy.forgotten import ForgottenPeople
-from bot.sources.channels import SlackChannels, SlackOptions, connect
+from bot.sources.channels import MEMORY, SlackChannels, SlackOptions, connect
 from bot.sources.slack_reader import SlackReader
 from bot.store.channels import Channels
 from bot.store.database import Database
@@ -23,7 +23,7 @@ from retrieval.records import PUBLIC
 from retrieval.registry.folders import served
 from retrieval.settings import Settings, SourceTable
 from retrieval.sources.connector import sources_of
-from retrieval.sources.mirror import Mirror, label_of, labels_held
+from retrieval.sources.mirror import BODIES, Mirror, label_of, labels_held
 from retrieval.sources.syncing import Pulled, pull_source
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.slack_server import BOT_ID, BOT_TOKEN, BOT_USER, Fault, SlackServer
@@ -176,6 +176,23 @@ async def test_an_old_thread_is_asked_for_again_only_when_its_channel_shows_a_ch
     assert "drawer" not in "".join(desk.read().values())
 
 
+async def test_what_this_disk_has_lost_is_read_again(desk: Desk) -> None:
+    desk.choose(OPEN)
+    root = desk.say(LONG_AGO, "Where is the key?")
+    desk.say("1690000001", "In the drawer.", BEN, thread_ts=root)
+    desk.say("1690000002", "The lift is out of order.")
+    desk.say("1690100000", "The lift works.")
+    await desk.pull()
+    before = desk.read()
+    assert len(before) == 3
+    for body in (desk.settings.sources_folder / "talk" / BODIES).iterdir():
+        body.unlink()
+    await desk.pull()
+    assert desk.read() == before
+    (desk.source.folder / MEMORY).write_text("[1]")
+    assert (await desk.pull()).unchanged == 3
+
+
 async def test_a_private_channel_is_for_its_full_members(desk: Desk) -> None:
     desk.choose(CLOSED)
     root = desk.say(LONG_AGO, "We buy the boat.", channel=CLOSED)
@@ -239,6 +256,20 @@ async def test_a_channel_whose_readers_cannot_be_told_vanishes(desk: Desk) -> No
     assert left.reason == "cannot tell who may read it now: Slack says fetch_members_failed"
 
 
+async def test_a_channel_whose_words_slack_refuses_vanishes_and_keeps_no_other_from_being_read(
+    desk: Desk,
+) -> None:
+    for channel in (OPEN, OTHER):
+        desk.choose(channel)
+        desk.say(TODAY, f"The lift of {channel} works.", channel=channel)
+    await desk.pull()
+    desk.slack.unreadable.add(OPEN)
+    desk.say("1699990001", "It broke.", channel=OTHER)
+    pulled = await desk.pull()
+    assert list(desk.read().values()) == ["Ann: The lift of C2 works.\n\nAnn: It broke.\n"]
+    assert [left.reason for left in pulled.left_out] == ["Slack says not_in_channel"]
+
+
 async def test_what_is_no_longer_chosen_vanishes_also_while_slack_is_down(desk: Desk) -> None:
     desk.choose(OPEN)
     desk.say(TODAY, "We buy the boat.")
@@ -279,9 +310,20 @@ async def test_words_of_whoever_was_forgotten_go(desk: Desk) -> None:
     ForgottenPeople(desk.home).note(BEN)
     await desk.pull()
     assert set(desk.read().values()) == {"Ann: Do not tell it, @someone.\n", "Ann: See this.\n"}
-    own = (desk.source.folder / "known.json").read_text()
+    own = (desk.source.folder / MEMORY).read_text()
     assert BEN not in own
     assert "nine" not in own
+
+
+async def test_whoever_was_forgotten_is_left_out_though_slack_does_not_list_them(
+    desk: Desk,
+) -> None:
+    desk.choose(OPEN)
+    ForgottenPeople(desk.home).note("U77")
+    desk.say(TODAY, "My door code is nine.", "U77")
+    desk.say("1699990001", "Hello <@U77>.")
+    await desk.pull()
+    assert list(desk.read().values()) == ["Ann: Hello @someone.\n"]
 
 
 async def test_other_private_channels_are_not_named_or_shown(desk: Desk) -> None:
