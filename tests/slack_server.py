@@ -38,6 +38,8 @@ METHOD_SCOPES = {
     "users.info": "users:read",
     "conversations.info": "groups:read",
     "conversations.members": "groups:read",
+    "conversations.list": "channels:read",
+    "conversations.history": "channels:history",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
     "users.list": "users:read",
@@ -93,6 +95,7 @@ class SlackServer(AskingMethods):
         self.channels: dict[str, Json] = defaultdict(dict)
         self.groups: dict[str, Json] = {}
         self.members: dict[str, list[str]] = {}
+        self.unreadable: set[str] = set()
         self.messages: dict[str, list[Json]] = defaultdict(list)
         self.responses: dict[str, list[Json]] = defaultdict(list)
         self.dead_urls: set[str] = set()
@@ -311,7 +314,8 @@ class SlackServer(AskingMethods):
         return answer
 
     def _auth_test(self, _: Json) -> Json:
-        return {"user_id": BOT_USER, "bot_id": BOT_ID, "team_id": TEAM}
+        url = "https://example.slack.com/"
+        return {"user_id": BOT_USER, "bot_id": BOT_ID, "team_id": TEAM, "url": url}
 
     def _apps_connections_open(self, _: Json) -> Json:
         return {"url": f"ws://127.0.0.1:{self._port}/socket"}
@@ -336,6 +340,30 @@ class SlackServer(AskingMethods):
         if args["channel"] not in self.members:
             raise ApiError("fetch_members_failed")
         return _page(self.members[args["channel"]], "members", args)
+
+    def _conversations_list(self, args: Json) -> Json:
+        public = [
+            {"id": id_, "name": id_.lower()} | info
+            for id_, info in self.channels.items()
+            if not info.get("is_private")
+        ]
+        return _page(public, "channels", args)
+
+    def _conversations_history(self, args: Json) -> Json:
+        """What is in no thread, and each thread's first message with what Slack says of it."""
+        if args["channel"] in self.unreadable:
+            raise ApiError("not_in_channel")
+        messages = self.messages[args["channel"]]
+        found = []
+        for message in messages:
+            replies = [m["ts"] for m in messages if m.get("thread_ts") == message["ts"] != m["ts"]]
+            of_thread = {"reply_count": len(replies), "thread_ts": message["ts"]}
+            of_thread |= {"latest_reply": max(replies, default="")}
+            is_listed = message.get("thread_ts", message["ts"]) == message["ts"]
+            if args.get("oldest", "") <= message["ts"] < (args.get("latest") or "A") and is_listed:
+                found.append(message | (of_thread if replies else {}))
+        found.sort(key=lambda message: str(message["ts"]), reverse=True)
+        return _page(found, "messages", args)
 
     def _users_list(self, args: Json) -> Json:
         return _page([{"id": id_} | info for id_, info in self.users.items()], "members", args)

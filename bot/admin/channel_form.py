@@ -30,6 +30,7 @@ CHOICES = {
     "buttons": ("on", "off"),
     "trials": ("on", "off"),
     "apps": ("on", "off"),
+    "reading": ("on", "off"),
 }
 """The fields with a fixed choice and what can be chosen, in the order in which it is shown."""
 
@@ -69,6 +70,7 @@ def read_form(inputs: Mapping[str, str], config: ChannelConfig) -> ChannelConfig
         "buttons": chosen["buttons"] == "on",
         "trials": chosen["trials"] == "on",
         "apps": chosen["apps"] == "on",
+        "reading": chosen["reading"] == "on",
         "sources": _sources(inputs.get("sources", "")),
         "threshold": float(threshold) if threshold else None,
         "experts": tuple(filter(None, inputs.get("experts", "").split(","))),
@@ -128,6 +130,7 @@ def _fields(config: ChannelConfig, strings: Strings) -> Iterator[Block]:
         max_selected_items=MAX_EXPERTS,
     )
     yield _input("experts", people, strings, is_optional=True)
+    yield _choice("reading", config, strings, is_radio=True)
 
 
 def _choice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from retrieval.cli import PROGRAM
@@ -22,11 +22,15 @@ class Child:
     """Runs a sub-command at low priority, and knows what it says while it works.
 
     What it says goes to the end of a file, what it prints is its outcome. If the bot is killed, a
-    sub-command that was begun goes on alone.
+    sub-command that was begun goes on alone. Of the variables that are Slack's it is given those
+    that it `needs`.
     """
 
-    def __init__(self, log: Path, *, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(
+        self, log: Path, *, program: Sequence[str] = PROGRAM, needs: Collection[str] = ()
+    ) -> None:
         self._log = log
+        self._needs = needs
         self._program = program
         self._begun = 0
 
@@ -41,7 +45,7 @@ class Child:
             self._begun = log.tell()
             child = await asyncio.create_subprocess_exec(
                 *self._program, *arguments,
-                stdout=asyncio.subprocess.PIPE, stderr=log, env=_environment(),
+                stdout=asyncio.subprocess.PIPE, stderr=log, env=_environment(self._needs),
             )  # fmt: skip
         _be_nice(child.pid)
         try:
@@ -71,6 +75,10 @@ def _be_nice(pid: int) -> None:
         return  # it has ended already
 
 
-def _environment() -> dict[str, str]:
+def _environment(needs: Collection[str]) -> dict[str, str]:
     """Ours without what is Slack's: models have no use for its tokens."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SLACK_") or name in needs
+    }

@@ -25,6 +25,10 @@ LOOK_S = 10.0
 RETRY_S = 300.0
 """After which time a watched folder is tried again whose sync failed."""
 
+_SLACK = "slack"
+"""The kind of source that is read with the bot's own token."""
+_SLACK_NEEDS = ("SLACK_BOT_TOKEN", "SLACK_API_URL")
+
 
 class SyncProcess:
     """Syncs sources beside the bot, and knows what came of it.
@@ -34,7 +38,9 @@ class SyncProcess:
 
     def __init__(self, settings: Settings, *, program: Sequence[str] = PROGRAM) -> None:
         self._settings = settings
-        self._child = Child(settings.sources_folder / LOG, program=program)
+        reads_slack = any(source.kind == _SLACK for source in settings.sources.values())
+        needs = _SLACK_NEEDS if reads_slack else ()
+        self._child = Child(settings.sources_folder / LOG, program=program, needs=needs)
         self._began: dict[str, float] = {}
         self._stamps: dict[str, str] = {}
         self._rests_until: dict[str, float] = {}

@@ -64,11 +64,7 @@ class Directory:
 
         async def ask() -> Person:
             info = (await reached(self._client.users_info(user=user)))["user"]
-            standing = self._standing(info)
-            email = (info.get("profile") or {}).get("email")
-            if standing != "member" or info.get("is_email_confirmed") is False:
-                email = None
-            return Person(standing, email.lower() if email else None)
+            return person_of(info, team=self._team)
 
         return await self._people.ask(user, _said(ask, f"user={user}")) or Person("unknown")
 
@@ -96,7 +92,7 @@ class Directory:
             found = await _pages(
                 lambda cursor: self._client.users_list(cursor=cursor, limit=PAGE), "members"
             )
-            return {info["id"]: self._standing(info) for info in found}
+            return {info["id"]: standing_of(info, team=self._team) for info in found}
 
         everybody = await self._everybody.ask(_EVERYBODY, _said(ask, "everybody")) or {}
         return {everybody.get(member) for member in members} <= {"member", "bot", "gone"}
@@ -160,7 +156,9 @@ class Directory:
         self._people.forget(user)
         # People's names and moods change all day; asking for everybody each time would never end.
         known = self._everybody.latest(_EVERYBODY) or {}
-        if event["type"] == "team_join" or known.get(user, "member") != self._standing(info):
+        if event["type"] == "team_join" or known.get(user, "member") != standing_of(
+            info, team=self._team
+        ):
             self._everybody.forget(_EVERYBODY)
 
     def _notice_channel(self, channel: str, event: Body, *, is_shared: object) -> None:
@@ -174,17 +172,28 @@ class Directory:
             self._channels.forget(channel)
             self._members.forget(channel)
 
-    def _standing(self, info: Body) -> Standing:
-        teams = {info.get("team_id") or self._team}
-        teams |= set((info.get("enterprise_user") or {}).get("teams") or ())
-        if info.get("deleted"):
-            return "gone"
-        if info.get("is_stranger") or self._team not in teams:
-            return "outsider"
-        if info.get("is_bot") or info.get("is_workflow_bot"):
-            return "bot"
-        is_guest = info.get("is_restricted") or info.get("is_ultra_restricted")
-        return "guest" if is_guest else "member"
+
+def person_of(info: Body, *, team: str) -> Person:
+    """Who somebody is to a workspace, by what Slack says of them."""
+    standing = standing_of(info, team=team)
+    email = (info.get("profile") or {}).get("email")
+    if standing != "member" or info.get("is_email_confirmed") is False:
+        email = None
+    return Person(standing, email.lower() if email else None)
+
+
+def standing_of(info: Body, *, team: str) -> Standing:
+    """As `person_of`, without the e-mail address."""
+    teams = {info.get("team_id") or team}
+    teams |= set((info.get("enterprise_user") or {}).get("teams") or ())
+    if info.get("deleted"):
+        return "gone"
+    if info.get("is_stranger") or team not in teams:
+        return "outsider"
+    if info.get("is_bot") or info.get("is_workflow_bot"):
+        return "bot"
+    is_guest = info.get("is_restricted") or info.get("is_ultra_restricted")
+    return "guest" if is_guest else "member"
 
 
 async def _pages(call: Callable[[str], Awaitable[Any]], key: str) -> list[Any]:

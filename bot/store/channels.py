@@ -20,8 +20,9 @@ class ChannelConfig:
     document ids, none for all documents. `threshold` is the least confidence of an answer, None
     for the calibrated one. With visibility `asker` answers are for the asker's eyes only. Models
     on trial may answer where there are `trials`. Where `apps` is set, posts of workflows and other
-    apps that mention the bot are answered. `experts` are people's ids. Nothing is answered
-    before `muted_until`, in Unix seconds.
+    apps that mention the bot are answered. Where `reading` is set, what is said there becomes
+    documents. `experts` are people's ids. Nothing is answered before `muted_until`, in Unix
+    seconds.
     """
 
     mode: Literal["mentions", "questions"] = "mentions"
@@ -33,6 +34,7 @@ class ChannelConfig:
     buttons: bool = True
     trials: bool = True
     apps: bool = False
+    reading: bool = False
     experts: tuple[str, ...] = ()
     muted_until: float = 0.0
 
@@ -75,6 +77,13 @@ class Channels:
         """The channels where questions are answered that do not mention the bot."""
         rows = self._database.connection.conn.execute(
             "SELECT channel FROM channels WHERE json_extract(config, '$.mode') = 'questions'"
+        )
+        return frozenset(row[0] for row in rows)
+
+    def read(self) -> frozenset[str]:
+        """The channels in which what is said becomes documents."""
+        rows = self._database.connection.conn.execute(
+            "SELECT channel FROM channels WHERE json_extract(config, '$.reading')"
         )
         return frozenset(row[0] for row in rows)
 

@@ -9,7 +9,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 # Slack's own troubles pass; anything else it says would be said again.
-_PASSING = {
+PASSING = {
     "",  # what answered was not Slack's API
     "ratelimited",
     "internal_error",
@@ -17,6 +17,7 @@ _PASSING = {
     "service_unavailable",
     "request_timeout",
 }
+"""What Slack says of what may go well later."""
 
 
 class SlackUnreachableError(Exception):
@@ -42,7 +43,7 @@ async def reached(call: Any) -> Any:  # noqa: ANN401 - the SDK's responses are u
     try:
         return await call
     except SlackApiError as error:
-        if reason(error) in _PASSING:
+        if reason(error) in PASSING:
             if error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                 wait_s = float(error.response.headers.get("Retry-After", 1))
                 raise SlackBusyError(str(error), retry_after_s=wait_s) from error

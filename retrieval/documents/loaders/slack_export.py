@@ -7,7 +7,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from retrieval.records import PUBLIC
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.json")
 _MARKUP = re.compile(r"<([@#!]?)([^<>|\s][^<>|]*)?(?:\|([^<>]*))?>")
 # fmt: off
-_NOISE = frozenset((
+NOISE = frozenset((
     "channel_join", "channel_leave", "channel_topic", "channel_purpose", "channel_name",
     "channel_archive", "channel_unarchive", "channel_convert_to_private", "group_join",
     "group_leave", "group_topic", "group_purpose", "group_name", "group_archive",
@@ -27,6 +27,7 @@ _NOISE = frozenset((
     "unpinned_item", "reminder_add", "tombstone", "message_deleted",
 ))
 # fmt: on
+"""The kinds of messages in which nobody says anything."""
 
 _PRIVATE = ("is_private", "is_group", "is_mpim", "is_im")
 _OTHERS = ("groups", "mpims", "dms")
@@ -100,7 +101,7 @@ def _as_they_are_now(messages: Iterable[SlackMessage]) -> list[SlackMessage]:
             said.pop(str(message.get("deleted_ts")), None)
         elif said.get(key, message) != message:
             key = f"{key} {number}"
-        if message.get("subtype") in _NOISE:
+        if message.get("subtype") in NOISE:
             said.pop(key, None)
         else:
             said[key] = message
@@ -112,15 +113,15 @@ def _document(key: str, messages: list[SlackMessage], path: FilePath) -> Loaded 
     export, channel, day = path.parent.parent, path.parent.name, path.stem
     names, is_public = _names_in(export), channel in _public_channels(export)
     hidden = _private_channels(export) if is_public else frozenset()
-    readable = [_without(hidden, message) for message in messages]
-    said = [(message, _said(message, names, hidden)) for message in readable]
+    readable = [without(hidden, message) for message in messages]
+    said = [(message, said_words(message, names, hidden)) for message in readable]
     said = [(message, words) for message, words in said if words]
     if not said:
         return None
     subject = said[0][1] if key else day
     title = names.direct.get(channel) or f"#{channel}"
     return Loaded(
-        sections_of(Block(f"{_author(message, names)}: {words}") for message, words in said),
+        sections_of(Block(f"{author(message, names)}: {words}") for message, words in said),
         title=one_line(f"{title}: {subject}"),
         usual_audience=PUBLIC if is_public else f"slack:{channel}",
         part=f"thread-{key}" if key else "day",
@@ -128,7 +129,7 @@ def _document(key: str, messages: list[SlackMessage], path: FilePath) -> Loaded 
     )
 
 
-def _without(hidden: frozenset[str], message: SlackMessage) -> SlackMessage:
+def without(hidden: frozenset[str], message: SlackMessage) -> SlackMessage:
     """A message without what Slack shows of links to private channels only to their members."""
     attachments = message.get("attachments")
     if not hidden or not isinstance(attachments, list):
@@ -153,7 +154,8 @@ def _gaps(messages: list[SlackMessage]) -> tuple[str, ...]:
     )
 
 
-def _author(message: SlackMessage, names: _Names) -> str:
+def author(message: SlackMessage, names: Names) -> str:
+    """What whoever wrote a message is called."""
     user, profile = str(message.get("user", "")), message.get("user_profile")
     known = names.people.get(user) or message.get("username")
     if not known and isinstance(profile, dict):
@@ -164,7 +166,9 @@ def _author(message: SlackMessage, names: _Names) -> str:
     return str(known or user or "someone")
 
 
-def _said(message: SlackMessage, names: _Names, hidden: frozenset[str]) -> str:
+def said_words(message: SlackMessage, names: Names, hidden: frozenset[str]) -> str:
+    """A message's words without mrkdwn, with names for ids but those of hidden channels."""
+
     def word(match: re.Match[str]) -> str:
         sign, target, label = match[1], match[2] or "", match[3]
         if sign == "@":
@@ -181,17 +185,17 @@ def _said(message: SlackMessage, names: _Names, hidden: frozenset[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class Names:
     """What people and channels are called by id, and direct messages by their folder."""
 
     people: Mapping[str, str]
     channels: Mapping[str, str]
-    direct: Mapping[str, str]
+    direct: Mapping[str, str] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=8)
-def _names_in(export: FilePath) -> _Names:
-    people = {user["id"]: _name(user) for user in _listed(export / "users.json")}
+def _names_in(export: FilePath) -> Names:
+    people = {user["id"]: person_name(user) for user in _listed(export / "users.json")}
     channels = [row for kind in ("channels", *_OTHERS) for row in _rows(export, kind)]
     direct = {
         str(row.get("name") or row["id"]): ", ".join(people.get(m, str(m)) for m in members)
@@ -200,10 +204,11 @@ def _names_in(export: FilePath) -> _Names:
         if isinstance(members := row.get("members"), list) and members
     }
     named = {row["id"]: str(row["name"]) for row in channels if row.get("name")}
-    return _Names(people, named, direct)
+    return Names(people, named, direct)
 
 
-def _name(user: dict[str, Any]) -> str:
+def person_name(user: Mapping[str, Any]) -> str:
+    """What a person wants to be called."""
     profile = user.get("profile") or {}
     found = profile.get("display_name") or profile.get("real_name") or user.get("real_name")
     return str(found or user.get("name") or user["id"])

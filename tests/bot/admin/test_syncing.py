@@ -45,6 +45,22 @@ def test_a_source_is_due_when_its_time_has_come(tmp_path: Path) -> None:
     assert runs.due(16 * HOUR) == ["wiki", "site"]
 
 
+@pytest.mark.parametrize(("kind", "given"), [("slack", ["SLACK_BOT_TOKEN"]), ("shelf", [])])
+async def test_a_sync_is_given_the_bot_s_token_only_if_it_reads_slack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, given: list[str]
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    monkeypatch.delenv("SLACK_API_URL", raising=False)
+    code = (
+        "import os, sys; print([n for n in os.environ if n.startswith('SLACK_')], file=sys.stderr)"
+        "; print('done')"
+    )
+    runs = process(tmp_path, code, talk=table(kind=kind))
+    await runs.sync(["talk"])
+    assert runs.latest() == str(given)
+
+
 def test_who_has_synced_it_by_hand_has_synced_it(tmp_path: Path) -> None:
     sync(tmp_path, Shelf(), wiki=table(every="1h"))
     runs = process(tmp_path, wiki=table(every="1h"))

@@ -51,3 +51,9 @@ def test_muting_can_be_ended_early(channels: Channels) -> None:
     channels.mute("C1", seconds=60, by="U9")
     channels.mute("C1", seconds=0, by="U9")
     assert not channels.is_muted("C1")
+
+
+def test_a_channel_becomes_documents_only_where_somebody_chose_that(channels: Channels) -> None:
+    channels.set("C1", ChannelConfig(reading=True), by="U9")
+    channels.set("C2", ChannelConfig(), by="U9")
+    assert channels.read() == {"C1"}

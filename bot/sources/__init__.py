@@ -1,0 +1,1 @@
+"""Slack as a source of documents: what was said in the channels that an admin chose."""
