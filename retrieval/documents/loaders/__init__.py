@@ -12,6 +12,7 @@ from retrieval.documents.loaders.captions import load_captions
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
 from retrieval.documents.loaders.csv_table import load_csv
 from retrieval.documents.loaders.data import load_data
+from retrieval.documents.loaders.front_matter import refuse_unread
 from retrieval.documents.loaders.mail import load_mail, load_mailbox
 from retrieval.documents.loaders.markup import (
     load_html,
@@ -169,6 +170,10 @@ def load(
     loaded = [d for d in _load(path, data, text_types, may_read) if d.sections]
     if not loaded:
         raise UnreadableError("holds no text")
+    for document in loaded:
+        # Below a heading a document speaks of its audience, and names none.
+        if document.audience is None and not document.sections[0].headings:
+            refuse_unread(document.sections[0].text)
     if sum(len(s.text) for document in loaded for s in document.sections) > MAX_CHARS:
         raise UnreadableError(f"holds more than {MAX_CHARS:,} characters")
     return loaded

@@ -10,7 +10,7 @@ from retrieval.documents.loaders.as_markdown import fenced, read_markdown, table
 from retrieval.documents.loaders.blocks import Loaded
 from retrieval.documents.loaders.front_matter import refuse, refuse_unread, told
 from retrieval.documents.loaders.text import decode
-from retrieval.labels import names_audience
+from retrieval.labels import may_restrict, names_audience
 
 _ATTRIBUTE = re.compile(r":(!?[\w-]+!?):(?:[ \t]+(.*))?$")
 _ANY_NAME = re.compile(r"(?://+[ \t]*)?:?(\w[^:\n]{0,59}):")
@@ -50,7 +50,7 @@ def load_asciidoc(data: bytes) -> list[Loaded]:
     lines = text.split("\n")
     found = [(m[1], m[2] or "") for line in lines if (m := _ATTRIBUTE.match(line))]
     refuse_unread("\n".join(line for line in lines if not _ATTRIBUTE.match(line)))
-    refuse(name for name, _ in found if name != "audience" and names_audience(name))
+    refuse(name for name, _ in found if name != "audience" and may_restrict(name))
     comments = (m[1] for line in lines if line.startswith("//") and (m := _ANY_NAME.match(line)))
     refuse(filter(names_audience, comments), where=" of a comment")
     labels = [value for name, value in found if name == "audience"]

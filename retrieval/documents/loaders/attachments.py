@@ -8,6 +8,7 @@ from pathlib import Path
 from retrieval.documents.loaders.blocks import Block, Loaded, one_line
 from retrieval.errors import RestrictedError, UnreadableError
 from retrieval.language import words
+from retrieval.records import PUBLIC
 
 _MAX_LEVEL = 6
 _MAX_PLACEHOLDER = 40  # words
@@ -47,6 +48,9 @@ class Attachments:
         except UnreadableError as error:
             self._leave(name, str(error))
             return
+        for document in documents:
+            if document.audience not in (None, PUBLIC):
+                raise RestrictedError(f"has an attachment, {name}, for {document.audience!r} alone")
         self.gaps += [f"{gap} in {name}" for document in documents for gap in document.gaps]
         self.add_blocks(name, [own for document in documents for own in _lowered(document)])
 

@@ -20,7 +20,7 @@ from retrieval.documents.loaders.html.page import PAGE, PageText, parse_page, re
 from retrieval.documents.loaders.markdown.dialects import html_of
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
-from retrieval.labels import names_audience
+from retrieval.labels import may_restrict, names_audience
 
 __all__ = ["PAGE", "blocks_of_html", "load_html", "load_markdown", "load_mdx", "load_mhtml"]
 
@@ -139,12 +139,17 @@ def _html_audience(tree: LexborHTMLParser) -> str | None:
         for meta in tree.css("meta")
         for attribute in ("name", "property", "itemprop", "http-equiv")
         if (name := meta.attributes.get(attribute))
-        and names_audience(re.split("[.:]", name)[-1])  # dcterms.audience
+        and _restricts(re.split("[.:]", name)[-1])  # dcterms.audience
     ]
     refuse(
         (name for name, _ in named if name != "audience" or len(named) > 1), where=" of a <meta>"
     )
     return told(named[0][1]) if named else None
+
+
+def _restricts(name: str) -> bool:
+    # Names of several words are those of programs, such as `api-public-key`.
+    return may_restrict(name) if name.isalpha() else names_audience(name)
 
 
 def _decode_html(data: bytes) -> str:

@@ -9,7 +9,7 @@ from retrieval.documents.loaders.as_markdown import fenced, read_markdown, table
 from retrieval.documents.loaders.blocks import Loaded
 from retrieval.documents.loaders.front_matter import refuse, refuse_unread, told
 from retrieval.documents.loaders.text import decode
-from retrieval.labels import names_audience
+from retrieval.labels import may_restrict, names_audience
 
 _KEYWORD = re.compile(r"[ \t]*#\+([\w-]+):[ \t]*(.*)")
 _BEGIN = re.compile(r"[ \t]*#\+begin_(\w+)[ \t]*([\w+#.-]*)", re.IGNORECASE)
@@ -38,7 +38,7 @@ def load_org(data: bytes) -> list[Loaded]:
     refuse_unread("\n".join(line for line in lines if not _KEYWORD.match(line)))
     keywords = [(m[1].lower(), m[2].strip()) for line in lines if (m := _KEYWORD.match(line))]
     labels = [value for name, value in keywords if name == "audience"]
-    refuse(name for name, _ in keywords if name != "audience" and names_audience(name))
+    refuse(name for name, _ in keywords if name != "audience" and may_restrict(name))
     refuse(["audience"] if len(labels) > 1 else ())
     title = " ".join(value for name, value in keywords if name == "title")
     audience = told(labels[0]) if labels else None

@@ -12,7 +12,7 @@ from retrieval.documents.loaders.front_matter import refuse, refuse_unread, told
 from retrieval.documents.loaders.markup import blocks_of_html
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
-from retrieval.labels import names_audience
+from retrieval.labels import may_restrict, names_audience
 
 _ROLE = re.compile(r":([\w.+-]+(?::[\w.+-]+)*):`")
 _DIRECTIVE = re.compile(
@@ -99,7 +99,7 @@ def _audience(text: str) -> str | None:
     refuse_unread(text)
     refuse(filter(names_audience, _COMMENT.findall(text)), where=" of a comment")
     fields = _FIELD.findall(_head(text))
-    refuse(name for name in fields if names_audience(name) and name != "audience")
+    refuse(name for name in fields if may_restrict(name) and name != "audience")
     metas = re.findall(r"^\.\. meta::\n((?:[ \t]+.*\n?)*)", text, re.MULTILINE)
     refuse(filter(names_audience, re.findall(r":([^:\n]+):", "".join(metas))), where=" of a meta")
     refuse(fields[1:] if fields.count("audience") > 1 else ())

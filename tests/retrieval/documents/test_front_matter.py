@@ -179,6 +179,8 @@ def test_a_page_names_its_label_in_a_meta_element() -> None:
         ['<meta name="dcterms.audience" content="hr">'],
         ['<meta name="audience" content="">'],
         ['<meta name="audience">'],
+        ['<meta name="Visibility" content="private">'],
+        ['<meta name="access" content="hr">'],
         ['<meta name="audience" content="hr,board">'],
         ['<meta name="audience" content="hr">', '<meta name="audience" content="public">'],
     ],
@@ -196,9 +198,16 @@ def test_a_page_whose_label_is_not_sure_is_refused(metas: list[str]) -> None:
         ("a.xlsx", sample.xlsx("Pay", [["Text", "Audience"], ["words", "hr"]])),
         ("a.eml", b"From: a@b.test\nSensitivity: Company-Confidential\n\nwords"),
         ("a.eml", b"From: a@b.test\nX-Audience: hr\n\nwords"),
+        ("a.docx", sample.docx([(None, "Audience: hr"), (None, SECRET)])),
+        ("a.pdf", sample.pdf([["Audience: hr", SECRET]])),
+        ("a.rst", b"Pay\n===\n\n:visibility: private\n\nwords\n"),
+        ("a.adoc", b"= Pay\n:visibility: private\n\nwords\n"),
+        ("a.org", b"#+TITLE: Pay\n#+VISIBILITY: private\n\nwords\n"),
     ],
 )
-def test_tables_and_mails_that_restrict_their_readers_are_refused(name: str, data: bytes) -> None:
+def test_files_of_other_types_that_restrict_their_readers_are_refused(
+    name: str, data: bytes
+) -> None:
     with pytest.raises(RestrictedError):
         read(data, name)
 

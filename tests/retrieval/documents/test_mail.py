@@ -120,6 +120,7 @@ def test_attachments_that_cannot_be_read_are_named_and_missing() -> None:
     [
         PARTS.format("mixed", INNER.format("Sensitivity: Private\n")),
         attached("fees.csv", b"Audience,Fee\nhr,5").decode(),
+        attached("pay.md", b"---\naudience: hr\n---\n\nwords").decode(),
         f"{HEAD}X-Classification: secret\n\nwords",
     ],
 )
