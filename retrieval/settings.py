@@ -115,8 +115,8 @@ class SourceTable(BaseModel):
 
 
 _SOURCE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_TAKEN = frozenset(("person", "in", "public"))
-"""What begins labels that mean something else."""
+_TAKEN = frozenset(("person", "in", "public", "lock"))
+"""What begins labels that mean something else, and what lies beside the mirrors."""
 
 
 class Settings(FileSettings):

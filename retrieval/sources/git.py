@@ -220,7 +220,7 @@ class Git:
             "core.hooksPath": os.devnull,
             "core.fsmonitor": "false",
             "gc.autoDetach": "false",
-            "http.followRedirects": "initial",
+            "http.followRedirects": "false",
             "http.lowSpeedLimit": "1000",
             "http.lowSpeedTime": "120",
             "credential.helper": "",
@@ -233,13 +233,16 @@ class Git:
                 "WHIMBREL_GIT_USER": self._options.user,
                 "WHIMBREL_GIT_TOKEN": token.get_secret_value(),
             }
+        # Over https, git would take a login from the ~/.netrc of whoever runs this.
+        is_ssh = not url.startswith(("http://", "https://"))
+        passed_on = [name for name in _PASSED_ON if is_ssh or name != "HOME"]
         named = {
             f"GIT_CONFIG_{part}_{number}": text
             for number, pair in enumerate(config.items())
             for part, text in zip(("KEY", "VALUE"), pair, strict=True)
         }
         return {
-            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            **{name: os.environ[name] for name in passed_on if name in os.environ},
             **named,
             **secrets,
             "GIT_CONFIG_COUNT": str(len(config)),

@@ -231,9 +231,13 @@ class _Pull:
         self._mirror.mend()
         self._notice_other_setup()
         listing = self._begin(full=full)
+        goes_on = listing.is_whole and listing.cursor is not None
         try:
             listing = self._follow(listing)
         except CursorExpiredError:
+            listing, goes_on = self._follow(self._begin(full=True)), False
+        if goes_on:
+            # What was listed before the interruption may have been restricted since.
             listing = self._follow(self._begin(full=True))
         for row in self._mirror.unfetched():
             if row.key not in self._tried and row.wanted is not None:
@@ -324,10 +328,12 @@ class _Pull:
                 self._mirror.withdraw(document.key)
         try:
             body = self._body(document)
-        except (SourceError, OSError) as error:
+        except Exception as error:  # one odd document must not keep those behind it from being seen
+            is_told = isinstance(error, SourceError | OSError)
+            reason = str(error) if is_told else f"cannot be read ({type(error).__name__})"
             is_withdrawn = isinstance(error, SourceError) and error.status in _WITHDRAWN
             with self._mirror.changing():
-                self._mirror.want(document, str(error), round_, is_sealed=is_withdrawn)
+                self._mirror.want(document, reason, round_, is_sealed=is_withdrawn)
                 if is_withdrawn:
                     self._mirror.withdraw(document.key)
             return

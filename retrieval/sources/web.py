@@ -185,7 +185,8 @@ class Web:
         self, url: str, known: _Known | None, now: dict[str, _Known], error: SourceError
     ) -> tuple[Page, Iterable[str]]:
         """A page that is out of order stays as it was, for there it is; several are the site."""
-        is_gone = error.status is not None and 300 <= error.status < 500
+        is_later = error.status in (408, 425, 429)
+        is_gone = error.status is not None and 300 <= error.status < 500 and not is_later
         self._failures += not is_gone
         is_start = url == self._options.url and not self._options.sitemap
         if is_start or self._failures >= MAX_FAILURES:

@@ -120,7 +120,17 @@ def test_a_listing_that_broke_goes_on_where_it_was_kept(desk: Desk) -> None:
     desk.pull(shelf)
     shelf.breaks_after = None
     assert desk.pull(shelf).gone == 1
-    assert shelf.listed_from == [None, None, "2"]
+    assert shelf.listed_from == [None, None, "2", None]
+
+
+def test_what_was_restricted_after_a_listing_broke_is_restricted_at_its_end(desk: Desk) -> None:
+    shelf = shelf_of(a="one", b="two", c="three", d="four")
+    shelf.breaks_after = 1
+    desk.sync(shelf)
+    shelf.restrict("a", "2", frozenset({ANN}))
+    shelf.breaks_after = None
+    desk.sync(shelf)
+    assert desk.sources()["shelf/a.md"].audience != PUBLIC
 
 
 def test_changes_are_asked_for_from_the_last_cursor_on(desk: Desk) -> None:
@@ -390,13 +400,15 @@ def test_a_body_that_the_disk_lost_is_fetched_again(desk: Desk) -> None:
     assert bodies(desk.folder) == ["one"]
 
 
-def test_a_bug_in_a_connector_is_told_and_harms_nothing(desk: Desk) -> None:
+def test_an_odd_document_is_told_and_keeps_none_behind_it_from_being_read(desk: Desk) -> None:
     shelf = shelf_of(a="one")
     desk.pull(shelf)
     shelf.put("a", "two", "2")
     shelf.texts.clear()
+    shelf.put("b", "behind it")
     pulled = desk.pull(shelf)
-    assert pulled.error == "KeyError in the connector 'shelf'"
+    assert (pulled.error, pulled.new) == (None, 1)
+    assert [left.reason for left in pulled.left_out] == ["cannot be read (KeyError)"]
     assert shelf.is_closed
 
 
