@@ -3,15 +3,18 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
 def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing() -> None:
     # It forks, which a process with other tests' threads had better not do.
     command = [sys.executable, "-m", "benchmarks.sync", "--kills", "12", "--n", "120"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert not done.returncode, done.stderr
     said = done.stdout
     assert "in the index afterwards: 0 missing, 0 too many or as they were" in said
