@@ -7,7 +7,6 @@ import re
 import stat
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from retrieval.documents.loaders import why_left_out
 from retrieval.documents.loaders.blocks import storable
 from retrieval.documents.loaders.corpus import NAMES as CORPORA
 from retrieval.documents.loaders.encodings import encoding_of
+from retrieval.documents.loaders.zips import BROKEN, is_encrypted, open_zip
 from retrieval.errors import UnreadableError
 
 SUFFIX = ".zip"
@@ -29,14 +29,8 @@ MAX_DEPTH = 3
 MAX_INNER_BYTES = 512 * 2**20
 """An archive in an archive is unpacked to memory."""
 
-MAX_RATIO = 100
-"""Real exports pack 3 to 30 times smaller; what packs tighter is a zip bomb."""
-
-_SMALL_BYTES = 16 * 2**20
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UTF8 = 0x800
-_ENCRYPTED = 0x1
-_DAMAGED = "is damaged: it is not the zip archive it should be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +58,8 @@ class Archive:
             UnreadableError: If it is no archive, or looks like a zip bomb.
         """
         self._depth = depth
-        try:
-            self._zip = zipfile.ZipFile(file)
-            packed = file.seek(0, io.SEEK_END)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise UnreadableError(_DAMAGED) from error
+        self._zip = open_zip(file, max_files=MAX_FILES)
         listed = self._zip.infolist()
-        unpacked = sum(info.file_size for info in listed)
-        if len(listed) > MAX_FILES:
-            raise UnreadableError(f"is an archive of {len(listed)} files, more than {MAX_FILES}")
-        if unpacked > max(_SMALL_BYTES, MAX_RATIO * packed):
-            raise UnreadableError(f"unpacks to {unpacked // 2**20} MB, which looks like a zip bomb")
         names = _names(listed)
         entries = zip(names, listed, strict=True)
         self._files = [(name, info) for name, info in entries if not name.endswith("/")]
@@ -131,7 +116,7 @@ class Archive:
                 return file.read()
         except NotImplementedError as error:
             raise UnreadableError("is packed in a way that is not read; pack it as zip") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        except BROKEN as error:
             raise UnreadableError("is damaged in its archive") from error
 
     def _why_left_out(
@@ -254,7 +239,7 @@ def _hidden_folder(name: str) -> str | None:
 def _why_refused(name: str, info: zipfile.ZipInfo) -> str | None:
     if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
         return "has a name that leads out of its archive"
-    if info.flag_bits & _ENCRYPTED:
+    if is_encrypted(info):
         return "is protected with a password"
     return None
 

@@ -266,6 +266,12 @@ def test_what_is_not_the_archive_it_should_be_is_refused(name: str) -> None:
     assert "password" in reason(name, b"\xd0\xcf\x11\xe0 an encrypted container")
 
 
+def test_an_archive_with_damaged_contents_is_called_damaged() -> None:
+    data = sample.archive({"word/document.xml": "a" * 300, "_rels/.rels": "b" * 300})
+    at = data.index(b"_rels/.rels") + len("_rels/.rels")
+    assert "is damaged" in reason("a.docx", data[:at] + b"\xff" + data[at + 1 :])
+
+
 def test_mail_is_titled_by_its_subject_and_names_its_attachments() -> None:
     loaded = read(
         "a.eml",

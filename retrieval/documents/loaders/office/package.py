@@ -13,18 +13,15 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from retrieval.documents.loaders.blocks import one_line
+from retrieval.documents.loaders.zips import BROKEN, is_encrypted, open_zip
 from retrieval.errors import UnreadableError
 
 Element = ET.Element
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 512 * 2**20
-MAX_RATIO = 100
-"""Real documents pack 3 to 30 times smaller; what packs tighter is a zip bomb."""
 
-_SMALL_BYTES = 16 * 2**20
 _OLE = b"\xd0\xcf\x11\xe0"
-_DAMAGED = "is damaged: it is not the zip archive it should be"
 
 _PREFIXES = {
     "wordprocessingml/main": "w",
@@ -71,7 +68,7 @@ class Package:
         own = self._names.get(name.casefold())
         try:
             return None if own is None else self._archive.read(own)
-        except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as error:
+        except BROKEN as error:
             raise UnreadableError(f"is damaged: {one_line(name)} cannot be unpacked") from error
 
     def xml(self, name: str) -> Element | None:
@@ -141,17 +138,8 @@ def parsed(data: bytes, name: str) -> Element:
 def _opened(data: bytes) -> zipfile.ZipFile:
     if data.startswith(_OLE):
         raise UnreadableError("is protected with a password, or in the format of Office 97")
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise UnreadableError(_DAMAGED) from error
-    entries = archive.infolist()
-    unpacked = sum(entry.file_size for entry in entries)
-    if len(entries) > MAX_ENTRIES:
-        raise UnreadableError(f"is an archive of {len(entries)} files, more than {MAX_ENTRIES}")
-    if unpacked > max(_SMALL_BYTES, min(MAX_UNPACKED_BYTES, MAX_RATIO * len(data))):
-        raise UnreadableError(f"unpacks to {unpacked // 2**20} MB, which looks like a zip bomb")
-    if any(entry.flag_bits & 1 for entry in entries):
+    archive = open_zip(io.BytesIO(data), max_files=MAX_ENTRIES, max_bytes=MAX_UNPACKED_BYTES)
+    if any(map(is_encrypted, archive.infolist())):
         raise UnreadableError("is protected with a password")
     return archive
 
