@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from retrieval.documents.loaders.blocks import Loaded, one_line
 from retrieval.documents.loaders.markup import load_markdown
-
-_BACKTICKS = re.compile("`{3,}")
-
-
-def fenced(code: str, language: str = "") -> str:
-    """A block of code, whatever it holds."""
-    longest = max(map(len, _BACKTICKS.findall(code)), default=2)
-    fence = "`" * (longest + 1)
-    word = language if re.fullmatch(r"[\w+#.-]+", language) else ""
-    return f"{fence}{word}\n{code.rstrip()}\n{fence}"
 
 
 def table(rows: Sequence[Sequence[str]], *, has_header: bool) -> str:

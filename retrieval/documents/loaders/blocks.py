@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -15,6 +16,8 @@ MAX_TITLE_CHARS = 120
 
 MAX_DRAWN_ROWS = 8
 """Longer tables name their columns in every row."""
+
+_BACKTICKS = re.compile("`{3,}")
 
 
 class FilePath(Protocol):
@@ -103,6 +106,14 @@ def _labelled(header: Sequence[str], row: Sequence[str]) -> str:
     cells = zip_longest(header, row[: len(header)], fillvalue="")
     named = [f"{name}: {cell}" if name else cell for name, cell in cells if cell]
     return " | ".join([*named, *filter(None, row[len(header) :])])
+
+
+def fenced(code: str, language: str = "") -> str:
+    """A block of code, whatever it holds."""
+    longest = max(map(len, _BACKTICKS.findall(code)), default=2)
+    fence = "`" * (longest + 1)
+    word = language if re.fullmatch(r"[\w+#.-]+", language) else ""
+    return f"{fence}{word}\n{code.rstrip()}\n{fence}"
 
 
 def one_line(text: str) -> str:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from retrieval.documents.loaders.as_markdown import fenced, read_markdown
-from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.as_markdown import read_markdown
+from retrieval.documents.loaders.blocks import Loaded, fenced
 from retrieval.documents.loaders.front_matter import other_names, refuse, told
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError

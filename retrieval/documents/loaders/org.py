@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from retrieval.documents.loaders.as_markdown import fenced, read_markdown, table
-from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.as_markdown import read_markdown, table
+from retrieval.documents.loaders.blocks import Loaded, fenced
 from retrieval.documents.loaders.front_matter import refuse, refuse_unread, told
 from retrieval.documents.loaders.text import decode
 from retrieval.labels import may_restrict, names_audience

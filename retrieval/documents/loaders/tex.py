@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from retrieval.documents.loaders.as_markdown import fenced, read_markdown, table
-from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.as_markdown import read_markdown, table
+from retrieval.documents.loaders.blocks import Loaded, fenced
 from retrieval.documents.loaders.front_matter import refuse, refuse_unread
 from retrieval.documents.loaders.markdown.dialects import is_formula
 from retrieval.documents.loaders.text import decode

@@ -6,7 +6,7 @@ import codecs
 import re
 from itertools import pairwise
 
-from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, sections_of
+from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, fenced, sections_of
 from retrieval.documents.loaders.encodings import (
     encoding_of,
     is_damaged_utf8,
@@ -34,10 +34,7 @@ def load_lines(data: bytes, path: FilePath) -> list[Loaded]:
     """One document of a program or a log, called as the file is, its lines as they are."""
     text = decode(data).strip("\n")
     refuse_unread(text)
-    longest = max(map(len, re.findall("`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    block = Block(f"{fence}\n{text}\n{fence}")
-    return [Loaded(sections_of([block] if text.strip() else []), title=path.name)]
+    return [Loaded(sections_of([Block(fenced(text))] if text.strip() else []), title=path.name)]
 
 
 def decode(data: bytes) -> str:

@@ -18,6 +18,10 @@ def words(html: str) -> str:
     return "\n--\n".join(section.text.strip() for section in read(html).sections)
 
 
+def test_code_that_has_a_fence_in_it_stays_one_block() -> None:
+    assert words("<pre>```\nls\n```</pre>") == "````\n```\nls\n```\n````"
+
+
 PANELS = "Linux: Use apt.\n\nMac: Use brew."
 
 

@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from retrieval.documents.loaders.blocks import Block, table_text
+from retrieval.documents.loaders.blocks import Block, fenced, table_text
 from retrieval.documents.loaders.html.elements import (
     INLINE,
     alternative_of,
@@ -284,7 +284,7 @@ class _Walk:
         if level and not self.is_plain:
             self.add_heading(node, level)
         elif tag in ("pre", "ac:plain-text-body"):
-            self.add(f"```\n{code_of(node)}\n```", is_shaped=True)
+            self.add(fenced(code_of(node)), is_shaped=True)
         elif tag == "table" and not self.page.is_layout(node):
             self.add_table(node)
         elif tag in ("ul", "ol", "menu"):
