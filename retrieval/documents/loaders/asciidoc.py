@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 
 from retrieval.documents.loaders.as_markdown import read_markdown, table
 from retrieval.documents.loaders.blocks import Loaded, fenced
-from retrieval.documents.loaders.front_matter import refuse, refuse_unread, told
+from retrieval.documents.loaders.front_matter import own_label, refuse_comments, refuse_unread
 from retrieval.documents.loaders.text import decode
-from retrieval.labels import may_restrict, names_audience
 
 _ATTRIBUTE = re.compile(r":(!?[\w-]+!?):(?:[ \t]+(.*))?$")
-_ANY_NAME = re.compile(r"(?://+[ \t]*)?:?(\w[^:\n]{0,59}):")
 _HEADING = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*)")
 _STYLE = re.compile(r"\[([^\[\]]*)\]$")
 _FENCE = re.compile(r"(-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|```+)[\w-]*$")
@@ -50,15 +48,12 @@ def load_asciidoc(data: bytes) -> list[Loaded]:
     lines = text.split("\n")
     found = [(m[1], m[2] or "") for line in lines if (m := _ATTRIBUTE.match(line))]
     refuse_unread("\n".join(line for line in lines if not _ATTRIBUTE.match(line)))
-    refuse(name for name, _ in found if name != "audience" and may_restrict(name))
-    comments = (m[1] for line in lines if line.startswith("//") and (m := _ANY_NAME.match(line)))
-    refuse(filter(names_audience, comments), where=" of a comment")
-    labels = [value for name, value in found if name == "audience"]
-    refuse(["audience"] if len(labels) > 1 else ())
+    refuse_comments(line for line in lines if line.startswith("//"))
+    audience = own_label(found)
     reader = _Reader(dict(found))
     written = [*reader.lines(iter(lines))]
     gaps = (f"files that it includes are not read: {reader.includes}",) if reader.includes else ()
-    return read_markdown(written, audience=told(labels[0]) if labels else None, gaps=gaps)
+    return read_markdown(written, audience=audience, gaps=gaps)
 
 
 def _link(words: str, target: str) -> str:
@@ -129,8 +124,7 @@ class _Reader:
                 break
             held.append(line)
         if mark[0] == "/":
-            names = (m[1] for line in held if (m := _ANY_NAME.match(line)))
-            refuse(filter(names_audience, names), where=" of a comment")
+            refuse_comments(held)
             return
         is_code = mark[0] in ".`+" or (mark[0] == "-" and len(mark) > 2)
         is_code = is_code or bool(style and style[0] in ("source", "listing", "literal"))

@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass, field
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of
-from retrieval.documents.loaders.front_matter import refuse
+from retrieval.documents.loaders.front_matter import refuse_comments
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
-from retrieval.labels import names_audience
 
 MAX_SECONDS = 60
 """Longer turns begin a new paragraph, with its time."""
@@ -23,7 +22,6 @@ _TIMES = re.compile(
 _VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>]+)>")
 _TAG = re.compile(r"</?[a-z0-9.:]*[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
 _SPEAKER = re.compile(r"(?:-[ \t]*)?([A-ZÀ-Þ\u4e00-\u9fff][^:：.!?,]{0,39})[:：][ \t]+(?=\S)")
-_NAME = re.compile(r"\W*(\w[^:=：]{0,59}?)\W*[:=：]")
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ def load_captions(data: bytes) -> list[Loaded]:
         lines = cue.strip().split("\n")
         at = next((n for n, line in enumerate(lines) if _TIMES.match(line)), None)
         if at is None:
-            refuse(filter(names_audience, (m[1] for line in lines if (m := _NAME.match(line)))))
+            refuse_comments(lines)
             continue
         times_before += 1
         _add(turns, lines[at], lines[at + 1 :])

@@ -26,6 +26,10 @@ _BLOCK = re.compile(
 )
 _FENCE = re.compile(r"(?:[^\w\s]|_)+[ \t]*(?:ya?ml|toml|json)?", re.IGNORECASE)
 _ENTRY = re.compile(r"\W*+(\w[^:=：﹕︓|]{0,59}?)\W*[:=：﹕︓|]")
+_NAMED = [
+    re.compile(rf"\W*+(\w[^{ends}\n]{{0,59}}?)\W{{0,1000}}[{ends}]")
+    for ends in (":=", ":=：﹕︓")  # a wide colon may end a name, or stand in one
+]
 _PAIR = re.compile(r"\W*+(\w++)\s++\S++")
 _IN_BRACES = re.compile(r"([\w-]+)[\"']?\s*[:=：]")
 _GOES_ON = re.compile(r"\W|\s*\Z")
@@ -122,6 +126,28 @@ def refuse(names: Iterable[str], *, where: str = "") -> None:
             f"may restrict its readers by {name.strip()!a}{where}, which is not read; name it "
             "otherwise, or say `audience: LABEL` in front matter"
         )
+
+
+def refuse_comments(lines: Iterable[str]) -> None:
+    """Refuse a file for a line of a comment that may say who reads it.
+
+    Raises:
+        RestrictedError: With what it says.
+    """
+    found = (pattern.match(line) for line in lines for pattern in _NAMED)
+    refuse((m[1] for m in found if m and names_audience(m[1])), where=" of a comment")
+
+
+def own_label(named: Sequence[tuple[str, str]]) -> str | None:
+    """The label that the `audience` among the names of a head says; None if there is none.
+
+    Raises:
+        RestrictedError: If another name may restrict readers, or if it cannot be told for sure.
+    """
+    labels = [value for name, value in named if name == "audience"]
+    refuse(name for name, _ in named if name != "audience" and may_restrict(name))
+    refuse(["audience"] if len(labels) > 1 else ())
+    return told(labels[0]) if labels else None
 
 
 def told(value: object) -> str:

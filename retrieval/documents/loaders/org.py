@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 from retrieval.documents.loaders.as_markdown import read_markdown, table
 from retrieval.documents.loaders.blocks import Loaded, fenced
-from retrieval.documents.loaders.front_matter import refuse, refuse_unread, told
+from retrieval.documents.loaders.front_matter import (
+    own_label,
+    refuse,
+    refuse_comments,
+    refuse_unread,
+)
 from retrieval.documents.loaders.text import decode
-from retrieval.labels import may_restrict, names_audience
+from retrieval.labels import names_audience
 
 _KEYWORD = re.compile(r"[ \t]*#\+([\w-]+):[ \t]*(.*)")
 _BEGIN = re.compile(r"[ \t]*#\+begin_(\w+)[ \t]*([\w+#.-]*)", re.IGNORECASE)
@@ -37,11 +42,8 @@ def load_org(data: bytes) -> list[Loaded]:
     lines = text.split("\n")
     refuse_unread("\n".join(line for line in lines if not _KEYWORD.match(line)))
     keywords = [(m[1].lower(), m[2].strip()) for line in lines if (m := _KEYWORD.match(line))]
-    labels = [value for name, value in keywords if name == "audience"]
-    refuse(name for name, _ in keywords if name != "audience" and may_restrict(name))
-    refuse(["audience"] if len(labels) > 1 else ())
+    audience = own_label(keywords)
     title = " ".join(value for name, value in keywords if name == "title")
-    audience = told(labels[0]) if labels else None
     return read_markdown([*_lines(iter(lines))], title=title or None, audience=audience)
 
 
@@ -70,8 +72,7 @@ def _line(line: str, lines: Iterator[str]) -> Iterator[str]:
     elif heading := _HEADING.match(line):
         yield from ("", f"{'#' * min(6, len(heading[1]))} {_inline(_TAGS.sub('', heading[2]))}", "")
     elif comment := _COMMENT.match(line):
-        name = (comment[1] or "").partition(":")
-        refuse([name[0]] if name[1] and names_audience(name[0]) else ())
+        refuse_comments([comment[1] or ""])
     elif _KEYWORD.match(line):
         return
     elif item := _ITEM.match(line):
@@ -91,9 +92,7 @@ def _block(kind: str, language: str, lines: Iterator[str]) -> Iterator[str]:
     if kind in ("src", "example", "export"):
         yield from ("", fenced("\n".join(held), language if kind == "src" else ""), "")
     elif kind == "comment":
-        refuse(
-            name for name in (h.partition(":")[0] for h in held if ":" in h) if names_audience(name)
-        )
+        refuse_comments(held)
     else:
         yield ""
         yield from _lines(iter(held))

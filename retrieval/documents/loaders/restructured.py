@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 from retrieval.documents.loaders.blocks import Loaded, sections_of, title_of
-from retrieval.documents.loaders.front_matter import refuse, refuse_unread, told
+from retrieval.documents.loaders.front_matter import own_label, refuse, refuse_unread
 from retrieval.documents.loaders.markup import blocks_of_html
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
-from retrieval.labels import may_restrict, names_audience
+from retrieval.labels import names_audience
 
 _ROLE = re.compile(r":([\w.+-]+(?::[\w.+-]+)*):`")
 _DIRECTIVE = re.compile(
     r"^[ \t]*+(?:\.\.|\.\. \|[^|\n]+\|) ([\w.+-]+(?::[\w.+-]+)*)::", re.MULTILINE
 )
 _COMMENT = re.compile(r"^\.\. +(\w[^:=\n]{0,59}?) *[:=][^:]", re.MULTILINE)
-_FIELD = re.compile(r"^:([^:\n]{1,60}):(?:[ \t]|$)", re.MULTILINE)
+_FIELD = re.compile(r"^:([^:\n]{1,60}):(?:[ \t](.*)|$)", re.MULTILINE)
 _OWN = re.compile(r"^:audience:[ \t]*(.*)\n?", re.MULTILINE)
 _TABLE_FILE = re.compile(r"^[ \t]++:(?:file|url):[ \t]", re.MULTILINE)
 _LABELLED = re.compile(r"(.+?)\s*<([^<>]+)>", re.DOTALL)
@@ -98,15 +98,9 @@ def _audience(text: str) -> str | None:
     """The label that the fields of the head name; a field of a list of arguments names none."""
     refuse_unread(text)
     refuse(filter(names_audience, _COMMENT.findall(text)), where=" of a comment")
-    fields = _FIELD.findall(_head(text))
-    refuse(name for name in fields if may_restrict(name) and name != "audience")
     metas = re.findall(r"^\.\. meta::\n((?:[ \t]+.*\n?)*)", text, re.MULTILINE)
     refuse(filter(names_audience, re.findall(r":([^:\n]+):", "".join(metas))), where=" of a meta")
-    refuse(fields[1:] if fields.count("audience") > 1 else ())
-    if "audience" not in fields:
-        return None
-    found = _OWN.search(text)
-    return told(found[1] if found else "")
+    return own_label(_FIELD.findall(_head(text)))
 
 
 def _head(text: str) -> str:

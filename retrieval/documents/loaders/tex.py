@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from retrieval.documents.loaders.as_markdown import read_markdown, table
 from retrieval.documents.loaders.blocks import Loaded, fenced
-from retrieval.documents.loaders.front_matter import refuse, refuse_unread
+from retrieval.documents.loaders.front_matter import refuse, refuse_comments, refuse_unread
 from retrieval.documents.loaders.markdown.dialects import is_formula
 from retrieval.documents.loaders.text import decode
 from retrieval.labels import names_audience
@@ -22,7 +22,6 @@ _VERBATIM = re.compile(
     re.DOTALL,
 )
 _COMMENT = re.compile(r"(?<!\\)%([^\n]*)\n?")
-_NAMED = re.compile(r"\W*(\w[^:=\n]{0,59}?)\s*[:=]")
 _COMMAND_NAME = re.compile(r"\\([A-Za-z]+)\s*\{")
 _BODY = re.compile(r"\\begin\{document\}(.*?)(?:\\end\{document\}|\Z)", re.DOTALL)
 _MATH = re.compile(
@@ -91,8 +90,7 @@ def load_tex(data: bytes) -> list[Loaded]:
         return _KEPT.format(len(kept) - 1)
 
     text = _VERBATIM.sub(lambda m: f"\n\n{keep(fenced(m[2].strip(chr(10))))}\n\n", text)
-    comments = (m[1] for c in _COMMENT.findall(text) if (m := _NAMED.match(c)))
-    refuse(filter(names_audience, comments), where=" of a comment")
+    refuse_comments(_COMMENT.findall(text))
     refuse(filter(names_audience, _COMMAND_NAME.findall(text)), where=" of a command")
     text = _COMMENT.sub("", text)
     title = re.search(r"\\title(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}", text)

@@ -177,6 +177,8 @@ def test_latex_keeps_sections_lists_tables_code_and_formulas() -> None:
         ("a.adoc", "= A\n:audience: a\n:audience: b\n\nx"),
         ("a.adoc", "// audience: hr\n= A\n\nx"),
         ("a.adoc", "////\naudience: hr\n////\n= A\n\nx"),
+        ("a.adoc", "= A\n\nx\n\n////\naudience = hr\n////"),
+        ("a.org", "x\n# 文档：audience = hr"),
         ("a.tex", "% audience: hr\n\\section{A}\nx"),
         ("a.tex", "\\audience{hr}\n\\section{A}\nx"),
     ],
