@@ -108,6 +108,12 @@ def _labelled(header: Sequence[str], row: Sequence[str]) -> str:
     return " | ".join([*named, *filter(None, row[len(header) :])])
 
 
+def joined_head(rows: Iterable[Sequence[str]]) -> list[str]:
+    """The rows of a table's head as one: `2024` above `Q1` is `2024 Q1`."""
+    columns = zip_longest(*rows, fillvalue="")
+    return [" ".join(dict.fromkeys(filter(None, column))) for column in columns]
+
+
 def fenced(code: str, language: str = "") -> str:
     """A block of code, whatever it holds."""
     longest = max(map(len, _BACKTICKS.findall(code)), default=2)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from retrieval.documents.loaders.blocks import Block, table_text
+from retrieval.documents.loaders.blocks import Block, joined_head, table_text
 from retrieval.documents.loaders.front_matter import refuse
 from retrieval.errors import UnreadableError
 from retrieval.labels import names_audience
@@ -59,7 +59,7 @@ def blocks_of_grid(
             refuse(filter(names_audience, named), where=" of a column")
         blocks += _lines(lines, title_level)
         if count:
-            head, body = _head(body[:count]), body[count:]
+            head, body = joined_head(body[:count]), body[count:]
         elif lines or not _fits(body, head):
             head = []
         if count or body:
@@ -145,13 +145,6 @@ def _counts(values: Row) -> bool:
 
 def _is_value(cell: str) -> bool:
     return len(cell) <= 40 and _VALUE.fullmatch(cell.strip()) is not None
-
-
-def _head(rows: Sequence[Row]) -> Row:
-    """One name for each column of the rows of a head."""
-    width = max(map(len, rows))
-    columns = ([row[n] for row in rows if n < len(row)] for n in range(width))
-    return [" ".join(dict.fromkeys(filter(None, column))) for column in columns]
 
 
 def _fits(body: Sequence[Row], head: Row) -> bool:

@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import zip_longest
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from retrieval.documents.loaders.blocks import Block, fenced, table_text
+from retrieval.documents.loaders.blocks import Block, fenced, joined_head, table_text
 from retrieval.documents.loaders.html.elements import (
     INLINE,
     alternative_of,
@@ -382,7 +381,7 @@ class _Walk:
             self.labels.append(rows.pop(0)[0])
             heads -= 1
         if heads > 1:
-            rows[:heads] = [_joined(rows[:heads])]
+            rows[:heads] = [joined_head(rows[:heads])]
         if self.is_plain:  # in the cell of another table
             self.add("; ".join(", ".join(filter(None, row)) for row in rows if any(row)))
         else:
@@ -437,9 +436,3 @@ def _numeral(number: int, kind: str | None) -> str:
     if kind in ("a", "A") and 1 <= number <= 26:
         return chr(ord(kind) + number - 1)
     return str(number)
-
-
-def _joined(rows: list[list[str]]) -> list[str]:
-    """Head rows as one: `2024` above `Q1` is `2024 Q1`."""
-    columns = zip_longest(*rows, fillvalue="")
-    return [" ".join(dict.fromkeys(filter(None, column))) for column in columns]
