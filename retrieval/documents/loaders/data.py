@@ -10,6 +10,7 @@ from typing import Any
 from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, one_line, sections_of
 from retrieval.documents.loaders.front_matter import other_names, refuse, told
 from retrieval.documents.loaders.text import decode
+from retrieval.documents.loaders.written import Written, reading_as_written
 from retrieval.errors import NoDocumentError, UnreadableError
 from retrieval.labels import may_restrict, names_audience
 from retrieval.language import words
@@ -63,9 +64,9 @@ def load_data(data: bytes, path: FilePath) -> list[Loaded]:
 def _parsed(text: str, suffix: str) -> object:
     try:
         if suffix == ".json":
-            return json.loads(text)
+            return _json(text)
         if suffix in (".jsonl", ".ndjson"):
-            return [json.loads(line) for line in text.split("\n") if line.strip()]
+            return [_json(line) for line in text.split("\n") if line.strip()]
     except ValueError as error:
         if _COMMENT.search(text):  # as only programs' settings have
             raise NoDocumentError(suffix) from error
@@ -73,12 +74,21 @@ def _parsed(text: str, suffix: str) -> object:
     import yaml
 
     try:
-        documents = [*yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))]
+        loader = reading_as_written(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        documents = [*yaml.load_all(text, Loader=loader)]
     except yaml.constructor.ConstructorError as error:  # names classes, as programs' settings do
         raise NoDocumentError(suffix) from error
     except (yaml.YAMLError, ValueError) as error:
         raise UnreadableError("is not valid YAML") from error
     return documents[0] if len(documents) == 1 else documents
+
+
+def _json(text: str) -> object:
+    return json.loads(text, parse_int=Written, parse_float=Written)
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_prose(value: object) -> bool:
@@ -129,14 +139,14 @@ def _blocks(value: object, level: int, name: str = "") -> Iterator[Block]:
         for item in value:
             yield from _item(item, level + bool(name))
     elif value is not None:
-        yield Block(str(value))
+        yield Block(_said(value))
 
 
 def _item(item: object, level: int) -> Iterator[Block]:
     if isinstance(item, dict | list):
         yield from _blocks(item, level)
     elif item is not None:
-        yield Block(f"- {item}", is_tight=True)
+        yield Block(f"- {_said(item)}", is_tight=True)
 
 
 def _entry(key: str, held: object, level: int) -> Iterator[Block]:
@@ -146,7 +156,7 @@ def _entry(key: str, held: object, level: int) -> Iterator[Block]:
             yield Block(f"{key}:")
         yield from _blocks(held, level, "" if is_plain else key)
     elif held not in (None, "", [], {}):
-        text = str(held).strip()
+        text = _said(held).strip()
         is_text = key.lower() in TEXTS or "\n" in text
         yield Block(text if key.lower() in TEXTS else f"{key}: {text}", is_tight=not is_text)
 

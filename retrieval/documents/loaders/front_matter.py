@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval.documents.loaders.blocks import storable
+from retrieval.documents.loaders.written import reading_as_written
 from retrieval.errors import RestrictedError, UnreadableError
 from retrieval.labels import label_of, may_restrict, names_audience, visible
 from retrieval.records import PUBLIC
@@ -177,8 +178,11 @@ def _yaml(block: str) -> dict[Any, Any] | None:
     import yaml
 
     try:
-        node = yaml.compose(block, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(block)
+        loader = reading_as_written(yaml.SafeLoader)(block)
+        node = loader.get_single_node()
+        # What is merged into a mapping, once it is constructed, is not said twice.
+        pairs = [*node.value] if isinstance(node, yaml.MappingNode) else []
+        values = loader.construct_document(node) if node is not None else None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         if not re.search(r"^\w+:", block, re.MULTILINE):
             return None
@@ -187,7 +191,7 @@ def _yaml(block: str) -> dict[Any, Any] | None:
         raise UnreadableError("has front matter that is nested too deeply") from error
     if not isinstance(values, dict):
         return None
-    keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    keys = [key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)]
     if len(set(keys)) < len(keys):
         repeated = next(key for key, count in Counter(keys).items() if count > 1)
         raise ValueError(f"says {repeated!r} twice")

@@ -44,6 +44,13 @@ def test_a_label_is_read_however_its_block_is_written(text: str | bytes) -> None
     assert (read(text).audience, read(text).sections[0].text.strip()) == ("hr", SECRET)
 
 
+def test_values_of_front_matter_are_kept_as_they_are_written() -> None:
+    loaded = read(matter("title: 1.10", "language: no", "owner: 2026-01-02"))
+    assert (loaded.title, loaded.language, loaded.owner) == ("1.10", "no", "2026-01-02")
+    merged = read(matter("base: &base {title: A}", "<<: *base", "title: B"))
+    assert (merged.title, merged.gaps) == ("B", ())
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -141,6 +141,31 @@ def test_questions_with_answers_are_read_each_under_its_question(name: str) -> N
     assert second.text.strip() == "Thirty-one.\nvotes: 3"
 
 
+YES_NO = (
+    "- {question: Is it?, answer: Rarely.}\n- {question: Paid?, answer: no, since: 2026-01-02}\n"
+)
+
+
+def test_values_are_said_as_they_are_written() -> None:
+    said = loaded("a.yaml", YES_NO + "- {question: On?, answer: yes, of: 1.10}\n").sections
+    assert [section.text.split() for section in said] == [
+        ["Rarely."],
+        ["no", "since:", "2026-01-02"],
+        ["yes", "of:", "1.10"],
+    ]
+    odd = '{"question": "Paid?", "answer": "Yes.", "of": 1.10, "days": [1e3, false], "new": true}'
+    assert text("a.json", odd) == "Yes.\nof: 1.10\n\ndays:\n- 1e3\n- false\nnew: true"
+
+
+@pytest.mark.parametrize("label", ["no", "5", "2026-01-02", "1.5"])
+def test_a_value_that_is_no_text_is_no_label(label: str) -> None:
+    data = f"audience: {label}\nfaq:\n- {{question: Is it?, answer: Rarely.}}\n"
+    with pytest.raises(RestrictedError, match=f"audience is {label}"):
+        loaded("a.yaml", data)
+    with pytest.raises(RestrictedError, match="audience is 5"):
+        loaded("a.json", json.dumps({"audience": 5, "faq": FAQ}))
+
+
 def test_a_single_question_is_prose_however_short() -> None:
     document = loaded("a.json", '{"question":"How long?","answer":"406 days"}')
     assert (document.sections[0].headings, document.sections[0].text.strip()) == (
