@@ -20,10 +20,9 @@ from retrieval.errors import QuestionError, SettingsError, did_you_mean
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
-    from retrieval.documents.files import Failure
     from retrieval.index.building import IndexReport
     from retrieval.index.changes import Changes
-    from retrieval.records import Answer, AnswerRequest, Message
+    from retrieval.records import Answer, AnswerRequest, Failure, Message
     from retrieval.registry.runs import ModelKind
     from retrieval.serving.live import Live
     from retrieval.settings import Settings

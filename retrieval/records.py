@@ -65,6 +65,27 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be read; the reason completes the sentence "the file ...".
+
+    One that `is_restricted` may be meant for some people alone: what was read of it before must
+    not be shown either.
+    """
+
+    id: str
+    reason: str
+    is_restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file, or a folder as a whole, that is not looked into; `kind` says why in a few words."""
+
+    id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A piece of a document small enough to be embedded, found and cited.
 

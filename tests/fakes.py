@@ -12,14 +12,13 @@ from typing import Any
 
 from bot.review.document_lookup import DocumentLookup, Held
 from bot.store.turns import DocumentRef
-from retrieval.documents.files import Failure
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.account import Account
 from retrieval.index.building import IndexReport
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest, Recipe, Rollback
 from retrieval.language import language_of, words
-from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Hit, Passage, Source
+from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Failure, Hit, Passage, Source
 from retrieval.registry.runs import Deployment, Facts, ModelKind, Run
 from retrieval.registry.trials import Trial
 from retrieval.serving.installation import Installation, LearnedModel

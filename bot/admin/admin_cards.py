@@ -11,11 +11,10 @@ from bot.slack.incoming.interactions import RUN
 from bot.slack.outgoing.cards import Card, escape
 from bot.slack.outgoing.mrkdwn import quoted
 from bot.strings import Strings
-from retrieval.documents.files import Failure
 from retrieval.index.account import Account, counted
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest, Rollback
-from retrieval.records import Source
+from retrieval.records import Failure, Source
 from retrieval.registry.runs import BASE, Deployment, ModelKind, run_of
 from retrieval.serving.installation import LearnedModel
 

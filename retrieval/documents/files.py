@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 from types import TracebackType
@@ -13,32 +13,19 @@ from typing import Self
 
 from retrieval.documents.archives import SUFFIX as ARCHIVE
 from retrieval.documents.archives import Entry
-from retrieval.documents.finding import Description, Found, LeftOut, SourceFile
+from retrieval.documents.finding import Description, Found, SourceFile
 from retrieval.documents.loaders import is_readable
 from retrieval.documents.loaders.blocks import Loaded, one_line, storable
 from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import NoDocumentError, RestrictedError, UnreadableError
 from retrieval.language import language_of
-from retrieval.records import PUBLIC, Document, Section, Source
+from retrieval.records import PUBLIC, Document, Failure, LeftOut, Section, Source
 from retrieval.settings import Settings
 
 _NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}$")
 
 
 UNKNOWN_TYPE = "is of a type that is not read"
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that could not be read; the reason completes the sentence "the file ...".
-
-    One that `is_restricted` may be meant for some people alone: what was read of it before must
-    not be shown either.
-    """
-
-    id: str
-    reason: str
-    is_restricted: bool = False
 
 
 class DocumentReader:

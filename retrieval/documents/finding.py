@@ -14,6 +14,7 @@ from retrieval.documents.loaders import why_left_out
 from retrieval.documents.loaders.blocks import storable
 from retrieval.documents.loaders.corpus import NAMES as CORPORA
 from retrieval.errors import UnreadableError
+from retrieval.records import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,6 @@ class SourceFile:
     modified: str
     members: tuple[str, ...] = ()
     description: Description | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A file, or a folder as a whole, that is not looked into; `kind` says why in a few words."""
-
-    id: str
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.documents.files import Failure
-from retrieval.documents.finding import LeftOut
 from retrieval.index.content import read_failures, read_left_out, read_sources
-from retrieval.records import Source
+from retrieval.records import Failure, LeftOut, Source
 
 PLURALS = {
     "hidden file": "hidden files",

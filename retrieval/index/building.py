@@ -11,12 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.documents.files import (
-    DocumentReader,
-    Failure,
-    idle_rules,
-)
-from retrieval.documents.finding import Found, LeftOut, SourceFile, find_files
+from retrieval.documents.files import DocumentReader, idle_rules
+from retrieval.documents.finding import Found, SourceFile, find_files
 from retrieval.documents.loaders import LOADERS_VERSION
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import (
@@ -41,7 +37,7 @@ from retrieval.index.generation import (
 from retrieval.index.journal import clear, journal, read
 from retrieval.index.served_embedder import refuse_outdated
 from retrieval.progress import Progress
-from retrieval.records import Passage, Source, Vectors
+from retrieval.records import Failure, LeftOut, Passage, Source, Vectors
 from retrieval.registry.folders import building, publish, served
 from retrieval.settings import Settings
 from retrieval.sources.syncing import mirrored

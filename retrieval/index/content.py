@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from retrieval.documents.files import Failure
-from retrieval.documents.finding import LeftOut
 from retrieval.jsonl import read_rows, to_line, write_lines
-from retrieval.records import Passage, Source, Vectors
+from retrieval.records import Failure, LeftOut, Passage, Source, Vectors
 
 
 @dataclass(frozen=True, slots=True)

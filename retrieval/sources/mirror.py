@@ -14,12 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from retrieval.documents.files import Failure
 from retrieval.documents.finding import Description, SourceFile
 from retrieval.documents.loaders.blocks import one_line, storable
 from retrieval.errors import DataError
 from retrieval.private import make_private
-from retrieval.records import PUBLIC
+from retrieval.records import PUBLIC, Failure
 from retrieval.sources.connector import Omission, Readers, Remote, SourceSettings
 
 DATABASE = "mirror.db"

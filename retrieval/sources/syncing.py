@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.documents.archives import SUFFIX as ARCHIVE
-from retrieval.documents.files import Failure, unread_type
+from retrieval.documents.files import unread_type
 from retrieval.documents.finding import SourceFile
 from retrieval.documents.loaders import comes_along, is_readable
 from retrieval.errors import CursorExpiredError, RetrievalError, SettingsError, SourceError
 from retrieval.progress import Progress
+from retrieval.records import Failure
 from retrieval.registry.folders import building
 from retrieval.settings import Settings
 from retrieval.sources.connector import (

@@ -59,7 +59,7 @@ from retrieval.cli import whimbrel
 whimbrel(sys.argv[1:], standalone_mode=False)
 print(json.dumps([*sys.modules]))
 """
-# Each takes as long to import as a whole search: what any model may need, and what that drags in.
+# What takes long to import: what any model may need, what that drags in, and what reads files.
 SLOW_TO_IMPORT = {"transformers", "sentence_transformers", "sklearn", "pandas", "datasets", "peft"}
 SLOW_TO_IMPORT |= {
     "accelerate",
@@ -67,6 +67,7 @@ SLOW_TO_IMPORT |= {
     "sympy",
     "torch._dynamo",
     "slack_sdk",
+    "retrieval.documents.loaders",
 }
 
 
@@ -107,7 +108,7 @@ def run(home: Path, command: str, tier: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["search", "ask"])
-def test_to_search_and_to_quote_no_library_is_imported_that_runs_any_model(
+def test_to_search_and_to_quote_nothing_is_imported_that_runs_any_model_or_reads_files(
     home: Path, command: str
 ) -> None:
     done = run(home, command, "quotes")

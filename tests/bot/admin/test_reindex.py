@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.files import Failure
 from retrieval.errors import BusyError, RetrievalError, UnreadableError
 from retrieval.index.building import IndexReport
 from retrieval.index.changes import Changes
 from retrieval.progress import Progress
+from retrieval.records import Failure
 from tests.bot.admin.test_commands import command
 from tests.bot.admin.test_report import source
 from tests.bot.conftest import House, settled

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from retrieval.documents.archives import MAX_FILES, Archive
-from retrieval.documents.files import DocumentReader, Failure
-from retrieval.documents.finding import LeftOut, find_files
+from retrieval.documents.files import DocumentReader
+from retrieval.documents.finding import find_files
 from retrieval.errors import UnreadableError
 from retrieval.index.building import IndexReport, update_index
 from retrieval.index.content import read_sources
 from retrieval.index.generation import current
+from retrieval.records import Failure, LeftOut
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 

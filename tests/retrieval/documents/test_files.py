@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.documents.files import DocumentReader, Failure
-from retrieval.documents.finding import LeftOut, SourceFile, find_files
-from retrieval.records import Document
+from retrieval.documents.files import DocumentReader
+from retrieval.documents.finding import SourceFile, find_files
+from retrieval.records import Document, Failure, LeftOut
 from retrieval.settings import Settings
 from tests.retrieval import sample_files as sample
 from tests.retrieval.documents_by_hand import document_from_text

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.documents.files import Failure
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
 from retrieval.index.content import Content
@@ -26,7 +25,7 @@ from retrieval.index.generation import (
     write_generation,
 )
 from retrieval.index.searcher import Searcher
-from retrieval.records import PUBLIC, Passage
+from retrieval.records import PUBLIC, Failure, Passage
 from retrieval.registry.folders import publish, sha256
 from tests.retrieval.documents_by_hand import document_from_text
 from tests.retrieval.word_embedder import WordEmbedder
