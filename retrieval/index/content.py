@@ -30,6 +30,11 @@ class Content:
         return mine == (other.sources, other.passages, other.failures, [*other.left_out])
 
 
+SOURCES = "documents.jsonl"
+PASSAGES = "passages.jsonl"
+FAILURES = "failures.jsonl"
+LEFT_OUT = "left_out.jsonl"
+
 EMPTY = Content([], [], [], np.empty((0, 0), dtype=np.float32))
 
 _SOURCES = TypeAdapter(Source)
@@ -41,18 +46,13 @@ _LEFT_OUT = TypeAdapter(LeftOut)
 def write_content(folder: Path, content: Content) -> None:
     """Write documents, passages, failures and what was left out as .jsonl, and vectors.npy."""
     for name, rows in (
-        ("documents", map(asdict, content.sources)),
-        ("passages", map(_passage_row, content.passages)),
-        ("failures", map(asdict, content.failures)),
-        ("left_out", map(asdict, content.left_out)),
+        (SOURCES, map(asdict, content.sources)),
+        (PASSAGES, map(_passage_row, content.passages)),
+        (FAILURES, map(asdict, content.failures)),
+        (LEFT_OUT, map(asdict, content.left_out)),
     ):
-        write_lines(folder / f"{name}.jsonl", map(to_line, rows))
+        write_lines(folder / name, map(to_line, rows))
     np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
-
-
-SOURCES = "documents.jsonl"
-FAILURES = "failures.jsonl"
-LEFT_OUT = "left_out.jsonl"
 
 
 def read_sources(generation: Path) -> list[Source]:
@@ -81,7 +81,7 @@ def read_content(generation: Path) -> Content:
 
     return Content(
         sources=sources,
-        passages=list(read_rows(generation / "passages.jsonl", passage)),
+        passages=list(read_rows(generation / PASSAGES, passage)),
         failures=read_failures(generation),
         vectors=np.load(generation / "vectors.npy", allow_pickle=False),
         left_out=read_left_out(generation),
