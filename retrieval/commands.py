@@ -88,6 +88,7 @@ def sync(names: tuple[str, ...], full: bool) -> None:
     Sources are named in `whimbrel.toml`. One that fails keeps what was read of it before.
     """
     from retrieval.errors import SourceError
+    from retrieval.index.account import counted
     from retrieval.index.building import update_index
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
@@ -105,7 +106,7 @@ def sync(names: tuple[str, ...], full: bool) -> None:
     unread = {failure.id for failure in report.failures}
     left_out = (left for result in pulled for left in result.left_out)
     if told := [f"{left.name}: {left.reason}" for left in left_out if left.name not in unread]:
-        click.echo(f"{len(told)} documents are shown as they were before:")
+        click.echo(f"{counted('document is shown as it was', len(told))} before:")
         click.echo("\n".join(_first(told, kept_in=settings.sources_folder)))
     click.echo(summary(report))
     if failed := [result.name for result in pulled if result.error]:
@@ -408,11 +409,12 @@ def summary(report: IndexReport) -> str:
         ),
     ]
     if report.partial:
-        lines.append(f"{len(report.partial)} documents were read in part:")
+        lines.append(f"{counted('document was', len(report.partial))} read in part:")
         told = [f"{source.id}: {'; '.join(source.gaps)}" for source in report.partial]
         lines += _first(told, kept_in=folder / SOURCES)
     if report.failures:
-        lines.append(f"{len(report.failures)} files could not be read, as in {folder / FAILURES}:")
+        files = counted("file", len(report.failures))
+        lines.append(f"{files} could not be read, as in {folder / FAILURES}:")
         lines += _first(_failed(report.failures), kept_in=folder / FAILURES)
     if account.left_out:
         kinds = ", ".join(counted(kind, count) for kind, count in account.left_out.items())

@@ -11,6 +11,9 @@ from retrieval.index.content import read_failures, read_left_out, read_sources
 from retrieval.records import Failure, LeftOut, Source
 
 PLURALS = {
+    "file": "files",
+    "document was": "documents were",
+    "document is shown as it was": "documents are shown as they were",
     "hidden file": "hidden files",
     "hidden folder": "hidden folders",
     "link that leads out": "links that lead out",

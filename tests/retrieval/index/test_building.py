@@ -239,6 +239,8 @@ def test_every_file_is_accounted_for(docs: Path, settings: Settings) -> None:
         assert read_account(current(settings.index_folder)) == report.account
     said = summary(report)
     assert "files: 7 found: 2 read, 1 read in part, 1 could not be read, 3 left out" in said
+    assert "1 document was read in part:" in said
+    assert "1 file could not be read, as in " in said
     assert "left out: 2 .svg, 1 hidden folder; all of them: " in said
     listed = Path(said.rpartition("all of them: ")[2].split()[0])
     assert [json.loads(line)["id"] for line in listed.read_text().splitlines()] == [
