@@ -29,7 +29,7 @@ _FENCE = re.compile(r"(?:[^\w\s]|_)+[ \t]*(?:ya?ml|toml|json)?", re.IGNORECASE)
 _ENTRY = re.compile(r"\W*+(\w[^:=：﹕︓|]{0,59}?)\W*[:=：﹕︓|]")
 _NAMED = [
     re.compile(rf"\W*+(\w[^{ends}\n]{{0,59}}?)\W{{0,1000}}[{ends}]")
-    for ends in (":=", ":=：﹕︓")  # a wide colon may end a name, or stand in one
+    for ends in (":", ":=", ":=：﹕︓")  # what else may end a name may stand in one, too
 ]
 _PAIR = re.compile(r"\W*+(\w++)\s++\S++")
 _IN_BRACES = re.compile(r"([\w-]+)[\"']?\s*[:=：]")
