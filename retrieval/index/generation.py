@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -175,11 +175,14 @@ class Rollback:
     refused: int = 0
 
 
-def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
+def rollback(
+    folder: Path, embedder: Embedder | None = None, *, sources: Collection[str] = ()
+) -> Rollback:
     """Serve the other generation that was kept; the caller holds the right to build the index.
 
     Its documents are for whom they are for now: where a label has changed since, or a document is
-    refused by now, the generation is written anew.
+    refused by now, the generation is written anew. Of the `sources` that are named, nothing comes
+    back that is not there now under its id and address: it may have moved, and be for other people.
 
     Raises:
         IndexNotFoundError: If no other generation was kept.
@@ -194,7 +197,7 @@ def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
     after = verify(other)
     if embedder is not None and not _is_of_sibling(after, embedder):
         check_match(after, embedder)
-    before, now = read_content(other), _access_now(served_now)
+    before, now = read_content(other), _access_now(folder, sources)
     content, relabelled = now.applied(before)
     changes, embedder_before = None, ""
     with suppress(RetrievalError, OSError):  # a damaged index is what people go back from
@@ -211,17 +214,23 @@ def rollback(folder: Path, embedder: Embedder | None = None) -> Rollback:
 
 @dataclass(frozen=True, slots=True)
 class _Access:
-    """For whom the documents are now, by their ids, and the files that are refused."""
+    """For whom the documents are now, by their ids, and the files that are refused.
+
+    Of these `sources` only what is `there` is shown, documents with their addresses: an id is of a
+    title, which another document may have by now.
+    """
 
     labels: Mapping[str, str]
     refused: frozenset[str]
+    sources: Collection[str]
+    there: frozenset[tuple[str, str | None]]
 
     def applied(self, content: Content) -> tuple[Content, int]:
         """The content as it may be shown now, itself if it is the same; how many labels differ."""
         sources = {
             source.id: replace(source, audience=self.labels.get(source.id, source.audience))
             for source in content.sources
-            if not _is_in(source.id, self.refused)
+            if self._shows(source)
         }
         relabelled = sum(
             source.id in sources and sources[source.id].audience != source.audience
@@ -239,35 +248,47 @@ class _Access:
         )
         return held, relabelled
 
+    def _shows(self, source: Source) -> bool:
+        is_known = (source.id, source.url) in self.there or _top(source.id) not in self.sources
+        return is_known and not _is_in(source.id, self.refused)
 
-def _access_now(served_now: Path) -> _Access:
+
+def _access_now(folder: Path, sources: Collection[str]) -> _Access:
     """What the served generation says, or what is whole of it.
 
     Raises:
+        IndexNotFoundError: If there is none.
         IndexCorruptError: If neither its manifest nor its documents can be read.
     """
+    served_now = current(folder)
     if not served_now.is_dir():  # the pointer is damaged: the newest there is was served
-        return _Access({}, frozenset())
+        served_now = kept(folder) or served_now
     manifest: Manifest | None = None
-    sources: Sequence[Source] | None = None
+    held: Sequence[Source] | None = None
     failures = frozenset[str]()
     with suppress(RetrievalError):
         manifest = read_manifest(served_now)
     with suppress(RetrievalError, OSError, ValueError, EOFError):
         if manifest is None:  # only the passages tell whether any document is missing
-            sources = read_content(served_now).sources
+            held = read_content(served_now).sources
         elif manifest.files[SOURCES] == sha256(served_now / SOURCES):
-            sources = read_sources(served_now)
+            held = read_sources(served_now)
     with suppress(RetrievalError, OSError):
         failures = frozenset(f.id for f in read_failures(served_now) if f.is_restricted)
     closed = manifest.closed if manifest else None
-    if sources is None and closed is None:
+    if held is None and closed is None:
         raise IndexCorruptError(
             f"{served_now} does not tell any more for whom its documents are, so that the index "
             f"before may show what is restricted by now; {MEND}"
         )
-    labels = {source.id: source.audience for source in sources or ()}
-    return _Access({**(closed or {}), **labels}, failures)
+    labels = {source.id: source.audience for source in held or ()}
+    there = frozenset((source.id, source.url) for source in held or ())
+    return _Access({**(closed or {}), **labels}, failures, sources, there)
+
+
+def _top(source_id: str) -> str:
+    """The name of the source that a document is of, or the beginning of its folder's."""
+    return source_id.partition("/")[0]
 
 
 def _is_in(source_id: str, files: frozenset[str]) -> bool:

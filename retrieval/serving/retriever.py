@@ -119,7 +119,7 @@ def roll_back(settings: Settings, embedder: Embedder | None = None, *, reason: s
         BusyError: If the index is being built.
     """
     with building(settings.index_folder):
-        done = rollback(settings.index_folder, embedder)
+        done = rollback(settings.index_folder, embedder, sources=settings.sources)
         made_by = run_of(done.after.recipe.embedder)
         acknowledge(settings.runs_folder, "retriever", made_by, reason=reason)
     return done
@@ -149,7 +149,7 @@ def _follow_history(settings: Settings, embedder: Embedder) -> None:
     """Serve the index with the vectors of the retriever that the history of models names last."""
     now = serving(settings.runs_folder, "retriever")
     if _is_kept(settings, f"{base_of(embedder.id)}+{now.id}" if now else base_of(embedder.id)):
-        rollback(settings.index_folder, embedder)
+        rollback(settings.index_folder, embedder, sources=settings.sources)
     else:
         index = _served_index(settings, embedder)
         made = _made_by(now, unlearned(index, embedder, settings), settings)

@@ -206,6 +206,13 @@ def test_where_nothing_tells_the_labels_of_now_there_is_no_way_back(tmp_path: Pa
     assert current(tmp_path).name == second.name
 
 
+def test_a_damaged_pointer_is_no_reason_to_leave_a_source_out(tmp_path: Path) -> None:
+    only = labelled(tmp_path, {"Gate": "public"})
+    (tmp_path / "current").write_text("???")
+    done = rollback(tmp_path, WordEmbedder(), sources=["docs"])
+    assert (done.after, done.refused) == (only, 0)
+
+
 def test_a_folder_that_holds_an_older_generation_is_noticed(tmp_path: Path) -> None:
     first, second = build(tmp_path, {"Old": "The old text."}), build(tmp_path, TEXTS)
     shutil.rmtree(tmp_path / second.name)

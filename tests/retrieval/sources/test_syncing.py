@@ -8,8 +8,10 @@ import pytest
 from retrieval.errors import BusyError, SettingsError
 from retrieval.index.building import update_index
 from retrieval.index.content import read_content
+from retrieval.index.generation import current
 from retrieval.records import PUBLIC, Source
 from retrieval.registry.folders import building, served
+from retrieval.serving.retriever import roll_back
 from retrieval.settings import Settings, SourceTable
 from retrieval.sources.connector import Connector, Omission, SourceSettings, sources_of
 from retrieval.sources.mirror import label_of, labels_held
@@ -435,6 +437,50 @@ def test_a_source_that_is_named_no_more_leaves_nothing(desk: Desk) -> None:
     pull(desk.settings)
     assert not desk.folder.exists()
     assert desk.holds(ANN) == []
+
+
+@pytest.mark.parametrize("is_name_reused", [False, True])
+def test_what_was_restricted_and_renamed_does_not_come_back_with_its_old_name(
+    desk: Desk, is_name_reused: bool
+) -> None:
+    shelf = Shelf()
+    shelf.put("a", "the plan", name="plan.md", url="https://shelf/1")
+    shelf.put("b", "kept", url="https://shelf/2")
+    desk.sync(shelf)
+    shelf.put("a", "the plan", "2", name="moved.md", readers=frozenset({ANN}))
+    if is_name_reused:
+        shelf.put("c", "another plan", name="plan.md", url="https://shelf/3")
+    desk.sync(shelf)
+    done = roll_back(desk.settings, desk.embedder, reason="by hand")
+    assert (done.relabelled, done.refused) == (0, 1)
+    assert desk.texts() == {"kept"}
+
+
+def test_a_rollback_shows_nothing_of_a_source_where_damage_hides_what_is_there(
+    desk: Desk, tmp_path: Path
+) -> None:
+    shelf = shelf_of(a="the plan", b="kept")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "c.md").write_text("from a folder")
+    desk.pull(shelf)
+    update_index([tmp_path / "docs"], desk.settings, desk.embedder)
+    shelf.put("a", "the plan", "2", name="moved.md", readers=frozenset({ANN}))
+    desk.sync(shelf)
+    (current(desk.settings.index_folder) / "documents.jsonl").write_bytes(b"")
+    roll_back(desk.settings, desk.embedder, reason="by hand")
+    assert desk.texts() == {"from a folder"}
+
+
+def test_a_rollback_brings_back_a_source_that_is_named_no_more(desk: Desk) -> None:
+    desk.sync(shelf_of(a="one"))
+    named, desk.settings = desk.settings, desk.settings.model_copy(update={"sources": {}})
+    (desk.settings.home / "docs").mkdir()
+    update_index([desk.settings.home / "docs"], desk.settings, desk.embedder)
+    roll_back(desk.settings, desk.embedder, reason="by hand")
+    assert desk.texts() == {"one"}
+    desk.settings = named
+    desk.sync(shelf_of(a="one"))
+    assert desk.texts() == {"one"}
 
 
 def test_one_at_a_time(desk: Desk) -> None:
