@@ -26,6 +26,7 @@ from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.store.soundness import check_before
 from retrieval.errors import BusyError, DataError, SettingsError
+from retrieval.index.generation import relabel
 from retrieval.registry.folders import building, checksums, sha256, telling_full_disk
 from retrieval.search.reading import ADAPTER
 from retrieval.settings import Settings
@@ -36,7 +37,8 @@ LOCKS = ".backups"
 _TRIES = 3
 _WORK = ".backing-up-"
 _AGE = b"age-encryption.org/"
-_PARTS = ("index", "dataset", "models/runs", f"models/{ADAPTER}")
+_INDEX = "index"
+_PARTS = (_INDEX, "dataset", "models/runs", f"models/{ADAPTER}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,16 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The folder that holds what was there before, if anything was, and how many were forgotten."""
+    """The folder that holds what was there before, if anything was, and how many were forgotten.
+
+    Of the documents, `relabelled` have the label of now and not that of then, and `left_out` may be
+    meant for some people alone by now, and are not searched before the next index.
+    """
 
     aside: Path | None
     forgotten: int
+    relabelled: int
+    left_out: int
 
 
 _CONTENTS = TypeAdapter(Contents)
@@ -113,7 +121,8 @@ def restore(
     """Put what a backup holds into the home folder, once all of it is verified.
 
     What is there already is moved aside. Who was forgotten since the backup was made is forgotten
-    in it before anything serves from it: what the home has noted of that stays there.
+    in it before anything serves from it: what the home has noted of that stays there. Documents are
+    for whom they are for now, as far as the index that is there tells.
 
     Raises:
         DataError: As `verify`; or if there is a database and it is not to be replaced.
@@ -136,6 +145,9 @@ def restore(
         _check_unused(settings.database)  # a bot may have been started meanwhile
         aside = home / f"{PUT_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S}"
         beside = (f"{DATABASE}-wal", f"{DATABASE}-shm")
+        relabelled, left_out = relabel(
+            unpacked / _INDEX, settings.index_folder, sources=settings.sources
+        )
         _make_private(unpacked)
         forgotten = _forget_again(home, unpacked, since=contents.made)
         for part in (DATABASE, *beside, *_PARTS):
@@ -144,7 +156,7 @@ def restore(
             _move(unpacked / part, home / part)
     if not had_something:
         shutil.rmtree(aside, ignore_errors=True)
-    return Restored(aside if had_something else None, forgotten)
+    return Restored(aside if had_something else None, forgotten, relabelled, left_out)
 
 
 def _forget_again(home: Path, unpacked: Path, *, since: str) -> int:

@@ -141,6 +141,13 @@ def restore(file: Path, identity: Path | None, *, verify: bool, replace: bool) -
             f"forgotten again, as since it was made: {restored.forgotten} people;"
             " its tables are of this release now"
         )
+    if restored.relabelled:
+        click.echo(f"documents for other people than then, as they are now: {restored.relabelled}")
+    if restored.left_out:
+        click.echo(
+            "documents left out until the next `whimbrel index` or `whimbrel sync`, as they may be"
+            f" meant for some alone: {restored.left_out}"
+        )
     if restored.aside is not None:
         click.echo(f"what was there before is in {restored.aside}; `whimbrel purge` deletes it")
 

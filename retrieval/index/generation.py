@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -210,6 +211,46 @@ def rollback(
     return Rollback(
         served_now.name, embedder_before, after, changes, relabelled=relabelled, refused=refused
     )
+
+
+def relabel(restored: Path, folder: Path, *, sources: Collection[str]) -> tuple[int, int]:
+    """Let the generations in a restored folder be for whom they are for now, as `rollback` does.
+
+    Where no index is in place, documents of folders keep their labels, and those of sources are
+    left out; where damage leaves no word of the labels of now, all documents are.
+
+    Args:
+        restored: What is to take the place of `folder`, and is rewritten.
+        folder: Where the index is that tells the labels of now, if there is one.
+        sources: The names of sources, besides those that the generations tell.
+
+    Returns:
+        Of the served generation, how many documents have another label, and how many are left out.
+    """
+    now, is_damaged = _Access({}, frozenset(), sources, frozenset()), False
+    try:
+        now = _access_now(folder, sources)
+    except IndexNotFoundError:
+        pass
+    except IndexCorruptError:
+        is_damaged = True
+    relabelled, left_out = 0, 0
+    for generation in filter(None, (kept(restored), served(restored))):
+        try:
+            manifest, before = verify(generation), read_content(generation)
+        except RetrievalError:
+            continue  # nothing is searched in it
+        roots = {part for root in manifest.roots for part in Path(root).parts}
+        tops = {_top(source.id) for source in before.sources}
+        closed = tops if is_damaged else {*sources, *(tops - roots)}
+        content, relabelled = replace(now, sources=closed).applied(before)
+        left_out = len(before.sources) - len(content.sources)
+        if content is not before:
+            written = _rewritten(restored, manifest, content)
+            if generation == served(restored):
+                point(restored, written.name)
+            shutil.rmtree(generation)
+    return relabelled, left_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,12 @@ from bot.app.commands import backup as backup_command
 from bot.app.commands import restore as restore_command
 from bot.store.database import Database
 from retrieval.errors import BusyError, DataError, SettingsError, explain_system_error
+from retrieval.index.building import update_index
+from retrieval.index.content import read_sources
+from retrieval.index.generation import current
 from retrieval.registry.folders import checksums, new_folder, publish
 from retrieval.settings import Settings
+from tests.retrieval.word_embedder import WordEmbedder
 
 PEOPLE = 3_000
 
@@ -195,6 +199,25 @@ def test_the_commands_say_what_they_did(
     shutil.rmtree(settings.home)
     CliRunner().invoke(restore_command, [file.name], catch_exceptions=False)
     assert people(settings) == PEOPLE
+
+
+def test_a_document_that_was_restricted_since_stays_restricted_when_a_backup_is_restored(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = tmp_path / "docs" / "gate.md"
+    gate.parent.mkdir()
+    gate.write_text("The gate is shut.")
+    update_index([gate.parent], settings, WordEmbedder(), full=True)
+    back_up(settings, tmp_path / "b.tar")
+    gate.write_text("---\naudience: hr\n---\nThe gate is shut.")
+    update_index([], settings, WordEmbedder())
+    monkeypatch.setenv("WHIMBREL_HOME", str(settings.home))
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(restore_command, ["b.tar", "--replace"], catch_exceptions=False)
+    assert "as they are now: 1" in told.output
+    generation = current(settings.index_folder)
+    assert [source.audience for source in read_sources(generation)] == ["hr"]
+    assert stat.S_IMODE((generation / "vectors.npy").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("harm", ["emptied", "another's", "tables gone"])

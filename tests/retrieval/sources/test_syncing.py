@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from retrieval.errors import BusyError, SettingsError
-from retrieval.index.building import update_index
+from retrieval.index.building import publish_vectors, update_index
 from retrieval.index.content import read_content
-from retrieval.index.generation import current
+from retrieval.index.generation import current, load_index, relabel, verify
 from retrieval.records import PUBLIC, Source
-from retrieval.registry.folders import building, served
+from retrieval.registry.folders import building, kept, served
 from retrieval.serving.retriever import roll_back
 from retrieval.settings import Settings, SourceTable
 from retrieval.sources.connector import Connector, Omission, SourceSettings, sources_of
@@ -481,6 +482,78 @@ def test_a_rollback_brings_back_a_source_that_is_named_no_more(desk: Desk) -> No
     desk.settings = named
     desk.sync(shelf_of(a="one"))
     assert desk.texts() == {"one"}
+
+
+def restored(desk: Desk, home: Path) -> tuple[int, int]:
+    """Restore what is in the folder `then` beside the home over the home; what `relabel` gives."""
+    then, folder = desk.settings.home / "then", home / "index"
+    done = relabel(then, folder, sources=())
+    shutil.rmtree(folder, ignore_errors=True)
+    home.mkdir(exist_ok=True)
+    shutil.move(then, folder)
+    desk.settings = desk.settings.model_copy(update={"home": home})
+    return done
+
+
+@pytest.fixture
+def shelf_restricted_since(desk: Desk, tmp_path: Path) -> Shelf:
+    """One whose index of before `a` was restricted and `b` renamed and restricted was kept."""
+    shelf = shelf_of(a="one", b="two", c="three")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "d.md").write_text("four")
+    desk.pull(shelf)
+    update_index([tmp_path / "docs"], desk.settings, desk.embedder)
+    shutil.copytree(desk.settings.index_folder, desk.settings.home / "then")
+    shelf.put("a", "one", "2", readers=frozenset({ANN}))
+    shelf.put("b", "two", "2", name="moved.md", readers=frozenset({ANN}))
+    desk.sync(shelf)
+    return shelf
+
+
+def test_what_is_restored_has_the_labels_of_now(desk: Desk, shelf_restricted_since: Shelf) -> None:
+    (label,) = desk.holds(ANN)
+    assert restored(desk, desk.settings.home) == (1, 1)
+    labels = {id_: source.audience for id_, source in desk.sources().items()}
+    assert labels == {"docs/d.md": PUBLIC, "shelf/a.md": label, "shelf/c.md": PUBLIC}
+    verify(current(desk.settings.index_folder))
+    desk.sync(shelf_restricted_since)
+    assert desk.texts() == {"one", "two", "three", "four"}
+
+
+def test_what_is_restored_elsewhere_shows_no_source_before_it_is_synced(
+    desk: Desk, shelf_restricted_since: Shelf, tmp_path: Path
+) -> None:
+    assert restored(desk, tmp_path / "fresh") == (0, 3)
+    assert desk.texts() == {"four"}
+    desk.sync(shelf_restricted_since)
+    assert desk.texts() == {"one", "two", "three", "four"}
+
+
+def test_what_is_restored_where_damage_hides_the_labels_is_closed_until_it_is_indexed(
+    desk: Desk, shelf_restricted_since: Shelf
+) -> None:
+    for name in ("manifest.json", "documents.jsonl"):
+        (current(desk.settings.index_folder) / name).write_bytes(b"")
+    assert restored(desk, desk.settings.home) == (0, 4)
+    assert desk.texts() == set()
+    desk.sync(shelf_restricted_since)
+    assert desk.texts() == {"one", "two", "three", "four"}
+
+
+@pytest.mark.usefixtures("shelf_restricted_since")
+def test_no_generation_that_is_restored_has_an_older_label(desk: Desk) -> None:
+    then = desk.settings.home / "then"
+    index = load_index(then, desk.embedder)
+    publish_vectors(then, index, desk.embedder, index.vectors)
+    before = kept(then)
+    restored(desk, desk.settings.home)
+    after = kept(desk.settings.index_folder)
+    assert before
+    assert after
+    assert {source.id: source.audience for source in read_content(after).sources} == {
+        id_: source.audience for id_, source in desk.sources().items()
+    }
+    assert before.name not in [path.name for path in desk.settings.index_folder.iterdir()]
 
 
 def test_one_at_a_time(desk: Desk) -> None:
