@@ -67,8 +67,7 @@ class Retention:
         return +gone
 
     def _questions(self, before: float) -> int:
-        with self._database.transaction() as db:
-            self._database.erase()
+        with self._database.erasing() as db:
             buried = db.conn.execute(
                 "UPDATE inbox SET payload = '{}' WHERE state = 'dead' AND payload != '{}'"
                 " AND created < ?",
@@ -84,8 +83,7 @@ class Retention:
         return buried + self._redact("created < ?", before)
 
     def _overheard(self, before: float) -> int:
-        with self._database.transaction() as db:
-            self._database.erase()
+        with self._database.erasing() as db:
             unread = db.conn.execute(
                 "UPDATE inbox SET state = 'done', payload = '{}' WHERE kind = 'overheard'"
                 " AND state = 'todo' AND created < ?",
@@ -107,8 +105,7 @@ class Retention:
 
     def _answers(self, before: float) -> int:
         old = "SELECT id FROM turns WHERE answer != '' AND created < ?"
-        with self._database.transaction() as db:
-            self._database.erase()
+        with self._database.erasing() as db:
             for table in ("cards", "shadows", "fixes"):
                 db.conn.execute(
                     f"DELETE FROM {table} WHERE turn_id IN ({old})",  # noqa: S608 - names of this module
@@ -120,8 +117,7 @@ class Retention:
             ).rowcount
 
     def _ratings(self, before: float) -> int:
-        with self._database.transaction() as db:
-            self._database.erase()
+        with self._database.erasing() as db:
             db.conn.execute("DELETE FROM reactions WHERE at < ?", (before,))
             return sum(
                 db.conn.execute(f"DELETE FROM {table} WHERE at < ?", (utc(before),)).rowcount  # noqa: S608 - names of this module
@@ -129,8 +125,7 @@ class Retention:
             )
 
     def _corrections(self, before: float) -> int:
-        with self._database.transaction() as db:
-            self._database.erase()
+        with self._database.erasing() as db:
             reasons = db.conn.execute("DELETE FROM reasons WHERE at < ?", (utc(before),)).rowcount
             reviews = db.conn.execute(
                 "DELETE FROM reviews WHERE (state != 'approved' AND coalesce(decided, created) < ?)"

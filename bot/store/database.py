@@ -95,6 +95,13 @@ class Database:
             self.purge()
 
     @contextmanager
+    def erasing(self) -> Iterator[sqlite_utils.Database]:
+        """As `transaction`; what it deletes or replaces leaves the files with its commit."""
+        with self.transaction() as db:
+            self.erase()
+            yield db
+
+    @contextmanager
     def _taking_turns(self) -> Iterator[None]:
         """Let one of our threads write at a time: SQLite itself looks for its turn too rarely."""
         until = getattr(self._local, "until", None)

@@ -268,8 +268,7 @@ class Inbox:
 
     def bury_others(self, kinds: Sequence[JobKind]) -> int:
         """End what another release has stored and is of none of these kinds; how many jobs."""
-        with self.database.transaction() as db:
-            self.database.erase()
+        with self.database.erasing() as db:
             buried = db.conn.execute(
                 "UPDATE inbox SET state = 'dead', payload = '{}',"
                 " error = 'of a kind that this release does not know'"
@@ -333,11 +332,10 @@ class Inbox:
 
     def forget(self, work_key: str) -> None:
         """Keep nothing of a question that was given up and that nobody will ask again."""
-        with self.database.transaction() as db:
+        with self.database.erasing() as db:
             db.conn.execute(
                 "UPDATE inbox SET payload = '{}' WHERE work_key = ? AND state = 'dead'", (work_key,)
             )
-            self.database.erase()
 
     def again(self, event_id: str, *, response_url: str | None) -> bool:
         """Ask a question anew that was given up, in its old message; False if that was done before.
@@ -389,14 +387,13 @@ class Inbox:
 
         False if it has been begun, or there is none.
         """
-        with self.database.transaction() as db:
+        with self.database.erasing() as db:
             withdrawn = db.conn.execute(
                 "UPDATE inbox SET state = 'done', payload = '{}'"
                 " WHERE (event_id = ? OR work_key = ?) AND user = ? AND kind = 'question'"
                 " AND state = 'todo' AND reply_ts IS NULL",
                 (key, key, person),
             )
-            self.database.erase()
             return withdrawn.rowcount == 1
 
     def release(self, owner: str) -> int:

@@ -128,8 +128,7 @@ class ConversationLog:
 
         What was asked later in its thread is no longer known together with it.
         """
-        with self._database.transaction() as db:
-            self._database.erase()
+        with self._database.erasing() as db:
             part_followers(db, turn_id)
             db.conn.execute(
                 "UPDATE turns SET question = '', query = '', answer = '', citations = '[]',"
