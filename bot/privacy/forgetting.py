@@ -12,7 +12,7 @@ import sqlite_utils
 from bot.asking.disclosure import CURATED
 from bot.privacy.erasing import erase
 from bot.privacy.forgotten import ForgottenPeople
-from bot.store.inbox import Inbox, Job
+from bot.store.inbox import NAMELESS, Inbox, Job
 from bot.store.log import part_followers
 
 PERSON = re.compile(r"[UW][A-Z0-9]+")
@@ -109,10 +109,8 @@ class Forgetting:
     def _empty_inbox(self, db: sqlite_utils.Database, person: str) -> None:
         """Only what tells one delivery from another stays; what is in progress is not logged."""
         db.conn.execute(
-            "UPDATE inbox SET state = CASE state WHEN 'dead' THEN 'dead' ELSE 'done' END,"
-            " payload = '{}', thread_key = '', user = '', channel = '', team = '', owner = NULL,"
-            " work_key = NULL,"
-            " reply_channel = NULL, reply_ts = NULL, error = NULL WHERE user = ?",
+            f"UPDATE inbox SET {NAMELESS}, payload = '{{}}', owner = NULL,"  # noqa: S608 - of the inbox's own
+            " state = CASE state WHEN 'dead' THEN 'dead' ELSE 'done' END WHERE user = ?",
             (person,),
         )
 

@@ -14,6 +14,7 @@ from bot.replay.files import REPLAYS
 from bot.settings import Kept
 from bot.store.audit import DAY_S, AuditLog
 from bot.store.database import Database
+from bot.store.inbox import NAMELESS
 from bot.store.log import ConversationLog, utc
 
 logger = logging.getLogger(__name__)
@@ -75,8 +76,7 @@ class Retention:
             ).rowcount
             # Slack's ids of what was delivered stay: they tell a delivery from its repetition.
             db.conn.execute(
-                "UPDATE inbox SET user = '', channel = '', team = '', thread_key = '',"
-                " work_key = NULL, reply_channel = NULL, reply_ts = NULL, error = NULL"
+                f"UPDATE inbox SET {NAMELESS}"  # noqa: S608 - of the inbox's own
                 " WHERE state IN ('done', 'dead') AND user != '' AND created < ?",
                 (before,),
             )

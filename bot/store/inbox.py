@@ -48,6 +48,12 @@ SUSPECT = 2
 TURN_S = 300.0
 """Whose questions were begun in this time lets others go first."""
 
+NAMELESS = (
+    "user = '', channel = '', team = '', thread_key = '', work_key = NULL, reply_channel = NULL,"
+    " reply_ts = NULL, error = NULL"
+)
+"""What becomes of a job of which only what tells one delivery from another is to stay."""
+
 _MENTION = re.compile(r"(<[@!#][^>]*>)")
 _MARK = re.compile(r"<([A-Z]+_\d+)>")
 
