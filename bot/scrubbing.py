@@ -18,49 +18,54 @@ SecretKind = Literal["EMAIL", "PHONE", "ID", "IBAN", "CARD", "IP", "SLACK", "TOK
 SHORTEST = 6
 """What is shorter is no key and no number, whoever finds it."""
 
-# Chinese has no spaces: only letters and digits of ASCII can be a part of what has a form.
+
+def _form(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    # Chinese has no spaces: only letters and digits of ASCII can be a part of what has a form.
+    return re.compile(pattern.replace(r"\b", r"(?a:\b)"), flags)
+
+
 _SECRETS: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
     (
         "KEY",
-        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL),
+        _form(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL),
     ),
-    ("TOKEN", re.compile(r"(?a:\b)xox[a-z](?:\.xox[a-z])?-[\w.-]{8,}|(?a:\b)xapp-[\w-]{8,}")),
-    ("TOKEN", re.compile(r"(?a:\b)hooks\.slack\.com/(?:services|workflows|triggers)/\S+")),
-    ("TOKEN", re.compile(r"(?a:\b)eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")),
-    ("KEY", re.compile(r"(?a:\b)(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{16}(?a:\b)")),
-    ("TOKEN", re.compile(r"(?a:\b)(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})")),
-    ("TOKEN", re.compile(r"(?a:\b)(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}")),
-    ("KEY", re.compile(r"(?a:\b)AIza[\w-]{30,}")),
+    ("TOKEN", _form(r"\bxox[a-z](?:\.xox[a-z])?-[\w.-]{8,}|\bxapp-[\w-]{8,}")),
+    ("TOKEN", _form(r"\bhooks\.slack\.com/(?:services|workflows|triggers)/\S+")),
+    ("TOKEN", _form(r"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")),
+    ("KEY", _form(r"\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{16}\b")),
+    ("TOKEN", _form(r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})")),
+    ("TOKEN", _form(r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}")),
+    ("KEY", _form(r"\bAIza[\w-]{30,}")),
     (
         "KEY",
-        re.compile(
+        _form(
             r"(?i)(?:secret|token|api.?key|password|passwd|pwd|密码|密钥)[\"']?\s*"
-            r"(?:[:=：]|(?a:\b)is(?a:\b)|是)\s*[\"']?(?=\S*\d)[^\s\"']{6,}"
+            r"(?:[:=：]|\bis\b|是)\s*[\"']?(?=\S*\d)[^\s\"']{6,}"
         ),
     ),
 )
 
 _PERSONAL: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
-    ("EMAIL", re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(?:\.[\w-]+)+")),
-    ("SLACK", re.compile(r"<[@!#][^>]*>|(?a:\b)[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}(?a:\b)")),
-    ("IBAN", re.compile(r"(?a:\b)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?a:\b)")),
-    ("ID", re.compile(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")),
-    ("CARD", re.compile(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){12,18}(?!(?a:[\w.])*\d)")),
-    ("IP", re.compile(r"(?<!(?a:[\w.]))(?:\d{1,3}\.){3}\d{1,3}(?!(?a:[\w.])*\d)")),
-    ("IP", re.compile(r"(?<!(?a:[\w:]))(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?!(?a:[\w:]))")),
-    ("PHONE", re.compile(r"(?<!(?a:[\w.]))1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)")),
-    ("PHONE", re.compile(r"(?<!(?a:[\w.]))(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,13}(?!\d)")),
-    ("PHONE", re.compile(r"(?<!(?a:[\w./-]))\(?0\d{1,4}\)?(?:[ ./-]\d{2,}){1,4}(?!\d)")),
-    ("PHONE", re.compile(r"(?<!(?a:[\w.]))\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")),
+    ("EMAIL", _form(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("SLACK", _form(r"<[@!#][^>]*>|\b[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")),
+    ("IBAN", _form(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")),
+    ("ID", _form(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")),
+    ("CARD", _form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){12,18}(?!(?a:[\w.])*\d)")),
+    ("IP", _form(r"(?<!(?a:[\w.]))(?:\d{1,3}\.){3}\d{1,3}(?!(?a:[\w.])*\d)")),
+    ("IP", _form(r"(?<!(?a:[\w:]))(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?!(?a:[\w:]))")),
+    ("PHONE", _form(r"(?<!(?a:[\w.]))1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)")),
+    ("PHONE", _form(r"(?<!(?a:[\w.]))(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,13}(?!\d)")),
+    ("PHONE", _form(r"(?<!(?a:[\w./-]))\(?0\d{1,4}\)?(?:[ ./-]\d{2,}){1,4}(?!\d)")),
+    ("PHONE", _form(r"(?<!(?a:[\w.]))\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")),
 )
 
 # What may have slipped through: an @ between words, long numbers, long random strings.
 _LEFT = (
-    re.compile(r"\w\s?(?:@|\(at\)|\[at\])\s?\w+\s?(?:\.|\(dot\)|\[dot\])\s?\w"),
-    re.compile(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){8,}(?!\d)"),
-    re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])[\w+=-]{32,}"),
-    re.compile(r"(?a:\b)[0-9a-f]{32,}(?a:\b)"),
-    re.compile(r"PRIVATE KEY|(?a:\b)xox[a-z]-|(?a:\b)xapp-"),
+    _form(r"\w\s?(?:@|\(at\)|\[at\])\s?\w+\s?(?:\.|\(dot\)|\[dot\])\s?\w"),
+    _form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){8,}(?!\d)"),
+    _form(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])[\w+=-]{32,}"),
+    _form(r"\b[0-9a-f]{32,}\b"),
+    _form(r"PRIVATE KEY|\bxox[a-z]-|\bxapp-"),
 )
 
 
