@@ -70,10 +70,7 @@ def read_log(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
         DataError: If a line before holds something else; the message names file and line.
     """
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)  # a row that is just being written is not torn
-            whole = _whole(path, file.read())
-        lines = lines_of(io.BytesIO(whole), str(path))
+        lines = lines_of(io.BytesIO(_whole(path, _read(path))), str(path))
         return [made(where, line, make) for where, line in lines]
     except FileNotFoundError:
         return []
@@ -117,9 +114,7 @@ def read_sealed(path: Path, make: Callable[[dict[str, Any]], T]) -> list[T]:
 def _sealed_lines(path: Path) -> tuple[list[tuple[str, str]], bytes | None]:
     """The lines of a file that is kept twice, and what it should hold if it is damaged."""
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
-            body = file.read()
+        body = _read(path)
     except FileNotFoundError:
         body = b""
     spare = _copy_of(path).read_bytes() if _copy_of(path).is_file() else b""
@@ -140,11 +135,9 @@ def _sealed_lines(path: Path) -> tuple[list[tuple[str, str]], bytes | None]:
 def _checked(path: Path, body: bytes, spare: bytes = b"") -> list[tuple[str, str]]:
     lines = [*lines_of(io.BytesIO(body), str(path))]
     for where, line in lines:
-        is_sealed = SEALED in made(where, line, dict)
-        made(where, line, _unsealed)
-        if (
-            spare and not is_sealed and line.encode() not in spare
-        ):  # its seal may be what is damaged
+        is_sealed = made(where, line, lambda row: (SEALED in row, _unsealed(row))[0])
+        # Its seal may be what is damaged.
+        if spare and not is_sealed and line.encode() not in spare:
             raise DataError(f"{where}: it is not as it was written")
     return lines
 
@@ -241,6 +234,12 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(row) < len(pairs):
         raise ValueError("it says something twice")
     return row
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # a row that is just being written is not torn
+        return file.read()
 
 
 def _whole(path: Path, body: bytes) -> bytes:
