@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from bot.store.database import Database
+    from retrieval.settings import Settings
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 
@@ -54,7 +61,6 @@ def forget(user: str, approved: bool) -> None:
     """
     from bot.privacy.erasing import put_aside
     from bot.privacy.forgetting import PERSON, Forgetting
-    from bot.store.database import Database
     from bot.store.inbox import Inbox
     from retrieval.errors import BusyError, DataError
     from retrieval.index.served_embedder import load_embedder
@@ -65,14 +71,9 @@ def forget(user: str, approved: bool) -> None:
     settings = load_settings()
     if not PERSON.fullmatch(user):
         raise DataError(f"found {user!r}; wanted a person's id in Slack, such as U012AB3CD")
-    if not settings.database.is_file():
-        raise DataError(f"no log in {settings.database}; `whimbrel serve` keeps it there")
-    database = Database(settings.database)
-    try:
+    with closing(_log(settings)) as database:
         forgotten = Forgetting(Inbox(database)).forget_person(user, and_approved=approved)
         is_purged = database.purge()
-    finally:
-        database.close()
     if forgotten.runs and served(settings.index_folder) is not None:
         take_back_retired(settings, load_embedder(settings))
     click.echo(
@@ -97,15 +98,10 @@ def audit(verify: bool) -> None:
     import json
 
     from bot.store.audit import AuditLog
-    from bot.store.database import Database
-    from retrieval.errors import DataError
     from retrieval.settings import load_settings
 
     settings = load_settings()
-    if not settings.database.is_file():
-        raise DataError(f"no log in {settings.database}; `whimbrel serve` keeps it there")
-    database = Database(settings.database)
-    try:
+    with closing(_log(settings)) as database:
         log = AuditLog(database)
         found = log.verify()
         if verify:
@@ -113,5 +109,12 @@ def audit(verify: bool) -> None:
             return
         for row in log.rows():
             click.echo(json.dumps(row, ensure_ascii=False))
-    finally:
-        database.close()
+
+
+def _log(settings: Settings) -> Database:
+    from bot.store.database import Database
+    from retrieval.errors import DataError
+
+    if not settings.database.is_file():
+        raise DataError(f"no log in {settings.database}; `whimbrel serve` keeps it there")
+    return Database(settings.database)
