@@ -312,8 +312,8 @@ def _access_now(folder: Path, sources: Collection[str]) -> _Access:
     with suppress(RetrievalError, OSError, ValueError, EOFError):
         if manifest is None:  # only the passages tell whether any document is missing
             held = read_content(served_now).sources
-        elif manifest.files[SOURCES] == sha256(served_now / SOURCES):
-            held = read_sources(served_now)
+        else:
+            held = whole_sources(served_now, manifest)
     with suppress(RetrievalError, OSError):
         failures = frozenset(f.id for f in read_failures(served_now) if f.is_restricted)
     closed = manifest.closed if manifest else None
@@ -325,6 +325,17 @@ def _access_now(folder: Path, sources: Collection[str]) -> _Access:
     labels = {source.id: source.audience for source in held or ()}
     there = frozenset((source.id, source.url) for source in held or ())
     return _Access({**(closed or {}), **labels}, failures, sources, there)
+
+
+def whole_sources(generation: Path, manifest: Manifest) -> list[Source]:
+    """The documents that a generation was made from; the rest of it may be damaged.
+
+    Raises:
+        IndexCorruptError: If they are not what was written.
+    """
+    if manifest.files.get(SOURCES) != sha256(generation / SOURCES):
+        raise IndexCorruptError(f"{generation / SOURCES} is not what was written; {MEND}")
+    return read_sources(generation)
 
 
 def _top(source_id: str) -> str:

@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Self
 
 from retrieval.errors import IndexCorruptError, IndexMismatchError, RetrievalError
-from retrieval.index.content import SOURCES, read_sources
-from retrieval.index.generation import current, load_generation, load_index, read_manifest
+from retrieval.index.generation import (
+    current,
+    load_generation,
+    load_index,
+    read_manifest,
+    whole_sources,
+)
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder, served_embedder
-from retrieval.registry.folders import kept, sha256
+from retrieval.registry.folders import kept
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker, load_reranker
 from retrieval.settings import Settings
@@ -131,11 +136,10 @@ class Library:
 def _may_stand_in(searcher: Searcher, generation: Path) -> bool:
     """Whether all that is searched is in a generation, for the same people, as far as it tells."""
     try:
-        if read_manifest(generation).files[SOURCES] != sha256(generation / SOURCES):
-            return False
-        labels = {source.id: source.audience for source in read_sources(generation)}
-    except (RetrievalError, OSError, KeyError):
+        sources = whole_sources(generation, read_manifest(generation))
+    except (RetrievalError, OSError):
         return False
+    labels = {source.id: source.audience for source in sources}
     return all(
         labels.get(passage.source.id) == passage.source.audience
         for passage in searcher.index.passages
