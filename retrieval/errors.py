@@ -112,6 +112,13 @@ class SourceError(RetrievalError):
         self.status = status
 
 
+class ChangedError(SourceError):
+    """A body is another version than was listed: who may read it may have changed, too."""
+
+    def __init__(self) -> None:
+        super().__init__("was changed meanwhile, and is to be fetched yet")
+
+
 class CursorExpiredError(SourceError):
     """A source no longer knows what has changed since a cursor: all must be listed again."""
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from pydantic import Field
 
-from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.atlassian import AtlassianOptions
 from retrieval.sources.client import HttpClient
@@ -114,8 +114,9 @@ class Confluence:
         """A page as HTML, or a file as it is."""
         kind, _, id_ = document.key.partition("/")
         if kind == "attachment":
-            return self._wiki.file(*id_.split("/"))
-        storage = self._wiki.storage(kind, id_)
+            page, _, file = id_.partition("/")
+            return self._wiki.file(page, file, document.version)
+        storage = self._wiki.storage(kind, id_, document.version)
         html = html_of(
             storage,
             wiki=self._options.url,
@@ -290,12 +291,12 @@ class _Wiki(ABC):
         """What people are called, where it is known."""
 
     @abstractmethod
-    def storage(self, kind: str, id_: str) -> str:
-        """What stands on a page or blog post."""
+    def storage(self, kind: str, id_: str, version: str) -> str:
+        """What stands on a page or blog post in the version that was listed."""
 
     @abstractmethod
-    def file(self, page: str, id_: str) -> bytes:
-        """What is in a file that hangs on a page."""
+    def file(self, page: str, id_: str, version: str) -> bytes:
+        """What is in a file that hangs on a page, in the version that was listed."""
 
     def restriction(self, id_: str) -> JsonObject:
         """All those who are named where a page is restricted."""
@@ -392,12 +393,12 @@ class _CloudWiki(_Wiki):
             asked = {"accountIds": ids[start : start + _PEOPLE_AT_ONCE]}
             yield from self._http.post("api/v2/users-bulk", json=asked).json()["results"]
 
-    def storage(self, kind: str, id_: str) -> str:
-        answer = self._get(f"api/v2/{kind}s/{id_}", {"body-format": "storage"})
-        return str(answer["body"]["storage"]["value"])
+    def storage(self, kind: str, id_: str, version: str) -> str:
+        return _storage(self._get(f"api/v2/{kind}s/{id_}", {"body-format": "storage"}), version)
 
-    def file(self, page: str, id_: str) -> bytes:
-        return self._http.get(f"rest/api/content/{page}/child/attachment/{id_}/download").body
+    def file(self, page: str, id_: str, version: str) -> bytes:
+        path = f"rest/api/content/{page}/child/attachment/{id_}/download"
+        return self._http.get(path, params={"version": version}).body
 
 
 class _ServerWiki(_Wiki):
@@ -484,13 +485,24 @@ class _ServerWiki(_Wiki):
                         raise
         return self._names
 
-    def storage(self, kind: str, id_: str) -> str:  # noqa: ARG002 - here they are asked for alike
-        answer = self._get(f"rest/api/content/{id_}", {"expand": "body.storage"})
-        return str(answer["body"]["storage"]["value"])
+    def storage(self, kind: str, id_: str, version: str) -> str:  # noqa: ARG002 - all alike here
+        answer = self._get(f"rest/api/content/{id_}", {"expand": "body.storage,version"})
+        return _storage(answer, version)
 
-    def file(self, page: str, id_: str) -> bytes:  # noqa: ARG002 - as above
-        links = self._get(f"rest/api/content/{id_}", {})["_links"]
-        return self._http.get(links["download"].lstrip("/")).body
+    def file(self, page: str, id_: str, version: str) -> bytes:  # noqa: ARG002 - as above
+        answer = self._get(f"rest/api/content/{id_}", {"expand": "version"})
+        _check_version(answer, version)
+        return self._http.get(answer["_links"]["download"].lstrip("/")).body
+
+
+def _storage(answer: JsonObject, version: str) -> str:
+    _check_version(answer, version)
+    return str(answer["body"]["storage"]["value"])
+
+
+def _check_version(answer: JsonObject, version: str) -> None:
+    if "version" in answer and str(answer["version"]["number"]) != version:
+        raise ChangedError
 
 
 def _asked(cql: str, kind: str) -> dict[str, str | int]:

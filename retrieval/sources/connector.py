@@ -92,6 +92,8 @@ class Connector(Protocol):
         """The document's bytes, asked for only when its version is new, and before the next page.
 
         Raises:
+            ChangedError: If it is another version than was listed. No version is shown until the
+                next listing, which tells who may read the new one.
             SourceError: If it cannot be had now; the message is a reason that can be shown.
         """
 

@@ -5,7 +5,9 @@ Each file is for those whom its permissions name; a link alone opens it to nobod
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -13,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from retrieval.errors import CursorExpiredError, SettingsError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SettingsError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
@@ -48,6 +50,7 @@ _SCOPES = (
     "https://www.googleapis.com/auth/drive.readonly",
     "https://www.googleapis.com/auth/admin.directory.group.member.readonly",
 )
+_MD5 = re.compile(r"[0-9a-f]{32}")
 _AT_ONCE = 1000
 _OWN = ""
 """Stands for what is no shared drive's."""
@@ -180,7 +183,14 @@ class Drive:
                     reason = "Google does not export it; 10 MB are the most"
                     raise SourceError(reason) from error
                 raise
-        return self._http.get(path, params={"alt": "media", "supportsAllDrives": "true"}).body
+        data = self._http.get(path, params={"alt": "media", "supportsAllDrives": "true"}).body
+        listed = document.version.partition(" ")[0]
+        if (
+            _MD5.fullmatch(listed)
+            and listed != hashlib.md5(data, usedforsecurity=False).hexdigest()
+        ):
+            raise ChangedError
+        return data
 
     def close(self) -> None:
         """Close the connections."""

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.atlassian import AtlassianOptions
 from retrieval.sources.client import HttpClient
@@ -32,7 +32,7 @@ _AT_ONCE = 100
 _PEOPLE_AT_ONCE = 50
 _LISTED = ("summary", "updated", "reporter", "assignee", "security")
 _SHOWN = ("issuetype", "status", "resolution", "priority", "assignee", "reporter")
-_FIELDS = ",".join((*_SHOWN, "labels", "description", "comment"))
+_FIELDS = ",".join((*_SHOWN, "updated", "labels", "description", "comment"))
 _EVERYBODY = frozenset(("anyone", "applicationRole"))
 _OF_THE_ISSUE = frozenset(("reporter", "assignee"))
 
@@ -88,6 +88,8 @@ class Jira:
         query = {"expand": "renderedFields", "fields": _FIELDS}
         issue = self._site.get(f"rest/api/2/issue/{document.key}", query)
         fields, rendered = issue["fields"], issue.get("renderedFields") or {}
+        if fields.get("updated", document.version) != document.version:
+            raise ChangedError
         facts = [f"{name.capitalize()}: {_called(fields.get(name))}" for name in _SHOWN
                  if fields.get(name)]  # fmt: skip
         facts += [f"Labels: {', '.join(fields['labels'])}"] if fields.get("labels") else []

@@ -18,7 +18,13 @@ from retrieval.documents.archives import SUFFIX as ARCHIVE
 from retrieval.documents.files import unread_type
 from retrieval.documents.finding import SourceFile
 from retrieval.documents.loaders import comes_along, is_readable
-from retrieval.errors import CursorExpiredError, RetrievalError, SettingsError, SourceError
+from retrieval.errors import (
+    ChangedError,
+    CursorExpiredError,
+    RetrievalError,
+    SettingsError,
+    SourceError,
+)
 from retrieval.progress import Progress
 from retrieval.records import Failure
 from retrieval.registry.folders import building
@@ -332,7 +338,9 @@ class _Pull:
         except Exception as error:  # one odd document must not keep those behind it from being seen
             is_told = isinstance(error, SourceError | OSError)
             reason = str(error) if is_told else f"cannot be read ({type(error).__name__})"
-            is_withdrawn = isinstance(error, SourceError) and error.status in _WITHDRAWN
+            is_withdrawn = isinstance(error, ChangedError) or (
+                isinstance(error, SourceError) and error.status in _WITHDRAWN
+            )
             with self._mirror.changing():
                 self._mirror.want(document, reason, round_, is_sealed=is_withdrawn)
                 if is_withdrawn:

@@ -260,11 +260,13 @@ class CloudWiki(Wiki):
         page = self.page(id_)
         if page.kind != kind or asked.query["body-format"] != "storage":
             raise RefusedError(404, "no such content")
-        return {"id": id_, "body": {"storage": {"value": page.storage}}}
+        shown = self.shown(page, ["version", "body.storage"])
+        return {name: shown[name] for name in ("id", "version", "body")}
 
     def get_file(self, asked: Asked, page: str, id_: str) -> bytes:
         assert asked.method == "GET"
-        if self.page(id_).parent != page:
+        file = self.page(id_)
+        if (file.parent, str(file.version)) != (page, asked.query["version"]):
             raise RefusedError(404, "no such file")
         return self.wiki[id_].data
 
@@ -294,7 +296,7 @@ class ServerWiki(Wiki):
         return {**routes, "rest/api/space/([^/]+)/permissions": self.get_permissions}
 
     def _is_body(self, asked: Asked) -> bool:
-        return asked.query.get("expand") == "body.storage"
+        return asked.query.get("expand") == "body.storage,version"
 
     def person(self, account: str) -> JsonObject:
         name = self.people[account][0]

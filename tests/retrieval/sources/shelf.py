@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SourceError
 from retrieval.sources.connector import Omission, Page, Readers, Remote
 
 
@@ -30,6 +30,7 @@ class Shelf:
     page: int = 2
     breaks_after: int | None = None
     unreadable: Mapping[str, int] = field(default_factory=dict)
+    has_changed: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     listed_from: list[str | None] = field(default_factory=list)
     has_cursors: bool = True
@@ -63,6 +64,8 @@ class Shelf:
 
     def body(self, document: Remote) -> bytes:
         self.fetched.append(document.key)
+        if document.key in self.has_changed:
+            raise ChangedError
         if document.key in self.unreadable:
             status = self.unreadable[document.key]
             raise SourceError(f"answered with status {status}", status=status)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.sources.connector import Page
 from tests.retrieval.sources.confluence_server import TOKEN, CloudWiki, ServerWiki, Wiki, WikiPage
 from tests.retrieval.sources.test_confluence import ADA, BOB, BOTH, connected
 from tests.retrieval.sources.test_syncing import Desk
@@ -106,3 +107,29 @@ def test_one_who_joins_a_group_reads_what_is_for_it(wiki: Wiki, desk: Desk) -> N
     desk.sync(connected(wiki))
     assert readable(desk, *BOB) == {"Leave", "Pay", "Travel"}
     assert {s.audience for s in desk.sources().values()} == {*desk.holds(min(BOTH))}
+
+
+@pytest.mark.parametrize("id_", ["3", "91"])
+def test_what_is_restricted_while_it_is_listed_is_shown_to_none_of_the_others(
+    wiki: Wiki, desk: Desk, id_: str
+) -> None:
+    wiki.add(WikiPage("91", "a.txt", kind="attachment", parent="3", data=b"Open."))
+    connector = connected(wiki)
+    pages = connector.pages(None)
+
+    class Meanwhile:
+        body, close = connector.body, connector.close
+
+        def pages(self, _cursor: str | None) -> Iterator[Page]:
+            for page in pages:
+                if any(document.key.endswith(f"/{id_}") for document in page.documents):
+                    wiki.wiki["3"].groups = ["board"]
+                    wiki.wiki[id_].version = 2
+                    wiki.wiki[id_].storage, wiki.wiki[id_].data = "<p>Secret.</p>", b"Secret."
+                yield page
+
+    desk.sync(Meanwhile())
+    assert "Secret." not in desk.texts()
+    desk.sync(connected(wiki))
+    assert "Secret." in desk.texts()
+    assert readable(desk, *BOB) == {"Leave", "Pay"}

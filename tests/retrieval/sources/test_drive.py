@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import CursorExpiredError, SettingsError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SettingsError, SourceError
 from retrieval.sources.connector import Connector, SourceSettings
 from retrieval.sources.drive import connect
 from tests.retrieval.sources.drive_server import (
@@ -347,3 +347,12 @@ def test_a_sync_that_broke_off_goes_on_without_fetching_twice(
     assert desk.pull(connected(site)).error is None
     assert len(set(site.bodies())) == 9
     assert len(site.bodies()) <= 9 + site.at_once  # those that were refused
+
+
+def test_a_file_that_changed_since_it_was_listed_is_not_read(site: DriveSite) -> None:
+    site.add(Item("1", "notes.txt", grants=[FOR_ADA], data=b"open"))
+    connector = connected(site)
+    document = listing(connector).documents["1"]
+    site.items["1"].data = b"secret"
+    with pytest.raises(ChangedError):
+        connector.body(document)

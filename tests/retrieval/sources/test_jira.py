@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from retrieval.documents.loaders.markup import load_html
-from retrieval.errors import CursorExpiredError
+from retrieval.errors import ChangedError, CursorExpiredError
 from retrieval.sources.connector import Connector, SourceSettings
 from retrieval.sources.jira import connect
 from tests.retrieval.sources.jira_server import (
@@ -212,3 +212,12 @@ def test_a_sync_that_broke_off_goes_on_without_fetching_twice(
     assert desk.pull(connected(site)).error is None
     assert len(set(site.bodies())) == 7
     assert len(site.bodies()) <= 7 + site.at_once  # those that were refused
+
+
+def test_an_issue_that_changed_since_it_was_listed_is_not_read(site: JiraSite) -> None:
+    ticket = site.add(Ticket("1", "It breaks"))
+    connector = connected(site)
+    [document] = listing(connector).documents.values()
+    ticket.updated = "2026-03-04T05:06:08.000+0800"
+    with pytest.raises(ChangedError):
+        connector.body(document)

@@ -200,6 +200,21 @@ def test_what_may_not_be_fetched_any_more_is_not_shown_as_it_was(desk: Desk, sta
     assert desk.texts() == {"two"}
 
 
+def test_what_changed_since_it_was_listed_is_not_shown_until_it_is_listed_again(
+    desk: Desk,
+) -> None:
+    shelf = shelf_of(a="one", b="two")
+    desk.sync(shelf)
+    shelf.put("a", "one more", "2")
+    shelf.has_changed = {"a"}
+    desk.sync(shelf)
+    assert desk.texts() == {"two"}
+    assert [left.name for left in results(desk.settings)[0].left_out] == ["shelf/a.md"]
+    shelf.has_changed = set()
+    desk.sync(shelf)
+    assert desk.texts() == {"one more", "two"}
+
+
 def test_an_older_version_goes_where_fewer_may_read_the_new_one(desk: Desk) -> None:
     shelf = shelf_of(a="one", b="two")
     desk.sync(shelf)
