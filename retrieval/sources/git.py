@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlsplit
+from urllib.request import getproxies
 
 from pydantic import SecretStr, field_validator
 
 from retrieval.documents.loaders import comes_along
 from retrieval.errors import CursorExpiredError, SettingsError, SourceError
 from retrieval.private import make_private
+from retrieval.sources.addresses import Resolve, is_public, resolved
 from retrieval.sources.connector import Options, Page, Remote, SourceSettings
 
 FETCH_S = 3_600
@@ -55,11 +57,12 @@ class GitOptions(Options):
         return branch
 
 
-def connect(settings: SourceSettings) -> Git:
+def connect(settings: SourceSettings, *, resolve: Resolve = resolved) -> Git:
     """The connector of a repository.
 
     Raises:
-        SettingsError: If its address is none that may be read.
+        SettingsError: If its address is none that may be read, or if not everybody can reach it and
+            nothing says who may read it.
     """
     options = settings.read(GitOptions)
     match = _REMOTE.fullmatch(options.url)
@@ -74,8 +77,10 @@ def connect(settings: SourceSettings) -> Git:
         )
     if options.token and not options.url.startswith("https://"):
         raise SettingsError(f"{settings.title} token: only https:// keeps it secret")
-    if match is not None and match[1] not in ("https", "http"):
-        settings.need_audience()  # a key opens it
+    if match is None or match[1] not in ("https", "http"):
+        settings.need_audience()  # a key opens it, or who is on this machine
+    elif settings.audience is None and not _is_open(options.url, resolve):
+        settings.need_audience()
     return Git(settings, options)
 
 
@@ -270,6 +275,16 @@ def _blob(answers: IO[bytes]) -> bytes:
     data = answers.read(int(head[2]))
     answers.read(1)
     return data
+
+
+def _is_open(url: str, resolve: Resolve) -> bool:
+    """Whether an address is of the internet, as far as can be told."""
+    parts = urlsplit(url)
+    try:
+        addresses = resolve(parts.hostname or "", parts.port or 443)
+    except (OSError, ValueError):
+        return not getproxies()  # a proxy may know it; without one, git cannot reach it either
+    return all(map(is_public, addresses))
 
 
 def _told(text: str) -> str:

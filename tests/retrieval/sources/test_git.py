@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -212,7 +212,50 @@ def test_what_a_key_opens_needs_an_audience(tmp_path: Path) -> None:
     for url in ("git@git.example:team/r", "ssh://git@git.example/team/r"):
         with pytest.raises(SettingsError, match="audience is not set"):
             connect(SourceSettings("code", "git", tmp_path, {"url": url}))
-    connect(SourceSettings("code", "git", tmp_path, {"url": "https://git.example/team/r"}))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("addresses", "is_open"),
+    [
+        (["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"], True),
+        (["10.0.0.1"], False),
+        (["93.184.215.14", "127.0.0.1"], False),
+        (["::ffff:192.168.1.1"], False),
+    ],
+)
+def test_what_not_everybody_can_reach_needs_an_audience(
+    tmp_path: Path, scheme: str, addresses: list[str], is_open: bool
+) -> None:
+    def opened(audience: str | None = None) -> None:
+        options = {"url": f"{scheme}://git.example/team/r"}
+        source = SourceSettings("code", "git", tmp_path, options, audience=audience)
+        connect(source, resolve=lambda *_: addresses).close()
+
+    opened("staff")
+    with nullcontext() if is_open else pytest.raises(SettingsError, match="audience is not set"):
+        opened()
+
+
+def test_a_repository_on_this_machine_needs_an_audience(tmp_path: Path) -> None:
+    options = {"url": str(tmp_path), "local": True}
+    with pytest.raises(SettingsError, match="audience is not set"):
+        connect(SourceSettings("code", "git", tmp_path, options))
+
+
+def test_a_host_that_only_a_proxy_may_know_needs_an_audience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_host: str, _port: int) -> list[str]:
+        raise OSError("not known")
+
+    source = SourceSettings("code", "git", tmp_path, {"url": "https://git.example/team/r"})
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    with pytest.raises(SettingsError, match="audience is not set"):
+        connect(source, resolve=unknown)
+    for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    connect(source, resolve=unknown).close()
 
 
 def test_a_token_goes_over_https_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
