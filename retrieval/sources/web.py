@@ -99,10 +99,14 @@ class _Known:
 
 
 class _WithinPrefix(HttpClient):
-    """Follows an answer nowhere but below an address."""
+    """Follows an answer nowhere but below an address, and where the site's rules allow it."""
+
+    robots = Robots()
+    follows_queries = True
 
     def may_follow(self, url: str) -> bool:
-        return is_below(url, self.base)
+        is_allowed = is_below(url, self.base) and self.robots.allows(url)
+        return is_allowed and (self.follows_queries or not urlsplit(url).query)
 
 
 class Web:
@@ -129,9 +133,11 @@ class Web:
     def pages(self, cursor: str | None) -> Iterator[Page]:  # noqa: ARG002 (it is always whole)
         """The pages, each when it has come."""
         robots = self._robots()
+        self._client.robots = robots
         self._delay_s = min(max(self._delay_s, robots.delay_s), LONGEST_DELAY_S)
         before, now = self._remembered(), dict[str, _Known]()
         start = self._from_sitemap() if self._options.sitemap else [self._options.url]
+        self._client.follows_queries = self._options.queries
         waiting, met = deque(start), set(start)
         while waiting:
             url = waiting.popleft()

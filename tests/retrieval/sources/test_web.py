@@ -159,6 +159,21 @@ def test_a_page_that_leads_elsewhere_is_not_followed(site: Site, tmp_path: Path)
     assert "is not followed" in walk.left_out[0].reason
 
 
+def test_a_page_that_leads_to_what_is_not_read_is_not_followed(site: Site, tmp_path: Path) -> None:
+    site.answers["/robots.txt"] = Told(b"User-agent: *\nDisallow: /docs/private\n")
+    site.answers["/docs/"] = page("moved", "asked")
+    site.answers["/docs/moved"] = Told(status=302, headers={"Location": "/docs/hop"})
+    site.answers["/docs/hop"] = Told(status=302, headers={"Location": "/docs/private"})
+    site.answers["/docs/asked"] = Told(status=302, headers={"Location": "/docs/found?q=1"})
+    site.answers["/docs/private"] = site.answers["/docs/found"] = page(text="secret")
+    walk = Walk(site, tmp_path)
+    assert set(walk.names) == {"/docs/"}
+    assert site.paths()[-1] == "/docs/asked"
+    assert "/docs/private" not in site.paths()
+    assert all("is not followed" in left.reason for left in walk.left_out)
+    assert "/docs/found?q=1" in Walk(site, tmp_path, queries=True).names
+
+
 def test_there_are_not_more_pages_than_settings_say(site: Site, tmp_path: Path) -> None:
     site.answers["/docs/"] = page(*map(str, range(50)))
     for number in range(50):
