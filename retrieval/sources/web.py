@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 import re
 import time
@@ -24,9 +23,10 @@ from retrieval.errors import SettingsError, SourceError
 from retrieval.private import make_private
 from retrieval.registry.folders import replace_text
 from retrieval.sources.addresses import CheckedTransport, Resolve, resolved
-from retrieval.sources.client import HttpClient, Reply, origin
+from retrieval.sources.client import HttpClient, Reply, origin, place
 from retrieval.sources.connector import Omission, Options, Page, Remote, SourceSettings
 from retrieval.sources.robots import FORBIDDEN, Robots, read_robots
+from retrieval.sources.sitemaps import Sitemap, read_sitemap
 
 AGENT = "whimbrel"
 PAGE_BYTES = 16 * 2**20
@@ -35,7 +35,6 @@ LONGEST_DELAY_S = 30.0
 MAX_FAILURES = 5
 """After so many pages in a row that cannot be had, the site is taken to be out of order."""
 
-_LOCATION = re.compile(rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", re.IGNORECASE)
 _CHARSET = re.compile(r"^text/[^;]+;.*\bcharset=[\"']?([\w.:-]+)", re.IGNORECASE)
 _SUFFIXES = {
     "text/html": ".html",
@@ -228,21 +227,34 @@ class Web:
     def _from_sitemap(self) -> list[str]:
         """The addresses below ours that the sitemap names, and those that it names in turn."""
         found: dict[str, None] = {}
-        waiting = deque([str(self._options.sitemap)])
-        for _ in range(MAX_SITEMAPS):
-            if not waiting:
-                break
-            self._sleep(self._delay_s)
-            body = self._client.get(waiting.popleft()).body
-            named = [
-                plain(html.unescape(location.decode("utf-8", "replace")))
-                for location in _LOCATION.findall(body)
-            ]
-            if b"<sitemapindex" in body[:2_000].lower():
-                waiting.extend(url for url in named if origin(url) == origin(self._options.url))
-            else:
-                found |= dict.fromkeys(url for url in named if self._is_wanted(url))
+        asked: set[str] = set()
+        waiting = deque([(str(self._options.sitemap), frozenset[str]())])
+        while waiting:
+            url, above = waiting.popleft()
+            if url in asked:
+                continue
+            asked.add(url)
+            if len(asked) > MAX_SITEMAPS:
+                raise SourceError(f"{self._options.sitemap}: leads to over {MAX_SITEMAPS} sitemaps")
+            sitemap = self._sitemap(url)
+            named = [plain(address) for address in sitemap.addresses]
+            if not sitemap.is_index:
+                found |= dict.fromkeys(page for page in named if self._is_wanted(page))
+                continue
+            above |= {url}
+            if above & set(named):
+                raise SourceError(f"{place(url)}: names itself as a further sitemap")
+            site = urljoin(self._options.url, "/")
+            waiting.extend((further, above) for further in named if is_below(further, site))
         return list(found)
+
+    def _sitemap(self, url: str) -> Sitemap:
+        self._sleep(self._delay_s)
+        reply = self._client.get(url)
+        try:
+            return read_sitemap(reply.body)
+        except SourceError as error:
+            raise SourceError(f"{place(url)}: {error}") from error
 
     def _is_wanted(self, url: str) -> bool:
         parts = urlsplit(url)

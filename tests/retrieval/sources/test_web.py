@@ -77,6 +77,43 @@ def test_a_sitemap_names_the_pages(site: Site, tmp_path: Path) -> None:
     assert set(Walk(site, tmp_path, sitemap=f"{site.url}/sitemap.xml").names) == {"/docs/a"}
 
 
+def index_of(site: Site, *paths: str) -> Told:
+    named = "".join(f"<sitemap><loc>{site.url}{path}</loc></sitemap>" for path in paths)
+    return Told(f"<sitemapindex>{named}</sitemapindex>".encode())
+
+
+def test_a_sitemap_that_is_named_twice_is_read_once(site: Site, tmp_path: Path) -> None:
+    site.answers["/a.xml"] = index_of(site, "/c.xml", ":0x/d.xml", "/b.xml", "/c.xml")
+    site.answers["/b.xml"] = index_of(site, "/c.xml")
+    site.answers["/c.xml"] = Told(
+        f"<urlset><url><loc>{site.url}/docs/</loc></url></urlset>".encode()
+    )
+    site.answers["/docs/"] = page()
+    assert set(Walk(site, tmp_path, sitemap=f"{site.url}/a.xml").names) == {"/docs/"}
+    assert site.paths() == ["/robots.txt", "/a.xml", "/c.xml", "/b.xml", "/docs/"]
+
+
+@pytest.mark.parametrize(
+    ("sitemaps", "told"),
+    [
+        ({}, "status 404"),
+        ({"/a.xml": ["/a.xml"]}, "names itself"),
+        ({"/a.xml": ["/b.xml"], "/b.xml": ["/a.xml"]}, "names itself"),
+        ({"/a.xml": ["/b.xml", "/html"], "/b.xml": []}, "html: is no sitemap"),
+        ({f"/{n or 'a.xml'}": [f"/{n + 1}"] for n in range(200)}, "over 100 sitemaps"),
+    ],
+)
+def test_a_sitemap_that_cannot_be_read_to_its_end_ends_the_listing(
+    site: Site, tmp_path: Path, sitemaps: dict[str, list[str]], told: str
+) -> None:
+    for path, named in sitemaps.items():
+        site.answers[path] = index_of(site, *named)
+    site.answers["/html"] = page()
+    with pytest.raises(SourceError, match=told):
+        Walk(site, tmp_path, sitemap=f"{site.url}/a.xml")
+    assert "/docs/" not in site.paths()
+
+
 def test_what_the_site_forbids_is_left_out(site: Site, tmp_path: Path) -> None:
     site.answers["/robots.txt"] = Told(b"User-agent: *\nDisallow: /docs/private\nCrawl-delay: 3\n")
     site.answers["/docs/"] = page("private")
