@@ -15,6 +15,7 @@ from urllib.request import getproxies
 from pydantic import SecretStr, field_validator
 
 from retrieval.documents.loaders import comes_along
+from retrieval.documents.loaders.blocks import storable
 from retrieval.errors import CursorExpiredError, SettingsError, SourceError
 from retrieval.private import make_private
 from retrieval.sources.addresses import Resolve, is_public, resolved
@@ -88,8 +89,13 @@ def connect(settings: SourceSettings, *, resolve: Resolve = resolved) -> Git:
 class _Entry:
     """A file of a tree; no `blob` is one that has gone."""
 
-    path: str
+    path: bytes
     blob: str | None
+
+    @property
+    def key(self) -> str:
+        """The path, with what is no UTF-8 in it spelled out."""
+        return self.path.decode(errors="backslashreplace")
 
 
 class Git:
@@ -113,7 +119,7 @@ class Git:
         for number, page in enumerate(pages, start=1):
             yield Page(
                 [self._remote(entry, entry.blob, date) for entry in page if entry.blob],
-                gone=[entry.path for entry in page if not entry.blob],
+                gone=[entry.key for entry in page if not entry.blob],
                 cursor=head if number == len(pages) else cursor,
             )
         self._run("update-ref", SEEN, head)
@@ -135,7 +141,7 @@ class Git:
     def _remote(self, entry: _Entry, blob: str, date: str) -> Remote:
         link = self._options.link
         url = link.replace("{path}", quote(entry.path)) if link else None
-        return Remote(entry.path, blob, entry.path, None, date, url=url)
+        return Remote(entry.key, blob, storable(os.fsdecode(entry.path)), None, date, url=url)
 
     def _fetch(self) -> None:
         if not (self._folder / "HEAD").exists():
@@ -168,7 +174,7 @@ class Git:
         for facts, path in zip(told[::2], told[1::2], strict=True):
             _, mode, _, blob, status = facts.decode().split()
             if status == "D" or not list(_wanted(mode, blob, path)):
-                yield _Entry(os.fsdecode(path), None)
+                yield _Entry(path, None)
             else:
                 yield from _wanted(mode, blob, path)
 
@@ -265,7 +271,7 @@ def _wanted(mode: str, blob: str, path: bytes) -> Iterable[_Entry]:
     name = Path(os.fsdecode(path))
     is_file = mode in ("100644", "100755", "100664")
     if is_file and not comes_along(name) and not any(p.startswith(".") for p in name.parts):
-        yield _Entry(str(name), blob)
+        yield _Entry(path, blob)
 
 
 def _blob(answers: IO[bytes]) -> bytes:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -304,20 +305,20 @@ class Mirror:
 
     def _place(self, key: str, name: str, round_: int) -> None:
         """Make room for a document under an id of its own, which stays if the name does."""
-        id_ = f"{self.name}/{_clean(name) or _clean(key)}"
+        ids = _ids(f"{self.name}/{_clean(name) or _clean(key)}", key)
+        id_ = next(id_ for id_ in ids if not self._is_taken(id_, key))
+        self._run(
+            "INSERT INTO documents (key, id, round) VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET id = excluded.id, round = excluded.round",
+            (key, id_, round_),
+        )
+
+    def _is_taken(self, id_: str, key: str) -> bool:
         with self._telling():
-            found = self._database.execute("SELECT id FROM documents WHERE key = ?", (key,))
-            row = found.fetchone()
-            taken = self._database.execute(
+            found = self._database.execute(
                 "SELECT 1 FROM documents WHERE id = ? AND key <> ?", (id_, key)
-            ).fetchone()
-        if taken:
-            digest, path = hashlib.sha256(key.encode()).hexdigest()[:8], PurePosixPath(id_)
-            id_ = str(path.with_name(f"{path.stem} {digest}{path.suffix}"))
-        if row is None:
-            self._run("INSERT INTO documents (key, id, round) VALUES (?, ?, ?)", (key, id_, round_))
-        else:
-            self._run("UPDATE documents SET id = ?, round = ? WHERE key = ?", (id_, round_, key))
+            )
+            return found.fetchone() is not None
 
     def _run(self, statement: str, values: Sequence[object]) -> None:
         with self._telling():
@@ -361,6 +362,16 @@ def _clean(name: str) -> str:
     """A name as an id can hold it: parts that say something, none of which leads elsewhere."""
     parts = (one_line(unicodedata.normalize("NFC", storable(part))) for part in name.split("/"))
     return "/".join(_cut(part) for part in parts if part.strip(". "))
+
+
+def _ids(id_: str, key: str) -> Iterator[str]:
+    """The id that a name makes, then others for the case that it is another document's."""
+    yield id_
+    path = PurePosixPath(id_)
+    for number in count():
+        said = f"{key} {number}" if number else key
+        digest = hashlib.sha256(said.encode()).hexdigest()[:8]
+        yield str(path.with_name(f"{path.stem} {digest}{path.suffix}"))
 
 
 def _cut(part: str) -> str:

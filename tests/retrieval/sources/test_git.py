@@ -10,6 +10,7 @@ import pytest
 from retrieval.errors import CursorExpiredError, SettingsError, SourceError
 from retrieval.sources.connector import Page, Remote, SourceSettings
 from retrieval.sources.git import Git, connect
+from tests.retrieval.sources.test_syncing import Desk
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -99,6 +100,23 @@ def test_a_file_that_moved_is_gone_and_new(repository: Repository, tmp_path: Pat
         repository.git("commit", "--quiet", "--message=move")
         documents, gone, _ = listed(git, cursor)
     assert (set(documents), gone) == ({"b.md"}, ["a.md"])
+
+
+def test_a_name_that_is_no_utf_8_is_read(repository: Repository, tmp_path: Path) -> None:
+    names = (b"caf\xe9.md", b"caf\xe8.md")
+    for name in names:
+        (repository.folder / os.fsdecode(name)).write_text("text")
+    repository.commit()
+    desk = Desk(tmp_path / "home")
+    link = "https://git.example/{path}"
+    assert desk.pull(opened(repository, tmp_path, link=link)).error is None
+    desk.sync(opened(repository, tmp_path, link=link))
+    urls = {id_: source.url for id_, source in desk.sources().items()}
+    assert set(urls.values()) == {"https://git.example/caf%E8.md", "https://git.example/caf%E9.md"}
+    assert "shelf/caf?.md" in urls
+    (repository.folder / os.fsdecode(names[0])).unlink()
+    repository.commit()
+    assert desk.pull(opened(repository, tmp_path, link=link)).gone == 1
 
 
 def test_history_that_was_rewritten_is_followed(repository: Repository, tmp_path: Path) -> None:

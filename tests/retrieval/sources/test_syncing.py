@@ -364,6 +364,24 @@ def test_two_documents_of_one_name_have_two_ids(desk: Desk) -> None:
     assert set(desk.sources()) < before
 
 
+def test_a_name_that_imitates_an_id_of_another_document_keeps_none_from_being_read(
+    desk: Desk,
+) -> None:
+    shelf = Shelf()
+    for key in ("a", "b"):
+        shelf.put(key, f"text {key}", name="Page.md")
+    desk.sync(shelf)
+    [imitated] = {id_.partition("/")[2] for id_ in desk.sources()} - {"Page.md"}
+    shelf = Shelf()
+    shelf.put("0", "imitates", name=imitated)
+    for key in ("a", "b", "c"):
+        shelf.put(key, f"text {key}", name="Page.md")
+    other = Desk(desk.settings.home.with_name("other"))
+    assert other.pull(shelf).error is None
+    other.sync(shelf)
+    assert other.texts() == {"imitates", "text a", "text b", "text c"}
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd.md", "/etc/passwd.md", "a/./b\n.md", "\x00.md"])
 def test_a_name_leads_nowhere(desk: Desk, name: str) -> None:
     shelf = Shelf()
