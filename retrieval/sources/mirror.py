@@ -73,15 +73,15 @@ class Listing:
 
 
 class Mirror:
-    """One source as it was read last."""
+    """One source as it was read last. Whatever is asked of one that is damaged raises DataError."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
         self.folder = folder
         self._bodies = folder / BODIES
         make_private(self._bodies)
-        self._database = _opened(folder / DATABASE)
         with self._telling():
+            self._database = _opened(folder / DATABASE)
             self._database.executescript(_SCHEMA)
 
     def close(self) -> None:

@@ -7,8 +7,8 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from retrieval.documents.loaders import comes_along, is_readable
 from retrieval.errors import (
     ChangedError,
     CursorExpiredError,
+    DataError,
     RetrievalError,
     SettingsError,
     SourceError,
@@ -95,14 +96,29 @@ def pull(
                 f"there is no source {name!r}; the settings name: {', '.join(sources) or 'none'}"
             )
     with building(settings.sources_folder):
-        for path in settings.sources_folder.glob(f"*/{DATABASE}"):
-            if path.parent.name not in sources:
-                shutil.rmtree(path.parent)
+        for folder in unnamed(settings):
+            shutil.rmtree(folder)
         return [
-            _connected(settings, source, full=full, on_progress=on_progress)
+            _survived(settings, source, full=full, on_progress=on_progress)
             for name, source in sources.items()
             if not names or name in names
         ]
+
+
+def unnamed(settings: Settings) -> list[Path]:
+    """The mirrors of sources that the settings name no more."""
+    found = (path.parent for path in settings.sources_folder.glob(f"*/{DATABASE}"))
+    return [folder for folder in found if folder.name not in settings.sources]
+
+
+def _survived(
+    settings: Settings, source: SourceSettings, *, full: bool, on_progress: Progress
+) -> Pulled:
+    """Pull a source; what becomes of one whose mirror is damaged is remembered nowhere."""
+    try:
+        return _connected(settings, source, full=full, on_progress=on_progress)
+    except DataError as error:
+        return Pulled(source.name, error=str(error), ended=_now())
 
 
 def _connected(
@@ -120,43 +136,59 @@ def _connected(
 def mirrored(settings: Settings) -> tuple[list[SourceFile], list[Failure]]:
     """What the mirrors hold to be indexed, and what they leave out.
 
+    Nothing of a mirror that is damaged can be indexed, since nobody can tell whom it is for.
+
     Raises:
         SettingsError: If a source had an audience and has none any more.
     """
     files: list[SourceFile] = []
     failures: list[Failure] = []
     for name, source in sources_of(settings).items():
-        folder = settings.sources_folder / name
-        if (folder / DATABASE).exists():
-            with closing(Mirror(folder, name)) as mirror:
-                _refuse_to_widen(mirror, source)
-                found, left_out = mirror.files(source)
-            files += found
-            failures += left_out
+        try:
+            with _kept(settings, name) as mirror:
+                if mirror is not None:
+                    _refuse_to_widen(mirror, source)
+                    found, left_out = mirror.files(source)
+                    files += found
+                    failures += left_out
+        except DataError as error:
+            failures.append(Failure(name, str(error)))
     return files, failures
 
 
 def sweep(settings: Settings) -> None:
     """Delete the bodies that are shown nowhere any more; once the index is up to date."""
     with building(settings.sources_folder):
-        for name in sources_of(settings):
-            if (settings.sources_folder / name / DATABASE).exists():
-                with closing(Mirror(settings.sources_folder / name, name)) as mirror:
+        for name in settings.sources:
+            with suppress(DataError), _kept(settings, name) as mirror:
+                if mirror is not None:
                     mirror.sweep()
 
 
 def results(settings: Settings) -> list[Pulled]:
     """How the last sync of each source ended; one that was never synced has no `ended`."""
-    found = []
-    for name in sources_of(settings):
-        folder = settings.sources_folder / name
-        said: dict[str, Any] | None = None
-        if (folder / DATABASE).exists():
-            with closing(Mirror(folder, name)) as mirror:
-                said = mirror.noted(_RESULT)
-        left_out = tuple(Omission(**left) for left in (said or {}).pop("left_out", ()))
-        found.append(Pulled(**{**(said or {}), "name": name, "left_out": left_out}))
-    return found
+    return [_result(settings, name) for name in settings.sources]
+
+
+def _result(settings: Settings, name: str) -> Pulled:
+    try:
+        with _kept(settings, name) as mirror:
+            said: dict[str, Any] = (mirror and mirror.noted(_RESULT)) or {}
+    except DataError as error:
+        return Pulled(name, error=str(error))
+    left_out = tuple(Omission(**left) for left in said.pop("left_out", ()))
+    return Pulled(**{**said, "name": name, "left_out": left_out})
+
+
+@contextmanager
+def _kept(settings: Settings, name: str) -> Iterator[Mirror | None]:
+    """A source's mirror, None if it was never pulled."""
+    folder = settings.sources_folder / name
+    if not (folder / DATABASE).exists():
+        yield None
+        return
+    with closing(Mirror(folder, name)) as mirror:
+        yield mirror
 
 
 def pull_source(
@@ -189,10 +221,14 @@ def _noted(mirror: Mirror, pulled: Pulled, error: str | None) -> Pulled:
         pulled,
         left_out=tuple(mirror.left_out()),
         error=error,
-        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        ended=_now(),
     )
     mirror.note(_RESULT, asdict(pulled))
     return pulled
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _refuse_to_widen(mirror: Mirror, source: SourceSettings) -> None:

@@ -16,7 +16,7 @@ from retrieval.serving.retriever import roll_back
 from retrieval.settings import Settings, SourceTable
 from retrieval.sources.connector import Connector, Omission, SourceSettings, sources_of
 from retrieval.sources.mirror import label_of, labels_held
-from retrieval.sources.syncing import Pulled, pull, pull_source, results
+from retrieval.sources.syncing import Pulled, pull, pull_source, results, sweep
 from tests.retrieval.sources.shelf import Feed, Shelf, bodies
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -311,6 +311,27 @@ def test_a_source_that_cannot_be_connected_keeps_none_of_the_others(
     broken, docs = pull(desk.settings)
     assert "there is no 'shelf'" in str(broken.error)
     assert (docs.error, docs.new) == (None, 1)
+
+
+def test_a_mirror_that_is_damaged_ends_its_source_alone(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("one")
+    folder = SourceTable.model_validate({"kind": "folder", "path": str(tmp_path / "docs")})
+    sources = {"lost": folder, "docs": folder, "shelf": SourceTable(kind="shelf")}
+    desk.settings = desk.settings.model_copy(update={"sources": sources})
+    pull(desk.settings)
+    for name in ("lost", "shelf"):
+        for path in (desk.settings.sources_folder / name).glob("mirror.db*"):
+            path.write_bytes(b"garbage" * 1000 if path.suffix == ".db" else b"")
+    lost, docs, shelf = pull(desk.settings)
+    assert "is damaged" in str(lost.error)
+    assert "is damaged" in str(shelf.error)
+    assert (docs.error, docs.unchanged) == (None, 1)
+    report = update_index((), desk.settings, desk.embedder)
+    assert [failure.id for failure in report.failures] == ["lost", "shelf"]
+    assert set(desk.sources()) == {"docs/a.md"}
+    sweep(desk.settings)
+    assert ["is damaged" in str(result.error) for result in results(desk.settings)] == [1, 0, 1]
 
 
 def test_a_document_may_narrow_who_reads_it_and_never_widen(desk: Desk) -> None:
