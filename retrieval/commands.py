@@ -92,10 +92,10 @@ def sync(names: tuple[str, ...], full: bool) -> None:
     from retrieval.index.building import update_index
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
-    from retrieval.sources.syncing import pull, sweep
+    from retrieval.sources.syncing import pull, sweep, unnamed
 
     settings = load_settings()
-    if not settings.sources:
+    if not settings.sources and not unnamed(settings):
         raise SettingsError("whimbrel.toml names no source; write one as [sources.NAME]")
     with progress_bar() if sys.stderr.isatty() else _spoken_progress() as on_progress:
         pulled = pull(settings, names, full=full, on_progress=on_progress)

@@ -17,6 +17,7 @@ from retrieval.errors import SettingsError
 from retrieval.index.building import update_index
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
+from tests.endpoint_server import EndpointServer
 from tests.retrieval.llm import tiny_models
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -51,6 +52,28 @@ def test_an_audience_that_no_document_has_is_refused_with_the_one_that_is_meant(
     assert str(done.exception) == (
         "no document has the audience label 'People_team'; did you mean people-team?"
     )
+
+
+def test_a_sync_without_sources_deletes_what_was_read_of_those_that_were_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, docs = tmp_path / "home", tmp_path / "docs"
+    docs.mkdir()
+    (docs / "leave.md").write_text("27 days")
+    monkeypatch.setenv("WHIMBREL_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    with EndpointServer() as server:
+        server.dimension = 8
+        monkeypatch.setenv("WHIMBREL_EMBEDDER", f"{server.url}/v1#big")
+        Path("whimbrel.toml").write_text(f'[sources.a]\nkind = "folder"\npath = "{docs}"\n')
+        assert "1 new" in CliRunner().invoke(whimbrel, ["sync"], catch_exceptions=False).output
+        assert (home / "sources" / "a").exists()
+        Path("whimbrel.toml").write_text("")
+        done = CliRunner().invoke(whimbrel, ["sync"], catch_exceptions=False)
+    assert not (home / "sources" / "a").exists()
+    assert "1 removed" in done.output
+    again = CliRunner().invoke(whimbrel, ["sync"])
+    assert "names no source" in str(again.exception)
 
 
 RUN = """
