@@ -25,9 +25,12 @@ LONGEST_S = 300.0
 """No answer takes longer, however slowly it comes."""
 MAX_BYTES = 64 * 2**20
 MAX_HOPS = 5
+MAX_SAME = 50
+"""Who asks the same so often follows a list that leads back to itself."""
 
 _TRY_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
 _REASON_BYTES = 1 << 14
+_REMEMBERED = 10_000
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 # It logs every address, and some have secrets in them.
@@ -89,6 +92,7 @@ class HttpClient:
         self._max_bytes = max_bytes
         self._pause_s = pause_s
         self._sleep = sleep
+        self._asked: dict[int, int] = {}
         self._http = httpx.Client(
             timeout=httpx.Timeout(60, connect=10),
             headers={"User-Agent": "whimbrel"},
@@ -132,6 +136,7 @@ class HttpClient:
 
     def _tried(self, method: str, url: str, **given: Any) -> Reply:  # noqa: ANN401
         url = _joined(self.base, url)
+        self._refuse_circle(url, given)
         for number in range(TRIES):
             try:
                 return self._followed(method, url, **given)
@@ -146,6 +151,14 @@ class HttpClient:
                     continue
                 raise SourceError(told, status=error.status) from error
         raise AssertionError  # the last try returns or raises
+
+    def _refuse_circle(self, url: str, given: Mapping[str, object]) -> None:
+        said = hash((url, repr(given)))
+        self._asked[said] = self._asked.pop(said, 0) + 1
+        if self._asked[said] > MAX_SAME:
+            raise SourceError(f"{place(url)}: a list leads back to itself")
+        if len(self._asked) > _REMEMBERED:
+            del self._asked[next(iter(self._asked))]
 
     def _followed(self, method: str, url: str, **given: Any) -> Reply:  # noqa: ANN401
         for _ in range(MAX_HOPS):

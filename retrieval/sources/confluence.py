@@ -25,6 +25,7 @@ from retrieval.sources.vendors import (
     both,
     either,
     mail_of,
+    moved_on,
     path_part,
     utc,
 )
@@ -301,7 +302,7 @@ class _Wiki(ABC):
     def restriction(self, id_: str) -> JsonObject:
         """All those who are named where a page is restricted."""
         found: JsonObject = {"user": {"results": []}, "group": {"results": []}}
-        start = 0
+        start, before = 0, None
         while True:
             answer = self._get(
                 f"rest/api/content/{quote(id_, safe='')}/restriction/byOperation/read",
@@ -312,6 +313,8 @@ class _Wiki(ABC):
                 },
             )
             parts = [answer["restrictions"][whom]["results"] for whom in found]
+            moved_on(before, parts if any(parts) else None)
+            before = parts
             for whom, part in zip(found.values(), parts, strict=True):
                 whom["results"] += part
             if not any(parts):
@@ -324,9 +327,11 @@ class _Wiki(ABC):
 
     def _counted(self, path: str, query: Mapping[str, str | int]) -> Iterator[JsonObject]:
         """All of a list that is paged by numbers."""
-        start = 0
+        start, before = 0, None
         while True:
             answer = self._get(path, {**query, "start": start, "limit": _PEOPLE_AT_ONCE})
+            moved_on(before, answer["results"])
+            before = answer["results"]
             yield from answer["results"]
             count = len(answer["results"])
             start += count

@@ -24,6 +24,7 @@ from retrieval.sources.vendors import (
     both,
     either,
     mail_of,
+    moved_on,
     path_part,
     utc,
 )
@@ -293,23 +294,25 @@ class _Site(ABC):
 
     def comments(self, issue: str) -> Iterator[JsonObject]:
         """What was said of an issue."""
-        start = 0
+        start, before = 0, None
         while True:
             answer = self.get(
                 f"rest/api/2/issue/{issue}/comment",
                 {"startAt": start, "maxResults": _AT_ONCE, "expand": "renderedBody"},
             )
-            yield from answer["comments"]
+            moved_on(before, answer["comments"])
+            yield from (before := answer["comments"])
             start += len(answer["comments"])
             if not answer["comments"] or start >= answer["total"]:
                 return
 
     def _listed(self, path: str, query: Mapping[str, str | int]) -> Iterator[JsonObject]:
-        start = 0
+        start, before = 0, None
         while True:
             sized = {**query, "startAt": start, "maxResults": _PEOPLE_AT_ONCE}
             answer = self.get(path, sized)
-            yield from answer["values"]
+            moved_on(before, answer["values"])
+            yield from (before := answer["values"])
             start += len(answer["values"])
             if answer.get("isLast", True) or not answer["values"]:
                 return

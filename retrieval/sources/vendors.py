@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from retrieval.errors import SourceError
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import Omission, Readers
 
@@ -57,6 +58,12 @@ def both(first: Readers | None, second: Readers | None) -> Readers | None:
     if first is None or second is None:
         return second if first is None else first
     return first & second
+
+
+def moved_on(before: object, now: object) -> None:
+    """Raise SourceError if a part of a list is the part before it again."""
+    if now and now == before:
+        raise SourceError("a list gives the same part again, wherever it shall go on")
 
 
 class BearerToken:

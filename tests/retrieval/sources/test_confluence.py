@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -19,7 +21,7 @@ from tests.retrieval.sources.confluence_server import (
     WikiSpace,
 )
 from tests.retrieval.sources.reading import listing
-from tests.retrieval.sources.site import Told
+from tests.retrieval.sources.site import Asked, Told
 
 ADA, BOB = frozenset({"ada@acme.example"}), frozenset({"bob@acme.example"})
 BOTH = ADA | BOB
@@ -327,3 +329,23 @@ def test_a_server_s_users_may_have_addresses_by_rule(server: ServerWiki) -> None
     found = listing(connected(server, emails="{username}@acme.test")).readers()
     assert found == {"Open": frozenset(f"{name}@acme.test" for name in ("ada", "bob", "eve"))}
     assert not any("profile" in path for path in server.paths())
+
+
+def test_a_list_that_leads_back_to_itself_ends_the_listing(wiki: Wiki) -> None:
+    for number in range(3):
+        wiki.add(WikiPage(str(number), f"Page {number}"))
+    page = wiki.part
+
+    def around(asked: Asked, found: list[WikiPage]) -> dict[str, Any]:
+        return {**page(asked, found), "_links": {"next": f"/x?{urlencode(asked.query)}"}}
+
+    wiki.part = around  # type: ignore[method-assign]
+    with pytest.raises(SourceError, match="leads back to itself"):
+        listing(connected(wiki))
+
+
+def test_a_list_that_gives_the_same_again_ends_the_listing(wiki: Wiki) -> None:
+    page = wiki.add(WikiPage("1", "Plan", users=["ada", "bob", "eve"]))
+    wiki.read_restriction = lambda asked, id_: wiki.restriction(page, 0, 2)  # type: ignore[method-assign]  # noqa: ARG005
+    with pytest.raises(SourceError, match="the same part again"):
+        listing(connected(wiki))
