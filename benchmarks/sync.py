@@ -37,7 +37,7 @@ from retrieval.index.content import read_content
 from retrieval.index.generation import current, verify
 from retrieval.records import Vectors
 from retrieval.settings import Settings, SourceTable
-from retrieval.sources.connector import Remote, sources_of
+from retrieval.sources.connector import Remote, SourceSettings, sources_of
 from retrieval.sources.folder import Folder
 from retrieval.sources.syncing import pull_source, sweep
 from tests.retrieval.word_embedder import WordEmbedder
@@ -166,7 +166,8 @@ def sync(home: Path, docs: Path, log: Path) -> None:
     """Pull and index, and note beside `log` what is fetched and embedded."""
     settings = Settings(home=home, sources={"docs": SourceTable(kind="folder", path=str(docs))})
     source = sources_of(settings)["docs"]
-    pull_source(settings, source, NotingFolder(docs, log.with_suffix(log.suffix + ".fetched")))
+    folder = NotingFolder(source, docs, log.with_suffix(log.suffix + ".fetched"))
+    pull_source(settings, source, folder)
     update_index((), settings, NotingEmbedder(log.with_suffix(log.suffix + ".embedded")))
     sweep(settings)
 
@@ -174,8 +175,8 @@ def sync(home: Path, docs: Path, log: Path) -> None:
 class NotingFolder(Folder):
     """Notes each body that it gives."""
 
-    def __init__(self, root: Path, log: Path) -> None:
-        super().__init__(root)
+    def __init__(self, source: SourceSettings, root: Path, log: Path) -> None:
+        super().__init__(source, root)
         self._log = log
 
     def body(self, document: Remote) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from retrieval.errors import SettingsError, did_you_mean
+from retrieval.errors import SettingsError, SourceError, did_you_mean
 from retrieval.private import read_secret
 from retrieval.settings import Settings, explain
 
@@ -116,7 +116,10 @@ O = TypeVar("O", bound=Options)  # noqa: E741
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """One `[sources.NAME]`. `folder` is the connector's own to keep things in from sync to sync."""
+    """One `[sources.NAME]`. `folder` is the connector's own to keep things in from sync to sync.
+
+    Bodies of more than `max_bytes` are not kept, so that they need not be read.
+    """
 
     name: str
     kind: str
@@ -124,6 +127,7 @@ class SourceSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
     audience: str | None = None
     every_s: float | None = None
+    max_bytes: int = 64 * 2**20
 
     @property
     def title(self) -> str:
@@ -158,6 +162,11 @@ class SourceSettings:
                 'label, or by "public" for all who may ask the bot'
             )
 
+    def check_size(self, size: int) -> None:
+        """Raise SourceError if a body of so many bytes is not kept."""
+        if size > self.max_bytes:
+            raise SourceError(f"is larger than {self.max_bytes >> 20} MB")
+
     def variable(self, name: str) -> str:
         """The environment variable of a secret."""
         return f"WHIMBREL_SOURCE_{self.name}_{name}".upper().replace("-", "_")
@@ -187,6 +196,7 @@ def sources_of(settings: Settings) -> dict[str, SourceSettings]:
             options=table.model_extra or {},
             audience=table.audience,
             every_s=table.every_s,
+            max_bytes=settings.max_file_mb << 20,
         )
         for name, table in settings.sources.items()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class FolderOptions(Options):
 
 def connect(settings: SourceSettings) -> Folder:
     """The connector of a folder."""
-    return Folder(settings.read(FolderOptions).path.expanduser())
+    return Folder(settings, settings.read(FolderOptions).path.expanduser())
 
 
 def watched(settings: SourceSettings) -> Folder | None:
@@ -33,8 +34,8 @@ def watched(settings: SourceSettings) -> Folder | None:
 class Folder:
     """The files below a folder, with the rules that `whimbrel index` has for folders."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, settings: SourceSettings, root: Path) -> None:
+        self._settings, self._root = settings, root
         self._files: dict[str, SourceFile] = {}
 
     def pages(self, cursor: str | None) -> Iterator[Page]:  # noqa: ARG002 (it is always whole)
@@ -64,6 +65,7 @@ class Folder:
         """The file's bytes."""
         try:
             with open_unlinked(self._files[document.key].target) as file:
+                self._settings.check_size(os.fstat(file.fileno()).st_size)
                 return file.read()
         except UnreadableError as error:
             raise SourceError(str(error)) from error

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies
 
@@ -106,7 +105,7 @@ class Git:
     """
 
     def __init__(self, settings: SourceSettings, options: GitOptions) -> None:
-        self._options = options
+        self._settings, self._options = settings, options
         self._folder = settings.folder / "repository.git"
         self._reader: subprocess.Popen[bytes] | None = None
 
@@ -196,7 +195,17 @@ class Git:
         assert answers is not None
         asked.write(f"{blob}\n".encode())
         asked.flush()
-        return _blob(answers)
+        head = answers.readline().split()
+        if len(head) != 3:
+            raise SourceError("is not in the repository any more")
+        try:
+            self._settings.check_size(int(head[2]))
+        except SourceError:
+            self.close()  # all of it would stand before the next answer
+            raise
+        data = answers.read(int(head[2]))
+        answers.read(1)
+        return data
 
     def _command(self, *arguments: str) -> list[str]:
         return ["git", "--git-dir", str(self._folder), *arguments]
@@ -272,15 +281,6 @@ def _wanted(mode: str, blob: str, path: bytes) -> Iterable[_Entry]:
     is_file = mode in ("100644", "100755", "100664")
     if is_file and not comes_along(name) and not any(p.startswith(".") for p in name.parts):
         yield _Entry(path, blob)
-
-
-def _blob(answers: IO[bytes]) -> bytes:
-    head = answers.readline().split()
-    if len(head) != 3:
-        raise SourceError("is not in the repository any more")
-    data = answers.read(int(head[2]))
-    answers.read(1)
-    return data
 
 
 def _is_open(url: str, resolve: Resolve) -> bool:

@@ -202,7 +202,7 @@ def pull_source(
     """Bring one source's mirror up to date; how that ended. Closes the connector."""
     folder = settings.sources_folder / source.name
     with closing(connector), closing(Mirror(folder, source.name)) as mirror:
-        work = _Pull(source, connector, mirror, settings.max_file_mb * 2**20, on_progress)
+        work = _Pull(source, connector, mirror, on_progress)
         error = None
         try:
             work.run(full=full)
@@ -249,11 +249,9 @@ class _Pull:
         source: SourceSettings,
         connector: Connector,
         mirror: Mirror,
-        max_bytes: int,
         on_progress: Progress,
     ) -> None:
         self._source, self._connector, self._mirror = source, connector, mirror
-        self._max_bytes = max_bytes
         self._on_progress = on_progress
         self._tried: set[str] = set()
         self._done, self._total = 0, mirror.count()
@@ -391,8 +389,7 @@ class _Pull:
         if not is_readable(path) and path.suffix.lower() != ARCHIVE:
             raise SourceError(unread_type(path))
         data = self._connector.body(document)
-        if len(data) > self._max_bytes:
-            raise SourceError(f"is larger than {self._max_bytes >> 20} MB")
+        self._source.check_size(len(data))
         return self._mirror.write(document.name, data)
 
 

@@ -56,3 +56,12 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
         pytest.raises(SourceError, match="is not a folder"),
     ):
         listed(folder)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.md").open("wb") as file:
+        file.truncate(1 << 40)  # it takes no room on the disk, and more than any memory has
+    with closing(opened(tmp_path)) as folder:
+        document = listed(folder)["a.md"]
+        with pytest.raises(SourceError, match="larger than 64 MB"):
+            folder.body(document)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,21 @@ def test_a_pointer_to_large_storage_is_no_text(repository: Repository, tmp_path:
         pytest.raises(SourceError, match="Git LFS"),
     ):
         git.body(listed(git)[0]["a.md"])
+
+
+def test_what_is_too_large_is_not_read_and_the_next_file_is(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit(a_md="x" * 3_000_000, b_md="two")
+    source = SourceSettings(
+        "code", "git", tmp_path / "own", {"url": str(repository.folder), "local": True}, "staff"
+    )
+    with closing(connect(replace(source, max_bytes=1 << 20))) as git:
+        documents = listed(git)[0]
+        with pytest.raises(SourceError, match="larger than 1 MB"):
+            git.body(documents["a.md"])
+        assert git._reader is None
+        assert git.body(documents["b.md"]) == b"two"
 
 
 def test_a_repository_that_is_not_there_is_told(repository: Repository, tmp_path: Path) -> None:
