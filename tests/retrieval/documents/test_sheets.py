@@ -86,6 +86,8 @@ def test_formulas_are_read_as_their_values() -> None:
     loaded = sheet(data("A|B|C", cells, "<c t='b'><v>1</v></c><c t='e'><v>#N/A</v></c>"))
     assert texts(loaded) == ["| A | B | C |\n| 2 | two |  |\n| TRUE | #N/A |  |"]
     assert loaded.gaps == ("1 formula without a value",)
+    loaded = sheet(data("A|B", "<c><f>B8</f></c><c><f>B9</f></c>"))
+    assert loaded.gaps == ("2 formulas without a value",)
 
 
 def test_merged_cells_are_read_in_each_row() -> None:

@@ -44,7 +44,11 @@ def load_book(data: bytes) -> list[Loaded]:
         Loaded(
             sections_of(blocks),
             title=one_line(title) if title else title_of(blocks),
-            gaps=counted(book.missing, "chapter that is not in the file"),
+            gaps=counted(
+                book.missing,
+                "chapter that is not in the file",
+                "chapters that are not in the file",
+            ),
         )
     ]
 

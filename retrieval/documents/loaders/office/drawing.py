@@ -54,9 +54,9 @@ def target(address: str, words: str) -> str:
     return f" ({shown})" if is_known and shown not in words else ""
 
 
-def counted(number: int, noun: str) -> tuple[str, ...]:
-    """A gap such as "2 pictures", if there are any."""
-    return (f"{number} {noun}{'' if number == 1 else 's'}",) if number else ()
+def counted(number: int, noun: str, plural: str | None = None) -> tuple[str, ...]:
+    """A gap such as "2 pictures", if there are any; with an s for the plural if none is given."""
+    return (f"{number} {noun if number == 1 else plural or noun + 's'}",) if number else ()
 
 
 def drawn_text(paragraph: Element) -> str:

@@ -47,7 +47,7 @@ def load_workbook(data: bytes) -> list[Loaded]:
             continue
         if sheet.hides:
             gaps.append(f"hidden rows or columns of {name!r}")
-        gaps += counted(sheet.unknown, "formula without a value")
+        gaps += counted(sheet.unknown, "formula without a value", "formulas without a value")
         blocks += [Block(name, level=2), *own] if own else []
     return [Loaded(sections_of(blocks), title=package.title(), gaps=tuple(gaps))]
 

@@ -178,7 +178,6 @@ class _Eye:
         self._size = page.get_size()
         self._scale = min(1.0, _MAX_SIDE / max(*self._size, 1))
         self._pixels = drawn(page, self._scale).astype(np.int16)
-        self._paints: dict[int, tuple[bool, bool]] = {}
 
     @property
     def is_blank(self) -> bool:
