@@ -9,6 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -21,6 +22,7 @@ from retrieval.sources.client import HttpClient
 from retrieval.sources.confluence_storage import html_of, people_in
 from retrieval.sources.connector import Omission, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
+    NOBODY,
     Unmatched,
     both,
     either,
@@ -28,6 +30,7 @@ from retrieval.sources.vendors import (
     moved_on,
     path_part,
     utc,
+    who_reads,
 )
 
 _KINDS = ("page", "blogpost", "attachment")
@@ -170,16 +173,10 @@ class Confluence:
             if content.get("status", "current") != "current":
                 continue
             key, name = _key(content), _name(space, content)
-            try:
-                readers = both(allowed, self._restriction_of(content))
-            except SourceError as error:
-                if error.status not in (403, 404):
-                    raise
-                left_out.append(Omission(key, name, "who may read it cannot be seen"))
-                continue
-            if readers == frozenset():
-                reason = "nobody who may read it has an e-mail address"
-                left_out.append(Omission(key, name, reason))
+            restricted, reason = who_reads(partial(self._restriction_of, content))
+            readers = both(allowed, restricted)
+            if reason or readers == frozenset():
+                left_out.append(Omission(key, name, reason or NOBODY))
                 continue
             base = answer.get("_links", {}).get("base") or self._options.url
             documents.append(_remote(key, name, content, base, readers))

@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ from retrieval.sources.vendors import (
     mail_of,
     path_part,
     utc,
+    who_reads,
 )
 
 _GOOGLE = "application/vnd.google-apps."
@@ -285,7 +287,7 @@ class Drive:
             name = self._name(file)
             reason, readers = _unreadable(file), None
             if reason is None:
-                readers, reason = self._allowed(file)
+                readers, reason = who_reads(partial(self._readers_of, file))
             if reason is None:
                 documents.append(_remote(file, name, readers))
             else:
@@ -296,17 +298,6 @@ class Drive:
         parts = [path_part(folder["name"]) for folder in self._above(file)]
         suffix = _EXPORTED.get(file["mimeType"], ("",))[0]
         return "/".join((*reversed(parts), f"{path_part(file['name'])}{suffix}"))
-
-    def _allowed(self, file: JsonObject) -> tuple[Readers | None, str | None]:
-        """Who may read a file, or why it is left out."""
-        try:
-            readers = self._readers_of(file)
-        except SourceError as error:
-            if error.status not in (403, 404):
-                raise
-            return None, "who may read it cannot be seen"
-        is_nobodys = readers == frozenset()
-        return readers, "nobody who may read it has an e-mail address" if is_nobodys else None
 
     def _readers_of(self, item: JsonObject) -> Readers | None:
         """Who may read a file, a folder or all of a shared drive."""

@@ -9,6 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ from retrieval.sources.vendors import (
     moved_on,
     path_part,
     utc,
+    who_reads,
 )
 
 _AT_ONCE = 100
@@ -135,15 +137,8 @@ class Jira:
         left_out: list[Omission] = []
         for issue in issues:
             name = f"{project.key}/{issue['key']} {path_part(issue['fields']['summary'])}.html"
-            try:
-                readers = self._readers(project, issue["fields"])
-            except SourceError as error:
-                if error.status not in (403, 404):
-                    raise
-                left_out.append(Omission(issue["id"], name, "who may read it cannot be seen"))
-                continue
-            if readers == frozenset():
-                reason = "nobody who may read it has an e-mail address"
+            readers, reason = who_reads(partial(self._readers, project, issue["fields"]))
+            if reason:
                 left_out.append(Omission(issue["id"], name, reason))
             else:
                 documents.append(self._remote(issue, name, readers))

@@ -17,6 +17,8 @@ from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
 from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import (
+    NOBODY,
+    UNSEEN,
     BearerToken,
     Unmatched,
     either,
@@ -154,10 +156,9 @@ class SharePoint:
             key, granted = f"{drive}/{file['id']}", permissions.get(file["id"])
             readers = None if granted is None else either(map(self._granted_by, granted))
             if granted is None:
-                left_out.append(Omission(key, path, "who may read it cannot be seen"))
+                left_out.append(Omission(key, path, UNSEEN))
             elif readers == frozenset():
-                reason = "nobody who may read it has an e-mail address"
-                left_out.append(Omission(key, path, reason))
+                left_out.append(Omission(key, path, NOBODY))
             elif "malware" in file:
                 left_out.append(Omission(key, path, "holds what Microsoft takes for malware"))
             else:

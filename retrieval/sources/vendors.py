@@ -91,6 +91,25 @@ class BearerToken:
         self._http.close()
 
 
+UNSEEN = "who may read it cannot be seen"
+NOBODY = "nobody who may read it has an e-mail address"
+
+
+def who_reads(tell: Callable[[], Readers | None]) -> tuple[Readers | None, str | None]:
+    """Who may read a document, as `tell` says, and why it is left out, if it is.
+
+    Raises:
+        SourceError: If that cannot be told now.
+    """
+    try:
+        readers = tell()
+    except SourceError as error:
+        if error.status not in (403, 404):
+            raise
+        return None, UNSEEN
+    return readers, NOBODY if readers == frozenset() else None
+
+
 @dataclass(slots=True)
 class Unmatched:
     """Counts who may read something at the source, and cannot be told by an e-mail address."""
