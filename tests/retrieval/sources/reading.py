@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from retrieval.sources.connector import Connector, Omission, Readers, Remote
@@ -36,3 +37,13 @@ def listing(connector: Connector, cursor: str | None = None, *, steps: int = 1_0
         if not steps:
             break
     return found
+
+
+def keys_in_steps(connect: Callable[[], Connector]) -> list[str]:
+    """The keys that are listed where each step of the listing is another connector's."""
+    step = listing(connect(), steps=1)
+    keys = [*step.documents]
+    while (cursor := step.cursors[0]) is not None:
+        step = listing(connect(), cursor, steps=1)
+        keys += step.documents
+    return keys

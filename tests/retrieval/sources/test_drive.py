@@ -22,7 +22,7 @@ from tests.retrieval.sources.drive_server import (
     group,
     user,
 )
-from tests.retrieval.sources.reading import listing
+from tests.retrieval.sources.reading import keys_in_steps, listing
 from tests.retrieval.sources.site import Told
 from tests.retrieval.sources.test_syncing import Desk
 
@@ -224,12 +224,7 @@ def test_a_listing_goes_on_where_it_was_interrupted(site: DriveSite) -> None:
     for number in range(5):
         site.add(Item(f"m{number}", f"M{number}", grants=[FOR_ADA]))
         site.add(Item(f"s{number}", f"S{number}", drive="d", parent="d"))
-    seen: list[str] = []
-    cursor, steps = None, 0
-    while steps == 0 or cursor is not None:
-        part = listing(connected(site), cursor, steps=1)
-        seen += part.documents
-        cursor, steps = part.cursors[0], steps + 1
+    seen = keys_in_steps(lambda: connected(site))
     assert sorted(seen) == sorted([*(f"m{n}" for n in range(5)), *(f"s{n}" for n in range(5))])
 
 

@@ -19,7 +19,7 @@ from tests.retrieval.sources.jira_server import (
     Ticket,
     holder,
 )
-from tests.retrieval.sources.reading import listing
+from tests.retrieval.sources.reading import keys_in_steps, listing
 from tests.retrieval.sources.site import Told
 from tests.retrieval.sources.test_syncing import Desk
 
@@ -162,12 +162,7 @@ def test_a_project_whose_permissions_cannot_be_seen_is_left_out(site: JiraSite) 
 def test_a_listing_goes_on_where_it_was_interrupted(site: JiraSite) -> None:
     for number in range(5):
         site.add(Ticket(str(number), "x"))
-    seen: list[str] = []
-    cursor, steps = None, 0
-    while steps == 0 or cursor is not None:
-        part = listing(connected(site), cursor, steps=1)
-        seen += part.documents
-        cursor, steps = part.cursors[0], steps + 1
+    seen = keys_in_steps(lambda: connected(site))
     assert sorted(seen) == ["0", "1", "2", "3", "4"]
 
 

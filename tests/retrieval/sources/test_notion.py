@@ -12,7 +12,7 @@ from retrieval.errors import CursorExpiredError, SourceError
 from retrieval.sources.connector import Connector, SourceSettings
 from retrieval.sources.notion import connect
 from tests.retrieval.sources.notion_server import TOKEN, NotionPage, NotionSite, rich
-from tests.retrieval.sources.reading import listing
+from tests.retrieval.sources.reading import keys_in_steps, listing
 from tests.retrieval.sources.site import Told
 from tests.retrieval.sources.test_syncing import Desk
 
@@ -247,12 +247,7 @@ def test_a_listing_goes_on_where_it_was_interrupted(site: NotionSite) -> None:
     for number in range(3):
         site.add(NotionPage(f"p{number}", f"P{number}"))
         site.add(NotionPage(f"r{number}", f"R{number}", table="t"))
-    seen: list[str] = []
-    cursor, steps = None, 0
-    while steps == 0 or cursor is not None:
-        part = listing(connected(site), cursor, steps=1)
-        seen += part.documents
-        cursor, steps = part.cursors[0], steps + 1
+    seen = keys_in_steps(lambda: connected(site))
     assert sorted(seen) == ["p0", "p1", "p2", "r0", "r1", "r2"]
 
 

@@ -19,7 +19,7 @@ from tests.retrieval.sources.graph_server import (
     to_site_group,
     to_user,
 )
-from tests.retrieval.sources.reading import listing
+from tests.retrieval.sources.reading import keys_in_steps, listing
 from tests.retrieval.sources.site import Told
 from tests.retrieval.sources.test_syncing import Desk
 
@@ -180,12 +180,7 @@ def test_a_listing_goes_on_where_it_was_interrupted(site: GraphSite) -> None:
     for number in range(5):
         for drive in ("b!1", "b!2"):
             site.add(GraphFile(f"{drive[2]}{number}", "x.txt", b"", [FOR_ADA], drive))
-    seen: list[str] = []
-    cursor, steps = None, 0
-    while steps == 0 or cursor is not None:
-        part = listing(connected(site), cursor, steps=1)
-        seen += part.documents
-        cursor, steps = part.cursors[0], steps + 1
+    seen = keys_in_steps(lambda: connected(site))
     assert sorted(seen) == sorted({f"b!{d}/{d}{n}" for d in (1, 2) for n in range(5)})
 
 
