@@ -129,6 +129,12 @@ def test_hidden_sheets_and_rows_are_left_out_and_named() -> None:
     assert loaded.gaps == ("hidden rows or columns of 'Fees'", "hidden sheet 'Old'")
 
 
+def test_the_comments_of_a_hidden_sheet_are_left_out_with_it() -> None:
+    noted = f"<table:table-cell>{ANNOTATION}{p('5')}</table:table-cell>"
+    loaded = sheets(table(row("x", noted), name="Old", style="Off") + table(row("A", noted)))
+    assert texts(loaded) == ["Comment by Bo: 650?\n\n| A | 5 |"]
+
+
 @pytest.mark.parametrize("style", ["", "Off"])
 def test_a_column_of_a_sheet_may_restrict_readers(style: str) -> None:
     with pytest.raises(RestrictedError, match="Audience"):

@@ -10,7 +10,7 @@ from retrieval.documents.loaders.grid import blocks_of_grid, inline_table
 from retrieval.documents.loaders.office.drawing import comment, counted, target
 from retrieval.documents.loaders.office.numbering import numeral
 from retrieval.documents.loaders.office.package import Element, Package
-from retrieval.documents.loaders.office.sheets import Sheet
+from retrieval.documents.loaders.office.sheets import Area, Sheet, read_sheets
 from retrieval.errors import UnreadableError
 
 _MAX_REPEATED = 1_000
@@ -42,15 +42,19 @@ def load_open_document(data: bytes) -> list[Loaded]:
     walk = _Walk(package, content)
     kind = body[0]
     if kind.tag == "office|spreadsheet":
-        blocks = list(walk.sheets(kind))
+        blocks, gaps = read_sheets(walk.sheets(kind))
+        walk.gaps += gaps
     elif kind.tag == "office|presentation":
         blocks = list(walk.slides(kind))
     else:
         blocks = [*walk.margins(), *walk.blocks(kind)]
-    gaps = (*walk.gaps, *counted(walk.pictures, "picture"))
     is_text = kind.tag == "office|text"
     title = (title_of(blocks) if is_text else None) or _recorded_title(package)
-    return [Loaded(sections_of(blocks), title=title, gaps=gaps)]
+    return [
+        Loaded(
+            sections_of(blocks), title=title, gaps=(*walk.gaps, *counted(walk.pictures, "picture"))
+        )
+    ]
 
 
 def _recorded_title(package: Package) -> str | None:
@@ -186,7 +190,8 @@ class _Walk:
         if formulas:
             return " ".join(formulas).strip()
         for table in root.iter("table|table"):
-            self._after += [Block("Chart:"), *blocks_of_grid(self._grid(table), is_checked=False)]
+            drawn = blocks_of_grid(self._sheet(table).grid(), is_checked=False)
+            self._after += [Block("Chart:"), *drawn]
         return ""
 
     def _list(self, element: Element, depth: int, style: str) -> Iterator[Block]:
@@ -219,39 +224,26 @@ class _Walk:
         return None
 
     def _table(self, table: Element) -> Iterator[Block]:
-        grid = self._grid(table)
+        grid = self._sheet(table).grid()
         if max((len(row) for row in grid), default=0) < 2:
             yield from (Block(row[0]) for row in grid if row and row[0])
         else:
             drawn = blocks_of_grid(grid, is_checked=False)
             yield from [Block(inline_table(b.text)) for b in drawn] if self._depth else drawn
 
-    def _grid(self, table: Element) -> list[list[str]]:
-        sheet = self._sheet(table)
-        sheet.finish()
-        return sheet.grid()
-
-    def sheets(self, body: Element) -> Iterator[Block]:
-        """The tables of the sheets; hidden ones are left out."""
+    def sheets(self, body: Element) -> Iterator[Sheet]:
+        """The sheets, each with its comments beside it."""
         for table in body.findall("table|table"):
-            name = table.get("name", "")
             sheet = self._sheet(table)
-            sheet.finish()
-            own = sheet.blocks()
-            if self._is_hidden_sheet(table):
-                self.gaps.append(f"hidden sheet {name!r}")
-                continue
-            if sheet.hides:
-                self.gaps.append(f"hidden rows or columns of {name!r}")
-            after, self._after = self._after, []
-            yield from [Block(name, level=2), *after, *own] if own or after else []
+            sheet.beside, self._after = self._after, []
+            yield sheet
 
     def _is_hidden_sheet(self, table: Element) -> bool:
         style = self._styles.get(table.get("style-name", ""))
         return style is not None and any(own.get("display") == "false" for own in style)
 
     def _sheet(self, table: Element) -> Sheet:
-        sheet = Sheet()
+        sheet = Sheet(table.get("name", ""), is_hidden=self._is_hidden_sheet(table))
         first = 1
         for column in table.iter("table|table-column"):
             count = _count(column, "number-columns-repeated")
@@ -268,13 +260,12 @@ class _Walk:
                     sheet.hidden_rows.add(repeated)
             sheet.merged += merged
             number += count
+        sheet.finish()
         return sheet
 
-    def _cells(
-        self, row: Element, number: int
-    ) -> tuple[dict[int, str], list[tuple[int, int, int, int]]]:
+    def _cells(self, row: Element, number: int) -> tuple[dict[int, str], list[Area]]:
         cells: dict[int, str] = {}
-        merged: list[tuple[int, int, int, int]] = []
+        merged: list[Area] = []
         column = 1
         for cell in row:
             if cell.tag not in ("table|table-cell", "table|covered-table-cell"):

@@ -36,19 +36,7 @@ def load_workbook(data: bytes) -> list[Loaded]:
     root = package.xml(package.main)
     if root is None or root.tag != "x|workbook":
         raise UnreadableError("is damaged or not really an Excel file")
-    book = _Workbook(package, root)
-    blocks: list[Block] = []
-    gaps: list[str] = []
-    for name, part, is_hidden in book.sheets():
-        sheet = book.sheet(part)
-        own = sheet.blocks()
-        if is_hidden:
-            gaps.append(f"hidden sheet {name!r}")
-            continue
-        if sheet.hides:
-            gaps.append(f"hidden rows or columns of {name!r}")
-        gaps += counted(sheet.unknown, "formula without a value", "formulas without a value")
-        blocks += [Block(name, level=2), *own] if own else []
+    blocks, gaps = read_sheets(_Workbook(package, root).sheets())
     return [Loaded(sections_of(blocks), title=package.title(), gaps=tuple(gaps))]
 
 
@@ -56,6 +44,8 @@ def load_workbook(data: bytes) -> list[Loaded]:
 class Sheet:
     """The cells of a sheet by row and column, and what stands around them."""
 
+    name: str = ""
+    is_hidden: bool = False
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: list[range] = field(default_factory=list)
@@ -135,6 +125,26 @@ class Sheet:
                     self.rows[number].setdefault(column, cell)
 
 
+def read_sheets(sheets: Iterable[Sheet]) -> tuple[list[Block], list[str]]:
+    """What a reader sees of the sheets, a heading for each, and what is left out of them.
+
+    Raises:
+        RestrictedError: If a sheet may say who reads its rows, also where it is hidden.
+    """
+    blocks: list[Block] = []
+    gaps: list[str] = []
+    for sheet in sheets:
+        own = sheet.blocks()
+        if sheet.is_hidden:
+            gaps.append(f"hidden sheet {sheet.name!r}")
+            continue
+        if sheet.hides:
+            gaps.append(f"hidden rows or columns of {sheet.name!r}")
+        gaps += counted(sheet.unknown, "formula without a value", "formulas without a value")
+        blocks += [Block(sheet.name, level=2), *own] if own else []
+    return blocks, gaps
+
+
 class _Workbook:
     """What the sheets of a file share: words, formats, and what day is the first."""
 
@@ -158,18 +168,18 @@ class _Workbook:
             for _, person in package.stream(part, "person")
         }
 
-    def sheets(self) -> Iterator[tuple[str, str, bool]]:
-        """Each sheet's name, its part, and whether it is hidden."""
+    def sheets(self) -> Iterator[Sheet]:
+        """The sheets in the order of their tabs."""
         relations = self._package.relations(self._package.main)
-        for sheet in self._root.iter("x|sheet"):
-            relation = relations.get(sheet.get("r|id", ""))
+        for element in self._root.iter("x|sheet"):
+            relation = relations.get(element.get("r|id", ""))
             if relation is not None:
-                is_hidden = sheet.get("state", "visible") != "visible"
-                yield sheet.get("name", ""), relation.target, is_hidden
+                is_hidden = element.get("state", "visible") != "visible"
+                sheet = Sheet(element.get("name", ""), is_hidden=is_hidden)
+                self._read(sheet, relation.target)
+                yield sheet
 
-    def sheet(self, part: str) -> Sheet:
-        """The sheet in a part."""
-        sheet = Sheet()
+    def _read(self, sheet: Sheet, part: str) -> None:
         number = 0
         for tag, element in self._package.stream(part, *_PARTS):
             if tag == "row":
@@ -191,7 +201,6 @@ class _Workbook:
                 sheet.filtered += _area(table.get("ref", ""))
         sheet.finish()
         self._add_beside(sheet, part)
-        return sheet
 
     def _read_row(self, sheet: Sheet, number: int, row: Element) -> None:
         cells: dict[int, str] = {}
