@@ -70,6 +70,7 @@ def table(*rows: str, name: str = "Fees", style: str = "") -> str:
             "R&D < 5\tx\ny  z",
         ),
         (p("a<text:span>b</text:span>c"), "abc"),
+        (p(f"a<text:s text:c='{'9' * 5_000}'/>b"), "a b"),
         (p("a<text:span text:style-name='H'>b</text:span>c"), "ac"),
         (p("<text:a xlink:href='https://x.test/a'>Portal</text:a>"), "Portal (https://x.test/a)"),
         (

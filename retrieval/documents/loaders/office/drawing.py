@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from retrieval.documents.loaders.blocks import Block, one_line
 from retrieval.documents.loaders.grid import blocks_of_grid
-from retrieval.documents.loaders.office.package import Element, Package
+from retrieval.documents.loaders.office.package import Element, Package, whole
 
 _MADE_UP = re.compile(
     r"\W*(?:Description automatically generated.*|AI-generated content.*)", re.DOTALL
@@ -15,9 +15,9 @@ _MADE_UP = re.compile(
 _SIMPLE = re.compile(r"\w*")
 
 
-def is_true(element: Element | None, *, name: str = "val") -> bool:
+def is_true(element: Element | None) -> bool:
     """Whether a switch such as `<w:vanish/>` is there and not turned off."""
-    return element is not None and element.get(name, "1") not in ("0", "false", "off", "none")
+    return element is not None and element.get("val", "1") not in ("0", "false", "off", "none")
 
 
 def graphics(element: Element, package: Package, part: str) -> list[Block]:
@@ -161,7 +161,7 @@ def _points(element: Element | None) -> dict[int, str]:
     """What a chart keeps of the cells it was drawn from, by their place."""
     points: dict[int, str] = {}
     for point in reversed(list(element.iter("c|pt"))) if element is not None else ():
-        place = int(index) if (index := point.get("idx", "0")).isdecimal() else 0
+        place = whole(point.get("idx"))
         value = _number(" ".join((point.findtext("c|v") or "").split()))
         points[place] = f"{points[place]} {value}" if place in points else value
     if element is not None and not points and element.findtext("c|v"):

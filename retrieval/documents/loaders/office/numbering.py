@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from retrieval.documents.loaders.office.package import Element
+from retrieval.documents.loaders.office.package import Element, whole
 
 # fmt: off
 _ROMAN = (
@@ -41,7 +41,7 @@ class Numbering:
         id_ = row.get("numId", "")
         self._lists[id_] = _value(row, "w|abstractNumId")
         self._starts[id_] = {
-            _number(own.get("ilvl")): _number(_value(own, "w|startOverride"))
+            whole(own.get("ilvl")): whole(_value(own, "w|startOverride"))
             for own in row.findall("w|lvlOverride")
             if own.find("w|startOverride") is not None
         }
@@ -67,10 +67,10 @@ class Numbering:
 
 def _levels(row: Element) -> dict[int, _Level]:
     return {
-        _number(level.get("ilvl")): _Level(
+        whole(level.get("ilvl")): _Level(
             _value(level, "w|numFmt") or "decimal",
             _value(level, "w|lvlText"),
-            _number(_value(level, "w|start") or "1"),
+            whole(_value(level, "w|start") or "1"),
         )
         for level in row.findall("w|lvl")
     }
@@ -79,10 +79,6 @@ def _levels(row: Element) -> dict[int, _Level]:
 def _value(element: Element, path: str) -> str:
     found = element.find(path)
     return "" if found is None else found.get("val", "")
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 7 else 0
 
 
 def _shown(levels: dict[int, _Level], counts: dict[int, int], depth: int) -> str:

@@ -9,7 +9,7 @@ from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections
 from retrieval.documents.loaders.grid import blocks_of_grid, inline_table
 from retrieval.documents.loaders.office.drawing import comment, counted, target
 from retrieval.documents.loaders.office.numbering import numeral
-from retrieval.documents.loaders.office.package import Element, Package
+from retrieval.documents.loaders.office.package import Element, Package, whole
 from retrieval.documents.loaders.office.sheets import Area, Sheet, read_sheets
 from retrieval.errors import UnreadableError
 
@@ -112,8 +112,8 @@ class _Walk:
     def _paragraph(self, element: Element) -> Iterator[Block]:
         text = "" if self._is_hidden(element) else self._text(element).strip()
         if text:
-            level = element.get("outline-level", "1") if element.tag == "text|h" else "0"
-            yield Block(text, level=min(int(level), 6) if level.isdecimal() else 1)
+            is_heading = element.tag == "text|h"
+            yield Block(text, min(whole(element.get("outline-level"), 1), 6) if is_heading else 0)
 
     def _is_hidden(self, element: Element) -> bool:
         style = self._styles.get(element.get("style-name", ""))
@@ -131,8 +131,7 @@ class _Walk:
     def _inline(self, element: Element) -> str:
         match element.tag:
             case "text|s":
-                count = element.get("c", "1")
-                return " " * min(int(count) if count.isdecimal() else 1, _MAX_REPEATED)
+                return " " * min(whole(element.get("c"), 1), _MAX_REPEATED)
             case "text|tab":
                 return "\t"
             case "text|line-break":
@@ -200,8 +199,7 @@ class _Walk:
         for item in element:
             if item.tag not in ("text|list-item", "text|list-header"):
                 continue
-            start = item.get("start-value", "")
-            number = int(start) if start.isdecimal() and len(start) < 7 else number + 1
+            number = whole(item.get("start-value"), number + 1)
             label = "-" if form is None else f"{numeral(number, form)}."
             for child in item:
                 if child.tag == "text|list":
@@ -330,5 +328,4 @@ def _rows(table: Element) -> Iterator[Element]:
 
 
 def _count(element: Element, name: str) -> int:
-    value = element.get(name, "1")
-    return max(int(value), 1) if value.isdecimal() and len(value) < 8 else 1
+    return max(whole(element.get(name)), 1)

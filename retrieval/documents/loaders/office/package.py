@@ -21,6 +21,7 @@ Element = ET.Element
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 512 * 2**20
 
+_MAX_DIGITS = 8
 _OLE = b"\xd0\xcf\x11\xe0"
 
 _PREFIXES = {
@@ -133,6 +134,16 @@ def parsed(data: bytes, name: str) -> Element:
         while any(_is_alternatives(child) for child in element):
             element[:] = [own for child in element for own in _chosen(child)]
     return root
+
+
+def is_on(element: Element, name: str) -> bool:
+    """Whether an attribute switches something on, which without it is off."""
+    return element.get(name) in ("1", "true", "on")
+
+
+def whole(text: str | None, otherwise: int = 0) -> int:
+    """The whole number in an attribute; `otherwise` where it holds none, or too many digits."""
+    return int(text) if text and text.isdecimal() and len(text) <= _MAX_DIGITS else otherwise
 
 
 def _opened(data: bytes) -> zipfile.ZipFile:

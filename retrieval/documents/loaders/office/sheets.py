@@ -11,7 +11,7 @@ from retrieval.documents.loaders.blocks import Block, Loaded, sections_of
 from retrieval.documents.loaders.grid import MAX_CELLS, Across, blocks_of_grid
 from retrieval.documents.loaders.office.drawing import comment, counted, drawn_lines, graphics
 from retrieval.documents.loaders.office.number_format import BUILT_IN, shown
-from retrieval.documents.loaders.office.package import Element, Package
+from retrieval.documents.loaders.office.package import Element, Package, is_on, whole
 from retrieval.errors import UnreadableError
 
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
@@ -151,7 +151,7 @@ class _Workbook:
     def __init__(self, package: Package, root: Element) -> None:
         self._package = package
         self._root = root
-        self._is_1904 = any(_is_on(own, "date1904") for own in root.iter("x|workbookPr"))
+        self._is_1904 = any(is_on(own, "date1904") for own in root.iter("x|workbookPr"))
         self._words = [
             _words(element)
             for part in package.related(package.main, "sharedStrings")
@@ -183,12 +183,12 @@ class _Workbook:
         number = 0
         for tag, element in self._package.stream(part, *_PARTS):
             if tag == "row":
-                number = _whole(element.get("r"), number + 1)
+                number = whole(element.get("r"), number + 1)
                 self._read_row(sheet, number, element)
             elif tag == "col":
                 if _is_hidden(element):
-                    first = _whole(element.get("min"), 1)
-                    last = _whole(element.get("max"), first)
+                    first = whole(element.get("min"), 1)
+                    last = whole(element.get("max"), first)
                     sheet.hidden_columns.append(range(first, last + 1))
             elif tag == "mergeCell":
                 sheet.merged += _area(element.get("ref", ""))
@@ -229,11 +229,8 @@ class _Workbook:
                 return _words(child)
             has_formula |= name == "f"
         if kind == "s":
-            return (
-                self._words[int(value)]
-                if value.isdecimal() and int(value) < len(self._words)
-                else ""
-            )
+            place = whole(value, len(self._words))
+            return self._words[place] if place < len(self._words) else ""
         if kind == "b":
             return "TRUE" if value == "1" else "FALSE"
         if kind == "d":
@@ -241,7 +238,7 @@ class _Workbook:
         if kind != "n":
             return value
         sheet.unknown += has_formula and not value
-        return self._number(value, _whole(cell.get("s"), 0))
+        return self._number(value, whole(cell.get("s")))
 
     def _number(self, value: str, style: int) -> str:
         try:
@@ -262,7 +259,7 @@ class _Workbook:
             root = self._package.xml(name)
             authors = [own.text or "" for own in root.iter("x|author")] if root is not None else []
             for element in root.iter("x|comment") if root is not None else ():
-                number = _whole(element.get("authorId"), 0)
+                number = whole(element.get("authorId"))
                 text = "".join(own.text or "" for own in element.iter("x|t")).strip()
                 author = authors[number] if number < len(authors) else None
                 if text and not text.startswith(_STUB):
@@ -298,7 +295,7 @@ def _formats(root: Element | None) -> Iterable[str]:
         format_.get("numFmtId"): format_.get("formatCode", "") for format_ in root.iter("x|numFmt")
     }
     ids = [style.get("numFmtId", "0") for style in root.iterfind("x|cellXfs/x|xf")]
-    return [own.get(id_) or BUILT_IN.get(_whole(id_, 0), "General") for id_ in ids]
+    return [own.get(id_) or BUILT_IN.get(whole(id_), "General") for id_ in ids]
 
 
 def _margin(element: Element) -> list[Block]:
@@ -310,11 +307,7 @@ def _margin(element: Element) -> list[Block]:
 
 def _is_hidden(element: Element) -> bool:
     """Whether a row or column is hidden, and not only folded."""
-    return _is_on(element, "hidden") and not _whole(element.get("outlineLevel"), 0)
-
-
-def _is_on(element: Element, name: str) -> bool:
-    return element.get(name) in ("1", "true")
+    return is_on(element, "hidden") and not whole(element.get("outlineLevel"))
 
 
 def _area(reference: str) -> list[Area]:
@@ -331,7 +324,3 @@ def _column(letters: str) -> int:
     for letter in letters.upper():
         number = 26 * number + ord(letter) - 64
     return number
-
-
-def _whole(text: str | None, otherwise: int) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 9 else otherwise

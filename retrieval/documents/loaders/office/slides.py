@@ -16,7 +16,7 @@ from retrieval.documents.loaders.office.drawing import (
     target,
 )
 from retrieval.documents.loaders.office.numbering import numeral
-from retrieval.documents.loaders.office.package import Element, Package
+from retrieval.documents.loaders.office.package import Element, Package, is_on, whole
 from retrieval.errors import UnreadableError
 
 _TITLES = frozenset(("title", "ctrTitle"))
@@ -66,8 +66,7 @@ class _Deck:
 
     def blocks(self) -> Iterator[Block]:
         """All that stands on the slides, each with the number of its slide."""
-        first = self._root.get("firstSlideNum", "1")
-        start = int(first) if first.isdecimal() and len(first) < 5 else 1
+        start = whole(self._root.get("firstSlideNum"), 1)
         relations = self._package.relations(self._package.main)
         listed = [own.get("r|id", "") for own in self._root.iter("p|sldId")]
         for number, id_ in enumerate(listed, start):
@@ -152,7 +151,7 @@ def _shapes(tree: Element | None) -> Iterator[Element]:
     for shape in () if tree is None else tree:
         if shape.tag == "p|grpSp":
             yield from _shapes(shape)
-        elif not any(own.get("hidden") in ("1", "true") for own in shape.iterfind("*/p|cNvPr")):
+        elif not any(is_on(own, "hidden") for own in shape.iterfind("*/p|cNvPr")):
             yield shape
 
 
@@ -171,9 +170,7 @@ def _bullet(paragraph: Element, counts: dict[int, int], *, is_listed: bool) -> t
         del counts[deeper]
     numbered = properties.find("a|buAutoNum") if properties is not None else None
     if numbered is not None:
-        start = numbered.get("startAt", "1")
-        first = int(start) if start.isdecimal() and len(start) < 6 else 1
-        counts[depth] = counts.get(depth, first - 1) + 1
+        counts[depth] = counts.get(depth, whole(numbered.get("startAt"), 1) - 1) + 1
         kind = numbered.get("type", "")
         number = numeral(counts[depth], next((_FORMS[f] for f in _FORMS if kind.startswith(f)), ""))
         return depth, number + (")" if kind.endswith(("ParenR", "ParenBoth")) else ".")
@@ -188,9 +185,9 @@ def _table(table: Element) -> list[Block]:
     for row in table.iter("a|tr"):
         words: list[str] = []
         for n, cell in enumerate(row.iter("a|tc")):
-            if cell.get("vMerge") in ("1", "true") and grid and n < len(grid[-1]):
+            if is_on(cell, "vMerge") and grid and n < len(grid[-1]):
                 words.append(grid[-1][n])
-            elif cell.get("hMerge") in ("1", "true") and words:
+            elif is_on(cell, "hMerge") and words:
                 words.append(Across(words[-1]))
             else:
                 words.append("\n".join(drawn_lines(cell)))

@@ -19,7 +19,7 @@ from retrieval.documents.loaders.office.drawing import (
     target,
 )
 from retrieval.documents.loaders.office.numbering import Numbering
-from retrieval.documents.loaders.office.package import Element, Package
+from retrieval.documents.loaders.office.package import Element, Package, whole
 from retrieval.documents.loaders.office.word_styles import Style, Styles
 from retrieval.errors import UnreadableError
 
@@ -312,8 +312,7 @@ def _is_gone(row: Element) -> bool:
 
 
 def _count(element: Element | None) -> int:
-    value = element.get("val", "") if element is not None else ""
-    return min(int(value), _MAX_SPAN) if value.isdecimal() and len(value) < 4 else 0
+    return min(whole(element.get("val")), _MAX_SPAN) if element is not None else 0
 
 
 def _children(parent: Element, tag: str) -> Iterator[Element]:

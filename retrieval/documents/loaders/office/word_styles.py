@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from retrieval.documents.loaders.office.drawing import is_true
-from retrieval.documents.loaders.office.package import Element
+from retrieval.documents.loaders.office.package import Element, is_on
 
 _MAX_DEPTH = 20  # of styles that stand on each other
 _HEADING = re.compile(r"heading ?([1-9])")
@@ -34,9 +34,7 @@ class Styles:
             (
                 id_
                 for id_, element in self._elements.items()
-                if element.get("type") == "paragraph"
-                and is_true(element, name="default")
-                and element.get("default")
+                if element.get("type") == "paragraph" and is_on(element, "default")
             ),
             "",
         )
