@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from retrieval.documents.loaders.blocks import Block, joined_head, table_text
@@ -30,6 +31,31 @@ class Across(str):
     """What a cell shows that lies under a wider one; only a head says it again."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table, which goes on with the one above or lies under the one before it."""
+
+    blocks: Sequence[Block] = ()
+    goes_on: bool = False
+    is_across: bool = False
+
+
+def spread(rows: Iterable[Iterable[Cell]]) -> list[Row]:
+    """The words of the cells, again in each row and column that they are merged over."""
+    grid: list[Row] = []
+    for row in rows:
+        words: Row = []
+        for n, cell in enumerate(row):
+            if cell.goes_on and grid and n < len(grid[-1]):
+                words.append(grid[-1][n])
+            elif cell.is_across and words:
+                words.append(Across(words[-1]))
+            else:
+                words.append("\n".join(block.text for block in cell.blocks))
+        grid.append(words)
+    return grid
 
 
 def blocks_of_grid(

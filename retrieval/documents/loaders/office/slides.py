@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, title_of
-from retrieval.documents.loaders.grid import Across, blocks_of_grid
+from retrieval.documents.loaders.grid import Cell, blocks_of_grid, spread
 from retrieval.documents.loaders.office.drawing import (
     comment,
     counted,
@@ -79,7 +80,7 @@ class _Deck:
                 continue
             self._part = relation.target
             for block in self._slide(slide, number):
-                yield Block(block.text, block.level, page=number, is_tight=block.is_tight)
+                yield replace(block, page=number)
 
     def _slide(self, slide: Element, number: int) -> Iterator[Block]:
         shapes = list(_shapes(slide.find("p|cSld/p|spTree")))
@@ -181,15 +182,10 @@ def _bullet(paragraph: Element, counts: dict[int, int], *, is_listed: bool) -> t
 
 
 def _table(table: Element) -> list[Block]:
-    grid: list[list[str]] = []
-    for row in table.iter("a|tr"):
-        words: list[str] = []
-        for n, cell in enumerate(row.iter("a|tc")):
-            if is_on(cell, "vMerge") and grid and n < len(grid[-1]):
-                words.append(grid[-1][n])
-            elif is_on(cell, "hMerge") and words:
-                words.append(Across(words[-1]))
-            else:
-                words.append("\n".join(drawn_lines(cell)))
-        grid.append(words)
-    return blocks_of_grid(grid, is_checked=False)
+    rows = ([_cell(cell) for cell in row.iter("a|tc")] for row in table.iter("a|tr"))
+    return blocks_of_grid(spread(rows), is_checked=False)
+
+
+def _cell(cell: Element) -> Cell:
+    blocks = [Block(line) for line in drawn_lines(cell)]
+    return Cell(blocks, goes_on=is_on(cell, "vMerge"), is_across=is_on(cell, "hMerge"))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, title_of
-from retrieval.documents.loaders.grid import Across, blocks_of_grid, inline_table
+from retrieval.documents.loaders.grid import Cell, blocks_of_grid, inline_table, spread
 from retrieval.documents.loaders.office.drawing import (
     comment,
     counted,
@@ -68,15 +68,6 @@ class _Field:
     start: int
     code: str = ""
     is_shown: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """A cell of a table, which goes on with the one above or lies under the one before it."""
-
-    blocks: tuple[Block, ...] = ()
-    goes_on: bool = False
-    is_across: bool = False
 
 
 class _Walk:
@@ -278,33 +269,17 @@ class _Walk:
         if max((len(row) for row in rows), default=0) < 2 or any(b.level for b in contents):
             yield from contents  # a box, or a page laid out in columns
             return
-        drawn = blocks_of_grid(_grid(rows), is_checked=False)
+        drawn = blocks_of_grid(spread(rows), is_checked=False)
         yield from [Block(inline_table(block.text)) for block in drawn] if self._depth else drawn
 
-    def _cells(self, row: Element) -> list[_Cell]:
-        cells = [_Cell()] * _count(row.find("w|trPr/w|gridBefore"))
+    def _cells(self, row: Element) -> list[Cell]:
+        cells = [Cell()] * _count(row.find("w|trPr/w|gridBefore"))
         for element in _children(row, "w|tc"):
             merged = element.find("w|tcPr/w|vMerge")
             goes_on = merged is not None and merged.get("val") != "restart"
-            cells.append(_Cell(tuple(self.blocks(element)), goes_on=goes_on))
-            cells += [_Cell(is_across=True)] * (_count(element.find("w|tcPr/w|gridSpan")) - 1)
+            cells.append(Cell(tuple(self.blocks(element)), goes_on=goes_on))
+            cells += [Cell(is_across=True)] * (_count(element.find("w|tcPr/w|gridSpan")) - 1)
         return cells
-
-
-def _grid(rows: list[list[_Cell]]) -> list[list[str]]:
-    """The words of the cells, again in each row and column that they are merged over."""
-    grid: list[list[str]] = []
-    for row in rows:
-        words: list[str] = []
-        for n, cell in enumerate(row):
-            if cell.goes_on and grid and n < len(grid[-1]):
-                words.append(grid[-1][n])
-            elif cell.is_across and words:
-                words.append(Across(words[-1]))
-            else:
-                words.append("\n".join(block.text for block in cell.blocks))
-        grid.append(words)
-    return grid
 
 
 def _is_gone(row: Element) -> bool:
