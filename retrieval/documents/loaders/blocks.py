@@ -114,6 +114,17 @@ def joined_head(rows: Iterable[Sequence[str]]) -> list[str]:
     return [" ".join(dict.fromkeys(filter(None, column))) for column in columns]
 
 
+def comment(author: str | None, text: str, *, place: str = "") -> Block:
+    """What somebody noted beside the text, or on a place."""
+    named = f"Comment by {one_line(author)}" if author and author.strip() else "Comment"
+    return Block(f"{named}{f' on {place}' if place else ''}: {text}")
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> tuple[str, ...]:
+    """A gap such as "2 pictures", if there are any; with an s for the plural if none is given."""
+    return (f"{number} {noun if number == 1 else plural or noun + 's'}",) if number else ()
+
+
 def fenced(code: str, language: str = "") -> str:
     """A block of code, whatever it holds."""
     longest = max(map(len, _BACKTICKS.findall(code)), default=2)

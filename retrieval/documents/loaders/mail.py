@@ -10,10 +10,9 @@ from dataclasses import replace
 from email.message import EmailMessage
 
 from retrieval.documents.loaders.attachments import Attachments, is_stub
-from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of
+from retrieval.documents.loaders.blocks import Block, Loaded, counted, one_line, sections_of
 from retrieval.documents.loaders.front_matter import refuse
 from retrieval.documents.loaders.markup import blocks_of_html
-from retrieval.documents.loaders.office.drawing import counted
 from retrieval.documents.loaders.text import decode, unwrap
 from retrieval.errors import RestrictedError, UnreadableError
 from retrieval.labels import names_audience

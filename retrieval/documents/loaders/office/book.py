@@ -8,9 +8,15 @@ from urllib.parse import unquote, urldefrag
 
 from selectolax.lexbor import LexborHTMLParser
 
-from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of, title_of
+from retrieval.documents.loaders.blocks import (
+    Block,
+    Loaded,
+    counted,
+    one_line,
+    sections_of,
+    title_of,
+)
 from retrieval.documents.loaders.markup import blocks_of_html
-from retrieval.documents.loaders.office.drawing import counted
 from retrieval.documents.loaders.office.package import Element, Package
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError

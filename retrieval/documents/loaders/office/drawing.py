@@ -41,22 +41,11 @@ def description(element: Element) -> str:
     return ""
 
 
-def comment(author: str | None, text: str, *, place: str = "") -> Block:
-    """What somebody noted beside the text, or on a place."""
-    named = f"Comment by {one_line(author)}" if author and author.strip() else "Comment"
-    return Block(f"{named}{f' on {place}' if place else ''}: {text}")
-
-
 def target(address: str, words: str) -> str:
     """What to add to the words of a link, so that the address can be read too."""
     shown = address.removeprefix("mailto:")
     is_known = address.startswith(("http://", "https://", "mailto:"))
     return f" ({shown})" if is_known and shown not in words else ""
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> tuple[str, ...]:
-    """A gap such as "2 pictures", if there are any; with an s for the plural if none is given."""
-    return (f"{number} {noun if number == 1 else plural or noun + 's'}",) if number else ()
 
 
 def drawn_text(paragraph: Element) -> str:

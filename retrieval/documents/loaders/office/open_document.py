@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of, title_of
+from retrieval.documents.loaders.blocks import (
+    Block,
+    Loaded,
+    comment,
+    counted,
+    one_line,
+    sections_of,
+    title_of,
+)
 from retrieval.documents.loaders.grid import blocks_of_grid, inline_table
-from retrieval.documents.loaders.office.drawing import comment, counted, target
+from retrieval.documents.loaders.office.drawing import target
 from retrieval.documents.loaders.office.numbering import numeral
 from retrieval.documents.loaders.office.package import Element, Package, whole
 from retrieval.documents.loaders.office.sheets import Area, Sheet, read_sheets

@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from retrieval.documents.loaders.blocks import Block, Loaded, sections_of
+from retrieval.documents.loaders.blocks import Block, Loaded, comment, counted, sections_of
 from retrieval.documents.loaders.grid import MAX_CELLS, Across, blocks_of_grid
-from retrieval.documents.loaders.office.drawing import comment, counted, drawn_lines, graphics
+from retrieval.documents.loaders.office.drawing import drawn_lines, graphics
 from retrieval.documents.loaders.office.number_format import BUILT_IN, shown
 from retrieval.documents.loaders.office.package import Element, Package, is_on, whole
 from retrieval.errors import UnreadableError

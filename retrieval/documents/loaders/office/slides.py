@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, title_of
-from retrieval.documents.loaders.grid import Cell, blocks_of_grid, spread
-from retrieval.documents.loaders.office.drawing import (
+from retrieval.documents.loaders.blocks import (
+    Block,
+    Loaded,
     comment,
     counted,
+    sections_of,
+    title_of,
+)
+from retrieval.documents.loaders.grid import Cell, blocks_of_grid, spread
+from retrieval.documents.loaders.office.drawing import (
     description,
     drawn_lines,
     drawn_text,

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from retrieval.documents.loaders.blocks import Block, Loaded, sections_of, title_of
-from retrieval.documents.loaders.grid import Cell, blocks_of_grid, inline_table, spread
-from retrieval.documents.loaders.office.drawing import (
+from retrieval.documents.loaders.blocks import (
+    Block,
+    Loaded,
     comment,
     counted,
+    sections_of,
+    title_of,
+)
+from retrieval.documents.loaders.grid import Cell, blocks_of_grid, inline_table, spread
+from retrieval.documents.loaders.office.drawing import (
     description,
     formula,
     graphics,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pypdfium2 as pdfium
 import pypdfium2.raw as c
 
+from retrieval.documents.loaders.blocks import comment
 from retrieval.documents.loaders.pdf.places import Handle, Place
 
 _MAX_NOTES = 2_000
@@ -58,11 +59,11 @@ def _notes(
             yield Note("", place, url=url.removeprefix("mailto:"))
     elif kind not in (c.FPDF_ANNOT_WIDGET, c.FPDF_ANNOT_POPUP):
         text = " ".join(_string(c.FPDFAnnot_GetStringValue, annotation, b"Contents").split())
-        author = " ".join(_string(c.FPDFAnnot_GetStringValue, annotation, b"T").split())
+        author = _string(c.FPDFAnnot_GetStringValue, annotation, b"T")
         if text and kind == c.FPDF_ANNOT_FREETEXT:
             yield Note(text, _first_line(place), is_value=True)
         elif text:
-            yield Note(f"Comment by {author}: {text}" if author else f"Comment: {text}", place)
+            yield Note(comment(author, text).text, place)
 
 
 def _values(form: pdfium.PdfFormEnv, annotation: Handle, place: Place) -> Iterator[Note]:
