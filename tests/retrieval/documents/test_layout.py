@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.documents.loaders.pdf.grids import Line, tables_in
 from retrieval.documents.loaders.pdf.layout import Text, elements_of
+from retrieval.documents.loaders.pdf.ruled_tables import Line, tables_in
 from retrieval.documents.loaders.pdf.words import Word
 
 PLACES = st.integers(0, 60).map(lambda n: 10.0 * n)

@@ -22,9 +22,9 @@ from retrieval.documents.loaders.blocks import (
     table_text,
 )
 from retrieval.documents.loaders.pdf.edges import without_running_heads
-from retrieval.documents.loaders.pdf.grids import tables_in
 from retrieval.documents.loaders.pdf.layout import Element, Text, elements_of
 from retrieval.documents.loaders.pdf.page import Page, drawn, read_page
+from retrieval.documents.loaders.pdf.ruled_tables import tables_in
 from retrieval.documents.loaders.pdf.words import Word
 from retrieval.errors import UnreadableError
 from retrieval.language import CJK

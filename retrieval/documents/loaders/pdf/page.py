@@ -16,8 +16,8 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as c
 
 from retrieval.documents.loaders.pdf.annotations import Note, notes_on
-from retrieval.documents.loaders.pdf.grids import Line
 from retrieval.documents.loaders.pdf.places import Handle, Place, Places
+from retrieval.documents.loaders.pdf.ruled_tables import Line
 from retrieval.documents.loaders.pdf.words import Word, spaced
 
 _MAX_SIDE = 1_600
