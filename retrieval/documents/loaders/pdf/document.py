@@ -102,7 +102,7 @@ class _Reader:
             page = self._document[index]
         except pdfium.PdfiumError:
             self._damaged.append(index + 1)
-            return Page(0, 0)
+            return Page(0)
         with contextlib.closing(page):
             read = read_page(page, self._document.formenv)
             if not read.is_picture or not ocr.IS_INSTALLED:

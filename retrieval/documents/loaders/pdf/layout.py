@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import fmean, median
 
 from retrieval.documents.loaders.pdf.words import (
@@ -148,7 +148,7 @@ def _arranged(rows: Sequence[Row], gaps: Sequence[_Gap], depth: int) -> Iterator
     if _is_text(cells, min(gap[1] - gap[0] for gap in gaps)):
         for column in zip(*cells, strict=True):
             yield from _elements([w for cell in column for w in cell], depth - 1)
-    elif not any(word.table for line in cells for cell in line for word in cell):
+    elif not any(word.table for word in _words(cells)):
         yield from _table(cells, depth)
 
 
@@ -212,10 +212,15 @@ def _flows(column: Sequence[Word]) -> bool:
 
 def _has_row_gaps(cells: _Cells) -> bool:
     """Whether the lines stand in groups, each of which begins in every column: rows of a table."""
-    boxes = [around(word for cell in line for word in cell) for line in cells]
-    pitches = [b.middle - a.middle for a, b in pairwise(boxes)]
-    wide = [n for n, pitch in enumerate(pitches, 1) if pitch > 1.25 * min(pitches)]
-    return len(wide) >= 2 and all(all(cells[n]) for n in wide)
+    starts = _after_gaps(cells)
+    return len(starts) >= 2 and all(all(cells[n]) for n in starts)
+
+
+def _after_gaps(cells: _Cells) -> list[int]:
+    """The lines that are further below the one before them than lines usually are."""
+    pitches = _pitches(cells)
+    least = 1.25 * min(pitches, default=0.0)
+    return [n for n, pitch in enumerate(pitches, 1) if pitch > least]
 
 
 def _table(cells: _Cells, depth: int) -> Iterator[Element]:
@@ -234,9 +239,7 @@ def _table(cells: _Cells, depth: int) -> Iterator[Element]:
     if sum(sum(map(bool, row)) > 1 for row in rows) < 2:
         return
     yield from _elements(_words(cells[:first]), depth - 1)
-    box = around(_words(cells[first:last]))
-    texts = tuple(tuple(_cell(cell) for cell in row) for row in rows)
-    yield Table(texts, box.top, box.bottom)
+    yield Table(tuple(tuple(_cell(cell) for cell in row) for row in rows))
     yield from _elements(_words(cells[last:]), depth - 1)
 
 
@@ -258,8 +261,13 @@ def _box(line: Iterable[Iterable[Word]]) -> Word:
 
 
 def _pitch(cells: Sequence[Sequence[Sequence[Word]]]) -> float:
+    return median(_pitches(cells) or [0.0])
+
+
+def _pitches(cells: Sequence[Sequence[Sequence[Word]]]) -> list[float]:
+    """How far below each line the next is."""
     middles = [_box(line).middle for line in cells]
-    return median([b - a for a, b in pairwise(middles)] or [0.0])
+    return [below - above for above, below in pairwise(middles)]
 
 
 def _cell(words: Sequence[Word]) -> str:
@@ -271,14 +279,9 @@ def _grouped(cells: _Cells) -> _Cells:
     columns = [[around(cell) for cell in column if cell] for column in zip(*cells, strict=True)]
     if not (all(map(_flows, columns)) and _has_row_gaps(cells)):
         return []
-    least = min(_box(below).middle - _box(above).middle for above, below in pairwise(cells))
-    rows = cells[:1]
-    for above, below in pairwise(cells):
-        if _box(below).middle - _box(above).middle > 1.25 * least:
-            rows.append(below)
-        else:
-            rows[-1] = [a + b for a, b in zip(rows[-1], below, strict=True)]
-    return rows
+    edges = [0, *_after_gaps(cells), len(cells)]
+    groups = (zip(*cells[start:end], strict=True) for start, end in pairwise(edges))
+    return [[list(chain.from_iterable(column)) for column in columns] for columns in groups]
 
 
 def _unwrapped(cells: _Cells) -> _Cells:

@@ -48,7 +48,6 @@ class Page:
     `is_picture` where hardly anything on it is text. Letters of no known meaning are none.
     """
 
-    width: float
     height: float
     words: list[Word] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -94,10 +93,8 @@ def read_page(page: pdfium.PdfPage, form: pdfium.PdfFormEnv | None) -> Page:
     lines, covered = _drawing(page, places)
     is_sparse = sum(len(word.text) for word in words) < _FEW_LETTERS
     is_covered = not words or covered > 0.5 * math.prod(places.size)
-    width, height = places.size if (turn or 0) % 2 == 0 else places.size[::-1]
     return Page(
-        width,
-        height,
+        places.size[((turn or 0) + 1) % 2],
         words,
         [_line(upright(place)) for place in lines],
         [*([aside] if aside else []), *comments],

@@ -70,7 +70,7 @@ class _Grid:
         if len(self.ys) == 2 and max(map(len, texts.values())) > 6:
             return None
         rows = [row for n in range(len(self.ys) - 1) for row in self._rows(n, texts)]
-        return Table(tuple(rows), self.ys[0], self.ys[-1])
+        return Table(tuple(rows))
 
     def _origin(self, row: int, column: int) -> tuple[int, int]:
         # A cell without a line to its neighbour is one with it.

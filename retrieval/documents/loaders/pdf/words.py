@@ -17,11 +17,9 @@ _PIECE_GAP = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The cells of a table by rows, each as long as the others, and where the table is."""
+    """The cells of a table by rows, each as long as the others."""
 
     rows: tuple[tuple[str, ...], ...]
-    top: float
-    bottom: float
 
 
 @dataclass(frozen=True, slots=True)
