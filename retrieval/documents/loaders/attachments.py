@@ -10,6 +10,9 @@ from retrieval.errors import RestrictedError, UnreadableError
 from retrieval.language import words
 from retrieval.records import PUBLIC
 
+_MAX_DEPTH = 8
+"""How deep messages may lie in each other; those below are named, not read."""
+
 _MAX_LEVEL = 6
 _MAX_PLACEHOLDER = 40  # words
 _PLACEHOLDER = re.compile(
@@ -19,11 +22,12 @@ _PLACEHOLDER = re.compile(
 )
 
 
-class Attachments:
+class MailAttachments:
     """The attachments of a message, in their order."""
 
-    def __init__(self) -> None:
-        self.gaps: list[str] = []
+    def __init__(self, gaps: list[str] | None = None, depth: int = 0) -> None:
+        self.gaps = [] if gaps is None else gaps
+        self._depth = depth
         self._read: list[Block] = []
         self._unread: list[str] = []
 
@@ -53,6 +57,13 @@ class Attachments:
                 raise RestrictedError(f"has an attachment, {name}, for {document.audience!r} alone")
         self.gaps += [f"{gap} in {name}" for document in documents for gap in document.gaps]
         self.add_blocks(name, [own for document in documents for own in _lowered(document)])
+
+    def inner(self, name: str) -> MailAttachments | None:
+        """For what hangs on a message among these; None, and a gap, where that lies too deep."""
+        if self._depth == _MAX_DEPTH:
+            self.gaps.append(f"message {name!r}, which lies too deep")
+            return None
+        return MailAttachments(self.gaps, self._depth + 1)
 
     def add_blocks(self, name: str, blocks: list[Block]) -> None:
         """Add what was read already, such as a message, under its name."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from email.message import EmailMessage
 
-from retrieval.documents.loaders.attachments import Attachments, is_stub
+from retrieval.documents.loaders.attachments import MailAttachments, is_stub
 from retrieval.documents.loaders.blocks import Block, Loaded, counted, one_line, sections_of
 from retrieval.documents.loaders.front_matter import refuse
 from retrieval.documents.loaders.markup import blocks_of_html
 from retrieval.documents.loaders.text import decode, unwrap
 from retrieval.errors import RestrictedError, UnreadableError
 from retrieval.labels import names_audience
-
-MAX_DEPTH = 8
-"""How deep messages may lie in each other; those below are named, not read."""
 
 SHOWN = ("From", "To", "Cc", "Date")
 
@@ -50,10 +47,10 @@ def load_mail(data: bytes) -> list[Loaded]:
     message = email.message_from_bytes(data, policy=email.policy.default)
     if not any(message.get_all(name) for name in SHOWN):
         raise UnreadableError("is not an e-mail: it has neither sender nor date")
-    reading = _Reading()
-    blocks = reading.message(message)
+    attached = MailAttachments()
+    blocks = _Reading(attached).message(message)
     title = one_line(_value(message, "Subject")) or None
-    return [Loaded(sections_of(blocks), title=title, gaps=tuple(reading.attached.gaps))]
+    return [Loaded(sections_of(blocks), title=title, gaps=tuple(attached.gaps))]
 
 
 def load_mailbox(data: bytes) -> list[Loaded]:
@@ -84,8 +81,16 @@ def load_mailbox(data: bytes) -> list[Loaded]:
     return [replace(first, gaps=(*first.gaps, *missing)), *others]
 
 
-def restricts(name: str) -> bool:
-    """Whether a line of a header, of this name, may say who reads the message."""
+def refuse_header(names: Iterable[str]) -> None:
+    """Refuse a message if a line of its header, by its name, may say who reads it.
+
+    Raises:
+        RestrictedError: If one may.
+    """
+    refuse(filter(_restricts, names), where=" of its header")
+
+
+def _restricts(name: str) -> bool:
     own = name.casefold().removeprefix("x-")
     return own in ("sensitivity", "classification") or names_audience(own)
 
@@ -93,20 +98,19 @@ def restricts(name: str) -> bool:
 class _Reading:
     """Reads a message and those in it."""
 
-    def __init__(self, depth: int = 0) -> None:
-        self.attached = Attachments()
-        self._depth = depth
+    def __init__(self, attached: MailAttachments) -> None:
+        self._attached = attached
 
     def message(self, message: EmailMessage) -> list[Block]:
-        refuse(filter(restricts, message.keys()), where=" of its header")
+        refuse_header(message.keys())
         lines = [f"{name}: {_value(message, name)}" for name in SHOWN if message.get_all(name)]
-        return [Block("\n".join(lines)), *self._part(message), *self.attached.blocks()]
+        return [Block("\n".join(lines)), *self._part(message), *self._attached.blocks()]
 
     def _part(self, part: EmailMessage) -> list[Block]:
         """What a part adds to the message itself; attachments are kept for later."""
         kind = part.get_content_type()
         if kind in _LOCKED:
-            self.attached.gaps.append("a part that is encrypted")
+            self._attached.gaps.append("a part that is encrypted")
         elif kind == "message/rfc822":
             self._inner(part)
         elif kind == "multipart/alternative":
@@ -148,12 +152,8 @@ class _Reading:
         """Add a message that lies in this one."""
         for message in _children(part):
             subject = one_line(_value(message, "Subject")) or "Forwarded message"
-            if self._depth == MAX_DEPTH:
-                self.attached.gaps.append(f"message {subject!r}, which lies too deep")
-                continue
-            inner = _Reading(self._depth + 1)
-            self.attached.add_blocks(subject, inner.message(message))
-            self.attached.gaps += inner.attached.gaps
+            if (inner := self._attached.inner(subject)) is not None:
+                self._attached.add_blocks(subject, _Reading(inner).message(message))
 
     def _attach(self, part: EmailMessage, name: str, kind: str) -> None:
         usual = {"text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics"}.get(kind, "")
@@ -161,7 +161,7 @@ class _Reading:
         content = data if isinstance(data, bytes) else None
         if kind in ("text/plain", "text/html", "text/csv") and part.get_content_charset():
             content = _text(part).encode()
-        self.attached.add(name or f"attachment{usual}", content)
+        self._attached.add(name or f"attachment{usual}", content)
 
 
 def _children(part: EmailMessage) -> list[EmailMessage]:

@@ -7,10 +7,9 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from retrieval.documents.loaders.attachments import Attachments, is_stub
+from retrieval.documents.loaders.attachments import MailAttachments, is_stub
 from retrieval.documents.loaders.blocks import Block, Loaded, one_line, sections_of
-from retrieval.documents.loaders.front_matter import refuse
-from retrieval.documents.loaders.mail import MAX_DEPTH, restricts
+from retrieval.documents.loaders.mail import refuse_header
 from retrieval.documents.loaders.markup import blocks_of_html
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import RestrictedError, UnreadableError
@@ -45,17 +44,18 @@ def load_outlook(data: bytes) -> list[Loaded]:
         raise UnreadableError("is damaged or not really a message of Outlook's") from error
     if not file.exists(_PROPERTIES):
         raise UnreadableError("is damaged or not really a message of Outlook's")
-    message = _Message(file, [])
+    attached = MailAttachments()
+    message = _Message(file, [], attached)
     blocks = message.blocks()
     title = one_line(message.text(_SUBJECT)) or None
-    return [Loaded(sections_of(blocks), title=title, gaps=tuple(message.attached.gaps))]
+    return [Loaded(sections_of(blocks), title=title, gaps=tuple(attached.gaps))]
 
 
 class _Message:
     """A message in the file: the whole of it, or one that hangs on another."""
 
-    def __init__(self, file: olefile.OleFileIO, path: Path) -> None:
-        self.attached = Attachments()
+    def __init__(self, file: olefile.OleFileIO, path: Path, attached: MailAttachments) -> None:
+        self._attached = attached
         self._file = file
         self._path = path
         self._fixed = self._properties(path, _INNER_HEADER if path else _ROOT_HEADER)
@@ -69,9 +69,9 @@ class _Message:
             said = _KINDS[kind] if kind < len(_KINDS) else str(kind)
             raise RestrictedError(f"is marked as {said}, which says who may read it")
         names = (line.partition(":")[0] for line in self.text(_HEADERS).splitlines())
-        refuse(filter(restricts, names), where=" of its header")
+        refuse_header(names)
         self._read_attachments()
-        return [Block(self._head()), *self._body(), *self.attached.blocks()]
+        return [Block(self._head()), *self._body(), *self._attached.blocks()]
 
     def text(self, property_: str) -> str:
         """A property of the message that is text."""
@@ -109,15 +109,12 @@ class _Message:
             elif not int.from_bytes(
                 self._properties(path, _FILE_HEADER).get(_HIDDEN, b"")[:4], "little"
             ):
-                self.attached.add(title, self._read([*path, f"{_STREAM}{_FILE}0102"]))
+                self._attached.add(title, self._read([*path, f"{_STREAM}{_FILE}0102"]))
 
     def _add_message(self, path: Path, title: str) -> None:
-        if len(path) > 2 * MAX_DEPTH:
-            self.attached.gaps.append(f"message {title!r}, which lies too deep")
-            return
-        message = _Message(self._file, path)
-        self.attached.add_blocks(one_line(message.text(_SUBJECT)) or title, message.blocks())
-        self.attached.gaps += message.attached.gaps
+        if (inner := self._attached.inner(title)) is not None:
+            message = _Message(self._file, path, inner)
+            self._attached.add_blocks(one_line(message.text(_SUBJECT)) or title, message.blocks())
 
     def _text(self, path: Path, property_: str) -> str:
         wide = self._read([*path, f"{_STREAM}{property_}001F"])

@@ -62,6 +62,15 @@ def test_a_message_of_outlooks_is_read_with_what_hangs_on_it() -> None:
     ]
 
 
+def test_messages_are_read_only_so_deep() -> None:
+    deep = message(header=24, x0037="Bottom")
+    for n in range(11):
+        deep = message({"__substg1.0_3701000D": deep}, header=24, x0037=f"No. {n}", x0C1A="Bo")
+    loaded = read("a.msg", sample.ole(message({"__substg1.0_3701000D": deep}, x0C1A="Bo")))
+    assert len(loaded.sections) == 9
+    assert loaded.gaps == ("message 'attachment', which lies too deep",)
+
+
 def test_the_page_is_read_where_the_text_stands_for_it() -> None:
     page = "<p>The drive is on 12 May in room 3.</p>"
     data = sample.ole(message(x1000="This is an HTML message.", x1013=page, x0C1A="Bo"))
