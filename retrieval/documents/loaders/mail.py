@@ -131,7 +131,7 @@ class _Reading:
             if not (part.get("Content-ID") and _is_image(part)):
                 self._attach(part, name or "", kind)
         elif kind == "text/html":
-            return [block for block in blocks_of_html(_text(part)) if block.text]
+            return blocks_of_html(_text(part))
         elif kind == "text/calendar":
             self._attach(part, "invitation.ics", kind)
         elif part.get_content_maintype() == "text" and kind != "text/css":

@@ -91,7 +91,7 @@ class _Message:
         plain = self.text(_BODY).replace("\r\n", "\n").strip()
         html = self._read([*self._path, f"{_STREAM}{_HTML}0102"])
         page = decode(html) if html else self.text(_HTML)
-        blocks = [block for block in blocks_of_html(page) if block.text] if page else []
+        blocks = blocks_of_html(page) if page else []
         if blocks and is_stub(plain, "\n".join(block.text for block in blocks)):
             return blocks
         return [Block(plain)] if plain else []

@@ -124,11 +124,15 @@ class _Walk:
             yield Block(text, min(whole(element.get("outline-level"), 1), 6) if is_heading else 0)
 
     def _is_hidden(self, element: Element) -> bool:
-        style = self._styles.get(element.get("style-name", ""))
-        is_hidden = style is not None and any(own.get("display") == "none" for own in style)
+        is_hidden = self._has(element, "display", "none")
         if is_hidden and "hidden text" not in self.gaps:
             self.gaps.append("hidden text")
         return is_hidden
+
+    def _has(self, element: Element, name: str, value: str) -> bool:
+        """Whether the style of an element sets a property so."""
+        style = self._styles.get(element.get("style-name", ""))
+        return style is not None and any(own.get(name) == value for own in style)
 
     def _text(self, element: Element) -> str:
         pieces = [element.text or ""]
@@ -244,12 +248,9 @@ class _Walk:
             sheet.beside, self._after = self._after, []
             yield sheet
 
-    def _is_hidden_sheet(self, table: Element) -> bool:
-        style = self._styles.get(table.get("style-name", ""))
-        return style is not None and any(own.get("display") == "false" for own in style)
-
     def _sheet(self, table: Element) -> Sheet:
-        sheet = Sheet(table.get("name", ""), is_hidden=self._is_hidden_sheet(table))
+        is_hidden = self._has(table, "display", "false")
+        sheet = Sheet(table.get("name", ""), is_hidden=is_hidden)
         first = 1
         for column in table.iter("table|table-column"):
             count = _count(column, "number-columns-repeated")
@@ -293,8 +294,7 @@ class _Walk:
         """What stands on the slides, with their notes; hidden ones are left out."""
         hidden = []
         for number, page in enumerate(body.findall("drawing|page"), 1):
-            style = self._styles.get(page.get("style-name", ""))
-            if style is not None and any(own.get("visibility") == "hidden" for own in style):
+            if self._has(page, "visibility", "hidden"):
                 hidden.append(str(number))
                 continue
             for block in self._slide(page, number):

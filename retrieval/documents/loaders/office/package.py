@@ -84,7 +84,7 @@ class Package:
             return
         try:
             for _, element in ET.iterparse(io.BytesIO(data)):  # noqa: S314 - as below
-                if (tag := element.tag.rpartition("}")[2]) in tags:
+                if (tag := local_name(element)) in tags:
                     yield tag, element
                     element.clear()
         except ET.ParseError as error:
@@ -134,6 +134,11 @@ def parsed(data: bytes, name: str) -> Element:
         while any(_is_alternatives(child) for child in element):
             element[:] = [own for child in element for own in _chosen(child)]
     return root
+
+
+def local_name(element: Element) -> str:
+    """The name of an element of `Package.stream`, which still has its namespace."""
+    return element.tag.rpartition("}")[2]
 
 
 def is_on(element: Element, name: str) -> bool:

@@ -11,7 +11,7 @@ from retrieval.documents.loaders.blocks import Block, Loaded, comment, counted, 
 from retrieval.documents.loaders.grid import MAX_CELLS, Across, blocks_of_grid
 from retrieval.documents.loaders.office.drawing import drawn_lines, graphics
 from retrieval.documents.loaders.office.number_format import BUILT_IN, shown
-from retrieval.documents.loaders.office.package import Element, Package, is_on, whole
+from retrieval.documents.loaders.office.package import Element, Package, is_on, local_name, whole
 from retrieval.errors import UnreadableError
 
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
@@ -206,7 +206,7 @@ class _Workbook:
         cells: dict[int, str] = {}
         column = 0
         for cell in row:
-            if cell.tag.rpartition("}")[2] != "c":
+            if local_name(cell) != "c":
                 continue
             place = _REFERENCE.match(cell.get("r", ""))
             column = _column(place[1]) if place else column + 1
@@ -222,7 +222,7 @@ class _Workbook:
         kind = cell.get("t", "n")
         value, has_formula = "", False
         for child in cell:
-            name = child.tag.rpartition("}")[2]
+            name = local_name(child)
             if name == "v":
                 value = child.text or ""
             elif name == "is":
@@ -253,7 +253,7 @@ class _Workbook:
         for name in self._package.related(part, "threadedComment"):
             for _, element in self._package.stream(name, "threadedComment"):
                 author = self._people.get(element.get("personId", ""))
-                text = "".join(own.text or "" for own in element if own.tag.endswith("}text"))
+                text = "".join(own.text or "" for own in element if local_name(own) == "text")
                 sheet.beside.append(_noted(sheet, element, author, text))
         for name in self._package.related(part, "comments"):
             root = self._package.xml(name)
@@ -282,10 +282,8 @@ def _noted(sheet: Sheet, element: Element, author: str | None, text: str) -> Blo
 
 def _words(element: Element) -> str:
     """The words of a cell, without what only says how they are pronounced."""
-    runs = (child for child in element if child.tag.rpartition("}")[2] in ("t", "r"))
-    return "".join(
-        own.text or "" for run in runs for own in run.iter() if own.tag.rpartition("}")[2] == "t"
-    )
+    runs = (child for child in element if local_name(child) in ("t", "r"))
+    return "".join(own.text or "" for run in runs for own in run.iter() if local_name(own) == "t")
 
 
 def _formats(root: Element | None) -> Iterable[str]:

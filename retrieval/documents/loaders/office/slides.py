@@ -22,7 +22,7 @@ from retrieval.documents.loaders.office.drawing import (
     target,
 )
 from retrieval.documents.loaders.office.numbering import numeral
-from retrieval.documents.loaders.office.package import Element, Package, is_on, whole
+from retrieval.documents.loaders.office.package import Element, Package, is_on, local_name, whole
 from retrieval.errors import UnreadableError
 
 _TITLES = frozenset(("title", "ctrTitle"))
@@ -147,7 +147,7 @@ class _Deck:
                 yield Block("Notes: " + "\n".join(lines))
         for name in self._package.related(self._part, "comments"):
             for _, own in self._package.stream(name, "cm", "reply"):
-                parts = (p.text for p in own.iter() if p.tag.rpartition("}")[2] in ("t", "text"))
+                parts = (p.text for p in own.iter() if local_name(p) in ("t", "text"))
                 author = self._authors.get(own.get("authorId", ""))
                 yield comment(author, "".join(filter(None, parts)).strip())
 
