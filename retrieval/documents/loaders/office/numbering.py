@@ -41,7 +41,7 @@ class Numbering:
         id_ = row.get("numId", "")
         self._lists[id_] = _value(row, "w|abstractNumId")
         self._starts[id_] = {
-            whole(own.get("ilvl")): whole(_value(own, "w|startOverride"))
+            _number(own.get("ilvl")): _number(_value(own, "w|startOverride"))
             for own in row.findall("w|lvlOverride")
             if own.find("w|startOverride") is not None
         }
@@ -67,10 +67,10 @@ class Numbering:
 
 def _levels(row: Element) -> dict[int, _Level]:
     return {
-        whole(level.get("ilvl")): _Level(
+        _number(level.get("ilvl")): _Level(
             _value(level, "w|numFmt") or "decimal",
             _value(level, "w|lvlText"),
-            whole(_value(level, "w|start") or "1"),
+            _number(_value(level, "w|start") or "1"),
         )
         for level in row.findall("w|lvl")
     }
@@ -79,6 +79,10 @@ def _levels(row: Element) -> dict[int, _Level]:
 def _value(element: Element, path: str) -> str:
     found = element.find(path)
     return "" if found is None else found.get("val", "")
+
+
+def _number(text: str | None) -> int:
+    return whole(text, digits=6)  # a Roman numeral is as long as its number is large
 
 
 def _shown(levels: dict[int, _Level], counts: dict[int, int], depth: int) -> str:

@@ -211,7 +211,7 @@ class _Walk:
         for item in element:
             if item.tag not in ("text|list-item", "text|list-header"):
                 continue
-            number = whole(item.get("start-value"), number + 1)
+            number = whole(item.get("start-value"), number + 1, digits=6)
             label = "-" if form is None else f"{numeral(number, form)}."
             for child in item:
                 if child.tag == "text|list":
@@ -336,4 +336,4 @@ def _rows(table: Element) -> Iterator[Element]:
 
 
 def _count(element: Element, name: str) -> int:
-    return max(whole(element.get(name)), 1)
+    return max(whole(element.get(name), digits=7), 1)

@@ -146,9 +146,9 @@ def is_on(element: Element, name: str) -> bool:
     return element.get(name) in ("1", "true", "on")
 
 
-def whole(text: str | None, otherwise: int = 0) -> int:
-    """The whole number in an attribute; `otherwise` where it holds none, or too many digits."""
-    return int(text) if text and text.isdecimal() and len(text) <= _MAX_DIGITS else otherwise
+def whole(text: str | None, otherwise: int = 0, *, digits: int = _MAX_DIGITS) -> int:
+    """The whole number in an attribute; `otherwise` where it holds none, or more digits."""
+    return int(text) if text and text.isdecimal() and len(text) <= digits else otherwise
 
 
 def _opened(data: bytes) -> zipfile.ZipFile:

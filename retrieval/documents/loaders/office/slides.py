@@ -72,7 +72,7 @@ class _Deck:
 
     def blocks(self) -> Iterator[Block]:
         """All that stands on the slides, each with the number of its slide."""
-        start = whole(self._root.get("firstSlideNum"), 1)
+        start = whole(self._root.get("firstSlideNum"), 1, digits=4)
         relations = self._package.relations(self._package.main)
         listed = [own.get("r|id", "") for own in self._root.iter("p|sldId")]
         for number, id_ in enumerate(listed, start):
@@ -176,7 +176,7 @@ def _bullet(paragraph: Element, counts: dict[int, int], *, is_listed: bool) -> t
         del counts[deeper]
     numbered = properties.find("a|buAutoNum") if properties is not None else None
     if numbered is not None:
-        counts[depth] = counts.get(depth, whole(numbered.get("startAt"), 1) - 1) + 1
+        counts[depth] = counts.get(depth, whole(numbered.get("startAt"), 1, digits=5) - 1) + 1
         kind = numbered.get("type", "")
         number = numeral(counts[depth], next((_FORMS[f] for f in _FORMS if kind.startswith(f)), ""))
         return depth, number + (")" if kind.endswith(("ParenR", "ParenBoth")) else ".")

@@ -292,7 +292,7 @@ def _is_gone(row: Element) -> bool:
 
 
 def _count(element: Element | None) -> int:
-    return min(whole(element.get("val")), _MAX_SPAN) if element is not None else 0
+    return min(whole(element.get("val"), digits=3), _MAX_SPAN) if element is not None else 0
 
 
 def _children(parent: Element, tag: str) -> Iterator[Element]:
