@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -52,9 +53,7 @@ class Child:
             said, _ = await child.communicate()
         finally:
             if child.returncode is None:
-                child.terminate()
-                # Waiting alone would leave its pipe open.
-                await child.communicate()
+                await _end(child)
         if child.returncode:
             raise ChildFailedError(self.latest().removeprefix("whimbrel: "))
         return said.splitlines()[-1].decode()
@@ -66,6 +65,16 @@ class Child:
             log.seek(max(self._begun, end - LINE_BYTES))
             lines = log.read().decode(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "").strip()
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """Ask a sub-command to end and wait until it has, however often that is cancelled."""
+    child.terminate()
+    # Waiting alone would leave its pipe open.
+    ending = asyncio.create_task(child.communicate())
+    while not ending.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(ending)
 
 
 def _be_nice(pid: int) -> None:

@@ -169,6 +169,7 @@ class Bot:
         async def end() -> None:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.worker.stop(grace_s=self._timings.grace_s, on_grace_over=stop.set)
             await answering.shutdown()
             await background.shutdown()
