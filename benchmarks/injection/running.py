@@ -214,7 +214,7 @@ class _Town:
         opened = {"type": "app_home_opened", "user": ADMIN, "channel": "D9", "tab": "home"}
         await self._send(event(opened, f"Ev{next(self._ids)}"))
         query = "SELECT max(id) FROM reviews"
-        ((review,),) = self._bot.inbox.database.connection.conn.execute(query).fetchall()
+        ((review,),) = self._bot.inbox.database.connection.execute(query).fetchall()
         names = ["edit_review"] + ["approve_review"] * (attack.place == "curated answer")
         for name in names:
             await self._send(press_at_home(name, str(review), user=ADMIN, **self._trigger()))

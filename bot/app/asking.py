@@ -80,7 +80,7 @@ class Asking:
         }
 
     def _triage(self) -> Triage:
-        return Triage(self.documents, self.inbox.database.path.parent / "models")
+        return Triage(self.documents, self.inbox.database.home / "models")
 
     def _backgrounds(self) -> Backgrounds:
         attachments = Attachments(

@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-import sqlite_utils
 from pydantic import TypeAdapter, ValidationError
 
 from bot.privacy.erasing import PUT_ASIDE
@@ -25,6 +24,7 @@ from bot.privacy.forgotten import FORGOTTEN, ForgottenPeople
 from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.store.soundness import check_before
+from bot.store.sqlite import SqliteConnection
 from retrieval.errors import BusyError, DataError, SettingsError
 from retrieval.index.generation import relabel
 from retrieval.registry.folders import building, checksums, sha256, telling_full_disk
@@ -165,7 +165,7 @@ def _forget_again(home: Path, unpacked: Path, *, since: str) -> int:
     noted.take_over(ForgottenPeople(unpacked).notes())
     # Opened as a database of ours it would be brought forward, and no older release would read it.
     with closing(sqlite3.connect(unpacked / DATABASE)) as connection:
-        people = noted.since(since, people_in(sqlite_utils.Database(connection)))
+        people = noted.since(since, people_in(SqliteConnection(connection)))
     if people:
         database = Database(unpacked / DATABASE)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from bot.app.process import has_ended, new_owner
 from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
+from bot.store.connection import StoreError, StoreUnavailableError
 from bot.store.inbox import BrokenOffError, Inbox, Job, JobKind, LeaseLostError
 from retrieval.errors import EndpointUnreachableError, RetrievalError
 
@@ -24,8 +24,8 @@ MAX_FAULTS = 3
 MAX_DEATHS = 5
 """A process may be killed for many a reason, so that this needs more evidence."""
 PATIENCE_S = 86_400.0
-"""What has been held up for so long by Slack or an endpoint is told that it has failed, if it can
-be told; what cannot is kept."""
+"""What Slack, an endpoint or the database has held up for so long is told that it has failed, if it
+can be told; what cannot is kept."""
 
 
 class Handler(Protocol):
@@ -111,7 +111,7 @@ class Worker:
         while True:
             try:
                 left = await self._inbox.database.run(self._inbox.release_left, has_ended)
-            except sqlite3.Error:
+            except StoreError:
                 logger.exception("cannot look for jobs left behind")
                 left = 0
             if left:
@@ -168,7 +168,7 @@ class Worker:
                 await self._inbox.database.run(self._inbox.heartbeat, job)
             except LeaseLostError:
                 return
-            except sqlite3.Error:
+            except StoreError:
                 logger.exception("no heartbeat job=%d", job.id)
 
     async def _attempt(self, job: Job) -> None:
@@ -179,7 +179,7 @@ class Worker:
             await self._handlers[job.kind].handle(job)
         except (LeaseLostError, BrokenOffError) as error:
             logger.warning("%s", error)
-        except (SlackUnreachableError, EndpointUnreachableError) as error:
+        except (SlackUnreachableError, EndpointUnreachableError, StoreUnavailableError) as error:
             if self._clock() - job.created > PATIENCE_S:
                 await self._give_up(job, error)
             else:

@@ -99,7 +99,7 @@ class Disclosure:
         """The audience of an approved answer, None if it is given no more; no labels for others."""
         if answer.method != "curated":
             return frozenset()
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT audience FROM curated WHERE id = ? AND expired IS NULL",
             (answer.generator.removeprefix(CURATED),),
         ).fetchone()

@@ -40,13 +40,11 @@ class MuteNotices:
 
     def _is_first(self, job: Job, until: float) -> bool:
         """Whether this is the question, of all the person asks in this mute, to be told about."""
-        mute = (job.channel, job.user, until)
+        mute = {"channel": job.channel, "person": job.user, "until": until}
         with self._inbox.database.transaction() as db:
-            db.conn.execute(
-                "INSERT OR IGNORE INTO mutes_told VALUES (?, ?, ?, ?)", (*mute, job.event_id)
-            )
-            first = db.conn.execute(
+            db.table("mutes_told").insert(mute | {"event_id": job.event_id}, ignore=True)
+            first = db.execute(
                 "SELECT event_id FROM mutes_told WHERE channel = ? AND person = ? AND until = ?",
-                mute,
+                tuple(mute.values()),
             ).fetchone()
-        return bool(first[0] == job.event_id)
+        return bool(first == (job.event_id,))

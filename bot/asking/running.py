@@ -59,16 +59,16 @@ class Running:
 
     def _ask(self, thread: ThreadKey) -> None:
         with self._database.transaction() as db:
-            db.conn.execute("INSERT OR IGNORE INTO stops VALUES (?, ?)", thread)
+            db.table("stops").insert({"channel": thread[0], "thread_ts": thread[1]}, ignore=True)
 
     def _take(self, thread: ThreadKey) -> bool:
         """Whether somebody asked to stop this thread's answer; forgotten once it is told."""
         where = "WHERE channel = ? AND thread_ts = ?"
         db = self._database.connection
-        if db.conn.execute(f"SELECT 1 FROM stops {where}", thread).fetchone() is None:  # noqa: S608 - written here
+        if db.execute(f"SELECT 1 FROM stops {where}", thread).fetchone() is None:  # noqa: S608 - written here
             return False
         with self._database.transaction():
-            return db.conn.execute(f"DELETE FROM stops {where}", thread).rowcount == 1  # noqa: S608 - written here
+            return db.execute(f"DELETE FROM stops {where}", thread).rowcount == 1  # noqa: S608 - written here
 
 
 class StopHandler:

@@ -55,7 +55,7 @@ class Threads:
 
     def known(self, channel: str, thread_ts: str) -> KnownThread | None:
         """What we know of a thread; None where we have answered nothing in it."""
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT id, asker, created FROM turns WHERE channel = ? AND thread_ts = ?"
             " AND deleted IS NULL ORDER BY rowid DESC",
             (channel, thread_ts),
@@ -67,27 +67,27 @@ class Threads:
 
     def is_open(self, channel: str, thread_ts: str, known: KnownThread) -> bool:
         """Whether we still take part: nobody has taken over and the thread does not rest."""
-        taken = self._database.connection.conn.execute(
+        taken = self._database.connection.execute(
             "SELECT 1 FROM takeovers WHERE channel = ? AND thread_ts = ?", (channel, thread_ts)
         ).fetchone()
         return taken is None and time.time() - known.latest < REST_S
 
     def take_over(self, channel: str, thread_ts: str, person: str) -> None:
         """A person answers here; we are quiet until we are mentioned again."""
-        row = (channel, thread_ts, person, time.time())
+        row = {"channel": channel, "thread_ts": thread_ts, "person": person, "at": time.time()}
         with self._database.transaction() as db:
-            db.conn.execute("INSERT OR IGNORE INTO takeovers VALUES (?, ?, ?, ?)", row)
+            db.table("takeovers").insert(row, ignore=True)
 
     def reopen(self, channel: str, thread_ts: str | None) -> None:
         """We were asked again."""
         with self._database.transaction() as db:
-            db.conn.execute(
+            db.execute(
                 "DELETE FROM takeovers WHERE channel = ? AND thread_ts = ?", (channel, thread_ts)
             )
 
     def rephrased(self, turn: Turn) -> str | None:
         """The id of the turn whose question this one, soon after and not yet logged, rewords."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT id, question, created FROM turns WHERE channel = ? AND asker = ?"
             " AND deleted IS NULL ORDER BY rowid DESC LIMIT 1",
             (turn.channel, turn.asker),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +29,7 @@ LogRow = dict[str, Any]
 
 def read_log(database: Database) -> Log:
     """Everything that was asked, answered, rated and corrected, and who agreed to what."""
-    with _one_moment(database):
+    with database.snapshot():
         imports = {row["turn_id"]: row for row in _rows(database, "SELECT * FROM imports")}
         turns = tuple(_turns(database, imports))
         experts = _experts(database)
@@ -46,17 +45,6 @@ def read_log(database: Database) -> Log:
             consented_turns=frozenset(id_ for id_, row in imports.items() if row["is_consented"]),
         )
         return _with_corrections(log, database, imports)
-
-
-@contextmanager
-def _one_moment(database: Database) -> Iterator[None]:
-    """Nothing that is read inside changes meanwhile, and unlike `transaction`, nobody waits."""
-    connection = database.connection.conn
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")
 
 
 def imported_passages(database: Database) -> dict[str, PassageText]:
@@ -155,7 +143,7 @@ def _experts(database: Database) -> dict[str, frozenset[str]]:
         row["channel"]: frozenset(json.loads(row["config"]).get("experts", ()))
         for row in _rows(database, "SELECT channel, config FROM channels")
     }
-    imported = _rows(database, "SELECT DISTINCT person FROM imported_ratings WHERE is_expert")
+    imported = _rows(database, "SELECT DISTINCT person FROM imported_ratings WHERE is_expert = 1")
     return experts | {"": frozenset(row["person"] for row in imported)}
 
 

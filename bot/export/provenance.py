@@ -19,7 +19,7 @@ class Provenance:
 
     def ever_held_out(self) -> list[str]:
         """Every question that a data set has held out, in the alphabet's order."""
-        rows = self._database.connection.conn.execute("SELECT question FROM held_out ORDER BY 1")
+        rows = self._database.connection.execute("SELECT question FROM held_out ORDER BY 1")
         return [row[0] for row in rows]
 
     def hold_out(self, asked: Iterable[tuple[str, str]], *, at: str) -> None:
@@ -53,7 +53,7 @@ class Provenance:
 
     def datasets_of(self, person: str) -> list[str]:
         """The data sets that hold something that the person had a part in."""
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT DISTINCT dataset FROM dataset_sources WHERE person = ? AND dataset != ?"
             " ORDER BY 1",
             (person, REGRESSION),
@@ -62,7 +62,7 @@ class Provenance:
 
     def examples_of(self, person: str, dataset: str) -> set[str]:
         """The ids of a data set's examples that the person had a part in."""
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT example FROM dataset_sources WHERE person = ? AND dataset = ?",
             (person, dataset),
         )
@@ -78,16 +78,14 @@ class Provenance:
         for dataset in datasets:
             shutil.rmtree(folder / dataset, ignore_errors=True)
         with self._database.transaction() as db:
-            db.conn.execute("DELETE FROM held_out_askers WHERE person = ?", (person,))
-            db.conn.execute(
-                "DELETE FROM held_out WHERE key NOT IN (SELECT key FROM held_out_askers)"
-            )
-            db.conn.execute(
+            db.execute("DELETE FROM held_out_askers WHERE person = ?", (person,))
+            db.execute("DELETE FROM held_out WHERE key NOT IN (SELECT key FROM held_out_askers)")
+            db.execute(
                 "DELETE FROM dataset_sources WHERE dataset = ? AND example IN"
                 " (SELECT example FROM dataset_sources WHERE dataset = ? AND person = ?)",
                 (REGRESSION, REGRESSION, person),
             )
             for dataset in datasets:
-                db.conn.execute("DELETE FROM dataset_sources WHERE dataset = ?", (dataset,))
-                db.conn.execute("DELETE FROM datasets WHERE id = ?", (dataset,))
+                db.execute("DELETE FROM dataset_sources WHERE dataset = ?", (dataset,))
+                db.execute("DELETE FROM datasets WHERE id = ?", (dataset,))
         return datasets

@@ -79,7 +79,7 @@ def _write(
 ) -> bool:
     """Whether the turn is new. Its ratings may be on several lines."""
     db, id_ = database.connection, rated_turn.turn.answer.id
-    is_new = not db.conn.execute("SELECT 1 FROM turns WHERE id = ?", (id_,)).fetchone()
+    is_new = not db.execute("SELECT 1 FROM turns WHERE id = ?", (id_,)).fetchone()
     if is_new:
         log.add(rated_turn.turn)
         import_ = {"turn_id": id_, "split": rated_turn.split, "is_consented": int(is_consented)}
@@ -87,8 +87,8 @@ def _write(
         db.table("imports").insert(import_ | correction)
         db.table("imported_passages").insert_all(_passage_rows(rated_turn), ignore=True)
     elif is_consented:
-        db.table("imports").update(id_, {"is_consented": 1})
-    db.table("imported_ratings").insert_all(_rating_rows(rated_turn), replace=True)
+        db.table("imports").update({"is_consented": 1}, turn_id=id_)
+    db.table("imported_ratings").upsert_all(_rating_rows(rated_turn), ("turn_id", "person"))
     return is_new
 
 

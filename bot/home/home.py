@@ -63,7 +63,7 @@ class Home:
         )
 
     def _questions(self, person: str) -> list[AskedQuestion]:
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT question, created, coalesce(sum(value > 0), 0), coalesce(sum(value < 0), 0),"
             " coalesce(sum(CASE WHEN voter = asker THEN value END), 0),"
             " EXISTS (SELECT 1 FROM fixes WHERE turn_id = turns.id)"

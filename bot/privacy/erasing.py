@@ -44,7 +44,7 @@ def erase(person: str, database: Database) -> Erased:
     is retired with it. A run that serves is replaced by what served before. Doing it again finishes
     what was broken off: the database forgets last.
     """
-    home = database.path.parent
+    home = database.home
     runs_folder = home / "models" / "runs"
     provenance = Provenance(database)
     datasets = provenance.datasets_of(person)

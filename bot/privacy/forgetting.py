@@ -7,13 +7,12 @@ import re
 import secrets
 from dataclasses import dataclass
 
-import sqlite_utils
-
 from bot.asking.disclosure import CURATED
 from bot.privacy.erasing import erase
 from bot.privacy.forgotten import ForgottenPeople
+from bot.store.connection import Connection
 from bot.store.inbox import NAMELESS, Inbox, Job
-from bot.store.log import part_followers
+from bot.store.log import change_card, part_followers
 
 PERSON = re.compile(r"[UW][A-Z0-9]+")
 """The id of somebody in Slack."""
@@ -54,7 +53,7 @@ class Forgetting:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._database = inbox.database
-        self._noted = ForgottenPeople(inbox.database.path.parent)
+        self._noted = ForgottenPeople(inbox.database.home)
 
     def forget(self, job: Job) -> Forgotten:
         """Forget who sent this job, and finish it.
@@ -91,65 +90,61 @@ class Forgetting:
         return forgotten
 
     def _delete(
-        self, db: sqlite_utils.Database, person: str, approved: int, runs: tuple[str, ...]
+        self, db: Connection, person: str, approved: int, runs: tuple[str, ...]
     ) -> Forgotten:
-        proposals = db.conn.execute(
+        proposals = db.execute(
             "DELETE FROM reviews WHERE state != 'approved' AND (? IN"
             " (author, proposer) OR turn_id IN (SELECT id FROM turns WHERE asker = ?))",
             (person, person),
         ).rowcount
-        ratings = db.conn.execute(
-            "SELECT count(*) FROM votes WHERE voter = ?", (person,)
-        ).fetchone()
+        ratings = db.execute("SELECT count(*) FROM votes WHERE voter = ?", (person,)).fetchone()
         for table, column in _OF_A_PERSON.items():
             db.table(table).delete_where(f"{column} = ?", (person,))
         questions = _delete_turns(db, person)
         return Forgotten(questions, ratings[0], proposals, approved, runs)
 
-    def _empty_inbox(self, db: sqlite_utils.Database, person: str) -> None:
+    def _empty_inbox(self, db: Connection, person: str) -> None:
         """Only what tells one delivery from another stays; what is in progress is not logged."""
-        db.conn.execute(
+        db.execute(
             f"UPDATE inbox SET {NAMELESS}, payload = '{{}}', owner = NULL,"  # noqa: S608 - of the inbox's own
             " state = CASE state WHEN 'dead' THEN 'dead' ELSE 'done' END WHERE user = ?",
             (person,),
         )
 
 
-def people_in(db: sqlite_utils.Database) -> set[str]:
+def people_in(db: Connection) -> set[str]:
     """Everybody whose id is in a column for people, in a database of any release."""
     return {
         person
-        for table in db.tables
-        if table.name != "audit"  # nobody's id stands there
-        for column in table.columns_dict.keys() & set(NAMING)
-        for (person,) in db.conn.execute(f"SELECT DISTINCT [{column}] FROM [{table.name}]")  # noqa: S608 - the schema's names
+        for table, columns in db.columns().items()
+        if table != "audit"  # nobody's id stands there
+        for column in columns.keys() & set(NAMING)
+        for (person,) in db.execute(f'SELECT DISTINCT "{column}" FROM "{table}"')  # noqa: S608 - the schema's names
         if isinstance(person, str) and PERSON.fullmatch(person)
     }
 
 
-def _delete_approved(db: sqlite_utils.Database, person: str) -> int:
+def _delete_approved(db: Connection, person: str) -> int:
     """What a person wrote or asked for and an expert approved is given to nobody any more."""
     theirs = (
         "SELECT curated.id FROM curated LEFT JOIN reviews ON reviews.id = review_id"
         " WHERE ? IN (curated.author, reviews.author, reviews.proposer)"
         " OR curated.turn_id IN (SELECT id FROM turns WHERE asker = ?)"
     )
-    ids = db.conn.execute(theirs, (person, person)).fetchall()
+    ids = db.execute(theirs, (person, person)).fetchall()
     for (id_,) in ids:
         given = f"{CURATED}{id_}"
-        db.conn.execute("DELETE FROM fixes WHERE curated_id = ?", (id_,))
-        db.conn.execute(
+        db.execute("DELETE FROM fixes WHERE curated_id = ?", (id_,))
+        db.execute(
             "DELETE FROM cards WHERE turn_id IN (SELECT id FROM turns WHERE generator = ?)",
             (given,),
         )
-        db.conn.execute(
-            "UPDATE turns SET answer = '', citations = '[]' WHERE generator = ?", (given,)
-        )
-        db.conn.execute(
+        db.execute("UPDATE turns SET answer = '', citations = '[]' WHERE generator = ?", (given,))
+        db.execute(
             "DELETE FROM reviews WHERE id = (SELECT review_id FROM curated WHERE id = ?)", (id_,)
         )
-        db.table("curated").delete(id_)
-    db.conn.execute(
+        db.table("curated").delete(id=id_)
+    db.execute(
         "DELETE FROM reviews WHERE ? IN (author, proposer)"
         " OR turn_id IN (SELECT id FROM turns WHERE asker = ?)",
         (person, person),
@@ -157,51 +152,43 @@ def _delete_approved(db: sqlite_utils.Database, person: str) -> int:
     return len(ids)
 
 
-def _delete_turns(db: sqlite_utils.Database, person: str) -> int:
+def _delete_turns(db: Connection, person: str) -> int:
     mine = "turn_id IN (SELECT id FROM turns WHERE asker = ?)"
     # What others asked later in a thread may have been joined to what this person asked.
-    for (turn_id,) in db.conn.execute("SELECT id FROM turns WHERE asker = ?", (person,)).fetchall():
+    for (turn_id,) in db.execute("SELECT id FROM turns WHERE asker = ?", (person,)).fetchall():
         part_followers(db, turn_id)
-    for table in db.tables:
-        if "turn_id" in table.columns_dict and table.name not in _STAYS_WITH_A_TURN:
-            table.delete_where(mine, (person,))
+    for table, columns in db.columns().items():
+        if "turn_id" in columns and table not in _STAYS_WITH_A_TURN:
+            db.table(table).delete_where(mine, (person,))
     for name in ("reviews", "curated"):  # what was approved
         channel = ", channel = ''" if name == "reviews" else ""
-        db.conn.execute(f"UPDATE {name} SET turn_id = NULL{channel} WHERE {mine}", (person,))  # noqa: S608 - names of this module
-    return int(db.conn.execute("DELETE FROM turns WHERE asker = ?", (person,)).rowcount)
+        db.execute(f"UPDATE {name} SET turn_id = NULL{channel} WHERE {mine}", (person,))  # noqa: S608 - names of this module
+    return int(db.execute("DELETE FROM turns WHERE asker = ?", (person,)).rowcount)
 
 
-def _unname(db: sqlite_utils.Database, person: str) -> None:
+def _unname(db: Connection, person: str) -> None:
     """Replace a person's id, wherever it still stands, by a name that nobody has."""
     nobody = f"nobody-{secrets.token_hex(4)}"
-    for (id_,) in db.conn.execute("SELECT id FROM curated WHERE author = ?", (person,)).fetchall():
-        db.conn.execute(
-            "UPDATE cards SET answer = json_set(answer, '$.author', NULL)"
-            " WHERE turn_id IN (SELECT id FROM turns WHERE generator = ?)",
-            (f"{CURATED}{id_}",),
-        )
-    db.conn.execute("UPDATE curated SET author_name = NULL WHERE author = ?", (person,))
+    for (id_,) in db.execute("SELECT id FROM curated WHERE author = ?", (person,)).fetchall():
+        given = db.execute("SELECT id FROM turns WHERE generator = ?", (f"{CURATED}{id_}",))
+        for (turn_id,) in given:
+            change_card(db, turn_id, author=None)
+    db.execute("UPDATE curated SET author_name = NULL WHERE author = ?", (person,))
     _dismiss(db, person)
     pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(person)}(?![A-Za-z0-9])")
-    db.conn.create_function("unname", 1, lambda text: pattern.sub(nobody, text))
-    for table in db.tables:
-        if table.name == "audit":
+    for table, columns in db.columns().items():
+        if table == "audit":
             continue  # no person stands there, and no row can be changed
-        for column in table.columns:
-            if column.type == "TEXT":
-                table_, name = f"[{table.name}]", f"[{column.name}]"
-                db.conn.execute(
-                    f"UPDATE {table_} SET {name} = unname({name}) WHERE instr({name}, ?)",  # noqa: S608 - the schema's names
-                    (person,),
-                )
+        for column in (name for name, type_ in columns.items() if type_ == "TEXT"):
+            naming = f'SELECT rowid, "{column}" FROM "{table}" WHERE "{column}" LIKE ?'  # noqa: S608 - the schema's names
+            for rowid, text in db.execute(naming, (f"%{person}%",)).fetchall():
+                db.table(table).update({column: pattern.sub(nobody, text)}, rowid=rowid)
 
 
-def _dismiss(db: sqlite_utils.Database, person: str) -> None:
+def _dismiss(db: Connection, person: str) -> None:
     """They are no channel's expert any more."""
-    rows = db.conn.execute(
-        "SELECT channel, config FROM channels WHERE instr(config, ?)", (person,)
-    ).fetchall()
-    for channel, config in rows:
+    naming = "SELECT channel, config FROM channels WHERE config LIKE ?"
+    for channel, config in db.execute(naming, (f"%{person}%",)).fetchall():
         values = json.loads(config)
         values["experts"] = [expert for expert in values.get("experts", []) if expert != person]
-        db.table("channels").update(channel, {"config": json.dumps(values)})
+        db.table("channels").update({"config": json.dumps(values)}, channel=channel)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping
 from bot.replay.files import REPLAYS
 from bot.settings import Kept
 from bot.store.audit import DAY_S, AuditLog
+from bot.store.connection import StoreError
 from bot.store.database import Database
 from bot.store.inbox import NAMELESS
 from bot.store.log import ConversationLog, utc
@@ -46,7 +46,7 @@ class Retention:
                 if gone:
                     told = " ".join(f"{kept}={count}" for kept, count in sorted(gone.items()))
                     logger.info("too old, deleted: %s", told)
-            except (sqlite3.Error, OSError):
+            except (StoreError, OSError):
                 logger.exception("what is too old is still there; it is tried again")
             await asyncio.sleep(every_s)
 
@@ -69,13 +69,13 @@ class Retention:
 
     def _questions(self, before: float) -> int:
         with self._database.erasing() as db:
-            buried = db.conn.execute(
+            buried = db.execute(
                 "UPDATE inbox SET payload = '{}' WHERE state = 'dead' AND payload != '{}'"
                 " AND created < ?",
                 (before,),
             ).rowcount
             # Slack's ids of what was delivered stay: they tell a delivery from its repetition.
-            db.conn.execute(
+            db.execute(
                 f"UPDATE inbox SET {NAMELESS}"  # noqa: S608 - of the inbox's own
                 " WHERE state IN ('done', 'dead') AND user != '' AND created < ?",
                 (before,),
@@ -84,7 +84,7 @@ class Retention:
 
     def _overheard(self, before: float) -> int:
         with self._database.erasing() as db:
-            unread = db.conn.execute(
+            unread = db.execute(
                 "UPDATE inbox SET state = 'done', payload = '{}' WHERE kind = 'overheard'"
                 " AND state = 'todo' AND created < ?",
                 (before,),
@@ -95,11 +95,11 @@ class Retention:
         """Redact the turns that are not yet; how many those were."""
         sql = f"SELECT id FROM turns WHERE question != '' AND {which} LIMIT {AT_ONCE}"  # noqa: S608 - written in this module
         count = 0
-        while rows := self._database.connection.conn.execute(sql, (utc(before),)).fetchall():
+        while rows := self._database.connection.execute(sql, (utc(before),)).fetchall():
             with self._database.transaction() as db:
                 for (turn_id,) in rows:
                     self._log.redact(turn_id)
-                    db.conn.execute("UPDATE turns SET asker = '' WHERE id = ?", (turn_id,))
+                    db.execute("UPDATE turns SET asker = '' WHERE id = ?", (turn_id,))
             count += len(rows)
         return count
 
@@ -107,39 +107,39 @@ class Retention:
         old = "SELECT id FROM turns WHERE answer != '' AND created < ?"
         with self._database.erasing() as db:
             for table in ("cards", "shadows", "fixes"):
-                db.conn.execute(
+                db.execute(
                     f"DELETE FROM {table} WHERE turn_id IN ({old})",  # noqa: S608 - names of this module
                     (utc(before),),
                 )
-            return db.conn.execute(
+            return db.execute(
                 "UPDATE turns SET answer = '', citations = '[]' WHERE answer != '' AND created < ?",
                 (utc(before),),
             ).rowcount
 
     def _ratings(self, before: float) -> int:
         with self._database.erasing() as db:
-            db.conn.execute("DELETE FROM reactions WHERE at < ?", (before,))
+            db.execute("DELETE FROM reactions WHERE at < ?", (before,))
             return sum(
-                db.conn.execute(f"DELETE FROM {table} WHERE at < ?", (utc(before),)).rowcount  # noqa: S608 - names of this module
+                db.execute(f"DELETE FROM {table} WHERE at < ?", (utc(before),)).rowcount  # noqa: S608 - names of this module
                 for table in ("votes", "vote_events", "signals")
             )
 
     def _corrections(self, before: float) -> int:
         with self._database.erasing() as db:
-            reasons = db.conn.execute("DELETE FROM reasons WHERE at < ?", (utc(before),)).rowcount
-            reviews = db.conn.execute(
+            reasons = db.execute("DELETE FROM reasons WHERE at < ?", (utc(before),)).rowcount
+            reviews = db.execute(
                 "DELETE FROM reviews WHERE (state != 'approved' AND coalesce(decided, created) < ?)"
                 " OR id IN (SELECT review_id FROM curated WHERE expired < ?)",
                 (utc(before), utc(before)),
             ).rowcount
-            db.conn.execute("DELETE FROM curated WHERE expired < ?", (utc(before),))
+            db.execute("DELETE FROM curated WHERE expired < ?", (utc(before),))
             return reasons + reviews
 
     def _audit(self, _before: float) -> int:
         return AuditLog(self._database, keep_days=self._days["audit"], clock=self._clock).cut()
 
     def _reports(self, before: float) -> int:
-        replays = self._database.path.parent / REPLAYS
+        replays = self._database.home / REPLAYS
         old = [folder for folder in replays.glob("*") if folder.stat().st_mtime < before]
         for folder in old:
             shutil.rmtree(folder)

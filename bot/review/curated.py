@@ -92,20 +92,20 @@ class CuratedAnswers:
         }
         with self._database.transaction() as db:
             db.table("curated").insert(row, ignore=True)
-            found = db.conn.execute("SELECT id FROM curated WHERE review_id = ?", (review.id,))
+            found = db.execute("SELECT id FROM curated WHERE review_id = ?", (review.id,))
             return int(found.fetchone()[0])
 
     def retire(self, review_id: int) -> None:
         """Give a review's answer to nobody any more."""
         with self._database.transaction() as db:
-            db.conn.execute(
+            db.execute(
                 "UPDATE curated SET expired = ? WHERE review_id = ? AND expired IS NULL",
                 (utc(time.time()), review_id),
             )
 
     def latest(self) -> int:
         """The id of the newest curated answer; 0 if there is none."""
-        row = self._database.connection.conn.execute("SELECT max(id) FROM curated").fetchone()
+        row = self._database.connection.execute("SELECT max(id) FROM curated").fetchone()
         return int(row[0] or 0)
 
     def match(self, request: AnswerRequest) -> Match | None:
@@ -164,12 +164,12 @@ class CuratedAnswers:
                 for row, vector in zip(stale, vectors, strict=True):
                     row["vector"] = vector.astype("<f4").tobytes()
                     change = {"embedder": embedder.id, "vector": row["vector"]}
-                    db.table("curated").update(row["id"], change)
+                    db.table("curated").update(change, id=row["id"])
         return np.stack([np.frombuffer(row["vector"], "<f4") for row in rows])
 
     def _expire(self, curated_id: int) -> None:
         with self._database.transaction() as db:
-            db.table("curated").update(curated_id, {"expired": utc(time.time())})
+            db.table("curated").update({"expired": utc(time.time())}, id=curated_id)
 
 
 class CuratedAnswerer:

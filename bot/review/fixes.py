@@ -63,9 +63,7 @@ class Fixes:
             "at": utc(time.time()),
         }
         with self._database.transaction() as db:
-            before = db.table("fixes").count
-            db.table("fixes").insert(row, ignore=True)
-            return bool(db.table("fixes").count > before)
+            return db.table("fixes").insert(row, ignore=True)
 
     def of(self, turn_id: str, person: str, labels: frozenset[str]) -> Fix | None:
         """The better answer to a turn's question, for a person who holds these labels."""
@@ -103,7 +101,7 @@ class Fixes:
         An expert's answer to the very question is direct; what a new index, model or somebody
         else's correction brought is for those who asked to hear of that.
         """
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT fixes.turn_id, votes.voter, turns.team, reviews.id IS NOT NULL"
             " FROM fixes JOIN votes USING (turn_id) JOIN turns ON turns.id = fixes.turn_id"
             " LEFT JOIN curated ON curated.id = fixes.curated_id"

@@ -46,7 +46,7 @@ class Notices:
     def _claim(self, turn_id: str, person: str, kind: NoticeKind) -> bool:
         row = (turn_id, person, kind, utc(time.time()))
         with self._database.transaction() as db:
-            cursor = db.conn.execute(
+            cursor = db.execute(
                 "INSERT INTO notices (turn_id, person, kind, at) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
                 row,
@@ -55,4 +55,4 @@ class Notices:
 
     def _unclaim(self, turn_id: str, person: str, kind: NoticeKind) -> None:
         with self._database.transaction() as db:
-            db.table("notices").delete((turn_id, person, kind))
+            db.table("notices").delete(turn_id=turn_id, person=person, kind=kind)

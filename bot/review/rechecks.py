@@ -141,7 +141,7 @@ class Rechecker:
         generator, generation, _ = state
         if (turn.generator, turn.generation) == (generator, generation):
             return True
-        row = self._inbox.database.connection.conn.execute(
+        row = self._inbox.database.connection.execute(
             "SELECT 1 FROM rechecks WHERE turn_id = ? AND generator = ? AND generation = ?",
             (turn.id, generator, generation),
         ).fetchone()

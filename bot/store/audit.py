@@ -58,7 +58,7 @@ class AuditLog:
         """Write what a person did or was shown, once for each job."""
         with self._database.transaction() as db:
             key = f"{act}:{job.event_id}"
-            if db.conn.execute("SELECT 1 FROM audit WHERE key = ?", (key,)).fetchone():
+            if db.execute("SELECT 1 FROM audit WHERE key = ?", (key,)).fetchone():
                 return
             before_id, before = self._last()
             row: dict[str, Any] = {
@@ -98,18 +98,18 @@ class AuditLog:
 
     def _anchor(self) -> tuple[int, str]:
         sql = "SELECT id, sha256 FROM audit_anchor"
-        id_, digest = self._database.connection.conn.execute(sql).fetchone()
+        id_, digest = self._database.connection.execute(sql).fetchone()
         return id_, digest
 
     def _last(self) -> tuple[int, str]:
         sql = "SELECT id, sha256 FROM audit ORDER BY id DESC LIMIT 1"
-        row = self._database.connection.conn.execute(sql).fetchone()
+        row = self._database.connection.execute(sql).fetchone()
         return self._anchor() if row is None else (row[0], row[1])
 
     def _token(self, user: str) -> str:
         db = self._database.connection
         sql = "SELECT person FROM audit_people WHERE user = ?"
-        known = db.conn.execute(sql, (user,)).fetchone()
+        known = db.execute(sql, (user,)).fetchone()
         if known is not None:
             return str(known[0])
         token = secrets.token_hex(8)
@@ -123,14 +123,12 @@ class AuditLog:
         until = utc(self._clock() - self._keep_days * DAY_S)
         sql = "SELECT id, sha256 FROM audit WHERE at < ? ORDER BY id DESC LIMIT 1"
         with self._database.transaction() as db:
-            last = db.conn.execute(sql, (until,)).fetchone()
+            last = db.execute(sql, (until,)).fetchone()
             if last is None:
                 return 0
-            db.conn.execute("UPDATE audit_anchor SET id = ?, sha256 = ?", tuple(last))
-            cut = db.conn.execute("DELETE FROM audit WHERE id <= ?", (last[0],)).rowcount
-            db.conn.execute(
-                "DELETE FROM audit_people WHERE person NOT IN (SELECT person FROM audit)"
-            )
+            db.execute("UPDATE audit_anchor SET id = ?, sha256 = ?", tuple(last))
+            cut = db.execute("DELETE FROM audit WHERE id <= ?", (last[0],)).rowcount
+            db.execute("DELETE FROM audit_people WHERE person NOT IN (SELECT person FROM audit)")
             return cut
 
 

@@ -20,7 +20,7 @@ class Cards:
 
         `messages` are those in the channel where it was asked.
         """
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT cards.answer, event_id, team, channel, thread_ts, asker, audience, created,"
             " is_private"
             " FROM turns JOIN cards ON cards.turn_id = turns.id"
@@ -45,7 +45,7 @@ class Cards:
 
     def is_kept(self, turn_id: str) -> bool:
         """Whether there is such a turn, not deleted, with its answer."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT 1 FROM turns JOIN cards ON cards.turn_id = id WHERE id = ? AND deleted IS NULL",
             (turn_id,),
         ).fetchone()
@@ -53,21 +53,22 @@ class Cards:
 
     def is_logged(self, turn_id: str) -> bool:
         """Whether there is or was such a turn."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT 1 FROM turns WHERE id = ?", (turn_id,)
         ).fetchone()
         return row is not None
 
     def messages(self, turn_id: str) -> list[tuple[str, str]]:
         """Channel and ts of every message that shows a turn, oldest first."""
-        return self._database.connection.conn.execute(
-            "SELECT channel, ts FROM replies WHERE turn_id = ? ORDER BY CAST(ts AS REAL)",
+        return self._database.connection.execute(
+            "SELECT channel, ts FROM replies WHERE turn_id = ?"
+            " ORDER BY CAST(ts AS DOUBLE PRECISION)",
             (turn_id,),
         ).fetchall()
 
     def is_private(self, turn_id: str) -> bool:
         """Whether only the asker was shown the answer at first."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT reply_ts FROM turns WHERE id = ?", (turn_id,)
         ).fetchone()
         return row is not None and row[0] is None
@@ -81,11 +82,11 @@ class Cards:
     def open_to(self, turn_id: str, audience: frozenset[str]) -> None:
         """A turn that was for one person has been shown to all who hold these labels."""
         with self._database.transaction() as db:
-            db.table("turns").update(turn_id, {"audience": json.dumps(sorted(audience))})
+            db.table("turns").update({"audience": json.dumps(sorted(audience))}, id=turn_id)
 
     def escalation(self, turn_id: str) -> str | None:
         """The ts of the message that asks experts about a turn; None if none does."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT ts FROM escalations WHERE turn_id = ?", (turn_id,)
         ).fetchone()
         return None if row is None else str(row[0])
@@ -99,7 +100,5 @@ class Cards:
     def delete(self, turn_id: str) -> None:
         """The turn is shown nowhere any more, and is part of no thread."""
         with self._database.transaction() as db:
-            db.conn.execute(
-                "UPDATE turns SET deleted = ? WHERE id = ?", (utc(time.time()), turn_id)
-            )
-            db.conn.execute("DELETE FROM replies WHERE turn_id = ?", (turn_id,))
+            db.execute("UPDATE turns SET deleted = ? WHERE id = ?", (utc(time.time()), turn_id))
+            db.execute("DELETE FROM replies WHERE turn_id = ?", (turn_id,))

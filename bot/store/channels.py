@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from bot.store.database import Database
 
@@ -48,7 +48,7 @@ class Channels:
 
     def of(self, channel: str) -> ChannelConfig:
         """What holds in a channel now."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT config FROM channels WHERE channel = ?", (channel,)
         ).fetchone()
         if row is None:
@@ -75,23 +75,16 @@ class Channels:
 
     def listening(self) -> frozenset[str]:
         """The channels where questions are answered that do not mention the bot."""
-        rows = self._database.connection.conn.execute(
-            "SELECT channel FROM channels WHERE json_extract(config, '$.mode') = 'questions'"
-        )
-        return frozenset(row[0] for row in rows)
+        return self._where(lambda values: values.get("mode") == "questions")
 
     def read(self) -> frozenset[str]:
         """The channels in which what is said becomes documents."""
-        rows = self._database.connection.conn.execute(
-            "SELECT channel FROM channels WHERE json_extract(config, '$.reading')"
-        )
-        return frozenset(row[0] for row in rows)
+        return self._where(lambda values: bool(values.get("reading")))
 
     def expert_in(self, person: str) -> frozenset[str]:
         """The channels for which a person is named as an expert."""
-        rows = self._database.connection.conn.execute(
-            "SELECT channel FROM channels, json_each(channels.config, '$.experts') AS expert"
-            " WHERE expert.value = ?",
-            (person,),
-        )
-        return frozenset(row[0] for row in rows)
+        return self._where(lambda values: person in values.get("experts", ()))
+
+    def _where(self, holds: Callable[[dict[str, Any]], bool]) -> frozenset[str]:
+        rows = self._database.connection.execute("SELECT channel, config FROM channels")
+        return frozenset(channel for channel, config in rows if holds(json.loads(config)))

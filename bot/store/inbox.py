@@ -1,4 +1,4 @@
-"""The inbox: what Slack delivered, kept until it is done. A leased queue in SQLite."""
+"""The inbox: what Slack delivered, kept until it is done. A leased queue."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from bot.store.connection import marks
 from bot.store.database import Database
 
 JobKind = Literal[
@@ -62,6 +63,13 @@ _COUNTS = """
     people AS (SELECT user, count(*) AS n FROM begun GROUP BY user),
     places AS (SELECT channel, count(*) AS n FROM begun GROUP BY channel)
 """
+
+_ALONE = f"""
+    (job.attempts - job.forgiven < {SUSPECT} OR NOT EXISTS (SELECT 1 FROM inbox AS other
+      WHERE other.kind = job.kind AND other.state = 'doing' AND other.lease_until > :now
+      AND other.attempts - other.forgiven > {SUSPECT}))
+"""  # noqa: S608 - written in this module
+"""Whether a job that was broken off before would be done beside no other such job."""
 
 RefusalReason = Literal["full", "person", "channel"]
 """Why a question is not taken: too many wait, or too many of one person or channel do."""
@@ -178,7 +186,7 @@ class Inbox:
             return is_new
 
     def _refusal(self, delivery: Delivery) -> RefusalReason | None:
-        row = self.database.connection.conn.execute(
+        row = self.database.connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE user = ?),"
             " count(*) FILTER (WHERE channel = ?)"
             " FROM inbox WHERE state = 'todo' AND kind = 'question'",
@@ -201,7 +209,7 @@ class Inbox:
             or self.waiting("question") <= WORTH_TELLING
         ):
             return False
-        others = self.database.connection.conn.execute(
+        others = self.database.connection.execute(
             "SELECT count(*) FROM inbox WHERE state = 'todo' AND kind = 'question' AND user = ?",
             (delivery.user,),
         ).fetchone()[0]
@@ -209,7 +217,7 @@ class Inbox:
 
     def _store(self, delivery: Delivery) -> bool:
         with self.database.transaction() as db:
-            cursor = db.conn.execute(
+            cursor = db.execute(
                 "INSERT INTO inbox (event_id, work_key, kind, team, channel, thread_key, user,"
                 " payload, version, state, created)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'todo', ?)"
@@ -242,45 +250,47 @@ class Inbox:
         that kills the process counts too.
         """
         now = self._clock()
+        values = {"now": now, "since": now - TURN_S, "owner": owner, "until": now + self.lease_s}
+        of_kinds = {f"kind{n}": kind for n, kind in enumerate(kinds)}
         with self.database.transaction() as db:
-            rows = db.conn.execute(
-                f"{_COUNTS} UPDATE inbox SET state = 'doing', attempts = attempts + 1,"  # noqa: S608 - written in this module
-                " owner = :owner, lease_until = :until, begun = coalesce(begun, :now)"
-                " WHERE id = (SELECT id FROM inbox AS job"
+            found = db.execute(
+                f"{_COUNTS} SELECT job.id, job.attempts - job.forgiven FROM inbox AS job"  # noqa: S608 - written in this module
                 " LEFT JOIN people ON job.kind = 'question' AND people.user = job.user"
                 " LEFT JOIN places ON job.kind = 'question' AND places.channel = job.channel"
-                " WHERE kind IN (SELECT value FROM json_each(:kinds))"
-                " AND (state = 'todo' AND not_before <= :now"
-                "  OR state = 'doing' AND lease_until <= :now)"
+                f" WHERE job.kind IN ({', '.join(f':{name}' for name in of_kinds)})"
+                " AND (job.state = 'todo' AND job.not_before <= :now"
+                "  OR job.state = 'doing' AND job.lease_until <= :now)"
                 " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier"
                 "  WHERE earlier.thread_key = job.thread_key AND earlier.id < job.id"
-                "  AND earlier.state IN ('todo', 'doing'))"
-                f" AND (attempts - forgiven < {SUSPECT} OR NOT EXISTS (SELECT 1 FROM inbox AS other"
-                "  WHERE other.kind = job.kind AND other.state = 'doing'"
-                "  AND other.lease_until > :now"
-                f"  AND other.attempts - other.forgiven > {SUSPECT}))"
-                " ORDER BY coalesce(people.n, 0), coalesce(places.n, 0), id LIMIT 1)"
-                " RETURNING id, event_id, kind, team, channel, user, CAST(payload AS BLOB),"
-                " attempts, attempts - forgiven, owner, created, version",
-                {
-                    "owner": owner,
-                    "until": now + self.lease_s,
-                    "kinds": json.dumps(list(kinds)),
-                    "now": now,
-                    "since": now - TURN_S,
-                },
-            ).fetchall()
-        return _job(rows[0]) if rows else None
+                f"  AND earlier.state IN ('todo', 'doing')) AND {_ALONE}"
+                " ORDER BY coalesce(people.n, 0), coalesce(places.n, 0), job.id"
+                f" LIMIT 1 {db.skipping_locked('job')}",
+                values | of_kinds,
+            ).fetchone()
+            if found is None:
+                return None
+            id_, faults = found
+            if faults >= SUSPECT:
+                db.lock("suspects")  # another worker may have claimed one since we looked
+            claimed = db.execute(
+                "UPDATE inbox AS job SET state = 'doing', attempts = attempts + 1, owner = :owner,"  # noqa: S608 - written in this module
+                " lease_until = :until, begun = coalesce(begun, :now)"
+                f" WHERE job.id = :id AND {_ALONE}"
+                " RETURNING id, event_id, kind, team, channel, user, payload, attempts,"
+                " attempts - forgiven, owner, created, version",
+                values | {"id": id_},
+            ).fetchone()
+        return None if claimed is None else _job(claimed)
 
     def bury_others(self, kinds: Sequence[JobKind]) -> int:
         """End what another release has stored and is of none of these kinds; how many jobs."""
         with self.database.erasing() as db:
-            buried = db.conn.execute(
-                "UPDATE inbox SET state = 'dead', payload = '{}',"
+            buried = db.execute(
+                "UPDATE inbox SET state = 'dead', payload = '{}',"  # noqa: S608 - question marks
                 " error = 'of a kind that this release does not know'"
                 " WHERE state IN ('todo', 'doing')"
-                " AND kind NOT IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(kinds)),),
+                f" AND kind NOT IN {marks(kinds)}",
+                kinds,
             )
             return buried.rowcount
 
@@ -294,14 +304,14 @@ class Inbox:
 
     def reply(self, job: Job) -> tuple[str, str] | None:
         """Channel and ts of the message that shows this job's progress, if it is known."""
-        row = self.database.connection.conn.execute(
+        row = self.database.connection.execute(
             "SELECT reply_channel, reply_ts FROM inbox WHERE id = ?", (job.id,)
         ).fetchone()
         return None if row[1] is None else (row[0], row[1])
 
     def shows(self, channel: str, ts: str) -> bool:
         """Whether a job that is not done shows its progress in this message."""
-        row = self.database.connection.conn.execute(
+        row = self.database.connection.execute(
             "SELECT 1 FROM inbox WHERE reply_channel = ? AND reply_ts = ?"
             " AND state IN ('todo', 'doing')",
             (channel, ts),
@@ -339,7 +349,7 @@ class Inbox:
     def forget(self, work_key: str) -> None:
         """Keep nothing of a question that was given up and that nobody will ask again."""
         with self.database.erasing() as db:
-            db.conn.execute(
+            db.execute(
                 "UPDATE inbox SET payload = '{}' WHERE work_key = ? AND state = 'dead'", (work_key,)
             )
 
@@ -349,7 +359,7 @@ class Inbox:
         An answer in private goes to the given `response_url`, because the old one has expired.
         """
         with self.database.transaction() as db:
-            row = db.conn.execute(
+            row = db.execute(
                 "SELECT team, channel, user, thread_key, payload, reply_channel, reply_ts, version"
                 " FROM inbox WHERE event_id = ? AND kind = 'question' AND state = 'dead'"
                 " AND payload != '{}'",  # who asked it was forgotten meanwhile
@@ -365,7 +375,7 @@ class Inbox:
                 new_id, "question", row[0], row[1], row[2], row[3], payload, version=row[7]
             )
             is_new = self.accept(delivery)
-            db.conn.execute(
+            db.execute(
                 "UPDATE inbox SET reply_channel = ?, reply_ts = ?"
                 " WHERE event_id = ? AND reply_ts IS NULL",
                 (row[5], row[6], new_id),
@@ -374,7 +384,7 @@ class Inbox:
 
     def before(self, event_id: str) -> int | None:
         """How many waiting questions are likely to go before this one; None if it does not wait."""
-        row = self.database.connection.conn.execute(
+        row = self.database.connection.execute(
             f"{_COUNTS}, waiting AS (SELECT id, event_id, coalesce(places.n, 0) AS place,"  # noqa: S608 - written in this module
             " coalesce(people.n, 0)"
             "  + row_number() OVER (PARTITION BY job.user ORDER BY job.id) AS turn"
@@ -394,7 +404,7 @@ class Inbox:
         False if it has been begun, or there is none.
         """
         with self.database.erasing() as db:
-            withdrawn = db.conn.execute(
+            withdrawn = db.execute(
                 "UPDATE inbox SET state = 'done', payload = '{}'"
                 " WHERE (event_id = ? OR work_key = ?) AND user = ? AND kind = 'question'"
                 " AND state = 'todo' AND reply_ts IS NULL",
@@ -405,7 +415,7 @@ class Inbox:
     def release(self, owner: str) -> int:
         """Give back at once everything that this worker holds; how many jobs that were."""
         with self.database.transaction() as db:
-            return db.conn.execute(
+            return db.execute(
                 "UPDATE inbox SET state = 'todo', forgiven = forgiven + 1"
                 " WHERE state = 'doing' AND owner = ?",
                 (owner,),
@@ -416,29 +426,29 @@ class Inbox:
 
         The attempt counts: what a job was doing when its process ended may be why.
         """
-        owners = self.database.connection.conn.execute(
+        owners = self.database.connection.execute(
             "SELECT DISTINCT owner FROM inbox WHERE state = 'doing'"
         ).fetchall()
         ended = [owner for (owner,) in owners if has_ended(owner)]
         if not ended:
             return 0
         with self.database.transaction() as db:
-            return db.conn.execute(
-                "UPDATE inbox SET state = 'todo'"
-                " WHERE state = 'doing' AND owner IN (SELECT value FROM json_each(?))",
-                (json.dumps(ended),),
+            return db.execute(
+                "UPDATE inbox SET state = 'todo'"  # noqa: S608 - question marks
+                f" WHERE state = 'doing' AND owner IN {marks(ended)}",
+                ended,
             ).rowcount
 
     def waiting(self, kind: JobKind) -> int:
         """How many jobs of this kind nobody has begun."""
-        row = self.database.connection.conn.execute(
+        row = self.database.connection.execute(
             "SELECT count(*) FROM inbox WHERE state = 'todo' AND kind = ?", (kind,)
         ).fetchone()
         return int(row[0])
 
     def is_busy(self, kind: JobKind) -> bool:
         """Whether a job of this kind waits or is being done."""
-        row = self.database.connection.conn.execute(
+        row = self.database.connection.execute(
             "SELECT EXISTS (SELECT 1 FROM inbox WHERE state IN ('todo', 'doing') AND kind = ?)",
             (kind,),
         ).fetchone()
@@ -446,9 +456,7 @@ class Inbox:
 
     def counts(self) -> dict[str, int]:
         """How many jobs there are by state."""
-        rows = self.database.connection.conn.execute(
-            "SELECT state, count(*) FROM inbox GROUP BY state"
-        )
+        rows = self.database.connection.execute("SELECT state, count(*) FROM inbox GROUP BY state")
         return dict(rows.fetchall())
 
     def _redacted(self, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -468,7 +476,7 @@ class Inbox:
 
     def _change(self, job: Job, assignments: str, *values: object) -> None:
         with self.database.transaction() as db:
-            cursor = db.conn.execute(
+            cursor = db.execute(
                 f"UPDATE inbox SET {assignments}"  # noqa: S608 - written in this module
                 # The owner alone is not enough: a worker that was asleep for longer than its
                 # lease may have claimed the same job again.

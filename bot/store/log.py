@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-import sqlite_utils
 from pydantic import TypeAdapter
 
+from bot.store.connection import Connection
 from bot.store.database import Database
 from retrieval.records import Answer, Citation, Message
 
@@ -107,14 +108,14 @@ class ConversationLog:
 
     def turn_shown_in(self, channel: str, ts: str) -> str | None:
         """The id of the turn that a message shows; None if it shows none."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT turn_id FROM replies WHERE channel = ? AND ts = ?", (channel, ts)
         ).fetchone()
         return None if row is None else str(row[0])
 
     def turn_asked_in(self, work_key: str) -> tuple[str, tuple[str, ...]] | None:
         """The turn that a message asked, by its key in the inbox, and the messages that show it."""
-        db = self._database.connection.conn
+        db = self._database.connection
         row = db.execute(
             "SELECT turns.id FROM turns JOIN inbox USING (event_id) WHERE work_key = ?", (work_key,)
         ).fetchone()
@@ -130,16 +131,15 @@ class ConversationLog:
         """
         with self._database.erasing() as db:
             part_followers(db, turn_id)
-            db.conn.execute(
+            db.execute(
                 "UPDATE turns SET question = '', query = '', answer = '', citations = '[]',"
-                " deleted = coalesce(deleted, strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now'))"
-                " WHERE id = ?",
-                (turn_id,),
+                " deleted = coalesce(deleted, ?) WHERE id = ?",
+                (utc(time.time()), turn_id),
             )
-            db.conn.execute("DELETE FROM cards WHERE turn_id = ?", (turn_id,))
-            db.conn.execute("DELETE FROM shadows WHERE turn_id = ?", (turn_id,))
-            db.conn.execute("DELETE FROM fixes WHERE turn_id = ?", (turn_id,))
-            db.conn.execute("DELETE FROM reviews WHERE turn_id = ? AND state = 'open'", (turn_id,))
+            db.execute("DELETE FROM cards WHERE turn_id = ?", (turn_id,))
+            db.execute("DELETE FROM shadows WHERE turn_id = ?", (turn_id,))
+            db.execute("DELETE FROM fixes WHERE turn_id = ?", (turn_id,))
+            db.execute("DELETE FROM reviews WHERE turn_id = ? AND state = 'open'", (turn_id,))
 
     def rate(self, rating: Rating) -> bool:
         """Make this the person's current rating on the turn; True if that changed anything.
@@ -148,7 +148,7 @@ class ConversationLog:
         kept in `vote_events` with the models and the index that had answered.
         """
         with self._database.transaction() as db:
-            turn = db.conn.execute(
+            turn = db.execute(
                 "SELECT generator, embedder, generation FROM turns WHERE id = ?", (rating.turn_id,)
             ).fetchone()
             if turn is None or not self._changes(rating):
@@ -158,7 +158,7 @@ class ConversationLog:
             ids = dict(zip(("generator", "embedder", "generation"), turn, strict=True))
             db.table("vote_events").insert(row | ids)
             if rating.is_withdrawn:
-                db.table("votes").delete((rating.turn_id, rating.rater))
+                db.table("votes").delete(turn_id=rating.turn_id, voter=rating.rater)
             else:
                 current = {key: row[key] for key in ("turn_id", "voter", "value", "source", "at")}
                 db.table("votes").upsert(current, pk=("turn_id", "voter"))
@@ -166,7 +166,7 @@ class ConversationLog:
 
     def score(self, turn_id: str) -> int:
         """The sum of the current ratings on a turn."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT coalesce(sum(value), 0) FROM votes WHERE turn_id = ?", (turn_id,)
         ).fetchone()
         return int(row[0])
@@ -176,7 +176,7 @@ class ConversationLog:
         return int(self._database.connection.table("turns").count)
 
     def _changes(self, rating: Rating) -> bool:
-        current = self._database.connection.conn.execute(
+        current = self._database.connection.execute(
             "SELECT value, source FROM votes WHERE turn_id = ? AND voter = ?",
             (rating.turn_id, rating.rater),
         ).fetchone()
@@ -185,18 +185,23 @@ class ConversationLog:
         return current is None or bool(current[0] != rating.value)
 
 
-def part_followers(db: sqlite_utils.Database, turn_id: str) -> None:
+def part_followers(db: Connection, turn_id: str) -> None:
     """Let nothing that was asked later in a turn's thread be known together with it any more."""
-    followers = db.conn.execute(
+    followers = db.execute(
         "SELECT later.id FROM turns AS later JOIN turns AS first USING (channel, thread_ts)"
         " WHERE first.id = ? AND later.rowid > first.rowid AND later.query != later.question",
         (turn_id,),
     ).fetchall()
-    for follower in followers:
-        db.conn.execute("UPDATE turns SET query = '' WHERE id = ?", follower)
-        db.conn.execute(
-            "UPDATE cards SET answer = json_set(answer, '$.query', '') WHERE turn_id = ?", follower
-        )
+    for (follower,) in followers:
+        db.table("turns").update({"query": ""}, id=follower)
+        change_card(db, follower, query="")
+
+
+def change_card(db: Connection, turn_id: str, **changes: object) -> None:
+    """Let the answer that a turn is shown from say something else."""
+    for (answer,) in db.execute("SELECT answer FROM cards WHERE turn_id = ?", (turn_id,)):
+        changed = json.dumps(json.loads(answer) | changes)
+        db.table("cards").update({"answer": changed}, turn_id=turn_id)
 
 
 def _turn_row(turn: Turn) -> dict[str, object]:

@@ -70,7 +70,7 @@ def _read_asked(database: Database, since: datetime) -> list[ReportedTurn]:
 
 
 def _count_given_up(database: Database, since: datetime) -> int:
-    row = database.connection.conn.execute(
+    row = database.connection.execute(
         "SELECT count(*) FROM inbox WHERE kind = 'question' AND state = 'dead' AND created >= ?",
         (since.timestamp(),),
     ).fetchone()

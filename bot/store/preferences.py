@@ -33,7 +33,7 @@ class PeoplesPreferences:
 
     def of(self, person: str) -> Preferences:
         """What a person has chosen; the defaults where they have chosen nothing."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT may_learn, notify FROM people WHERE person = ?", (person,)
         ).fetchone()
         if row is None:

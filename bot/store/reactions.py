@@ -15,7 +15,7 @@ class Reactions:
     def note(self, turn_id: str, rater: str, value: Value, *, is_on: bool, at: float) -> bool:
         """A thumb was put there or taken away; False if something later is known of it."""
         with self._database.transaction() as db:
-            cursor = db.conn.execute(
+            cursor = db.execute(
                 "INSERT INTO reactions (turn_id, voter, value, is_on, at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (turn_id, voter, value) DO UPDATE SET is_on = excluded.is_on,"
                 " at = excluded.at WHERE excluded.at >= reactions.at",
@@ -25,8 +25,8 @@ class Reactions:
 
     def standing(self, turn_id: str, rater: str) -> Value | None:
         """What the person's last thumb that is still there says."""
-        row = self._database.connection.conn.execute(
-            "SELECT value FROM reactions WHERE turn_id = ? AND voter = ? AND is_on"
+        row = self._database.connection.execute(
+            "SELECT value FROM reactions WHERE turn_id = ? AND voter = ? AND is_on = 1"
             " ORDER BY at DESC LIMIT 1",
             (turn_id, rater),
         ).fetchone()

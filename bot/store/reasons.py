@@ -60,7 +60,7 @@ class Reasons:
 
     def of(self, turn_id: str, person: str) -> Reason | None:
         """The person's current reason for a turn, if they gave one."""
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT reason, answer, document_id, content_hash, document_name, event_id"
             " FROM reasons WHERE turn_id = ? AND person = ?",
             (turn_id, person),

@@ -95,13 +95,13 @@ class Reviews:
         )
         proposal = replace(proposal, question=question, answer=answer, document_name=name)
         with self._database.transaction() as db:
-            known = db.conn.execute(
+            known = db.execute(
                 "SELECT state, answer FROM reviews WHERE event_id = ?", (proposal.key,)
             ).fetchone()
             state, before = known or (None, None)
             if state in ("approved", "rejected") or (state == "open" and before == proposal.answer):
                 return False
-            db.conn.execute("DELETE FROM reviews WHERE event_id = ?", (proposal.key,))
+            db.execute("DELETE FROM reviews WHERE event_id = ?", (proposal.key,))
             db.table("reviews").insert(_row(proposal) | {"created": utc(time.time())})
             return True
 
@@ -109,7 +109,7 @@ class Reviews:
         """Take a proposal back that nobody has decided; only who made it can."""
         with self._database.transaction() as db:
             return bool(
-                db.conn.execute(
+                db.execute(
                     "UPDATE reviews SET state = 'withdrawn'"
                     " WHERE event_id = ? AND proposer = ? AND state = 'open'",
                     (key, proposer),
@@ -128,11 +128,10 @@ class Reviews:
 
     def private_channels(self) -> list[str]:
         """The channels of reviews that are for who is there alone."""
-        rows = self._database.connection.conn.execute(
-            "SELECT DISTINCT channel FROM reviews, json_each(audience)"
-            " WHERE channel NOT LIKE 'D%' AND value = 'in:' || channel"
+        rows = self._database.connection.execute(
+            "SELECT DISTINCT channel, audience FROM reviews WHERE channel NOT LIKE 'D%'"
         )
-        return [channel for (channel,) in rows]
+        return sorted({channel for channel, told in rows if f"in:{channel}" in json.loads(told)})
 
     def served(self, reader: ReviewAccess, *, limit: int) -> list[Review]:
         """The latest reviews whose answer is given to people and which somebody may see."""
@@ -151,12 +150,12 @@ class Reviews:
         """
         final = {"state": decision, "reviewer": reviewer, "decided_by_event": event_id}
         with self._database.transaction() as db:
-            state, event = db.conn.execute(
+            state, event = db.execute(
                 "SELECT state, decided_by_event FROM reviews WHERE id = ?", (review.id,)
             ).fetchone() or (None, None)
             if state == "open":
                 row = _row(review.proposal) | final | {"decided": utc(time.time())}
-                db.table("reviews").update(review.id, row)
+                db.table("reviews").update(row, id=review.id)
             return bool(state == "open" or (state is not None and event == event_id))
 
     def _read(self, where: str, values: Sequence[object]) -> Iterator[Review]:

@@ -23,7 +23,7 @@ class Signals:
         """Write a signal, once for each event; True if it is new. Joins an open transaction."""
         row = (event_id, kind, turn_id, person, utc(self._clock()))
         with self._database.transaction() as db:
-            cursor = db.conn.execute(
+            cursor = db.execute(
                 "INSERT INTO signals (event_id, kind, turn_id, person, at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
                 row,
@@ -32,7 +32,7 @@ class Signals:
 
     def of(self, turn_id: str) -> dict[str, int]:
         """How often each kind of signal was noted for a turn."""
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT kind, count(*) FROM signals WHERE turn_id = ? GROUP BY kind", (turn_id,)
         )
         return dict(rows.fetchall())

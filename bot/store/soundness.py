@@ -57,13 +57,13 @@ def check_before(path: Path) -> None:
         )
 
 
-def check_after(path: Path, db: sqlite_utils.Database) -> None:
+def check_after(path: Path, connection: sqlite3.Connection) -> None:
     """Look for every table and column that this release uses, and mark that they are there.
 
     Raises:
         DataError: If one is missing.
     """
-    if missing := sorted(_wanted() - columns(db)):
+    if missing := sorted(wanted() - _pairs(columns_of(connection))):
         table, column = missing[0]
         raise DataError(f"{path} has no {table}.{column} any more: {_RESTORE}")
     if not mark_of(path).exists():
@@ -71,21 +71,28 @@ def check_after(path: Path, db: sqlite_utils.Database) -> None:
 
 
 @cache
-def _wanted() -> frozenset[tuple[str, str]]:
-    """The columns that every step together makes."""
-    with closing(sqlite_utils.Database(memory=True)) as empty:
-        migrations.apply(empty)
-        return columns(empty)
+def wanted() -> frozenset[tuple[str, str]]:
+    """The columns that every step together makes, each as its table and its name."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        migrations.apply(sqlite_utils.Database(empty))
+        return _pairs(columns_of(empty))
 
 
-def columns(db: sqlite_utils.Database) -> frozenset[tuple[str, str]]:
-    """The columns of all tables, as table and name."""
-    rows = db.conn.execute(
-        "SELECT tables.name, columns.name"
+def columns_of(connection: sqlite3.Connection) -> dict[str, dict[str, str]]:
+    """The columns of all tables of SQLite, and their types."""
+    rows = connection.execute(
+        "SELECT tables.name, columns.name, columns.type"
         " FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
         " WHERE tables.type = 'table'"
     )
-    return frozenset((table, column) for table, column in rows)
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, type_ in rows:
+        tables.setdefault(table, {})[column] = type_
+    return tables
+
+
+def _pairs(tables: dict[str, dict[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset((table, column) for table, columns in tables.items() for column in columns)
 
 
 def _steps() -> set[str]:

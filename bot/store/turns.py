@@ -83,7 +83,7 @@ class Turns:
 
     def documents(self, turn_id: str) -> list[DocumentRef]:
         """The documents found for a turn, nearest first, each with its nearest passage."""
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT document_id, content_hash FROM hits WHERE turn_id = ? ORDER BY position",
             (turn_id,),
         )
@@ -104,7 +104,7 @@ class Turns:
         return LoggedTurn(**row, audience=audience, cited=cited)
 
     def _cited(self, turn_id: str, passage_id: str) -> DocumentRef | None:
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT document_id, content_hash FROM hits WHERE turn_id = ? AND passage_id = ?",
             (turn_id, passage_id),
         ).fetchone()

@@ -67,8 +67,8 @@ def read_arms(database: Database, trial: Trial) -> Arms:
 def _turns(database: Database, trial: Trial) -> Iterator[ArmOutcome]:
     rows = database.connection.query(
         "SELECT arm, kind, citations, timings FROM turns"
-        " WHERE trial = ? AND created >= substr(?, 1, 19) ORDER BY rowid",
-        (trial.run, trial.since),
+        " WHERE trial = ? AND created >= ? ORDER BY rowid",
+        (trial.run, trial.since[:19]),
     )
     for row in rows:
         seconds = json.loads(row["timings"]).get("total", 0.0)
@@ -80,10 +80,10 @@ def _turns(database: Database, trial: Trial) -> Iterator[ArmOutcome]:
 
 
 def _shadows(database: Database, trial: Trial) -> Iterator[ArmOutcome]:
-    for kind, is_cited, seconds in database.connection.conn.execute(
-        "SELECT kind, is_cited, seconds FROM shadows WHERE trial = ? AND at >= substr(?, 1, 19)"
+    for kind, is_cited, seconds in database.connection.execute(
+        "SELECT kind, is_cited, seconds FROM shadows WHERE trial = ? AND at >= ?"
         " AND kind != 'unasked'",
-        (trial.run, trial.since),
+        (trial.run, trial.since[:19]),
     ):
         if kind == "failed":
             yield ArmOutcome(is_candidate=True, has_failed=True)
@@ -93,11 +93,11 @@ def _shadows(database: Database, trial: Trial) -> Iterator[ArmOutcome]:
 
 def _ratings(database: Database, trial: Trial) -> Iterator[tuple[bool, bool]]:
     counted: Counter[tuple[str, str]] = Counter()
-    for arm, rater, value in database.connection.conn.execute(
+    for arm, rater, value in database.connection.execute(
         "SELECT arm, voter, value FROM votes JOIN turns ON turns.id = votes.turn_id"
-        " WHERE trial = ? AND created >= substr(?, 1, 19) AND arm != 'failed'"
+        " WHERE trial = ? AND created >= ? AND arm != 'failed'"
         " ORDER BY votes.at, votes.rowid",
-        (trial.run, trial.since),
+        (trial.run, trial.since[:19]),
     ):
         counted[arm, rater] += 1
         if counted[arm, rater] <= MAX_OF_ONE:
@@ -105,11 +105,11 @@ def _ratings(database: Database, trial: Trial) -> Iterator[tuple[bool, bool]]:
 
 
 def _agreement(database: Database, trial: Trial) -> Agreement | None:
-    rows = database.connection.conn.execute(
+    rows = database.connection.execute(
         "SELECT turns.kind, shadows.kind, overlap FROM shadows JOIN turns ON turns.id = turn_id"
-        " WHERE shadows.trial = ? AND at >= substr(?, 1, 19)"
+        " WHERE shadows.trial = ? AND at >= ?"
         " AND shadows.kind IN ('answer', 'abstention')",
-        (trial.run, trial.since),
+        (trial.run, trial.since[:19]),
     ).fetchall()
     if not rows:
         return None

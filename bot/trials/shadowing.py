@@ -66,7 +66,7 @@ class Shadowing:
 
     def _due(self, trial: Trial) -> list[LoggedTurn]:
         since = max(utc(time.time() - RECENT.total_seconds()), trial.since[:19])
-        count = self._database.connection.conn.execute(
+        count = self._database.connection.execute(
             "SELECT count(*) FROM shadows WHERE trial = ?", (trial.run,)
         ).fetchone()[0]
         limit = min(AT_ONCE, MAX_SHADOWS - count)
@@ -124,7 +124,7 @@ class Shadowing:
 
     def _overlap(self, turn: LoggedTurn, answer: Answer) -> float:
         """The share of the passages that both have found."""
-        rows = self._database.connection.conn.execute(
+        rows = self._database.connection.execute(
             "SELECT passage_id FROM hits WHERE turn_id = ?", (turn.id,)
         )
         shown = {row[0] for row in rows}

@@ -86,7 +86,7 @@ class Story:
         return str(self.slack.homes[user])
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        return list(self.bot.inbox.database.connection.conn.execute(sql, values).fetchall())
+        return list(self.bot.inbox.database.connection.execute(sql, values).fetchall())
 
 
 async def story(

@@ -256,7 +256,7 @@ class Town:
             await self.send(body)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        return list(self.bot.inbox.database.connection.conn.execute(sql, values).fetchall())
+        return list(self.bot.inbox.database.connection.execute(sql, values).fetchall())
 
     def seen(self) -> dict[str, str]:
         """All that was shown to each person in each place since the last look."""

@@ -30,7 +30,7 @@ def leave(house: House, kind: JobKind, payload: Any, *, version: int = PAYLOAD_V
     Inbox(database).accept(Delivery("Ev1", kind, "T1", "C1", "U1", THREAD, {}, version=version))
     with database.transaction() as db:
         stored = payload if isinstance(payload, str) else json.dumps(payload)
-        db.conn.execute("UPDATE inbox SET payload = ?", (stored,))
+        db.execute("UPDATE inbox SET payload = ?", (stored,))
     database.close()
 
 

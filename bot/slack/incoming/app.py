@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from bot.slack.incoming.payloads import Body
 from bot.slack.incoming.slash import ASK
 from bot.slack.incoming.text import plain
 from bot.slack.incoming.web import ODD
+from bot.store.connection import StoreError
 from bot.store.database import Database
 from bot.store.inbox import Delivery, JobKind
 from bot.strings import Strings, strings_for
@@ -77,7 +77,7 @@ class Keeper:
             return BoltResponse(status=200)
         try:
             is_new = await self.database.run_within(ACK_S, self.early.accept, delivery)
-        except sqlite3.Error:
+        except StoreError:
             if "command" not in body:
                 raise  # Slack sends events again, and tells who clicked
             logger.exception("a command was not stored")

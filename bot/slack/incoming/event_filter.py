@@ -56,7 +56,7 @@ class EventFilter:
             return False
         if post["thread_ts"] != post["ts"] and self._is_our_thread(delivery, post["thread_ts"]):
             return False
-        asked = self._database.connection.conn.execute(
+        asked = self._database.connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE thread_key = ?) FROM inbox"
             " WHERE kind = 'question' AND user = ? AND channel = ? AND created > ?",
             (delivery.thread_key, delivery.user, delivery.channel, self._clock() - 3_600),
@@ -64,7 +64,7 @@ class EventFilter:
         return bool(asked[0] < APP_AN_HOUR and not asked[1])
 
     def _is_our_thread(self, delivery: Delivery, thread_ts: str) -> bool:
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT EXISTS (SELECT 1 FROM turns"
             "  WHERE channel = ? AND thread_ts = ? AND deleted IS NULL)"
             " OR EXISTS (SELECT 1 FROM inbox WHERE thread_key = ? AND kind = 'question'"
@@ -74,7 +74,7 @@ class EventFilter:
         return bool(row[0])
 
     def _is_known(self, work_key: str) -> bool:
-        row = self._database.connection.conn.execute(
+        row = self._database.connection.execute(
             "SELECT 1 FROM inbox WHERE work_key = ?", (work_key,)
         ).fetchone()
         return row is not None

@@ -111,7 +111,7 @@ async def thread(house: House, answerer: SentenceAnswerer | None = None, **value
 
 
 def signals(bot: Bot) -> list[str]:
-    rows = bot.inbox.database.connection.conn.execute("SELECT kind FROM signals ORDER BY kind")
+    rows = bot.inbox.database.connection.execute("SELECT kind FROM signals ORDER BY kind")
     return [row[0] for row in rows]
 
 
@@ -293,7 +293,7 @@ async def test_a_click_before_its_turn_is_in_the_log_waits_for_it(house: House) 
     url = house.slack.response_url("why")
     await house.slack.deliver(press(WHY, answer.id, url=url))
     attempts = "SELECT sum(attempts) FROM inbox"
-    while asked.bot.inbox.database.connection.conn.execute(attempts).fetchone() == (0,):
+    while asked.bot.inbox.database.connection.execute(attempts).fetchone() == (0,):
         await asked.bot.worker.next_change.wait()
     public = frozenset({"public"})
     asked.bot.log.add(Turn(answer, "Ev1", TEAM, "C1", TS, "U1", public, ("2.0",), "2026-01-01"))

@@ -138,7 +138,7 @@ async def test_what_was_shared_is_as_public_as_where_it_was_shared(house: House)
     asked = Thread(house, await house.start())
     private = await asked.ask_in_private()
     audience = "SELECT audience FROM turns"
-    rows = asked.bot.inbox.database.connection.conn
+    rows = asked.bot.inbox.database.connection
     assert rows.execute(audience).fetchone() == ('["in:U1", "public"]',)
     await asked.click(private, "share_answer")
     assert rows.execute(audience).fetchone() == ('["public"]',)

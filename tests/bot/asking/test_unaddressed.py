@@ -202,7 +202,7 @@ async def test_an_experts_question_is_the_beginning_of_an_answer(house: House) -
 async def test_a_thread_that_rests_is_left_alone(house: House) -> None:
     bot = await asked(house)
     with bot.inbox.database.transaction() as db:
-        db.conn.execute("UPDATE turns SET created = '2026-01-01T00:00:00+00:00'")
+        db.execute("UPDATE turns SET created = '2026-01-01T00:00:00+00:00'")
     await say(house.slack, PRINTER, "2.0")
     await settled(bot, done=2)
     assert len(house.slack.posted("C1")) == 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.export.log_reader import _one_moment, read_log
+from bot.export.log_reader import read_log
 from bot.store.channels import ChannelConfig, Channels
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Rating, Turn
@@ -63,7 +63,7 @@ def test_a_channel_that_is_not_known_to_be_public_is_private(database: Database)
     log, unknown = ConversationLog(database), said(n=2)
     log.add(said(n=1, is_private=True))
     log.add(unknown)
-    database.connection.table("turns").update(unknown.answer.id, {"is_private": None})
+    database.connection.table("turns").update({"is_private": None}, id=unknown.answer.id)
     turns = read_log(database).turns
     assert [(turn.is_private, turn.in_private_channel) for turn in turns] == [(False, True)] * 2
 
@@ -72,7 +72,7 @@ def test_deleted_answers_and_forgotten_words_are_not_read(database: Database) ->
     log, gone, blank = ConversationLog(database), said(n=1), said(n=2)
     log.add(gone)
     log.add(blank)
-    database.connection.table("turns").update(gone.answer.id, {"deleted": NOON})
+    database.connection.table("turns").update({"deleted": NOON}, id=gone.answer.id)
     log.redact(blank.answer.id)
     assert read_log(database).turns == ()
 
@@ -186,7 +186,7 @@ def test_a_correction_is_read_with_who_may_read_it(database: Database) -> None:
 
 def test_reading_keeps_nobody_from_writing(database: Database) -> None:
     other = Database(database.path)
-    with _one_moment(database):
+    with database.snapshot():
         assert ConversationLog(database).count() == 0
         ConversationLog(other).add(said())
         assert ConversationLog(database).count() == 0

@@ -78,7 +78,7 @@ def test_a_passage_that_is_indexed_with_other_words_is_outdated(
     settings = Settings(home=tmp_path / "home")
     update_index((tmp_path / "docs",), settings, WordEmbedder())
     database.connection.table("imported_passages").update(
-        next(iter(imported_passages(database))), {"document_id": "docs/leave.md"}
+        {"document_id": "docs/leave.md"}, content_hash=next(iter(imported_passages(database)))
     )
     corpus = load_corpus(read_indexed(settings.index_folder), database)
     assert [passage.text for passage in corpus.passages.values()] == [

@@ -125,7 +125,7 @@ def planted(database: Database, turn_id: str, home: Path) -> None:
     with database.transaction() as db:
         for table, row in rows.items():
             db.table(table).insert(row)
-        db.conn.execute("UPDATE dataset_sources SET person = ? WHERE person = ?", (PERSON, person))
+        db.execute("UPDATE dataset_sources SET person = ? WHERE person = ?", (PERSON, person))
 
 
 async def forgotten(told: Story, way: str, *options: str) -> None:

@@ -44,10 +44,10 @@ def test_the_database_is_rewritten_while_a_bot_has_it_open(
     settings = Settings(home=tmp_path)
     served = Database(settings.database)
     with served.transaction() as db:
-        db.conn.execute("CREATE TABLE rows (word TEXT)")
-        db.conn.execute("INSERT INTO rows VALUES (?)", ("canary" * 10_000,))
+        db.execute("CREATE TABLE rows (word TEXT)")
+        db.execute("INSERT INTO rows VALUES (?)", ("canary" * 10_000,))
     with served.transaction() as db:
-        db.conn.execute("DELETE FROM rows")
+        db.execute("DELETE FROM rows")
     served.purge()
     before = settings.database.stat().st_size
     assert "rewritten" in purged(tmp_path, monkeypatch)

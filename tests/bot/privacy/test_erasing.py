@@ -37,11 +37,11 @@ def learned(database: Database) -> tuple[Path, str]:
     found = frozen(busy_log())
     Provenance(database).record(found.name, found.splits, at=NOON)
     (person,) = found.splits["train"][0].askers
-    return freeze(found, database.path.parent / "dataset"), person
+    return freeze(found, database.home / "dataset"), person
 
 
 def runs_of(database: Database) -> Path:
-    return database.path.parent / "models" / "runs"
+    return database.home / "models" / "runs"
 
 
 def trained(
@@ -97,7 +97,7 @@ def test_the_trial_of_what_learned_from_a_person_is_over(database: Database) -> 
 
 def test_replays_that_may_quote_a_person_are_deleted(database: Database) -> None:
     _, person = learned(database)
-    replays = database.path.parent / REPLAYS
+    replays = database.home / REPLAYS
     (replays / "1a2b3c").mkdir(parents=True)
     (replays / "1a2b3c" / "replay.md").write_text("What is it?")
     erase(person, database)
@@ -106,7 +106,7 @@ def test_replays_that_may_quote_a_person_are_deleted(database: Database) -> None
 
 def test_the_regression_set_forgets_what_a_person_asked(database: Database) -> None:
     found = frozen(busy_log())
-    home, provenance = database.path.parent / "dataset", Provenance(database)
+    home, provenance = database.home / "dataset", Provenance(database)
     provenance.record(REGRESSION, {"held-out": found.splits["held-out"]}, at=NOON)
     home.mkdir()
     drafts = found.splits["held-out"]
@@ -130,7 +130,7 @@ async def test_who_is_forgotten_in_app_home_is_taken_back(house: House) -> None:
     await told.ask(CUP, user=PERSON)
     database = told.bot.inbox.database
     folder, person = learned(database)
-    database.connection.conn.execute(
+    database.connection.execute(
         "UPDATE dataset_sources SET person = ? WHERE person = ?", (PERSON, person)
     )
     await told.press_home("forget_me", "me", user=PERSON)

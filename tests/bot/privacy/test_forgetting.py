@@ -16,7 +16,11 @@ ALIKE = "U0GRACE12"
 
 def tables_naming(told: Story, person: str) -> list[str]:
     db = told.bot.inbox.database.connection
-    return [t.name for t in db.tables if any(person in str(v) for r in t.rows for v in r.values())]
+    return [
+        name
+        for name in db.columns()
+        if any(person in str(value) for row in db.table(name).rows for value in row.values())
+    ]
 
 
 def contents(folder: Path) -> list[bytes]:

@@ -41,12 +41,12 @@ def applied(database: Database, *, now_s: float = NOW_S, **days: int) -> Mapping
 
 
 def words(database: Database) -> bytes:
-    folder = database.path.parent
+    folder = database.home
     return b"".join(path.read_bytes() for path in folder.glob("whimbrel.db*"))
 
 
 def rows(database: Database, sql: str) -> list[tuple[Any, ...]]:
-    return list(database.connection.conn.execute(sql))
+    return list(database.connection.execute(sql))
 
 
 def test_nothing_goes_where_nothing_is_set(database: Database) -> None:
@@ -92,9 +92,7 @@ def test_answers_may_go_before_their_questions(database: Database) -> None:
 def test_only_what_was_overheard_goes(database: Database) -> None:
     for name in ("askedcanary", "heardcanary"):
         logged(database, f"Who keeps the {name}?", created=OLD)
-    database.connection.conn.execute(
-        "UPDATE turns SET triage = 'a model' WHERE question LIKE '%heard%'"
-    )
+    database.connection.execute("UPDATE turns SET triage = 'a model' WHERE question LIKE '%heard%'")
     Inbox(database, clock=lambda: 1.0).accept(
         Delivery("Ev", "overheard", "T", "C1", "U1", "t", {"text": "waitingcanary"})
     )
@@ -143,7 +141,7 @@ def test_the_audit_log_is_cut_though_nothing_is_added(database: Database) -> Non
 
 
 def test_old_replays_go(database: Database) -> None:
-    replays = database.path.parent / REPLAYS
+    replays = database.home / REPLAYS
     for name, age in (("old", 40), ("new", 20)):
         (replays / name).mkdir(parents=True)
         os.utime(replays / name, (NOW_S - age * DAY_S,) * 2)

@@ -162,7 +162,7 @@ async def test_questions_that_wait_come_before_rechecks(house: House) -> None:
     answerer.renew()
     before = len(answerer.asked)
     with told.bot.inbox.database.transaction() as db:
-        db.conn.execute(
+        db.execute(
             "INSERT INTO inbox (event_id, kind, thread_key, payload, state, not_before, created)"
             " VALUES ('later', 'question', 'k', '{}', 'todo', 9e9, 0)"
         )

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.store.audit import DAY_S, AuditLog
+from bot.store.connection import StoreError
 from bot.store.database import Database
 from bot.store.inbox import Job
 from retrieval.errors import DataError
@@ -52,8 +52,8 @@ def test_each_row_holds_the_hash_of_the_row_before(database: Database) -> None:
 )
 def test_the_database_lets_nobody_change_a_row(database: Database, statement: str) -> None:
     log = filled(database)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        database.connection.conn.execute(statement)
+    with pytest.raises(StoreError, match="append-only"):
+        database.connection.execute(statement)
     assert log.verify().rows == 4
 
 
@@ -72,8 +72,8 @@ def test_the_database_lets_nobody_change_a_row(database: Database, statement: st
 def test_what_was_changed_past_the_database_is_noticed(database: Database, statement: str) -> None:
     log = filled(database)
     for trigger in ("audit_stays", "audit_is_cut"):
-        database.connection.conn.execute(f"DROP TRIGGER {trigger}")
-    database.connection.conn.execute(statement)
+        database.connection.execute(f"DROP TRIGGER {trigger}")
+    database.connection.execute(statement)
     with pytest.raises(DataError, match="is not as it was written"):
         log.verify()
 
@@ -86,7 +86,7 @@ def test_what_is_old_is_cut_and_the_rest_stands_behind_its_anchor(database: Data
     assert (anchor["anchor"]["id"], row["id"], row["user"]) == (4, 5, "U2")
     assert row["before"] == anchor["anchor"]["sha256"]
     assert log.verify().rows == 1
-    users = database.connection.conn.execute("SELECT user FROM audit_people").fetchall()
+    users = database.connection.execute("SELECT user FROM audit_people").fetchall()
     assert users == [("U2",)]
 
 

@@ -11,14 +11,14 @@ from bot.store.database import Database
 
 async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db")
-    database.connection.conn.execute("CREATE TABLE rows (n INTEGER)")
+    database.connection.execute("CREATE TABLE rows (n INTEGER)")
     begun, gate = threading.Event(), threading.Event()
 
     def write() -> None:
         begun.set()
         gate.wait(60)
         with database.transaction() as db:
-            db.conn.execute("INSERT INTO rows VALUES (1)")
+            db.execute("INSERT INTO rows VALUES (1)")
 
     writing = asyncio.create_task(database.run(write))
     await asyncio.to_thread(begun.wait, 10)
@@ -33,21 +33,21 @@ async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_pat
 
 def test_writers_on_many_threads_wait_for_each_other(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db")
-    database.connection.conn.execute("CREATE TABLE rows (n INTEGER)")
-    database.connection.conn.execute("INSERT INTO rows VALUES (0)")
+    database.connection.execute("CREATE TABLE rows (n INTEGER)")
+    database.connection.execute("INSERT INTO rows VALUES (0)")
 
     def count() -> None:
         for _ in range(25):
             with database.transaction() as db:
-                (n,) = db.conn.execute("SELECT n FROM rows").fetchone()
-                db.conn.execute("UPDATE rows SET n = ?", (n + 1,))
+                (n,) = db.execute("SELECT n FROM rows").fetchone()
+                db.execute("UPDATE rows SET n = ?", (n + 1,))
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert database.connection.conn.execute("SELECT n FROM rows").fetchone() == (100,)
+    assert database.connection.execute("SELECT n FROM rows").fetchone() == (100,)
     database.close()
 
 
@@ -59,7 +59,7 @@ def test_what_people_asked_is_readable_for_the_owner_alone(tmp_path: Path) -> No
 
 def test_every_commit_reaches_the_disk(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db")
-    connection = database.connection.conn
+    connection = database.connection
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     database.close()
@@ -67,19 +67,19 @@ def test_every_commit_reaches_the_disk(tmp_path: Path) -> None:
 
 def files(database: Database) -> bytes:
     """Every byte that is kept of the database, in whatever file."""
-    paths = database.path.parent.glob(f"{database.path.name}*")
+    paths = database.home.glob(f"{database.path.name}*")
     return b"".join(path.read_bytes() for path in paths)
 
 
 def test_what_is_erased_is_in_no_file_any_more_with_the_commit(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db")
-    database.connection.conn.execute("CREATE TABLE rows (word TEXT)")
+    database.connection.execute("CREATE TABLE rows (word TEXT)")
     for length in (10, 700, 9_000):
         with database.transaction() as db:
-            db.conn.execute("INSERT INTO rows VALUES (?)", ("canary" + "x" * length,))
+            db.execute("INSERT INTO rows VALUES (?)", ("canary" + "x" * length,))
     assert b"canary" in files(database)
     with database.transaction() as db:
-        db.conn.execute("DELETE FROM rows")
+        db.execute("DELETE FROM rows")
         database.erase()
     assert b"canary" not in files(database)
     database.close()
@@ -87,17 +87,17 @@ def test_what_is_erased_is_in_no_file_any_more_with_the_commit(tmp_path: Path) -
 
 def test_a_reader_only_delays_that(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db")
-    database.connection.conn.execute("CREATE TABLE rows (word TEXT)")
-    database.connection.conn.execute("INSERT INTO rows VALUES ('canary')")
+    database.connection.execute("CREATE TABLE rows (word TEXT)")
+    database.connection.execute("INSERT INTO rows VALUES ('canary')")
     reader = sqlite3.connect(database.path, isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT word FROM rows").fetchone() == ("canary",)
     with database.transaction() as db:
-        db.conn.execute("DELETE FROM rows")
+        db.execute("DELETE FROM rows")
         database.erase()
     assert b"canary" in files(database)
     reader.close()
-    database._purge_due = 0.0  # the time has come
+    database.engine.purge_due = 0.0  # the time has come
     with database.transaction():
         pass
     assert b"canary" not in files(database)
@@ -106,9 +106,9 @@ def test_a_reader_only_delays_that(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_has_left_goes_at_the_next_start(tmp_path: Path) -> None:
     killed = Database(tmp_path / "a.db")
-    killed.connection.conn.execute("CREATE TABLE rows (word TEXT)")
-    killed.connection.conn.execute("INSERT INTO rows VALUES ('canary')")
-    killed.connection.conn.execute("DELETE FROM rows")
+    killed.connection.execute("CREATE TABLE rows (word TEXT)")
+    killed.connection.execute("INSERT INTO rows VALUES ('canary')")
+    killed.connection.execute("DELETE FROM rows")
     assert b"canary" in files(killed)
     Database(tmp_path / "a.db").close()
     assert b"canary" not in files(killed)

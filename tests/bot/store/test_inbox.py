@@ -174,7 +174,7 @@ def test_a_full_queue_takes_one_question_of_who_has_none_in_it(inbox: Inbox) -> 
     for n in range(4):
         for again in range(2):
             inbox.accept(replace(delivery(f"Of{n}.{again}"), user=f"Other{n}"))
-    rows = inbox.database.connection.conn.execute(
+    rows = inbox.database.connection.execute(
         "SELECT event_id FROM inbox WHERE kind = 'question' ORDER BY id"
     )
     # Twice as many as the limit, and then nobody's.
@@ -185,7 +185,7 @@ def test_a_full_queue_takes_one_question_of_who_has_none_in_it(inbox: Inbox) -> 
 def test_a_finished_job_keeps_nothing_of_what_was_asked(inbox: Inbox) -> None:
     inbox.accept(delivery("Ev1"))
     inbox.finish(claim(inbox))
-    row = inbox.database.connection.conn.execute("SELECT payload FROM inbox").fetchone()
+    row = inbox.database.connection.execute("SELECT payload FROM inbox").fetchone()
     assert row == ("{}",)
 
 
@@ -216,7 +216,7 @@ while inbox.counts().keys() - {"done"}:
     if job is None:
         continue
     with database.transaction() as db:
-        db.conn.execute("INSERT INTO effects VALUES (?, ?)", (job.event_id, job.payload["thread"]))
+        db.execute("INSERT INTO effects VALUES (?, ?)", (job.event_id, job.payload["thread"]))
         inbox.finish(job)
     print("done", flush=True)
 """
@@ -225,7 +225,7 @@ while inbox.counts().keys() - {"done"}:
 @pytest.mark.slow
 def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     database = Database(tmp_path / "inbox.db")
-    database.connection.conn.execute("CREATE TABLE effects (event_id TEXT, thread TEXT)")
+    database.connection.execute("CREATE TABLE effects (event_id TEXT, thread TEXT)")
     inbox = Inbox(database)
     events = [(f"Ev{n:03}", f"thread{n % 7}") for n in range(120)]
     for event_id, thread in events:
@@ -239,7 +239,7 @@ def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(tmp_path
             worker.send_signal(signal.SIGKILL)
     with _worker(database.path, "last") as worker:
         assert worker.wait(timeout=60) == 0
-    done = database.connection.conn.execute("SELECT event_id, thread FROM effects").fetchall()
+    done = database.connection.execute("SELECT event_id, thread FROM effects").fetchall()
     database.close()
     assert Counter(done) == Counter(events)
     assert all(
@@ -268,7 +268,7 @@ def test_what_nobody_put_to_us_is_not_kept_when_it_is_given_up(inbox: Inbox) -> 
 def test_what_cannot_be_read_is_claimed_all_the_same(inbox: Inbox, payload: str | bytes) -> None:
     inbox.accept(delivery("Ev1"))
     with inbox.database.transaction() as db:
-        db.conn.execute("UPDATE inbox SET payload = CAST(? AS TEXT)", (payload,))
+        db.execute("UPDATE inbox SET payload = CAST(? AS TEXT)", (payload,))
     assert claim(inbox).payload == {}
 
 
@@ -276,7 +276,7 @@ def test_what_no_handler_knows_is_ended_and_its_thread_goes_on(inbox: Inbox) -> 
     for event_id in ("Ev1", "Ev2"):
         inbox.accept(delivery(event_id, thread="t"))
     with inbox.database.transaction() as db:
-        db.conn.execute("UPDATE inbox SET kind = 'dream' WHERE event_id = 'Ev1'")
+        db.execute("UPDATE inbox SET kind = 'dream' WHERE event_id = 'Ev1'")
     assert inbox.bury_others(("question",)) == 1
     assert claim(inbox).event_id == "Ev2"
 
@@ -386,7 +386,7 @@ def test_no_byte_of_what_was_overheard_is_left_whatever_came_with_it(
     for _ in range(waiting):
         inbox.finish(claim_any(inbox))
     assert inbox.database.purge()
-    files = inbox.database.path.parent.glob("inbox.db*")
+    files = inbox.database.home.glob("inbox.db*")
     kept = b"".join(path.read_bytes() for path in files)
     assert not [word for word in words if word.encode() in kept]
 

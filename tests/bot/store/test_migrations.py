@@ -89,8 +89,8 @@ def test_what_earlier_releases_heard_in_private_gets_the_label_of_its_place(tmp_
         db.table("curated").insert(row)
     connection.close()
     database = Database(tmp_path / "a.db")
-    turns = dict(database.connection.conn.execute("SELECT id, audience FROM turns"))
-    curated = dict(database.connection.conn.execute("SELECT turn_id, audience FROM curated"))
+    turns = dict[Any, Any](database.connection.execute("SELECT id, audience FROM turns"))
+    curated = dict[Any, Any](database.connection.execute("SELECT turn_id, audience FROM curated"))
     database.close()
     labels = {"dm": "in:U1", "ask": "in:U1", "team": "in:G1"}
     wanted = {id_: f'["public","{label}"]' for id_, label in labels.items()}
@@ -102,7 +102,8 @@ def test_a_database_of_every_release_keeps_all_that_it_holds(dump: Path, tmp_pat
     path = of_release(dump, tmp_path / "whimbrel.db")
     before = rows_of(path)
     database = Database(path)
-    assert migrations.pending(database.connection) == []
+    with closing(sqlite_utils.Database(path)) as opened:
+        assert migrations.pending(opened) == []
     log, turns = read_log(database), Turns(database)
     ids = [row["id"] for row in before["turns"]]
     assert [turns.get(id_) is not None for id_ in ids] == len(ids) * [True]

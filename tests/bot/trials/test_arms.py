@@ -91,5 +91,5 @@ def test_what_was_said_in_the_shadow_goes_with_its_question(database: Database) 
         shadowed(database, id_, "answer")
     ConversationLog(database).redact("a")
     database.connection.table("hits").delete_where("turn_id = 'b'")
-    database.connection.table("turns").delete("b")
+    database.connection.table("turns").delete(id="b")
     assert database.connection.table("shadows").count == 0

@@ -1,0 +1,219 @@
+"""The database as one SQLite file beside the index."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+
+from bot.store.connection import Connection, Result, StoreError, StoreUnavailableError, Values
+from bot.store.migrations import migrations
+from bot.store.soundness import check_after, check_before, columns_of
+from retrieval.private import make_private
+
+BUSY_S = 30
+"""How long a writer waits for another one."""
+
+PURGE_BUSY_MS = 100
+"""How long readers are waited for before what was deleted leaves the files; writers wait too."""
+
+PURGE_AGAIN_S = 1.0
+"""How long readers that stood in the way are left in peace."""
+
+
+class SqliteConnection(Connection):
+    """A connection that one thread uses."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw = raw
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self.raw.in_transaction
+
+    def execute(self, sql: str, values: Values = ()) -> Result:
+        """As `Connection.execute`."""
+        with _told():
+            cursor = self.raw.execute(sql, values)
+            rows = cursor.fetchall()
+        return Result(rows, cursor.rowcount)
+
+    def execute_many(self, sql: str, rows: Iterable[Values]) -> None:
+        """As `Connection.execute_many`."""
+        with _told():
+            self.raw.executemany(sql, rows)
+
+    def query(self, sql: str, values: Values = ()) -> Iterator[dict[str, Any]]:
+        """As `Connection.query`."""
+        with _told():
+            cursor = self.raw.execute(sql, values)
+        names = [column[0] for column in cursor.description]
+        while True:
+            with _told():
+                row = cursor.fetchone()
+            if row is None:
+                return
+            yield dict(zip(names, row, strict=True))
+
+    def lock(self, *names: str) -> None:
+        """Nothing: one transaction writes at a time."""
+
+    def skipping_locked(self, alias: str) -> str:  # noqa: ARG002 - as everywhere
+        """Nothing, likewise."""
+        return ""
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        """As `Connection.columns`."""
+        with _told():
+            return columns_of(self.raw)
+
+
+class SqliteEngine:
+    """One file. Each thread has its own connection; all of them are closed together.
+
+    Raises:
+        DataError: If the file was emptied, is damaged, or is of a newer release.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._turn = threading.Lock()
+        self.purge_due: float | None = None
+        """When to try again to purge, by the monotonic clock."""
+        make_private(path.parent)
+        check_before(path)
+        path.touch(mode=0o600)  # it holds what people asked
+        with self.transaction() as db:
+            migrations.apply(sqlite_utils.Database(db.raw))
+            check_after(path, db.raw)
+        self.purge()  # a process that was killed may not have come to it
+
+    @property
+    def connection(self) -> SqliteConnection:
+        """This thread's connection."""
+        if not hasattr(self._local, "connection"):
+            self._local.connection = self._connect()
+        connection: SqliteConnection = self._local.connection
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqliteConnection]:
+        """Everything inside is written together or not at all.
+
+        BEGIN IMMEDIATE takes the write lock at once: with a deferred one, two writers that both
+        read first fail with "database is locked" whatever the timeout.
+        """
+        with self._taking_turns(), self._between("BEGIN IMMEDIATE", "COMMIT") as db:
+            yield db
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Nothing that is read inside changes meanwhile, and nobody waits."""
+        with self._between("BEGIN", "COMMIT"):
+            yield
+
+    @contextmanager
+    def _between(self, begin: str, end: str) -> Iterator[SqliteConnection]:
+        db = self.connection
+        db.execute(begin)
+        try:
+            yield db
+            db.execute(end)
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        """Let one of our threads write at a time: SQLite itself looks for its turn too rarely."""
+        until = getattr(self._local, "until", None)
+        left_s = BUSY_S if until is None else max(0.0, until - time.monotonic())
+        if not self._turn.acquire(timeout=left_s):
+            raise StoreUnavailableError("database is locked")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def hurry(self, until: float) -> None:
+        """Let this thread wait for others no longer than until then, by the monotonic clock."""
+        left_ms = max(0, round((until - time.monotonic()) * 1000))
+        self.connection.execute(f"PRAGMA busy_timeout = {left_ms}")
+        self._local.until = until
+
+    def tidy(self, *, has_erased: bool) -> None:
+        """A transaction has ended; one that has erased, or what one before could not, is purged."""
+        due = self.purge_due
+        if has_erased or (due is not None and time.monotonic() >= due):
+            self.purge()
+
+    def purge(self) -> bool:
+        """Let no file hold what was deleted or replaced; False while readers stand in the way.
+
+        Then it is tried again after later transactions.
+        """
+        connection = self.connection.raw
+        connection.execute(f"PRAGMA busy_timeout = {PURGE_BUSY_MS}")
+        try:
+            is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:  # this very thread is reading
+            is_busy = 1
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1_000}")
+        self.purge_due = time.monotonic() + PURGE_AGAIN_S if is_busy else None
+        return not is_busy
+
+    def rewrite(self) -> bool:
+        """Write the file anew, without the room that deleted rows have left; as `purge`."""
+        self.connection.execute("VACUUM")
+        return self.purge()
+
+    def close(self) -> None:
+        """Close every thread's connection.
+
+        SQLite crashes the process when one is closed under a running statement.
+        """
+        while self._connections:
+            self._connections.pop().close()
+        self._local = threading.local()
+
+    def _connect(self) -> SqliteConnection:
+        with _told():
+            # Only `close` crosses threads; sqlite3 would otherwise refuse it.
+            raw = sqlite3.connect(
+                self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            self._connections.append(raw)
+            # What somebody has damaged is read all the same, and then is no JSON.
+            raw.text_factory = lambda text: text.decode(errors="replace")
+            raw.execute("PRAGMA journal_mode=WAL")
+            raw.execute("PRAGMA synchronous=FULL")  # an acked question survives a power cut
+            raw.execute("PRAGMA foreign_keys=ON")
+            raw.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
+            raw.execute("PRAGMA temp_store=MEMORY")  # and is in no file beside
+        return SqliteConnection(raw)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of SQLite as ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        is_busy = (error.sqlite_errorcode or 0) & 0xFF in (
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+        )
+        raise (StoreUnavailableError if is_busy else StoreError)(str(error)) from error
+    except sqlite3.Error as error:
+        raise StoreError(str(error)) from error
