@@ -1,4 +1,4 @@
-"""Rows of Markdown tables as a person reads them out: each cell after the head of its column."""
+"""Rows of tables as a person reads them out: each cell after the head of its column."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from retrieval.language import CJK
 _ROW = re.compile(r"\s*\|.*\|\s*")
 _RULE = re.compile(r"\s*\|(?:\s*:?-+:?\s*\|)+\s*")
 _CELL_END = re.compile(r"(?<!\\)\|")
+_LABELLED = re.compile(r"[^|:：]+[:：] [^|]*(?: \| [^|:：]+[:：] [^|]*)+")
 _NUMBER = re.compile(r"\d")
 _IS_CJK = re.compile(f"[{CJK}]")
 
@@ -51,6 +52,25 @@ def heads_of(text: str) -> dict[str, str]:
         elif is_ruled or (_NUMBER.search(line) and not _NUMBER.search(first)):
             heads.setdefault(line, first)
     return heads
+
+
+def as_sentences(text: str) -> str:
+    """A text whose table rows end in a full stop: models read cells between bars for no sentence.
+
+    Rows are as a loader draws them, between bars or with their columns named. Heads are not
+    repeated, so that it is about as long as it was.
+    """
+    return "\n".join(map(_as_sentence, text.split("\n")))
+
+
+def _as_sentence(line: str) -> str:
+    if _RULE.fullmatch(line):
+        return ""
+    cells = _cells(line) if _ROW.fullmatch(line) else line.split(" | ")
+    if not _ROW.fullmatch(line) and not _LABELLED.fullmatch(line):
+        return line
+    comma, stop = ("，", "。") if _IS_CJK.search(line) else (", ", ".")
+    return comma.join(filter(None, cells)) + stop
 
 
 def _row(row: str, head: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from retrieval.documents.tables import as_sentences
 from retrieval.errors import ModelCorruptError, RetrievalError
 from retrieval.records import Passage
 from retrieval.search.embedding import Embedder
@@ -75,7 +76,7 @@ class Reader:
 
         if not passages:
             return []
-        texts = [passage.indexed_text for passage in passages]
+        texts = [as_sentences(passage.indexed_text) for passage in passages]
         features = self._embedder.pairs(query, texts, max_tokens=MAX_TOKENS)
         pooler, pooler_bias, classifier, bias = self._head
         with torch.inference_mode():

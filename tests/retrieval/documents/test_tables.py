@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from retrieval.documents.tables import read_out
+from retrieval.documents.tables import as_sentences, read_out
 
 TABLE = """How long the leave is:
 
@@ -49,3 +49,17 @@ def test_words_above_numbers_are_a_head_and_other_first_rows_are_none() -> None:
     assert read_out("| Pen | 3 |", "| Item | Price |\n| Pen | 3 |") == "Item: Pen; Price: 3"
     assert read_out("| Bo | cook |", "| Ann | pilot |\n| Bo | cook |") == "Bo; cook"
     assert read_out("| Pen | 3 |", "| Ink | 2 |\n| Pen | 3 |") == "Pen; 3"
+
+
+def test_rows_are_sentences_for_models_that_read() -> None:
+    assert as_sentences(TABLE).split("\n")[2:] == [
+        "Years of service, Days.",
+        "",
+        "up to 7 years, 28.",
+        "8 years or more, 31.",
+        "",
+        "Ask the office.",
+    ]
+    assert as_sentences("Item: Pen | Price: 3") == "Item: Pen, Price: 3."
+    assert as_sentences("| 八年以上 | 31 |") == "八年以上，31。"
+    assert as_sentences("Use a | b to pipe.") == "Use a | b to pipe."
