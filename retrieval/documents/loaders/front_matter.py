@@ -35,6 +35,7 @@ _PAIR = re.compile(r"\W*+(\w++)\s++\S++")
 _IN_BRACES = re.compile(r"([\w-]+)[\"']?\s*[:=：]")
 _GOES_ON = re.compile(r"\W|\s*\Z")
 _COMMENT = re.compile(r"(?:<!--|\{/\*)(.*?)(?:-->|\*/\}|\Z)", re.DOTALL)
+_BEHIND = re.compile(r"[ \t]#(.*)")
 _TOML = re.compile(
     r"\A(?:[\s\ufeff]*\n)?\ufeff*\+\+\+[ \t]*\n(.*?\n)\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL
 )
@@ -82,6 +83,7 @@ def front_matter(text: str) -> tuple[dict[str, str], str, tuple[str, ...]]:
     else:
         refuse(_restricting(values))
         refuse(filter(names_audience, _entries(_lines(match[1]))))
+        refuse_comments(_BEHIND.findall(match[1]))
         refuse_unread(body)
     known, odd = _known(values)
     return known, body, (*gaps, *odd)

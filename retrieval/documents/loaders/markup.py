@@ -142,6 +142,15 @@ def _html_audience(tree: LexborHTMLParser) -> str | None:
         and _restricts(re.split("[.:]", name)[-1])  # dcterms.audience
     ]
     refuse(
+        (
+            name
+            for node in tree.css("html, body, main, article")
+            for name in node.attributes
+            if names_audience(name.removeprefix("data-"))
+        ),
+        where=" of an element",
+    )
+    refuse(
         (name for name, _ in named if name != "audience" or len(named) > 1), where=" of a <meta>"
     )
     return told(named[0][1]) if named else None

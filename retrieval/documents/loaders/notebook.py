@@ -12,7 +12,8 @@ from retrieval.documents.loaders.blocks import Loaded, fenced
 from retrieval.documents.loaders.front_matter import other_names, refuse, told
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
-from retrieval.labels import names_audience
+from retrieval.labels import may_restrict, names_audience
+from retrieval.records import PUBLIC
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -31,6 +32,11 @@ def load_notebook(data: bytes) -> list[Loaded]:
     except (ValueError, AttributeError, TypeError) as error:
         raise UnreadableError("is not a notebook") from error
     refuse(filter(names_audience, other_names(metadata)))
+    refuse(
+        name
+        for name, value in metadata.items()
+        if name != "audience" and may_restrict(name) and isinstance(value, str) and value != PUBLIC
+    )
     for cell in cells:
         refuse(filter(names_audience, [*other_names(cell), *(cell.get("metadata") or {})]))
     pieces = [piece for cell in cells for piece in _pieces(cell, language)]

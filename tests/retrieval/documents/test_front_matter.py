@@ -73,6 +73,7 @@ def test_values_of_front_matter_are_kept_as_they_are_written() -> None:
         "受众: hr",
         "可见范围: 人事",
         "# audience: hr",
+        "owner: Ann # audience: hr",
         "\taudience: hr",
         "meta: {audience: hr}",
         "metas: [{Audience: hr}]",
@@ -195,6 +196,12 @@ def test_a_page_names_its_label_in_a_meta_element() -> None:
 def test_a_page_whose_label_is_not_sure_is_refused(metas: list[str]) -> None:
     with pytest.raises(RestrictedError):
         read(page(*metas), "a.html")
+
+
+@pytest.mark.parametrize("tag", ["html", "body", "main", "article"])
+def test_a_page_that_names_its_audience_in_an_element_is_refused(tag: str) -> None:
+    with pytest.raises(RestrictedError):
+        read(f'<{tag} data-audience="hr"><p>{SECRET}</p></{tag}>', "a.html")
 
 
 @pytest.mark.parametrize(

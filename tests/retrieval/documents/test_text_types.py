@@ -59,6 +59,7 @@ def test_a_notebook_is_its_text_its_code_and_what_that_printed() -> None:
         notebook(TITLE, audience=["hr"]),
         notebook(TITLE, Audience="hr"),
         notebook(TITLE, doc={"audience": "hr"}),
+        notebook(TITLE, visibility="private"),
         notebook({**TITLE, "metadata": {"audience": "hr"}}),
         notebook({**TITLE, "source": "---\nAudience: hr\n---\n# Leave"}),
     ],
