@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from retrieval.documents.loaders.as_markdown import read_markdown, table
-from retrieval.documents.loaders.blocks import Loaded, fenced
+from retrieval.documents.loaders.blocks import Loaded, counted, fenced
 from retrieval.documents.loaders.front_matter import own_label, refuse_comments, refuse_unread
 from retrieval.documents.loaders.text import decode
 
@@ -21,7 +21,10 @@ _TERM = re.compile(r"[ \t]*(\S.*?)(?:::|;;)(?:[ \t]+(.*))?$")
 _NOTE = re.compile(r"(NOTE|TIP|IMPORTANT|WARNING|CAUTION):[ \t]+(.*)")
 _NOTES = frozenset(("NOTE", "TIP", "IMPORTANT", "WARNING", "CAUTION"))
 _INCLUDE = re.compile(r"include::(\S+)\[")
-_CONDITION = re.compile(r"(?:ifdef|ifndef|ifeval|endif)::\S*\[([^\[\]]*)\]$")
+_CONDITION = re.compile(r"(ifdef|ifndef|ifeval|endif)::([^\s\[\]]*)\[(.*)\]$")
+_COMPARISON = re.compile(r"\s*(\S.*?)\s*(==|!=)\s*(\S.*)")
+_ALWAYS_SET = re.compile(r"asciidoctor|(?:base)?backend-html5?")
+_COLUMNS = re.compile(r"cols=(?:\"([^\"]*)\"|([^\",\s\[\]]*))")
 _CELL = re.compile(
     r"(?:^|[ \t]+)(?:\d*\.?\d*[+*])?[<^>.]*[adehlmsv]?\|(?!=)|(?<=\S)[ \t]*(?<!\\)\|(?!=)"
 )
@@ -50,15 +53,84 @@ def load_asciidoc(data: bytes) -> list[Loaded]:
     refuse_unread("\n".join(line for line in lines if not _ATTRIBUTE.match(line)))
     refuse_comments(line for line in lines if line.startswith("//"))
     audience = own_label(found)
-    reader = _Reader(dict(found))
-    written = [*reader.lines(iter(lines))]
-    gaps = (f"files that it includes are not read: {reader.includes}",) if reader.includes else ()
+    conditions = _Conditions()
+    shown = [*conditions.met(lines)]
+    reader = _Reader({m[1]: m[2] or "" for line in shown if (m := _ATTRIBUTE.match(line))})
+    written = [*reader.lines(iter(shown))]
+    gaps = (
+        *((f"files that it includes are not read: {reader.includes}",) if reader.includes else ()),
+        *counted(
+            conditions.unmet,
+            "part under a condition that is not met",
+            "parts under conditions that are not met",
+        ),
+    )
     return read_markdown(written, audience=audience, gaps=gaps)
+
+
+def _columns(spec: str) -> int:
+    """How many columns `3`, `3*` or `1,2*,3` are."""
+    if spec.isdecimal():
+        return int(spec[:4])
+    repeated = (re.match(r"\s*(\d{1,3})\*", part) for part in re.split("[,;]", spec))
+    return sum(int(match[1]) if match else 1 for match in repeated)
 
 
 def _link(words: str, target: str) -> str:
     words = words.removesuffix("^").strip('" ')
     return f"[{words or target}]({target})"
+
+
+@dataclass(slots=True)
+class _Conditions:
+    """Which lines a reader sees by the attributes that the document sets itself."""
+
+    known: dict[str, str] = field(default_factory=dict)
+    unmet: int = 0
+
+    def met(self, lines: Iterable[str]) -> Iterator[str]:
+        """The lines whose conditions are met."""
+        around: list[bool] = []
+        for line in lines:
+            condition = _CONDITION.match(line.rstrip())
+            if condition is None:
+                if all(around):
+                    self.learn(line)
+                    yield line
+            elif condition[1] == "endif":
+                del around[-1:]
+            else:
+                is_met = self.is_met(*condition.groups())
+                self.unmet += all(around) and not is_met
+                if condition[1] == "ifeval" or not condition[3]:
+                    around.append(is_met)
+                elif all(around) and is_met:
+                    yield condition[3]
+
+    def learn(self, line: str) -> None:
+        if attribute := _ATTRIBUTE.match(line):
+            name = attribute[1].strip("!")
+            self.known[name] = attribute[2] or ""
+            if name != attribute[1]:
+                del self.known[name]
+
+    def value(self, side: str) -> str:
+        filled = re.sub(r"\{([\w-]+)\}", lambda m: self.known.get(m[1], ""), side)
+        return filled.strip().strip("\"'")
+
+    def is_met(self, kind: str, names: str, said: str) -> bool:
+        if kind == "ifeval":
+            compared = _COMPARISON.fullmatch(said)
+            if compared is None:
+                return True  # a number that is larger than another: nobody's secret
+            left, right = (self.value(side) for side in (compared[1], compared[3]))
+            return (left == right) == (compared[2] == "==")
+        is_any = any if "," in names else all
+        is_set = is_any(
+            name in self.known or _ALWAYS_SET.fullmatch(name) is not None
+            for name in re.split("[,+]", names)
+        )
+        return is_set == (kind == "ifdef")
 
 
 @dataclass(slots=True)
@@ -73,7 +145,10 @@ class _Reader:
                 self.style = [part.strip().strip('"') for part in re.split(r"[,#.%]", style[1])]
                 self.style.append(style[1])
                 continue
-            yield from self.line(line, lines)
+            if self.style[:1] == ["comment"] and line.strip():
+                self.skip(line, lines)
+            else:
+                yield from self.line(line, lines)
             if line.strip() and not line.startswith("."):
                 self.style = []
 
@@ -91,12 +166,15 @@ class _Reader:
             yield from ("", f"{'#' * len(heading[1])} {self.inline(heading[2])}", "")
         elif _INCLUDE.match(stripped):
             self.includes += 1
-        elif condition := _CONDITION.match(stripped):
-            yield self.inline(condition[1])
         elif re.match(r"\.[^\s.]", stripped):
             yield from ("", f"**{self.inline(stripped[1:])}**", "")
         else:
             yield from self.prose(stripped)
+
+    def skip(self, line: str, lines: Iterator[str]) -> None:
+        """Read past a block or paragraph that is a comment."""
+        end = line.rstrip() if _FENCE.match(line.rstrip()) else ""
+        refuse_comments([line, *iter(lambda: next(lines, end).rstrip(), end)])
 
     def prose(self, line: str) -> Iterator[str]:
         if self.style and self.style[0] in _NOTES:
@@ -163,11 +241,8 @@ class _Reader:
                 cells[-1][-1] += f" {before.strip()}"
             if begun:
                 cells.append([cell.strip() for cell in begun])
-        named = re.search(r"cols=\"?([^\"\]]*)", style)
-        repeated = re.match(r"(\d+)\*", named[1]) if named else None
-        width = len(cells[0]) if cells else 0
-        if named:
-            width = int(repeated[1]) if repeated else named[1].count(",") + 1
+        named = _COLUMNS.search(style)
+        width = _columns(named[1] or named[2]) if named else len(cells[0]) if cells else 0
         flat = [self.inline(cell.replace("\\|", "|")) for row in cells for cell in row]
         width = min(max(width, 1), 1_000)
         return [flat[at : at + width] for at in range(0, len(flat), width)], width

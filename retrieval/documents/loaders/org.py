@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from retrieval.documents.loaders.as_markdown import read_markdown, table
-from retrieval.documents.loaders.blocks import Loaded, fenced
+from retrieval.documents.loaders.blocks import Loaded, counted, fenced
 from retrieval.documents.loaders.front_matter import (
     own_label,
     refuse,
@@ -20,7 +20,7 @@ _KEYWORD = re.compile(r"[ \t]*#\+([\w-]+):[ \t]*(.*)")
 _BEGIN = re.compile(r"[ \t]*#\+begin_(\w+)[ \t]*([\w+#.-]*)", re.IGNORECASE)
 _PROPERTY = re.compile(r"[ \t]*:([\w+-]+):(?:[ \t]|$)")
 _HEADING = re.compile(r"(\*+) +(?:(?:TODO|DONE|NEXT|WAITING|CANCELLED) +)?(?:\[#\w\] +)?(.*)")
-_TAGS = re.compile(r"[ \t]+:[\w@#%:]+:[ \t]*$")
+_TAGS = re.compile(r"[ \t]+:([\w@#%:]+):[ \t]*$")
 _COMMENT = re.compile(r"[ \t]*#(?:[ \t]+(.*))?$")
 _ITEM = re.compile(
     r"([ \t]*)(?:[-+]|[ \t]\*|(\d+)[.)])[ \t]+(?:\[[ X-]\][ \t]+)?"
@@ -44,7 +44,32 @@ def load_org(data: bytes) -> list[Loaded]:
     keywords = [(m[1].lower(), m[2].strip()) for line in lines if (m := _KEYWORD.match(line))]
     audience = own_label(keywords)
     title = " ".join(value for name, value in keywords if name == "title")
-    return read_markdown([*_lines(iter(lines))], title=title or None, audience=audience)
+    named = [value.split() for name, value in keywords if name == "exclude_tags"]
+    tags = {tag for values in named for tag in values} or {"noexport"}
+    shown, parts = _exported(lines, tags)
+    gaps = counted(parts, "part that is not exported", "parts that are not exported")
+    return read_markdown([*_lines(iter(shown))], title=title or None, audience=audience, gaps=gaps)
+
+
+def _exported(lines: Iterable[str], tags: set[str]) -> tuple[list[str], int]:
+    """The lines without trees that are comments or have a tag, and how many such trees there are.
+
+    Raises:
+        RestrictedError: If such a tree may say who reads it.
+    """
+    shown: list[str] = []
+    held: list[str] = []
+    parts = depth = 0
+    for line in lines:
+        heading = _HEADING.match(line)
+        if heading and not 0 < depth < len(heading[1]):
+            own = _TAGS.search(line)
+            is_out = re.match(r"COMMENT\b", heading[2]) or (own and tags & {*own[1].split(":")})
+            depth = len(heading[1]) if is_out else 0
+            parts += bool(depth)
+        (held if depth else shown).append(line)
+    refuse_comments(held)
+    return shown, parts
 
 
 def _lines(lines: Iterator[str]) -> Iterator[str]:

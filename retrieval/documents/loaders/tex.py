@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Callable
 
 from retrieval.documents.loaders.as_markdown import read_markdown, table
-from retrieval.documents.loaders.blocks import Loaded, fenced
+from retrieval.documents.loaders.blocks import Loaded, counted, fenced
 from retrieval.documents.loaders.front_matter import refuse, refuse_comments, refuse_unread
 from retrieval.documents.loaders.markdown.dialects import is_formula
+from retrieval.documents.loaders.tex_macros import expanded, printed
 from retrieval.documents.loaders.text import decode
 from retrieval.labels import names_audience
 
@@ -65,6 +66,10 @@ _ELSEWHERE = {
     "input": "files", "include": "files", "bibliography": "files", "includegraphics": "pictures",
 }  # fmt: skip
 _CALL = re.compile(r"\\([A-Za-z]+)\*?[ \t]*((?:\[[^\[\]]*\])*)(\{[^{}]*\}(?:[ \t]*\{[^{}]*\})*)")
+_KNOWN = frozenset((
+    *_LETTERS, *_LEVELS, *_SILENT, *_ELSEWHERE, "begin", "end", "item", "title", "href", "url",
+    "textbf", "emph", "textit", "texttt", "verb", "footnote", "footnotetext", "cite",
+))  # fmt: skip
 _LIST = re.compile(
     r"\\(begin|end)\{(itemize|enumerate|description)\}(?:\[[^\[\]]*\])?|"
     r"\\item\b[ \t]*(?:\[([^\[\]]*)\])?"
@@ -92,7 +97,8 @@ def load_tex(data: bytes) -> list[Loaded]:
     text = _VERBATIM.sub(lambda m: f"\n\n{keep(fenced(m[2].strip(chr(10))))}\n\n", text)
     refuse_comments(_COMMENT.findall(text))
     refuse(filter(names_audience, _COMMAND_NAME.findall(text)), where=" of a command")
-    text = _COMMENT.sub("", text)
+    text, hidden = printed(_COMMENT.sub("", text))
+    text = expanded(text, known=_KNOWN)
     title = re.search(r"\\title(?:\[[^\[\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}", text)
     body = _BODY.search(text)
     text = _MATH.sub(lambda m: keep(_formula(m[0])), body[1] if body else text)
@@ -103,7 +109,10 @@ def load_tex(data: bytes) -> list[Loaded]:
         written = _KEPT_AT.sub(lambda m: kept[int(m[1])], written)
     name = _KEPT_AT.sub(lambda m: kept[int(m[1])], words.plain(title[1])) if title else ""
     name = re.sub(r"[*`\\]", "", name).strip()
-    gaps = tuple(f"{kind} that it includes are not read: {n}" for kind, n in missing.items())
+    gaps = (
+        *(f"{kind} that it includes are not read: {n}" for kind, n in missing.items()),
+        *counted(hidden, "part that is not printed", "parts that are not printed"),
+    )
     return read_markdown(written.split("\n"), title=name or None, gaps=gaps)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,9 @@ def test_latex_keeps_sections_lists_tables_code_and_formulas() -> None:
         ("a.adoc", "= A\n\nx\n\n////\naudience = hr\n////"),
         ("a.org", "x\n# 文档：audience = hr"),
         ("a.tex", "% audience: hr\n\\section{A}\nx"),
+        ("a.org", "* COMMENT A\naudience: hr\n* B\nx"),
+        ("a.tex", "\\newcommand{\\audience}{hr}\n\\section{A}\nx"),
+        ("a.tex", "\\iffalse\naudience: hr\n\\fi\n\\section{A}\nx"),
         ("a.tex", "\\audience{hr}\n\\section{A}\nx"),
     ],
 )
@@ -196,3 +200,106 @@ def test_what_may_restrict_readers_and_is_not_read_for_sure_is_refused(
 def test_what_is_never_closed_is_read_to_the_end(name: str) -> None:
     text = "Words.\n#+BEGIN_SRC x\n----\n\\begin{verbatim} \\textbf{ $ |=== [[ more words"
     assert "more words" in said(loaded(name, text))
+
+
+def test_trees_that_org_does_not_export_are_left_out_and_told() -> None:
+    text = """* Fees
+shown 1
+* COMMENT draft
+hidden
+** below it
+hidden
+* Old :noexport:
+hidden
+* Comments on fees
+shown 2
+"""
+    document = loaded("x.org", text)
+    assert [section.text.strip() for section in document.sections] == ["shown 1", "shown 2"]
+    assert document.gaps == ("2 parts that are not exported",)
+    own = "#+EXCLUDE_TAGS: private\n* A :private:\nhidden\n* B :noexport:\nshown\n"
+    assert " ".join(said(loaded("x.org", own)).split()) == "shown"
+
+
+def test_asciidoc_is_read_under_the_conditions_that_it_meets() -> None:
+    text = """:flag: yes
+
+ifdef::internal[]
+hidden
+ifdef::flag[]
+hidden
+endif::[]
+endif::[]
+ifdef::internal,flag[]
+shown 1
+endif::[]
+ifdef::internal+flag[hidden]
+ifndef::internal[shown 2]
+ifndef::flag[]
+hidden
+endif::flag[]
+ifeval::["{flag}" == "no"]
+hidden
+endif::[]
+ifdef::backend-html5[shown 3]
+
+[comment]
+hidden
+too
+
+[comment]
+--
+hidden
+
+too
+--
+
+shown 4
+"""
+    assert " ".join(said(loaded("x.adoc", text)).split()) == "shown 1 shown 2 shown 3 shown 4"
+    document = loaded("x.adoc", text)
+    assert document.gaps == ("4 parts under conditions that are not met",)
+
+
+@pytest.mark.parametrize("columns", ["cols=2", 'cols="1,3"', "cols=2*", 'cols="2*", frame=none'])
+def test_cells_of_asciidoc_on_lines_of_their_own_are_rows(columns: str) -> None:
+    text = f"[{columns}]\n|===\n|Plan\n|Fee\n\n|Pro\n|75\n|===\n"
+    assert " ".join(said(loaded("x.adoc", text)).split()) == "| Plan | Fee | | Pro | 75 |"
+
+
+def test_latex_says_what_its_own_commands_stand_for() -> None:
+    text = r"""\documentclass{article}
+\newcommand{\fee}{30 \textbf{euros}}
+\newcommand*\due[1]{due on the #1}
+\def\days{26}
+\renewcommand{\section}{nothing}
+\begin{document}
+\section{Fees}
+The fee is \fee, \due{first}; \days{} days.
+\end{document}"""
+    document = loaded("x.tex", text)
+    assert document.sections[0].headings == ("Fees",)
+    assert document.sections[0].text.strip() == "The fee is 30 euros, due on the first; 26 days."
+
+
+def test_commands_that_stand_for_each_other_end() -> None:
+    names = "bcdefghij"
+    lines = ["\\newcommand{\\x%s}{%s}" % (a, f"\\x{b} " * 9) for a, b in pairwise(names)]  # noqa: UP031
+    lines += ["\\newcommand{\\again}{\\again \\again}", "Shown \\xb \\again end."]
+    assert " ".join(said(loaded("x.tex", "\n".join(lines))).split()) == "Shown end."
+
+
+def test_what_latex_does_not_print_is_left_out_and_told() -> None:
+    text = r"""\newif\ifdraft
+Shown 1.
+\begin{comment}
+hidden
+\end{comment}
+\iffalse hidden \ifdraft hidden \fi hidden \else shown 2 \fi
+\ifdraft hidden \fi
+\ifnum\x shown 3 \fi
+End $a \iff b$."""
+    words = " ".join(said(loaded("x.tex", text)).split())
+    assert words == r"Shown 1. shown 2 shown 3 End $a \iff b$."
+    document = loaded("x.tex", text)
+    assert document.gaps[0].endswith("parts that are not printed")
