@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import colorsys
+import math
 import re
+from collections.abc import Sequence
 
 Colour = tuple[float, float, float]
 """Red, green and blue, 0 to 255."""
@@ -39,15 +41,33 @@ _SIZES = {
     "xx-small": 9.0, "x-small": 10.0, "small": 13.0, "medium": 16.0, "large": 18.0,
     "x-large": 24.0, "xx-large": 32.0, "xxx-large": 48.0,
 }
+_OKLAB = (
+    (1.0, 0.3963377774, 0.2158037573), (1.0, -0.1055613458, -0.0638541728),
+    (1.0, -0.0894841775, -1.2914855480),
+)
+_CONES = (
+    (4.0767416621, -3.3077115913, 0.2309699292), (-1.2684380046, 2.6097574011, -0.3413193965),
+    (-0.0041960863, -0.7034186147, 1.7076147010),
+)
+_D50 = (0.9642957, 1.0, 0.8251046)
+_XYZ = (
+    (3.1341359, -1.6173864, -0.4906619), (-0.9787955, 1.9161415, 0.0334542),
+    (0.0719551, -0.2289768, 1.4053861),
+)
 # fmt: on
-_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|(?:rgb|hsl)a?\([^()]*\)|(?<![\w#(-])[a-z]{3,20}(?![\w(-])")
+_COLOUR = re.compile(
+    r"#[0-9a-f]{3,8}\b|(?<![\w-])(?:rgba?|hsla?|hwb|(?:ok)?(?:lab|lch)|color)\([^()]*\)|"
+    r"(?<![\w#(-])[a-z]{3,20}(?![\w(-])"
+)
+_SPACE = re.compile(r"color\(\s*[\w-]+")
 _NUMBER = re.compile(r"(-?(?:\d+\.?\d*|\.\d+))(%|deg|turn|rad)?")
 _LENGTH = re.compile(r"(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)([a-z]*|%)")
 
 
 def colours(value: str) -> list[tuple[Colour, float]]:
     """The colours that a value names, each with how opaque it is; `transparent` is not."""
-    return [found for match in _COLOUR.finditer(value) if (found := _colour(match.group()))]
+    apart = value.replace("gradient(", "gradient( ")
+    return [found for match in _COLOUR.finditer(apart) if (found := _colour(match.group()))]
 
 
 def looks_like(words: Colour, behind: Colour) -> bool:
@@ -103,16 +123,62 @@ def _colour(name: str) -> tuple[Colour, float] | None:
     return _of_function(name) if "(" in name else None
 
 
-def _of_function(name: str) -> tuple[Colour, float] | None:
-    numbers = [(float(number), unit) for number, unit in _NUMBER.findall(name)][:4]
-    if len(numbers) < 3:
+def _of_function(value: str) -> tuple[Colour, float] | None:
+    name = value.partition("(")[0].removesuffix("a")
+    found = [(float(n), unit) for n, unit in _NUMBER.findall(_SPACE.sub("", value))][:4]
+    if len(found) < 3:
         return None
+    numbers = [number for number, _ in found]
     opacity = 1.0
-    if len(numbers) == 4:
-        opacity = numbers[3][0] / (100 if numbers[3][1] == "%" else 1)
-    if name.startswith("rgb"):
-        red, green, blue = (n * 2.55 if unit == "%" else n for n, unit in numbers[:3])
+    if len(found) == 4:
+        opacity = numbers[3] / (100 if found[3][1] == "%" else 1)
+    if name == "rgb":
+        red, green, blue = (n * 2.55 if unit == "%" else n for n, unit in found[:3])
         return (red, green, blue), opacity
-    (hue, _), (saturation, _), (lightness, _) = numbers[:3]
-    red, green, blue = colorsys.hls_to_rgb(hue % 360 / 360, lightness / 100, saturation / 100)
+    if name == "color":
+        red, green, blue = (n / 100 if unit == "%" else n for n, unit in found[:3])
+    elif name in ("hsl", "hwb"):
+        red, green, blue = _of_hue(name, *numbers[:3])
+    else:
+        if name.startswith("ok") and found[0][1] != "%":
+            numbers[0] *= 100
+        red, green, blue = _of_lightness(name, *numbers[:3])
     return (red * 255, green * 255, blue * 255), opacity
+
+
+def _of_hue(name: str, hue: float, second: float, third: float) -> Colour:
+    """Red, green and blue, 0 to 1, of a hue in degrees and two shares in percent."""
+    if name == "hsl":
+        return colorsys.hls_to_rgb(hue % 360 / 360, third / 100, second / 100)
+    white, black = (share / max(100.0, second + third) for share in (second, third))
+    red, green, blue = (
+        part * (1 - white - black) + white for part in colorsys.hls_to_rgb(hue % 360 / 360, 0.5, 1)
+    )
+    return red, green, blue
+
+
+def _of_lightness(name: str, lightness: float, a: float, b: float) -> Colour:
+    """Red, green and blue, 0 to 1, of `lab`, `lch`, `oklab` or `oklch`, the lightness 0 to 100.
+
+    The formulas and numbers are those of CSS Color 4 and of Ottosson (2020).
+    """
+    if name.endswith("lch"):
+        a, b = a * math.cos(math.radians(b)), a * math.sin(math.radians(b))
+    if name.startswith("ok"):
+        own = (lightness / 100, a, b)
+        cones = [_product(row, own) ** 3 for row in _OKLAB]
+        linear = [_product(row, cones) for row in _CONES]
+    else:
+        middle = (lightness + 16) / 116
+        parts = (middle + a / 500, middle, middle - b / 200)
+        cubes = [part**3 if part > 6 / 29 else (part - 4 / 29) * 108 / 841 for part in parts]
+        linear = [_product(row, [w * c for w, c in zip(_D50, cubes, strict=True)]) for row in _XYZ]
+    red, green, blue = (
+        12.92 * part if part <= 0.0031308 else 1.055 * part ** (1 / 2.4) - 0.055
+        for part in (min(1.0, max(0.0, value)) for value in linear)
+    )
+    return red, green, blue
+
+
+def _product(row: Sequence[float], values: Sequence[float]) -> float:
+    return sum(weight * value for weight, value in zip(row, values, strict=True))

@@ -24,7 +24,8 @@ _PROPERTIES = frozenset((
     "font", "font-size", "height", "left", "margin-left", "max-height", "opacity", "overflow",
     "overflow-y", "position", "right", "text-indent", "top", "transform", "transition",
     "visibility", "-webkit-background-clip", "-webkit-text-fill-color", "width", "max-width",
-    "margin-top", "bottom", "scale",
+    "margin-top", "bottom", "scale", "translate", "zoom", "letter-spacing", "mask", "mask-image",
+    "mask-size", "-webkit-mask", "-webkit-mask-image", "-webkit-mask-size",
 ))
 # fmt: on
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)

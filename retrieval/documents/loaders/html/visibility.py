@@ -41,7 +41,9 @@ _CLIPPED = re.compile(
 _FONT = re.compile(
     r"(?:^|\s)(-?[\d.]+(?:[a-z]+|%)?|[a-z-]+|calc\([^()]*\))(?:\s*/\s*\S+)?\s+[\w\"'-]+"
 )
-_MOVED = re.compile(r"translate(?:x|y|3d)?\(([^()]*)\)")
+_MOVED = re.compile(r"translate(?:x|y|3d)?\(([^()]*)\)|matrix\((?:[^(),]*,){4}([^()]*)\)")
+_EDGE_ON = re.compile(r"rotate[xy]\(\s*-?(?:90|270)deg")
+_MASKS = ("mask", "mask-image", "-webkit-mask", "-webkit-mask-image")
 _SHRUNK = re.compile(r"scale(?:x|y|3d)?\(\s*0?\.?0*\s*[,)]|scale(?:x|y|3d)?\(\s*0?\.0")
 _ON = ("html", "body")
 
@@ -56,10 +58,14 @@ class _Look:
     is_default: bool = True
     backgrounds: tuple[Colour, ...] = (WHITE,)
     is_seen: bool = True
+    zoom: float = 1.0
+    spacing: float = 0.0
 
     @property
     def is_legible(self) -> bool:
-        return self.is_seen and self.size >= MIN_FONT_PX and self.opacity >= FAINT
+        is_large = self.size * self.zoom >= MIN_FONT_PX
+        # Letters that stand half their height to the left of where they should are on each other.
+        return self.is_seen and is_large and self.spacing > -self.size / 2 and self.opacity >= FAINT
 
     @property
     def is_told_apart(self) -> bool:
@@ -201,10 +207,24 @@ def _is_out_of_sight(declared: Declarations, size: float) -> bool:
         if length is not None and length <= -FAR_PX:
             return True
     moved = declared.get("transform", "")
-    if _SHRUNK.search(moved) or declared.get("scale") == "0":
+    if _SHRUNK.search(moved) or _EDGE_ON.search(moved) or declared.get("scale") == "0":
         return True
-    lengths = (pixels(match[1], of=size) for match in _MOVED.finditer(moved))
+    if any(map(_is_clear_mask, map(declared.get, _MASKS))) or any(
+        declared.get(name, "").split(" ")[0] in ("0", "0px", "0%")
+        for name in ("mask-size", "-webkit-mask-size")
+    ):
+        return True
+    ways = [match[1] or match[2] for match in _MOVED.finditer(moved)]
+    lengths = (pixels(way, of=size) for way in [*ways, declared.get("translate", "")])
     return any(length is not None and abs(length) >= FAR_PX for length in lengths)
+
+
+def _is_clear_mask(mask: str | None) -> bool:
+    """Whether a mask lets nothing through: a gradient of what is transparent."""
+    if not mask or "gradient" not in mask or "url(" in mask or "var(" in mask:
+        return False
+    found = colours(mask)
+    return bool(found) and all(opacity < FAINT for _, opacity in found)
 
 
 def _look(node: LexborNode, declared: Declarations, around: _Look) -> _Look:
@@ -215,7 +235,13 @@ def _look(node: LexborNode, declared: Declarations, around: _Look) -> _Look:
         colour = attributes.get("color") or attributes.get("text")
     if not declared and not colour and not background:
         return around
-    look = replace(around, size=_size(declared, around.size))
+    size = _size(declared, around.size)
+    look = replace(
+        around,
+        size=size,
+        zoom=_zoom(declared, around.zoom),
+        spacing=_spacing(declared, size, around),
+    )
     if declared.get("visibility") and node.tag not in _ON:  # which pages hide while they load
         look = replace(look, is_seen=declared["visibility"] not in ("hidden", "collapse"))
     if background:
@@ -240,6 +266,18 @@ def _size(declared: Declarations, around: float) -> float:
         size = match[1] if match[1][0].isdigit() or match[1].startswith("calc") else None
     found = font_size(size, of=around) if size else None
     return around if found is None else found
+
+
+def _zoom(declared: Declarations, around: float) -> float:
+    value = declared.get("zoom", "")
+    number = pixels(value.removesuffix("%"))
+    return around if number is None else around * number / (100 if value.endswith("%") else 1)
+
+
+def _spacing(declared: Declarations, size: float, around: _Look) -> float:
+    value = declared.get("letter-spacing")
+    length = 0.0 if value == "normal" else pixels(value, of=size) if value else None
+    return around.spacing if length is None else length
 
 
 def _background(declared: Declarations) -> str:
