@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 
 from retrieval.documents.loaders.asciidoc import load_asciidoc
-from retrieval.documents.loaders.blocks import FilePath, Loaded
+from retrieval.documents.loaders.blocks import FilePath, Loaded, counted
 from retrieval.documents.loaders.calendar import load_calendar
 from retrieval.documents.loaders.captions import load_captions
 from retrieval.documents.loaders.corpus import is_corpus, load_corpus
@@ -176,7 +177,14 @@ def load(
             refuse_unread(document.sections[0].text)
     if sum(len(s.text) for document in loaded for s in document.sections) > MAX_CHARS:
         raise UnreadableError(f"holds more than {MAX_CHARS:,} characters")
-    return loaded
+    return list(map(_with_damage, loaded))
+
+
+def _with_damage(document: Loaded) -> Loaded:
+    """The document, with a gap where characters of it are damaged."""
+    damaged = sum(section.text.count("\ufffd") for section in document.sections)
+    gaps = counted(damaged, "character is damaged", "characters are damaged")
+    return replace(document, gaps=(*document.gaps, *gaps)) if gaps else document
 
 
 def _load(

@@ -15,6 +15,9 @@ likeliest was then right in 297 of 297 samples of 16 languages, and no sure one 
 MIN_BYTES = 24
 """Of less nothing can be sure."""
 
+LEAST_SOUND = 4
+"""So many sound characters of several bytes for a damaged one are no other encoding's by chance."""
+
 MAX_BYTES = 200_000
 """The lines with other letters than ASCII's are looked at, up to so many bytes."""
 
@@ -35,11 +38,11 @@ _WIDE_RUN = re.compile(f"[{CJK}]{{2,}}")
 _MIXED = re.compile("[A-Za-z][\u0370-\u0fff]|[\u0370-\u0fff][A-Za-z]")
 
 
-def is_damaged_utf8(data: bytes) -> bool:
-    """Whether nearly all of the bytes are UTF-8, and some are nothing."""
+def is_nearly_utf8(data: bytes) -> bool:
+    """Whether some of the bytes are nothing, and many times as many others UTF-8's alone."""
     text = data.decode("utf-8", "replace")
     damaged = text.count("\ufffd")
-    return 0 < damaged * 10 <= sum(not character.isascii() for character in text)
+    return 0 < damaged * LEAST_SOUND <= sum(not c.isascii() for c in text) - damaged
 
 
 def utf16_without_mark(data: bytes) -> str | None:

@@ -163,12 +163,20 @@ def _restricts(name: str) -> bool:
 
 def _decode_html(data: bytes) -> str:
     named = _META_CHARSET.search(data[:2048])
-    if named is None:
+    # Pages are saved anew, and go on naming the encoding that they were in.
+    if named is None or _is_utf8(data):
         return decode(data)
     try:
         return data.decode(named[1].decode("ascii"))
     except (LookupError, UnicodeDecodeError):
         return decode(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return not data.isascii() and bool(data.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _decoded(data: bytes, part: Message) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, fenced, sections_of
 from retrieval.documents.loaders.encodings import (
     encoding_of,
-    is_damaged_utf8,
+    is_nearly_utf8,
     utf16_without_mark,
 )
 from retrieval.documents.loaders.front_matter import refuse_unread
@@ -40,6 +40,8 @@ def load_lines(data: bytes, path: FilePath) -> list[Loaded]:
 def decode(data: bytes) -> str:
     r"""The text of bytes in whatever encoding they are for sure; lines end in `\n`.
 
+    In UTF-8 with a few damaged characters, a question mark in a diamond (U+FFFD) stands for each.
+
     Raises:
         UnreadableError: If that cannot be told.
     """
@@ -68,8 +70,8 @@ def _decode(data: bytes) -> str:
 
 
 def _decode_old(data: bytes) -> str:
-    if is_damaged_utf8(data):
-        raise UnreadableError("is text in UTF-8 with damaged characters; save it again")
+    if is_nearly_utf8(data):
+        return data.decode("utf-8-sig", "replace")
     encoding = encoding_of(data)
     try:
         if encoding is not None:

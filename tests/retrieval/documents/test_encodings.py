@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from retrieval.documents.loaders import load
 from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
 
@@ -70,7 +73,7 @@ def test_forty_characters_are_read_right_or_not_at_all(language: str, encoding: 
     ("data", "reason"),
     [
         ("señor".encode("mac_roman"), "cannot be told for sure"),
-        ("员工每年享有二十五天带薪年假".encode()[:-1], "UTF-8 with damaged characters"),
+        ("Männer".encode() + b"\xff", "cannot be told for sure"),
         ("A page of English with one naïve letter in it.".encode("cp037"), "cannot be told"),
         (b"\x7fELF\x02\x01\x01\x00\x00\x00\x80", "is binary data"),
     ],
@@ -78,3 +81,25 @@ def test_forty_characters_are_read_right_or_not_at_all(language: str, encoding: 
 def test_what_is_not_sure_is_refused_with_a_reason(data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableError, match=reason):
         decode(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("员工每年享有二十五天带薪年假".encode()[:-1], "员工每年享有二十五天带薪年�"),
+        (
+            "Zugänge für Männer".encode() + b"\xff" + " öffnen.".encode(),
+            "Zugänge für Männer� öffnen.",
+        ),
+    ],
+)
+def test_utf8_with_a_damaged_character_is_read_and_that_is_told(data: bytes, text: str) -> None:
+    assert decode(data) == text
+    [document] = load(Path("a.txt"), data)
+    assert document.gaps == ("1 character is damaged",)
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "gb2312", "shift_jis"])
+def test_a_page_in_utf8_that_names_another_encoding_is_read(charset: str) -> None:
+    [document] = load(Path("a.html"), f"<meta charset={charset}><p>Gebühr 年假".encode())
+    assert document.sections[0].text.strip() == "Gebühr 年假"
