@@ -60,6 +60,16 @@ def read_sources(generation: Path) -> list[Source]:
     return list(read_rows(generation / SOURCES, _SOURCES.validate_python))
 
 
+def read_passages(generation: Path, sources: Sequence[Source]) -> list[Passage]:
+    """The passages of a generation, which are of these documents."""
+    by_id = {source.id: source for source in sources}
+
+    def passage(row: dict[str, Any]) -> Passage:
+        return _PASSAGES.validate_python({**row, "source": by_id[row["source"]]})
+
+    return list(read_rows(generation / PASSAGES, passage))
+
+
 def read_failures(generation: Path) -> list[Failure]:
     """The files that could not be read for a generation."""
     return list(read_rows(generation / FAILURES, _FAILURES.validate_python))
@@ -74,14 +84,9 @@ def read_left_out(generation: Path) -> list[LeftOut]:
 def read_content(generation: Path) -> Content:
     """What `write_content` wrote into the folder of a generation, trusting every byte."""
     sources = read_sources(generation)
-    by_id = {source.id: source for source in sources}
-
-    def passage(row: dict[str, Any]) -> Passage:
-        return _PASSAGES.validate_python({**row, "source": by_id[row["source"]]})
-
     return Content(
         sources=sources,
-        passages=list(read_rows(generation / PASSAGES, passage)),
+        passages=read_passages(generation, sources),
         failures=read_failures(generation),
         vectors=np.load(generation / "vectors.npy", allow_pickle=False),
         left_out=read_left_out(generation),

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -37,12 +36,15 @@ from retrieval.errors import (
     IndexNotFoundError,
     RetrievalError,
 )
+from retrieval.index.access import Access, closed_words, top
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import (
+    PASSAGES,
     SOURCES,
     Content,
     read_content,
     read_failures,
+    read_passages,
     read_sources,
     write_content,
 )
@@ -182,8 +184,10 @@ def rollback(
     """Serve the other generation that was kept; the caller holds the right to build the index.
 
     Its documents are for whom they are for now: where a label has changed since, or a document is
-    refused by now, the generation is written anew. Of the `sources` that are named, nothing comes
-    back that is not there now under its id and address: it may have moved, and be for other people.
+    refused by now, the generation is written anew. A sentence that stands now in documents alone
+    that are not for everybody is for their readers, wherever it stood before. Of the `sources` that
+    are named, nothing comes back that is not there now under its id and address: it may have moved,
+    and be for other people.
 
     Raises:
         IndexNotFoundError: If no other generation was kept.
@@ -227,7 +231,7 @@ def relabel(restored: Path, folder: Path, *, sources: Collection[str]) -> tuple[
     Returns:
         Of the served generation, how many documents have another label, and how many are left out.
     """
-    now, is_damaged = _Access({}, frozenset(), sources, frozenset()), False
+    now, is_damaged = Access(sources=sources), False
     try:
         now = _access_now(folder, sources)
     except IndexNotFoundError:
@@ -241,7 +245,7 @@ def relabel(restored: Path, folder: Path, *, sources: Collection[str]) -> tuple[
         except RetrievalError:
             continue  # nothing is searched in it
         roots = {part for root in manifest.roots for part in Path(root).parts}
-        tops = {_top(source.id) for source in before.sources}
+        tops = {top(source.id) for source in before.sources}
         closed = tops if is_damaged else {*sources, *(tops - roots)}
         content, relabelled = replace(now, sources=closed).applied(before)
         left_out = len(before.sources) - len(content.sources)
@@ -253,48 +257,7 @@ def relabel(restored: Path, folder: Path, *, sources: Collection[str]) -> tuple[
     return relabelled, left_out
 
 
-@dataclass(frozen=True, slots=True)
-class _Access:
-    """For whom the documents are now, by their ids, and the files that are refused.
-
-    Of these `sources` only what is `there` is shown, documents with their addresses: an id is of a
-    title, which another document may have by now.
-    """
-
-    labels: Mapping[str, str]
-    refused: frozenset[str]
-    sources: Collection[str]
-    there: frozenset[tuple[str, str | None]]
-
-    def applied(self, content: Content) -> tuple[Content, int]:
-        """The content as it may be shown now, itself if it is the same; how many labels differ."""
-        sources = {
-            source.id: replace(source, audience=self.labels.get(source.id, source.audience))
-            for source in content.sources
-            if self._shows(source)
-        }
-        relabelled = sum(
-            source.id in sources and sources[source.id].audience != source.audience
-            for source in content.sources
-        )
-        if not relabelled and len(sources) == len(content.sources):
-            return content, 0
-        rows = [n for n, passage in enumerate(content.passages) if passage.source.id in sources]
-        passages = [content.passages[row] for row in rows]
-        held = replace(
-            content,
-            sources=list(sources.values()),
-            passages=[replace(p, source=sources[p.source.id]) for p in passages],
-            vectors=content.vectors[rows],
-        )
-        return held, relabelled
-
-    def _shows(self, source: Source) -> bool:
-        is_known = (source.id, source.url) in self.there or _top(source.id) not in self.sources
-        return is_known and not _is_in(source.id, self.refused)
-
-
-def _access_now(folder: Path, sources: Collection[str]) -> _Access:
+def _access_now(folder: Path, sources: Collection[str]) -> Access:
     """What the served generation says, or what is whole of it.
 
     Raises:
@@ -306,6 +269,7 @@ def _access_now(folder: Path, sources: Collection[str]) -> _Access:
         served_now = kept(folder) or served_now
     manifest: Manifest | None = None
     held: Sequence[Source] | None = None
+    passages: Sequence[Passage] | None = None
     failures = frozenset[str]()
     with suppress(RetrievalError):
         manifest = read_manifest(served_now)
@@ -314,6 +278,8 @@ def _access_now(folder: Path, sources: Collection[str]) -> _Access:
             held = read_content(served_now).sources
         else:
             held = whole_sources(served_now, manifest)
+        if manifest is None or manifest.files.get(PASSAGES) == sha256(served_now / PASSAGES):
+            passages = read_passages(served_now, held)
     with suppress(RetrievalError, OSError):
         failures = frozenset(f.id for f in read_failures(served_now) if f.is_restricted)
     closed = manifest.closed if manifest else None
@@ -324,7 +290,17 @@ def _access_now(folder: Path, sources: Collection[str]) -> _Access:
         )
     labels = {source.id: source.audience for source in held or ()}
     there = frozenset((source.id, source.url) for source in held or ())
-    return _Access({**(closed or {}), **labels}, failures, sources, there)
+    labels = {**(closed or {}), **labels}
+    hidden = () if passages is not None else (i for i, label in labels.items() if label != PUBLIC)
+    return Access(
+        labels=labels,
+        refused=failures,
+        sources=sources,
+        there=there,
+        words=closed_words(held or (), passages or ()),
+        bodies=frozenset((source.id, source.sha256) for source in held or ()),
+        unread=failures.union(hidden),
+    )
 
 
 def whole_sources(generation: Path, manifest: Manifest) -> list[Source]:
@@ -336,17 +312,6 @@ def whole_sources(generation: Path, manifest: Manifest) -> list[Source]:
     if manifest.files.get(SOURCES) != sha256(generation / SOURCES):
         raise IndexCorruptError(f"{generation / SOURCES} is not what was written; {MEND}")
     return read_sources(generation)
-
-
-def _top(source_id: str) -> str:
-    """The name of the source that a document is of, or the beginning of its folder's."""
-    return source_id.partition("/")[0]
-
-
-def _is_in(source_id: str, files: frozenset[str]) -> bool:
-    """Whether a document is one of these files, or a part of one."""
-    ends = [match.start() for match in re.finditer("[#/]", source_id)]
-    return any(source_id[:end] in files for end in (*ends, len(source_id)))
 
 
 def _closed(sources: Sequence[Source]) -> dict[str, str]:

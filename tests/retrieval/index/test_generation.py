@@ -30,6 +30,7 @@ from retrieval.registry.folders import publish, sha256
 from tests.retrieval.documents_by_hand import document_from_text
 from tests.retrieval.word_embedder import WordEmbedder
 
+PLAN = "Heron is bought. It costs three million."
 TEXTS = {"Leave": "Thirty days of leave.", "病假": "病假需要医生证明。", "Printer": "It is Heron."}
 
 
@@ -149,9 +150,16 @@ def test_what_serves_may_be_damaged_to_go_back_from(
     assert load_index(tmp_path, WordEmbedder()).manifest == first
 
 
-def labelled(folder: Path, labels: dict[str, str], *, refused: tuple[str, ...] = ()) -> Manifest:
+def labelled(
+    folder: Path,
+    labels: dict[str, str],
+    *,
+    refused: tuple[str, ...] = (),
+    texts: dict[str, str] | None = None,
+) -> Manifest:
     """A generation whose documents have labels, and some files that are refused."""
-    held = passages_of({title: f"All about the {title}." for title in labels})
+    said = {title: f"All about the {title}." for title in labels} | (texts or {})
+    held = passages_of({title: said[title] for title in labels})
     held = [replace(p, source=replace(p.source, audience=labels[p.source.title])) for p in held]
     failures = [Failure(id_, "has a label", is_restricted=True) for id_ in refused]
     embedder = WordEmbedder()
@@ -182,6 +190,49 @@ def test_what_was_restricted_since_stays_restricted_after_a_rollback(tmp_path: P
     assert done.changes is not None
     assert done.changes.added == ("docs/Cellar",)
     assert rollback(tmp_path, WordEmbedder()).after == second  # and forward again
+
+
+@pytest.mark.parametrize("text", [PLAN, f"{PLAN} Not before May.", "Heron is bought."])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_what_moved_and_was_restricted_since_is_for_its_readers_of_now(
+    tmp_path: Path, text: str, is_replaced: bool
+) -> None:
+    texts = {"Plan": PLAN, "Note": "Nothing is planned.", "Cellar": "Cool and dry."}
+    labelled(tmp_path, {"Plan": PUBLIC, "Cellar": PUBLIC}, texts=texts)
+    now = {"Board": "hr", "Note": PUBLIC, **({"Plan": PUBLIC} if is_replaced else {})}
+    labelled(tmp_path, now, texts={**texts, "Board": text, "Plan": "It is elsewhere."})
+    done = rollback(tmp_path, WordEmbedder())
+    assert (done.relabelled, done.refused) == (1, 0)
+    assert shown(tmp_path, PLAN, frozenset({PUBLIC})) == {"Cellar"}
+    assert shown(tmp_path, PLAN, frozenset({PUBLIC, "hr"})) == {"Cellar", "Plan"}
+
+
+def test_what_stands_in_a_document_for_everybody_is_for_everybody(tmp_path: Path) -> None:
+    texts = dict.fromkeys(["Plan", "Board", "Copy"], PLAN)
+    labelled(tmp_path, {"Plan": PUBLIC}, texts=texts)
+    labelled(tmp_path, {"Board": "hr", "Copy": PUBLIC}, texts=texts)
+    rollback(tmp_path, WordEmbedder())
+    assert shown(tmp_path, PLAN, frozenset({PUBLIC})) == {"Plan"}
+
+
+def test_what_moved_into_documents_for_others_each_is_for_nobody(tmp_path: Path) -> None:
+    texts = {"Plan": PLAN, "Board": "Heron is bought.", "Bank": "It costs three million."}
+    labelled(tmp_path, {"Plan": PUBLIC}, texts=texts)
+    labelled(tmp_path, {"Board": "hr", "Bank": "money"}, texts=texts)
+    assert rollback(tmp_path, WordEmbedder()).refused == 1
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_may_have_moved_where_nobody_can_read_it_does_not_come_back(
+    tmp_path: Path, is_damaged: bool
+) -> None:
+    labelled(tmp_path, {"Plan": PUBLIC, "Cellar": PUBLIC})
+    refused = () if is_damaged else ("docs/Board",)
+    second = labelled(tmp_path, {"Cellar": PUBLIC, "Attic": "hr"}, refused=refused)
+    if is_damaged:
+        cut(tmp_path / second.name / "passages.jsonl")
+    rollback(tmp_path, WordEmbedder())
+    assert shown(tmp_path, "all about the plan", frozenset({PUBLIC, "hr"})) == {"Cellar"}
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, cut, Path.unlink])
