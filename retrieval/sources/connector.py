@@ -26,6 +26,11 @@ Readers = frozenset[str]
 """E-mail addresses, in lower case."""
 
 
+def may_all(before: Readers | None, now: Readers | None) -> bool:
+    """Whether all who might read something before may read it now."""
+    return now is None or (before is not None and before <= now)
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
     """A document at its source, without its body.
@@ -92,8 +97,8 @@ class Connector(Protocol):
         """The document's bytes, asked for only when its version is new, and before the next page.
 
         Raises:
-            ChangedError: If it is another version than was listed. No version is shown until the
-                next listing, which tells who may read the new one.
+            ChangedError: If it is another version than was listed, or for fewer people by now. No
+                version is shown until the next listing, which tells who may read the new one.
             SourceError: If it cannot be had now; the message is a reason that can be shown.
         """
 

@@ -19,7 +19,15 @@ from pydantic import Field, SecretStr
 from retrieval.errors import ChangedError, CursorExpiredError, SettingsError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
-from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import (
+    Omission,
+    Options,
+    Page,
+    Readers,
+    Remote,
+    SourceSettings,
+    may_all,
+)
 from retrieval.sources.vendors import (
     BearerToken,
     Unmatched,
@@ -178,21 +186,29 @@ class Drive:
         path = f"files/{document.key}"
         kind = next((k for s, k in _EXPORTED.values() if document.version.endswith(f" {s}")), None)
         if kind:
-            try:
-                return self._http.get(f"{path}/export", params={"mimeType": kind}).body
-            except SourceError as error:
-                if error.status == 403:
-                    reason = "Google does not export it; 10 MB are the most"
-                    raise SourceError(reason) from error
-                raise
-        data = self._http.get(path, params={"alt": "media", "supportsAllDrives": "true"}).body
+            data = self._exported(path, kind)
+        else:
+            data = self._http.get(path, params={"alt": "media", "supportsAllDrives": "true"}).body
         listed = document.version.partition(" ")[0]
         if (
             _MD5.fullmatch(listed)
             and listed != hashlib.md5(data, usedforsecurity=False).hexdigest()
         ):
             raise ChangedError
+        now = self._get(path, {"fields": _FILE, "supportsAllDrives": "true"})
+        readers = self._granted(now, self._permissions(now))
+        if _version(now) != document.version or not may_all(document.readers, readers):
+            raise ChangedError
         return data
+
+    def _exported(self, path: str, kind: str) -> bytes:
+        try:
+            return self._http.get(f"{path}/export", params={"mimeType": kind}).body
+        except SourceError as error:
+            if error.status == 403:
+                reason = "Google does not export it; 10 MB are the most"
+                raise SourceError(reason) from error
+            raise
 
     def close(self) -> None:
         """Close the connections."""
@@ -306,16 +322,19 @@ class Drive:
         return self._readers[item["id"]]
 
     def _asked_readers_of(self, item: JsonObject) -> Readers | None:
-        if "permissions" in item and not item.get("driveId"):
-            return self._granted(item, item["permissions"])
         # In a shared drive most files have their folder's permissions, which need one request.
         has_own = item.get("hasAugmentedPermissions") or item.get("inheritedPermissionsDisabled")
         parent = self._folders.get(_parent(item))
         if item.get("driveId") and parent is not None and not has_own:
             return self._readers_of(parent)
+        return self._granted(item, self._permissions(item))
+
+    def _permissions(self, item: JsonObject) -> Iterable[JsonObject]:
+        if "permissions" in item and not item.get("driveId"):
+            listed: Sequence[JsonObject] = item["permissions"]
+            return listed
         query = {"fields": f"nextPageToken,permissions({_PERMISSION})", "supportsAllDrives": "true"}
-        permissions = self._all(f"files/{item['id']}/permissions", query, "permissions")
-        return self._granted(item, permissions)
+        return self._all(f"files/{item['id']}/permissions", query, "permissions")
 
     def _granted(self, item: JsonObject, permissions: Iterable[JsonObject]) -> Readers | None:
         is_limited = bool(item.get("inheritedPermissionsDisabled"))
@@ -418,13 +437,17 @@ def _unreadable(file: JsonObject) -> str | None:
     return None
 
 
-def _remote(file: JsonObject, name: str, readers: Readers | None) -> Remote:
+def _version(file: JsonObject) -> str:
     suffix = _EXPORTED.get(file["mimeType"], ("",))[0]
     content = file.get("md5Checksum") or file.get("headRevisionId") or file["modifiedTime"]
+    return f"{content} {suffix}"
+
+
+def _remote(file: JsonObject, name: str, readers: Readers | None) -> Remote:
     people = [*file.get("owners", ()), file.get("lastModifyingUser") or {}]
     return Remote(
         key=file["id"],
-        version=f"{content} {suffix}",
+        version=_version(file),
         name=name,
         title=file["name"],
         modified=utc(file["modifiedTime"]),

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient, Reply
 from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
@@ -44,8 +44,9 @@ _READ = f"""
 query ($owner: String!, $name: String!, $number: Int!, $after: String) {{
   repository(owner: $owner, name: $name) {{
     discussion(number: $number) {{
-      title {_SAID} category {{ name }}
+      title updatedAt {_SAID} category {{ name }}
       comments(first: 50, after: $after) {{
+        totalCount
         pageInfo {{ hasNextPage endCursor }}
         nodes {{ {_SAID} isAnswer replies(first: 50) {{ totalCount nodes {{ {_SAID} }} }} }}
       }}
@@ -113,10 +114,13 @@ class GitHub:
         """An issue or discussion with its comments, as Markdown."""
         owner, name, kind, number = document.key.split("/")
         if kind == _DISCUSSIONS:
-            return self._discussion(owner, name, int(number)).encode()
+            return self._discussion(owner, name, int(number), document.version).encode()
         path = f"repos/{owner}/{name}/issues/{number}"
+        has_comments = not document.version.endswith(" 0")
+        said = list(self._all(f"{path}/comments")) if has_comments else ()
         issue = self._get(path, {}).json()
-        said = self._all(f"{path}/comments") if issue["comments"] else ()
+        if _version(issue, issue["updated_at"]) != document.version:
+            raise ChangedError
         labels = ", ".join(label["name"] for label in issue.get("labels", ()))
         facts = f"State: {issue['state']}." + (f" Labels: {labels}." if labels else "")
         parts = [_head(issue["title"], facts, issue.get("body"))]
@@ -147,10 +151,18 @@ class GitHub:
             is_wanted = getattr(self._options, kind) or (kind == _ISSUES and self._options.pulls)
             while is_wanted and told.get(f"has_{kind}", True):
                 documents, place = self._listed(name, kind, place, readers)
+                self._refuse_to_widen(name, readers)
                 done = [name, number if place else number + 1, place]
                 yield Page(documents, cursor=json.dumps(done))
                 if not place:
                     break
+
+    def _refuse_to_widen(self, name: str, readers: Readers | None) -> None:
+        """What was listed after a repository became private is not for everybody."""
+        if not (self._options.collaborators and readers is None):
+            return
+        if self._get(f"repos/{name}", {}).json().get("private", True):
+            raise SourceError(f"{name} has become private; the next sync tells who may read it")
 
     def _listed(
         self, name: str, kind: str, place: str, readers: Readers | None
@@ -189,7 +201,7 @@ class GitHub:
         ]
         return found, _next_cursor(told) or ""
 
-    def _discussion(self, owner: str, name: str, number: int) -> str:
+    def _discussion(self, owner: str, name: str, number: int, version: str) -> str:
         parts: list[str] = []
         after: str | None = None
         while not parts or after:
@@ -197,6 +209,8 @@ class GitHub:
             told = asked["discussion"]
             if told is None:
                 raise SourceError("is not there any more", status=404)
+            if _version(told, told["updatedAt"]) != version:
+                raise ChangedError
             if not parts:
                 facts = f"Category: {told['category']['name']}."
                 parts.append(_head(told["title"], facts, told["body"]))
@@ -252,11 +266,9 @@ def _remote(
     name: str, kind: str, told: JsonObject, updated: str, url: str, readers: Readers | None
 ) -> Remote:
     number, title = told["number"], told["title"]
-    count = told["comments"]
-    count = count["totalCount"] if isinstance(count, dict) else count
     return Remote(
         key=f"{name}/{kind}/{number}",
-        version=f"{updated} {count}",
+        version=_version(told, updated),
         name=f"{name}/{kind}/{number} {path_part(title)}.md",
         title=title,
         modified=utc(updated),
@@ -264,6 +276,11 @@ def _remote(
         owner=_login(told.get("user") or told.get("author")),
         readers=readers,
     )
+
+
+def _version(told: JsonObject, updated: str) -> str:
+    count = told["comments"]
+    return f"{updated} {count['totalCount'] if isinstance(count, dict) else count}"
 
 
 def _head(title: str, facts: str, body: str | None) -> str:

@@ -12,10 +12,18 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SourceError
 from retrieval.models.client import JsonObject
 from retrieval.sources.client import HttpClient
-from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
+from retrieval.sources.connector import (
+    Omission,
+    Options,
+    Page,
+    Readers,
+    Remote,
+    SourceSettings,
+    may_all,
+)
 from retrieval.sources.vendors import (
     NOBODY,
     UNSEEN,
@@ -105,7 +113,13 @@ class SharePoint:
     def body(self, document: Remote) -> bytes:
         """A file as it is."""
         drive, item = document.key.split("/")
-        return self._http.get(f"{_item(drive, item)}/content").body
+        body = self._http.get(f"{_item(drive, item)}/content").body
+        now = self._get(_item(drive, item), {"$select": _FIELDS})
+        granted = self._permissions(drive, [item]).get(item, ())
+        readers = either(map(self._granted_by, granted))
+        if _version(now) != document.version or not may_all(document.readers, readers):
+            raise ChangedError
+        return body
 
     def close(self) -> None:
         """Close the connections."""
@@ -297,11 +311,15 @@ def _missing(name: str, error: SourceError) -> Omission:
     return Omission(name, name, "is nothing that the application may read")
 
 
+def _version(file: JsonObject) -> str:
+    return file.get("cTag") or f"{file['lastModifiedDateTime']} {file.get('size')}"
+
+
 def _remote(key: str, name: str, file: JsonObject, readers: Readers | None) -> Remote:
     people = (file.get(by, {}).get("user", {}) for by in ("createdBy", "lastModifiedBy"))
     return Remote(
         key=key,
-        version=file.get("cTag") or f"{file['lastModifiedDateTime']} {file.get('size')}",
+        version=_version(file),
         name=name,
         title=file["name"],
         modified=utc(file["lastModifiedDateTime"]),

@@ -34,10 +34,10 @@ from retrieval.sources.connector import (
     Connector,
     Omission,
     Page,
-    Readers,
     Remote,
     SourceSettings,
     connect,
+    may_all,
     sources_of,
 )
 from retrieval.sources.mirror import DATABASE, Listing, Mirror
@@ -363,7 +363,7 @@ class _Pull:
         self._tried.add(document.key)
         row = self._mirror.row(document.key)
         before = row.kept if row and row.body else None
-        if before is not None and not _may_stay(before.readers, document.readers):
+        if before is not None and not may_all(before.readers, document.readers):
             with self._mirror.changing():
                 self._mirror.want(document, "is to be fetched yet", round_, is_sealed=True)
                 self._mirror.withdraw(document.key)
@@ -391,8 +391,3 @@ class _Pull:
         data = self._connector.body(document)
         self._source.check_size(len(data))
         return self._mirror.write(document.name, data)
-
-
-def _may_stay(before: Readers | None, now: Readers | None) -> bool:
-    """Whether all who may read the older version may read the document now."""
-    return now is None or (before is not None and before <= now)

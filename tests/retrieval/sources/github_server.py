@@ -40,7 +40,7 @@ class GitHubSite(VendorSite):
     def __init__(self) -> None:
         super().__init__()
         self.repositories: dict[str, Repository] = {}
-        self.forgets = False
+        self.forgets = self.closes_when_listed = False
 
     def routes(self) -> Routes:
         repository = "repos/([^/]+/[^/]+)"
@@ -105,6 +105,7 @@ class GitHubSite(VendorSite):
 
     def get_issues(self, asked: Asked, name: str) -> Told:
         assert asked.query["state"] == "all"
+        self.found(name).is_private |= self.closes_when_listed
         return self.part(asked, [self.shown(name, issue) for issue in self.found(name).issues])
 
     def one(self, name: str, number: str) -> Issue:
@@ -167,10 +168,14 @@ class GitHubSite(VendorSite):
         ]
         shown = {
             "title": found.title,
+            "updatedAt": found.updated,
             "body": found.body,
             **said,
             "category": {"name": "Q&A"},
-            "comments": self.connection(comments, start),
+            "comments": {
+                "totalCount": len(comments),
+                **self.connection(comments, start),
+            },
         }
         return {"data": {"repository": {"discussion": shown}}}
 

@@ -83,6 +83,7 @@ class GraphSite(VendorSite):
             "v1.0/users/([^/]+)/drive": self.get_drive,
             "v1.0/users/([^/]+)": self.get_user,
             "v1.0/drives/([^/]+)/root/delta": self.get_delta,
+            "v1.0/drives/([^/]+)/items/([^/]+)": self.get_item,
             "v1.0/drives/([^/]+)/items/([^/]+)/permissions": self.get_permissions,
             "v1.0/drives/([^/]+)/items/([^/]+)/content": self.get_content,
             "v1.0/groups/([^/]+)/(transitiveMembers|owners)": self.get_members,
@@ -168,6 +169,9 @@ class GraphSite(VendorSite):
         if id_ not in self.files or self.files[id_].is_deleted:
             raise RefusedError(404, code="itemNotFound")
         return self.files[id_]
+
+    def get_item(self, _asked: Asked, _drive: str, id_: str) -> JsonObject:
+        return self.shown(self.found(id_))
 
     def get_permissions(self, asked: Asked, _drive: str, id_: str) -> JsonObject:
         if id_ in self.hidden:

@@ -351,3 +351,30 @@ def test_a_file_that_changed_since_it_was_listed_is_not_read(site: DriveSite) ->
     site.items["1"].data = b"secret"
     with pytest.raises(ChangedError):
         connector.body(document)
+
+
+@pytest.mark.parametrize("drive", [None, "d"])
+@pytest.mark.parametrize("kind", [DOCUMENT, "text/plain"])
+def test_who_may_read_a_file_is_asked_again_once_it_was_fetched(
+    site: DriveSite, kind: str, drive: str | None
+) -> None:
+    site.drives["d"] = [FOR_ADA, FOR_BOB]
+    grants = [] if drive else [FOR_ADA, FOR_BOB]
+    plan = site.add(Item("1", "Plan", kind, grants=grants, data=b"open", drive=drive, parent=drive))
+    connector = connected(site)
+    document = listing(connector).documents["1"]
+    assert connector.body(document) == b"open"
+    (site.drives["d"] if drive else plan.grants).remove(FOR_BOB)
+    with pytest.raises(ChangedError):
+        connector.body(document)
+
+
+def test_a_document_of_google_s_that_changed_since_it_was_listed_is_not_read(
+    site: DriveSite,
+) -> None:
+    plan = site.add(Item("1", "Plan", DOCUMENT, grants=[FOR_ADA], data=b"open"))
+    connector = connected(site)
+    document = listing(connector).documents["1"]
+    plan.data, plan.modified = b"secret", "2026-03-05T05:06:07.890Z"
+    with pytest.raises(ChangedError):
+        connector.body(document)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import CursorExpiredError, SettingsError
+from retrieval.errors import ChangedError, CursorExpiredError, SettingsError, SourceError
 from retrieval.sources.connector import Connector, SourceSettings
 from retrieval.sources.github import connect
 from tests.retrieval.sources.github_server import TOKEN, GitHubSite, Issue, Repository
@@ -180,3 +180,28 @@ def test_a_sync_that_broke_off_goes_on_without_fetching_twice(
     assert desk.pull(connected(site)).error is None
     assert len(set(site.bodies())) == 7
     assert len(site.bodies()) <= 7 + site.at_once  # those that were refused
+
+
+def test_an_issue_or_discussion_that_changed_since_it_was_listed_is_not_read(
+    site: GitHubSite,
+) -> None:
+    repository = site.repositories[NAME]
+    repository.issues, repository.discussions = [Issue(1, "One")], [Issue(2, "Two")]
+    connector = connected(site, discussions=True)
+    for document in listing(connector).documents.values():
+        assert b"Text." in connector.body(document)
+        for told in (*repository.issues, *repository.discussions):
+            told.updated = "2026-03-06T00:00:00Z"
+        with pytest.raises(ChangedError):
+            connector.body(document)
+        for told in (*repository.issues, *repository.discussions):
+            told.updated = Issue(0, "").updated
+
+
+def test_what_is_listed_after_a_repository_became_private_is_not_for_everybody(
+    site: GitHubSite,
+) -> None:
+    site.repositories[NAME] = Repository(is_private=False, issues=[Issue(1, "One")])
+    site.closes_when_listed = True
+    with pytest.raises(SourceError, match="become private"):
+        listing(connected(site, collaborators=True))

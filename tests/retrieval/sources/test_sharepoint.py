@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.errors import CursorExpiredError, SourceError
+from retrieval.errors import ChangedError, CursorExpiredError, SourceError
 from retrieval.sources.connector import Connector, SourceSettings
 from retrieval.sources.sharepoint import connect
 from tests.retrieval.sources.graph_server import (
@@ -238,3 +238,31 @@ def test_a_sync_that_broke_off_goes_on_without_fetching_twice(
     assert desk.pull(connected(site)).error is None
     assert len(set(site.bodies())) == 7
     assert len(site.bodies()) <= 7 + site.at_once  # those that were refused
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_who_may_read_a_file_is_asked_again_once_it_was_fetched(
+    site: GraphSite, is_edited: bool
+) -> None:
+    file = site.add(GraphFile("1", "Plan.txt", b"open", [FOR_ADA, FOR_BOB]))
+    connector = connected(site)
+    document = listing(connector).documents["b!1/1"]
+    assert connector.body(document) == b"open"
+    if is_edited:
+        file.version = 2
+    else:
+        file.permissions = [FOR_ADA]
+    with pytest.raises(ChangedError):
+        connector.body(document)
+    fetched = next(n for n, path in enumerate(reversed(site.paths())) if "download" in path)
+    assert fetched == 2  # the file and its permissions were asked for after it
+
+
+def test_a_file_that_nobody_sees_the_permissions_of_any_more_is_not_read(site: GraphSite) -> None:
+    site.add(GraphFile("1", "Plan.txt", b"open", [to_login("c:0(.s|true")]))
+    connector = connected(site)
+    document = listing(connector).documents["b!1/1"]
+    assert document.readers is None
+    site.hidden.add("1")
+    with pytest.raises(ChangedError):
+        connector.body(document)
