@@ -161,7 +161,7 @@ def measure(
 
 def rankings(searcher: Searcher, query: str) -> dict[str, list[str]]:
     """What each method finds: ids of passages, best first."""
-    index = searcher.index
+    index = searcher.index.in_memory()
     everything = np.ones(len(index.passages), dtype=bool)
     dense = index.dense.nearest(searcher.embedder.embed_query(query), DEPTH, everything)[0].tolist()
     bm25 = index.lexical.scores(query)

@@ -26,7 +26,6 @@ from retrieval.index.account import Account, account_of
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import EMPTY, Content, read_content
 from retrieval.index.generation import (
-    Index,
     Recipe,
     current,
     is_same_embedder,
@@ -35,6 +34,7 @@ from retrieval.index.generation import (
     write_generation,
 )
 from retrieval.index.journal import clear, journal, read
+from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import refuse_outdated
 from retrieval.progress import Progress
 from retrieval.records import Failure, LeftOut, Passage, Source, Vectors
@@ -159,7 +159,7 @@ def _refuse_to_empty(known: Content, content: Content) -> None:
         )
 
 
-def publish_vectors(home: Path, index: Index, embedder: Embedder, vectors: Vectors) -> str:
+def publish_vectors(home: Path, index: SearchedIndex, embedder: Embedder, vectors: Vectors) -> str:
     """Serve the same passages with another embedder's vectors of them; the generation's name.
 
     Args:

@@ -48,7 +48,8 @@ from retrieval.index.content import (
     read_sources,
     write_content,
 )
-from retrieval.records import PUBLIC, Passage, Source, Vectors
+from retrieval.index.memory import Index
+from retrieval.records import PUBLIC, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
 from retrieval.search.competence import competences
@@ -110,17 +111,6 @@ class Manifest:
     probes: tuple[tuple[float, ...], ...]
     files: Mapping[str, str]
     closed: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Index:
-    """A generation in memory. Row i of `vectors` belongs to `passages[i]`."""
-
-    manifest: Manifest
-    passages: tuple[Passage, ...]
-    vectors: Vectors
-    dense: DenseIndex
-    lexical: LexicalIndex
 
 
 _MANIFESTS = TypeAdapter(Manifest)

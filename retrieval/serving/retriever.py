@@ -16,7 +16,9 @@ import numpy as np
 
 from retrieval.index.building import publish_vectors
 from retrieval.index.content import read_sources
-from retrieval.index.generation import Index, Rollback, current, load_index, read_manifest, rollback
+from retrieval.index.generation import Rollback, current, load_index, read_manifest, rollback
+from retrieval.index.memory import Index
+from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import load_run, refuse_outdated, served_run
 from retrieval.progress import Tell
 from retrieval.records import Passage, Vectors
@@ -50,16 +52,16 @@ class Unlearned:
     embedder: Embedder
 
 
-def unlearned(index: Index, embedder: Embedder, settings: Settings) -> Unlearned:
+def unlearned(index: SearchedIndex, embedder: Embedder, settings: Settings) -> Unlearned:
     """An index as it would be if nothing had been learned; `embedder` made it."""
     if embedder.map is not None:
         vectors = embedder.map.undone_of_passages(index.vectors)
-        return Unlearned(replace(index, vectors=vectors), embedder.unmoved())
+        return Unlearned(replace(index.in_memory(), vectors=vectors), embedder.unmoved())
     if base_of(embedder.id) == embedder.id:
-        return Unlearned(index, embedder)
+        return Unlearned(index.in_memory(), embedder)
     base = configured(settings)
     vectors = base.embed_passages([passage.indexed_text for passage in index.passages])
-    return Unlearned(replace(index, vectors=vectors), base)
+    return Unlearned(replace(index.in_memory(), vectors=vectors), base)
 
 
 def serve_run(
@@ -209,7 +211,7 @@ def _made_by(
 
 
 def vectors_by(
-    run: Run, learned: Embedder, settings: Settings, embedder: Embedder, index: Index
+    run: Run, learned: Embedder, settings: Settings, embedder: Embedder, index: SearchedIndex
 ) -> Vectors:
     """The vectors that a run would give the passages of an index, in their order.
 

@@ -57,7 +57,7 @@ class TrialSearch:
         return made[1]
 
     def _moved(self, served: Searcher, run: Run, embedder: Embedder) -> Searcher:
-        index = served.index
+        index = served.index.in_memory()
         vectors = vectors_by(run, embedder, self._settings, served.embedder, index)
         known = competences(index.passages, vectors, embedder)
         moved = replace(

@@ -19,7 +19,8 @@ from bot.store.database import Database
 from retrieval.answering.judge import load_judge
 from retrieval.errors import DataError
 from retrieval.examples import Example
-from retrieval.index.generation import Index, load_index
+from retrieval.index.generation import load_index
+from retrieval.index.memory import Index
 from retrieval.index.searcher import Searcher
 from retrieval.records import Passage
 from retrieval.search.embedding import Embedder

@@ -73,7 +73,7 @@ def learn_reranker(
     config = config or CrossConfig()
     served = Library.load(settings, embedder).searcher()
     judge = load_judge(settings.models_folder, embedder)
-    corpus = TrainingCorpus(served.index, embedder, judge, served, judge)
+    corpus = TrainingCorpus(served.index.in_memory(), embedder, judge, served, judge)
     train, dev = read_train_and_dev(dataset, at_least=1, learner="a reranker", corpus=corpus)
     pairs = labelled([*train, *dev])
     if len(pairs) < at_least:

@@ -8,7 +8,8 @@ from pathlib import Path
 from retrieval.answering.judge import Judge, load_judge
 from retrieval.errors import DataError
 from retrieval.examples import Example, read_examples
-from retrieval.index.generation import Index, load_index
+from retrieval.index.generation import load_index
+from retrieval.index.memory import Index
 from retrieval.index.searcher import Searcher
 from retrieval.records import Passage
 from retrieval.search.embedding import Embedder

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval.examples import Example
-from retrieval.index.generation import Index
+from retrieval.index.memory import Index
 from retrieval.records import Passage, Vectors
 from retrieval.search.embedding import Embedder
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from retrieval.answering.judge import JUDGED_HITS, Judge
 from retrieval.evaluation.metrics import ndcg
-from retrieval.index.generation import Index
+from retrieval.index.memory import Index
 from retrieval.index.searcher import Searcher
 from retrieval.records import Vectors
 from retrieval.search.competence import competences

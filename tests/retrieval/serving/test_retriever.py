@@ -10,8 +10,9 @@ import pytest
 from retrieval.answering.judge import JUDGE_FILE
 from retrieval.errors import BusyError, ModelNotFoundError
 from retrieval.index.building import update_index
-from retrieval.index.generation import Index, current
+from retrieval.index.generation import current
 from retrieval.index.library import Library
+from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import load_run, served_run
 from retrieval.models.catalogue import resolve
 from retrieval.records import AnswerRequest, Vectors
@@ -80,7 +81,7 @@ def change(library: Library) -> None:
     page.write_text("# Ferry\n\nNobody sails in winter, when the harbour is frozen.")
 
 
-def texts_of(index: Index) -> list[str]:
+def texts_of(index: SearchedIndex) -> list[str]:
     return [passage.indexed_text for passage in index.passages]
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 import pytest
 
 from retrieval.examples import Example
-from retrieval.index.generation import Index, load_index
+from retrieval.index.generation import load_index
+from retrieval.index.memory import Index
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training import jargon
 from training.data.labelled_queries import believable, labelled_queries
