@@ -49,7 +49,7 @@ from retrieval.index.content import (
     write_content,
 )
 from retrieval.index.memory import Index
-from retrieval.records import PUBLIC, Source, Vectors
+from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
 from retrieval.search.competence import competences
