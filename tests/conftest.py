@@ -51,3 +51,8 @@ def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"{name}.py").write_text("raise SystemExit('whimbrel: hostile code ran')\n")
     monkeypatch.chdir(folder)
     return folder
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes make no name: they may differ from run to run, and processes must agree on names."""
+    return argname if isinstance(val, bytes) else None
