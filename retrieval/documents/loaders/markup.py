@@ -26,6 +26,8 @@ __all__ = ["PAGE", "blocks_of_html", "load_html", "load_markdown", "load_mdx", "
 
 _META_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _CDATA = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[).)*?)\]\]>", re.DOTALL)
+_MACRO_BODIES = ("ac:rich-text-body", "ac:plain-text-body")
+_WORDLESS_MACROS = frozenset(("anchor", "status", "toc", "toc-zone", "pagetree", "space-menu"))
 _EMPTY_TAG = re.compile(r"<((?:ac|ri):[\w-]+)([^<>]*)/>")
 
 
@@ -97,6 +99,7 @@ def _load_page(html: str, *, url: str | None = None, gaps: tuple[str, ...] = ())
     if "<ac:" in html:  # the form that Confluence stores pages in
         html = _EMPTY_TAG.sub(r"<\1\2></\1>", _CDATA.sub(_escaped, html))
     tree = parse_page(html)
+    gaps += _empty_macros(tree)
     canonical = tree.css_first("link[rel=canonical]")
     own = canonical.attributes.get("href") if canonical else None
     address = own or (url if url and url.startswith(("https://", "http://")) else None)
@@ -115,6 +118,17 @@ def _gaps(page: PageText) -> tuple[str, ...]:
     if not page.pale_chars:
         return ()
     return (f"{page.pale_chars} characters in the colour of their background are not read",)
+
+
+def _empty_macros(tree: LexborHTMLParser) -> tuple[str, ...]:
+    """What Confluence puts in where its macros stand, and the page itself does not hold."""
+    names = (
+        macro.attributes.get("ac:name")
+        for macro in tree.css("ac\\:structured-macro, ac\\:macro")
+        if all(child.tag not in _MACRO_BODIES for child in macro.iter())
+    )
+    found = sorted({name for name in names if name and name not in _WORDLESS_MACROS})
+    return (f"macros whose words stand elsewhere: {', '.join(found)}",) if found else ()
 
 
 def _escaped(match: re.Match[str]) -> str:

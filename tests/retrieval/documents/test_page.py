@@ -188,6 +188,27 @@ def test_a_table_in_a_cell_stays_in_its_row() -> None:
     assert words(html) == "| Room | Use |\n| B12 | Lab, 9 |"
 
 
+def test_lines_of_code_and_lists_in_cells_stay_in_their_rows() -> None:
+    code, steps = "<pre>tool login\n  tool push</pre>", "<ol><li>First<li>Then</ol>"
+    html = f"<table><tr><th>Run<th>Steps<tr><td>{code}<td>{steps}</table>"
+    assert words(html) == "| Run | Steps |\n| `tool login` `tool push` | 1. First 2. Then |"
+
+
+def test_what_there_is_to_choose_from_is_read() -> None:
+    html = "<p>Plan: <select><option>Basic<option selected>Pro</select></p><textarea>Dear A,\nhi"
+    assert words(html) == "Plan: Basic; Pro\n\nDear A,\nhi"
+    countries = "".join(f"<option>Country {n}" for n in range(200))
+    assert words(f"<select>{countries}</select>").endswith("…")
+
+
+def test_macros_of_confluence_without_a_body_are_a_gap() -> None:
+    html = "<p>Open issues:</p>" + "".join(
+        f"<ac:structured-macro ac:name={name}></ac:structured-macro>"
+        for name in ("jira", "toc", "include")
+    )
+    assert read(html).gaps == ("macros whose words stand elsewhere: include, jira",)
+
+
 def test_tables_that_only_place_things_are_read_as_paragraphs() -> None:
     html = "<table role=presentation><tr><td>a<td>b</table><table><tr><td><p>c<p>d</table>"
     assert words(html) == "a\n\nb\n\nc\n\nd"

@@ -9,6 +9,8 @@ from selectolax.lexbor import LexborNode
 from retrieval.documents.loaders.html.formulas import formula_of, tex
 
 MAX_TITLE_CHARS = 200
+MAX_OPTIONS_CHARS = 500
+"""A list to choose from that is longer, such as all countries, is cut."""
 
 # fmt: off
 INLINE = frozenset((
@@ -98,6 +100,13 @@ def code_of(node: LexborNode) -> str:
         ):
             pieces.append("\n")
     return "".join(pieces).strip("\n")
+
+
+def options_of(select: LexborNode) -> str:
+    """What there is to choose from, on one line."""
+    options = (" ".join(option.text().split()) for option in select.css("option"))
+    words = "; ".join(filter(None, options))
+    return words if len(words) <= MAX_OPTIONS_CHARS else f"{words[:MAX_OPTIONS_CHARS].rstrip()}…"
 
 
 def callout_label(node: LexborNode, tag: str) -> str | None:

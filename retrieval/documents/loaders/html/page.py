@@ -23,6 +23,7 @@ from retrieval.documents.loaders.html.elements import (
     is_in_line,
     is_title,
     level_of,
+    options_of,
     ruby_of,
     whole_number,
 )
@@ -46,9 +47,9 @@ MAX_REPEATED_CHARS = 200
 _ANY_HEADING = "h1, h2, h3, h4, h5, h6"
 # fmt: off
 _SKIPPED = frozenset((
-    "-comment", "script", "style", "noscript", "template", "nav", "select", "input", "textarea",
-    "svg", "iframe", "object", "canvas", "audio", "video", "head", "datalist", "ri:user",
-    "ac:image", "ac:emoticon", "ac:task-id", "ac:task-status", "ac:placeholder",
+    "-comment", "script", "style", "noscript", "template", "nav", "input", "svg", "iframe",
+    "object", "canvas", "audio", "video", "head", "datalist", "ri:user", "ac:image", "ac:emoticon",
+    "ac:task-id", "ac:task-status", "ac:placeholder",
 ))
 # fmt: on
 _NOT_READ = frozenset(("navigation", "search", "contentinfo", "menu", "menubar"))
@@ -241,6 +242,8 @@ class _Walk:
             if tag == "sup" and _is_digit(self.pieces) and node.text().strip().isdigit():
                 self.pieces.append("^")
             yield self.visit(node)
+        elif tag == "select":
+            self.pieces.append(f" {options_of(node)} ")
         elif tag == "button":
             yield from [self.visit(node)] if self.is_quiet else self.enter_button(node)
         else:
@@ -283,7 +286,9 @@ class _Walk:
         if level and not self.is_plain:
             self.add_heading(node, level)
         elif tag in ("pre", "ac:plain-text-body"):
-            self.add(fenced(code_of(node)), is_shaped=True)
+            self.add_code(node)
+        elif tag == "textarea":
+            self.add(node.text().strip())
         elif tag == "table" and not self.page.is_layout(node):
             self.add_table(node)
         elif tag in ("ul", "ol", "menu"):
@@ -369,6 +374,13 @@ class _Walk:
             text = " ".join(map(_with_colon, self.labels))
             self.labels.clear()
             self.add(text)
+
+    def add_code(self, node: LexborNode) -> None:
+        code = code_of(node)
+        if self.is_plain:  # in the cell of a table
+            self.add(" ".join(f"`{line.strip()}`" for line in code.split("\n") if line.strip()))
+        else:
+            self.add(fenced(code), is_shaped=True)
 
     def add_table(self, node: LexborNode) -> None:
         caption = next((child for child in node.iter() if child.tag == "caption"), None)

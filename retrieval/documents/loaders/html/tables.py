@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from retrieval.documents.loaders.html.elements import code_of
+
 MAX_SPAN = 100
 MAX_REPEATED = 20_000
 """Most cells of a table that are there only because others span them."""
+MAX_CODE_LINES = 10
+"""Longer blocks of code in a cell are not put on one line with the rest of its row."""
 
 _DIGITS = re.compile(r"[0-9]{1,6}")
 _GROUPS = ("thead", "tbody", "tfoot")
@@ -23,8 +27,8 @@ def layout_tables(tree: LexborHTMLParser) -> frozenset[int]:
         around = _enclosing_table(node)
         while around is not None and around.mem_id not in found:
             outer = _enclosing_table(around)
-            if node.tag == "table" and outer is None and _has_head(around):
-                break  # a table in the cell of another
+            if outer is None and _has_head(around) and (node.tag == "table" or _is_short(node)):
+                break  # a table, or a few lines of code, in the cell of another
             found.add(around.mem_id)
             around = outer
     for table in tree.css("table"):
@@ -101,6 +105,10 @@ def _own_rows(table: LexborNode) -> Iterator[LexborNode]:
 def _span(cell: LexborNode, name: str) -> int:
     value = cell.attributes.get(name) or ""
     return max(1, min(int(value), MAX_SPAN)) if _DIGITS.fullmatch(value) else 1
+
+
+def _is_short(node: LexborNode) -> bool:
+    return node.tag == "pre" and code_of(node).count("\n") < MAX_CODE_LINES
 
 
 def _has_head(table: LexborNode) -> bool:
