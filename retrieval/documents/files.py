@@ -22,7 +22,8 @@ from retrieval.language import language_of
 from retrieval.records import PUBLIC, Document, Failure, LeftOut, Section, Source
 from retrieval.settings import Settings
 
-_NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}$")
+_NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}(?:_all)?$")
+_NOTION_VIEW = re.compile(r"(.*[ _-][0-9a-f]{32})\.csv")
 
 
 UNKNOWN_TYPE = "is of a type that is not read"
@@ -72,7 +73,9 @@ class DocumentReader:
                     left_out.append(LeftOut(member.id, entry.left_out))
                 else:
                     files.append(member)
-        return Found(files, left_out), failures
+        views = _filtered_views(files)
+        left_out += [LeftOut(id_, "view of a Notion table that is read whole") for id_ in views]
+        return Found([file for file in files if file.id not in views], left_out), failures
 
     def digest(self, file: SourceFile) -> str | None:
         """The sha256 of the file's bytes; None if they cannot be read."""
@@ -145,6 +148,13 @@ class DocumentReader:
             said = ", ".join(f'"{pattern}" = "{label}"' for pattern, label in rules.items())
             raise RestrictedError(f"has rules in [audiences] that disagree: {said}")
         return next(iter(rules.values()), None)
+
+
+def _filtered_views(files: Sequence[SourceFile]) -> set[str]:
+    """The ids of tables that Notion exported both as they were filtered and with all rows."""
+    ids = {file.id for file in files}
+    views = (match for id_ in ids if (match := _NOTION_VIEW.fullmatch(id_)))
+    return {match[0] for match in views if f"{match[1]}_all.csv" in ids}
 
 
 def unread_type(path: PurePath) -> str:

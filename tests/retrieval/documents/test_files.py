@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -68,6 +69,26 @@ def test_front_matter_overrules_the_folder(
     reader: DocumentReader, docs: Path, text: str, audience: str
 ) -> None:
     assert read(reader, docs / "hr" / "x.md", text).source.audience == audience
+
+
+def test_a_table_that_notion_exported_twice_is_read_once(
+    reader: DocumentReader, docs: Path
+) -> None:
+    name = f"Tasks {'1a' * 16}"
+    for file in (f"{name}.csv", f"{name}_all.csv", "Plain.csv", "Plain_all.csv"):
+        (docs / file).write_text("Name,Status\nDoor,open\n")
+    listed, _ = reader.look_into_archives(find_files([docs]))
+    assert listed.left_out == [
+        LeftOut(f"docs/{name}.csv", "view of a Notion table that is read whole")
+    ]
+    assert {file.path.name for file in listed.files} == {
+        f"{name}_all.csv",
+        "Plain.csv",
+        "Plain_all.csv",
+    }
+    whole = next(file for file in listed.files if file.path.name.startswith("Tasks"))
+    [document] = cast("list[Document]", reader.read(whole))
+    assert document.source.title == "Tasks"
 
 
 def test_a_chinese_document_is_chinese(reader: DocumentReader, docs: Path) -> None:
