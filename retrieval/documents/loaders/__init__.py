@@ -26,6 +26,7 @@ from retrieval.documents.loaders.ocr import MayRead
 from retrieval.documents.loaders.office.book import load_book
 from retrieval.documents.loaders.office.old_office import OLD_SUFFIXES, load_old_office
 from retrieval.documents.loaders.office.open_document import load_open_document
+from retrieval.documents.loaders.office.rich_text import MARK as RICH_TEXT
 from retrieval.documents.loaders.office.rich_text import load_rich_text
 from retrieval.documents.loaders.office.sheets import load_workbook
 from retrieval.documents.loaders.office.slides import load_slides
@@ -198,7 +199,8 @@ def _load(
     if suffix in PICTURES:
         return load_picture(data, may_read)
     if suffix in OLD_SUFFIXES:
-        return load_old_office(data, suffix)
+        is_rich_text = data.startswith(RICH_TEXT)
+        return load_rich_text(data) if is_rich_text else load_old_office(data, suffix)
     if is_slack_day(path):
         return load_slack_day(data, path)
     if suffix in _BY_SUFFIX:

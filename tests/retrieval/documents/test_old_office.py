@@ -57,6 +57,20 @@ def test_what_is_only_named_as_an_older_format_is_read_as_what_it_is(data: bytes
     assert "25 days" in texts(read("a.doc", data))[-1]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<table><tr><th>Plan</th><th>Fee</th></tr><tr><td>Pro</td><td>75</td></tr></table>",
+        b"Plan\tFee\nPro\t75\n",
+        b"Plan,Fee\nPro,75\n",
+        "Plan\tFee\nPro\t75\n".encode("utf-16"),
+        "<html><table><tr><td>Plan<td>Fee<tr><td>Pro<td>75</table>".encode("utf-16"),
+    ],
+)
+def test_lists_that_are_only_named_as_sheets_are_read(data: bytes) -> None:
+    assert texts(read("a.xls", data)) == ["| Plan | Fee |\n| Pro | 75 |"]
+
+
 def test_what_libreoffice_cannot_read_is_refused(converter: Path) -> None:
     converter.write_bytes(b"")
     assert "not really a .doc file" in reason("a.doc", b"damaged")

@@ -16,11 +16,12 @@ RTF = (
 )
 
 
+@pytest.mark.parametrize("name", ["a.rtf", "a.doc"])
 def test_words_and_tables_are_read_without_libreoffice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    loaded = read("a.rtf", RTF)
+    loaded = read(name, RTF)
     assert texts(loaded) == ["R&D costs 45 €.\n\n| 年 Item | Fee |\n| Gym | 5 |\n\nEnd."]
     assert "LibreOffice" in loaded.gaps[0]
 

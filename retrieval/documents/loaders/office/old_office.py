@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -14,11 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.csv_table import load_csv
 from retrieval.documents.loaders.mail import load_mail
 from retrieval.documents.loaders.markup import load_html
 from retrieval.documents.loaders.office.sheets import load_workbook
 from retrieval.documents.loaders.office.slides import load_slides
 from retrieval.documents.loaders.office.word import load_word
+from retrieval.documents.loaders.text import decode
 from retrieval.errors import UnreadableError
 
 TIMEOUT_S = 50
@@ -35,6 +38,10 @@ _INTO: dict[str, tuple[str, Callable[[bytes], list[Loaded]]]] = {
     **dict.fromkeys((".xls", ".xlt", ".xlsb"), ("xlsx", load_workbook)),
     **dict.fromkeys((".ppt", ".pps", ".pot"), ("pptx", load_slides)),
 }
+
+_SHEETS = (".xls", ".xlt")
+_DELIMITER = re.compile("[\t;,|]")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 OLD_SUFFIXES = frozenset(_INTO) - {".rtf"}
 """What only LibreOffice can read."""
@@ -61,9 +68,8 @@ def load_old_office(data: bytes, suffix: str) -> list[Loaded]:
     newer, load = _INTO[suffix]
     if data.startswith(b"PK\3\4"):
         return load(data)
-    start = data[:_HEAD_BYTES].lower()
-    if b"<html" in start:  # as many programs export what Office shall open
-        return load_mail(data) if b"mime-version:" in start else load_html(data)
+    if (exported := _exported(data, suffix)) is not None:
+        return exported
     found = program()
     if found is None:
         raise UnreadableError(
@@ -78,6 +84,22 @@ def load_old_office(data: bytes, suffix: str) -> list[Loaded]:
     if not converted.stdout:
         raise UnreadableError(f"is damaged, protected, or not really a {suffix} file")
     return load(converted.stdout)
+
+
+def _exported(data: bytes, suffix: str) -> list[Loaded] | None:
+    """What a program wrote as a page or a list for Office to open; None if it is neither."""
+    start = data[:_HEAD_BYTES].replace(b"\0", b"").lower()
+    is_workbook = b"<workbook" in start  # the XML of Office 2003, whose tables are no page's
+    if b"<html" in start or (b"<table" in start and not is_workbook):
+        return load_mail(data) if b"mime-version:" in start else load_html(data)
+    if suffix not in _SHEETS or start.lstrip().startswith(b"<"):
+        return None
+    try:
+        text = decode(data)
+    except UnreadableError:
+        return None
+    is_list = _DELIMITER.search(text.split("\n", 1)[0]) and not _CONTROL.search(text)
+    return load_csv(data) if is_list else None
 
 
 def program() -> str | None:

@@ -11,6 +11,9 @@ from retrieval.documents.loaders.grid import blocks_of_grid
 from retrieval.documents.loaders.office.old_office import load_old_office, program
 from retrieval.errors import UnreadableError
 
+MARK = b"{\\rtf"
+"""What each file begins with."""
+
 _GONE = re.compile(r"\{(?:\\[a-z]+-?\d* ?)*?\\(?:deleted|v)(?![a-z0])[^{}]*\}")
 _GAP = "headings, headers, notes and comments, which are read where LibreOffice is installed"
 
@@ -21,7 +24,7 @@ def load_rich_text(data: bytes) -> list[Loaded]:
     Raises:
         UnreadableError: If it is not RTF.
     """
-    if not data.lstrip().startswith(b"{\\rtf"):
+    if not data.lstrip().startswith(MARK):
         raise UnreadableError("is damaged or not really an RTF file")
     if program() is not None:
         return load_old_office(data, ".rtf")
