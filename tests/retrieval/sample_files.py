@@ -129,8 +129,14 @@ def workbook(
     hidden: Sequence[str] = (),
     formats: Sequence[str] = (),
     comment: str = "",
+    styles: str = "",
+    link: str = "",
 ) -> bytes:
-    """A workbook of sheets of this XML; formats are numbered from 1, Bo's comment is on A1."""
+    """A workbook of sheets of this XML; formats are numbered from 1, Bo's comment is on A1.
+
+    `styles` are fonts and fills, of which the style after the formats has the second ones. The
+    first sheet may refer to `link` as `l`.
+    """
     namespace = f'xmlns="{_OFFICE}/spreadsheetml/2006/main" xmlns:r="{_RELATIONS}"'
     names = list(sheets)
     states = ["hidden" if name in hidden else "visible" for name in names]
@@ -145,8 +151,10 @@ def workbook(
     files = {
         "xl/_rels/workbook.xml.rels": _relations([*parts, ("s", "styles", "styles.xml")]),
         "xl/styles.xml": f"<styleSheet {namespace}><numFmts>{told}</numFmts>"
-        f"<cellXfs><xf/>{used}</cellXfs></styleSheet>",
-        "xl/worksheets/_rels/s0.xml.rels": _relations([("c", "comments", "../comments.xml")]),
+        f"{styles}<cellXfs><xf/>{used}<xf fontId='1' fillId='1'/></cellXfs></styleSheet>",
+        "xl/worksheets/_rels/s0.xml.rels": _relations(
+            [("c", "comments", "../comments.xml"), ("l", "hyperlink", link)]
+        ),
         "xl/comments.xml": f"<comments {namespace}><authors><author>Bo</author></authors>"
         f'<comment ref="A1" authorId="0"><text><t>{comment}</t></text></comment></comments>',
     }
@@ -329,7 +337,8 @@ def _office(main: str, xml: str, files: dict[str, str] | None = None) -> bytes:
 
 def _relations(rows: Sequence[tuple[str, str, str]]) -> str:
     listed = "".join(
-        f'<Relationship Id="{id_}" Type="{_RELATIONS}/{kind}" Target="{target}"/>'
+        f'<Relationship Id="{id_}" Type="{_RELATIONS}/{kind}" Target="{target}"'
+        f" TargetMode='{'External' if '://' in target else 'Internal'}'/>"
         for id_, kind, target in rows
     )
     return f'<Relationships xmlns="{_OFFICE}/package/2006/relationships">{listed}</Relationships>'

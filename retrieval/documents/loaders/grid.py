@@ -21,6 +21,7 @@ _MEASURED_ROWS = 200
 _MAX_HEAD_ROWS = 4
 _MAX_LINES = 12
 _VALUE = re.compile(
+    r"\S+@\S+\.\w+|https?://\S+|"
     r"[-+(]?(?:[A-Z]{3} |\W{0,2})\d[\d.,:/'’\s-]*(?:%|[^\w\s]|[年月日元时分秒])*[^\W\d]{0,3}"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -115,7 +116,8 @@ def _start(part: Sequence[Row]) -> int:
     """The row that a table begins with; as many as there are for a part that is no table."""
     filled = [_extent(row) for row in part]
     # A row that is much longer than all others is a slip.
-    width = sorted(filled[:_MEASURED_ROWS], reverse=True)[min(len(part), _MEASURED_ROWS) // 10]
+    measured = sorted(filled[:_MEASURED_ROWS], reverse=True)
+    width = measured[min(len(measured) - 1, max(1, len(measured) // 10))]
     wide = max(2, 0.6 * width)
     start = next((n for n, count in enumerate(filled) if count >= wide), len(part))
     return _fuller_head(part, start) or start
@@ -156,10 +158,18 @@ def _head_rows(body: Sequence[Row]) -> int:
 
 def _is_head(row: Row, below: Sequence[Row]) -> bool:
     values = [cell for cell in row if _is_value(cell)]
+    if any(_comes_again(row, other) for other in below):
+        return False
     if not values or all(map(_YEAR.fullmatch, values)) or _counts(values):
         return True
     named = {n for n, cell in enumerate(row) if cell and not _is_value(cell)}
     return any(sum(_is_value(r[n]) for r in below if n < len(r)) > len(below) / 2 for n in named)
+
+
+def _comes_again(row: Row, other: Row) -> bool:
+    """Whether a row names what one below names in the same column, and is not the same."""
+    pairs = [(a, b) for a, b in zip(row, other, strict=False) if a.strip()]
+    return any(a == b for a, b in pairs) and not all(a == b for a, b in pairs)
 
 
 def _counts(values: Row) -> bool:

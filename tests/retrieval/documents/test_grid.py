@@ -79,3 +79,14 @@ def test_each_table_of_a_file_has_its_own_head() -> None:
 def test_a_column_below_other_lines_may_restrict_readers(table: str) -> None:
     with pytest.raises(RestrictedError, match="Audience"):
         read("a.csv", table)
+
+
+def test_a_row_that_is_longer_than_all_others_is_no_head() -> None:
+    rows = "Question,Answer\nWhat?,Five\nWhen?,On the first,or,the,next\n"
+    assert texts(read("a.csv", rows))[0].startswith("| Question | Answer |  |  |  |\n| What? |")
+
+
+@pytest.mark.parametrize("first", ["Bo,Sales,Rome", "Bo,bo@x.example,Bonn"])
+def test_a_first_row_like_those_below_it_is_no_head(first: str) -> None:
+    rows = "".join(f"Ann {n},Sales,Rome {n}\n" for n in range(9))
+    assert last_line(f"{first}\n{rows}").startswith("| Ann 8 | Sales |")

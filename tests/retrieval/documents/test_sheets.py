@@ -68,6 +68,8 @@ def test_each_table_of_a_sheet_is_found_under_its_title() -> None:
         (1e300, "#,##0", "1e+300"),
         (-1, "yyyy", "-1"),
         (7, "", "7"),
+        (7, ";;;", ""),
+        (-7, "0;;0", ""),
     ],
 )
 def test_numbers_are_read_as_they_are_shown(value: float, code: str, words: str) -> None:
@@ -168,3 +170,61 @@ def test_cells_that_are_far_apart_are_no_load() -> None:
 @pytest.mark.parametrize("name", ["a.xlsm", "a.xltx"])
 def test_workbooks_with_macros_and_templates_are_read(name: str) -> None:
     assert texts(read(name, sample.xlsx("A", [["x", "y"]]))) == ["| x | y |"]
+
+
+def test_links_of_cells_keep_where_they_lead() -> None:
+    link = (
+        '<hyperlinks><hyperlink ref="B2" r:id="l"/><hyperlink ref="A2" location="x"/></hyperlinks>'
+    )
+    formula = "<c t='str'><f>HYPERLINK(&quot;https://b.example&quot;,A1)</f><v>site</v></c>"
+    rows = f'<row r="1">{cell("Name")}{cell("Where")}</row>'
+    rows += '<row r="2"><c r="A2" t="str"><v>Pay</v></c><c r="B2" t="str"><v>portal</v></c></row>'
+    rows += f'<row r="3">{cell("Leave")}{formula}</row>'
+    xml = f"<sheetData>{rows}</sheetData>{link}"
+    loaded = read("a.xlsx", sample.workbook({"Fees": xml}, link="https://pay.example/x"))
+    assert texts(loaded)[0].split("\n")[1:] == [
+        "| Pay | portal (https://pay.example/x) |",
+        "| Leave | site (https://b.example) |",
+    ]
+
+
+SOLID = "<fill><patternFill patternType='solid'><fgColor rgb='FF{}'/></patternFill></fill>"
+UNSEEN = data("Item|Fee", f"{cell('Pen')}{{}}")
+
+
+@pytest.mark.parametrize(
+    ("font", "fill", "is_read"),
+    [
+        ("<color rgb='FFFFFFFF'/>", "<fill/>", True),  # behind them is what nobody said
+        ("<color rgb='FFFFFFFF'/>", "<fill><patternFill patternType='none'/></fill>", False),
+        ("<color theme='0'/>", "<fill><patternFill patternType='none'/></fill>", False),
+        ("<color indexed='9'/>", SOLID.format("FEFEFE"), False),
+        ("<color rgb='FF000000'/>", SOLID.format("000000"), False),
+        ("<color rgb='FFFFFFFF'/>", SOLID.format("003366"), True),
+        ("<color theme='0' tint='-0.5'/>", SOLID.format("FFFFFF"), True),
+    ],
+)
+def test_words_in_the_colour_of_their_cell_are_left_out(
+    font: str, fill: str, is_read: bool
+) -> None:
+    styles = f"<fonts><font/><font>{font}</font></fonts><fills><fill/>{fill}</fills>"
+    pale = "<c s='1' t='str'><v>hidden</v></c>"
+    loaded = read("a.xlsx", sample.workbook({"Fees": UNSEEN.format(pale)}, styles=styles))
+    assert ("hidden" in texts(loaded)[0]) == is_read
+    assert loaded.gaps == (() if is_read else ("1 cell that shows nothing",))
+    rule = '<conditionalFormatting sqref="A9 B2:B3"/>'
+    book = sample.workbook({"Fees": UNSEEN.format(pale) + rule}, styles=styles)
+    assert "hidden" in texts(read("a.xlsx", book))[0]
+
+
+def test_words_that_a_format_does_not_show_are_left_out() -> None:
+    xml = UNSEEN.format("<c s='1' t='str'><v>hidden</v></c>")
+    loaded = read("a.xlsx", sample.workbook({"Fees": xml}, formats=[";;;"]))
+    assert texts(loaded) == ["| Item | Fee |\n| Pen |  |"]
+    assert "hidden" in texts(read("a.xlsx", sample.workbook({"Fees": xml}, formats=["0;0;0;@"])))[0]
+
+
+def test_a_column_that_cannot_be_seen_may_restrict_readers() -> None:
+    xml = UNSEEN.replace("Fee", "Audience").format("").replace("<c t", "<c s='1' t")
+    with pytest.raises(RestrictedError, match="Audience"):
+        read("a.xlsx", sample.workbook({"Fees": xml}, formats=[";;;"]))

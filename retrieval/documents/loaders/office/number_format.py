@@ -47,6 +47,8 @@ def shown(value: float, code: str, *, is_1904: bool = False) -> str:
         section, value = sections[1], -value
     elif value == 0 and len(sections) > 2:
         section = sections[2]
+    if not section and len(sections) > 1:
+        return ""
     kinds = {kind for kind, _ in section}
     if "date" in kinds or "elapsed" in kinds:
         days = value + 1462 * is_1904
@@ -57,6 +59,12 @@ def shown(value: float, code: str, *, is_1904: bool = False) -> str:
         return "".join(text for _, text in section).strip()
     out = [general(value) if kind == "general" else text for kind, text in section]
     return "".join(out) or general(value)
+
+
+def hides_words(code: str) -> bool:
+    """Whether a cell with this format shows no words, as with `;;;`."""
+    parts = [match[1] for match in _SECTION.finditer(code[:1_000])]
+    return code.count(";") > 2 and len(parts) > 3 and not parts[3].strip()
 
 
 def general(value: float) -> str:

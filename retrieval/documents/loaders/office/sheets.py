@@ -9,15 +9,23 @@ from dataclasses import dataclass, field
 
 from retrieval.documents.loaders.blocks import Block, Loaded, comment, counted, sections_of
 from retrieval.documents.loaders.grid import MAX_CELLS, Across, blocks_of_grid
-from retrieval.documents.loaders.office.drawing import drawn_lines, graphics
-from retrieval.documents.loaders.office.number_format import BUILT_IN, shown
+from retrieval.documents.loaders.office.cell_styles import CellStyles
+from retrieval.documents.loaders.office.drawing import drawn_lines, graphics, target
+from retrieval.documents.loaders.office.number_format import hides_words, shown
 from retrieval.documents.loaders.office.package import Element, Package, is_on, local_name, whole
 from retrieval.errors import UnreadableError
 
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 _MARGIN_CODE = re.compile(r'&(?:"[^"]*"|\d+|K[0-9A-Fa-f]{6}|[A-JM-QS-Za-z+])')
 _MAX_MERGED = 1_000_000
-_PARTS = ("row", "col", "mergeCell", "autoFilter", "oddHeader", "oddFooter")
+_MAX_AREAS = 1_000
+# fmt: off
+_PARTS = (
+    "row", "col", "mergeCell", "autoFilter", "hyperlink", "conditionalFormatting", "oddHeader",
+    "oddFooter",
+)
+# fmt: on
+_LINK = re.compile(r"\s*HYPERLINK\(\s*\"([^\"]+)\"", re.IGNORECASE)
 _STUB = "[Threaded comment]"
 
 Area = tuple[int, int, int, int]  # first and last row, first and last column, from 1
@@ -51,6 +59,8 @@ class Sheet:
     hidden_columns: list[range] = field(default_factory=list)
     merged: list[Area] = field(default_factory=list)
     filtered: list[Area] = field(default_factory=list)
+    coloured: list[Area] = field(default_factory=list)
+    unseen: set[tuple[int, int]] = field(default_factory=set)
     beside: list[Block] = field(default_factory=list)
     unknown: int = 0
 
@@ -70,7 +80,7 @@ class Sheet:
             RestrictedError: If a column may say who reads the rows, be it hidden.
         """
         drawn = blocks_of_grid(self._grid(self.rows), title_level=3)
-        if self.hides:
+        if self.hides or self.unseen:
             drawn = blocks_of_grid(self._grid(self._visible()), title_level=3)
         return [*self.beside, *drawn]
 
@@ -79,7 +89,8 @@ class Sheet:
             number: {
                 column: text
                 for column, text in row.items()
-                if not any(column in hidden for hidden in self.hidden_columns)
+                if (number, column) not in self.unseen
+                and not any(column in hidden for hidden in self.hidden_columns)
             }
             for number, row in self.rows.items()
             if number not in self.hidden_rows
@@ -105,10 +116,29 @@ class Sheet:
             range(first, end)
         )
 
+    def add(self, tag: str, element: Element) -> None:
+        """Keep what an element says of areas of the sheet, or prints above or below it."""
+        if tag == "mergeCell":
+            self.merged += _area(element.get("ref", ""))
+        elif tag == "autoFilter":
+            self.filtered += _area(element.get("ref", ""))
+        elif tag == "conditionalFormatting":
+            for place in element.get("sqref", "").split()[:_MAX_AREAS]:
+                self.coloured += _area(place)
+        else:
+            self.beside += _margin(element)
+
     def finish(self) -> None:
         """Unhide what only a filter hides, and show merged cells in each row and column."""
         for first, last, _, _ in self.filtered:
             self.hidden_rows = {row for row in self.hidden_rows if not first <= row <= last}
+        # There what is behind the words is said elsewhere.
+        for first, last, start, end in self.coloured:
+            self.unseen = {
+                (row, column)
+                for row, column in self.unseen
+                if not (first <= row <= last and start <= column <= end)
+            }
         used = sorted({column for row in self.rows.values() for column in row})
         numbers = sorted(self.rows)
         left = _MAX_MERGED
@@ -117,7 +147,7 @@ class Sheet:
             columns = used[bisect_left(used, start) : bisect_left(used, end + 1)]
             own = numbers[bisect_left(numbers, top) : bisect_left(numbers, bottom + 1)]
             left -= len(columns) * len(own)
-            if not text or left < 0:
+            if not text or left < 0 or (top, start) in self.unseen:
                 continue
             for number in own:
                 for column in columns:
@@ -140,6 +170,7 @@ def read_sheets(sheets: Iterable[Sheet]) -> tuple[list[Block], list[str]]:
             continue
         if sheet.hides:
             gaps.append(f"hidden rows or columns of {sheet.name!r}")
+        gaps += counted(len(sheet.unseen), "cell that shows nothing", "cells that show nothing")
         gaps += counted(sheet.unknown, "formula without a value", "formulas without a value")
         blocks += [Block(sheet.name, level=2), *own] if own else []
     return blocks, gaps
@@ -157,11 +188,7 @@ class _Workbook:
             for part in package.related(package.main, "sharedStrings")
             for _, element in package.stream(part, "si")
         ]
-        self._formats = [
-            code
-            for part in package.related(package.main, "styles")
-            for code in _formats(package.xml(part))
-        ]
+        self._styles = CellStyles(package)
         self._people = {
             person.get("id", ""): person.get("displayName", "")
             for part in package.related(package.main, "person")
@@ -190,15 +217,14 @@ class _Workbook:
                     first = whole(element.get("min"), 1)
                     last = whole(element.get("max"), first)
                     sheet.hidden_columns.append(range(first, last + 1))
-            elif tag == "mergeCell":
-                sheet.merged += _area(element.get("ref", ""))
-            elif tag == "autoFilter":
-                sheet.filtered += _area(element.get("ref", ""))
+            elif tag == "hyperlink":
+                self._add_link(sheet, part, element)
             else:
-                sheet.beside += _margin(element)
+                sheet.add(tag, element)
         for name in self._package.related(part, "table"):
             for _, table in self._package.stream(name, "table"):
                 sheet.filtered += _area(table.get("ref", ""))
+                sheet.coloured += _area(table.get("ref", ""))
         sheet.finish()
         self._add_beside(sheet, part)
 
@@ -213,21 +239,40 @@ class _Workbook:
             text = self._shown(sheet, cell)
             if text.strip():
                 cells[column] = text
+                if self._is_unseen(cell):
+                    sheet.unseen.add((number, column))
         if cells:
             sheet.rows[number] = cells
         if _is_hidden(row):
             sheet.hidden_rows.add(number)
 
+    def _is_unseen(self, cell: Element) -> bool:
+        style = whole(cell.get("s"))
+        is_text = cell.get("t") in ("s", "str", "inlineStr")
+        return self._styles.is_pale(style) or (
+            is_text and hides_words(self._styles.format_of(style))
+        )
+
+    def _add_link(self, sheet: Sheet, part: str, element: Element) -> None:
+        id_ = next((value for name, value in element.items() if name.endswith("}id")), "")
+        relation = self._package.relations(part).get(id_)
+        for row, _, column, _ in _area(element.get("ref", "")):
+            words = sheet.rows.get(row, {}).get(column)
+            if words and relation and relation.is_external:
+                sheet.rows[row][column] = words + target(relation.target, words)
+
     def _shown(self, sheet: Sheet, cell: Element) -> str:
         kind = cell.get("t", "n")
-        value, has_formula = "", False
+        value, has_formula, link = "", False, None
         for child in cell:
             name = local_name(child)
             if name == "v":
                 value = child.text or ""
             elif name == "is":
                 return _words(child)
-            has_formula |= name == "f"
+            elif name == "f":
+                has_formula = True
+                link = _LINK.match(child.text or "")
         if kind == "s":
             place = whole(value, len(self._words))
             return self._words[place] if place < len(self._words) else ""
@@ -236,7 +281,7 @@ class _Workbook:
         if kind == "d":
             return value.replace("T", " ").removesuffix(" 00:00:00")
         if kind != "n":
-            return value
+            return value + target(link[1], value) if link else value
         sheet.unknown += has_formula and not value
         return self._number(value, whole(cell.get("s")))
 
@@ -245,7 +290,7 @@ class _Workbook:
             number = float(value)
         except ValueError:
             return value
-        code = self._formats[style] if style < len(self._formats) else "General"
+        code = self._styles.format_of(style)
         return shown(number, code, is_1904=self._is_1904) if abs(number) < 1e300 else value
 
     def _add_beside(self, sheet: Sheet, part: str) -> None:
@@ -284,16 +329,6 @@ def _words(element: Element) -> str:
     """The words of a cell, without what only says how they are pronounced."""
     runs = (child for child in element if local_name(child) in ("t", "r"))
     return "".join(own.text or "" for run in runs for own in run.iter() if local_name(own) == "t")
-
-
-def _formats(root: Element | None) -> Iterable[str]:
-    if root is None:
-        return []
-    own = {
-        format_.get("numFmtId"): format_.get("formatCode", "") for format_ in root.iter("x|numFmt")
-    }
-    ids = [style.get("numFmtId", "0") for style in root.iterfind("x|cellXfs/x|xf")]
-    return [own.get(id_) or BUILT_IN.get(whole(id_), "General") for id_ in ids]
 
 
 def _margin(element: Element) -> list[Block]:
