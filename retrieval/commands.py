@@ -82,7 +82,12 @@ def index(folders: tuple[Path, ...], full: bool) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--full", is_flag=True, help="List everything again, not only what changed.")
-def sync(names: tuple[str, ...], full: bool) -> None:
+@click.option(
+    "--allow-empty",
+    is_flag=True,
+    help="Believe a source that names next to nothing of what it had.",
+)
+def sync(names: tuple[str, ...], full: bool, allow_empty: bool) -> None:
     """Read what changed at the sources called NAME, or at all, and update the search index.
 
     Sources are named in `whimbrel.toml`. One that fails keeps what was read of it before.
@@ -98,7 +103,7 @@ def sync(names: tuple[str, ...], full: bool) -> None:
     if not settings.sources and not unnamed(settings):
         raise SettingsError("whimbrel.toml names no source; write one as [sources.NAME]")
     with progress_bar() if sys.stderr.isatty() else _spoken_progress() as on_progress:
-        pulled = pull(settings, names, full=full, on_progress=on_progress)
+        pulled = pull(settings, names, full=full, allow_empty=allow_empty, on_progress=on_progress)
         report = update_index((), settings, load_embedder(settings), on_progress=on_progress)
     sweep(settings)
     for result in pulled:

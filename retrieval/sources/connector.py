@@ -123,7 +123,8 @@ O = TypeVar("O", bound=Options)  # noqa: E741
 class SourceSettings:
     """One `[sources.NAME]`. `folder` is the connector's own to keep things in from sync to sync.
 
-    Bodies of more than `max_bytes` are not kept, so that they need not be read.
+    Bodies of more than `max_bytes` are not kept, so that they need not be read. Files whose suffix
+    is of `text_types` are documents, too.
     """
 
     name: str
@@ -133,6 +134,7 @@ class SourceSettings:
     audience: str | None = None
     every_s: float | None = None
     max_bytes: int = 64 * 2**20
+    text_types: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -202,6 +204,7 @@ def sources_of(settings: Settings) -> dict[str, SourceSettings]:
             audience=table.audience,
             every_s=table.every_s,
             max_bytes=settings.max_file_mb << 20,
+            text_types=settings.text_types,
         )
         for name, table in settings.sources.items()
     }

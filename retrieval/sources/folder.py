@@ -41,7 +41,7 @@ class Folder:
     def pages(self, cursor: str | None) -> Iterator[Page]:  # noqa: ARG002 (it is always whole)
         """All files, in one page."""
         try:
-            found = find_files([self._root]).files
+            found = find_files([self._root], text_types=self._settings.text_types).files
         except UnreadableError as error:
             raise SourceError(str(error)) from error
         self._files = {file.id.partition("/")[2] or file.id: file for file in found}

@@ -159,7 +159,7 @@ class Git:
             if line:
                 facts, _, path = line.partition(b"\t")
                 mode, _, blob = facts.decode().split()[:3]
-                yield from _wanted(mode, blob, path)
+                yield from self._wanted(mode, blob, path)
 
     def _changes(self, cursor: str, head: str) -> Iterator[_Entry]:
         try:
@@ -172,10 +172,18 @@ class Git:
         told = said.split(b"\0")[:-1]
         for facts, path in zip(told[::2], told[1::2], strict=True):
             _, mode, _, blob, status = facts.decode().split()
-            if status == "D" or not list(_wanted(mode, blob, path)):
+            if status == "D" or not list(self._wanted(mode, blob, path)):
                 yield _Entry(path, None)
             else:
-                yield from _wanted(mode, blob, path)
+                yield from self._wanted(mode, blob, path)
+
+    def _wanted(self, mode: str, blob: str, path: bytes) -> Iterable[_Entry]:
+        """The file, unless it is a link or a submodule, is hidden or comes along with others."""
+        name = Path(os.fsdecode(path))
+        is_file = mode in ("100644", "100755", "100664")
+        is_document = is_file and not comes_along(name, self._settings.text_types)
+        if is_document and not any(part.startswith(".") for part in name.parts):
+            yield _Entry(path, blob)
 
     def _paths(self) -> Sequence[str]:
         path = self._options.path.strip("/")
@@ -273,14 +281,6 @@ class Git:
             "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o PermitLocalCommand=no",
             "GIT_LITERAL_PATHSPECS": "1",
         }
-
-
-def _wanted(mode: str, blob: str, path: bytes) -> Iterable[_Entry]:
-    """The file, unless it is a link or a submodule, is hidden or comes along with others."""
-    name = Path(os.fsdecode(path))
-    is_file = mode in ("100644", "100755", "100664")
-    if is_file and not comes_along(name) and not any(p.startswith(".") for p in name.parts):
-        yield _Entry(path, blob)
 
 
 def _is_open(url: str, resolve: Resolve) -> bool:

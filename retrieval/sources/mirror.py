@@ -199,6 +199,15 @@ class Mirror:
         self._run("DELETE FROM documents WHERE key = ?", (key,))
         return row is not None and row.body is not None
 
+    def counts(self, round_: int) -> tuple[int, int]:
+        """How many documents were named since this listing began, and how many are known."""
+        with self._telling():
+            found = self._database.execute(
+                "SELECT count(*) FILTER (WHERE round >= ?), count(*) FROM documents", (round_,)
+            )
+            named, known = found.fetchone()
+        return named, known
+
     def remove_unseen(self, round_: int) -> int:
         """Forget what was named in no listing since; how many of them were shown."""
         with self._telling():

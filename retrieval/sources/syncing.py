@@ -45,6 +45,9 @@ from retrieval.sources.mirror import DATABASE, Listing, Mirror
 logger = logging.getLogger(__name__)
 
 _RESULT, _LISTING, _SETUP, _AUDIENCE = "result", "listing", "setup", "audience"
+_TEXT_TYPES, _MAY_SHRINK = "text types", "may shrink"
+_LEAST = 0.1
+"""A listing that names less of what a source had is believed only if that is expected."""
 _WITHDRAWN = frozenset((403, 404, 410))
 """What a source answers of a document that has gone or is not for us any more."""
 
@@ -72,6 +75,7 @@ def pull(
     names: Sequence[str] = (),
     *,
     full: bool = False,
+    allow_empty: bool = False,
     on_progress: Progress = lambda *_: None,
 ) -> list[Pulled]:
     """Bring the mirrors of the named sources up to date, or of all; how each ended.
@@ -83,6 +87,7 @@ def pull(
         settings: What sources there are.
         names: Of them, which.
         full: List everything again, whatever was listed before.
+        allow_empty: Believe also a source that names next to nothing of what it had.
         on_progress: Is told each source's name and how many of its documents are done.
 
     Raises:
@@ -99,7 +104,7 @@ def pull(
         for folder in unnamed(settings):
             shutil.rmtree(folder)
         return [
-            _survived(settings, source, full=full, on_progress=on_progress)
+            _survived(settings, source, full=full, allow_empty=allow_empty, on_progress=on_progress)
             for name, source in sources.items()
             if not names or name in names
         ]
@@ -112,25 +117,30 @@ def unnamed(settings: Settings) -> list[Path]:
 
 
 def _survived(
-    settings: Settings, source: SourceSettings, *, full: bool, on_progress: Progress
+    settings: Settings,
+    source: SourceSettings,
+    *,
+    full: bool,
+    allow_empty: bool,
+    on_progress: Progress,
 ) -> Pulled:
     """Pull a source; what becomes of one whose mirror is damaged is remembered nowhere."""
     try:
-        return _connected(settings, source, full=full, on_progress=on_progress)
+        try:
+            connector = connect(source)
+        except (SettingsError, ImportError) as error:
+            with closing(Mirror(settings.sources_folder / source.name, source.name)) as mirror:
+                return _noted(mirror, Pulled(source.name), str(error))
+        return pull_source(
+            settings,
+            source,
+            connector,
+            full=full,
+            allow_empty=allow_empty,
+            on_progress=on_progress,
+        )
     except DataError as error:
         return Pulled(source.name, error=str(error), ended=_now())
-
-
-def _connected(
-    settings: Settings, source: SourceSettings, *, full: bool, on_progress: Progress
-) -> Pulled:
-    """Pull a source with the connector of its kind, if that can be had."""
-    try:
-        connector = connect(source)
-    except (SettingsError, ImportError) as error:
-        with closing(Mirror(settings.sources_folder / source.name, source.name)) as mirror:
-            return _noted(mirror, Pulled(source.name), str(error))
-    return pull_source(settings, source, connector, full=full, on_progress=on_progress)
 
 
 def mirrored(settings: Settings) -> tuple[list[SourceFile], list[Failure]]:
@@ -197,12 +207,13 @@ def pull_source(
     connector: Connector,
     *,
     full: bool = False,
+    allow_empty: bool = False,
     on_progress: Progress = lambda *_: None,
 ) -> Pulled:
     """Bring one source's mirror up to date; how that ended. Closes the connector."""
     folder = settings.sources_folder / source.name
     with closing(connector), closing(Mirror(folder, source.name)) as mirror:
-        work = _Pull(source, connector, mirror, on_progress)
+        work = _Pull(source, connector, mirror, on_progress, allow_empty=allow_empty)
         error = None
         try:
             work.run(full=full)
@@ -250,7 +261,10 @@ class _Pull:
         connector: Connector,
         mirror: Mirror,
         on_progress: Progress,
+        *,
+        allow_empty: bool,
     ) -> None:
+        self._allow_empty = allow_empty
         self._source, self._connector, self._mirror = source, connector, mirror
         self._on_progress = on_progress
         self._tried: set[str] = set()
@@ -290,8 +304,17 @@ class _Pull:
         setup = hashlib.sha256(said.encode()).hexdigest()
         if self._mirror.noted(_SETUP) not in (None, setup):
             self._mirror.distrust()
-            self._save(Listing(round=self._mirror.listing().round))
+            self._list_anew()
         self._mirror.note(_SETUP, setup)
+        text_types = sorted(self._source.text_types)
+        if (self._mirror.noted(_TEXT_TYPES) or []) != text_types:
+            self._list_anew()
+        self._mirror.note(_TEXT_TYPES, text_types)
+
+    def _list_anew(self) -> None:
+        """The next listing is whole, and may name other documents than there were."""
+        self._mirror.note(_MAY_SHRINK, True)
+        self._save(Listing(round=self._mirror.listing().round))
 
     def _begin(self, *, full: bool) -> Listing:
         listing = self._mirror.listing()
@@ -310,12 +333,28 @@ class _Pull:
             self._take(page, listing.round)
             listing = replace(listing, cursor=page.cursor)
             self._save(listing)
+        if listing.is_whole:
+            self._refuse_to_empty(listing.round)
         with self._mirror.changing():
             if listing.is_whole:
+                self._mirror.note(_MAY_SHRINK, False)
                 self._counts["gone"] += self._mirror.remove_unseen(listing.round)
             listing = replace(listing, is_open=False)
             self._save(listing)
         return listing
+
+    def _refuse_to_empty(self, round_: int) -> None:
+        """A source that has all but nothing of a sudden is as it was, until somebody says so."""
+        named, before = self._mirror.counts(round_)
+        lost = before - named
+        may_shrink = self._allow_empty or self._mirror.noted(_MAY_SHRINK)
+        if may_shrink or lost < 2 or named >= _LEAST * before:
+            return
+        self._save(Listing(round=round_))
+        raise SourceError(
+            f"names {named} of the {before} documents that are known, so the others stay; if they "
+            f"have gone, run `whimbrel sync {self._source.name} --allow-empty`"
+        )
 
     def _take(self, page: Page, round_: int) -> None:
         with self._mirror.changing():
@@ -335,7 +374,7 @@ class _Pull:
 
     def _is_known(self, document: Remote, round_: int) -> bool:
         """Whether the body need not be fetched; what else is new about the document is kept."""
-        if comes_along(Path(document.name)):
+        if comes_along(Path(document.name), self._source.text_types):
             self._mirror.remove(document.key)
             return True
         row = self._mirror.row(document.key)
@@ -386,7 +425,7 @@ class _Pull:
 
     def _body(self, document: Remote) -> str:
         path = Path(document.name)
-        if not is_readable(path) and path.suffix.lower() != ARCHIVE:
+        if not is_readable(path, self._source.text_types) and path.suffix.lower() != ARCHIVE:
             raise SourceError(unread_type(path))
         data = self._connector.body(document)
         self._source.check_size(len(data))

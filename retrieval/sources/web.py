@@ -82,7 +82,7 @@ def connect(
     if options.sitemap and origin(options.sitemap) != origin(options.url):
         raise SettingsError(f"{settings.title} sitemap: is on another host than url")
     transport = CheckedTransport(allows_private=options.private, resolve=resolve)
-    return Web(options, settings.folder, transport, sleep)
+    return Web(settings, options, transport, sleep)
 
 
 @dataclass(slots=True)
@@ -113,13 +113,13 @@ class Web:
 
     def __init__(
         self,
+        settings: SourceSettings,
         options: WebOptions,
-        folder: Path,
         transport: CheckedTransport,
         sleep: Callable[[float], None],
     ) -> None:
-        self._options = options
-        self._notes = folder / "pages.json"
+        self._options, self._text_types = options, settings.text_types
+        self._notes = settings.folder / "pages.json"
         self._client = _WithinPrefix(
             options.url, max_bytes=PAGE_BYTES, transport=transport, sleep=sleep
         )
@@ -178,13 +178,29 @@ class Web:
             return Page(), ()
         self._failures = 0
         if reply.status != 304:
-            known = _known(reply, before.get(at))
+            known = self._known(reply, before.get(at))
         if known is None:
             return Page(left_out=[Omission(at, _name(at, ""), _odd_type(reply))]), ()
         now[at] = known
         self._held = ("", b"") if reply.status == 304 else (at, _in_utf8(reply))
         document = Remote(at, known.version, known.name, None, known.modified, url=at)
         return Page([document]), known.links
+
+    def _known(self, reply: Reply, before: _Known | None) -> _Known | None:
+        """What to remember of a page; None for what cannot be read."""
+        name = _name(reply.url, _type(reply))
+        if not is_readable(Path(name), self._text_types):
+            return None
+        version = hashlib.sha256(reply.body).hexdigest()
+        is_same = before is not None and before.version == version
+        return _Known(
+            version=version,
+            name=name,
+            modified=before.modified if before is not None and is_same else _modified(reply),
+            links=_links(reply) if name.endswith((".html", ".htm")) else [],
+            etag=reply.headers.get("ETag", ""),
+            last_modified=reply.headers.get("Last-Modified", ""),
+        )
 
     def _unread(
         self, url: str, known: _Known | None, now: dict[str, _Known], error: SourceError
@@ -259,7 +275,7 @@ class Web:
     def _is_wanted(self, url: str) -> bool:
         parts = urlsplit(url)
         path = Path(parts.path)
-        is_page = not comes_along(path) and path.suffix.lower() not in PICTURES
+        is_page = not comes_along(path, self._text_types) and path.suffix.lower() not in PICTURES
         return (
             is_page
             and is_below(url, self._options.url)
@@ -300,23 +316,6 @@ def is_below(url: str, prefix: str) -> bool:
     folder = folder if not file or "." in file else above
     is_within = path == above or path.startswith(f"{folder}/")
     return is_same and is_within and ".." not in path.split("/")
-
-
-def _known(reply: Reply, before: _Known | None) -> _Known | None:
-    """What to remember of a page; None for what cannot be read."""
-    name = _name(reply.url, _type(reply))
-    if not is_readable(Path(name)):
-        return None
-    version = hashlib.sha256(reply.body).hexdigest()
-    is_same = before is not None and before.version == version
-    return _Known(
-        version=version,
-        name=name,
-        modified=before.modified if before is not None and is_same else _modified(reply),
-        links=_links(reply) if name.endswith((".html", ".htm")) else [],
-        etag=reply.headers.get("ETag", ""),
-        last_modified=reply.headers.get("Last-Modified", ""),
-    )
 
 
 def _links(reply: Reply) -> list[str]:

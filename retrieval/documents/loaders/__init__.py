@@ -139,12 +139,12 @@ def why_left_out(path: FilePath, text_types: Collection[str] = ()) -> str | None
     suffix = path.suffix.lower()
     if suffix == ".json" and is_in_export(path) and not is_slack_day(path):
         return suffix  # who is in which channel is nobody's to find
-    return suffix if comes_along(path) and suffix not in text_types else None
+    return suffix if comes_along(path, text_types) else None
 
 
-def comes_along(path: FilePath) -> bool:
-    """Whether a file is by its name one of those that come along with documents."""
-    return path.suffix.lower() in IGNORED
+def comes_along(path: FilePath, text_types: Collection[str] = ()) -> bool:
+    """Whether a file is by its name one that comes along with documents, and no plain text."""
+    return path.suffix.lower() in IGNORED.difference(text_types)
 
 
 def companions(path: FilePath) -> bytes:

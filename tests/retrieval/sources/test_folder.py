@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def test_files_below_a_folder_are_read_with_the_rules_of_folders(tmp_path: Path)
         (document,) = listed(folder).values()
         assert document.name == "team/leave.md"
         assert folder.body(document) == b"27 days"
+
+
+def test_types_that_are_read_as_plain_text_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("one")
+    given = SourceSettings("docs", "folder", tmp_path / "own", {"path": str(tmp_path)})
+    for text_types, names in (((), set()), ((".log",), {"a.log"})):
+        with closing(connect(replace(given, text_types=text_types))) as folder:
+            assert listed(folder).keys() == names
 
 
 def test_a_file_that_changed_has_another_version(tmp_path: Path) -> None:

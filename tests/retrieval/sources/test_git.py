@@ -297,3 +297,18 @@ def test_a_token_goes_over_https_alone(tmp_path: Path, monkeypatch: pytest.Monke
     options = {"url": "http://git.example/r"}
     with pytest.raises(SettingsError, match="only https"):
         connect(SourceSettings("code", "git", tmp_path, options, audience="staff"))
+
+
+def test_types_that_are_read_as_plain_text_are_listed(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit(a_md="one", b_py="two")
+    given = {"url": str(repository.folder), "local": True}
+    source = SourceSettings(
+        "code", "git", tmp_path / "own", given, audience="staff", text_types=(".py",)
+    )
+    with closing(connect(source)) as git:
+        documents, _, page = listed(git)
+        assert documents.keys() == {"a.md", "b.py"}
+        repository.commit(b_py="three", c_js="four")
+        assert listed(git, page.cursor)[0].keys() == {"b.py"}

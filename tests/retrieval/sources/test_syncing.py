@@ -35,8 +35,12 @@ class Desk:
     def source(self) -> SourceSettings:
         return sources_of(self.settings)["shelf"]
 
-    def pull(self, connector: Connector, *, full: bool = False) -> Pulled:
-        return pull_source(self.settings, self.source, connector, full=full)
+    def pull(
+        self, connector: Connector, *, full: bool = False, allow_empty: bool = False
+    ) -> Pulled:
+        return pull_source(
+            self.settings, self.source, connector, full=full, allow_empty=allow_empty
+        )
 
     def sync(self, connector: Connector) -> int:
         """How many texts had to be embedded for it."""
@@ -103,6 +107,46 @@ def test_what_a_whole_listing_does_not_name_has_gone(desk: Desk) -> None:
     assert desk.pull(shelf).gone == 1
     update_index((), desk.settings, desk.embedder)
     assert desk.texts() == {"one", "three"}
+
+
+def test_a_source_that_names_next_to_nothing_of_a_sudden_stays_as_it_was(desk: Desk) -> None:
+    shelf = shelf_of(**{f"d{number}": f"text {number}" for number in range(12)})
+    desk.sync(shelf)
+    for number in range(11):
+        shelf.take(f"d{number}")
+    shelf.restrict("d11", "2", frozenset({ANN}))
+    pulled = desk.pull(shelf)
+    assert pulled.error
+    assert "names 1 of the 12 documents" in pulled.error
+    assert "whimbrel sync shelf --allow-empty" in pulled.error
+    update_index((), desk.settings, desk.embedder)
+    assert len(desk.texts()) == 12
+    assert desk.sources()["shelf/d11.md"].audience != PUBLIC  # what it says of whom holds at once
+    assert desk.pull(shelf).error
+    assert desk.pull(shelf, allow_empty=True).gone == 11
+    assert desk.pull(shelf).error is None
+
+
+def test_a_feed_that_is_empty_of_a_sudden_is_listed_whole_again(desk: Desk) -> None:
+    feed = Feed()
+    for key in ("a", "b", "c"):
+        feed.put(key, key)
+    desk.pull(feed)
+    held, feed.documents = feed.documents, {}
+    assert desk.pull(feed, full=True).error
+    feed.documents = held
+    pulled = desk.pull(feed)
+    assert (pulled.error, pulled.unchanged) == (None, 3)
+    assert feed.listed_from == [None, None, None]
+
+
+def test_another_address_may_have_fewer_documents(desk: Desk) -> None:
+    desk.sync(shelf_of(a="one", b="two", c="three"))
+    table = SourceTable.model_validate({"kind": "shelf", "url": "https://elsewhere"})
+    desk.settings = desk.settings.model_copy(update={"sources": {"shelf": table}})
+    broken = Shelf(breaks_after=0)
+    assert desk.pull(broken).error
+    assert desk.pull(Shelf()).gone == 3
 
 
 def test_a_listing_that_breaks_keeps_what_there_was(desk: Desk) -> None:
@@ -431,6 +475,22 @@ def test_a_type_that_is_not_read_is_named_and_not_fetched(desk: Desk) -> None:
     left_out = desk.pull(shelf).left_out
     assert [left.reason for left in left_out] == ["is of a type that is not read (.xyz)"]
     assert shelf.fetched == []
+
+
+def test_types_that_are_read_as_plain_text_are_read_at_sources_too(desk: Desk) -> None:
+    feed = Feed()
+    feed.put("a", "one", name="a.log")
+    feed.put("b", "two", name="b.xyz")
+    feed.put("c", "three")
+    desk.sync(feed)
+    assert desk.sources().keys() == {"shelf/c.md"}
+    desk.settings = desk.settings.model_copy(update={"text_types": (".log", ".xyz")})
+    desk.sync(feed)
+    assert desk.sources().keys() == {"shelf/a.log", "shelf/b.xyz", "shelf/c.md"}
+    assert feed.fetched == ["c", "a", "b"]
+    desk.settings = desk.settings.model_copy(update={"text_types": ()})
+    desk.sync(feed)
+    assert "shelf/a.log" not in desk.sources()
 
 
 def test_a_body_that_is_too_large_is_named(desk: Desk) -> None:

@@ -33,7 +33,10 @@ class Walk:
     def __init__(self, site: Site, folder: Path, **options: Any) -> None:
         self.waits: list[float] = []
         given = {"url": f"{site.url}/docs/", "private": True, "delay_s": 0, **options}
-        settings = SourceSettings("site", "web", folder / "own", given, audience="staff")
+        text_types = given.pop("text_types", ())
+        settings = SourceSettings(
+            "site", "web", folder / "own", given, audience="staff", text_types=text_types
+        )
         self.bodies: dict[str, bytes] = {}
         self.versions: dict[str, str] = {}
         self.names: dict[str, str] = {}
@@ -63,6 +66,14 @@ def test_links_are_followed_within_the_address(site: Site, tmp_path: Path) -> No
     }
     assert site.paths() == ["/robots.txt", "/docs/", "/docs/leave", "/docs/deep/er.html"]
     assert b"elsewhere" in walk.bodies["/docs/leave"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream"])
+def test_types_that_are_read_as_plain_text_are_read(site: Site, tmp_path: Path, kind: str) -> None:
+    site.answers["/docs/"] = page("run.log")
+    site.answers["/docs/run.log"] = Told(b"It ran.", headers={"Content-Type": kind})
+    assert "/docs/run.log" not in Walk(site, tmp_path).names
+    assert "/docs/run.log" in Walk(site, tmp_path, text_types=(".log",)).names
 
 
 def test_a_sitemap_names_the_pages(site: Site, tmp_path: Path) -> None:
