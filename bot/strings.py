@@ -172,7 +172,10 @@ class HomeStrings(Texts):
     forget: str
     forget_sure: str
     forget_what: str
+    forget_approved: str
+    forget_approved_what: str
     forgotten: str
+    forgotten_approved: str
     fixed_news: str
     fixed_untold: str
     fixed_unsaid: str

@@ -170,7 +170,9 @@ def _forget_again(home: Path, unpacked: Path, *, since: str) -> int:
         database = Database(unpacked / DATABASE)
         try:
             for person in people:
-                Forgetting(Inbox(database)).forget_here(person)
+                Forgetting(Inbox(database)).forget_here(
+                    person, and_approved=noted.with_approved(since, person)
+                )
         finally:
             database.close()
     return len(people)

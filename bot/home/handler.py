@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 
 from slack_sdk.errors import SlackApiError
 
 from bot.home.home import Home
-from bot.home.view import short
+from bot.home.view import AND_APPROVED, short
 from bot.privacy.forgetting import Forgetting, Forgotten
 from bot.review.fixes import FIXED, Fixes
 from bot.review.notices import Notices
@@ -54,7 +55,7 @@ class HomeHandler:
         """Keep what was chosen, or forget the person, and show App Home as it is now."""
         interaction = read(job, Interaction) if job.payload else Interaction("")
         if interaction.name == FORGET_ME:
-            await self._forget(job)
+            await self._forget(job, and_approved=interaction.value == AND_APPROVED)
             return
         if interaction.name == FIXED:
             await self._tell(job, interaction.value)
@@ -76,8 +77,9 @@ class HomeHandler:
                 chosen = replace(chosen, notify=is_on)
             self._preferences.set(person, chosen)
 
-    async def _forget(self, job: Job) -> None:
-        forgotten = await self._inbox.database.run(self._forgetting.forget, job)
+    async def _forget(self, job: Job, *, and_approved: bool) -> None:
+        forget = partial(self._forgetting.forget, job, and_approved=and_approved)
+        forgotten = await self._inbox.database.run(forget)
         # The job is finished and forgotten too: what fails from here on is not tried again.
         try:
             await asyncio.to_thread(self._installation.take_back)
@@ -93,6 +95,8 @@ class HomeHandler:
         said = strings.home.forgotten.format(
             questions=forgotten.questions, ratings=forgotten.ratings, proposals=forgotten.proposals
         )
+        if forgotten.approved:
+            said += " " + strings.home.forgotten_approved.format(count=forgotten.approved)
         await self._home.publish(person, said)
 
     async def _tell(self, job: Job, turn_id: str) -> None:

@@ -16,6 +16,7 @@ from bot.home.view import (
     Page,
     home_view,
 )
+from bot.privacy.forgetting import approved_of
 from bot.review.experts import Experts
 from bot.review.fixes import Fixes
 from bot.slack.workspace import Workspace
@@ -59,6 +60,7 @@ class Home:
             reviews=reviews,
             waiting=waiting,
             served=self._reviews.served(reader, limit=SERVED),
+            approved=len(approved_of(self._database.connection, person)),
             said=said,
         )
 

@@ -33,6 +33,7 @@ SERVED = 5
 MAX_QUESTION = 200
 MAX_ANSWER = 1_200
 MAX_NEWS = 600
+AND_APPROVED = "and_approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class AskedQuestion:
 class Page:
     """All that one person's App Home shows.
 
-    `said` is an answer to what they have just done; the `report` in a sentence is for admins.
+    `approved` are answers that came from them and stay unless they say so. `said` is an answer to
+    what they have just done; the `report` in a sentence is for admins.
     """
 
     questions: Sequence[AskedQuestion]
@@ -61,6 +63,7 @@ class Page:
     reviews: Sequence[Review]
     waiting: int
     served: Sequence[Review]
+    approved: int = 0
     said: str | None = None
     report: str | None = None
 
@@ -185,9 +188,19 @@ def _privacy(page: Page, strings: Strings) -> Iterator[BlockJson]:
     yield _section(said)
     yield {"type": "actions", "elements": buttons}
     yield _section(strings.home.forget_intro)
-    forget = _button(strings.home.forget, FORGET_ME, "me", style="danger")
-    sure = _sure(strings.home.forget_sure, strings.home.forget_what, strings.home.forget, strings)
-    yield {"type": "actions", "elements": [forget | {"confirm": sure}]}
+    yield from _forgetting(page, strings)
+
+
+def _forgetting(page: Page, strings: Strings) -> Iterator[BlockJson]:
+    texts = strings.home
+    ways = [(texts.forget, "me", texts.forget_what)]
+    if page.approved:
+        also = texts.forget_approved_what.format(count=page.approved)
+        ways.append((texts.forget_approved, AND_APPROVED, f"{texts.forget_what} {also}"))
+    for label, value, what in ways:
+        sure = _sure(texts.forget_sure, what, texts.forget, strings)
+        button = _button(label, FORGET_ME, value, style="danger") | {"confirm": sure}
+        yield {"type": "actions", "elements": [button]}
 
 
 def _sure(title: str, text: str, confirm: str, strings: Strings) -> BlockJson:

@@ -55,24 +55,25 @@ class Forgetting:
         self._database = inbox.database
         self._noted = ForgottenPeople(inbox.database.home)
 
-    def forget(self, job: Job) -> Forgotten:
+    def forget(self, job: Job, *, and_approved: bool = False) -> Forgotten:
         """Forget who sent this job, and finish it.
 
         Their questions go with everything that hangs on them, and so do their ratings, reasons,
         signals and proposals that were not approved, the data sets that learned from them, and the
         use of models trained on those. Approved answers stay, without their names. Whatever else
         names them, in any table, names nobody then. A backup that is restored forgets them again.
+        With `and_approved`, the answers that came from them and were approved go, too.
         """
-        return self.forget_person(job.user, job=job)
+        return self.forget_person(job.user, job=job, and_approved=and_approved)
 
     def forget_person(
         self, person: str, *, job: Job | None = None, and_approved: bool = False
     ) -> Forgotten:
         """As `forget`, whoever asks for it; also the answers of theirs that were approved."""
         # Noted before, in case this is broken off, and after, for backups that are made meanwhile.
-        self._noted.note(person)
+        self._noted.note(person, and_approved=and_approved)
         forgotten = self.forget_here(person, job=job, and_approved=and_approved)
-        self._noted.note(person)
+        self._noted.note(person, and_approved=and_approved)
         return forgotten
 
     def forget_here(
@@ -112,6 +113,16 @@ class Forgetting:
         )
 
 
+def approved_of(db: Connection, person: str) -> list[int]:
+    """The ids of approved answers that a person wrote or asked for."""
+    theirs = (
+        "SELECT curated.id FROM curated LEFT JOIN reviews ON reviews.id = review_id"
+        " WHERE ? IN (curated.author, reviews.author, reviews.proposer)"
+        " OR curated.turn_id IN (SELECT id FROM turns WHERE asker = ?)"
+    )
+    return [id_ for (id_,) in db.execute(theirs, (person, person)).fetchall()]
+
+
 def people_in(db: Connection) -> set[str]:
     """Everybody whose id is in a column for people, in a database of any release."""
     return {
@@ -126,13 +137,8 @@ def people_in(db: Connection) -> set[str]:
 
 def _delete_approved(db: Connection, person: str) -> int:
     """What a person wrote or asked for and an expert approved is given to nobody any more."""
-    theirs = (
-        "SELECT curated.id FROM curated LEFT JOIN reviews ON reviews.id = review_id"
-        " WHERE ? IN (curated.author, reviews.author, reviews.proposer)"
-        " OR curated.turn_id IN (SELECT id FROM turns WHERE asker = ?)"
-    )
-    ids = db.execute(theirs, (person, person)).fetchall()
-    for (id_,) in ids:
+    ids = approved_of(db, person)
+    for id_ in ids:
         given = f"{CURATED}{id_}"
         db.execute("DELETE FROM fixes WHERE curated_id = ?", (id_,))
         db.execute(

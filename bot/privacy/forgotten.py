@@ -14,6 +14,7 @@ from retrieval.errors import DataError
 from retrieval.jsonl import append_line, read_log, to_line
 
 FORGOTTEN = "forgotten.jsonl"
+_APPROVED = "'s approved answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class ForgottenPeople:
         """
         return read_log(self.path, lambda row: Note(**row))
 
-    def note(self, person: str) -> None:
-        """Write that somebody is forgotten now."""
+    def note(self, person: str, *, and_approved: bool = False) -> None:
+        """Write that somebody is forgotten now, with the answers of theirs that were approved."""
+        if and_approved:
+            self.note(f"{person}{_APPROVED}")
         self.path.touch(mode=0o600)
         try:
             salt = self.notes()[0].salt
@@ -66,6 +69,10 @@ class ForgottenPeople:
         hashes = {note.person for note in notes}
         salts = {note.salt for note in notes}
         return sorted(p for p in people if any(_hash(p, salt) in hashes for salt in salts))
+
+    def with_approved(self, moment: str, person: str) -> bool:
+        """Whether their approved answers were forgotten, too, then or later."""
+        return bool(self.since(moment, [f"{person}{_APPROVED}"]))
 
 
 @cache

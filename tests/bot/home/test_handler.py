@@ -68,6 +68,24 @@ async def test_forget_me_asks_first_and_says_what_was_done(each_transport: House
     assert LEAVE not in said
 
 
+async def test_forget_me_offers_to_delete_what_was_approved_too(each_transport: House) -> None:
+    told = await story(each_transport)
+    _, turn_id = await told.ask(LEAVE)
+    assert "my approved answers" not in await told.open_home("U1")
+    await told.rate(turn_id, "bad")
+    await told.submit({"answer": "31 days."})
+    (review,) = told.rows("SELECT id FROM reviews")[0]
+    await told.press_home("approve_review", str(review), jobs=2)
+    home = await told.open_home("U1")
+    assert "Forget me and my approved answers" in home
+    assert "given to nobody any more: 1." in home
+    await told.press_home("forget_me", "and_approved", user="U1")
+    assert told.rows("SELECT count(*) FROM curated") == [(0,)]
+    said = str(told.slack.homes["U1"])
+    assert "deleted, too (1)" in said
+    assert "my approved answers" not in said
+
+
 async def test_admins_see_how_well_the_week_went_and_can_ask_for_more(
     each_transport: House,
 ) -> None:

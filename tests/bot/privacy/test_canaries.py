@@ -184,6 +184,20 @@ async def test_no_backup_brings_back_who_was_forgotten_since(
     assert found(fresh.home, but=APPROVED) == {}
 
 
+async def test_no_backup_brings_back_what_was_approved_and_forgotten_since(
+    house: House, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    told = await lived(house)
+    elsewhere = tmp_path_factory.mktemp("backups")
+    back_up(Settings(home=home), elsewhere / "b.tar")
+    await forgotten(told, "terminal", "--approved")
+    fresh = Settings(home=elsewhere / "fresh")
+    fresh.home.mkdir()
+    shutil.copy(home / FORGOTTEN, fresh.home)
+    assert restore(fresh, elsewhere / "b.tar").forgotten == 1
+    assert found(fresh.home) == {}
+
+
 async def test_who_came_back_before_a_backup_stays_in_it(
     house: House, home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
