@@ -23,9 +23,11 @@ from retrieval.errors import (
     UnreadableError,
 )
 from retrieval.index.account import Account, account_of
+from retrieval.index.built import Built, Known, read_built
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import EMPTY, Content, read_content
 from retrieval.index.generation import (
+    LAYOUT,
     Recipe,
     current,
     is_same_embedder,
@@ -176,8 +178,10 @@ def publish_vectors(home: Path, index: SearchedIndex, embedder: Embedder, vector
         raise BusyError(f"{generation.name} is served in place of {manifest.name}; try again")
     content = replace(read_content(generation), vectors=vectors)
     recipe = replace(manifest.recipe, embedder=embedder.id, revision=embedder.revision)
+    held = index.in_memory()
+    built = Known(held.passages, Built(held.dense, held.lexical), are_vectors_known=False)
     name = write_generation(
-        home, content, recipe=recipe, roots=manifest.roots, embedder=embedder
+        home, content, recipe=recipe, roots=manifest.roots, embedder=embedder, known=built
     ).name
     publish(home, name)
     return name
@@ -222,7 +226,7 @@ class _Update:
         """Serve the content from now on; the generation's name, the old one if nothing changed."""
         old = self._manifest
         is_as_known = self._is_recipe_known and content.is_same(self.known)
-        if old is not None and is_as_known and old.roots == tuple(roots):
+        if old is not None and is_as_known and (old.roots, old.layout) == (tuple(roots), LAYOUT):
             return old.name
         self._on_progress("writing", 0, 1)
         manifest = write_generation(
@@ -232,6 +236,7 @@ class _Update:
             roots=roots,
             embedder=self._embedder,
             known_competences=self._competences(content),
+            known=self._built,
         )
         publish(self._home, manifest.name)
         self._on_progress("writing", 1, 1)
@@ -245,6 +250,16 @@ class _Update:
         now = Counter(passage.source.language for passage in content.passages)
         is_alike = all(abs(share - before[language]) < share / 4 for language, share in now.items())
         return self._manifest.competences if is_alike else None
+
+    @property
+    def _built(self) -> Known | None:
+        old = self._manifest
+        if old is None:
+            return None
+        built = read_built(
+            self._home / old.name, self.known.passages, self.known.vectors, old.cells
+        )
+        return Known(self.known.passages, built, self._is_embedder_known)
 
     @property
     def _is_recipe_known(self) -> bool:

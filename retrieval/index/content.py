@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from retrieval.index.passages import read_passages, write_passages
 from retrieval.jsonl import read_rows, to_line, write_lines
 from retrieval.records import Failure, LeftOut, Passage, Source, Vectors
 
@@ -31,14 +31,13 @@ class Content:
 
 
 SOURCES = "documents.jsonl"
-PASSAGES = "passages.jsonl"
 FAILURES = "failures.jsonl"
 LEFT_OUT = "left_out.jsonl"
+VECTORS = "vectors.npy"
 
 EMPTY = Content([], [], [], np.empty((0, 0), dtype=np.float32))
 
 _SOURCES = TypeAdapter(Source)
-_PASSAGES = TypeAdapter(Passage)
 _FAILURES = TypeAdapter(Failure)
 _LEFT_OUT = TypeAdapter(LeftOut)
 
@@ -47,27 +46,17 @@ def write_content(folder: Path, content: Content) -> None:
     """Write documents, passages, failures and what was left out as .jsonl, and vectors.npy."""
     for name, rows in (
         (SOURCES, map(asdict, content.sources)),
-        (PASSAGES, map(_passage_row, content.passages)),
         (FAILURES, map(asdict, content.failures)),
         (LEFT_OUT, map(asdict, content.left_out)),
     ):
         write_lines(folder / name, map(to_line, rows))
-    np.save(folder / "vectors.npy", content.vectors, allow_pickle=False)
+    write_passages(folder, content.sources, content.passages)
+    np.save(folder / VECTORS, content.vectors, allow_pickle=False)
 
 
 def read_sources(generation: Path) -> list[Source]:
     """The documents that a generation was made from."""
     return list(read_rows(generation / SOURCES, _SOURCES.validate_python))
-
-
-def read_passages(generation: Path, sources: Sequence[Source]) -> list[Passage]:
-    """The passages of a generation, which are of these documents."""
-    by_id = {source.id: source for source in sources}
-
-    def passage(row: dict[str, Any]) -> Passage:
-        return _PASSAGES.validate_python({**row, "source": by_id[row["source"]]})
-
-    return list(read_rows(generation / PASSAGES, passage))
 
 
 def read_failures(generation: Path) -> list[Failure]:
@@ -86,13 +75,8 @@ def read_content(generation: Path) -> Content:
     sources = read_sources(generation)
     return Content(
         sources=sources,
-        passages=read_passages(generation, sources),
+        passages=[*read_passages(generation, sources)],
         failures=read_failures(generation),
-        vectors=np.load(generation / "vectors.npy", allow_pickle=False),
+        vectors=np.load(generation / VECTORS, allow_pickle=False),
         left_out=read_left_out(generation),
     )
-
-
-def _passage_row(passage: Passage) -> dict[str, Any]:
-    row: dict[str, Any] = _PASSAGES.dump_python(passage, exclude={"source"})
-    return {**row, "source": passage.source.id}

@@ -7,10 +7,12 @@ index/20260131T120000000000-1a2b3c/
     manifest.sha256            for `sha256sum -c`
     documents.jsonl            one source a line
     passages.jsonl             one passage a line, in the order of the rows of vectors.npy
+    passages.npz               where each of those lines begins, and whose it is
     failures.jsonl             files that could not be read, with the reason
     left_out.jsonl             files that were not looked into, with their kind
     vectors.npy                what the embedder made of the passages
-    dense.faiss, lexical/      built from the above, kept to load faster
+    lexical/                   how often each word is in each passage
+    cells/                     which vectors lie near each other, where there are very many
 ```
 """
 
@@ -37,29 +39,30 @@ from retrieval.errors import (
     RetrievalError,
 )
 from retrieval.index.access import Access, closed_words, top
+from retrieval.index.built import Known, build, read_built, write_built
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import (
-    PASSAGES,
     SOURCES,
+    VECTORS,
     Content,
     read_content,
     read_failures,
-    read_passages,
     read_sources,
     write_content,
 )
 from retrieval.index.memory import Index
+from retrieval.index.passages import PASSAGES, read_passages
 from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
+from retrieval.search.cells import CellSearch
 from retrieval.search.competence import competences
-from retrieval.search.dense import DenseIndex
-from retrieval.search.lexical import LexicalIndex
 
 if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
 
 SCHEMA: Literal[1] = 1
+LAYOUT = 1
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 MEND = "run `whimbrel index --full`"
@@ -96,7 +99,9 @@ class Manifest:
 
     `competences` is how well the embedder knows each language, 0 to 1; `files` maps each file's
     path to the sha256 of its bytes. `closed` has the labels of the documents that are not for
-    everybody, in case `documents.jsonl` is damaged; None in what older releases wrote.
+    everybody, in case `documents.jsonl` is damaged; None in what older releases wrote. `cells` says
+    how vectors are searched, None where all are compared. `layout` is of the files that make it
+    faster to load; 0 in what older releases wrote.
     """
 
     schema: Literal[1]
@@ -111,6 +116,8 @@ class Manifest:
     probes: tuple[tuple[float, ...], ...]
     files: Mapping[str, str]
     closed: Mapping[str, str] | None = None
+    cells: CellSearch | None = None
+    layout: int = 0
 
 
 _MANIFESTS = TypeAdapter(Manifest)
@@ -124,14 +131,17 @@ def write_generation(
     roots: Sequence[str],
     embedder: Embedder,
     known_competences: Mapping[str, float] | None = None,
+    known: Known | None = None,
 ) -> Manifest:
     """Write a generation into `folder`, flushed to the disk, without publishing it.
 
-    The embedder's competences are measured, which takes seconds, unless they are `known`.
+    The embedder's competences are measured, which takes seconds, unless they are known; and what is
+    `known` of the passages is not built again.
     """
     with new_folder(folder) as beside:
         write_content(beside, content)
-        _write_built(beside, content)
+        built = build(content.passages, content.vectors, known)
+        write_built(beside, built)
         manifest = Manifest(
             schema=SCHEMA,
             name=beside.name[1:],
@@ -146,6 +156,8 @@ def write_generation(
             probes=tuple(tuple(map(float, row)) for row in _probe(embedder)),
             files=checksums(beside),
             closed=_closed(content.sources),
+            cells=built.dense.cell_search,
+            layout=LAYOUT,
         )
         _write_manifest(beside, manifest)
     return manifest
@@ -265,11 +277,13 @@ def _access_now(folder: Path, sources: Collection[str]) -> Access:
         manifest = read_manifest(served_now)
     with suppress(RetrievalError, OSError, ValueError, EOFError):
         if manifest is None:  # only the passages tell whether any document is missing
-            held = read_content(served_now).sources
+            known = read_sources(served_now)
+            passages = read_passages(served_now, known, is_checked=False)
+            held = known
         else:
             held = whole_sources(served_now, manifest)
-        if manifest is None or manifest.files.get(PASSAGES) == sha256(served_now / PASSAGES):
-            passages = read_passages(served_now, held)
+            if manifest.files.get(PASSAGES) == sha256(served_now / PASSAGES):
+                passages = read_passages(served_now, held, is_checked=False)
     with suppress(RetrievalError, OSError):
         failures = frozenset(f.id for f in read_failures(served_now) if f.is_restricted)
     closed = manifest.closed if manifest else None
@@ -312,7 +326,8 @@ def _rewritten(folder: Path, manifest: Manifest, content: Content) -> Manifest:
     """A new generation as another one, with this content."""
     with new_folder(folder) as beside:
         write_content(beside, content)
-        _write_built(beside, content)
+        built = build(content.passages, content.vectors)
+        write_built(beside, built)
         written = replace(
             manifest,
             name=beside.name[1:],
@@ -321,6 +336,8 @@ def _rewritten(folder: Path, manifest: Manifest, content: Content) -> Manifest:
             passages=len(content.passages),
             files=checksums(beside),
             closed=_closed(content.sources),
+            cells=built.dense.cell_search,
+            layout=LAYOUT,
         )
         _write_manifest(beside, written)
     return written
@@ -460,14 +477,10 @@ def _names(found: tuple[str, str, int, int]) -> str:
 
 
 def _read_index(generation: Path, manifest: Manifest) -> Index:
-    content = read_content(generation)
-    return Index(
-        manifest=manifest,
-        passages=tuple(content.passages),
-        vectors=content.vectors,
-        dense=DenseIndex.load(generation / "dense.faiss"),
-        lexical=LexicalIndex.load(generation / "lexical", len(content.passages)),
-    )
+    passages = read_passages(generation, read_sources(generation))
+    vectors = np.load(generation / VECTORS, allow_pickle=False)
+    built = read_built(generation, passages, vectors, manifest.cells)
+    return Index(manifest, passages, vectors, built.dense, built.lexical)
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -478,9 +491,3 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def _seal(body: bytes) -> bytes:
     return f"{hashlib.sha256(body).hexdigest()}  {MANIFEST}\n".encode()
-
-
-def _write_built(folder: Path, content: Content) -> None:
-    DenseIndex.build(content.vectors).save(folder / "dense.faiss")
-    texts = [passage.indexed_text for passage in content.passages]
-    LexicalIndex.build(texts).save(folder / "lexical")

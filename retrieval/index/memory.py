@@ -1,18 +1,19 @@
-"""A generation of the index in memory: vectors for FAISS, and words for BM25."""
+"""A generation of the index in memory: search by vectors and by words, and what may be seen."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from retrieval.index.passages import Passages
 from retrieval.index.searched import SAMPLE, Found, Rows, Sample, Scope, Window
 from retrieval.records import Passage, Vectors
-from retrieval.search.dense import Allowed, DenseIndex
+from retrieval.search.dense import Allowed, DenseIndex, cosines
 from retrieval.search.fusion import Floats, Groups
 from retrieval.search.lexical import LexicalIndex
 
@@ -25,7 +26,7 @@ class Index:
     """A generation in memory. Row i of `vectors` belongs to `passages[i]`."""
 
     manifest: Manifest
-    passages: tuple[Passage, ...]
+    passages: Passages
     vectors: Vectors
     dense: DenseIndex
     lexical: LexicalIndex
@@ -33,7 +34,7 @@ class Index:
     @property
     def languages(self) -> Sequence[str]:
         """The languages of its passages, in alphabetical order."""
-        return list(map(str, self._by_language[0]))
+        return self._by_language[0]
 
     def in_memory(self) -> Index:
         """Itself."""
@@ -41,14 +42,18 @@ class Index:
 
     def documents(self, scope: Scope) -> int:
         """How many documents take part."""
-        return len(np.unique(self._by_document[1][self._allowed(scope)]))
+        ids, document_of = self._by_document
+        is_there = np.zeros(len(ids), bool)
+        is_there[document_of[self._allowed(scope)]] = True
+        return int(is_there.sum())
 
     def find(self, query: str, vector: Vectors, scope: Scope, depth: int) -> Found:
         """The best of both legs, by row."""
         allowed, groups = self._allowed(scope), self._by_language[1]
         bm25 = np.where(allowed, self.lexical.scores(query), np.float32(0))
-        rows = np.union1d(self._nearest(vector, allowed, depth), _best(bm25, depth))
-        return Found(rows, groups[rows], self.vectors[rows] @ vector[0], bm25[rows])
+        nearest, _ = self.dense.nearest(vector, depth, allowed, groups)
+        rows = np.union1d(nearest, _best(bm25, depth))
+        return Found(rows, groups[rows], cosines(self.vectors[rows], vector), bm25[rows])
 
     def sample(self, scope: Scope) -> Sample:
         """At most `SAMPLE` of the passages that take part."""
@@ -66,7 +71,7 @@ class Index:
 
     def window(self, passage: Passage, reach: int) -> Window | None:
         """The passage with at most so many of its document before and behind it."""
-        row = self._row_of.get(passage.id)
+        row = self.passages.row_of(passage.id)
         if row is None:
             return None
         document = self._by_document[1]
@@ -75,44 +80,41 @@ class Index:
         return Window(self.passages[near[0] : near[-1] + 1], row - int(near[0]))
 
     @cached_property
-    def _row_of(self) -> dict[str, int]:
-        return {passage.id: row for row, passage in enumerate(self.passages)}
+    def _by_document(self) -> tuple[list[str], Groups]:
+        return self._grouped([source.id for source in self.passages.sources])
 
     @cached_property
-    def _by_document(self) -> tuple[npt.NDArray[np.str_], Groups]:
-        return _grouped([passage.source.id for passage in self.passages])
+    def _by_label(self) -> tuple[list[str], Groups]:
+        return self._grouped([source.audience for source in self.passages.sources])
 
     @cached_property
-    def _by_label(self) -> tuple[npt.NDArray[np.str_], Groups]:
-        return _grouped([passage.source.audience for passage in self.passages])
+    def _by_language(self) -> tuple[list[str], Groups]:
+        return self._grouped([source.language for source in self.passages.sources])
 
-    @cached_property
-    def _by_language(self) -> tuple[npt.NDArray[np.str_], Groups]:
-        return _grouped([passage.source.language for passage in self.passages])
+    def _grouped(self, names: Sequence[str]) -> tuple[list[str], Groups]:
+        """Names of the documents in order, each once, and for each passage the place of its own."""
+        of = self.passages.source_of
+        found = sorted({names[row] for row in np.unique(of).tolist()})
+        places = {name: place for place, name in enumerate(found)}
+        return found, np.array([places.get(name, -1) for name in names], np.intp)[of]
 
     def _allowed(self, scope: Scope) -> Allowed:
         labels, label_of = self._by_label
-        allowed: Allowed = np.isin(labels, list(scope.audience))[label_of]
+        is_shown = np.array([label in scope.audience for label in labels], bool)
+        allowed: Allowed = is_shown[label_of]
         return allowed & self._is_from(scope.sources) if scope.sources else allowed
 
     def _is_from(self, sources: tuple[str, ...]) -> Allowed:
-        documents, document_of = self._by_document
-        is_wanted = [str(document).startswith(sources) for document in documents]
-        return np.array(is_wanted, dtype=bool)[document_of]
-
-    def _nearest(self, vector: Vectors, allowed: Allowed, depth: int) -> Rows:
-        """The nearest rows of each language, in no order."""
-        groups = self._by_language[1]
-        nearest = [
-            self.dense.nearest(vector, depth, allowed & (groups == group))[0]
-            for group in np.unique(groups[allowed])
-        ]
-        return np.concatenate([np.empty(0, np.int64), *nearest])
-
-
-def _grouped(names: Sequence[str]) -> tuple[npt.NDArray[np.str_], Groups]:
-    """The different names in order, and for each name its place among them."""
-    return np.unique(np.array(names, dtype=str), return_inverse=True)
+        """Ids with the same beginning stand beside each other."""
+        ids, document_of = self._by_document
+        is_wanted = np.zeros(len(ids), bool)
+        for start in sources:
+            first, last = (
+                bisect(ids, start, key=lambda id_: id_[: len(start)])
+                for bisect in (bisect_left, bisect_right)
+            )
+            is_wanted[first:last] = True
+        return is_wanted[document_of]
 
 
 def _best(scores: Floats, depth: int) -> Rows:

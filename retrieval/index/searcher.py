@@ -15,6 +15,7 @@ from retrieval.errors import EndpointError
 from retrieval.index.searched import EVERYONE, Rows, Scope, SearchedIndex
 from retrieval.language import language_of
 from retrieval.records import Hit, Passage
+from retrieval.search.dense import cosines
 from retrieval.search.fusion import Floats, fuse, standardise
 from retrieval.search.reranking import Reranker
 
@@ -146,9 +147,8 @@ class Searcher:
         if not found.rows.size:
             return _Candidates(found.rows, *[found.cosines] * 4)
         sample = index.sample(scope)
-        standardised = standardise(
-            found.cosines, found.groups, sample.vectors @ vector[0], sample.groups
-        )
+        others = cosines(sample.vectors, vector)
+        standardised = standardise(found.cosines, found.groups, others, sample.groups)
         language, known = language_of(query), index.manifest.competences
         competence = [min(known.get(other, 1), known.get(language, 1)) for other in index.languages]
         is_foreign = np.array([other != language for other in index.languages])
@@ -158,10 +158,10 @@ class Searcher:
             competence=np.array(competence, dtype=np.float32)[found.groups],
             is_foreign=is_foreign[found.groups],
         )
-        cosines = found.cosines
+        told = found.cosines
         if map_ is not None:  # what judges cosines knows the model's own
-            cosines = map_.undone_of_passages(index.vectors_of(found.rows)) @ unmoved[0]
-        return _Candidates(found.rows, cosines, standardised, found.bm25, scores)
+            told = cosines(map_.undone_of_passages(index.vectors_of(found.rows)), unmoved)
+        return _Candidates(found.rows, told, standardised, found.bm25, scores)
 
     def _hits(self, found: _Candidates, scope: Scope, depth: int, *, most: int) -> list[Hit]:
         dense_ranks = _ranks(found.standardised, depth)

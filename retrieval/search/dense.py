@@ -1,96 +1,133 @@
-"""Finds passages by the cosine of their vectors, with FAISS."""
+"""Finds passages by the cosine of their vectors: of all vectors, or above a size of the nearest."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.records import Vectors
-
-if TYPE_CHECKING:
-    from faiss import Index, SearchParameters
+from retrieval.search.cells import Cells, CellSearch, Rows
 
 Allowed = npt.NDArray[np.bool_]
 """Shape (n,): which passages a search may see."""
 
-EXACT_LIMIT = 100_000
-"""Up to here every vector is compared; above, FAISS looks only into the nearest cells."""
+Cosines = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.intp]
 
-PROBED_SHARE = 0.1
-"""The share of the cells that an inexact search looks into."""
+EXACT_LIMIT = 100_000
+"""Up to here every vector is compared; above, those in the nearest cells, if that finds enough."""
+
+FEW = 20_000
+"""So many rows, of those that are allowed, are compared one by one wherever they lie."""
+
+_SCATTERED = 16
+"""A row that lies alone takes so many times as long to read as one among all, in order."""
 
 
 class DenseIndex:
     """Unit vectors, numbered by their row, that can be searched by inner product."""
 
-    def __init__(self, faiss_index: Index) -> None:
-        self._index = faiss_index
+    def __init__(self, vectors: Vectors, cells: Cells | None = None) -> None:
+        self._vectors = vectors
+        self._cells = cells
 
     @classmethod
     def build(cls, vectors: Vectors, *, exact_limit: int = EXACT_LIMIT) -> DenseIndex:
-        """Index all rows; exact up to `exact_limit` rows, inverted lists above."""
-        faiss = _faiss()
-        size, dimension = vectors.shape
-        # FAISS asks for 39 vectors a cell to place the cells well.
-        cells = max(1, min(round(4 * size**0.5), size // 39))
-        kind = "IDMap2,Flat" if size <= exact_limit else f"IVF{cells},Flat"
-        index = faiss.index_factory(dimension, kind, faiss.METRIC_INNER_PRODUCT)
-        index.train(vectors)
-        index.add_with_ids(vectors, np.arange(size))
-        return cls(index)
+        """Index all rows; exact up to `exact_limit` rows, in cells above."""
+        return cls(vectors, Cells.build(vectors) if len(vectors) > exact_limit else None)
+
+    def with_vectors(
+        self, vectors: Vectors, was: Rows, *, exact_limit: int = EXACT_LIMIT
+    ) -> DenseIndex:
+        """An index of other vectors; those that are known here need no look to find their cell.
+
+        Args:
+            vectors: What is indexed.
+            was: The row that each vector has here, -1 for one that is new.
+            exact_limit: As for `build`.
+        """
+        if self._cells is None or len(vectors) <= exact_limit:
+            return self.build(vectors, exact_limit=exact_limit)
+        return DenseIndex(vectors, self._cells.with_vectors(vectors, was))
 
     @property
     def size(self) -> int:
         """How many vectors it holds."""
-        return int(self._index.ntotal)
+        return len(self._vectors)
 
     @property
     def dimension(self) -> int:
         """The numbers of a vector."""
-        return int(self._index.d)
+        return int(self._vectors.shape[1])
+
+    @property
+    def cell_search(self) -> CellSearch | None:
+        """How it is searched by cells; None where there are too few vectors for that."""
+        return self._cells.search if self._cells else None
 
     def nearest(
-        self, query: Vectors, k: int, allowed: Allowed
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        self, query: Vectors, k: int, allowed: Allowed, groups: Numbers | None = None
+    ) -> tuple[Rows, Cosines]:
         """The rows nearest to the query among the allowed ones, best first, and their cosines.
 
         Args:
             query: Shape (1, d).
             k: How many rows at most.
             allowed: Rows that are False do not take part, as if they were not indexed.
+            groups: A number for each row: then it is up to `k` rows of each group, one group after
+                the other.
         """
-        k = min(k, int(allowed.sum()))
-        if not k:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-        cosines, rows = self._index.search(query, k, params=self._parameters(allowed))
-        found = rows[0] >= 0
-        return rows[0][found], cosines[0][found]
+        rows = np.flatnonzero(allowed)
+        of = np.zeros(rows.size, np.intp) if groups is None else groups[rows]
+        present = np.flatnonzero(np.bincount(of)) if rows.size else np.empty(0, np.intp)
+        found = [_NONE, *self._found(query, k, rows, [of == group for group in present])]
+        return np.concatenate([own for own, _ in found]), np.concatenate([c for _, c in found])
 
-    def _parameters(self, allowed: Allowed) -> SearchParameters:
-        faiss = _faiss()
-        selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-        parameters: SearchParameters = faiss.SearchParameters(sel=selector)
-        if isinstance(self._index, faiss.IndexIVF):
-            probes = max(1, round(self._index.nlist * PROBED_SHARE))
-            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=probes)
-        return parameters
+    def _found(
+        self, query: Vectors, k: int, rows: Rows, groups: list[Allowed]
+    ) -> list[tuple[Rows, Cosines]]:
+        """The best rows of each group, by one look at all of them or by cells."""
+        if self._cells is None or not self._cells.search.probes or rows.size <= FEW:
+            found = self._cosines(query, rows)
+            return [_best(rows[own], found[own], k) for own in groups]
+        owns = [rows[own] for own in groups]
+        near = [own if own.size <= FEW else self._cells.nearest(query, k, own) for own in owns]
+        return [_best(own, cosines(self._vectors[own], query), k) for own in near]
 
-    def save(self, path: Path) -> None:
-        """Write it to a file."""
-        _faiss().write_index(self._index, str(path))
+    def _cosines(self, query: Vectors, rows: Rows) -> Cosines:
+        """Of these rows, in their order."""
+        if rows.size * _SCATTERED < self.size:
+            return cosines(self._vectors[rows], query)
+        return cosines(self._vectors, query)[rows]
+
+    def save(self, folder: Path) -> None:
+        """Write what it takes besides the vectors into a new folder, if it takes anything."""
+        if self._cells is not None:
+            folder.mkdir()
+            self._cells.save(folder)
 
     @classmethod
-    def load(cls, path: Path) -> DenseIndex:
-        """The index that `save` wrote."""
-        return cls(_faiss().read_index(str(path)))
+    def load(cls, folder: Path, vectors: Vectors, search: CellSearch | None) -> DenseIndex:
+        """What `save` wrote of these vectors; `search` is what was found out when it was built."""
+        return cls(vectors, Cells.load(folder, vectors, search) if search else None)
 
 
-def _faiss() -> ModuleType:
-    """FAISS without its type stubs, which do not know its Python conveniences."""
-    import faiss
+_NONE: tuple[Rows, Cosines] = (np.empty(0, np.int64), np.empty(0, np.float32))
 
-    return faiss
+
+def cosines(vectors: Vectors, query: Vectors) -> Cosines:
+    """The inner product of each vector with the query, which has shape (1, d).
+
+    On one thread: BLAS wakes others, even for few vectors, and waits for them on a busy machine.
+    """
+    found: Cosines = np.einsum("nd,d->n", vectors, query[0])
+    return found
+
+
+def _best(rows: Rows, found: Cosines, k: int) -> tuple[Rows, Cosines]:
+    """The `k` rows of the largest cosines, best first."""
+    top = np.argpartition(-found, k - 1)[:k] if k < rows.size else np.arange(rows.size)
+    top = top[np.lexsort((rows[top], -found[top]))]
+    return rows[top], found[top]

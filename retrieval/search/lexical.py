@@ -1,26 +1,33 @@
-"""Finds passages by their words: BM25 over English stems and CJK character pairs."""
+"""Finds passages by their words: BM25 over English stems and CJK character pairs.
+
+What is kept are counts, from which a score takes microseconds for each term. Scores themselves, as
+bm25s keeps them, all change with any text, as they depend on how long and how many the texts are.
+"""
 
 from __future__ import annotations
 
-import logging
+import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-import bm25s
 import numpy as np
 import numpy.typing as npt
 import Stemmer
 
 from retrieval.language import CJK
 
-# bm25s sets its own logger to DEBUG when it is imported.
-logging.getLogger("bm25s").setLevel(logging.WARNING)
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 LexicalScores = npt.NDArray[np.float32]
 """Shape (n,): one score for each passage of the index, 0 where no term of the query occurs."""
+
+Rows = npt.NDArray[np.int64]
 
 K1 = 1.5
 B = 0.75
@@ -65,45 +72,101 @@ def _stem(word: str) -> str:
     return stem
 
 
+TERMS = "terms.json"
+
+
+class Counts(NamedTuple):
+    """How often terms occur, those of one term after another, as scipy keeps columns.
+
+    Term i occurs `data[n]` times in text `indices[n]` for each n from `indptr[i]` to
+    `indptr[i + 1]`, the latter not included.
+    """
+
+    data: npt.NDArray[np.uint16]
+    indices: npt.NDArray[np.int32]
+    indptr: npt.NDArray[np.int32]
+
+
 class LexicalIndex:
     """BM25 (the Lucene variant) over a fixed list of texts."""
 
-    def __init__(self, bm25: bm25s.BM25 | None, size: int) -> None:
-        self._bm25 = bm25  # None where no text has a term: BM25 is undefined over nothing
+    def __init__(self, vocabulary: Sequence[str], counts: Counts, size: int) -> None:
         self.size = size
+        self._terms = vocabulary
+        self._number_of = {term: number for number, term in enumerate(vocabulary)}
+        self._counts = counts
+        lengths = np.bincount(counts.indices, counts.data, minlength=size)
+        mean = lengths.mean() if counts.data.size else 1.0
+        self._norms = (K1 * (1 - B + B * lengths / mean)).astype(np.float32)
 
     @classmethod
     def build(cls, texts: Sequence[str]) -> LexicalIndex:
         """An index of texts, whose rows are their places."""
-        corpus = [terms(text) for text in texts]
-        if not any(corpus):
-            return cls(None, len(texts))
-        bm25 = bm25s.BM25(k1=K1, b=B, method="lucene")
-        bm25.index(corpus, create_empty_token=False, show_progress=False)
-        return cls(bm25, len(texts))
+        no_counts = Counts(np.empty(0, np.uint16), np.empty(0, np.int32), np.zeros(1, np.int32))
+        return cls((), no_counts, 0).with_texts(texts, np.full(len(texts), -1))
+
+    def with_texts(self, texts: Sequence[str], was: Rows) -> LexicalIndex:
+        """An index of other texts, some of which are known here, so that they need no look.
+
+        Args:
+            texts: What is indexed.
+            was: The row that each text has here, -1 for one that is new.
+        """
+        from scipy.sparse import csc_array, vstack
+
+        vocabulary, new = dict(self._number_of), np.flatnonzero(was < 0)
+        counted = _counted((texts[row] for row in new.tolist()), vocabulary)
+        known = csc_array(self._counts, shape=(self.size, len(self._terms))).tocsr()
+        known.resize(self.size, len(vocabulary))
+        rows = was.copy()
+        rows[new] = self.size + np.arange(new.size)
+        counts = vstack([known, counted], format="csr")[rows].tocsc()
+        # Terms that occur no more would make others look rare.
+        occur = np.flatnonzero(np.diff(counts.indptr)).tolist()
+        found = list(vocabulary)
+        held = Counts(counts.data, counts.indices, np.unique(counts.indptr))
+        return LexicalIndex([found[number] for number in occur], held, len(texts))
 
     def scores(self, query: str) -> LexicalScores:
         """The BM25 score of every text; zeros if the texts know none of the query's terms."""
-        known = self.known(query)
-        if self._bm25 is None or not known:
-            return np.zeros(self.size, dtype=np.float32)
-        scores: LexicalScores = self._bm25.get_scores(known)
+        scores: LexicalScores = np.zeros(self.size, dtype=np.float32)
+        for term in self.known(query):
+            number = self._number_of[term]
+            own = slice(*self._counts.indptr[number : number + 2].tolist())
+            rows, counts = self._counts.indices[own], self._counts.data[own].astype(np.float32)
+            rarity = np.log1p((self.size - rows.size + 0.5) / (rows.size + 0.5), dtype=np.float32)
+            scores[rows] += rarity * counts / (counts + self._norms[rows])
         return scores
 
     def known(self, query: str) -> list[str]:
         """Those terms of the query that occur in a text."""
-        vocabulary = {} if self._bm25 is None else self._bm25.vocab_dict
-        return [term for term in terms(query) if term in vocabulary]
+        return [term for term in terms(query) if term in self._number_of]
 
     def save(self, folder: Path) -> None:
-        """Write the index as arrays and JSON into a new folder; empty if it has no terms."""
+        """Write the index as arrays and JSON into a new folder."""
         folder.mkdir()
-        if self._bm25 is not None:
-            self._bm25.save(folder, show_progress=False)
+        for name, held in self._counts._asdict().items():
+            np.save(folder / f"{name}.npy", held, allow_pickle=False)
+        (folder / TERMS).write_text(json.dumps(self._terms, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path, size: int) -> LexicalIndex:
         """Read what `save` wrote; `size` is the number of texts."""
-        if not any(folder.iterdir()):
-            return cls(None, size)
-        return cls(bm25s.BM25.load(folder, show_progress=False), size)
+        found = json.loads((folder / TERMS).read_text(encoding="utf-8"))
+        paths = (folder / f"{name}.npy" for name in Counts._fields)
+        return cls(found, Counts(*(np.load(path, allow_pickle=False) for path in paths)), size)
+
+
+def _counted(texts: Iterable[str], vocabulary: dict[str, int]) -> csr_array:
+    """How often each text has each term; terms that are new get the next numbers."""
+    from scipy.sparse import csr_array
+
+    numbers, starts = array("i"), [0]
+    for text in texts:
+        numbers.extend(vocabulary.setdefault(term, len(vocabulary)) for term in terms(text))
+        starts.append(len(numbers))
+    every = np.frombuffer(numbers, np.int32) if numbers else np.empty(0, np.int32)
+    ones = np.ones(every.size, np.uint16)
+    counted = csr_array((ones, every, starts), shape=(len(starts) - 1, len(vocabulary)))
+    counted.sum_duplicates()
+    return counted

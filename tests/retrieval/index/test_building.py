@@ -25,6 +25,7 @@ from retrieval.index.generation import current, load_index, read_manifest, write
 from retrieval.registry.folders import building, publish
 from retrieval.settings import Settings
 from tests.retrieval import sample_files as sample
+from tests.retrieval.index.test_generation import as_an_older_release_wrote
 from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = "# Leave\n\nEvery employee has thirty days of paid leave a year.\n"
@@ -211,6 +212,33 @@ def test_what_was_read_by_loaders_of_before_is_read_again(docs: Path, settings: 
     second = update_index([], settings, WordEmbedder())
     assert second.generation not in (first.generation, old.name)
     assert second.embedded == 0
+
+
+def test_what_an_older_release_wrote_is_written_anew_and_not_embedded_again(
+    docs: Path, settings: Settings
+) -> None:
+    first = update_index([docs], settings, WordEmbedder())
+    as_an_older_release_wrote(current(settings.index_folder))
+    second = update_index([], settings, WordEmbedder())
+    assert (second.embedded, second.changes.unchanged) == (0, 2)
+    assert second.generation != first.generation
+    assert (current(settings.index_folder) / "passages.npz").exists()
+    assert update_index([], settings, WordEmbedder()).generation == second.generation
+
+
+def test_after_a_change_the_index_is_as_if_it_were_built_of_all(
+    docs: Path, settings: Settings
+) -> None:
+    update_index([docs], settings, WordEmbedder())
+    (docs / "leave.md").write_text("# Leave\n\nThirty-one days, and a kettle.\n")
+    (docs / "attic.md").write_text(REMOTE)
+    update_index([], settings, WordEmbedder())
+    changed = load_index(settings.index_folder, WordEmbedder())
+    update_index([], settings, WordEmbedder(), full=True)
+    anew = load_index(settings.index_folder, WordEmbedder())
+    assert changed.passages == anew.passages
+    for query in ("paid leave", "kettle days", "anywhere"):
+        assert (changed.lexical.scores(query) == anew.lexical.scores(query)).all()
 
 
 def test_a_rule_for_no_document_leaves_the_index_as_it_is(docs: Path, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,33 @@ def test_what_is_saved_scores_the_same_when_loaded(
     index.save(folder)
     loaded = LexicalIndex.load(folder, len(texts))
     assert loaded.scores(query).tolist() == index.scores(query).tolist()
+
+
+def test_scores_are_those_of_bm25_as_lucene_computes_it() -> None:
+    texts = ["red red buoy", "red lamp", "lamp lamp lamp keeper harbour"]
+    lengths, mean = [3, 2, 5], 10 / 3
+    counts = {"red": [2, 1, 0], "lamp": [0, 1, 3]}
+    wanted = [0.0] * 3
+    for term in ("red", "lamp", "lamp"):  # a term that is asked for twice counts twice
+        found = sum(count > 0 for count in counts[term])
+        rarity = math.log1p((3 - found + 0.5) / (found + 0.5))
+        for row, count in enumerate(counts[term]):
+            norm = 1.5 * (1 - 0.75 + 0.75 * lengths[row] / mean)
+            wanted[row] += rarity * count / (count + norm)
+    assert LexicalIndex.build(texts).scores("red lamp lamp").tolist() == pytest.approx(wanted)
+
+
+@settings(max_examples=50)
+@given(st.lists(ANY_TEXT, max_size=6), st.lists(st.integers(-1, 5), max_size=8), ANY_TEXT)
+def test_an_index_that_knew_some_texts_is_as_if_it_had_seen_all(
+    before: list[str], was: list[int], query: str
+) -> None:
+    rows = [row if row < len(before) else -1 for row in was]
+    texts = [before[row] if row >= 0 else f"年 a{n}" for n, row in enumerate(rows)]
+    index = LexicalIndex.build(before).with_texts(texts, np.array(rows, np.int64))
+    anew = LexicalIndex.build(texts)
+    assert index.scores(query).tolist() == anew.scores(query).tolist()
+    assert index.known(query) == anew.known(query)
 
 
 def test_nothing_is_stored_as_a_pickle(tmp_path: Path) -> None:
