@@ -55,6 +55,7 @@ from retrieval.index.passages import PASSAGES, read_passages
 from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
+from retrieval.registry.stamps import are_noted, note, stamps
 from retrieval.search.cells import CellSearch
 from retrieval.search.competence import competences
 
@@ -390,6 +391,16 @@ def verify(generation: Path) -> Manifest:
     return manifest
 
 
+def _verified(generation: Path) -> Manifest:
+    """As `verify`; files that are as they were when they were checked last are taken for whole."""
+    manifest = read_manifest(generation)
+    found = stamps(generation, (*manifest.files, MANIFEST, SEAL))
+    if not are_noted(generation, found):
+        verify(generation)
+        note(generation, found)
+    return manifest
+
+
 def read_manifest(generation: Path) -> Manifest:
     """The manifest of a generation.
 
@@ -434,7 +445,7 @@ def load_index(folder: Path, embedder: Embedder) -> Index:
 
 def load_generation(generation: Path, embedder: Embedder) -> Index:
     """As `load_index`, of a certain generation."""
-    manifest = verify(generation)
+    manifest = _verified(generation)
     check_match(manifest, embedder)
     return _read_index(generation, manifest)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -127,12 +128,14 @@ class Live:
     def refresh(self) -> None:
         """Follow what was published or put on trial since the last call.
 
-        That takes as long as loading a model; questions go on meanwhile. What cannot be loaded is
-        rolled back, or its trial ended, and what served goes on serving.
+        That takes as long as loading a model or an index; questions go on meanwhile. A model that
+        cannot be loaded is rolled back, or its trial ended, and what served goes on serving.
         """
         with self._refreshing:
             for kind in FOLLOWED:
                 self._follow(kind)
+            with suppress(RetrievalError):  # whoever asks is told
+                self.library.searcher()  # so that nobody who asks waits for it
             self._follow_trial()
 
     def _follow(self, kind: ModelKind) -> None:

@@ -67,6 +67,14 @@ def test_a_published_generator_answers_the_next_question(live: Live, settings: S
     assert asked(live).generator == "writer@1"
 
 
+def test_a_published_index_is_loaded_before_anybody_asks(live: Live, settings: Settings) -> None:
+    (settings.home.parent / "docs" / "tide.md").write_text("# Tide\n\nHigh water is at noon.\n")
+    published = update_index((), settings, WordEmbedder()).generation
+    live.refresh()
+    (settings.index_folder / published / "passages.jsonl").unlink()
+    assert asked(live).generation == published
+
+
 def test_nothing_is_loaded_twice(live: Live, settings: Settings) -> None:
     roles = live._loader
     assert isinstance(roles, WordsOfRuns)
