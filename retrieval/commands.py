@@ -413,6 +413,8 @@ def summary(report: IndexReport) -> str:
             f"{account.refused} could not be read, {sum(account.left_out.values())} left out"
         ),
     ]
+    if report.cells:
+        lines.append(f"vectors: {report.cells}")
     if report.partial:
         lines.append(f"{counted('document was', len(report.partial))} read in part:")
         told = [f"{source.id}: {'; '.join(source.gaps)}" for source in report.partial]

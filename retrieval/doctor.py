@@ -199,6 +199,8 @@ def _index(settings: Settings) -> Finding:
 
     manifest = verify(current(settings.index_folder))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
+    if manifest.cells:
+        found += f"; of the vectors {manifest.cells}"
     if manifest.recipe.loaders != LOADERS_VERSION:
         mend = "run `whimbrel index`: documents may be public that are refused by now"
         return Finding("index", "warning", f"{found}, read by another version's loaders", mend)

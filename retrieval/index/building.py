@@ -41,6 +41,7 @@ from retrieval.index.served_embedder import refuse_outdated
 from retrieval.progress import Progress
 from retrieval.records import Failure, LeftOut, Passage, Source, Vectors
 from retrieval.registry.folders import building, publish, served
+from retrieval.search.cells import CellSearch
 from retrieval.settings import Settings
 from retrieval.sources.syncing import mirrored
 
@@ -60,7 +61,8 @@ class IndexReport:
 
     `passages` is how many the index holds now, `embedded` how many texts had to be embedded for
     that. `partial` are the documents that were read but for their gaps. Every file is in
-    `account`; `folder` is where the lists of what was not read are.
+    `account`; `folder` is where the lists of what was not read are. `cells` says how vectors are
+    searched, None where all are compared.
     """
 
     changes: Changes
@@ -72,6 +74,7 @@ class IndexReport:
     generation: str
     account: Account
     folder: Path
+    cells: CellSearch | None = None
 
 
 def update_index(
@@ -122,6 +125,7 @@ def update_index(
         generation=name,
         account=account_of(content.sources, content.failures, content.left_out),
         folder=home / name,
+        cells=read_manifest(home / name).cells,
     )
 
 

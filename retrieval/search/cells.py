@@ -55,6 +55,12 @@ class CellSearch:
     probes: int
     recall: float
 
+    def __str__(self) -> str:
+        found = f"{self.recall:.1%} of the ten nearest"
+        if not self.probes:
+            return f"all are compared, as {self.cells} cells find {found} at most"
+        return f"{self.probes} of {self.cells} cells are searched, which find {found}"
+
 
 @dataclass(frozen=True)
 class Cells:

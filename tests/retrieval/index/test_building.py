@@ -23,6 +23,7 @@ from retrieval.index.changes import Changes
 from retrieval.index.content import read_content
 from retrieval.index.generation import current, load_index, read_manifest, write_generation
 from retrieval.registry.folders import building, publish
+from retrieval.search.cells import CellSearch
 from retrieval.settings import Settings
 from tests.retrieval import sample_files as sample
 from tests.retrieval.index.test_generation import as_an_older_release_wrote
@@ -126,6 +127,21 @@ def test_a_small_change_embeds_no_more_than_itself_and_the_probes(
     update_index([docs], settings, embedder)
     assert sum("forty" in text for text in embedder.texts) == 1
     assert not any("Note" in text for text in embedder.texts)
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (CellSearch(4_000, 60, 0.9934), "60 of 4000 cells are searched, which find 99.3% of"),
+        (CellSearch(4_000, 0, 0.9712), "all are compared, as 4000 cells find 97.1% of"),
+    ],
+)
+def test_how_well_cells_find_is_told(
+    docs: Path, settings: Settings, cells: CellSearch, told: str
+) -> None:
+    report = update_index([docs], settings, WordEmbedder())
+    assert "vectors" not in summary(report)
+    assert f"vectors: {told} the ten nearest" in summary(replace(report, cells=cells))
 
 
 def test_a_full_run_trusts_nothing(docs: Path, settings: Settings) -> None:
