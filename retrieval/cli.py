@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 PROGRAM = (sys.executable, "-P", "-m", "retrieval.cli")
 """Starts this program as a child, with -P so that it is not a `bot.py` in the working folder."""
 
+OWN_PACKAGES = ("bot", "retrieval", "training")
+
 OUTPUT = "standard output"
 
 COMMANDS = "whimbrel.commands"
@@ -74,7 +76,7 @@ def whimbrel() -> None:
 
 def main() -> None:
     """Run the program; an error that can be acted on is told in one line."""
-    from retrieval.errors import RetrievalError, explain_system_error
+    from retrieval.errors import INSTALL, RetrievalError, explain_system_error
 
     # Asked to end, it tidies up as for Ctrl-C: no half-written folder, no parser left alone.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -85,6 +87,10 @@ def main() -> None:
         whimbrel(prog_name="whimbrel")
     except RetrievalError as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in OWN_PACKAGES:
+            raise
+        _fail(f"this needs {error.name}, which is not installed here; {INSTALL}")
     except OSError as error:
         if error.filename == OUTPUT:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left of it

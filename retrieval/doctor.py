@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from retrieval.errors import ModelNotFoundError, RetrievalError, explain_system_error
+from retrieval.errors import INSTALL, ModelNotFoundError, RetrievalError, explain_system_error
 from retrieval.linking import unlinked
 from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import Role, check_folder
@@ -28,8 +28,6 @@ _SENT: dict[Role, str] = {
     "reranker": "questions and the passages found for them",
 }
 """What an endpoint gets."""
-
-_INSTALL = "run `pip install --constraint constraints.txt --editable .` in Whimbrel's folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def _looked(name: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except ImportError as error:
-        return Finding(name, "missing", str(error), _INSTALL)
+        return Finding(name, "missing", str(error), INSTALL)
     except RetrievalError as error:
         return Finding(name, "missing", "not usable", str(error))
     except OSError as error:

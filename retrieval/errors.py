@@ -6,6 +6,9 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+INSTALL = "run `pip install --constraint constraints.txt --editable .` in Whimbrel's folder"
+"""What to do where a library is missing that Whimbrel needs."""
+
 _MENDS = {
     errno.EACCES: "change its permissions, or run Whimbrel as a user who may open it",
     errno.EPERM: "change its permissions, or run Whimbrel as a user who may open it",

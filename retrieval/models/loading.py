@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from retrieval.errors import (
+    INSTALL,
     ModelCorruptError,
     ModelUnsuitableError,
     RetrievalError,
@@ -34,7 +35,8 @@ def loading(role: Role, name: str) -> Iterator[None]:
 
     Raises:
         ModelUnsuitableError: If the folder `name` says that it is a model of another kind:
-            libraries load an encoder as a generator, and invent the weights that it lacks.
+            libraries load an encoder as a generator, and invent the weights that it lacks. Or if
+            there is no library here that runs models.
         ModelCorruptError: If a library cannot load it, whatever it raises.
     """
     if Path(name).is_dir():
@@ -43,6 +45,11 @@ def loading(role: Role, name: str) -> Iterator[None]:
         yield
     except RetrievalError:
         raise
+    except ModuleNotFoundError as error:
+        raise ModelUnsuitableError(
+            f"the {role} {name} needs {error.name}, which is not installed here; set "
+            f"WHIMBREL_{role.upper()} to an endpoint, or {INSTALL}"
+        ) from error
     except Exception as error:
         is_system = isinstance(error, OSError) and explain_system_error(error) is not None
         if is_system or isinstance(error, MemoryError):

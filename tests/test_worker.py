@@ -1,0 +1,145 @@
+"""A worker whose models are at endpoints: what it needs installed, and how little that is.
+
+`python -m tests.test_worker` writes deploy/requirements-worker.txt anew, from constraints.txt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.endpoint_server import EndpointServer
+from tests.listed_only import named
+from tests.slack_server import APP_TOKEN, BOT_TOKEN, SlackServer, event, mention
+
+ROOT = Path(__file__).parent.parent
+LIST = ROOT / "deploy" / "requirements-worker.txt"
+MODELS = {"gguf", "scikit-learn", "scipy", "sentence-transformers", "torch", "transformers"}
+"""What runs models or makes them: a worker asks endpoints instead."""
+
+HEAD = """\
+# What a worker needs that asks endpoints for all its models: no torch. Whimbrel itself is installed
+# beside it with --no-deps. Versions are those of constraints.txt; `python -m tests.test_worker`
+# writes this file.
+"""
+MOST_MB = 250
+
+
+def wanted() -> str:
+    """The list as it should be: what the dependencies need on Linux, and theirs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    versions = dict(line.split("==") for line in lines if not line.startswith("#"))
+    waiting = [name for name in map(_name, project["dependencies"]) if name and name not in MODELS]
+    found: set[str] = set()
+    while waiting:
+        if (name := waiting.pop()) not in found:
+            found.add(name)
+            waiting += filter(None, map(_name, requires(name) or ()))
+    return HEAD + "".join(f"{name}=={versions[name]}\n" for name in sorted(found))
+
+
+def _name(line: str) -> str | None:
+    """Who is required by a line, if it counts for Linux and without any extra."""
+    requirement = Requirement(line)
+    linux = {"extra": "", "sys_platform": "linux", "platform_system": "Linux"}
+    counts = requirement.marker is None or requirement.marker.evaluate(linux)
+    return named(requirement.name) if counts else None
+
+
+class Worker:
+    """The program with nothing but the list, its models at an endpoint, Slack on localhost."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.command = [sys.executable, "-P", str(ROOT / "tests" / "listed_only.py"), str(LIST)]
+        self.environment = os.environ | {"WHIMBREL_HOME": str(home)} | settings
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own program
+            [*self.command, *arguments], env=self.environment, capture_output=True, text=True
+        )
+
+
+@pytest.fixture
+def endpoint() -> Iterator[EndpointServer]:
+    with EndpointServer("There are 26 days [1].") as server:
+        server.dimension = 8
+        yield server
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process had resident; 0 where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return 0.0
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
+
+
+def at(endpoint: EndpointServer) -> dict[str, str]:
+    roles = ("embedder", "generator", "reranker")
+    return {f"WHIMBREL_{role}".upper(): f"{endpoint.url}/v1#{role}" for role in roles}
+
+
+def test_the_list_is_what_the_dependencies_need_without_model_libraries() -> None:
+    assert LIST.read_text() == wanted()
+
+
+@pytest.mark.slow
+async def test_a_worker_answers_with_nothing_but_the_list_and_little_memory(
+    tmp_path: Path, endpoint: EndpointServer
+) -> None:
+    (tmp_path / "leave.md").write_text("# Leave\n\nEverybody has 26 days of annual leave a year.\n")
+    async with SlackServer() as slack:
+        slack.channels["C1"] = {"is_channel": True}
+        worker = Worker(
+            tmp_path / "home",
+            SLACK_BOT_TOKEN=BOT_TOKEN,
+            SLACK_APP_TOKEN=APP_TOKEN,
+            SLACK_API_URL=slack.api_url,
+            SLACK_HEALTH_PORT="0",
+            WHIMBREL_THRESHOLD="0",
+            **at(endpoint),
+        )
+        indexed = await asyncio.to_thread(worker.run, "index", str(tmp_path / "leave.md"))
+        assert indexed.returncode == 0, indexed.stderr
+        serving = subprocess.Popen([*worker.command, "serve"], env=worker.environment)  # noqa: S603, ASYNC220 - ours, and it is not waited for
+        try:
+            await slack.until(lambda: slack.connections > 0)
+            await slack.deliver(event(mention("How many days of leave?", ts="1.1"), "Ev1"))
+            await slack.until(lambda: any("26 days" in str(said) for said in slack.posted("C1")))
+            assert peak_mb(serving.pid) < MOST_MB
+        finally:
+            serving.terminate()
+            await asyncio.to_thread(serving.wait)
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [("index examples/handbook", "set WHIMBREL_EMBEDDER to an endpoint"), ("learn", "scipy")],
+)
+def test_a_worker_says_in_one_line_what_it_lacks(tmp_path: Path, command: str, named: str) -> None:
+    told = Worker(tmp_path, WHIMBREL_EMBEDDER="multilingual-e5-small").run(*command.split())
+    assert told.returncode == 1
+    (line,) = told.stderr.splitlines()
+    assert "not installed here" in line
+    assert named in line
+
+
+def main() -> None:
+    LIST.write_text(wanted())
+
+
+if __name__ == "__main__":
+    main()
