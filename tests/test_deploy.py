@@ -72,6 +72,13 @@ def test_images_are_named_without_a_registry() -> None:
     assert set(re.findall(r"image: (.+)", text)) == {"whimbrel"}
 
 
+def test_what_images_are_built_on_is_named_by_its_digest() -> None:
+    bases = re.findall(r"^FROM (\S+)(?: AS (\S+))?", DOCKERFILE, re.MULTILINE)
+    stages = {stage for _, stage in bases}
+    (base,) = {base for base, _ in bases if base not in stages}
+    assert re.fullmatch(r"python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", base)
+
+
 def requirements() -> Iterator[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for lines in (project["dependencies"], *project["optional-dependencies"].values()):
@@ -106,11 +113,12 @@ def test_what_is_installed_is_what_was_tested(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     text = text.replace("$(INSTALL)", "pip install")
     commands = [line for line in text.splitlines() if "pip install" in line]
-    of_whimbrel = [line for line in commands if re.search(r"['\"]\.[\[$]", line)]
+    of_whimbrel = [line for line in commands if re.search(r"['\"]\.[\[$]| \.$", line)]
     of_weights = [line for line in commands if "weights/" in line.lower() or "WEIGHTS" in line]
     assert of_whimbrel
     assert of_weights
-    assert all("--constraint" in line or "--dry-run" in line for line in of_whimbrel)
+    held = ("--constraint", "--dry-run", "--no-deps")
+    assert all(any(option in line for option in held) for line in of_whimbrel)
     assert all("--require-hashes --no-deps" in line for line in of_weights)
 
 
