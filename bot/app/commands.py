@@ -85,7 +85,7 @@ def report(days: int, out: Path, all_questions: bool) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.argument("file", type=click.Path(path_type=Path), default=Path())
 @click.option(
     "--recipient",
     "recipients",
@@ -93,18 +93,19 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     metavar="age1...",
     help="Encrypt it, so that only who has the key of this name of age can read it.",
 )
-def backup(file: Path | None, recipients: tuple[str, ...]) -> None:
+def backup(file: Path, recipients: tuple[str, ...]) -> None:
     """Copy what people asked, what was learned and the index into FILE, verified.
 
-    The bot may go on serving. Without FILE its name is the date and time.
+    The bot may go on serving. In a folder, by default this one, its name is the date and time.
     """
     from datetime import UTC, datetime
 
     from bot.app.backup import back_up
     from retrieval.settings import load_settings
 
-    suffix = ".tar.age" if recipients else ".tar"
-    file = file or Path(f"whimbrel-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{suffix}")
+    if file.is_dir():
+        suffix = ".tar.age" if recipients else ".tar"
+        file /= f"whimbrel-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{suffix}"
     contents = back_up(load_settings(), file, recipients=recipients)
     click.echo(f"{file}: {len(contents.files)} files, verified")
 

@@ -194,6 +194,9 @@ def test_the_commands_say_what_they_did(
     made = CliRunner().invoke(backup_command, [], catch_exceptions=False)
     (file,) = tmp_path.glob("whimbrel-*.tar")
     assert made.output.startswith(f"{file.name}: ")
+    (folder := tmp_path / "backups").mkdir()
+    CliRunner().invoke(backup_command, [str(folder)], catch_exceptions=False)
+    assert len([*folder.glob("whimbrel-*.tar")]) == 1
     told = CliRunner().invoke(restore_command, [file.name, "--verify"], catch_exceptions=False)
     assert "all as they were written" in told.output
     shutil.rmtree(settings.home)
