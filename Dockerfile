@@ -58,5 +58,5 @@ CMD ["serve"]
 FROM runtime AS worker
 COPY --from=build-worker /venv /venv
 
-FROM runtime
+FROM runtime AS whimbrel
 COPY --from=build /venv /venv
