@@ -20,56 +20,54 @@ ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
-FILES = ("whimbrel.service", "compose.yaml", "kubernetes.yaml")
+FILES = ("whimbrel.service", "compose.yaml", "compose.workers.yaml")
 
 
-def deployment() -> Any:
-    documents = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
-    (found,) = (each for each in documents if each["kind"] == "Deployment")
-    return found["spec"]["template"]["spec"]
+def known_settings() -> set[str]:
+    """The names of all settings in the environment."""
+    known = {f"WHIMBREL_{field}".upper() for field in Settings.model_fields}
+    known |= {f"SLACK_{field}".upper() for field in SlackSettings.model_fields}
+    # Of a database that workers share.
+    return known | {"WHIMBREL_DATABASE", "WHIMBREL_INDEX"}
+
+
+def compose(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / name).read_text())
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_only_settings_that_exist_are_named(name: str) -> None:
-    known = {f"WHIMBREL_{field}".upper() for field in Settings.model_fields}
-    known |= {f"SLACK_{field}".upper() for field in SlackSettings.model_fields}
-    known.add("WHIMBREL_DOCUMENTS")  # of the compose file alone
     named = set(re.findall(r"\b(?:WHIMBREL|SLACK)_[A-Z_]+", (DEPLOY / name).read_text()))
-    assert named - known == set()
+    of_compose = {"WHIMBREL_DOCUMENTS", "WHIMBREL_WORKERS"}
+    assert named - known_settings() - of_compose == set()
     assert named
 
 
-def test_containers_run_as_the_user_of_the_image_who_can_change_nothing_else() -> None:
-    pod = deployment()
-    (container,) = pod["containers"]
-    user = re.search(r"--uid (\d+)", DOCKERFILE)
-    assert user is not None
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["runAsUser"] == int(user[1])
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["whimbrel"]
+def test_the_bot_can_change_nothing_in_its_container() -> None:
+    service = compose("compose.yaml")["services"]["whimbrel"]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
 
 
-def test_probes_ask_what_the_bot_serves() -> None:
-    (container,) = deployment()["containers"]
-    paths = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("liveness", "startup")}
-    assert paths == {"/livez"}
-    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports["health"] == SlackSettings.model_fields["health_port"].default
+def test_workers_wait_for_what_they_ask_until_it_is_well() -> None:
+    services = compose("compose.workers.yaml")["services"]
+    waited_for = services["whimbrel"]["depends_on"]
+    assert set(waited_for) == {*services} - {"whimbrel"}
+    assert all(services[name]["healthcheck"]["test"] for name in waited_for)
+    target = services["whimbrel"]["build"]["target"]
+    assert f" AS {target}\n" in DOCKERFILE
 
 
-@pytest.mark.parametrize("name", ["whimbrel.service", "kubernetes.yaml"])
-def test_the_threads_of_the_models_wait_as_in_the_image(name: str) -> None:
+def test_the_threads_of_the_models_wait_as_in_the_image() -> None:
     for variable in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         assert variable in DOCKERFILE
-        assert variable in (DEPLOY / name).read_text()
+        assert variable in (DEPLOY / "whimbrel.service").read_text()
 
 
 def test_images_are_named_without_a_registry() -> None:
-    text = "".join((DEPLOY / name).read_text() for name in FILES)
-    assert set(re.findall(r"image: (.+)", text)) == {"whimbrel"}
+    services = [*compose("compose.yaml")["services"].values()]
+    services += compose("compose.workers.yaml")["services"].values()
+    hosts = {service["image"].rpartition("/")[0].partition("/")[0] for service in services}
+    assert {host for host in hosts if "." in host} == set()
 
 
 def test_what_images_are_built_on_is_named_by_its_digest() -> None:

@@ -103,8 +103,6 @@ async def test_a_worker_answers_with_nothing_but_the_list_and_little_memory(
         slack.channels["C1"] = {"is_channel": True}
         worker = Worker(
             tmp_path / "home",
-            SLACK_BOT_TOKEN=BOT_TOKEN,
-            SLACK_APP_TOKEN=APP_TOKEN,
             SLACK_API_URL=slack.api_url,
             SLACK_HEALTH_PORT="0",
             WHIMBREL_THRESHOLD="0",
@@ -112,6 +110,7 @@ async def test_a_worker_answers_with_nothing_but_the_list_and_little_memory(
         )
         indexed = await asyncio.to_thread(worker.run, "index", str(tmp_path / "leave.md"))
         assert indexed.returncode == 0, indexed.stderr
+        worker.environment |= {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN}
         serving = subprocess.Popen([*worker.command, "serve"], env=worker.environment)  # noqa: S603, ASYNC220 - ours, and it is not waited for
         try:
             await slack.until(lambda: slack.connections > 0)
