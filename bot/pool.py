@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -22,8 +23,8 @@ class StoppablePool:
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the call returns, off the event loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, partial(call, *args, **kwargs))
+        work = partial(copy_context().run, call, *args, **kwargs)  # with the trace
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     @property
     def is_stopping(self) -> bool:

@@ -13,65 +13,36 @@ from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
+from retrieval.secret_forms import SECRETS, form, has_secret
+
 SecretKind = Literal["EMAIL", "PHONE", "ID", "IBAN", "CARD", "IP", "SLACK", "TOKEN", "KEY"]
 
 SHORTEST = 6
 """What is shorter is no key and no number, whoever finds it."""
 
 
-def _form(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    # Chinese has no spaces: only letters and digits of ASCII can be a part of what has a form.
-    return re.compile(pattern.replace(r"\b", r"(?a:\b)"), flags)
-
-
-_SECRETS: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
-    (
-        "KEY",
-        _form(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL),
-    ),
-    ("TOKEN", _form(r"\bxox[a-z](?:\.xox[a-z])?-[\w.-]{8,}|\bxapp-[\w-]{8,}")),
-    ("TOKEN", _form(r"\bhooks\.slack\.com/(?:services|workflows|triggers)/\S+")),
-    ("TOKEN", _form(r"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")),
-    ("KEY", _form(r"\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{16}\b")),
-    ("TOKEN", _form(r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})")),
-    ("TOKEN", _form(r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}")),
-    ("KEY", _form(r"\bAIza[\w-]{30,}")),
-    (
-        "KEY",
-        _form(
-            r"(?i)(?:secret|token|api.?key|password|passwd|pwd|密码|密钥)[\"']?\s*"
-            r"(?:[:=：]|\bis\b|是)\s*[\"']?(?=\S*\d)[^\s\"']{6,}"
-        ),
-    ),
-)
-
 _PERSONAL: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
-    ("EMAIL", _form(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(?:\.[\w-]+)+")),
-    ("SLACK", _form(r"<[@!#][^>]*>|\b[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")),
-    ("IBAN", _form(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")),
-    ("ID", _form(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")),
-    ("CARD", _form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){12,18}(?!(?a:[\w.])*\d)")),
-    ("IP", _form(r"(?<!(?a:[\w.]))(?:\d{1,3}\.){3}\d{1,3}(?!(?a:[\w.])*\d)")),
-    ("IP", _form(r"(?<!(?a:[\w:]))(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?!(?a:[\w:]))")),
-    ("PHONE", _form(r"(?<!(?a:[\w.]))1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)")),
-    ("PHONE", _form(r"(?<!(?a:[\w.]))(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,13}(?!\d)")),
-    ("PHONE", _form(r"(?<!(?a:[\w./-]))\(?0\d{1,4}\)?(?:[ ./-]\d{2,}){1,4}(?!\d)")),
-    ("PHONE", _form(r"(?<!(?a:[\w.]))\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")),
+    ("EMAIL", form(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("SLACK", form(r"<[@!#][^>]*>|\b[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")),
+    ("IBAN", form(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")),
+    ("ID", form(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")),
+    ("CARD", form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){12,18}(?!(?a:[\w.])*\d)")),
+    ("IP", form(r"(?<!(?a:[\w.]))(?:\d{1,3}\.){3}\d{1,3}(?!(?a:[\w.])*\d)")),
+    ("IP", form(r"(?<!(?a:[\w:]))(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?!(?a:[\w:]))")),
+    ("PHONE", form(r"(?<!(?a:[\w.]))1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)")),
+    ("PHONE", form(r"(?<!(?a:[\w.]))(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,13}(?!\d)")),
+    ("PHONE", form(r"(?<!(?a:[\w./-]))\(?0\d{1,4}\)?(?:[ ./-]\d{2,}){1,4}(?!\d)")),
+    ("PHONE", form(r"(?<!(?a:[\w.]))\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)")),
 )
 
 # What may have slipped through: an @ between words, long numbers, long random strings.
 _LEFT = (
-    _form(r"\w\s?(?:@|\(at\)|\[at\])\s?\w+\s?(?:\.|\(dot\)|\[dot\])\s?\w"),
-    _form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){8,}(?!\d)"),
-    _form(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])[\w+=-]{32,}"),
-    _form(r"\b[0-9a-f]{32,}\b"),
-    _form(r"PRIVATE KEY|\bxox[a-z]-|\bxapp-"),
+    form(r"\w\s?(?:@|\(at\)|\[at\])\s?\w+\s?(?:\.|\(dot\)|\[dot\])\s?\w"),
+    form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){8,}(?!\d)"),
+    form(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])[\w+=-]{32,}"),
+    form(r"\b[0-9a-f]{32,}\b"),
+    form(r"PRIVATE KEY|\bxox[a-z]-|\bxapp-"),
 )
-
-
-def has_secret(text: str) -> bool:
-    """Whether a text holds what looks like a key or a token."""
-    return any(pattern.search(text) for _, pattern in _SECRETS)
 
 
 class Scrubber:
@@ -96,8 +67,8 @@ class Scrubber:
 
     def scrub(self, text: str) -> str:
         """The text with placeholders."""
-        for kind, pattern in _SECRETS:
-            text = pattern.sub(partial(self._secret, kind), text)
+        for secret, pattern in SECRETS:
+            text = pattern.sub(partial(self._secret, secret), text)
         for kind, pattern in self._patterns:
             text = pattern.sub(partial(self._personal, kind), text)
         for kind, find in self._finders.items():

@@ -76,6 +76,9 @@ class SlackSettings(FileSettings):
     health_port: int = Field(
         default=8080, ge=0, le=65_535, description="port of /livez and /readyz; 0: none"
     )
+    metrics: bool = Field(
+        default=True, description="whether the health port has /metrics, numbers for Prometheus"
+    )
     admins: tuple[str, ...] = Field(
         default=(), description="ids of people who may use /whimbrel reindex"
     )

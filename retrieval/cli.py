@@ -38,6 +38,8 @@ OWN_PACKAGES = ("bot", "retrieval", "training")
 
 OUTPUT = "standard output"
 
+_LOGGING = frozenset(("WHIMBREL_LOG", "WHIMBREL_LOG_LEVEL"))
+
 COMMANDS = "whimbrel.commands"
 """The entry-point group in pyproject.toml that names every sub-command."""
 
@@ -72,6 +74,23 @@ def _entries() -> EntryPoints:
 @click.version_option(package_name="whimbrel")
 def whimbrel() -> None:
     """Answer a team's questions from the team's own documents, with citations."""
+    # Where nothing is set, logging's own default is what commands want: warnings, as they are.
+    if os.path.exists("whimbrel.toml") or not _LOGGING.isdisjoint(os.environ):  # noqa: PTH110 - pathlib takes longer
+        _set_up_logs()
+
+
+def _set_up_logs() -> None:
+    from retrieval.errors import SettingsError
+    from retrieval.settings import load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsError:
+        return  # the command itself says so, or can do without
+    if settings.log_level or settings.log == "json":
+        from retrieval.logs import set_up_logs
+
+        set_up_logs(settings)
 
 
 def main() -> None:

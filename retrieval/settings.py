@@ -199,6 +199,10 @@ class Settings(FileSettings):
         le=1,
         description="answer from this confidence on; unset takes the calibrated one",
     )
+    log: Literal["console", "json"] = Field("console", description="how logs are written")
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        None, description="what is logged from; unset: the bot's `info`, a command's `warning`"
+    )
     max_question_chars: int = Field(4_000, ge=1, description="longer questions are refused")
     text_types: tuple[str, ...] = Field(
         (), description="other types to read as plain text, such as `.log` or `.py`"

@@ -85,9 +85,13 @@ def _be_nice(pid: int) -> None:
 
 
 def _environment(needs: Collection[str]) -> dict[str, str]:
-    """Ours without what is Slack's: models have no use for its tokens."""
-    return {
+    """Ours without what is Slack's: models have no use for its tokens.
+
+    What it says is read by people, line by line.
+    """
+    ours = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("SLACK_") or name in needs
     }
+    return ours | {"WHIMBREL_LOG": "console", "WHIMBREL_LOG_LEVEL": "warning"}

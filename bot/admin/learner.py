@@ -36,9 +36,13 @@ class LearningProcess:
         """The last line that the round has said."""
         return self._child.latest()
 
+    def rounds(self) -> list[Round]:
+        """Every round, whoever began it, the oldest first."""
+        return all_rounds(self._runs)
+
     def last(self) -> Round | None:
-        """The newest round, whoever began it."""
-        return next(reversed(all_rounds(self._runs)), None)
+        """The newest round."""
+        return next(reversed(self.rounds()), None)
 
     def pictures(self, done: Round) -> list[Picture]:
         """What the gate measured in a round, a picture for each candidate."""

@@ -24,14 +24,16 @@ from bot.admin.syncing import SyncSchedule
 from bot.app.admin import AdminCommands
 from bot.app.asking import Asking
 from bot.app.feedback import Feedback
+from bot.app.monitoring import Monitoring
 from bot.app.parts import Engine, LongJobs, Timings
 from bot.app.worker import Lane, Worker
 from bot.pool import StoppablePool
 from bot.privacy.retention import Retention
 from bot.settings import SlackSettings, secret
+from bot.slack.counted import counting
 from bot.slack.incoming.app import build_app
 from bot.slack.incoming.early import EarlyDeliveries
-from bot.slack.incoming.web import health_routes, listen, slack_route
+from bot.slack.incoming.web import health_routes, listen, metrics_route, slack_route
 from bot.slack.outgoing.mrkdwn import quoted
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import REQUEST_S, Workspace, log_in
@@ -109,7 +111,10 @@ class Bot:
             max_per_channel=self.settings.max_waiting_per_channel,
         )
         session = await stack.enter_async_context(
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
+            aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=REQUEST_S),
+                trace_configs=[counting(self.settings.api_url)],
+            )
         )
         workspace = await log_in(
             self.settings, session, held_at_sources=self._engine.held_at_sources
@@ -212,13 +217,26 @@ class Bot:
             every_s=self._timings.look_s,
         )
 
+    def _metrics(self) -> list[web.RouteDef]:
+        if not self.settings.metrics:
+            return []
+        jobs, installation = self._jobs, self._engine.installation
+        monitoring = Monitoring(self.inbox, installation, jobs.learner, jobs.syncer)
+        return [metrics_route(monitoring.text)]
+
     async def _open_door(
         self, stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient
     ) -> None:
         health = health_routes(self.is_ready)
         if self.settings.health_port:
             host, port = self.settings.health_host, self.settings.health_port
-            await _listen(stack, health, host, port, setting="SLACK_HEALTH_PORT (0: none)")
+            await _listen(
+                stack,
+                [*health, *self._metrics()],
+                host,
+                port,
+                setting="SLACK_HEALTH_PORT (0: none)",
+            )
         if self.settings.app_token is not None:
             for _ in range(self.settings.connections):
                 # Slack sends each event over one of them; while one is renewed, another is open.

@@ -35,12 +35,14 @@ def serve(port: int, host: str) -> None:
     import asyncio
 
     from bot.settings import load_slack_settings
+    from retrieval import tracing
+    from retrieval.logs import set_up_logs
     from retrieval.settings import load_settings
 
     slack, settings = load_slack_settings(), load_settings()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for package in ("bot", "retrieval"):  # of the libraries only what is wrong
-        logging.getLogger(package).setLevel(logging.INFO)
+    set_up_logs(settings, level="info")
+    if tracing.is_wanted():
+        tracing.start()
     asyncio.run(_serve(slack, settings, host=host, port=port))
 
 

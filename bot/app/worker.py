@@ -12,10 +12,12 @@ from typing import Protocol
 from slack_sdk.errors import SlackApiError
 
 from bot.app.process import has_ended, new_owner
+from bot.metrics import JobOutcome, count_job, count_question
 from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.connection import StoreError, StoreUnavailableError
 from bot.store.inbox import BrokenOffError, Inbox, Job, JobKind, LeaseLostError
+from retrieval import tracing
 from retrieval.errors import EndpointUnreachableError, RetrievalError
 
 logger = logging.getLogger(__name__)
@@ -156,10 +158,12 @@ class Worker:
 
     async def _do(self, job: Job) -> None:
         beat = asyncio.create_task(self._beat(job))
-        try:
-            await self._attempt(job)
-        finally:
-            beat.cancel()
+        with tracing.traced(job.trace_id):
+            tracing.passed("claim", since=job.created)
+            try:
+                count_job(job.kind, await self._attempt(job))
+            finally:
+                beat.cancel()
 
     async def _beat(self, job: Job) -> None:
         while True:
@@ -171,46 +175,50 @@ class Worker:
             except StoreError:
                 logger.exception("no heartbeat job=%d", job.id)
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, job: Job) -> JobOutcome:
         if job.faults > MAX_DEATHS:
-            await self._give_up(job, OutOfAttemptsError(f"not ended in {MAX_DEATHS} attempts"))
-            return
+            died = OutOfAttemptsError(f"not ended in {MAX_DEATHS} attempts")
+            return await self._give_up(job, died)
         try:
             await self._handlers[job.kind].handle(job)
         except (LeaseLostError, BrokenOffError) as error:
             logger.warning("%s", error)
+            return "lost"
         except (SlackUnreachableError, EndpointUnreachableError, StoreUnavailableError) as error:
             if self._clock() - job.created > PATIENCE_S:
-                await self._give_up(job, error)
-            else:
-                await self._postpone(job, error)
+                return await self._give_up(job, error)
+            return await self._postpone(job, error)
         except (RetrievalError, SlackApiError, PayloadError) as error:
-            await self._give_up(job, error)  # trying again would change nothing
+            return await self._give_up(job, error)  # trying again would change nothing
         except Exception as error:
             if job.faults >= MAX_FAULTS:
-                await self._give_up(job, error)
-                return
+                return await self._give_up(job, error)
             logger.exception("trying again job=%d kind=%s", job.id, job.kind)
             await self._inbox.database.run(self._inbox.retry, job, delay_s=self._retry_s)
+            return "again"
+        return "done"
 
-    async def _postpone(self, job: Job, error: Exception) -> None:
+    async def _postpone(self, job: Job, error: Exception) -> JobOutcome:
         logger.warning("held up job=%d: %s", job.id, error)
         delay_s = self._retry_s * min(2 ** min(job.attempts - 1, 5), 30)
         await self._inbox.database.run(self._inbox.retry, job, delay_s=delay_s, is_fault=False)
+        return "held_up"
 
-    async def _give_up(self, job: Job, error: Exception) -> None:
+    async def _give_up(self, job: Job, error: Exception) -> JobOutcome:
         logger.error("failed id=%s job=%d kind=%s", job.error_id, job.id, job.kind, exc_info=error)
         try:
             await self._handlers[job.kind].apologise(job, error)
         except SlackUnreachableError as unreachable:
-            await self._postpone(job, unreachable)
-            return
+            return await self._postpone(job, unreachable)
         except (LeaseLostError, BrokenOffError) as broken_off:
             logger.warning("%s", broken_off)
-            return
+            return "lost"
         except Exception:  # whatever it is, the job ends: others wait for it
             logger.exception("could not apologise id=%s", job.error_id)
         await self._bury(job, error)
+        if job.kind == "question":
+            count_question("error")
+        return "failed"
 
     async def _bury(self, job: Job, error: Exception) -> None:
         reason = f"{job.error_id} {type(error).__name__}: {error}"

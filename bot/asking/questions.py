@@ -14,6 +14,7 @@ from bot.asking.mutes import MuteNotices
 from bot.asking.progress import QuestionProgress
 from bot.asking.threads import Threads
 from bot.asking.triage import is_thanks
+from bot.metrics import count_answer
 from bot.pool import StoppablePool
 from bot.slack.audience import place
 from bot.slack.conversations import MAX_CHARS
@@ -31,6 +32,7 @@ from retrieval.errors import EndpointUnreachableError, IndexNotFoundError, Quest
 from retrieval.language import language_of, words
 from retrieval.linking import LinkRules
 from retrieval.records import Answer, AnswerRequest, Message, Thread
+from retrieval.tracing import span
 
 logger = logging.getLogger(__name__)
 
@@ -209,15 +211,18 @@ class QuestionHandler:
             )
             cards = answer_cards(answer, frame)
             cards = background.attached.noted(cards, answer, asked.strings)
-            messages = await reply.show(cards)
+            with span("post"):
+                messages = await reply.show(cards)
             turn = self._turn(job, question, answer, background, messages)
             await self._inbox.database.run(self._finish, job, question, turn)
+        seconds = time.time() - job.created
+        count_answer(answer.kind, answer.timings, card_s=seconds)
         logger.info(
             "answered turn=%s kind=%s confidence=%.2f seconds=%.1f",
             answer.id,
             answer.kind,
             answer.confidence,
-            time.time() - job.created,
+            seconds,
         )
 
     async def _answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement
 
+from bot.metrics import count_question
 from bot.slack.incoming.interactions import WITHDRAW
 from bot.slack.incoming.payloads import Interaction, Question, read, read_in_part
 from bot.slack.outgoing.cards import Card, notice
@@ -26,6 +27,7 @@ class RefusalHandler:
         """Say that too many questions are waiting, to those who asked us."""
         await self._refuse(job)
         await self._inbox.database.run(self._inbox.finish, job)
+        count_question("refused")
 
     async def apologise(self, job: Job, _error: Exception) -> None:
         """Say just that; an attempt that was broken off may not have."""

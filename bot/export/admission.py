@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.export.records import Correction, Exclusion, ExportedTurn, Log, Policy, ReasonCode
-from bot.scrubbing import Scrubber, has_secret
+from bot.scrubbing import Scrubber
 from bot.slack.audience import of_documents
 from retrieval.examples import PassageText, content_id
 from retrieval.records import PUBLIC
+from retrieval.secret_forms import has_secret
 
 Passages = Mapping[str, PassageText]
 """The text of each passage that still is what it was, by its content hash."""

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from bot.export.corpus import passage_text
-from bot.scrubbing import has_secret
 from retrieval.examples import Example, content_id
 from retrieval.language import sentences, words
 from retrieval.records import PUBLIC, Completion, Hit, Passage
+from retrieval.secret_forms import has_secret
 
 FOUND_WITHIN = 10
 """A passage that its own question does not find among the first so many teaches nothing."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
+from bot.metrics import count_vote
 from bot.review.document_lookup import DocumentLookup
 from bot.review.modals import reason_modal, why_note
 from bot.review.notices import Notices
@@ -84,6 +85,8 @@ class RatingHandler:
         ):
             return
         is_new = self._log.rate(rating)
+        if is_new:
+            count_vote(rating.value, is_withdrawn=rating.is_withdrawn)
         logger.info("rating turn=%s value=%+d changed=%s", turn.id, rating.value, is_new)
         standing = self._reactions.standing(turn.id, job.user)
         if is_new and rating.is_withdrawn and standing is not None:

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.settings import SlackSettings, secret
 from bot.slack.audience import Audiences, Holdings
 from bot.slack.conversations import Conversations
+from bot.slack.counted import CountedClient
 from bot.slack.directory import Directory
 from bot.slack.incoming.payloads import Body
 from bot.slack.outgoing.outbox import Outbox
@@ -60,8 +61,8 @@ async def log_in(
         SettingsError: If Slack cannot be reached or refuses the token.
     """
 
-    def client(*handlers: AsyncRetryHandler) -> AsyncWebClient:
-        return AsyncWebClient(
+    def client(*handlers: AsyncRetryHandler) -> CountedClient:
+        return CountedClient(
             token=secret(settings.bot_token),
             base_url=settings.api_url.rstrip("/") + "/",
             timeout=REQUEST_S,

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from bot import metrics
 from bot.redaction import Redactor
-from bot.store.connection import Connection
+from bot.store.connection import Connection, StoreUnavailableError
 from bot.store.sqlite import SqliteEngine
 
 THREADS = 4
@@ -55,7 +57,9 @@ class Database:
         if self.connection.in_transaction:
             yield self.connection
             return
-        with self.engine.transaction() as db:
+        waiting = metrics.waiting_to_write(StoreUnavailableError)
+        with waiting as is_ours, self.engine.transaction() as db:
+            is_ours()
             self._local.erases = False
             yield db
         self.engine.tidy(has_erased=self._local.erases)
@@ -80,7 +84,7 @@ class Database:
 
         Once begun it is carried through, even if nobody waits for it any more.
         """
-        call = partial(function, *args, **kwargs)
+        call = partial(copy_context().run, function, *args, **kwargs)  # with the trace
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def run_within(
@@ -97,7 +101,8 @@ class Database:
             self.engine.hurry(until)
             return function(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._hasty, call)
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._hasty, context.run, call)
 
     def purge(self) -> bool:
         """Let no file hold what was deleted or replaced; False while readers stand in the way."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -13,6 +12,7 @@ from typing import Any, Literal
 
 from bot.store.connection import marks
 from bot.store.database import Database
+from retrieval.tracing import trace_of
 
 JobKind = Literal[
     "question",
@@ -107,6 +107,11 @@ class Delivery:
     work_key: str | None = None
     version: int = PAYLOAD_VERSION
 
+    @property
+    def trace_id(self) -> str:
+        """The trace of all that is done for it."""
+        return trace_of(self.event_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -132,8 +137,13 @@ class Job:
 
     @property
     def error_id(self) -> str:
-        """A short id that a person can read to an admin; the same for every attempt."""
-        return hashlib.sha256(self.event_id.encode()).hexdigest()[:8]
+        """A short id that a person can read to an admin; the beginning of its `trace_id`."""
+        return self.trace_id[:8]
+
+    @property
+    def trace_id(self) -> str:
+        """The trace of all that is done for it, the same for every attempt."""
+        return trace_of(self.event_id)
 
 
 class Inbox:
@@ -445,6 +455,17 @@ class Inbox:
             "SELECT count(*) FROM inbox WHERE state = 'todo' AND kind = ?", (kind,)
         ).fetchone()
         return int(row[0])
+
+    def backlog(self) -> dict[str, tuple[int, float]]:
+        """How many jobs of each kind nobody has begun, and for how many seconds the oldest waits.
+
+        A kind of which none waits is not named.
+        """
+        rows = self.database.connection.execute(
+            "SELECT kind, count(*), min(created) FROM inbox WHERE state = 'todo' GROUP BY kind"
+        ).fetchall()
+        now = self._clock()
+        return {kind: (int(n), max(0.0, now - since)) for kind, n, since in rows}
 
     def is_busy(self, kind: JobKind) -> bool:
         """Whether a job of this kind waits or is being done."""

@@ -38,6 +38,7 @@ from retrieval.language import language_of
 from retrieval.linking import ANY_HOST, LinkRules
 from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
 from retrieval.settings import Settings
+from retrieval.tracing import span
 
 if TYPE_CHECKING:
     from retrieval.llm.generator import Generator
@@ -95,7 +96,8 @@ class Stopwatch:
         """Add the seconds that the block takes to the stage's."""
         began = time.perf_counter()
         try:
-            yield
+            with span("answer" if name == "total" else name):
+                yield
         finally:
             self.timings[name] = round(time.perf_counter() - began, 4)
 
@@ -367,7 +369,8 @@ class Answerer:
                 on_text=lambda piece: show(filtered.feed(piece)),
                 should_stop=should_stop,
             )
-        show(filtered.close(is_whole=not completion.is_cut))
+        with span("check"):
+            show(filtered.close(is_whole=not completion.is_cut))
         found.watch.timings["first_token"] = round(completion.first_token_s, 4)
         return completion
 

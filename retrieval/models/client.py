@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
 
 from retrieval.errors import EndpointError, EndpointUnreachableError
 from retrieval.models.endpoint import Endpoint, is_private
+from retrieval.tracing import traceparent
+
+logger = logging.getLogger(__name__)
 
 TRIES = 3
 CONNECT_S = 5.0
@@ -42,6 +56,10 @@ _MENDS = {
 T = TypeVar("T")
 Json = Any
 JsonObject = dict[str, Any]
+
+
+Outcome = Literal["ok", "failed", "refused", "stopped"]
+"""How a call ends: `failed` may go well later, `refused` will not, `stopped` nobody waits for."""
 
 
 class Stopped(Exception):  # noqa: N818 (no error: somebody wanted it)
@@ -87,11 +105,50 @@ class Breaker:
                 )
             self._open_until = self.clock() + self.rest_s  # this one call tries
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is let through at the moment."""
+        with self._lock:
+            return self._failed >= self.failures and self.clock() < self._open_until
+
     def report(self, *, failed: bool) -> None:
         """Take in how a call ended."""
         with self._lock:
             self._failed = self._failed + 1 if failed else 0
             self._open_until = self.clock() + self.rest_s
+
+
+class Calls:
+    """Counts calls of endpoints by the setting that names the endpoint and by how they ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, endpoint: Endpoint, outcome: Outcome) -> None:
+        """One more has ended."""
+        with self._lock:
+            self._counts[endpoint.role, outcome] += 1
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many there were."""
+        with self._lock:
+            return dict(self._counts)
+
+
+CALLS = Calls()
+"""The calls of this process."""
+
+_clients: WeakSet[Client] = WeakSet()
+
+
+def resting() -> dict[str, bool]:
+    """Whether the endpoint of each role that is in use is left alone at the moment."""
+    found: dict[str, bool] = {}
+    for client in list(_clients):
+        role = client.endpoint.role
+        found[role] = client.is_resting or found.get(role, False)
+    return found
 
 
 class Client:
@@ -108,6 +165,12 @@ class Client:
         self._breaker = breaker or Breaker()
         self._pause_s = pause_s
         self._room = threading.BoundedSemaphore(endpoint.requests)
+        _clients.add(self)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the endpoint has failed so often that it is left alone at the moment."""
+        return self._breaker.is_open
 
     def get(self, url: str) -> Json:
         """The JSON at an address; tried once, and whatever comes of it the breaker is not told.
@@ -215,6 +278,7 @@ class Client:
 
     def _session(self) -> aiohttp.ClientSession:
         key = self.endpoint.key
+        headers = {"Authorization": key and f"Bearer {key}", "traceparent": traceparent()}
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0, socket_factory=_private_socket if self.endpoint.is_private_only else None
@@ -222,13 +286,31 @@ class Client:
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=CONNECT_S, sock_read=self.endpoint.silence_s
             ),
-            headers={"Authorization": f"Bearer {key}"} if key else None,
+            headers={name: value for name, value in headers.items() if value},
             read_bufsize=_LINE_BYTES,
         )
 
     async def _tried(self, work: Callable[[], Awaitable[T]], has_begun: Callable[[], bool]) -> T:
         """What the work gives in the end, within the limit of requests at once."""
         self._check()
+        with self._counted():
+            return await self._repeated(work, has_begun)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        began = time.monotonic()
+        outcome: Outcome = "ok"
+        try:
+            yield
+        except BaseException as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            CALLS.add(self.endpoint, outcome)
+            seconds = time.monotonic() - began
+            logger.debug("asked %s: %s seconds=%.2f", self.endpoint.url, outcome, seconds)
+
+    async def _repeated(self, work: Callable[[], Awaitable[T]], has_begun: Callable[[], bool]) -> T:
         while not self._room.acquire(blocking=False):  # noqa: ASYNC110 (other threads release it)
             await asyncio.sleep(_POLL_S)
         try:
@@ -322,6 +404,12 @@ class Client:
         if mend := _MENDS.get(response.status):
             problem += f": {mend.format(self.endpoint.setting)}"
         return RefusedError(self._told(problem), response.status)
+
+
+def _outcome(error: BaseException) -> Outcome:
+    if isinstance(error, EndpointUnreachableError):
+        return "failed"
+    return "refused" if isinstance(error, RefusedError) else "stopped"
 
 
 def _failure(error: Exception) -> _Failed:

@@ -44,6 +44,11 @@ class Endpoint:
         """Where requests go, for people."""
         return urlsplit(self.url).netloc
 
+    @property
+    def role(self) -> str:
+        """What its model is for."""
+        return self.setting.removeprefix("WHIMBREL_").lower()
+
     def at(self, path: str) -> str:
         """The address of something below this one."""
         parts = urlsplit(self.url)

@@ -22,6 +22,7 @@ from bot.store.database import Database
 from bot.store.inbox import Delivery, JobKind
 from bot.strings import Strings, strings_for
 from retrieval.language import language_of, words
+from retrieval.tracing import span, traced
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,10 @@ class Keeper:
             return BoltResponse(status=400)
         if wrong:
             return BoltResponse(status=200, body={"response_action": "errors", "errors": wrong})
-        return await self._stored(body, delivery)
+        if delivery is None:
+            return BoltResponse(status=200)
+        with traced(delivery.trace_id), span("receive"):
+            return await self._stored(body, delivery)
 
     def _understand(self, body: Body) -> tuple[dict[str, str], Delivery | None]:
         """What is wrong with a form, and what is to be stored."""
@@ -72,9 +76,7 @@ class Keeper:
             body, bot_user=self.bot_user, bot_id=self.bot_id, emoji=self.emoji
         )
 
-    async def _stored(self, body: Body, delivery: Delivery | None) -> BoltResponse:
-        if delivery is None:
-            return BoltResponse(status=200)
+    async def _stored(self, body: Body, delivery: Delivery) -> BoltResponse:
         try:
             is_new = await self.database.run_within(ACK_S, self.early.accept, delivery)
         except StoreError:

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 SLACK_PATH = "/slack/events"
 
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
 BODY_S = 10.0
 """A body that takes longer than this to arrive is not waited for; Slack gives up after three."""
 
@@ -41,6 +43,15 @@ def health_routes(is_ready: IsReady) -> list[web.RouteDef]:
         return web.Response(text="ready\n") if await is_ready() else web.Response(status=503)
 
     return [web.get("/livez", live), web.get("/readyz", ready)]
+
+
+def metrics_route(text: Callable[[], Awaitable[bytes]]) -> web.RouteDef:
+    """`/metrics`: numbers of the bot in Prometheus' text format."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=await text(), headers={"Content-Type": METRICS_TYPE})
+
+    return web.get("/metrics", metrics)
 
 
 def slack_route(app: AsyncApp) -> web.RouteDef:

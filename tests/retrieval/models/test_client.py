@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,17 @@ from typing import Any
 import pytest
 
 from retrieval.errors import EndpointError
-from retrieval.models.client import Breaker, Client, RefusedError, Stopped, retry_after
+from retrieval.models.client import (
+    CALLS,
+    Breaker,
+    Client,
+    RefusedError,
+    Stopped,
+    resting,
+    retry_after,
+)
 from retrieval.models.endpoint import Endpoint
+from retrieval.tracing import trace_of, traced
 from tests.endpoint_server import EndpointServer, Fault, Kind
 
 BODY: dict[str, Any] = {"model": "tiny", "messages": [], "stream": True}
@@ -197,3 +207,24 @@ def test_what_to_wait_is_given_in_seconds_or_as_a_date() -> None:
     assert 80 < (retry_after({"Retry-After": at}) or 0) <= 90
     assert retry_after({"Retry-After": "soon"}) is None
     assert retry_after({}) is None
+
+
+def test_calls_are_counted_by_how_they_ended_and_carry_the_trace(server: EndpointServer) -> None:
+    role = {"setting": "WHIMBREL_COUNTED"}
+    before, breaker = Counter(CALLS.counts()), Breaker(failures=1)
+    client = client_of(server, breaker=breaker, **role)
+    with traced(trace_of("Ev1")):
+        streamed(client)
+    server.faults.append(Fault("status", 401))
+    with pytest.raises(RefusedError):
+        streamed(client)
+    assert not resting()["counted"]
+    server.faults.extend([Fault("status", 503)] * 3)
+    with pytest.raises(EndpointError):
+        streamed(client)
+    assert Counter(CALLS.counts()) - before == {
+        ("counted", outcome): 1 for outcome in ("ok", "refused", "failed")
+    }
+    assert resting()["counted"]
+    assert server.requests[0][2]["traceparent"].split("-")[1] == trace_of("Ev1")
+    assert "traceparent" not in server.requests[1][2]
