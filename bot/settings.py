@@ -79,6 +79,15 @@ class SlackSettings(FileSettings):
     metrics: bool = Field(
         default=True, description="whether the health port has /metrics, numbers for Prometheus"
     )
+    dashboard_header: str | None = Field(
+        default=None, description="the header in which a proxy names who looks, by e-mail address"
+    )
+    dashboard_proxies: tuple[str, ...] = Field(
+        default=(), description="addresses or networks of the proxies that are believed"
+    )
+    dashboard_hosts: tuple[str, ...] = Field(
+        default=(), description="names by which browsers reach the dashboard behind the proxy"
+    )
     admins: tuple[str, ...] = Field(
         default=(), description="ids of people who may use /whimbrel reindex"
     )

@@ -392,6 +392,7 @@ class Strings(Texts):
     learning: LearningStrings
     replay: ReplayStrings
     report: ReportStrings
+    dashboard: Mapping[str, str]
 
 
 _CATALOGUES = {

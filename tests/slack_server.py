@@ -325,6 +325,12 @@ class SlackServer(AskingMethods):
             raise ApiError("user_not_visible")
         return {"user": {"id": args["user"], "is_admin": False} | self._profile(args["user"])}
 
+    def _users_lookupbyemail(self, args: Json) -> Json:
+        for user in self.users:
+            if (self._profile(user).get("profile") or {}).get("email") == args["email"]:
+                return self._users_info({"user": user})
+        raise ApiError("users_not_found")
+
     def _profile(self, user: str) -> Json:
         """Without the e-mail address where the app may not see it."""
         info = self.users[user]

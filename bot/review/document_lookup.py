@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bot.store.turns import DocumentRef
+from bot.store.reviews import Proposal
+from bot.store.turns import DocumentRef, Turns
 from retrieval.answering.triage import QueryEmbedder
 from retrieval.errors import IndexNotFoundError
 from retrieval.records import Passage
@@ -16,6 +17,13 @@ from retrieval.records import Passage
 if TYPE_CHECKING:
     from retrieval.index.searcher import Searcher
     from retrieval.serving.live import Live
+
+
+def citable(turns: Turns, proposal: Proposal) -> list[DocumentRef]:
+    """What a proposal may cite: the document that was proposed, then those that had been found."""
+    proposed = [proposal.document] if proposal.document else []
+    found = turns.documents(proposal.turn_id) if proposal.turn_id else []
+    return list(dict.fromkeys([*proposed, *found]))
 
 
 @dataclass(frozen=True)

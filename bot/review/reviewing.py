@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bot.review.curated import CuratedAnswers
-from bot.review.document_lookup import DocumentLookup
+from bot.review.document_lookup import DocumentLookup, citable
 from bot.review.experts import Experts
 from bot.review.fixes import Fixes
 from bot.review.modals import chosen_document, edit_modal, reason_modal
@@ -179,7 +179,4 @@ class ReviewHandler:
         return replace(review, proposal=proposal)
 
     def _documents(self, review: Review) -> list[DocumentRef]:
-        """What may be cited: the document that was proposed, then those that had been found."""
-        turn_id, proposed = review.proposal.turn_id, review.proposal.document
-        found = self._turns.documents(turn_id) if turn_id else []
-        return list(dict.fromkeys([*([proposed] if proposed else []), *found]))
+        return citable(self._turns, review.proposal)

@@ -27,16 +27,19 @@ T = TypeVar("T")
 class Database:
     """What the bot keeps: a SQLite file.
 
-    What people say goes through the `redactor` before it is stored for longer than it waits.
+    What people say goes through the `redactor` before it is stored for longer than it waits. One
+    that is `is_read_only` must be there, and refuses to be written to.
 
     Raises:
         DataError: If it was emptied, is damaged, or is of a newer release.
     """
 
-    def __init__(self, path: Path, *, redactor: Redactor | None = None) -> None:
+    def __init__(
+        self, path: Path, *, redactor: Redactor | None = None, is_read_only: bool = False
+    ) -> None:
         self.path = path
         self.redactor = redactor or Redactor()
-        self.engine = SqliteEngine(path)
+        self.engine = SqliteEngine(path, is_read_only=is_read_only)
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._hasty = ThreadPoolExecutor(THREADS, thread_name_prefix="database-hasty")

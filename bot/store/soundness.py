@@ -70,6 +70,19 @@ def check_after(path: Path, connection: sqlite3.Connection) -> None:
         mark_of(path).touch(mode=0o600)
 
 
+def check_read_only(path: Path) -> None:
+    """Look whether there is a database, which is only to be read, with all that is read of it.
+
+    Raises:
+        DataError: If there is none, or an older release has written it.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no {path}; `whimbrel serve` makes it")
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        if wanted() - _pairs(columns_of(connection)):
+            raise DataError(f"{path} is of an older release; `whimbrel serve` brings it up to date")
+
+
 @cache
 def wanted() -> frozenset[tuple[str, str]]:
     """The columns that every step together makes, each as its table and its name."""

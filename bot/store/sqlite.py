@@ -14,7 +14,7 @@ import sqlite_utils
 
 from bot.store.connection import Connection, Result, StoreError, StoreUnavailableError, Values
 from bot.store.migrations import migrations
-from bot.store.soundness import check_after, check_before, columns_of
+from bot.store.soundness import check_after, check_before, check_read_only, columns_of
 from retrieval.private import make_private
 
 BUSY_S = 30
@@ -78,17 +78,23 @@ class SqliteConnection(Connection):
 class SqliteEngine:
     """One file. Each thread has its own connection; all of them are closed together.
 
+    One that is `is_read_only` must be there, and refuses to be written to.
+
     Raises:
         DataError: If the file was emptied, is damaged, or is of a newer release.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         self._path = path
+        self._is_read_only = is_read_only
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._turn = threading.Lock()
         self.purge_due: float | None = None
         """When to try again to purge, by the monotonic clock."""
+        if is_read_only:
+            check_read_only(path)
+            return
         make_private(path.parent)
         check_before(path)
         path.touch(mode=0o600)  # it holds what people asked
@@ -201,6 +207,8 @@ class SqliteEngine:
             raw.execute("PRAGMA foreign_keys=ON")
             raw.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
             raw.execute("PRAGMA temp_store=MEMORY")  # and is in no file beside
+            if self._is_read_only:
+                raw.execute("PRAGMA query_only=ON")
         return SqliteConnection(raw)
 
 

@@ -4,9 +4,14 @@ import asyncio
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from bot.store.connection import StoreError
 from bot.store.database import Database
+from retrieval.errors import DataError
 
 
 async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_path: Path) -> None:
@@ -113,3 +118,19 @@ def test_what_a_killed_process_has_left_goes_at_the_next_start(tmp_path: Path) -
     Database(tmp_path / "a.db").close()
     assert b"canary" not in files(killed)
     killed.close()
+
+
+def test_one_that_is_only_read_cannot_be_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "whimbrel.db"
+    with pytest.raises(DataError, match="there is no"):
+        Database(path, is_read_only=True)
+    assert not path.exists()
+    Database(path).close()
+    database = Database(path, is_read_only=True)
+    with pytest.raises(StoreError, match="readonly"):
+        database.connection.execute("DELETE FROM turns")
+    database.close()
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("DROP TABLE audit")
+    with pytest.raises(DataError, match="older release"):
+        Database(path, is_read_only=True)

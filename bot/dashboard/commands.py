@@ -1,0 +1,53 @@
+"""The sub-command `whimbrel dashboard`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from bot.settings import SlackSettings
+    from retrieval.settings import Settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8090, show_default=True, help="Port; 0 lets the system choose.")
+@click.option(
+    "--show-text",
+    is_flag=True,
+    help="Show who looks what they may read themselves; else only what everybody may.",
+)
+def dashboard(host: str, port: int, *, show_text: bool) -> None:
+    """Show in a browser how the bot does.
+
+    Only this machine can look, with the address that is printed, until
+    SLACK_DASHBOARD_HEADER names the header in which a proxy says who looks.
+    """
+    import asyncio
+
+    from bot.settings import SlackSettings, load_slack_settings
+    from retrieval.settings import load_settings, read
+
+    settings = load_settings()
+    slack = read(SlackSettings, prefix="SLACK_")
+    if slack.dashboard_header:
+        slack = load_slack_settings()
+    asyncio.run(_serve(settings, slack, host, port, shows_text=show_text))
+
+
+async def _serve(
+    settings: Settings, slack: SlackSettings, host: str, port: int, *, shows_text: bool
+) -> None:
+    import asyncio
+    import signal
+
+    from bot.dashboard.window import Window
+
+    stopped = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    async with Window(settings, slack, host=host, port=port, shows_text=shows_text) as window:
+        click.echo(f"Open {window.address} ; Ctrl-C ends it.")
+        await stopped.wait()

@@ -1,0 +1,134 @@
+"""The dashboard as a whole: opened and closed as one, from the database to the port."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from functools import partial
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp import web
+
+from bot.dashboard.deciding import Deciding
+from bot.dashboard.pages import Pages
+from bot.dashboard.server import Dashboard
+from bot.dashboard.viewers import Door, ProxyDoor, TokenDoor
+from bot.review.experts import Experts
+from bot.settings import SlackSettings
+from bot.slack.workspace import REQUEST_S, log_in
+from bot.store.database import Database
+from bot.store.inbox import Inbox
+from retrieval.errors import SettingsError
+from retrieval.settings import Settings
+from retrieval.sources.mirror import labels_held
+
+
+class Window:
+    """Serves from `async with` to its end; `address` is to be opened.
+
+    Entering it raises SettingsError if the address cannot be listened on, if others than this
+    machine could reach it without a proxy that names them, or if Slack is wanted and not reached.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        slack: SlackSettings,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        shows_text: bool = False,
+    ) -> None:
+        self.address = ""
+        self._settings = settings
+        self._slack = slack
+        self._host = host
+        self._port = port
+        self._shows_text = shows_text
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings, slack = self._settings, self._slack
+        database = Database(settings.database, is_read_only=True)
+        stack.callback(database.close)
+        pages = Pages(database, settings)
+        door: Door = TokenDoor()
+        deciding = None
+        if slack.dashboard_header:
+            door = await self._proxied(stack, slack.dashboard_header, pages, database)
+            deciding = self._deciding(stack)
+        elif not is_loopback(self._host):
+            raise SettingsError(
+                f"--host {self._host}: others could reach it, and nobody would say who they are; "
+                "set SLACK_DASHBOARD_HEADER, and let a proxy stand before it"
+            )
+        board = Dashboard(
+            pages, database, door, deciding, hosts=self._hosts, shows_text=self._shows_text
+        )
+        runner = web.AppRunner(board.app(), access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            raise SettingsError(f"--host {self._host} --port {self._port}: {error}") from error
+        self._port = int(runner.addresses[0][1])
+        path = door.path() if isinstance(door, TokenDoor) else "/"
+        self.address = f"http://{_in_address(self._host)}:{self._port}{path}"
+
+    def _hosts(self) -> frozenset[str]:
+        """What browsers may call us."""
+        if self._slack.dashboard_header:
+            return frozenset(host.lower() for host in self._slack.dashboard_hosts)
+        names = ("127.0.0.1", "localhost", "[::1]", _in_address(self._host))
+        return frozenset(f"{name}:{self._port}" for name in names)
+
+    async def _proxied(
+        self, stack: AsyncExitStack, header: str, pages: Pages, database: Database
+    ) -> ProxyDoor:
+        slack = self._slack
+        if not slack.dashboard_hosts:
+            raise SettingsError(
+                "SLACK_DASHBOARD_HOSTS names no host; set it to the name in the browser's address, "
+                'such as ["whimbrel.example"]'
+            )
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=REQUEST_S))
+        )
+        held = partial(labels_held, self._settings.sources_folder)
+        workspace = await log_in(slack, session, held_at_sources=held)
+        experts = Experts(slack, database, workspace, pages.documents)
+        return ProxyDoor(header, slack.dashboard_proxies, workspace, experts)
+
+    def _deciding(self, stack: AsyncExitStack) -> Deciding:
+        database = Database(self._settings.database, redactor=self._slack.redactor)
+        stack.callback(database.close)
+        return Deciding(Inbox(database))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
