@@ -65,8 +65,9 @@ def _fill(
     database: Database, answerer: SentenceAnswerer, until: datetime, days: int
 ) -> dict[str, str]:
     log, dice, ids = ConversationLog(database), random.Random(0), {}
-    for n in range(days * 4):
-        at = until - timedelta(days=days * (1 - n / days / 4), hours=-1)
+    times = sorted(dice.triangular(0, days, days) for _ in range(days * 7))
+    for day in times:
+        at = until - timedelta(days=days - day)
         question = dice.choices(ASKED, weights=(6, 4, 3, 2, 1))[0]
         ids[question] = _ask(log, answerer, question, at, asker=f"U{dice.randrange(1, 8)}")
         if dice.random() < 0.5:

@@ -24,6 +24,7 @@ from retrieval.records import PUBLIC
 logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
+FILES = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
@@ -104,7 +105,8 @@ class Dashboard:
     def app(self) -> web.Application:
         """The application, to be served."""
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_FORM)
-        app.router.add_get("/style.css", self._style)
+        for name, kind in FILES.items():
+            app.router.add_get(f"/{name}", partial(_file, name, kind))
         if isinstance(self._door, TokenDoor):
             app.router.add_get(ENTER, self._door.enter, allow_head=False)
         shown: dict[str, tuple[str, Show]] = {
@@ -144,9 +146,6 @@ class Dashboard:
                 raise
         response.headers.update(HEADERS)
         return response
-
-    async def _style(self, _: web.Request) -> web.Response:
-        return web.Response(text=(HERE / "style.css").read_text("utf-8"), content_type="text/css")
 
     async def _shown(self, name: str, show: Show, request: web.Request) -> web.StreamResponse:
         viewer = await self._door.viewer(request)
@@ -278,6 +277,10 @@ class Dashboard:
 
     async def _read(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         return await self._database.run(call, *args, **kwargs)
+
+
+async def _file(name: str, kind: str, _: web.Request) -> web.Response:
+    return web.Response(text=(HERE / name).read_text("utf-8"), content_type=kind)
 
 
 def _is_ours(look: Look, form: Mapping[str, str]) -> bool:

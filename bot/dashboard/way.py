@@ -120,7 +120,7 @@ class Ways:
             prompt_version=row["prompt_version"],
             prompt_tokens=row["prompt_tokens"] or 0,
             answer_tokens=row["answer_tokens"] or 0,
-            arm=row["arm"] or "",
+            arm=row["arm"] if row["trial"] else "",
             found=self._found(turn_id, row, readers if is_readable else frozenset()),
             checked=self._checked(turn_id, row, readers if shown else frozenset()),
             timings=json.loads(row["timings"]),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -145,3 +146,18 @@ async def test_a_reviewer_approves_through_the_running_bot(house: House, opened:
     database.close()
     assert review is not None
     assert (review.state, review.reviewer) == ("approved", "U5")
+
+
+@pytest.mark.slow
+async def test_gaps_are_gathered_and_told_to_who_may_read_them(
+    house: House, opened: Opened, models_home: Path
+) -> None:
+    (house.folder / "models").symlink_to(models_home / "models")
+    nobody = await opened(shows_text=True)
+    _, html = await nobody.get("/gaps?days=366")
+    assert "Who won the cup?" in html
+    assert "canary" not in html
+    assert html.count("a question that may not be told") >= 1
+    email = known(house, "U9", "nine@example.org", is_admin=True)
+    asker = await opened(email, shows_text=True, user_audiences={"U9": ("hr",)})
+    assert SECRET in (await asker.get("/gaps?days=366"))[1]
