@@ -115,6 +115,38 @@ def summary(frozen: FrozenDataset) -> str:
     return "\n".join(lines)
 
 
+@click.command(name="export-analytics")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export_analytics(file: Path) -> None:
+    """Write tables for analysts into FILE, a SQLite file, such as for Datasette.
+
+    They hold numbers, the questions that everybody could read, and the names of documents that
+    everybody may read; no names of people. What was in FILE before is replaced.
+    """
+    from bot.export.analytics import write_analytics
+    from bot.store.database import Database
+    from retrieval.errors import IndexNotFoundError
+    from retrieval.index.generation import current, read_manifest, whole_sources
+    from retrieval.registry.rounds import all_rounds
+    from retrieval.settings import load_settings
+    from retrieval.sources.syncing import results
+
+    settings = load_settings()
+    try:
+        generation = current(settings.index_folder)
+        held = whole_sources(generation, read_manifest(generation))
+    except IndexNotFoundError:
+        held = []
+    labels = {source.id: source.audience for source in held}
+    database = Database(settings.database, is_read_only=True)
+    try:
+        rounds, pulled = all_rounds(settings.runs_folder), results(settings)
+        counts = write_analytics(file, database, labels.get, pulled, rounds)
+    finally:
+        database.close()
+    click.echo(f"{file}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+
+
 @click.command(name="import-ratings")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
