@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from slack_sdk.errors import SlackApiError
 
+from bot.review.corrections import Corrections, digest
 from bot.review.modals import accept_note, chosen_document
 from bot.slack.audience import place
 from bot.slack.incoming.payloads import Body, Interaction, Question
@@ -14,15 +13,12 @@ from bot.slack.outgoing.cards import Card, notice
 from bot.slack.workspace import Workspace
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox, Job
-from bot.store.reasons import REASONS, Reason, Reasons
+from bot.store.reasons import REASONS, Reason
 from bot.store.reviews import Proposal, ProposalSource, Reviews
 from bot.store.turns import LoggedTurn, Turns
 from bot.strings import Strings, strings_for
 from retrieval.answering.questions import standalone
 from retrieval.language import language_of, words
-
-KEEPS_SOURCE = ("incomplete", "outdated", "not_understood", "tone")
-"""Reasons for which the document that the answer cites is still the right one."""
 
 
 class Proposing:
@@ -36,7 +32,7 @@ class Proposing:
         self._bot_user = workspace.bot_user
         self._channels = Channels(inbox.database)
         self._turns = Turns(inbox.database)
-        self._reasons = Reasons(inbox.database)
+        self._corrections = Corrections(inbox.database)
         self._reviews = Reviews(inbox.database)
 
     async def correct(self, job: Job, interaction: Interaction) -> None:
@@ -109,9 +105,7 @@ class Proposing:
         turn = self._turns.get(interaction.value)
         with self._inbox.database.transaction():
             if turn is not None:
-                reason = self._reason(job, turn, interaction)
-                self._reasons.give(reason)
-                self._propose_correction(turn, reason)
+                self._corrections.give(turn, self._reason(job, turn, interaction))
             self._inbox.finish(job)
 
     def _reason(self, job: Job, turn: LoggedTurn, interaction: Interaction) -> Reason:
@@ -124,28 +118,6 @@ class Proposing:
             document=chosen_document(said, self._turns.documents(turn.id)),
             document_name=said.get("document_name", "").strip(),
             event_id=job.event_id,
-        )
-
-    def _propose_correction(self, turn: LoggedTurn, reason: Reason) -> None:
-        key = f"correction:{_digest(turn.id, reason.person)}"
-        if not words(reason.answer):
-            self._reviews.withdraw(key, reason.person)
-            return
-        cited = turn.cited if reason.reason in KEEPS_SOURCE else None
-        self._reviews.add(
-            Proposal(
-                key=key,
-                source="correction",
-                question=turn.query,
-                answer=reason.answer,
-                audience=turn.audience,
-                channel=turn.channel,
-                author=reason.person,
-                proposer=reason.person,
-                turn_id=turn.id,
-                document=reason.document or (None if reason.document_name else cited),
-                document_name=reason.document_name,
-            )
         )
 
     async def _proposal(
@@ -161,7 +133,7 @@ class Proposing:
         asked = Question(question, channel_type="im" if job.channel.startswith("D") else None)
         audience = await self._audiences.of(asked, channel=job.channel, user=job.user)
         return Proposal(
-            key=f"message:{_digest(job.channel, ts)}",
+            key=f"message:{digest(job.channel, ts)}",
             source=source,
             question=question,
             answer=answer,
@@ -186,7 +158,3 @@ class Proposing:
         except SlackApiError:
             # Who is not in the channel any more need not be told.
             return
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256(":".join(parts).encode()).hexdigest()[:24]
