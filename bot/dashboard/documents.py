@@ -9,8 +9,8 @@ from pathlib import Path
 from bot.review.document_lookup import DocumentLookup, Held
 from bot.store.turns import DocumentRef
 from retrieval.errors import IndexCorruptError, NotReadyError
-from retrieval.index.content import PASSAGES, read_passages
 from retrieval.index.generation import current, read_manifest, whole_sources
+from retrieval.index.passages import PASSAGES, read_passages
 from retrieval.records import Vectors
 from retrieval.registry.folders import sha256
 
