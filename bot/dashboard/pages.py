@@ -196,10 +196,12 @@ class Pages:
         is_theirs = review is not None and access.may_review(review.proposal)
         return review if is_theirs and self._is_readable(review, access, readers) else None
 
-    def choices(self, review: Review, access: ReviewAccess) -> dict[int, str]:
-        """The documents that a reviewer may cite, by their position among those they may not."""
+    def choices(
+        self, review: Review, access: ReviewAccess, readers: frozenset[str]
+    ) -> dict[int, str]:
+        """The documents that may be named to be cited, by their position among all of them."""
         found = citable(self._turns, review.proposal)
-        readable = self.documents.readable(found, access.readable(review.proposal))
+        readable = self.documents.readable(found, _labels(review, access, readers))
         return {position: ref.document_id for position, ref in readable.items()}
 
     def _is_readable(
@@ -208,11 +210,10 @@ class Pages:
         """Whether it may stand here: as Slack shows it, or only what everybody may read."""
         if review is None:
             return False
-        if readers != frozenset({PUBLIC}):
-            readers |= access.readable(review.proposal)
         document = review.proposal.document
         label = self.documents.document_label(document.document_id) if document else None
-        return readers >= review.proposal.audience | ({label} if label else _NOBODY)
+        needed = review.proposal.audience | ({label} if label else _NOBODY)
+        return _labels(review, access, readers) >= needed
 
     def _period(self, days: int) -> Period:
         return read_period(self._database, days=days, until=datetime.now(UTC))
@@ -229,6 +230,12 @@ class Pages:
             return read_account(current(self._settings.index_folder))
         except IndexNotFoundError:
             return None
+
+
+def _labels(review: Review, access: ReviewAccess, readers: frozenset[str]) -> frozenset[str]:
+    """What may stand beside a proposal: as in Slack, or only what everybody may read."""
+    is_public = readers == frozenset({PUBLIC})
+    return readers if is_public else readers | access.readable(review.proposal)
 
 
 def rate_points(period: Period) -> list[RatePoint]:
@@ -253,9 +260,3 @@ def _source_row(pulled: Pulled, table: SourceTable) -> SourceRow:
         age = datetime.now(UTC) - datetime.fromisoformat(pulled.ended)
         is_late = age.total_seconds() > LATE * table.every_s
     return SourceRow(pulled, table.kind, table.every, is_late)
-
-
-def days_of(given: str) -> int:
-    """The days that an address asks for, within what can be drawn."""
-    days = int(given) if given.isdecimal() else 30
-    return min(max(days, 1), 366)

@@ -14,8 +14,9 @@ from aiohttp import web
 
 from bot.dashboard.charts import days_chart, interval, rates_chart
 from bot.dashboard.deciding import Deciding, outcome
-from bot.dashboard.pages import LISTED, Pages, days_of
+from bot.dashboard.pages import LISTED, Pages
 from bot.dashboard.viewers import ENTER, Door, TokenDoor, Viewer
+from bot.store.connection import StoreError
 from bot.store.database import Database
 from bot.strings import strings_for
 from retrieval.errors import RetrievalError
@@ -75,6 +76,11 @@ class Look:
         given = self.request.query.get(name, "")
         return int(given) if given.isdecimal() and len(given) < 16 else default
 
+    @property
+    def days(self) -> int:
+        """How many days the page is about, within what can be drawn."""
+        return min(max(self.number("days", 30), 1), 366)
+
 
 class Dashboard:
     """Answers browsers; everything is read from a database that it cannot write to."""
@@ -123,7 +129,9 @@ class Dashboard:
         }
         for path, (name, show) in shown.items():
             app.router.add_get(path, partial(self._shown, name, show))
-        app.router.add_post("/reviews/{review}", partial(self._shown, "reviews", self._decide))
+        app.router.add_post(
+            r"/reviews/{review:\d{1,15}}", partial(self._shown, "reviews", self._decide)
+        )
         return app
 
     @web.middleware
@@ -155,7 +163,7 @@ class Dashboard:
         look = Look(request, viewer, shows_text=self._shows_text)
         try:
             response = await show(look)
-        except RetrievalError as error:
+        except (RetrievalError, StoreError) as error:
             logger.warning("cannot show %s: %s", name, error)
             response = self._page(look, "problem", problem=look.strings.dashboard["failed"])
             response.set_status(500)
@@ -179,7 +187,7 @@ class Dashboard:
         return web.Response(text=html, content_type="text/html")
 
     async def _overview(self, look: Look) -> web.Response:
-        days, texts = days_of(look.request.query.get("days", "")), look.strings.dashboard
+        days, texts = look.days, look.strings.dashboard
         report, points = await self._read(self._pages.report, look.readers, days=days)
         words = {name: texts[name] for name in ("answered", "abstained")}
         series = (texts["answered"], texts["useful"])
@@ -193,9 +201,10 @@ class Dashboard:
         )
 
     async def _gaps(self, look: Look) -> web.Response:
-        days = days_of(look.request.query.get("days", ""))
         tells_all = look.is_private and look.viewer.is_admin
-        report = await self._read(self._pages.gaps, look.readers, days=days, tells_all=tells_all)
+        report = await self._read(
+            self._pages.gaps, look.readers, days=look.days, tells_all=tells_all
+        )
         return self._page(look, "gaps", report=report)
 
     async def _sources(self, look: Look) -> web.Response:
@@ -241,7 +250,8 @@ class Dashboard:
             return self._page(look, "reviews", is_named=False)
         reviews, count = await self._read(self._pages.reviews, access, look.readers)
         choices = {
-            review.id: await self._read(self._pages.choices, review, access) for review in reviews
+            review.id: await self._read(self._pages.choices, review, access, look.readers)
+            for review in reviews
         }
         said = look.request.query.get("said", "")
         return self._page(
@@ -261,9 +271,8 @@ class Dashboard:
         said = {name: str(value) for name, value in form.items()}
         if access is None or self._deciding is None or not _is_ours(look, said):
             raise web.HTTPForbidden(text=look.strings.dashboard["forbidden"])
-        number = look.request.match_info["review"]
-        review_id = int(number) if number.isdecimal() and len(number) < 16 else 0
-        find = partial(self._pages.review, review_id, access, look.readers)
+        number = int(look.request.match_info["review"])
+        find = partial(self._pages.review, number, access, look.readers)
         review = await self._read(find)
         if review is None:
             raise web.HTTPNotFound(text=look.strings.dashboard["not_found"])

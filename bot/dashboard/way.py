@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.asking.disclosure import Disclosure
 from bot.review.document_lookup import DocumentLookup
+from bot.slack.audience import PLACE
 from bot.store.database import Database
 from bot.store.turns import DocumentRef
 
@@ -167,8 +168,18 @@ class Ways:
         return passage.document_id if self._documents.label(passage) in readers else None
 
 
+def may_read(row: Mapping[str, Any], readers: frozenset[str]) -> bool:
+    """Whether a question is for readers of these labels.
+
+    One of which it is not known that everybody could read along needs to say for whom it is.
+    """
+    audience = json.loads(row["audience"])
+    is_told = row["is_private"] == 0 or any(label.startswith(PLACE) for label in audience)
+    return is_told and readers.issuperset(audience)
+
+
 def _asked(row: dict[str, Any], readers: frozenset[str]) -> AskedRow:
-    is_readable = readers.issuperset(json.loads(row["audience"]))
+    is_readable = may_read(row, readers)
     return AskedRow(
         id=row["id"],
         created=row["created"],

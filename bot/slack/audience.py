@@ -20,7 +20,8 @@ from retrieval.records import PUBLIC
 
 logger = logging.getLogger(__name__)
 
-_PLACE = "in:"
+PLACE = "in:"
+"""Begins the labels of places."""
 
 _TYPES = {"channel": False, "group": True, "im": True, "mpim": True}
 """What Slack's kinds of conversations say of privacy; mentions come without one."""
@@ -31,12 +32,12 @@ def place(where: str) -> str:
 
     `where` is the id of the channel or of the person.
     """
-    return f"{_PLACE}{where}"
+    return f"{PLACE}{where}"
 
 
 def of_documents(audience: frozenset[str]) -> frozenset[str]:
     """The labels that documents can have."""
-    return frozenset(label for label in audience if not label.startswith(_PLACE))
+    return frozenset(label for label in audience if not label.startswith(PLACE))
 
 
 def is_alone(question: Question, *, channel: str) -> bool:

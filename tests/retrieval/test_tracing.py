@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from retrieval import tracing
+from retrieval.answering.answerer import Stopwatch
 from retrieval.errors import SettingsError
 from retrieval.tracing import span, trace_id, trace_of, traced, traceparent
 
@@ -41,6 +42,16 @@ def test_spans_of_a_trace_have_its_id(spans: InMemorySpanExporter) -> None:
     assert {f"{done.context.trace_id:032x}" for done in found if done.context} == {TRACE}
     assert found[0].start_time == 1_000_000_000
     assert found[1].parent == found[2].context
+
+
+def test_the_stages_of_an_answer_are_spans(spans: InMemorySpanExporter) -> None:
+    watch = Stopwatch()
+    with traced(TRACE), watch.stage("total"):
+        for stage in ("search", "judge", "generate"):
+            with watch.stage(stage):
+                pass
+    names = [done.name for done in spans.get_finished_spans()]
+    assert names == ["search", "judge", "generate", "answer"]
 
 
 def test_the_environment_asks_for_spans(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,18 @@ import json
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.settings import SlackSettings
+from retrieval.errors import IndexNotFoundError
+from retrieval.records import Answer, AnswerRequest
 from tests.bot.conftest import House, settled
-from tests.slack_server import event, mention
+from tests.bot.story import Story
+from tests.fakes import SentenceAnswerer
+from tests.slack_server import Fault, event, mention
 
 ROOT = Path(__file__).parents[3]
 
@@ -91,3 +96,26 @@ async def test_the_dashboard_asks_for_what_the_bot_tells_and_for_all_of_it(house
     }
     assert asked - told == set()
     assert {name for name in told if name.startswith("whimbrel_")} - asked == set()
+
+
+async def test_what_slack_throttles_what_fails_and_votes_are_counted(house: House) -> None:
+    class Failing(SentenceAnswerer):
+        def answer(self, request: AnswerRequest, **_: Any) -> Answer:
+            if "leave" not in request.text:
+                raise IndexNotFoundError("there is no index")
+            return super().answer(request)
+
+    settings = house.settings(health_port=free_port())
+    story = Story(house, await house.start(Failing(), settings=settings))
+    before = values((await read(settings))[1])
+    house.slack.fail("chat.postMessage", Fault("throttled"))
+    _, turn = await story.ask("How many days of leave are there?")
+    await story.rate(turn, "good")
+    await house.slack.deliver(event(mention("Who won the cup?", ts="9.0"), "EvF"))
+    await settled(story.bot, done=2, dead=1)
+    after = values((await read(settings))[1])
+    gained = {name: after[name] - before.get(name, 0) for name in after}
+    assert gained["whimbrel_slack_throttled_total chat.postMessage"] == 1
+    assert gained["whimbrel_votes_total up"] == 1
+    assert gained["whimbrel_questions_total error"] == 1
+    assert gained["whimbrel_jobs_total question failed"] == 1

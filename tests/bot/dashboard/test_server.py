@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from bot.dashboard.window import Window
 from bot.store.database import Database
 from bot.store.reviews import Reviews
+from retrieval.errors import SettingsError
 from tests.bot.conftest import House
 from tests.bot.dashboard.conftest import HEADER, Opened, known
-from tests.dashboard_scene import ASKED, SALARY, SECRET
+from tests.dashboard_scene import ASKED, SALARY, SECRET, settings_in
 from tests.fakes import SentenceDocuments
 
 PAGES = ("/", "/sources", "/queue", "/models", "/questions", "/audit", "/reviews")
@@ -123,6 +126,71 @@ async def test_another_host_name_is_refused_and_pages_say_what_browsers_may_do(
     _, html, headers = await browser.ask("GET", "/")
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert not re.search(r"<script|\son\w+=|\sstyle=|https?://", html)
+
+
+async def test_a_question_of_which_nobody_knows_who_read_along_is_withheld(
+    house: House, opened: Opened, ids: dict[str, str]
+) -> None:
+    database = Database(house.folder / "whimbrel.db")
+    with database.transaction() as db:
+        db.execute("UPDATE turns SET is_private = NULL WHERE id = ?", (ids[ASKED[0]],))
+    database.close()
+    browser = await opened()
+    assert ASKED[0] not in (await browser.get(f"/questions/{ids[ASKED[0]]}"))[1]
+
+
+async def test_a_reviewer_sees_no_private_name_or_word_unless_texts_are_shown(
+    house: House, opened: Opened
+) -> None:
+    email = known(house, "U9", "nine@example.org")
+    rights = {"experts": ("U9",), "user_audiences": {"U9": ("hr",)}}
+    silent = await opened(email, **rights)
+    _, html = await silent.get("/reviews")
+    assert [word for word in PRIVATE if re.search(rf"\b{word}", html)] == []
+    assert "1 more wait in Slack" in html
+    told = await opened(email, shows_text=True, **rights)
+    _, html = await told.get("/reviews")
+    assert "E4 or E5" in html
+    assert "salaries.md" in html
+
+
+async def test_a_page_that_cannot_be_read_says_so_and_the_others_are_there(
+    house: House, opened: Opened
+) -> None:
+    (manifest,) = (house.folder / "index").rglob("manifest.json")
+    manifest.write_text("{}")
+    browser = await opened(known(house, "U5", "five@example.org", is_admin=True))
+    status, html = await browser.get("/")
+    assert status == 500
+    assert "The log tells why" in html
+    assert (await browser.get("/queue"))[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/?days=" + "9" * 5000, "/audit?before=x", "/?lang=../en"])
+async def test_addresses_that_nobody_links_to_are_harmless(opened: Opened, path: str) -> None:
+    browser = await opened()
+    assert (await browser.get(path))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "changes", "told"),
+    [
+        ("0.0.0.0", {}, "SLACK_DASHBOARD_HEADER"),  # noqa: S104 - it is refused
+        ("127.0.0.1", {"dashboard_header": HEADER}, "SLACK_DASHBOARD_HOSTS"),
+        (
+            "127.0.0.1",
+            {"dashboard_header": HEADER, "dashboard_hosts": ("a",), "dashboard_proxies": ("x",)},
+            "SLACK_DASHBOARD_PROXIES",
+        ),
+    ],
+)
+async def test_what_would_let_in_anybody_is_refused(
+    house: House, ids: dict[str, str], host: str, changes: dict[str, Any], told: str
+) -> None:
+    assert ids
+    window = Window(settings_in(house.folder), house.settings(**changes), host=host)
+    with pytest.raises(SettingsError, match=told):
+        await window.__aenter__()
 
 
 async def test_a_reviewer_approves_through_the_running_bot(house: House, opened: Opened) -> None:
