@@ -89,7 +89,10 @@ def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
 
 
 def deck(slides: Sequence[str], *, hidden: Sequence[int] = (), **beside: str) -> bytes:
-    """A presentation of slides of these shapes; further parts belong to the first, by kind."""
+    """A presentation of slides of these shapes, of 1000 by 500.
+
+    Further parts belong to the first slide, by kind; it may refer to https://x.example as `l`.
+    """
     names = f'xmlns:p="{_OFFICE}/presentationml/2006/main" xmlns:r="{_RELATIONS}" {_DRAWN}'
     numbers = range(1, len(slides) + 1)
     listed = "".join(f'<p:sldId id="{255 + n}" r:id="r{n}"/>' for n in numbers)
@@ -97,7 +100,9 @@ def deck(slides: Sequence[str], *, hidden: Sequence[int] = (), **beside: str) ->
     files = {
         "ppt/_rels/presentation.xml.rels": _relations([*parts, ("a", "commentAuthors", "a.xml")]),
         "ppt/a.xml": f'<p:cmAuthorLst {names}><p:cmAuthor id="0" name="Bo"/></p:cmAuthorLst>',
-        "ppt/slides/_rels/slide1.xml.rels": _relations([(k, k, f"{k}.xml") for k in beside]),
+        "ppt/slides/_rels/slide1.xml.rels": _relations(
+            [*((k, k, f"{k}.xml") for k in beside), ("l", "hyperlink", "https://x.example")]
+        ),
     }
     for kind, xml in beside.items():
         files[f"ppt/slides/{kind}.xml"] = f"<p:{kind} {names}>{xml}</p:{kind}>"
@@ -105,7 +110,8 @@ def deck(slides: Sequence[str], *, hidden: Sequence[int] = (), **beside: str) ->
         tree = f"<p:cSld><p:spTree>{shapes}</p:spTree></p:cSld>"
         start = f'<p:sld {names} show="{n not in hidden:d}">'
         files[f"ppt/slides/slide{n}.xml"] = f"{start}{tree}</p:sld>"
-    main = f"<p:presentation {names}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>"
+    main = f"<p:presentation {names}><p:sldIdLst>{listed}</p:sldIdLst>"
+    main += '<p:sldSz cx="1000" cy="500"/></p:presentation>'
     return _office("ppt/presentation.xml", main, files)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from retrieval.documents.loaders.blocks import Loaded
 from tests.retrieval import sample_files as sample
 from tests.retrieval.documents.test_loaders import read, texts
@@ -107,3 +109,42 @@ def test_pictures_are_missing_unless_they_are_described() -> None:
     picture = '<p:pic><p:nvPicPr><p:cNvPr id="3" descr="{}"/></p:nvPicPr></p:pic>'
     loaded = deck(shape("Words") + picture.format("") + picture.format("A map of the site"))
     assert (texts(loaded), loaded.gaps) == (["Words\n\n(A map of the site)"], ("1 picture",))
+
+
+LINK = '<a:hlinkClick r:id="l"/>'
+
+
+def test_links_of_shapes_pictures_and_cells_keep_where_they_lead() -> None:
+    linked = f"<a:p><a:r><a:rPr>{LINK}</a:rPr><a:t>portal</a:t></a:r></a:p>"
+    button = shape("Apply", kind=None).replace('hidden="0"/>', f">{LINK}</p:cNvPr>")
+    picture = f'<p:pic><p:nvPicPr><p:cNvPr id="3" descr="Map">{LINK}</p:cNvPr></p:nvPicPr></p:pic>'
+    cells = f"<a:tc><a:txBody>{linked}</a:txBody></a:tc>" * 2
+    drawn = frame(f"<a:tbl><a:tr>{cells}</a:tr></a:tbl>")
+    [text] = texts(deck(shape(linked) + button + picture + drawn))
+    assert text.split("\n\n") == [
+        "portal (https://x.example)",
+        "Apply (https://x.example)",
+        "(Map) (https://x.example)",
+        "| portal (https://x.example) | portal (https://x.example) |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "is_read"),
+    [
+        (0, 0, True),
+        (-90, 0, True),
+        (950, 480, True),
+        (-100, 0, False),
+        (1000, 0, False),
+        (0, 500, False),
+    ],
+)
+def test_a_box_beside_its_slide_is_left_out_and_told(left: int, top: int, is_read: bool) -> None:
+    frame = f'<a:xfrm><a:off x="{left}" y="{top}"/><a:ext cx="100" cy="50"/></a:xfrm>'
+    box = shape("aside", kind=None).replace("<p:txBody>", f"<p:spPr>{frame}</p:spPr><p:txBody>")
+    group = f"<p:grpSp><p:grpSpPr>{frame}</p:grpSpPr>{shape('aside', kind=None)}</p:grpSp>"
+    for drawn in (box, group):
+        loaded = deck(shape("Words") + drawn)
+        assert ("aside" in texts(loaded)[0]) == is_read
+        assert loaded.gaps == (() if is_read else ("1 box beside its slide",))

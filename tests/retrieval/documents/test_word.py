@@ -258,3 +258,50 @@ def test_nesting_without_end_is_refused() -> None:
     deep = 5_000
     with pytest.raises(RecursionError):  # which the sandbox words
         word("<w:sdt><w:sdtContent>" * deep + "</w:sdtContent></w:sdt>" * deep)
+
+
+WHITE = '<w:color w:val="FFFFFF"/>'
+DARK = '<w:shd w:val="clear" w:fill="1F3864"/>'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        paragraph(run("UNSEEN", WHITE)),
+        paragraph(run("UNSEEN", '<w:sz w:val="2"/>')),
+        paragraph(run("UNSEEN", WHITE), properties='<w:shd w:val="clear" w:fill="FEFEFE"/>'),
+        paragraph(run("UNSEEN", '<w:color w:val="1F3864"/>' + DARK)),
+        table([tc(paragraph(run("UNSEEN", WHITE))), tc("Fee", DARK)], ["Pen", "5"]),
+    ],
+)
+def test_words_that_cannot_be_seen_are_left_out_and_told(body: str) -> None:
+    loaded = word(body + paragraph(run("seen")))
+    assert "UNSEEN" not in "".join(texts(loaded))
+    assert loaded.gaps == ("hidden text",)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        paragraph(run("SEEN", WHITE + DARK)),
+        paragraph(run("SEEN", '<w:highlight w:val="darkBlue"/>' + WHITE)),
+        paragraph(run("SEEN", WHITE), properties=DARK),
+        paragraph(run("SEEN", WHITE), properties='<w:pStyle w:val="Box"/>'),
+        paragraph(run("SEEN", '<w:sz w:val="12"/><w:color w:val="auto"/>')),
+        table([tc(paragraph(run("SEEN", WHITE)), DARK), tc("Fee")], ["Pen", "5"]),
+        table(["Item", tc(paragraph(run("SEEN", WHITE)))]).replace(
+            "<w:tbl>", '<w:tbl><w:tblPr><w:tblStyle w:val="Colourful"/></w:tblPr>'
+        ),
+        paragraph(f"<w:r><w:drawing>{BOX}</w:drawing></w:r>").replace(
+            "<w:r><w:t>Call 4411.", f"<w:r><w:rPr>{WHITE}</w:rPr><w:t>SEEN"
+        ),
+        paragraph(
+            '<w:r><w:drawing><wp:anchor behindDoc="1"/></w:drawing></w:r>', run("SEEN", WHITE)
+        ),
+    ],
+)
+def test_white_words_on_what_is_dark_or_not_known_are_read(body: str) -> None:
+    style = '<w:style w:styleId="Box"><w:name w:val="Box"/><w:pPr>' + DARK + "</w:pPr></w:style>"
+    loaded = word(body, styles=style)
+    assert "SEEN" in "".join(texts(loaded))
+    assert "hidden text" not in loaded.gaps

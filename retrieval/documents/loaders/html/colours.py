@@ -70,6 +70,15 @@ def colours(value: str) -> list[tuple[Colour, float]]:
     return [found for match in _COLOUR.finditer(apart) if (found := _colour(match.group()))]
 
 
+def of_digits(digits: str) -> Colour | None:
+    """The colour of six or eight digits, as office files write it; None for anything else."""
+    try:
+        red, green, blue = bytes.fromhex(digits)[-3:]
+    except ValueError:
+        return None
+    return float(red), float(green), float(blue)
+
+
 def looks_like(words: Colour, behind: Colour) -> bool:
     """Whether words of one colour cannot be seen on another."""
     return max(abs(a - b) for a, b in zip(words, behind, strict=True)) < MIN_DIFFERENCE

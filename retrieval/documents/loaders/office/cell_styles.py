@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retrieval.documents.loaders.html.colours import BLACK, WHITE, Colour, looks_like
+from retrieval.documents.loaders.html.colours import BLACK, WHITE, Colour, looks_like, of_digits
 from retrieval.documents.loaders.office.number_format import BUILT_IN
 from retrieval.documents.loaders.office.package import Element, Package, whole
 
@@ -56,7 +56,7 @@ class CellStyles:
         if element is None:
             return usual
         if "rgb" in element.attrib:
-            found = _of_digits(element.get("rgb", ""))
+            found = of_digits(element.get("rgb", ""))
         elif "theme" in element.attrib:
             found = _at(self._theme, element.get("theme"))
         else:
@@ -72,21 +72,13 @@ def _theme(package: Package) -> list[Colour | None]:
             for own in scheme:
                 for colour in own:
                     named = colour.get("lastClr") or colour.get("val")
-                    found[own.tag.removeprefix("a|")] = _of_digits(named or "")
+                    found[own.tag.removeprefix("a|")] = of_digits(named or "")
     return [found.get(name) for name in _THEME]
 
 
 def _at(values: Sequence[Colour | None], place: str | None) -> Colour | None:
     number = whole(place)
     return values[number] if number < len(values) else None
-
-
-def _of_digits(digits: str) -> Colour | None:
-    try:
-        red, green, blue = bytes.fromhex(digits)[-3:]
-    except ValueError:
-        return None
-    return float(red), float(green), float(blue)
 
 
 def _tinted(colour: Colour, tint: str) -> Colour:

@@ -29,6 +29,7 @@ _TITLES = frozenset(("title", "ctrTitle"))
 _REPEATED = frozenset(("ftr", "hdr"))
 _LEFT_OUT = frozenset(("sldNum", "dt", "sldImg"))
 _LISTED = frozenset(("body", "obj", ""))
+_FRAMES = ("p|spPr/a|xfrm", "p|grpSpPr/a|xfrm", "p|xfrm")
 _FORMS = {"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman"}
 
 
@@ -48,6 +49,7 @@ def load_slides(data: bytes) -> list[Loaded]:
         *((f"hidden slides: {', '.join(map(str, deck.hidden))}",) if deck.hidden else ()),
         *counted(deck.pictures, "picture"),
         *counted(deck.embedded, "embedded file"),
+        *counted(deck.outside, "box beside its slide", "boxes beside their slides"),
     )
     return [Loaded(sections_of(blocks), title=title_of(blocks) or package.title(), gaps=gaps)]
 
@@ -59,9 +61,12 @@ class _Deck:
         self.hidden: list[int] = []
         self.pictures = 0
         self.embedded = 0
+        self.outside = 0
         self._package = package
         self._root = root
         self._part = ""
+        size = root.find("p|sldSz")
+        self._size = _pair(size, "cx", "cy") if size is not None else None
         self._footers: set[str] = set()
         self._authors = {
             author.get("id", ""): author.get("name", "")
@@ -88,7 +93,7 @@ class _Deck:
                 yield replace(block, page=number)
 
     def _slide(self, slide: Element, number: int) -> Iterator[Block]:
-        shapes = list(_shapes(slide.find("p|cSld/p|spTree")))
+        shapes = list(self._shapes(slide.find("p|cSld/p|spTree")))
         titles = [shape for shape in shapes if _kind(shape) in _TITLES]
         title = " ".join(" ".join(drawn_lines(shape)) for shape in titles).strip()
         blocks = [own for shape in shapes if shape not in titles for own in self._shape(shape)]
@@ -98,23 +103,36 @@ class _Deck:
             yield Block(title or f"Slide {number}", level=2)
         yield from blocks
 
+    def _shapes(self, tree: Element | None, *, is_slide: bool = True) -> Iterator[Element]:
+        """What is drawn, also in groups, but for what is hidden or beside the slide."""
+        for shape in () if tree is None else tree:
+            # What is in a group has places of the group's own.
+            if is_slide and self._size and _is_outside(shape, self._size):
+                self.outside += 1
+            elif shape.tag == "p|grpSp":
+                yield from self._shapes(shape, is_slide=False)
+            elif not any(is_on(own, "hidden") for own in shape.iterfind("*/p|cNvPr")):
+                yield shape
+
     def _shape(self, shape: Element) -> Iterator[Block]:
         kind = _kind(shape)
         if shape.tag == "p|sp" and kind not in _LEFT_OUT:
             blocks = list(self._text(shape, is_listed=kind in _LISTED))
+            blocks[-1:] = [replace(own, text=self._linked(shape, own.text)) for own in blocks[-1:]]
             text = "\n".join(block.text for block in blocks)
             if kind not in _REPEATED or text not in self._footers:
                 yield from blocks
             self._footers |= {text} if kind in _REPEATED else set()
         elif shape.tag == "p|graphicFrame":
             drawn = graphics(shape, self._package, self._part)
-            tables = [block for table in shape.iter("a|tbl") for block in _table(table)]
+            tables = [block for table in shape.iter("a|tbl") for block in self._table(table)]
             self.embedded += not drawn and not tables and any(shape.iter("p|oleObj"))
             yield from [*drawn, *tables]
         elif shape.tag == "p|pic":
             words = description(shape)
             self.pictures += not words
-            yield from [Block(f"({words})")] if words else []
+            told = self._linked(shape, f"({words})" if words else "").strip()
+            yield from [Block(told)] if told else []
 
     def _text(self, shape: Element, *, is_listed: bool) -> Iterator[Block]:
         """The paragraphs of a shape, as the items of a list where they are one."""
@@ -128,12 +146,27 @@ class _Deck:
 
     def _words(self, paragraph: Element) -> str:
         text = drawn_text(paragraph).strip()
-        relations = self._package.relations(self._part)
-        for link in paragraph.iter("a|hlinkClick"):
-            relation = relations.get(link.get("r|id", ""))
-            if text and relation and relation.is_external:
-                text += target(relation.target, text)
+        for link in paragraph.iter("a|hlinkClick") if text else ():
+            text += self._target(link, text)
         return text
+
+    def _linked(self, shape: Element, words: str) -> str:
+        """The words of a shape, with where it leads who clicks on it."""
+        link = shape.find("*/p|cNvPr/a|hlinkClick")
+        return words if link is None else words + self._target(link, words)
+
+    def _target(self, link: Element, words: str) -> str:
+        relation = self._package.relations(self._part).get(link.get("r|id", ""))
+        return target(relation.target, words) if relation and relation.is_external else ""
+
+    def _table(self, table: Element) -> list[Block]:
+        rows = ([self._cell(cell) for cell in row.iter("a|tc")] for row in table.iter("a|tr"))
+        return blocks_of_grid(spread(rows), is_checked=False)
+
+    def _cell(self, cell: Element) -> Cell:
+        texts = map(self._words, cell.iter("a|p"))
+        blocks = [Block(text) for text in texts if text]
+        return Cell(blocks, goes_on=is_on(cell, "vMerge"), is_across=is_on(cell, "hMerge"))
 
     def _beside(self) -> Iterator[Block]:
         """A slide's notes and comments."""
@@ -141,7 +174,10 @@ class _Deck:
             notes = self._package.xml(name)
             tree = notes.find("p|cSld/p|spTree") if notes is not None else None
             lines = [
-                line for own in _shapes(tree) if _kind(own) == "body" for line in drawn_lines(own)
+                line
+                for own in self._shapes(tree, is_slide=False)
+                if _kind(own) == "body"
+                for line in drawn_lines(own)
             ]
             if lines:
                 yield Block("Notes: " + "\n".join(lines))
@@ -152,13 +188,27 @@ class _Deck:
                 yield comment(author, "".join(filter(None, parts)).strip())
 
 
-def _shapes(tree: Element | None) -> Iterator[Element]:
-    """What is drawn on a slide, also in groups, but for what is hidden."""
-    for shape in () if tree is None else tree:
-        if shape.tag == "p|grpSp":
-            yield from _shapes(shape)
-        elif not any(is_on(own, "hidden") for own in shape.iterfind("*/p|cNvPr")):
-            yield shape
+def _is_outside(shape: Element, size: tuple[int, int]) -> bool:
+    """Whether nothing of a shape, or of a group, is on a slide of this size."""
+    frame = next((shape.find(path) for path in _FRAMES if shape.find(path) is not None), None)
+    place = frame.find("a|off") if frame is not None else None
+    extent = frame.find("a|ext") if frame is not None else None
+    if place is None or extent is None:
+        return False
+    starts, lengths = _pair(place, "x", "y"), _pair(extent, "cx", "cy")
+    return any(
+        start >= side or start + max(length, 1) <= 0
+        for start, length, side in zip(starts, lengths, size, strict=True)
+    )
+
+
+def _pair(element: Element, first: str, second: str) -> tuple[int, int]:
+    one, other = (element.get(name, "") for name in (first, second))
+    return _signed(one), _signed(other)
+
+
+def _signed(text: str) -> int:
+    return -whole(text[1:], digits=10) if text.startswith("-") else whole(text, digits=10)
 
 
 def _kind(shape: Element) -> str | None:
@@ -184,13 +234,3 @@ def _bullet(paragraph: Element, counts: dict[int, int], *, is_listed: bool) -> t
     has_own = properties is not None and properties.find("a|buChar") is not None
     is_plain = properties is not None and properties.find("a|buNone") is not None
     return depth, "-" if has_own or (is_listed and not is_plain) else ""
-
-
-def _table(table: Element) -> list[Block]:
-    rows = ([_cell(cell) for cell in row.iter("a|tc")] for row in table.iter("a|tr"))
-    return blocks_of_grid(spread(rows), is_checked=False)
-
-
-def _cell(cell: Element) -> Cell:
-    blocks = [Block(line) for line in drawn_lines(cell)]
-    return Cell(blocks, goes_on=is_on(cell, "vMerge"), is_across=is_on(cell, "hMerge"))

@@ -16,6 +16,7 @@ from retrieval.documents.loaders.blocks import (
     title_of,
 )
 from retrieval.documents.loaders.grid import Cell, blocks_of_grid, inline_table, spread
+from retrieval.documents.loaders.html.colours import WHITE, Colour
 from retrieval.documents.loaders.office.drawing import (
     description,
     formula,
@@ -25,6 +26,13 @@ from retrieval.documents.loaders.office.drawing import (
 )
 from retrieval.documents.loaders.office.numbering import Numbering
 from retrieval.documents.loaders.office.package import Element, Package, whole
+from retrieval.documents.loaders.office.word_colours import (
+    behind_cell,
+    behind_paragraph,
+    behind_part,
+    behind_table,
+    is_unseen,
+)
 from retrieval.documents.loaders.office.word_styles import Style, Styles
 from retrieval.errors import UnreadableError
 
@@ -55,7 +63,7 @@ def load_word(data: bytes) -> list[Loaded]:
     body = root.find("w|body") if root is not None else None
     if root is None or body is None:
         raise UnreadableError("is damaged or not really a Word file")
-    walk = _Walk(package, package.main)
+    walk = _Walk(package, package.main, behind_part(root))
     blocks = [*walk.margins(root), *walk.blocks(body)]
     gaps = (
         *counted(walk.pictures, "picture"),
@@ -78,10 +86,11 @@ class _Field:
 class _Walk:
     """Reads the parts of a file in order, and remembers what was left out."""
 
-    def __init__(self, package: Package, part: str) -> None:
+    def __init__(self, package: Package, part: str, behind: Colour | None) -> None:
         self.pictures = 0
         self.embedded = 0
         self.has_hidden = False
+        self._behind = behind
         self._package = package
         self._part = part
         self._styles = Styles(self._related("styles"))
@@ -130,20 +139,28 @@ class _Walk:
         if root is None:
             return []
         pictures = self.pictures
-        with self._inside(part):
+        with self._inside(part, behind_part(root)):
             texts = [block.text for block in self.blocks(root)] + [b.text for b in self._after]
         self._after.clear()
         self.pictures = pictures  # a logo is no loss
         return [text for text in texts if not _ONLY_NUMBERED.fullmatch(text)]
 
     @contextmanager
-    def _inside(self, part: str) -> Iterator[None]:
+    def _inside(self, part: str, behind: Colour | None) -> Iterator[None]:
         """Read another part, or what must stay together: notes wait for the end of it."""
         outer, self._part = self._part, part
         self._depth += 1
-        yield
+        with self._on(behind):
+            yield
         self._depth -= 1
         self._part = outer
+
+    @contextmanager
+    def _on(self, behind: Colour | None) -> Iterator[None]:
+        """Read what stands on a colour of its own."""
+        outer, self._behind = self._behind, behind
+        yield
+        self._behind = outer
 
     def blocks(self, parent: Element) -> Iterator[Block]:
         """The paragraphs and tables in an element, each followed by its notes."""
@@ -164,7 +181,8 @@ class _Walk:
             self._fields.clear()  # a code without an end would hide all that follows
         style = self._styles.of(element.find("w|pPr"))
         outer, self._pieces, self._carried = self._pieces, [self._carried], ""
-        self._read(element, is_hidden=style.is_hidden)
+        with self._on(None if style.is_shaded else behind_paragraph(element, self._behind)):
+            self._read(element, is_hidden=style.is_hidden)
         text, self._pieces = "".join(self._pieces), outer
         if element.find("w|pPr/w|rPr/w|del") is not None:
             self._carried = text  # the end of this paragraph was deleted
@@ -183,7 +201,8 @@ class _Walk:
         """Add what a reader sees of an element to the pieces."""
         for child in parent:
             if child.tag == "w|r":
-                self._run(child, is_hidden=self._styles.hides(child, is_hidden=is_hidden))
+                hides = self._styles.hides(child, is_hidden=is_hidden)
+                self._run(child, is_hidden=hides or is_unseen(child, self._behind))
             elif child.tag in _WRAPPERS and not _PAGE_NUMBER.match(child.get("instr", "")):
                 start = len(self._pieces)
                 self._read(child, is_hidden=is_hidden)
@@ -243,7 +262,7 @@ class _Walk:
         if element is None:
             return
         fields, self._fields = self._fields, []
-        with self._inside(part):
+        with self._inside(part, WHITE):
             text = "\n".join(block.text for block in self.blocks(element))
         self._fields = fields
         if text and tag == "w|comment":
@@ -254,7 +273,7 @@ class _Walk:
     def _drawing(self, element: Element) -> None:
         boxes = list(_outermost(element, "w|txbxContent"))
         for box in boxes:
-            with self._inside(self._part):
+            with self._inside(self._part, None):
                 self._after += self.blocks(box)
         drawn = graphics(element, self._package, self._part)
         self._after += drawn
@@ -268,7 +287,7 @@ class _Walk:
             self.pictures += 1
 
     def _table(self, table: Element) -> Iterator[Block]:
-        with self._inside(self._part):
+        with self._inside(self._part, behind_table(table, self._behind)):
             rows = [self._cells(row) for row in _children(table, "w|tr") if not _is_gone(row)]
         contents = [block for row in rows for cell in row for block in cell.blocks]
         if max((len(row) for row in rows), default=0) < 2 or any(b.level for b in contents):
@@ -282,7 +301,8 @@ class _Walk:
         for element in _children(row, "w|tc"):
             merged = element.find("w|tcPr/w|vMerge")
             goes_on = merged is not None and merged.get("val") != "restart"
-            cells.append(Cell(tuple(self.blocks(element)), goes_on=goes_on))
+            with self._on(behind_cell(element, self._behind)):
+                cells.append(Cell(tuple(self.blocks(element)), goes_on=goes_on))
             cells += [Cell(is_across=True)] * (_count(element.find("w|tcPr/w|gridSpan")) - 1)
         return cells
 

@@ -21,6 +21,7 @@ class Style:
     list: tuple[str, int] | None = None
     is_hidden: bool = False
     is_contents: bool = False
+    is_shaded: bool = False
 
 
 class Styles:
@@ -69,6 +70,8 @@ class Styles:
         hidden = element.find("w|rPr/w|vanish")
         if hidden is not None:
             style = replace(style, is_hidden=is_true(hidden))
+        if element.find("w|pPr/w|shd") is not None or element.find("w|rPr/w|shd") is not None:
+            style = replace(style, is_shaded=True)
         properties = element.find("w|pPr")
         return style if properties is None else _changed(style, properties)
 
