@@ -12,7 +12,7 @@ from bot.export.records import ExampleDraft, Exclusion, Log, Policy
 from bot.export.rules import cases_of, drafts_of
 from bot.export.similarity import SAME, SIMILAR, QuestionEmbedder, Questions
 from bot.export.splitting import clustered, leakage, link, split
-from bot.export.verdicts import consolidate, trust_of, within_week
+from bot.export.verdicts import consolidate, trust_of, unproven, within_week
 from retrieval.examples import Example, Split
 from retrieval.progress import Progress
 
@@ -51,14 +51,14 @@ def build(
         on_progress=on_progress,
     )
     same = questions.groups(SAME)
-    drafts, exclusions = _taught(admitted.log, corpus.passages, policy, same)
-    drafts, doubles = distinct(drafts, same)
+    taught, exclusions, doubted = _taught(admitted.log, corpus.passages, policy, same)
+    drafts, doubles = distinct(taught, same)
     drafts += [ExampleDraft(example) for example in synthetic]
     labels = questions.groups(SIMILAR, linked=link(drafts))
     drafts = clustered(drafts, labels)
     old = {labels[question] for question in ever_held_out}
     held_out = {d.example.cluster for d in drafts if labels[d.example.question] in old}
-    splits, refused = divide(drafts, held_out, max_share=policy.max_share)
+    splits, refused = divide(drafts, held_out, max_share=policy.max_share, doubted=doubted)
     return FrozenDataset(
         splits=splits,
         exclusions=[*admitted.exclusions, *exclusions, *doubles, *refused],
@@ -69,26 +69,34 @@ def build(
 
 
 def divide(
-    drafts: Sequence[ExampleDraft], held_out: Collection[str], *, max_share: float
+    drafts: Sequence[ExampleDraft],
+    held_out: Collection[str],
+    *,
+    max_share: float,
+    doubted: Collection[str] = (),
 ) -> tuple[dict[Split, list[ExampleDraft]], list[Exclusion]]:
-    """The drafts of each split; of no kind trained on are more than the share one person's."""
+    """The drafts of each split; of no kind trained on are more than the share one person's.
+
+    Those who are `doubted` count as one person.
+    """
     splits, exclusions = split(drafts, held_out)
-    _, over = _capped([*splits["train"], *splits["dev"]], max_share)
+    _, over = _capped([*splits["train"], *splits["dev"]], max_share, doubted)
     for name in ("train", "dev"):
         splits[name] = [draft for draft in splits[name] if draft not in over]
-    splits["train"], more = _capped(splits["train"], max_share)
+    splits["train"], more = _capped(splits["train"], max_share, doubted)
     exclusions += [Exclusion("example", d.example.id, "rater_cap") for d in (*over, *more)]
     return splits, exclusions
 
 
 def _capped(
-    drafts: Sequence[ExampleDraft], max_share: float
+    drafts: Sequence[ExampleDraft], max_share: float, doubted: Collection[str]
 ) -> tuple[list[ExampleDraft], set[ExampleDraft]]:
     """What is within everybody's share of the examples of its kind, and the rest."""
     kept: list[ExampleDraft] = []
     over: set[ExampleDraft] = set()
     for kind in sorted({draft.example.kind for draft in drafts}):
-        within, rest = within_share([d for d in drafts if d.example.kind == kind], max_share)
+        alike = [draft for draft in drafts if draft.example.kind == kind]
+        within, rest = within_share(alike, max_share, doubted)
         kept += within
         over.update(rest)
     return kept, over
@@ -96,16 +104,18 @@ def _capped(
 
 def _taught(
     log: Log, passages: Passages, policy: Policy, same: Mapping[str, int]
-) -> tuple[list[ExampleDraft], list[Exclusion]]:
+) -> tuple[list[ExampleDraft], list[Exclusion], frozenset[str]]:
+    """What the log teaches, what it does not, and whose ratings nothing speaks for."""
     ratings, exclusions = within_week(consolidate(log.events), policy.max_votes_a_week)
     drafts: list[ExampleDraft] = []
-    for case in cases_of(log, ratings, same, trust_of(ratings, log)):
+    trust = trust_of(ratings, log)
+    for case in cases_of(log, ratings, same, trust):
         for found in drafts_of(case, passages):
             if isinstance(found, ExampleDraft):
                 drafts.append(found)
             else:
                 exclusions.append(found)
-    return drafts, exclusions
+    return drafts, exclusions, unproven(ratings, log, trust)
 
 
 def distinct(

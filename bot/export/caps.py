@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
@@ -16,22 +16,25 @@ TOGETHER = Fraction(1, 2)
 LEAST_TOGETHER = 8
 """Fewer examples in common are an accident."""
 
+_DOUBTED = ""
+"""Stands for all who are doubted; it is nobody's id."""
+
 ENOUGH_OTHERS = 2
 """An example that so many others also decide does not need somebody whose share is full."""
 
 
 def within_share(
-    drafts: Sequence[ExampleDraft], max_share: float
+    drafts: Sequence[ExampleDraft], max_share: float, doubted: Collection[str] = ()
 ) -> tuple[list[ExampleDraft], list[ExampleDraft]]:
     """As many drafts as can be kept so that nobody's ratings make up more than the share, the rest.
 
     The best supported are kept first. A draft counts for its raters in equal parts, where people
-    who always rate together are one; experts' decisions count for nobody. So a handful of raters
-    can fill a set only beside what experts approved. A kept draft has the raters that it rests on:
-    enough others do without those whose share is full.
+    who always rate together are one, and so are all who are `doubted`; experts' decisions count for
+    nobody. So a handful of raters can fill a set only beside what experts approved. A kept draft
+    has the raters that it rests on: enough others do without those whose share is full.
     """
     ordered = sorted(drafts, key=lambda draft: (-draft.example.weight, draft.example.id))
-    groups = together(ordered)
+    groups = together(ordered) | dict.fromkeys(doubted, _DOUBTED)
     size = len(ordered)
     share = Fraction(max_share).limit_denominator(10_000)
     while len(kept := _at_most(share * size, ordered, groups)) < size:

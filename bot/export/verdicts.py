@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from typing import Literal
 
 from bot.export.records import Exclusion, ExportedTurn, Log, RatingEvent, ReasonCode
@@ -26,6 +27,12 @@ LEAST_COMPARED = 8
 """With fewer comparisons nobody is distrusted."""
 
 ROUNDS = 3
+
+PROOFS = 2
+"""One agreement may be an accident."""
+
+MOST = Fraction(2, 3)
+"""Where fewer are proven, nobody has looked, and that somebody is not says nothing."""
 
 Trust = Mapping[str, float]
 
@@ -104,6 +111,33 @@ def trust_of(ratings: Collection[RatingEvent], log: Log) -> dict[str, float]:
             keys = [by_experts] if is_enough else [by_experts, by_others]
             trust[rater] = _trust(sum(agreed[k] for k in keys), sum(compared[k] for k in keys))
     return trust
+
+
+def unproven(ratings: Collection[RatingEvent], log: Log, trust: Trust) -> frozenset[str]:
+    """Who has never been seen to agree with anybody who has, in the end, agreed with experts.
+
+    Whoever agreed on `PROOFS` turns with experts, or with those who did, is proven, unless they are
+    distrusted. Those who rate only what nobody else rates prove nothing, to whatever number. Nobody
+    is told in a log in which fewer than `MOST` are proven, such as one without experts.
+    """
+    channels = {turn.id: turn.channel for turn in log.turns}
+    by_turn: dict[str, list[RatingEvent]] = defaultdict(list)
+    for rating in ratings:
+        by_turn[rating.turn_id].append(rating)
+    raters = {rating.rater for rating in ratings}
+    proven = {r.rater for r in ratings if log.is_expert(r.rater, channels.get(r.turn_id, ""))}
+    found = len(proven)
+    while found:
+        agreed: Counter[str] = Counter()
+        for cast in by_turn.values():
+            for value in (-1, 1):
+                alike = {rating.rater for rating in cast if rating.value == value}
+                if alike & proven:
+                    agreed.update(alike - proven)
+        new = {r for r, times in agreed.items() if times >= PROOFS and trust.get(r, 0) > 0}
+        proven |= new
+        found = len(new)
+    return frozenset(raters - proven) if len(proven) >= MOST * len(raters) else frozenset()
 
 
 def _others(

@@ -4,11 +4,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.export.records import RatingEvent
-from bot.export.verdicts import consolidate, trust_of, verdict, within_week
+from bot.export.records import Log, RatingEvent
+from bot.export.verdicts import consolidate, trust_of, unproven, verdict, within_week
 from bot.store.log import Value
 from tests.bot.export.logs_by_hand import ASKER, EXPERT, OTHER, log_of, rating, turn
 
@@ -110,6 +111,36 @@ def test_a_crowd_that_experts_contradict_is_no_majority_elsewhere() -> None:
     trust = trust_of(ratings, log_of(*(turn(f"t{n}") for n in range(60))))
     assert [trust[rater] for rater in crowd] == [0] * 6
     assert min(trust[rater] for rater in honest) > 0.8
+
+
+def checked(*, by_experts: int, raters: int = 8) -> tuple[list[RatingEvent], Log]:
+    """Each person rates five answers of others, some of which experts rate, too."""
+    ratings = [rating(f"t{n}", f"U0RATER{n % raters}", GOOD, number=n) for n in range(5 * raters)]
+    ratings += [rating(f"t{n}", EXPERT, GOOD, number=900 + n) for n in range(by_experts)]
+    return ratings, log_of(*(turn(f"t{n}") for n in range(5 * raters)))
+
+
+def test_who_rates_only_what_nobody_else_rates_is_unproven() -> None:
+    ratings, log = checked(by_experts=16)
+    ratings += [
+        rating(f"u{n}", f"U0COLLUDER{(n + k) % 4}", GOOD, number=2_000 + 10 * n + k)
+        for n in range(40)
+        for k in (0, 1)
+    ]
+    found = unproven(ratings, log, trust_of(ratings, log))
+    assert found == {f"U0COLLUDER{n}" for n in range(4)}
+
+
+def test_whoever_agrees_with_the_proven_is_proven() -> None:
+    ratings, log = checked(by_experts=16)
+    ratings += [rating(f"t{n}", "U0NEW", GOOD, number=3_000 + n) for n in (20, 21)]
+    assert not unproven(ratings, log, trust_of(ratings, log))
+
+
+@pytest.mark.parametrize("by_experts", [0, 8])
+def test_where_few_are_proven_nobody_is_told(by_experts: int) -> None:
+    ratings, log = checked(by_experts=by_experts)
+    assert not unproven(ratings, log, trust_of(ratings, log))
 
 
 def test_few_comparisons_distrust_nobody() -> None:

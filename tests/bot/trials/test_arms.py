@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bot.store.database import Database
 from bot.store.log import ConversationLog, Rating, Turn
 from bot.trials.arms import Agreement, read_arms
@@ -93,3 +95,27 @@ def test_what_was_said_in_the_shadow_goes_with_its_question(database: Database) 
     database.connection.table("hits").delete_where("turn_id = 'b'")
     database.connection.table("turns").delete(id="b")
     assert database.connection.table("shadows").count == 0
+
+
+def decided(database: Database, raters: list[str], *, turns_of_each: int = 6) -> bool:
+    """Whether so many ratings of these people, each about turns of their own, decide a trial."""
+    for arm, value in (("served", 1), ("candidate", -1)):
+        for n in range(turns_of_each * len(raters)):
+            said(database, f"{arm}{n}", arm)  # type: ignore[arg-type]
+            rated(database, f"{arm}{n}", value, raters[n % len(raters)])
+    return read_arms(database, TRIAL).monitor().verdict == "worse"
+
+
+@pytest.mark.parametrize(("people", "is_decided"), [(4, False), (5, True)])
+def test_few_people_decide_no_trial(database: Database, people: int, is_decided: bool) -> None:
+    assert decided(database, [f"U{n}" for n in range(people)]) is is_decided
+
+
+def test_people_who_rate_together_are_one(database: Database) -> None:
+    for arm, value in (("served", 1), ("candidate", -1)):
+        for n in range(5):
+            said(database, f"{arm}{n}", arm)  # type: ignore[arg-type]
+            for rater in range(10):
+                rated(database, f"{arm}{n}", value, f"U{rater}")
+    arms = read_arms(database, TRIAL)
+    assert (arms.people, arms.monitor().verdict) == (1, "unsure")
