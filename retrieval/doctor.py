@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from retrieval.errors import INSTALL, ModelNotFoundError, RetrievalError, explain_system_error
-from retrieval.linking import unlinked
+from retrieval.linking import host_of, unlinked
 from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import Role, check_folder
 from retrieval.settings import Settings, load_settings
@@ -227,9 +227,14 @@ def _links(settings: Settings) -> Finding:
 
     urls = [source.url for source in read_sources(current(settings.index_folder))]
     limit = ", ".join(settings.link_hosts) or "any host over https, which is shown beside the link"
+    mend = "name the hosts in WHIMBREL_LINK_HOSTS"
     if others := unlinked(urls, settings.links):
         found = f"{limit}; not linked: {', '.join(others[:HOSTS_SHOWN])}"
-        return Finding("links", "warning", found, "name the hosts in WHIMBREL_LINK_HOSTS")
+        return Finding("links", "warning", found, mend)
+    hosts = sorted({host for url in urls if url and (host := host_of(url))})
+    if hosts and not settings.link_hosts:
+        found = f"{limit}; documents lead to: {', '.join(hosts[:HOSTS_SHOWN])}"
+        return Finding("links", "warning", found, mend)
     return Finding("links", "ok", limit)
 
 

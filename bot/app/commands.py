@@ -10,6 +10,8 @@ import click
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bot.admin.reindex import Reindexer
     from bot.app.parts import Engine, LongJobs
     from bot.settings import SlackSettings
@@ -86,6 +88,10 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     click.echo(save_report(made, out))
 
 
+def _named(sources: Iterable[str]) -> str:
+    return f"the sources {', '.join(sources)}"
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default=Path())
 @click.option(
@@ -108,8 +114,13 @@ def backup(file: Path, recipients: tuple[str, ...]) -> None:
     if file.is_dir():
         suffix = ".tar.age" if recipients else ".tar"
         file /= f"whimbrel-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{suffix}"
-    contents = back_up(load_settings(), file, recipients=recipients)
+    settings = load_settings()
+    contents = back_up(settings, file, recipients=recipients)
     click.echo(f"{file}: {len(contents.files)} files, verified")
+    if settings.sources:
+        click.echo(
+            f"not in it: what was read of {_named(settings.sources)}; `whimbrel sync` reads it anew"
+        )
 
 
 @click.command()
@@ -151,6 +162,8 @@ def restore(file: Path, identity: Path | None, *, verify: bool, replace: bool) -
             "documents left out until the next `whimbrel index` or `whimbrel sync`, as they may be"
             f" meant for some alone: {restored.left_out}"
         )
+    if settings.sources:
+        click.echo(f"run `whimbrel sync` before the bot serves {_named(settings.sources)}")
     if restored.aside is not None:
         click.echo(f"what was there before is in {restored.aside}; `whimbrel purge` deletes it")
 

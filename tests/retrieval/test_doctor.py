@@ -131,6 +131,20 @@ def test_what_is_not_linked_is_told(home: Path, tmp_path: Path) -> None:
     assert found.found.endswith("not linked: http://evil.example")
 
 
+@pytest.mark.parametrize(("hosts", "state"), [("", "warning"), ('["docs.example"]', "ok")])
+def test_where_documents_lead_is_told_while_no_host_is_named(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: str, state: str
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("---\nurl: https://docs.example/x\n---\nWords.")
+    update_index([tmp_path / "docs"], Settings(home=home), WordEmbedder())
+    if hosts:
+        monkeypatch.setenv("WHIMBREL_LINK_HOSTS", hosts)
+    found = findings()["links"]
+    assert (found.state, "docs.example" in found.found) == (state, True)
+    assert not hosts or found.mend == ""
+
+
 @pytest.mark.usefixtures("home")
 def test_a_source_is_told_with_how_its_last_sync_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import stat
@@ -20,7 +21,8 @@ from retrieval.index.building import update_index
 from retrieval.index.content import read_sources
 from retrieval.index.generation import current
 from retrieval.registry.folders import checksums, new_folder, publish
-from retrieval.settings import Settings
+from retrieval.settings import Settings, SourceTable
+from retrieval.sources.syncing import pull, results
 from tests.retrieval.word_embedder import WordEmbedder
 
 PEOPLE = 3_000
@@ -202,6 +204,27 @@ def test_the_commands_say_what_they_did(
     shutil.rmtree(settings.home)
     CliRunner().invoke(restore_command, [file.name], catch_exceptions=False)
     assert people(settings) == PEOPLE
+
+
+def test_what_was_read_of_sources_is_in_no_backup_and_both_commands_say_so(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("Words.")
+    table = SourceTable.model_validate({"kind": "folder", "path": str(tmp_path / "docs")})
+    settings = settings.model_copy(update={"sources": {"desk": table}})
+    pull(settings)
+    sources = {"desk": {"kind": "folder", "path": str(tmp_path / "docs")}}
+    monkeypatch.setenv("WHIMBREL_SOURCES", json.dumps(sources))
+    monkeypatch.setenv("WHIMBREL_HOME", str(settings.home))
+    file = str(tmp_path / "b.tar")
+    made = CliRunner().invoke(backup_command, [file], catch_exceptions=False)
+    assert "not in it: what was read of the sources desk" in made.output
+    shutil.rmtree(settings.home)
+    told = CliRunner().invoke(restore_command, [file], catch_exceptions=False)
+    assert "run `whimbrel sync`" in told.output
+    assert results(settings)[0].ended == ""  # listed whole by the next sync
+    assert pull(settings)[0].new == 1
 
 
 def test_a_document_that_was_restricted_since_stays_restricted_when_a_backup_is_restored(
