@@ -19,8 +19,8 @@ Numbers = npt.NDArray[np.intp]
 EXACT_LIMIT = 100_000
 """Up to here every vector is compared; above, those in the nearest cells, if that finds enough."""
 
-FEW = 20_000
-"""So many rows, of those that are allowed, are compared one by one wherever they lie."""
+FEW = 2_000
+"""So many rows are compared one by one rather than by cells."""
 
 _SCATTERED = 16
 """A row that lies alone takes so many times as long to read as one among all, in order."""
