@@ -1,7 +1,7 @@
 """What an index of so many passages costs: to build, load, hold, search, and to change by 1 %.
 
     python -m benchmarks.scale [--sizes N,N,…] [--million] [--corpus FOLDER] [--folder WORK]
-                               [--json OUT] [--picture OUT.png]
+                               [--engine NAME]… [--json OUT] [--picture OUT.svg]
 
 Vectors are made from real ones, so that embedding does not hide the rest: a passage is mixed of two
 real ones of the corpus (format as `retrieval/evaluation/dataset.py` describes; without it,
@@ -24,15 +24,16 @@ import multiprocessing
 import re
 import resource
 import shutil
+import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -57,10 +58,17 @@ CLOSED_FOLDER = "9"
 SHARE = 0.01
 SOURCES = ("docs/3/", "docs/4/1")
 QUERIES = 200
+WORDS = 120
+"""A text has no more, so that a section of a file is one passage."""
+
 NOISE = 0.3
 JAPANESE = "出張の費用はどのように精算しますか。領収書を添えて翌月の五日までに申請してください。"
 
 _NOTE = re.compile(r"Note (\d+)\.")
+
+
+ENGINES: dict[str, dict[str, Any]] = {"faiss": {}}
+"""What can hold the index, with the settings that make it so."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ def mixed_text(number: int, seed: Seed) -> str:
     """The passage of this number: half the words of one text, and half of the other."""
     words = [seed.texts[n].split() for n in mixed_of(number, len(seed.texts))]
     halves = (words[0][: len(words[0]) // 2], words[1][len(words[1]) // 2 :])
-    return f"Note {number}. " + " ".join(word for half in halves for word in half)
+    return " ".join([f"Note {number}.", *(word for half in halves for word in half)][:WORDS])
 
 
 def question(number: int, seed: Seed) -> str:
@@ -178,14 +186,18 @@ def main() -> None:
     seed = seed_of(arguments.corpus)
     print(f"{len(seed.texts)} real texts, embedded at {seed.per_second:.1f} a second", flush=True)
     rows = []
+    print(f"| {' | '.join(head for head, *_ in COLUMNS)} |\n{'|---' * len(COLUMNS)}|", flush=True)
     with TemporaryDirectory(dir=arguments.folder) as temporary:
-        for size in [*sizes, *([1_000_000] if arguments.million else [])]:
-            home = Path(temporary) / str(size)
-            rows.append(measured(size, seed, home))
+        sizes += [1_000_000] if arguments.million else []
+        for engine, size in product(arguments.engine or ENGINES, sizes):
+            home = Path(temporary) / f"{engine}-{size}"
+            rows.append(measured(engine, size, seed, home))
             shutil.rmtree(home)
-            print(told(rows[-1], is_first=len(rows) == 1), flush=True)
+            print(told(rows[-1]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    if arguments.picture:
+        draw(rows, arguments.picture)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -197,8 +209,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--million", action="store_true", help="measure 1,000,000 passages, too")
     parser.add_argument("--corpus", type=Path, metavar="FOLDER")
     parser.add_argument("--folder", type=Path, metavar="WORK", help="where to work; has 10 GB")
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="may be repeated")
     parser.add_argument("--json", type=Path, metavar="OUT")
-    parser.add_argument("--picture", type=Path, metavar="OUT.png")
+    parser.add_argument("--picture", type=Path, metavar="OUT", help="one for light, one for dark")
     return parser.parse_args()
 
 
@@ -211,18 +224,18 @@ def seed_of(corpus: Path | None) -> Seed:
     return Seed(found, vectors, len(found) / (time.process_time() - began))
 
 
-def measured(size: int, seed: Seed, home: Path) -> Row:
+def measured(engine: str, size: int, seed: Seed, home: Path) -> Row:
     """Write so many passages into files, and measure what becomes of them."""
     docs = home / "docs"
     write(docs, seed, range(size // PER_FILE))
-    build_s = alone(build, home, seed)
+    build_s = alone(build, engine, home, seed)
     write(docs, seed, changed(size), offset=10 * size)
-    change_s = alone(build, home, seed)
+    change_s = alone(build, engine, home, seed)
     files = [path for path in (home / "home" / "index").rglob("*") if path.is_file()]
     disk = sum(path.stat().st_size for path in files) / 2  # two generations are kept
-    searched = alone(search, home, seed, size)
+    searched = alone(search, engine, home, seed, size)
     return Row(
-        engine="faiss",
+        engine=engine,
         passages=size,
         build_s=build_s,
         embed_s=size / seed.per_second,
@@ -258,24 +271,26 @@ def alone(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return pool.submit(work, *args, **kwargs).result()
 
 
-def build(home: Path, seed: Seed) -> float:
+def build(engine: str, home: Path, seed: Seed) -> float:
     """CPU-seconds of bringing the index up to date."""
     before = _cpu_s()
-    update_index([home / "docs"], settings_of(home), MixedEmbedder(seed))
+    report = update_index([home / "docs"], settings_of(engine, home), MixedEmbedder(seed))
+    if report.cells:
+        print(f"{report.passages} passages: {report.cells}", file=sys.stderr, flush=True)
     return _cpu_s() - before
 
 
-def settings_of(home: Path) -> Settings:
-    """Those of the index in a folder."""
+def settings_of(engine: str, home: Path) -> Settings:
+    """Those of the index in a folder; what makes it another engine's is set here."""
     rules = {f"docs/{CLOSED_FOLDER}/*": CLOSED}
-    return Settings(home=home / "home", audiences=rules)
+    return Settings(home=home / "home", audiences=rules, **ENGINES[engine])
 
 
-def search(home: Path, seed: Seed, size: int) -> Searched:
+def search(engine: str, home: Path, seed: Seed, size: int) -> Searched:
     """Load the index, and search it in several ways."""
     embedder = MixedEmbedder(seed)
     before, began = _resident_mb(), time.perf_counter()
-    searcher = Library(settings_of(home), embedder).searcher()
+    searcher = Library(settings_of(engine, home), embedder).searcher()
     loaded = time.perf_counter() - began
     numbers = np.random.default_rng(0).integers(size, size=QUERIES).tolist()
     embedder.asked = {question(number, seed): number for number in numbers}
@@ -339,17 +354,50 @@ COLUMNS = (
 )
 
 
-def told(row: Row, *, is_first: bool) -> str:
-    """A line of the table, the first one below its head."""
-    shown = [form.format(getattr(row, name)) for _, name, form in COLUMNS]
-    lines = [f"| {' | '.join(shown)} |"]
-    if is_first:
-        lines = [
-            f"| {' | '.join(head for head, *_ in COLUMNS)} |",
-            "|---" * len(COLUMNS) + "|",
-            *lines,
-        ]
-    return "\n".join(lines)
+def told(row: Row) -> str:
+    """A line of the table."""
+    return f"| {' | '.join(form.format(getattr(row, name)) for _, name, form in COLUMNS)} |"
+
+
+PANELS = {
+    "seconds": {"build_s": "build", "change_s": "change 1 %", "load_s": "load"},
+    "MB": {"memory_mb": "memory", "disk_mb": "disk"},
+    "ms a query": {
+        "query_ms": "among all",
+        "query_p99_ms": "the same, 99 %",
+        "audience_ms": "for an audience",
+        "sources_ms": "within sources",
+    },
+}
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Two pictures, for light and dark pages, of how all that grows with the number of passages.
+
+    Beside each line stands its slope: 1 where ten times the passages cost ten times as much.
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    for name, style in (("light", "default"), ("dark", "dark_background")):
+        with plt.style.context(style), plt.rc_context({"svg.hashsalt": "scale"}):
+            figure, panels = plt.subplots(1, len(PANELS), figsize=(12, 4), layout="constrained")
+            for axes, (unit, lines) in zip(panels, PANELS.items(), strict=True):
+                for engine, (column, label) in product(
+                    dict.fromkeys(row.engine for row in rows), lines.items()
+                ):
+                    own = [row for row in rows if row.engine == engine]
+                    sizes = [row.passages for row in own]
+                    values = [max(getattr(row, column), 1e-3) for row in own]
+                    slope = np.polyfit(np.log(sizes), np.log(values), 1)[0]
+                    axes.loglog(sizes, values, "o-", label=f"{engine}: {label} ({slope:.2f})")
+                axes.set(xlabel="passages", title=unit)
+                axes.legend(fontsize="small")
+            out = path.with_name(f"{path.stem}-{name}{path.suffix}")
+            figure.savefig(out, transparent=True, metadata={"Date": None})
+            plt.close(figure)
 
 
 if __name__ == "__main__":
