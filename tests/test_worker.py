@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -23,8 +23,11 @@ from tests.slack_server import APP_TOKEN, BOT_TOKEN, SlackServer, event, mention
 
 ROOT = Path(__file__).parent.parent
 LIST = ROOT / "deploy" / "requirements-worker.txt"
-MODELS = {"gguf", "scikit-learn", "scipy", "sentence-transformers", "torch", "transformers"}
+MODELS = {"gguf", "scikit-learn", "sentence-transformers", "torch", "transformers"}
 """What runs models or makes them: a worker asks endpoints instead."""
+
+EXTRAS = ("postgres",)
+"""What several workers share is kept there."""
 
 HEAD = """\
 # What a worker needs that asks endpoints for all its models: no torch. Whimbrel itself is installed
@@ -37,30 +40,33 @@ MOST_MB = 250
 def wanted() -> str:
     """The list as it should be: what the dependencies need on Linux, and theirs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    versions = dict(line.split("==") for line in lines if not line.startswith("#"))
-    waiting = [name for name in map(_name, project["dependencies"]) if name and name not in MODELS]
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    versions = dict(pin.split("==") for pin in pins if not pin.startswith("#"))
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for name in EXTRAS for line in extras.get(name, ()))]
+    waiting = [line for line in map(Requirement, lines) if named(line.name) not in MODELS]
     found: set[str] = set()
     while waiting:
-        if (name := waiting.pop()) not in found:
+        requirement = waiting.pop()
+        if _counts(requirement) and (name := named(requirement.name)) not in found:
             found.add(name)
-            waiting += filter(None, map(_name, requires(name) or ()))
+            theirs = map(Requirement, requires(name) or ())
+            waiting += (line for line in theirs if _counts(line, requirement.extras))
     return HEAD + "".join(f"{name}=={versions[name]}\n" for name in sorted(found))
 
 
-def _name(line: str) -> str | None:
-    """Who is required by a line, if it counts for Linux and without any extra."""
-    requirement = Requirement(line)
-    linux = {"extra": "", "sys_platform": "linux", "platform_system": "Linux"}
-    counts = requirement.marker is None or requirement.marker.evaluate(linux)
-    return named(requirement.name) if counts else None
+def _counts(requirement: Requirement, extras: Collection[str] = ()) -> bool:
+    """Whether it is wanted on Linux, with these extras of whatever requires it."""
+    linux = {"sys_platform": "linux", "platform_system": "Linux"}
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate(linux | {"extra": e}) for e in ("", *extras))
 
 
 class Worker:
     """The program with nothing but the list, its models at an endpoint, Slack on localhost."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
-        self.command = [sys.executable, "-P", str(ROOT / "tests" / "listed_only.py"), str(LIST)]
+    def __init__(self, home: Path, *, listed: Path = LIST, **settings: str) -> None:
+        self.command = [sys.executable, "-P", str(ROOT / "tests" / "listed_only.py"), str(listed)]
         self.environment = os.environ | {"WHIMBREL_HOME": str(home)} | settings
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -125,15 +131,18 @@ async def test_a_worker_answers_with_nothing_but_the_list_and_little_memory(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("command", "named"),
-    [("index examples/handbook", "set WHIMBREL_EMBEDDER to an endpoint"), ("learn", "scipy")],
+    ("missing", "told"),
+    [("", "set WHIMBREL_EMBEDDER to an endpoint"), ("selectolax", "this needs selectolax")],
 )
-def test_a_worker_says_in_one_line_what_it_lacks(tmp_path: Path, command: str, named: str) -> None:
-    told = Worker(tmp_path, WHIMBREL_EMBEDDER="multilingual-e5-small").run(*command.split())
-    assert told.returncode == 1
-    (line,) = told.stderr.splitlines()
+def test_what_is_not_installed_is_told_in_one_line(tmp_path: Path, missing: str, told: str) -> None:
+    pins = [pin for pin in LIST.read_text().splitlines() if named(pin) != missing]
+    (listed := tmp_path / "list.txt").write_text("\n".join(pins))
+    worker = Worker(tmp_path, listed=listed, WHIMBREL_EMBEDDER="multilingual-e5-small")
+    said = worker.run("index", str(ROOT / "examples" / "handbook"))
+    assert said.returncode == 1
+    (line,) = said.stderr.splitlines()
     assert "not installed here" in line
-    assert named in line
+    assert told in line
 
 
 def main() -> None:
