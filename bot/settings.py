@@ -1,4 +1,4 @@
-"""The settings of `bot`, read once from the environment and `[slack]` in `whimbrel.toml`."""
+"""The settings of `bot`, read once from the environment, `[slack]` and `[api]`."""
 
 from __future__ import annotations
 
@@ -210,9 +210,54 @@ class SlackSettings(FileSettings):
         return table
 
 
+class ApiSettings(FileSettings):
+    """Every value can be set as `WHIMBREL_API_<NAME>` or in `[api]`; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WHIMBREL_API_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
+    )
+    others = r"service_(host|port.*)|port(_\d+_.*)?"  # Kubernetes's, of a service whimbrel-api
+
+    serve: bool | None = Field(
+        default=None,
+        description="`whimbrel serve` serves the API, too; unset: if a key holds when it starts",
+    )
+    listen_host: str = Field(
+        default="127.0.0.1", description="where the API listens; in HTTP mode, where Slack calls"
+    )
+    listen_port: int = Field(default=8090, ge=0, le=65_535, description="the port there")
+    workers: int = Field(default=4, ge=1, le=64, description="calls worked on at the same time")
+    max_waiting: int = Field(default=50, ge=0, description="more waiting calls are turned away")
+    answer_seconds: int = Field(
+        default=120, ge=1, description="an answer that takes longer is broken off"
+    )
+    key: SecretStr | None = Field(default=None, description="the key that `whimbrel mcp` asks with")
+
+    @staticmethod
+    def own_part(values: dict[str, Any]) -> dict[str, Any]:
+        """The table [api]; a file without it is fine."""
+        table = values.get("api", {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"{CONFIG_FILE}: api is not a table; write it as [api]")
+        if "key" in table:
+            raise SettingsError(
+                f"{CONFIG_FILE}: api.key: this file is no place for a key; set WHIMBREL_API_KEY"
+            )
+        return table
+
+
 def secret(setting: SecretStr | None) -> str:
     """The text of a secret; empty where it is not set."""
     return setting.get_secret_value() if setting else ""
+
+
+def load_api_settings() -> ApiSettings:
+    """Read the settings of the API.
+
+    Raises:
+        SettingsError: If a value cannot be used; the message names the setting.
+    """
+    return read(ApiSettings, prefix="WHIMBREL_API_")
 
 
 def load_slack_settings() -> SlackSettings:

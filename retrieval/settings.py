@@ -125,9 +125,9 @@ class Settings(FileSettings):
     model_config = SettingsConfigDict(
         env_prefix="WHIMBREL_", toml_file=CONFIG_FILE, extra="forbid", frozen=True
     )
-    # Training's; sources' secrets; the compose file's; what Kubernetes says of a service that is
-    # named whimbrel.
-    others = r"learn_.*|source_.*|documents|(.+_)?service_(host|port.*)|(.+_)?port(_\d+_.*)?"
+    # The API's; training's; sources' secrets; the compose file's; what Kubernetes says of a service
+    # that is named whimbrel.
+    others = r"api_.*|learn_.*|source_.*|documents|(.+_)?service_(host|port.*)|(.+_)?port(_\d+_.*)?"
 
     home: Path = Field(Path(".whimbrel"), description="database, index and unpacked models")
     embedder: str = Field(
@@ -282,14 +282,16 @@ class Settings(FileSettings):
 
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
-        """All but [slack], which is the bot's, and [learn], which is training's."""
+        """All but [slack] and [api], which are the bot's, and [learn], which is training's."""
         for name in ("generator_key", "embedder_key", "reranker_key"):
             if not str(values.get(name, "@")).startswith("@"):
                 raise SettingsError(
                     f"{CONFIG_FILE}: {name}: this file is no place for a key; write it to a file "
                     f'of its own, `chmod 600` that, and set {name} = "@FILE"'
                 )
-        return {name: value for name, value in values.items() if name not in ("slack", "learn")}
+        return {
+            name: value for name, value in values.items() if name not in ("api", "slack", "learn")
+        }
 
 
 def load_settings() -> Settings:

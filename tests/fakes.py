@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.review.document_lookup import DocumentLookup, Held
 from bot.store.turns import DocumentRef
+from retrieval.answering.questions import clean
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.account import Account
 from retrieval.index.building import IndexReport
@@ -145,6 +146,16 @@ class SentenceDocuments(DocumentLookup):
     def held(self) -> Held:
         passages = {DocumentRef(p.source.id, p.content_hash): p for p in self.passages}
         return Held(self.generation, self.embedder, passages)
+
+    def search(
+        self, query: str, *, k: int, audience: frozenset[str], sources: Sequence[str] = ()
+    ) -> list[Hit]:
+        answerer = SentenceAnswerer()
+        answerer.passages = self.passages
+        asked = AnswerRequest(
+            clean(query, max_chars=4_000), audience=audience, sources=tuple(sources)
+        )
+        return [hit for hit in answerer.answer(asked).hits if hit.score][:k]
 
 
 class FolderReindexer:

@@ -18,7 +18,7 @@ import yaml
 from click.testing import CliRunner
 from pydantic_settings import BaseSettings
 
-from bot.settings import SlackSettings, load_slack_settings
+from bot.settings import ApiSettings, SlackSettings, load_api_settings, load_slack_settings
 from retrieval.cli import whimbrel
 from retrieval.index.building import update_index
 from retrieval.index.generation import load_index
@@ -42,6 +42,7 @@ KINDS: tuple[tuple[type[BaseSettings], str], ...] = (
     (Settings, "WHIMBREL_"),
     (LearnSettings, "WHIMBREL_LEARN_"),
     (SlackSettings, "SLACK_"),
+    (ApiSettings, "WHIMBREL_API_"),
 )
 
 
@@ -260,7 +261,7 @@ def test_every_example_of_a_settings_file_is_read(
     for language, block in FENCE.findall(read(page)):
         if language == "toml":
             Path("whimbrel.toml").write_text(block, encoding="utf-8")
-            load_learn_settings(), load_slack_settings()
+            load_api_settings(), load_learn_settings(), load_slack_settings()
             for source in sources_of(load_settings()).values():
                 if source.audience:  # what a secret guards says whom it is for
                     for secret in ("credentials", "secret", "token"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,18 +21,20 @@ from bot.admin.schedule import Schedule
 from bot.admin.submissions import complaints
 from bot.admin.syncing import SyncSchedule
 from bot.app.admin import AdminCommands
+from bot.app.api import Api, is_served
 from bot.app.asking import Asking
+from bot.app.doors import listening
 from bot.app.feedback import Feedback
 from bot.app.monitoring import Monitoring
 from bot.app.parts import Engine, LongJobs, Timings
 from bot.app.worker import Lane, Worker
 from bot.pool import StoppablePool
 from bot.privacy.retention import Retention
-from bot.settings import SlackSettings, secret
+from bot.settings import ApiSettings, SlackSettings, secret
 from bot.slack.counted import counting
 from bot.slack.incoming.app import build_app
 from bot.slack.incoming.early import EarlyDeliveries
-from bot.slack.incoming.web import health_routes, listen, metrics_route, slack_route
+from bot.slack.incoming.web import health_routes, metrics_route, slack_route
 from bot.slack.outgoing.mrkdwn import quoted
 from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import REQUEST_S, Workspace, log_in
@@ -65,10 +66,13 @@ class Bot:
         *,
         host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
         port: int = 3000,
+        api: ApiSettings | None = None,
         timings: Timings = Timings(),  # noqa: B008 - it is frozen
     ) -> None:
         self.settings = settings
         self.port = port
+        self.api_port: int | None = None
+        self._api = api
         self._database_path = database
         self._engine = engine
         self._jobs = jobs
@@ -132,7 +136,16 @@ class Bot:
             on_accepted=self.worker.wake,
             quote=quoted,
         )
-        await self._open_door(stack, app, workspace.client)
+        api = self._opened_api()
+        await self._open_door(stack, app, workspace.client, api)
+        if api is not None:  # its calls end before the doors are closed
+            stack.push_async_callback(api.end, grace_s=self._timings.grace_s)
+
+    def _opened_api(self) -> Api | None:
+        settings, database = self._api, self._database
+        if settings is None or not is_served(settings, database):
+            return None
+        return Api(settings, self.settings, database, self._engine)
 
     def _start_worker(
         self, stack: AsyncExitStack, workspace: Workspace, early: EarlyDeliveries
@@ -225,12 +238,16 @@ class Bot:
         return [metrics_route(monitoring.text)]
 
     async def _open_door(
-        self, stack: AsyncExitStack, app: AsyncApp, client: AsyncWebClient
+        self,
+        stack: AsyncExitStack,
+        app: AsyncApp,
+        client: AsyncWebClient,
+        api: Api | None,
     ) -> None:
         health = health_routes(self.is_ready)
         if self.settings.health_port:
             host, port = self.settings.health_host, self.settings.health_port
-            await _listen(
+            await listening(
                 stack,
                 [*health, *self._metrics()],
                 host,
@@ -244,9 +261,11 @@ class Bot:
                 socket = await _connect(app, client, token, ping_s=self._timings.ping_s)
                 stack.push_async_callback(socket.client.close)
                 self._sockets.append(socket)
+            if api is not None:
+                self.api_port = await api.listen(stack)
         else:
-            routes = [slack_route(app), *health]
-            self.port = await _listen(stack, routes, self._host, self.port, setting="--port")
+            routes = [slack_route(app), *health, *(api.routes if api else ())]
+            self.port = await listening(stack, routes, self._host, self.port, setting="--port")
         logger.info("serving mode=%s", self.settings.mode)
 
 
@@ -262,25 +281,3 @@ async def _connect(
         await handler.client.close()  # type: ignore[no-untyped-call]
         raise SettingsError(f"SLACK_APP_TOKEN: Slack says {reason(error) or error}") from error
     return handler
-
-
-async def _listen(
-    stack: AsyncExitStack, routes: list[web.RouteDef], host: str, port: int, *, setting: str
-) -> int:
-    try:
-        runner, port = await listen(routes, host, port)
-    except OSError as error:
-        raise SettingsError(f"{setting}: {error}") from error
-    stack.push_async_callback(runner.cleanup)
-    return port
-
-
-async def run_until_stopped(bot: Bot) -> None:
-    """Serve until the process is told to end; then let answers in progress be finished."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
-    async with bot:
-        await stopped.wait()
-        logger.info("stopping")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bot.admin.reindex import Reindexer
     from bot.app.parts import Engine, LongJobs
-    from bot.settings import SlackSettings
+    from bot.settings import ApiSettings, SlackSettings
     from bot.slack.audience import Holdings
     from retrieval.index.building import IndexReport
     from retrieval.index.library import Library
@@ -36,7 +36,7 @@ def serve(port: int, host: str) -> None:
     """
     import asyncio
 
-    from bot.settings import load_slack_settings
+    from bot.settings import load_api_settings, load_slack_settings
     from retrieval import tracing
     from retrieval.logs import set_up_logs
     from retrieval.settings import load_settings
@@ -45,7 +45,53 @@ def serve(port: int, host: str) -> None:
     set_up_logs(settings, level="info")
     if tracing.is_wanted():
         tracing.start()
-    asyncio.run(_serve(slack, settings, host=host, port=port))
+    asyncio.run(_serve(slack, load_api_settings(), settings, host=host, port=port))
+
+
+@click.command()
+def api() -> None:
+    """Answer questions over HTTP until stopped, without Slack; `serve` does both.
+
+    Keys are made with `whimbrel keys create`.
+    """
+    import asyncio
+
+    from bot.settings import SlackSettings, load_api_settings
+    from retrieval.logs import set_up_logs
+    from retrieval.settings import load_settings, read
+
+    # Of [slack] it takes what is redacted and how long things are kept.
+    slack, settings = read(SlackSettings, prefix="SLACK_"), load_settings()
+    set_up_logs(settings, level="info")
+    asyncio.run(_api(load_api_settings(), slack, settings))
+
+
+@click.command()
+@click.option("--http", is_flag=True, help="Over HTTP at the API's address; each call has a key.")
+def mcp(http: bool) -> None:
+    """Give agents the tools `search` and `ask`, over standard input and output.
+
+    It asks with the key in WHIMBREL_API_KEY and sees what that sees. Needs the extra `mcp`.
+    """
+    import asyncio
+
+    from bot.settings import SlackSettings, load_api_settings
+    from retrieval.errors import SettingsError
+    from retrieval.logs import set_up_logs
+    from retrieval.settings import load_settings, read
+
+    try:
+        import mcp  # noqa: F401
+    except ImportError as error:
+        raise SettingsError("`whimbrel mcp` needs more: pip install 'whimbrel[mcp]'") from error
+    slack, api = read(SlackSettings, prefix="SLACK_"), load_api_settings()
+    if api.key is None and not http:
+        raise SettingsError(
+            "WHIMBREL_API_KEY is not set; make a key with `whimbrel keys create NAME`"
+        )
+    settings = load_settings()
+    set_up_logs(settings)
+    asyncio.run(_mcp(api, slack, settings, over_http=http))
 
 
 @click.command()
@@ -213,17 +259,48 @@ async def _audience(slack: SlackSettings, settings: Settings, user: str) -> list
             raise DataError(f"Slack does not say who {user} is: {error}; try later") from error
 
 
-async def _serve(slack: SlackSettings, settings: Settings, *, host: str, port: int) -> None:
+async def _serve(
+    slack: SlackSettings, api: ApiSettings, settings: Settings, *, host: str, port: int
+) -> None:
+    from bot.app.bot import Bot
+    from bot.app.doors import run_until_stopped
+
+    engine, jobs = await _loaded(settings)
+    bot = Bot(slack, settings.database, engine, jobs, host=host, port=port, api=api)
+    await run_until_stopped(bot)
+
+
+async def _api(api: ApiSettings, slack: SlackSettings, settings: Settings) -> None:
+    from bot.app.api import ApiServer
+    from bot.app.doors import run_until_stopped
+
+    engine, jobs = await _loaded(settings)
+    await run_until_stopped(ApiServer(api, slack, settings.database, engine, jobs.syncer))
+
+
+async def _mcp(
+    settings: ApiSettings, slack: SlackSettings, retrieval: Settings, *, over_http: bool
+) -> None:
+    from contextlib import closing
+
+    from bot.app.agents import serve_agents
+    from bot.store.database import Database
+
+    engine, _ = await _loaded(retrieval)
+    with closing(Database(retrieval.database, redactor=slack.redactor)) as database:
+        await serve_agents(settings, slack, database, engine, over_http=over_http)
+
+
+async def _loaded(settings: Settings) -> tuple[Engine, LongJobs]:
+    """What answers, and what takes minutes, once the models are loaded."""
     import asyncio
 
-    from bot.app.bot import Bot, run_until_stopped
     from retrieval.serving.live import load_live
 
     live = await asyncio.to_thread(load_live, settings, on_progress=logger.info)
     engine = make_engine(live)
     await asyncio.to_thread(_take_back, engine.installation)
-    jobs = make_jobs(settings, live.library)
-    await run_until_stopped(Bot(slack, settings.database, engine, jobs, host=host, port=port))
+    return engine, make_jobs(settings, live.library)
 
 
 def make_engine(live: Live) -> Engine:

@@ -19,6 +19,7 @@ from bot.export.records import (
 )
 from bot.slack.audience import of_documents
 from bot.store.database import Database
+from bot.store.keys import ApiKeys
 from retrieval.examples import PassageText
 
 DIRECT = "D"
@@ -144,7 +145,20 @@ def _experts(database: Database) -> dict[str, frozenset[str]]:
         for row in _rows(database, "SELECT channel, config FROM channels")
     }
     imported = _rows(database, "SELECT DISTINCT person FROM imported_ratings WHERE is_expert = 1")
-    return experts | {"": frozenset(row["person"] for row in imported)}
+    everywhere = {"": frozenset(row["person"] for row in imported)}
+    return experts | everywhere | _experts_by_key(database)
+
+
+def _experts_by_key(database: Database) -> dict[str, frozenset[str]]:
+    """Who rated with a key whose word decides, by the place of the key; not once it is revoked."""
+    decide = {key.place for key in ApiKeys(database).all() if key.is_expert and not key.revoked}
+    experts: dict[str, set[str]] = defaultdict(set)
+    raters = "SELECT voter FROM vote_events UNION SELECT person FROM reasons"
+    for row in _rows(database, raters):
+        place = str(row["voter"]).rpartition(":")[0]
+        if place in decide:
+            experts[place].add(row["voter"])
+    return {place: frozenset(people) for place, people in experts.items()}
 
 
 def _reasons(database: Database) -> Iterator[DownRatingReason]:

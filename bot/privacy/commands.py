@@ -56,12 +56,13 @@ def purge() -> None:
 def forget(user: str, approved: bool) -> None:
     """Forget a person, as *Forget me* in App Home does.
 
-    USER is the person's id in Slack. A bot that serves goes on. A backup that was made before
-    forgets the person when it is restored.
+    USER is the person's id in Slack, or `api:KEY:NAME` for whom the client of a key calls NAME. A
+    bot that serves goes on. A backup that was made before forgets the person when it is restored.
     """
     from bot.privacy.erasing import put_aside
     from bot.privacy.forgetting import PERSON, Forgetting
     from bot.store.inbox import Inbox
+    from bot.store.keys import API, person_of
     from retrieval.errors import BusyError, DataError
     from retrieval.index.served_embedder import load_embedder
     from retrieval.registry.folders import served
@@ -69,8 +70,13 @@ def forget(user: str, approved: bool) -> None:
     from retrieval.settings import load_settings
 
     settings = load_settings()
+    if user.startswith(API):
+        key, _, name = user.removeprefix(API).partition(":")
+        user = person_of(f"{API}{key}", name)
     if not PERSON.fullmatch(user):
-        raise DataError(f"found {user!r}; wanted a person's id in Slack, such as U012AB3CD")
+        raise DataError(
+            f"found {user!r}; wanted a person's id in Slack, such as U012AB3CD, or api:KEY:NAME"
+        )
     with closing(_log(settings)) as database:
         forgotten = Forgetting(Inbox(database)).forget_person(user, and_approved=approved)
         is_purged = database.purge()

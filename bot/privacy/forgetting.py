@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from bot.asking.disclosure import CURATED
 from bot.privacy.erasing import erase
 from bot.privacy.forgotten import ForgottenPeople
+from bot.store import keys
 from bot.store.connection import Connection
 from bot.store.inbox import NAMELESS, Inbox, Job
 from bot.store.log import change_card, part_followers
 
-PERSON = re.compile(r"[UW][A-Z0-9]+")
-"""The id of somebody in Slack."""
+PERSON = re.compile(rf"[UW][A-Z0-9]+|{keys.PERSON}")
+"""The id of somebody in Slack, or of who asked with a key of the API."""
 
 _STAYS_WITH_A_TURN = ("reviews", "curated", "turns")
 """Tables with turns in them whose rows do not go with the turns of a person."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bot.store.reviews import Proposal
 from bot.store.turns import DocumentRef, Turns
+from retrieval.answering.questions import clean
 from retrieval.answering.triage import QueryEmbedder
 from retrieval.errors import IndexNotFoundError
-from retrieval.records import Passage
+from retrieval.records import Hit, Passage
 
 if TYPE_CHECKING:
     from retrieval.index.searcher import Searcher
@@ -58,6 +59,19 @@ class DocumentLookup:
         """The id of the generator; `none` where answers are quoted."""
         generator = self._live.generator
         return generator.id if generator else "none"
+
+    def search(
+        self, query: str, *, k: int, audience: frozenset[str], sources: Sequence[str] = ()
+    ) -> list[Hit]:
+        """The passages that suit a query best, of those that an audience may see.
+
+        Raises:
+            QuestionError: If there is nothing to search for.
+            RetrievalError: If the documents cannot be searched.
+        """
+        library = self._live.library
+        query = clean(query, max_chars=library.settings.max_question_chars)
+        return library.searcher().search(query, k=k, audience=audience, sources=sources)
 
     def label(self, passage: DocumentRef) -> str | None:
         """The label that somebody needs to read a passage now; None if it does not stand so."""

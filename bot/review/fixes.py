@@ -13,6 +13,7 @@ from bot.review.document_lookup import DocumentLookup
 from bot.slack.incoming.payloads import Interaction
 from bot.store.database import Database
 from bot.store.inbox import Delivery
+from bot.store.keys import API
 from bot.store.log import utc
 from bot.store.preferences import PeoplesPreferences
 from bot.store.turns import DocumentRef
@@ -99,7 +100,8 @@ class Fixes:
         """A delivery for each person who finds a fixed turn bad, wants to hear of it, has not yet.
 
         An expert's answer to the very question is direct; what a new index, model or somebody
-        else's correction brought is for those who asked to hear of that.
+        else's correction brought is for those who asked to hear of that. Who rated with a key of
+        the API is not told.
         """
         rows = self._database.connection.execute(
             "SELECT fixes.turn_id, votes.voter, turns.team, reviews.id IS NOT NULL"
@@ -113,7 +115,8 @@ class Fixes:
         return [
             _delivery(turn_id, person, team)
             for turn_id, person, team, is_direct in rows.fetchall()
-            if self._preferences.of(person).wants_to_hear(is_direct=bool(is_direct))
+            if not person.startswith(API)
+            and self._preferences.of(person).wants_to_hear(is_direct=bool(is_direct))
         ]
 
 

@@ -8,19 +8,31 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from bot.store.database import Database
-from bot.store.inbox import Job
+from bot.store.keys import API
 from bot.store.log import utc
 from retrieval.errors import DataError
 from retrieval.records import PUBLIC, Answer, Passage
 
-Act = Literal["shown", "shared", "kept", "explained", "command", "config", "review"]
+Act = Literal["shown", "shared", "kept", "explained", "command", "config", "review", "key"]
 
 DAY_S = 86_400
 
 _HASHED = ("id", "key", "at", "act", "person", "channel", "details", "before")
+
+
+class Occasion(Protocol):
+    """On what occasion something was done: a job, or a call of the API."""
+
+    @property
+    def event_id(self) -> str:
+        """What tells it from all others."""
+
+    @property
+    def user(self) -> str:
+        """Who did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +59,23 @@ class AuditLog:
         self._clock = clock
 
     def shown(
-        self, act: Act, job: Job, turn_id: str, passages: Iterable[Passage], *, channel: str
+        self,
+        act: Act,
+        occasion: Occasion,
+        turn_id: str,
+        passages: Iterable[Passage],
+        *,
+        channel: str,
     ) -> None:
         """Write who was shown which documents that are not for everybody, if there are any."""
         documents = sorted({(p.source.id, p.source.audience) for p in filter(_is_closed, passages)})
         if documents:
-            self.add(act, job, channel=channel, turn=turn_id, documents=documents)
+            self.add(act, occasion, channel=channel, turn=turn_id, documents=documents)
 
-    def add(self, act: Act, job: Job, *, channel: str, **details: Any) -> None:  # noqa: ANN401 - JSON
-        """Write what a person did or was shown, once for each job."""
+    def add(self, act: Act, occasion: Occasion, *, channel: str, **details: Any) -> None:  # noqa: ANN401 - JSON
+        """Write what a person did or was shown, once for each occasion."""
         with self._database.transaction() as db:
-            key = f"{act}:{job.event_id}"
+            key = f"{act}:{occasion.event_id}"
             if db.execute("SELECT 1 FROM audit WHERE key = ?", (key,)).fetchone():
                 return
             before_id, before = self._last()
@@ -66,9 +84,9 @@ class AuditLog:
                 "key": key,
                 "at": utc(self._clock()),
                 "act": act,
-                "person": self._token(job.user),
+                "person": self._token(occasion.user),
                 # The id of direct messages names the person, too.
-                "channel": channel if channel[:1] in ("C", "G") else "in private",
+                "channel": channel if channel.startswith(("C", "G", API)) else "in private",
                 "details": json.dumps(details, ensure_ascii=False, sort_keys=True),
                 "before": before,
             }

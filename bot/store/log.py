@@ -21,7 +21,7 @@ Value = Literal[-1, 1]
 ANSWERS = TypeAdapter(Answer)
 """Answers as JSON and back."""
 
-RatingSource = Literal["button", "reaction", "imported"]
+RatingSource = Literal["button", "reaction", "imported", "api"]
 
 
 def utc(seconds: float) -> str:
@@ -170,6 +170,13 @@ class ConversationLog:
             "SELECT coalesce(sum(value), 0) FROM votes WHERE turn_id = ?", (turn_id,)
         ).fetchone()
         return int(row[0])
+
+    def rating_of(self, turn_id: str, rater: str) -> Value | None:
+        """What a person says of a turn at the moment."""
+        row = self._database.connection.execute(
+            "SELECT value FROM votes WHERE turn_id = ? AND voter = ?", (turn_id, rater)
+        ).fetchone()
+        return None if row is None else row[0]
 
     def count(self) -> int:
         """How many turns there are."""

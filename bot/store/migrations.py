@@ -363,3 +363,37 @@ def m016_audit(db: sqlite_utils.Database) -> None:
     db.conn.execute(f"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit {refuse}")
     is_kept = "WHEN OLD.id > (SELECT id FROM audit_anchor)"
     db.conn.execute(f"CREATE TRIGGER audit_is_cut BEFORE DELETE ON audit {is_kept} {refuse}")
+
+
+@migrations()
+def m018_keys(db: sqlite_utils.Database) -> None:
+    """Keys of the HTTP API, how often they were used in a minute or month, and requests by name."""
+    db.table("api_keys").create(
+        {
+            "id": str,
+            "name": str,
+            "sha256": str,
+            "audience": str,
+            "per_minute": int,
+            "per_month": int,
+            "is_expert": int,
+            "created": str,
+            "expires": str,
+            "revoked": str,
+        },
+        pk="id",
+        not_null={"name", "sha256", "audience", "is_expert", "created"},
+    )
+    db.table("api_keys").create_index(["name"], unique=True)
+    counts = ("questions", "searches", "feedback", "prompt_tokens", "answer_tokens")
+    db.table("api_usage").create(
+        {"key_id": str, "period": str} | dict.fromkeys(counts, int),
+        pk=("key_id", "period"),
+        not_null=set(counts),
+        defaults=dict.fromkeys(counts, 0),
+    )
+    db.table("api_requests").create(
+        {"key_id": str, "name": str, "digest": str, "turn_id": str, "at": float},
+        pk=("key_id", "name"),
+    )
+    db.table("api_requests").create_index(["at"])

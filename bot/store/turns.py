@@ -57,6 +57,15 @@ class Turns:
         """One turn; None if there is none, or none any more."""
         return next(self._read("WHERE id = ?", (turn_id,)), None)
 
+    def latest_of(self, channel: str, thread_ts: str, asker: str, *, limit: int) -> list[str]:
+        """The ids of what somebody asked last in a thread, oldest first."""
+        rows = self._database.connection.execute(
+            "SELECT id FROM turns WHERE channel = ? AND thread_ts = ? AND asker = ?"
+            " AND question != '' AND deleted IS NULL ORDER BY rowid DESC LIMIT ?",
+            (channel, thread_ts, asker, limit),
+        ).fetchall()
+        return [id_ for (id_,) in reversed(rows)]
+
     def before(self, channel: str, thread_ts: str, ts: str) -> LoggedTurn | None:
         """The thread's latest turn that was there before a message; else its latest turn."""
         order = "ORDER BY coalesce(reply_ts, '') < ? DESC, rowid DESC LIMIT 1"

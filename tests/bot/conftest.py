@@ -19,7 +19,7 @@ from bot.app.bot import Bot
 from bot.app.parts import Engine, LongJobs, Timings
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup
-from bot.settings import SlackSettings
+from bot.settings import ApiSettings, SlackSettings
 from bot.slack.audience import Holdings
 from bot.store.database import Database
 from bot.trials.shadowing import Candidates
@@ -78,6 +78,7 @@ class House:
         syncer: SyncProcess | None = None,
         candidates: Candidates | None = None,
         held_at_sources: Holdings = lambda _: (),
+        api: ApiSettings | None = None,
         grace_s: float = 5.0,
         ping_s: float = 3.0,
     ) -> Bot:
@@ -100,6 +101,7 @@ class House:
             ),
             host="127.0.0.1",
             port=0,
+            api=api,
             timings=Timings(grace_s, retry_s=0.0, tick_s=0.01, ping_s=ping_s, look_s=0.05),
         )
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import load_slack_settings
+from bot.settings import load_api_settings, load_slack_settings
 from retrieval.errors import SettingsError
+from retrieval.settings import load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +100,13 @@ def test_who_reads_what_is_granted_by_ids_and_labels(
     (tmp_path / "whimbrel.toml").write_text(f"[slack]\n{line}\n")
     with pytest.raises(SettingsError, match=r"_AUDIENCES: .*(wanted the id|audience is)"):
         load_slack_settings()
+
+
+def test_what_kubernetes_says_of_a_service_of_that_name_is_no_setting_of_the_api(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WHIMBREL_API_PORT", "tcp://10.0.0.1:80")
+    monkeypatch.setenv("WHIMBREL_API_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("WHIMBREL_API_LISTEN_PORT", "8091")
+    assert load_api_settings().listen_port == 8091
+    load_settings()

@@ -57,7 +57,7 @@ def test_the_steps_are_taken_in_the_order_of_their_numbers() -> None:
     database = sqlite_utils.Database(memory=True)
     numbers = [int(step.name[1:4]) for step in migrations.pending(database)]
     database.close()
-    assert numbers == [*range(1, len(numbers) + 1)]
+    assert numbers == sorted(set(numbers))
 
 
 def test_a_database_that_took_the_steps_in_another_order_stays_as_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Ways in besides Slack: an HTTP API with keys, a facade for existing clients, tools for agents."""

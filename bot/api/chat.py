@@ -1,0 +1,158 @@
+"""The facade that clients of OpenAI's API can ask: a chat in, an answer with its sources out."""
+
+from __future__ import annotations
+
+import json
+import time
+from http import HTTPStatus
+from typing import Literal
+
+from aiohttp import web
+
+from bot.api.calls import Call
+from bot.api.http import EventStream, OnText, is_gone, json_response, parsed, streamed
+from bot.api.messages import (
+    ChatAsked,
+    ChatChoice,
+    ChatMessage,
+    ChatMessageTold,
+    ChatTold,
+    ChatUsage,
+    ModelsTold,
+    ModelTold,
+    QuestionAsked,
+    SaidBefore,
+    citations_told,
+)
+from bot.api.problems import ProblemError
+from bot.api.service import Reply, Service
+from bot.store.keys import ApiKey
+from retrieval.answering.answerer import sanitise_answer
+from retrieval.answering.phrases import phrase
+from retrieval.language import words
+from retrieval.linking import LinkRules
+from retrieval.records import Answer, Citation, Passage
+
+MODEL = "whimbrel"
+"""What a client may name as its model; another name is answered all the same."""
+
+
+class Chats:
+    """Answers chats whose last word is a question; what was said before it is read with it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def models(self) -> ModelsTold:
+        """What a client may choose from."""
+        whimbrel = ModelTold(id=MODEL, object="model", created=0, owned_by=MODEL)
+        return ModelsTold(object="list", data=[whimbrel])
+
+    async def complete(self, request: web.Request, key: ApiKey, body: bytes) -> web.StreamResponse:
+        """The answer to a chat, whole or in chunks."""
+        chat = parsed(ChatAsked, body)
+        call, asked = Call(key, chat.user or ""), _question(chat)
+
+        async def answer(on_text: OnText | None = None) -> Reply:
+            return await self._service.answer(
+                call, asked, on_text=on_text, is_gone=lambda: is_gone(request)
+            )
+
+        if not chat.stream:
+            return json_response(_told((await answer()).answer, self._service.links))
+        stream, shown = EventStream(request), ""
+        try:
+            async with streamed(stream, answer) as (texts, answering):
+                async for text in texts:
+                    await stream.send(_chunk(call, {"role": "assistant", "content": text}))
+                    shown += text
+                answer_ = (await answering).answer
+            told = _told(answer_, self._service.links)
+            await stream.send(_chunk(call, {"content": _rest(told, shown)}))
+            last = {"citations": [c.model_dump() for c in told.citations], "answer_id": told.id}
+            await stream.send(_chunk(call, {}, finish_reason="stop", **last))
+            if chat.stream_options and chat.stream_options.include_usage:
+                usage = told.usage.model_dump()
+                await stream.send(_chunk(call, None, usage=usage))
+        except ProblemError as problem:
+            if not stream.is_begun:
+                raise
+            await stream.send(problem.body().decode())
+        await stream.send("[DONE]")
+        return await stream.end()
+
+
+def _question(chat: ChatAsked) -> QuestionAsked:
+    """The last message of a chat, after what people and we have said in it."""
+    said = [message for message in chat.messages if message.role in ("user", "assistant")]
+    if not said or said[-1].role != "user" or not words(said[-1].words):
+        wanted = "messages: wanted a question by `user` as the last message"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, wanted)
+    # Parts of a message may be longer together than one text may be: how long is asked later.
+    history = [_said(message) for message in said[:-1]]
+    return QuestionAsked.model_construct(question=said[-1].words, history=history)
+
+
+def _said(message: ChatMessage) -> SaidBefore:
+    role: Literal["user", "assistant"] = "user" if message.role == "user" else "assistant"
+    return SaidBefore.model_construct(role=role, text=message.words)
+
+
+def _told(answer: Answer, links: LinkRules) -> ChatTold:
+    citations = citations_told(answer, links)
+    prompt, written = answer.tokens
+    message = ChatMessageTold(
+        role="assistant", content=_with_sources(answer, links), citations=citations
+    )
+    return ChatTold(
+        id=answer.id,
+        object="chat.completion",
+        created=int(time.time()),
+        model=MODEL,
+        choices=[ChatChoice(index=0, message=message, finish_reason="stop")],
+        usage=ChatUsage(
+            prompt_tokens=prompt, completion_tokens=written, total_tokens=prompt + written
+        ),
+        citations=citations,
+    )
+
+
+def _with_sources(answer: Answer, links: LinkRules) -> str:
+    """An answer's text with the list of its sources, which such clients show with it."""
+    numbered = [(f"[{c.number}] ", c.passage) for c in answer.citations]
+    named = numbered or [("", passage) for passage in answer.nearest]
+    if not named:
+        return answer.text
+    lines = [f"- {number}{_place(passage, answer.language, links)}" for number, passage in named]
+    head = phrase("sources" if numbered else "nearest", answer.language)
+    shown = [Citation(0, passage, "", 0.0) for _, passage in named]
+    listed = sanitise_answer("\n".join(lines), shown, links)
+    return f"{answer.text}\n\n{head}\n\n{listed}"
+
+
+def _place(passage: Passage, language: str, links: LinkRules) -> str:
+    names = dict.fromkeys(name for name in (passage.source.title, *passage.headings) if name)
+    page = f", {phrase('page', language).format(passage.page)}" if passage.page else ""
+    address = links.address(passage.link)
+    return " › ".join(names) + page + (f" ({address})" if address else "")
+
+
+def _rest(told: ChatTold, shown: str) -> str:
+    """What a stream has not said yet; the whole, if other words have come of what it said."""
+    whole = told.choices[0].message.content
+    return whole.removeprefix(shown) if whole.startswith(shown) else f"\n\n{whole}"
+
+
+def _chunk(call: Call, delta: dict[str, str] | None, **more: object) -> str:
+    finish = more.pop("finish_reason", None)
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return json.dumps(
+        {
+            "id": call.event_id,
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": MODEL,
+            "choices": choices,
+            **more,
+        }
+    )

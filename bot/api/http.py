@@ -1,0 +1,202 @@
+"""The HTTP side of the API: keys, bodies and problems; answers whole or as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from bot.api.problems import PROBLEM_JSON, ProblemError
+from bot.api.service import Hangup, secret_in
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY = 262_144
+BODY_S = 10.0
+"""A body that takes longer than this to arrive is not waited for."""
+
+SILENT_S = 10.0
+"""A stream says after so long that it is still there."""
+
+B = TypeVar("B", bound=BaseModel)
+T = TypeVar("T")
+
+HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+OnText = Callable[[str], None]
+
+
+def guarded(handler: HttpHandler) -> HttpHandler:
+    """The handler, whose problems are answers; of a bug the log says more, by an id."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ProblemError as problem:
+            return problem_response(problem)
+        except Hangup:
+            return web.Response(status=499)  # nobody reads it
+        except web.HTTPRequestEntityTooLarge:
+            too_large = f"the body is too large; up to {MAX_BODY:,} bytes are read"
+            return problem_response(ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large))
+        except ConnectionError:
+            raise  # there is nobody to tell
+        except Exception:
+            error_id = secrets.token_hex(4)
+            logger.exception("failed id=%s path=%s", error_id, request.path)
+            detail = f"this is a fault of ours; whoever runs this finds {error_id} in the log"
+            return problem_response(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+
+    return handle
+
+
+def problem_response(problem: ProblemError) -> web.Response:
+    """A problem as an answer."""
+    return web.Response(
+        status=problem.status,
+        body=problem.body(),
+        headers={**problem.headers, "Content-Type": PROBLEM_JSON},
+    )
+
+
+def json_response(told: BaseModel) -> web.Response:
+    """A body as an answer, which nobody on the way may keep."""
+    return web.Response(
+        body=told.model_dump_json().encode(),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def bearer(request: web.Request) -> str:
+    """The key that a call was sent with; empty without one."""
+    return secret_in(request.headers.get("Authorization", ""))
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The bytes of a body that is JSON by its type."""
+    if request.content_type not in ("application/json", "application/octet-stream"):
+        wanted = "send the body as `Content-Type: application/json`"
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, wanted)
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.clone(client_max_size=MAX_BODY).read()
+    except TimeoutError as error:
+        late = "the body did not arrive in time"
+        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, late) from error
+
+
+def parsed(kind: type[B], body: bytes) -> B:
+    """A body as what it is to be; the problem names the first thing wrong, and repeats nothing."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+        if first["type"] == "json_invalid":
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "the body is no JSON") from error
+        known = [str(part) for part in first["loc"] if part in kind.model_fields or part == 0]
+        place = known[0] if known else "the body"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {first['msg']}") from error
+
+
+def is_gone(request: web.Request) -> bool:
+    """Whether who asked has hung up. May be asked on any thread."""
+    transport = request.transport
+    return transport is None or transport.is_closing()
+
+
+class EventStream:
+    """Server-sent events to who asked; begun with the first."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._response: web.StreamResponse | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was sent, so that no other answer can be given."""
+        return self._response is not None
+
+    async def send(self, data: str, *, event: str = "") -> None:
+        """Send an event; its data on one line."""
+        name = f"event: {event}\n" if event else ""
+        await self._write(f"{name}data: {data}\n\n")
+
+    async def breathe(self) -> None:
+        """Say that we are still there."""
+        await self._write(": working\n\n")
+
+    async def end(self) -> web.StreamResponse:
+        """The response, complete."""
+        assert self._response is not None
+        await self._response.write_eof()
+        return self._response
+
+    async def _write(self, text: str) -> None:
+        if self._response is None:
+            headers = {
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",  # proxies would hold sentences back
+            }
+            self._response = web.StreamResponse(headers=headers)
+            await self._response.prepare(self._request)
+        await self._response.write(text.encode())
+
+
+@asynccontextmanager
+async def streamed(
+    stream: EventStream, work: Callable[[OnText], Awaitable[T]]
+) -> AsyncIterator[tuple[AsyncIterator[str], asyncio.Task[T]]]:
+    """The words that work says from its thread, as they come, and the work itself.
+
+    Work is waited for in the end even if nobody listens: it stops by itself.
+    """
+    loop, said = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+
+    def on_text(text: str) -> None:
+        loop.call_soon_threadsafe(said.put_nowait, text)
+
+    async def do() -> T:
+        try:
+            return await work(on_text)
+        finally:
+            said.put_nowait(None)
+
+    async def texts() -> AsyncIterator[str]:
+        while True:
+            try:
+                text = await asyncio.wait_for(said.get(), SILENT_S)
+            except TimeoutError:
+                await stream.breathe()
+                continue
+            if text is None:
+                return
+            yield text
+
+    task = asyncio.create_task(do())
+    try:
+        yield texts(), task
+    finally:
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def not_served(allowed: Mapping[str, str]) -> HttpHandler:
+    """What answers to paths and methods that there are not; `allowed` are methods by path."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        if (method := allowed.get(request.path)) is None:
+            nothing = "there is nothing here; /v1/openapi.json tells what there is"
+            raise ProblemError(HTTPStatus.NOT_FOUND, nothing)
+        problem = ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, f"this takes {method} alone")
+        problem.headers["Allow"] = method
+        raise problem
+
+    return refuse

@@ -1,0 +1,368 @@
+"""What every way in besides Slack can do: answer, search, and keep what people make of answers.
+
+It answers as Slack's questions are answered: approved answers first, then the documents that the
+audience may see; logged, audited, and checked once more before it is handed out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from bot.api.calls import BUSY_S, Call, Desk
+from bot.api.messages import FeedbackGiven, FeedbackTold, QuestionAsked
+from bot.api.problems import ProblemError
+from bot.asking.disclosure import Disclosure
+from bot.asking.questions import AnswerService
+from bot.pool import StoppablePool
+from bot.review.corrections import Corrections
+from bot.review.document_lookup import DocumentLookup
+from bot.store.audit import AuditLog, passages_of
+from bot.store.database import Database
+from bot.store.keys import ApiKey, ApiKeys, OverLimitError, Use
+from bot.store.log import ConversationLog, Rating, Turn, Value, utc
+from bot.store.reasons import Reason, Reasons
+from bot.store.turns import DocumentRef, LoggedTurn, Turns
+from retrieval.errors import (
+    EndpointUnreachableError,
+    IndexNotFoundError,
+    QuestionError,
+    RetrievalError,
+)
+from retrieval.linking import LinkRules
+from retrieval.records import Answer, AnswerRequest, Hit, Message
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 6
+"""So many questions of a conversation are read with the next."""
+
+NO_KEY = "this call needs a key that holds; send `Authorization: Bearer KEY`"
+GONE = "what this answer was made of has changed, or may not be seen with this key any more"
+
+_VALUES: dict[str, Value] = {"good": 1, "bad": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer and the conversation that it belongs to."""
+
+    answer: Answer
+    conversation: str
+
+
+class Hangup(Exception):  # noqa: N818 - nothing has gone wrong
+    """Who asked has hung up before there was anything to tell."""
+
+
+class Service:
+    """Answers calls. What it raises is a `ProblemError`, or a bug."""
+
+    def __init__(
+        self,
+        database: Database,
+        answerer: AnswerService,
+        documents: DocumentLookup,
+        pool: StoppablePool,
+        desk: Desk,
+        audit: AuditLog,
+        *,
+        links: LinkRules,
+        answer_seconds: float,
+    ) -> None:
+        self.links = links
+        self._database = database
+        self._answerer = answerer
+        self._documents = documents
+        self._pool = pool
+        self._desk = desk
+        self._audit = audit
+        self._answer_s = answer_seconds
+        self._keys = ApiKeys(database)
+        self._log = ConversationLog(database)
+        self._turns = Turns(database)
+        self._disclosure = Disclosure(database, documents)
+        self._corrections = Corrections(database)
+        self._reasons = Reasons(database)
+
+    async def key(self, secret: str) -> ApiKey:
+        """The key of a secret, as it is at this moment."""
+        key = await self._database.run(self._keys.find, secret)
+        if key is None:
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, NO_KEY)
+        return key
+
+    async def answer(
+        self,
+        call: Call,
+        asked: QuestionAsked,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> Reply:
+        """An answer or an abstention; what a repeated request was answered before.
+
+        Raises:
+            Hangup: If who asked `is_gone`, and had seen nothing yet.
+        """
+        if (done := await self._claim(call)) is not None:
+            return await self._again(call, done)
+        async with self._claimed(call):
+            await self._charge(call, "questions")
+            async with self._desk.place():
+                reply = await self._answered(call, asked, on_text, is_gone)
+            await self._settle(call, reply.answer.id)
+        return reply
+
+    async def search(
+        self, call: Call, query: str, *, limit: int, sources: Sequence[str] = ()
+    ) -> list[Hit]:
+        """The passages that suit a query best, of those that the key may see."""
+        await self._charge(call, "searches")
+        async with self._desk.place():
+            with _told():
+                hits = await self._pool.run(
+                    self._documents.search,
+                    query,
+                    k=limit,
+                    audience=call.key.audience,
+                    sources=tuple(sources),
+                )
+        return await self._database.run(self._found, call, hits)
+
+    async def feedback(self, call: Call, given: FeedbackGiven) -> FeedbackTold:
+        """Keep what somebody makes of an answer that the same key was given."""
+        if given.rating is None and not given.reason and not given.correction.strip():
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "wanted a rating, a reason or a correction"
+            )
+        if await self._claim(call) is None:
+            async with self._claimed(call):
+                await self._charge(call, "feedback")
+                await self._database.run(self._keep, call, given)
+                await self._settle(call, given.answer_id)
+        return await self._database.run(self._opinion, call, given.answer_id)
+
+    async def _answered(
+        self,
+        call: Call,
+        asked: QuestionAsked,
+        on_text: Callable[[str], None] | None,
+        is_gone: Callable[[], bool],
+    ) -> Reply:
+        conversation = asked.conversation or uuid.uuid4().hex[:12]
+        ends = time.monotonic() + self._answer_s
+
+        def should_stop() -> bool:
+            return self._pool.is_stopping or is_gone() or time.monotonic() > ends
+
+        said = await self._database.run(self._said, call, conversation)
+        given = (Message(message.role, message.text) for message in asked.history)
+        request = AnswerRequest(
+            asked.question,
+            history=(*said, *given),
+            audience=call.key.audience,
+            sources=tuple(asked.sources),
+            language=asked.language,
+        )
+        if should_stop():
+            raise Hangup
+        with _told():
+            answer = await self._pool.run(
+                self._answerer.answer, request, on_text=on_text, should_stop=should_stop
+            )
+        if answer.stopped and not answer.text.strip():
+            if is_gone():
+                raise Hangup
+            raise _busy("the answer took too long; try again in a moment")
+        shown = await self._database.run(self._write, call, answer, conversation)
+        logger.info("answered turn=%s kind=%s place=%s", answer.id, answer.kind, call.key.place)
+        if shown is None:
+            raise _busy("documents have changed meanwhile; ask again")
+        return Reply(shown, conversation)
+
+    def _said(self, call: Call, conversation: str) -> list[Message]:
+        """What was asked and answered in a conversation, as far as it may be seen now."""
+        ids = self._turns.latest_of(call.key.place, conversation, call.user, limit=REMEMBERED)
+        shown = (self._disclosure.to(id_, readers=call.key.audience).answer for id_ in ids)
+        return [
+            message
+            for answer in shown
+            if answer is not None
+            for message in (Message("user", answer.question), Message("assistant", answer.text))
+        ]
+
+    def _write(self, call: Call, answer: Answer, conversation: str) -> Answer | None:
+        """Log a turn; the answer as it may be seen now with a key that still holds."""
+        key = call.key
+        turn = Turn(
+            answer=answer,
+            event_id=call.event_id,
+            team="",
+            channel=key.place,
+            thread_ts=conversation,
+            asker=call.user,
+            audience=key.audience,
+            messages=(answer.id,),
+            created=utc(time.time()),
+        )
+        with self._database.transaction():
+            self._log.add(turn)
+            self._audit.shown("shown", call, answer.id, passages_of(answer), channel=key.place)
+            self._keys.count_tokens(key, *answer.tokens)
+        shown = self._shown(call, answer.id)
+        if shown is None:
+            return None
+        nearest = {passage.id for passage in shown.nearest}
+        return replace(answer, nearest=tuple(p for p in answer.nearest if p.id in nearest))
+
+    def _shown(self, call: Call, turn_id: str) -> Answer | None:
+        if not self._keys.holds(call.key):
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, NO_KEY)
+        return self._disclosure.to(turn_id, readers=call.key.audience).answer
+
+    async def _again(self, call: Call, turn_id: str) -> Reply:
+        answer = await self._database.run(self._shown, call, turn_id)
+        turn = await self._database.run(self._turns.get, turn_id)
+        if answer is None or turn is None:
+            raise ProblemError(HTTPStatus.GONE, GONE)
+        return Reply(answer, turn.thread_ts or "")
+
+    def _found(self, call: Call, hits: list[Hit]) -> list[Hit]:
+        """Log what is shown of some hits: what may be seen now with a key that still holds."""
+        if not self._keys.holds(call.key):
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, NO_KEY)
+        found = [DocumentRef(hit.passage.source.id, hit.passage.content_hash) for hit in hits]
+        shown = [hits[n] for n in self._documents.readable(found, call.key.audience)]
+        passages = [hit.passage for hit in shown]
+        self._audit.shown("shown", call, "", passages, channel=call.key.place)
+        return shown
+
+    def _keep(self, call: Call, given: FeedbackGiven) -> None:
+        turn = self._turn(call, given.answer_id)
+        with self._database.transaction():
+            if given.rating is not None:
+                self._rate(call, turn, given)
+            if given.reason or given.correction.strip() or given.document:
+                self._corrections.give(turn, self._reason(call, turn, given))
+
+    def _turn(self, call: Call, turn_id: str) -> LoggedTurn:
+        """A turn of this key; of another's nobody can tell whether there is one."""
+        turn = self._turns.get(turn_id)
+        if turn is None or turn.channel != call.key.place:
+            raise ProblemError(HTTPStatus.NOT_FOUND, "this key was given no answer of this id")
+        return turn
+
+    def _rate(self, call: Call, turn: LoggedTurn, given: FeedbackGiven) -> None:
+        current = self._log.rating_of(turn.id, call.user)
+        value = _VALUES.get(given.rating or "", current)
+        if value is not None:
+            self._log.rate(
+                Rating(
+                    turn_id=turn.id,
+                    rater=call.user,
+                    value=value,
+                    source="api",
+                    event_id=call.event_id,
+                    at=utc(time.time()),
+                    is_withdrawn=given.rating == "withdrawn",
+                )
+            )
+
+    def _reason(self, call: Call, turn: LoggedTurn, given: FeedbackGiven) -> Reason:
+        documents = self._turns.documents(turn.id)
+        named = (document for document in documents if document.document_id == given.document)
+        document: DocumentRef | None = next(named, None)
+        return Reason(
+            turn_id=turn.id,
+            person=call.user,
+            reason=given.reason,
+            answer=given.correction.strip(),
+            document=document,
+            document_name="" if document else given.document,
+            event_id=call.event_id,
+        )
+
+    def _opinion(self, call: Call, turn_id: str) -> FeedbackTold:
+        turn = self._turn(call, turn_id)
+        value = self._log.rating_of(turn.id, call.user)
+        reason = self._reasons.of(turn.id, call.user)
+        return FeedbackTold(
+            answer_id=turn.id,
+            rating=None if value is None else ("good" if value > 0 else "bad"),
+            reason=reason.reason if reason else "",
+            correction=reason.answer if reason else "",
+        )
+
+    async def _charge(self, call: Call, use: Use) -> None:
+        try:
+            await self._database.run(self._keys.charge, call.key, use)
+        except OverLimitError as error:
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS, str(error), retry_after_s=error.retry_after_s
+            ) from error
+
+    async def _claim(self, call: Call) -> str | None:
+        """What a request has come to before, if it has; None if it is to be worked on."""
+        if not call.request_name:
+            return None
+        claim = await self._database.run(
+            self._keys.claim, call.key, call.request_name, call.request
+        )
+        if claim.state == "other":
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "this Idempotency-Key was sent with another request; choose a new one",
+            )
+        if claim.state == "pending":
+            raise ProblemError(
+                HTTPStatus.CONFLICT, "this very request is being worked on", retry_after_s=1
+            )
+        return claim.turn_id if claim.state == "done" else None
+
+    @asynccontextmanager
+    async def _claimed(self, call: Call) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            if call.request_name:
+                await self._database.run(self._keys.release, call.key, call.request_name)
+            raise
+
+    async def _settle(self, call: Call, turn_id: str) -> None:
+        if call.request_name:
+            await self._database.run(self._keys.settle, call.key, call.request_name, turn_id)
+
+
+def secret_in(authorization: str) -> str:
+    """The secret in a header `Authorization: Bearer …`; empty in any other."""
+    kind, _, secret = authorization.partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else ""
+
+
+def _busy(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry_after_s=BUSY_S)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What cannot be asked or answered becomes a problem that says so."""
+    try:
+        yield
+    except QuestionError as error:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+    except EndpointUnreachableError as error:
+        logger.warning("held up: %s", error)
+        raise _busy("the model does not answer now; try again in a moment") from error
+    except IndexNotFoundError as error:
+        raise _busy("no documents are indexed yet") from error
+    except RetrievalError as error:
+        logger.exception("not answered")
+        raise _busy(
+            "the documents cannot be searched now; whoever runs this finds why in its log"
+        ) from error

@@ -1,0 +1,44 @@
+"""`whimbrel mcp`, put together: tools for agents over stdio or HTTP, over the same service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bot.app.api import Api, follow
+from bot.app.parts import Engine, Timings
+from bot.settings import ApiSettings, SlackSettings, secret
+from bot.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+GRACE_S = 5.0
+
+
+async def serve_agents(
+    settings: ApiSettings,
+    slack: SlackSettings,
+    database: Database,
+    engine: Engine,
+    *,
+    over_http: bool,
+) -> None:
+    """Serve until the client leaves, or the process is told to end."""
+    from bot.api.tools import guarded, make_server  # it takes a moment
+
+    api = Api(settings, slack, database, engine)
+    following = asyncio.create_task(follow(engine.candidates, every_s=Timings().look_s))
+    try:
+        server = make_server(api.service, secret=secret(settings.key))
+        if not over_http:
+            await server.run_stdio_async()
+            return
+        from uvicorn import Config, Server
+
+        host, port = settings.listen_host, settings.listen_port
+        app = guarded(server.streamable_http_app(stateless_http=True, host=host), api.service)
+        await Server(Config(app, host=host, port=port, log_config=None)).serve()
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await api.end(grace_s=GRACE_S)

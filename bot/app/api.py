@@ -1,0 +1,155 @@
+"""The HTTP API, put together: beside Slack in the bot's process, or by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from bot.admin.syncing import SyncProcess, SyncSchedule
+from bot.api.calls import Desk
+from bot.api.routes import Routes
+from bot.api.service import Service
+from bot.app.doors import listening
+from bot.app.parts import Engine, Timings
+from bot.pool import StoppablePool
+from bot.privacy.retention import Retention
+from bot.review.curated import CuratedAnswerer, CuratedAnswers
+from bot.settings import ApiSettings, SlackSettings
+from bot.slack.incoming.web import health_routes
+from bot.store.audit import AuditLog
+from bot.store.database import Database
+from bot.store.keys import ApiKeys
+from bot.trials.shadowing import Candidates
+from retrieval.errors import RetrievalError
+
+logger = logging.getLogger(__name__)
+
+
+def is_served(settings: ApiSettings, database: Database) -> bool:
+    """Whether a bot is to serve the API: as settings say, else if any key opens it."""
+    return ApiKeys(database).has_valid() if settings.serve is None else settings.serve
+
+
+class Api:
+    """Answers calls on threads of its own, until its end."""
+
+    def __init__(
+        self, settings: ApiSettings, slack: SlackSettings, database: Database, engine: Engine
+    ) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._pool = StoppablePool(settings.workers, name="api", stop=self._stop)
+        self._desk = Desk(at_once=settings.workers, max_waiting=settings.max_waiting)
+        curated = CuratedAnswers(database, engine.documents)
+        self.service = Service(
+            database,
+            CuratedAnswerer(curated, engine.answerer, links=engine.links),
+            engine.documents,
+            self._pool,
+            self._desk,
+            AuditLog(database, keep_days=slack.audit_days),
+            links=engine.links,
+            answer_seconds=settings.answer_seconds,
+        )
+        self.routes = Routes(self.service).all()
+
+    async def listen(self, stack: AsyncExitStack, others: list[web.RouteDef] | None = None) -> int:
+        """Serve at the address of the settings, with other routes; the port."""
+        routes, settings = [*self.routes, *(others or ())], self._settings
+        host, name = settings.listen_host, "WHIMBREL_API_LISTEN_PORT"
+        port = await listening(stack, routes, host, settings.listen_port, setting=name)
+        logger.info("serving the API on %s:%d", host, port)
+        return port
+
+    async def end(self, *, grace_s: float) -> None:
+        """Take no more calls, let those in progress end for a while, and break off the rest."""
+        await self._desk.close(grace_s=grace_s)
+        self._stop.set()
+        await self._pool.shutdown()
+
+
+class ApiServer:
+    """Serves the API without Slack, from `async with` to its end.
+
+    It follows what is published, syncs sources at their times, and deletes what is too old.
+    """
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        slack: SlackSettings,
+        database: Path,
+        engine: Engine,
+        syncer: SyncProcess,
+        *,
+        timings: Timings = Timings(),  # noqa: B008 - it is frozen
+    ) -> None:
+        self.port = settings.listen_port
+        self._settings = settings
+        self._slack = slack
+        self._database_path = database
+        self._engine = engine
+        self._syncer = syncer
+        self._timings = timings
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        database = Database(self._database_path, redactor=self._slack.redactor)
+        stack.callback(database.close)
+        keys = ApiKeys(database)
+
+        async def is_ready() -> bool:
+            await database.run(keys.has_valid)
+            return True
+
+        if not keys.has_valid():
+            logger.warning("no key holds; make one with `whimbrel keys create NAME`")
+        api = Api(self._settings, self._slack, database, self._engine)
+        self.port = await api.listen(stack, health_routes(is_ready))
+        stack.push_async_callback(api.end, grace_s=self._timings.grace_s)
+        retention = Retention(database, self._slack.kept_days)
+        following = follow(self._engine.candidates, every_s=self._timings.look_s)
+        runs = [retention.run(every_s=self._timings.retain_s), following]
+        if self._syncer.has_schedule:
+            runs.append(SyncSchedule(self._syncer).run())
+        tasks = [asyncio.create_task(run) for run in runs]
+
+        async def end() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        stack.push_async_callback(end)
+
+
+async def follow(candidates: Candidates, *, every_s: float) -> None:
+    """Have answered with what is published, again and again, until cancelled."""
+    while True:
+        try:
+            await asyncio.to_thread(candidates.refresh)
+        except RetrievalError as error:
+            logger.info("looked in vain: %s", error)
+        except Exception:
+            logger.exception("looked in vain")
+        await asyncio.sleep(every_s)

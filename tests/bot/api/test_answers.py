@@ -1,0 +1,191 @@
+"""`POST /v1/answers`: asked over HTTP as in Slack, and logged alike."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+
+import pytest
+
+from bot.store.audit import AuditLog
+from bot.store.keys import ApiKeys
+from tests.bot.api.conftest import Counter, Noticing, Speaking
+from tests.fakes import SentenceAnswerer
+
+LEAVE = "How many days of leave do I have?"
+BAND = "What is the salary band of engineers?"
+
+
+async def test_a_question_is_answered_with_citations_and_logged_as_a_turn(counter: Counter) -> None:
+    await counter.open()
+    reply = await counter.ask(LEAVE, key=counter.key(), user="alice@example.com")
+    told = reply.json
+    assert (reply.status, told["kind"]) == (200, "answer")
+    assert "30 days" in told["text"]
+    assert told["citations"][0]["document"]["title"] == "Leave"
+    rows = sqlite3.connect(counter.folder / "whimbrel.db").execute(
+        "SELECT id, channel, thread_ts, asker, audience, is_private FROM turns"
+    )
+    (id_, channel, thread, asker, audience, is_private) = rows.fetchone()
+    assert (id_, channel, thread) == (told["id"], "api:web", told["conversation"])
+    assert asker.startswith("api:web:")
+    assert "alice" not in asker
+    assert (json.loads(audience), is_private) == (["public"], 1)
+
+
+async def test_what_is_not_in_the_documents_is_an_abstention(counter: Counter) -> None:
+    await counter.open()
+    told = (await counter.ask("Who won the chess cup?", key=counter.key())).json
+    assert (told["kind"], told["citations"]) == ("abstention", [])
+
+
+async def test_a_key_sees_its_labels_and_what_it_was_shown_is_audited(counter: Counter) -> None:
+    await counter.open()
+    assert (await counter.ask(BAND, key=counter.key())).json["kind"] == "abstention"
+    told = (await counter.ask(BAND, key=counter.key("hr-desk", "hr"))).json
+    assert "E4" in told["text"]
+    (row,) = list(AuditLog(counter.database()).rows())[1:]
+    assert (row["act"], row["channel"]) == ("shown", "api:hr-desk")
+    assert json.loads(row["details"])["documents"] == [["handbook/Salaries.md", "hr"]]
+
+
+async def test_sentences_come_as_events_and_the_whole_answer_in_the_end(counter: Counter) -> None:
+    await counter.open(Speaking())
+    events = (await counter.ask(LEAVE, key=counter.key(), stream=True)).events
+    assert [name for name, _ in events] == ["text", "answer"]
+    assert events[0][1]["text"] == events[1][1]["text"]
+
+
+async def test_a_problem_before_the_first_word_is_no_stream(counter: Counter) -> None:
+    await counter.open()
+    reply = await counter.ask("x" * 5_000, key=counter.key(), stream=True)
+    assert (reply.status, reply.headers["Content-Type"]) == (422, "application/problem+json")
+
+
+async def test_a_conversation_goes_on_for_who_began_it_alone(counter: Counter) -> None:
+    answerer = SentenceAnswerer()
+    await counter.open(answerer)
+    key, other = counter.key(), counter.key("other")
+    talk = (await counter.ask(LEAVE, key=key)).json["conversation"]
+    for secret, user in ((key, ""), (key, "bob"), (other, "")):
+        await counter.ask("And for a year?", key=secret, user=user, conversation=talk)
+    assert [len(asked.history) for asked in answerer.asked] == [0, 2, 0, 0]
+
+
+async def test_a_conversation_holds_nothing_that_may_not_be_seen_any_more(counter: Counter) -> None:
+    answerer = SentenceAnswerer()
+    answerer.passages = counter.held.passages
+    await counter.open(answerer)
+    key = counter.key("hr-desk", "hr")
+    talk = (await counter.ask(BAND, key=key)).json["conversation"]
+    counter.held.passages = [p for p in counter.held.passages if p.source.title != "Salaries"]
+    await counter.ask("And of managers?", key=key, conversation=talk)
+    assert answerer.asked[-1].history == ()
+
+
+async def test_who_hangs_up_stops_the_answer_and_nothing_is_logged(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer)
+    asking = asyncio.create_task(counter.ask(LEAVE, key=counter.key()))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    asking.cancel()
+    assert await asyncio.to_thread(answerer.stopped.wait, 10)
+    await counter.stack.aclose()
+    turns = sqlite3.connect(counter.folder / "whimbrel.db").execute("SELECT count(*) FROM turns")
+    assert turns.fetchone() == (0,)
+
+
+async def test_who_comes_when_too_many_wait_is_told_when_to_come_again(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer, workers=1, max_waiting=0)
+    key = counter.key()
+    first = asyncio.create_task(counter.ask(LEAVE, key=key))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    reply = await counter.ask(LEAVE, key=key)
+    answerer.gate.set()
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+    assert (await first).status == 200
+
+
+async def test_a_call_in_progress_ends_before_the_server_does(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer)
+    asking = asyncio.create_task(counter.ask(LEAVE, key=counter.key()))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    closing = asyncio.create_task(counter.stack.aclose())
+    answerer.gate.set()
+    assert "30 days" in (await asking).json["text"]
+    await closing
+
+
+@pytest.mark.slow
+async def test_an_answer_that_takes_too_long_is_broken_off(counter: Counter) -> None:
+    await counter.open(Noticing(), answer_seconds=1)
+    reply = await counter.ask(LEAVE, key=counter.key())
+    assert (reply.status, "too long" in reply.json["detail"]) == (503, True)
+
+
+async def test_a_key_that_is_revoked_meanwhile_gets_no_answer(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer)
+    asking = asyncio.create_task(counter.ask(BAND, key=counter.key("hr-desk", "hr")))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    ApiKeys(counter.database()).revoke("hr-desk")
+    answerer.gate.set()
+    reply = await asking
+    assert (reply.status, "E4" in reply.text) == (401, False)
+
+
+async def test_a_document_that_is_closed_meanwhile_is_not_told(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer)
+    asking = asyncio.create_task(counter.ask(LEAVE, key=counter.key()))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    counter.held.passages = []
+    answerer.gate.set()
+    reply = await asking
+    assert (reply.status, "30 days" in reply.text) == (503, False)
+
+
+async def test_a_request_that_is_sent_again_is_answered_once(counter: Counter) -> None:
+    answerer = SentenceAnswerer()
+    await counter.open(answerer)
+    key, name = counter.key(), {"Idempotency-Key": "request-1"}
+    first = await counter.ask(LEAVE, key=key, headers=name)
+    again = await counter.ask(LEAVE, key=key, headers=name)
+    other = await counter.ask(BAND, key=key, headers=name)
+    assert first.json == again.json
+    assert (len(answerer.asked), other.status) == (1, 422)
+    (used,) = ApiKeys(counter.database()).usage()
+    assert used.questions == 1
+
+
+async def test_a_request_that_is_being_worked_on_is_not_begun_again(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer)
+    key, name = counter.key(), {"Idempotency-Key": "request-1"}
+    first = asyncio.create_task(counter.ask(LEAVE, key=key, headers=name))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    second = await counter.ask(LEAVE, key=key, headers=name)
+    answerer.gate.set()
+    assert (second.status, second.headers["Retry-After"]) == (409, "1")
+    assert (await first).status == 200
+
+
+async def test_a_request_that_failed_may_be_sent_again(counter: Counter) -> None:
+    await counter.open()
+    key, name = counter.key(), {"Idempotency-Key": "request-1"}
+    long = "x" * 5_000
+    assert [(await counter.ask(long, key=key, headers=name)).status for _ in (1, 2)] == [422, 422]
+
+
+async def test_what_is_sent_again_is_not_told_if_it_may_not_be_seen_any_more(
+    counter: Counter,
+) -> None:
+    await counter.open()
+    key, name = counter.key("hr-desk", "hr"), {"Idempotency-Key": "request-1"}
+    assert "E4" in (await counter.ask(BAND, key=key, headers=name)).text
+    counter.held.passages = [p for p in counter.held.passages if p.source.title != "Salaries"]
+    again = await counter.ask(BAND, key=key, headers=name)
+    assert (again.status, "E4" in again.text) == (410, False)
