@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from http import HTTPStatus
 from typing import Literal
 
 from aiohttp import web
@@ -18,18 +17,20 @@ from bot.api.messages import (
     ChatMessageTold,
     ChatTold,
     ChatUsage,
+    CitationTold,
     ModelsTold,
     ModelTold,
     QuestionAsked,
     SaidBefore,
     citations_told,
 )
-from bot.api.problems import ProblemError
-from bot.api.service import Reply, Service
+from bot.api.problems import ProblemError, UnaskableError
+from bot.api.service import Service
 from bot.store.keys import ApiKey
 from retrieval.answering.answerer import sanitise_answer
 from retrieval.answering.phrases import phrase
-from retrieval.language import words
+from retrieval.answering.questions import clean
+from retrieval.errors import QuestionError
 from retrieval.linking import LinkRules
 from retrieval.records import Answer, Citation, Passage
 
@@ -49,31 +50,34 @@ class Chats:
         return ModelsTold(object="list", data=[whimbrel])
 
     async def complete(self, request: web.Request, key: ApiKey, body: bytes) -> web.StreamResponse:
-        """The answer to a chat, whole or in chunks."""
+        """The answer to a chat, whole or in chunks; of what is no question it says so."""
         chat = parsed(ChatAsked, body)
-        call, asked = Call(key, chat.user or ""), _question(chat)
+        call = Call(key, chat.user or "")
 
-        async def answer(on_text: OnText | None = None) -> Reply:
-            return await self._service.answer(
-                call, asked, on_text=on_text, is_gone=lambda: is_gone(request)
-            )
+        async def answer(on_text: OnText | None = None) -> ChatTold:
+            try:
+                reply = await self._service.answer(
+                    call, _question(chat), on_text=on_text, is_gone=lambda: is_gone(request)
+                )
+            except UnaskableError as error:
+                return _completion(call.event_id, error.detail, [], (0, 0))
+            return _told(reply.answer, self._service.links)
 
         if not chat.stream:
-            return json_response(_told((await answer()).answer, self._service.links))
+            return json_response(await answer())
         stream, shown = EventStream(request), ""
         try:
             async with streamed(stream, answer) as (texts, answering):
                 async for text in texts:
                     await stream.send(_chunk(call, {"role": "assistant", "content": text}))
                     shown += text
-                answer_ = (await answering).answer
-            told = _told(answer_, self._service.links)
-            await stream.send(_chunk(call, {"content": _rest(told, shown)}))
+                told = await answering
+            rest = _rest(told.choices[0].message.content, shown)
+            await stream.send(_chunk(call, {"role": "assistant", "content": rest}))
             last = {"citations": [c.model_dump() for c in told.citations], "answer_id": told.id}
             await stream.send(_chunk(call, {}, finish_reason="stop", **last))
             if chat.stream_options and chat.stream_options.include_usage:
-                usage = told.usage.model_dump()
-                await stream.send(_chunk(call, None, usage=usage))
+                await stream.send(_chunk(call, None, usage=told.usage.model_dump()))
         except ProblemError as problem:
             if not stream.is_begun:
                 raise
@@ -83,14 +87,21 @@ class Chats:
 
 
 def _question(chat: ChatAsked) -> QuestionAsked:
-    """The last message of a chat, after what people and we have said in it."""
+    """The last that a person says in a chat, after what was said before it.
+
+    Raises:
+        UnaskableError: If that is no question.
+    """
     said = [message for message in chat.messages if message.role in ("user", "assistant")]
-    if not said or said[-1].role != "user" or not words(said[-1].words):
-        wanted = "messages: wanted a question by `user` as the last message"
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, wanted)
-    # Parts of a message may be longer together than one text may be: how long is asked later.
+    while said and said[-1].role != "user":
+        said.pop()
+    text = said[-1].words if said else ""
+    try:
+        clean(text, max_chars=len(text))
+    except QuestionError as error:
+        raise UnaskableError(str(error)) from error
     history = [_said(message) for message in said[:-1]]
-    return QuestionAsked.model_construct(question=said[-1].words, history=history)
+    return QuestionAsked.model_construct(question=text, history=history)
 
 
 def _said(message: ChatMessage) -> SaidBefore:
@@ -100,12 +111,16 @@ def _said(message: ChatMessage) -> SaidBefore:
 
 def _told(answer: Answer, links: LinkRules) -> ChatTold:
     citations = citations_told(answer, links)
-    prompt, written = answer.tokens
-    message = ChatMessageTold(
-        role="assistant", content=_with_sources(answer, links), citations=citations
-    )
+    return _completion(answer.id, _with_sources(answer, links), citations, answer.tokens)
+
+
+def _completion(
+    id_: str, text: str, citations: list[CitationTold], tokens: tuple[int, int]
+) -> ChatTold:
+    message = ChatMessageTold(role="assistant", content=text, citations=citations)
+    prompt, written = tokens
     return ChatTold(
-        id=answer.id,
+        id=id_,
         object="chat.completion",
         created=int(time.time()),
         model=MODEL,
@@ -137,9 +152,8 @@ def _place(passage: Passage, language: str, links: LinkRules) -> str:
     return " › ".join(names) + page + (f" ({address})" if address else "")
 
 
-def _rest(told: ChatTold, shown: str) -> str:
+def _rest(whole: str, shown: str) -> str:
     """What a stream has not said yet; the whole, if other words have come of what it said."""
-    whole = told.choices[0].message.content
     return whole.removeprefix(shown) if whole.startswith(shown) else f"\n\n{whole}"
 
 

@@ -18,7 +18,7 @@ from bot.api.service import Hangup, secret_in
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY = 262_144
+MAX_BODY = 2_097_152
 BODY_S = 10.0
 """A body that takes longer than this to arrive is not waited for."""
 

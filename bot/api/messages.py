@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from bot.store.reasons import ReasonKind
 from retrieval.answering.answerer import sanitise_answer
@@ -13,22 +20,27 @@ from retrieval.linking import LinkRules
 from retrieval.records import Answer, Citation, Hit, Passage
 
 MAX_CHARS = 20_000
-"""The longest text that a call may hold; settings may allow less of a question."""
-
-MAX_MESSAGES = 100
+"""The longest question or correction; settings may allow less of a question."""
 
 # A zero byte is a character that not every database keeps.
 _Kept = AfterValidator(lambda text: text.replace("\0", " "))
 
 Words = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_CHARS, pattern=r"[^\W_]"), _Kept
+    str, StringConstraints(min_length=1, max_length=MAX_CHARS, pattern=r"[\p{L}\p{N}]"), _Kept
 ]
 Text = Annotated[str, StringConstraints(max_length=MAX_CHARS), _Kept]
+Said = Annotated[str, _Kept]
 Name = Annotated[str, StringConstraints(max_length=256), _Kept]
 ConversationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 Sources = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=512), _Kept]],
     Field(max_length=20),
+]
+
+
+# To JSON Schema 3.0 is an integer, too.
+Count = Annotated[
+    int, BeforeValidator(lambda n: int(n) if isinstance(n, float) and n.is_integer() else n)
 ]
 
 
@@ -48,7 +60,7 @@ class SaidBefore(Given):
     """An earlier message of a conversation."""
 
     role: Literal["user", "assistant"]
-    text: Text
+    text: Said
 
 
 class QuestionAsked(Given):
@@ -58,7 +70,7 @@ class QuestionAsked(Given):
     conversation: ConversationId | None = Field(
         None, description="the conversation that it goes on with, as an answer names it"
     )
-    history: Annotated[list[SaidBefore], Field(max_length=MAX_MESSAGES)] = Field(
+    history: list[SaidBefore] = Field(
         default_factory=list, description="what was said before, where the client keeps that itself"
     )
     sources: Sources = Field(
@@ -75,17 +87,17 @@ class SearchAsked(Given):
     """What to look for in the documents."""
 
     query: Words
-    limit: int = Field(5, ge=1, le=50)
+    limit: Count = Field(5, ge=1, le=50)
     sources: Sources = Field(
         default_factory=list, description="beginnings of the ids of the only documents to search"
     )
 
 
 class FeedbackGiven(Given):
-    """What somebody makes of an answer; at least one of rating, reason and correction."""
+    """What somebody makes of an answer."""
 
     answer_id: Name
-    rating: Literal["good", "bad", "withdrawn"] | None = None
+    rating: Literal["good", "bad", "withdrawn"]
     reason: ReasonKind = Field("", description="what is wrong with it")
     correction: Text = Field("", description="what would have been right; an expert will see it")
     document: Name = Field("", description="where that stands: a document's id or name")
@@ -190,14 +202,14 @@ class TextPart(Lenient):
     """A part of a chat message; what is no text is passed over."""
 
     type: str
-    text: Text = ""
+    text: Said = ""
 
 
 class ChatMessage(Lenient):
     """A message of a chat."""
 
-    role: Annotated[str, StringConstraints(max_length=32)]
-    content: Text | Annotated[list[TextPart], Field(max_length=MAX_MESSAGES)] | None = None
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Said | list[TextPart] | None = None
 
     @property
     def words(self) -> str:
@@ -216,7 +228,7 @@ class StreamOptions(Lenient):
 class ChatAsked(Lenient):
     """A chat as OpenAI's API has it; what tunes a model is passed over."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
     model: Name = ""
     stream: bool | None = None
     stream_options: StreamOptions | None = None

@@ -37,12 +37,21 @@ _STREAM = (
 )
 _CHUNKS = "With `stream`: chunks as OpenAI's API has them; the last but one has `citations`."
 
+_EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
+
+REQUEST_NAME = r"[\x21-\x7e]{0,255}"
+"""What an Idempotency-Key may be."""
+
 _REPEATABLE = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "description": "names the request: sent again within a day, it is not done again",
-    "schema": {"type": "string", "maxLength": 255, "pattern": "^[\\x21-\\x7e]*$"},
+    "schema": {"type": "string", "pattern": f"^{REQUEST_NAME}$"},
 }
 
 
@@ -121,7 +130,7 @@ def _operation(
 ) -> Json:
     content: Json = {"application/json": {"schema": _reference(told)}}
     if streams:
-        content["text/event-stream"] = {"schema": {"type": "string", "description": streams}}
+        content["text/event-stream"] = {"schema": {**_EVENT, "description": streams}}
     statuses = (*_SECURED, *(_READ if asked else ()), *problems, *_COUNTED)
     operation: Json = {
         "operationId": name,

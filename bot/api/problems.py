@@ -33,3 +33,10 @@ class ProblemError(Exception):
             "error": {"message": self.detail, "type": status.phrase, "code": self.status},
         }
         return json.dumps(told).encode()
+
+
+class UnaskableError(ProblemError):
+    """A question cannot be asked as it is; the `detail` is for who asked it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 
 from aiohttp import web
@@ -29,13 +30,10 @@ from bot.api.messages import (
     answer_told,
     hit_told,
 )
-from bot.api.openapi import document
+from bot.api.openapi import REQUEST_NAME, document
 from bot.api.problems import ProblemError
 from bot.api.service import Reply, Service
 from bot.store.keys import ApiKey
-
-MAX_NAME = 255
-"""The longest Idempotency-Key."""
 
 
 class Routes:
@@ -121,9 +119,9 @@ class Routes:
 
 
 def _request_name(request: web.Request) -> str:
-    name = request.headers.get("Idempotency-Key", "").strip()
-    if len(name) > MAX_NAME or not name.isprintable():
-        wanted = f"Idempotency-Key: wanted up to {MAX_NAME} printable characters"
+    name = request.headers.get("Idempotency-Key", "")
+    if not re.fullmatch(REQUEST_NAME, name):
+        wanted = "Idempotency-Key: wanted up to 255 letters, digits and signs of ASCII"
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, wanted)
     return name
 

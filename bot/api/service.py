@@ -16,12 +16,13 @@ from http import HTTPStatus
 
 from bot.api.calls import BUSY_S, Call, Desk
 from bot.api.messages import FeedbackGiven, FeedbackTold, QuestionAsked
-from bot.api.problems import ProblemError
+from bot.api.problems import ProblemError, UnaskableError
 from bot.asking.disclosure import Disclosure
 from bot.asking.questions import AnswerService
 from bot.pool import StoppablePool
 from bot.review.corrections import Corrections
 from bot.review.document_lookup import DocumentLookup
+from bot.slack.conversations import MAX_CHARS
 from bot.store.audit import AuditLog, passages_of
 from bot.store.database import Database
 from bot.store.keys import ApiKey, ApiKeys, OverLimitError, Use
@@ -40,7 +41,7 @@ from retrieval.records import Answer, AnswerRequest, Hit, Message
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 6
-"""So many questions of a conversation are read with the next."""
+"""So many questions of a conversation, with their answers, are read with the next."""
 
 NO_KEY = "this call needs a key that holds; send `Authorization: Bearer KEY`"
 GONE = "what this answer was made of has changed, or may not be seen with this key any more"
@@ -137,10 +138,6 @@ class Service:
 
     async def feedback(self, call: Call, given: FeedbackGiven) -> FeedbackTold:
         """Keep what somebody makes of an answer that the same key was given."""
-        if given.rating is None and not given.reason and not given.correction.strip():
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "wanted a rating, a reason or a correction"
-            )
         if await self._claim(call) is None:
             async with self._claimed(call):
                 await self._charge(call, "feedback")
@@ -162,7 +159,8 @@ class Service:
             return self._pool.is_stopping or is_gone() or time.monotonic() > ends
 
         said = await self._database.run(self._said, call, conversation)
-        given = (Message(message.role, message.text) for message in asked.history)
+        latest = asked.history[-2 * REMEMBERED :]
+        given = (Message(message.role, message.text[:MAX_CHARS]) for message in latest)
         request = AnswerRequest(
             asked.question,
             history=(*said, *given),
@@ -246,8 +244,7 @@ class Service:
     def _keep(self, call: Call, given: FeedbackGiven) -> None:
         turn = self._turn(call, given.answer_id)
         with self._database.transaction():
-            if given.rating is not None:
-                self._rate(call, turn, given)
+            self._rate(call, turn, given)
             if given.reason or given.correction.strip() or given.document:
                 self._corrections.give(turn, self._reason(call, turn, given))
 
@@ -260,7 +257,7 @@ class Service:
 
     def _rate(self, call: Call, turn: LoggedTurn, given: FeedbackGiven) -> None:
         current = self._log.rating_of(turn.id, call.user)
-        value = _VALUES.get(given.rating or "", current)
+        value = _VALUES.get(given.rating, current)
         if value is not None:
             self._log.rate(
                 Rating(
@@ -316,7 +313,7 @@ class Service:
         )
         if claim.state == "other":
             raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
+                HTTPStatus.CONFLICT,
                 "this Idempotency-Key was sent with another request; choose a new one",
             )
         if claim.state == "pending":
@@ -355,7 +352,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except QuestionError as error:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        raise UnaskableError(str(error)) from error
     except EndpointUnreachableError as error:
         logger.warning("held up: %s", error)
         raise _busy("the model does not answer now; try again in a moment") from error

@@ -69,8 +69,9 @@ def make_server(service: Service, *, secret: str = "") -> MCPServer[Any]:
     return server
 
 
-def guarded(app: ASGIApp, service: Service) -> ASGIApp:
-    """The application, for who brings a key that holds."""
+def make_app(service: Service, *, host: str) -> ASGIApp:
+    """The same over HTTP at `/mcp`, for who brings a key that holds."""
+    app = make_server(service).streamable_http_app(stateless_http=True, host=host)
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

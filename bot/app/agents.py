@@ -24,19 +24,19 @@ async def serve_agents(
     over_http: bool,
 ) -> None:
     """Serve until the client leaves, or the process is told to end."""
-    from bot.api.tools import guarded, make_server  # it takes a moment
+    from bot.api.tools import make_app, make_server  # it takes a moment
 
     api = Api(settings, slack, database, engine)
     following = asyncio.create_task(follow(engine.candidates, every_s=Timings().look_s))
     try:
-        server = make_server(api.service, secret=secret(settings.key))
         if not over_http:
+            server = make_server(api.service, secret=secret(settings.key))
             await server.run_stdio_async()
             return
         from uvicorn import Config, Server
 
         host, port = settings.listen_host, settings.listen_port
-        app = guarded(server.streamable_http_app(stateless_http=True, host=host), api.service)
+        app = make_app(api.service, host=host)
         await Server(Config(app, host=host, port=port, log_config=None)).serve()
     finally:
         following.cancel()

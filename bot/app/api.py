@@ -126,6 +126,7 @@ class ApiServer:
         if not keys.has_valid():
             logger.warning("no key holds; make one with `whimbrel keys create NAME`")
         api = Api(self._settings, self._slack, database, self._engine)
+        self.service = api.service
         self.port = await api.listen(stack, health_routes(is_ready))
         stack.push_async_callback(api.end, grace_s=self._timings.grace_s)
         retention = Retention(database, self._slack.kept_days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -145,7 +146,8 @@ class Counter:
     ) -> Reply:
         """What a path answers to a body: to bytes as they are, to the rest as JSON."""
         sent = {"Authorization": f"Bearer {key}"} if key else {}
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        data = None if raw is None else io.BytesIO(raw)
         if data is not None:
             sent["Content-Type"] = "application/json"
         sent |= headers or {}

@@ -59,17 +59,24 @@ async def test_a_stream_says_the_whole_and_ends_as_clients_expect(counter: Count
 
 
 @pytest.mark.parametrize("messages", [
-    [],
     [{"role": "assistant", "content": "Hello."}],
     [{"role": "user", "content": None}],
     [{"role": "user", "content": "?!"}],
     [{"role": "user", "content": [{"type": "text", "text": "x" * 9_000}] * 3}],
 ])  # fmt: skip
-async def test_a_chat_without_a_question_is_refused_where_its_client_looks(
-    counter: Counter, messages: list[Any]
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_chat_without_a_question_is_told_so_as_a_person_would_be(
+    counter: Counter, messages: list[Any], stream: bool
 ) -> None:
     await counter.open()
-    reply = await counter.call("/v1/chat/completions", {"messages": messages}, key=counter.key())
+    body = {"messages": messages, "stream": stream}
+    reply = await counter.call("/v1/chat/completions", body, key=counter.key())
+    assert (reply.status, "question" in reply.text) == (200, True)
+
+
+async def test_a_chat_that_is_none_is_refused_where_its_client_looks(counter: Counter) -> None:
+    await counter.open()
+    reply = await counter.call("/v1/chat/completions", {"messages": []}, key=counter.key())
     assert reply.status == 422
     assert reply.json["error"]["message"] == reply.json["detail"]
 

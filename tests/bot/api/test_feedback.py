@@ -66,12 +66,6 @@ async def test_an_answer_that_another_key_was_given_cannot_be_rated(
     assert (reply.status, reply.json["detail"]) == (404, "this key was given no answer of this id")
 
 
-async def test_feedback_that_says_nothing_is_refused(counter: Counter) -> None:
-    await counter.open()
-    key = counter.key()
-    assert (await rate(counter, await asked(counter, key), key=key)).status == 422
-
-
 async def test_feedback_that_is_sent_again_counts_once(counter: Counter) -> None:
     await counter.open()
     key, name = counter.key(per_month=2), {"Idempotency-Key": "rating-1"}

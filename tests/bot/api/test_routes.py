@@ -90,7 +90,7 @@ async def test_what_is_found_does_nothing_to_who_renders_it(counter: Counter) ->
     (b'{"question": "leave?", "conversation": "a b"}', 422, "conversation"),
     (b'{"question": "leave?", "language": "xx"}', 422, "language"),
     (b'{"question": "leave?", "history": [{"role": "system", "text": ""}]}', 422, "history"),
-    (b"x" * 300_000, 413, "too large"),
+    (b"x" * 2_100_000, 413, "too large"),
 ])  # fmt: skip
 async def test_odd_bodies_are_refused_in_one_line_that_repeats_none_of_them(
     counter: Counter, body: bytes, status: int, told: str
