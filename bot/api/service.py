@@ -19,6 +19,7 @@ from bot.api.messages import FeedbackGiven, FeedbackTold, QuestionAsked
 from bot.api.problems import ProblemError, UnaskableError
 from bot.asking.disclosure import Disclosure
 from bot.asking.questions import AnswerService
+from bot.metrics import count_answer, count_vote
 from bot.pool import StoppablePool
 from bot.review.corrections import Corrections
 from bot.review.document_lookup import DocumentLookup
@@ -37,6 +38,7 @@ from retrieval.errors import (
 )
 from retrieval.linking import LinkRules
 from retrieval.records import Answer, AnswerRequest, Hit, Message
+from retrieval.tracing import trace_of, traced
 
 logger = logging.getLogger(__name__)
 
@@ -113,11 +115,15 @@ class Service:
         """
         if (done := await self._claim(call)) is not None:
             return await self._again(call, done)
+        began = time.monotonic()
         async with self._claimed(call):
             await self._charge(call, "questions")
             async with self._desk.place():
-                reply = await self._answered(call, asked, on_text, is_gone)
+                with traced(trace_of(call.event_id)):
+                    reply = await self._answered(call, asked, on_text, is_gone)
             await self._settle(call, reply.answer.id)
+        answer = reply.answer
+        count_answer(answer.kind, answer.timings, card_s=time.monotonic() - began)
         return reply
 
     async def search(
@@ -258,18 +264,19 @@ class Service:
     def _rate(self, call: Call, turn: LoggedTurn, given: FeedbackGiven) -> None:
         current = self._log.rating_of(turn.id, call.user)
         value = _VALUES.get(given.rating, current)
-        if value is not None:
-            self._log.rate(
-                Rating(
-                    turn_id=turn.id,
-                    rater=call.user,
-                    value=value,
-                    source="api",
-                    event_id=call.event_id,
-                    at=utc(time.time()),
-                    is_withdrawn=given.rating == "withdrawn",
-                )
-            )
+        if value is None:
+            return
+        rating = Rating(
+            turn_id=turn.id,
+            rater=call.user,
+            value=value,
+            source="api",
+            event_id=call.event_id,
+            at=utc(time.time()),
+            is_withdrawn=given.rating == "withdrawn",
+        )
+        if self._log.rate(rating):
+            count_vote(rating.value, is_withdrawn=rating.is_withdrawn)
 
     def _reason(self, call: Call, turn: LoggedTurn, given: FeedbackGiven) -> Reason:
         documents = self._turns.documents(turn.id)
