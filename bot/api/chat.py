@@ -9,7 +9,7 @@ from typing import Literal
 from aiohttp import web
 
 from bot.api.calls import Call
-from bot.api.http import EventStream, OnText, is_gone, json_response, parsed, streamed
+from bot.api.http import EventStream, OnText, is_gone, json_response, parsed
 from bot.api.messages import (
     ChatAsked,
     ChatChoice,
@@ -24,7 +24,7 @@ from bot.api.messages import (
     SaidBefore,
     citations_told,
 )
-from bot.api.problems import ProblemError, UnaskableError
+from bot.api.problems import UnaskableError
 from bot.api.service import Service
 from bot.store.keys import ApiKey
 from retrieval.answering.answerer import sanitise_answer
@@ -67,23 +67,27 @@ class Chats:
             return json_response(await answer())
         stream, shown = EventStream(request), ""
         try:
-            async with streamed(stream, answer) as (texts, answering):
-                async for text in texts:
-                    await stream.send(_chunk(call, {"role": "assistant", "content": text}))
-                    shown += text
-                told = await answering
-            rest = _rest(told.choices[0].message.content, shown)
-            await stream.send(_chunk(call, {"role": "assistant", "content": rest}))
-            last = {"citations": [c.model_dump() for c in told.citations], "answer_id": told.id}
-            await stream.send(_chunk(call, {}, finish_reason="stop", **last))
-            if chat.stream_options and chat.stream_options.include_usage:
-                await stream.send(_chunk(call, None, usage=told.usage.model_dump()))
-        except ProblemError as problem:
-            if not stream.is_begun:
-                raise
-            await stream.send(problem.body().decode())
-        await stream.send("[DONE]")
+            async for said in stream.texts(answer):
+                if isinstance(said, str):
+                    await stream.send(_chunk(call, {"role": "assistant", "content": said}))
+                    shown += said
+                else:
+                    await self._end(stream, call, chat, said, shown)
+        except Exception as error:
+            return await stream.end(failed=error)
         return await stream.end()
+
+    async def _end(
+        self, stream: EventStream, call: Call, chat: ChatAsked, told: ChatTold, shown: str
+    ) -> None:
+        """Send what was not shown yet, the citations, and what ends a stream of chunks."""
+        rest = _rest(told.choices[0].message.content, shown)
+        await stream.send(_chunk(call, {"role": "assistant", "content": rest}))
+        last = {"citations": [c.model_dump() for c in told.citations], "answer_id": told.id}
+        await stream.send(_chunk(call, {}, finish_reason="stop", **last))
+        if chat.stream_options and chat.stream_options.include_usage:
+            await stream.send(_chunk(call, None, usage=told.usage.model_dump()))
+        await stream.send("[DONE]")
 
 
 def _question(chat: ChatAsked) -> QuestionAsked:

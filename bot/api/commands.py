@@ -36,6 +36,7 @@ def keys() -> None:
     "--expires", type=click.DateTime(["%Y-%m-%d"]), help="The last day that it holds, in UTC."
 )
 @click.option("--expert", is_flag=True, help="What is rated with it decides, as an expert's word.")
+@click.option("--learn", is_flag=True, help="What is asked and rated with it may be learned from.")
 def create(
     name: str,
     labels: tuple[str, ...],
@@ -43,6 +44,7 @@ def create(
     per_month: int | None,
     expires: datetime | None,
     expert: bool,
+    learn: bool,
 ) -> None:
     """Make a key called NAME. It is shown once: only a hash of it is kept.
 
@@ -57,6 +59,7 @@ def create(
                 per_month=per_month,
                 expires=expires.date() if expires else None,
                 is_expert=expert,
+                may_learn=learn,
             )
             _note(database, "created", key)
         for label in sorted(key.audience - _known()):
@@ -156,6 +159,7 @@ def _line(key: ApiKey, now: float) -> str:
         f"sees {', '.join(sorted(key.audience))}",
         *limits,
         *(["decides as an expert"] if key.is_expert else []),
+        *(["may be learned from"] if key.may_learn else []),
         f"made {key.created[:10]}",
         *([f"until {key.expires}"] if key.expires else []),
     ]

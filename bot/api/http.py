@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -34,27 +33,30 @@ OnText = Callable[[str], None]
 
 
 def guarded(handler: HttpHandler) -> HttpHandler:
-    """The handler, whose problems are answers; of a bug the log says more, by an id."""
+    """The handler, whose problems are answers."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except ProblemError as problem:
-            return problem_response(problem)
-        except Hangup:
+        except (Hangup, ConnectionError):
             return web.Response(status=499)  # nobody reads it
-        except web.HTTPRequestEntityTooLarge:
-            too_large = f"the body is too large; up to {MAX_BODY:,} bytes are read"
-            return problem_response(ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large))
-        except ConnectionError:
-            raise  # there is nobody to tell
-        except Exception:
-            error_id = secrets.token_hex(4)
-            logger.exception("failed id=%s path=%s", error_id, request.path)
-            detail = f"this is a fault of ours; whoever runs this finds {error_id} in the log"
-            return problem_response(ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+        except Exception as error:
+            return problem_response(problem_of(error, request))
 
     return handle
+
+
+def problem_of(error: Exception, request: web.Request) -> ProblemError:
+    """What is told of an error; of a bug the log says more, by an id."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        too_large = f"the body is too large; up to {MAX_BODY:,} bytes are read"
+        return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+    error_id = secrets.token_hex(4)
+    logger.error("failed id=%s path=%s", error_id, request.path, exc_info=error)
+    detail = f"this is a fault of ours; whoever runs this finds {error_id} in the log"
+    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
 def problem_response(problem: ProblemError) -> web.Response:
@@ -101,7 +103,7 @@ def parsed(kind: type[B], body: bytes) -> B:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
         if first["type"] == "json_invalid":
             raise ProblemError(HTTPStatus.BAD_REQUEST, "the body is no JSON") from error
-        known = [str(part) for part in first["loc"] if part in kind.model_fields or part == 0]
+        known = [str(part) for part in first["loc"] if part in kind.model_fields]
         place = known[0] if known else "the body"
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {first['msg']}") from error
 
@@ -119,25 +121,50 @@ class EventStream:
         self._request = request
         self._response: web.StreamResponse | None = None
 
-    @property
-    def is_begun(self) -> bool:
-        """Whether anything was sent, so that no other answer can be given."""
-        return self._response is not None
-
     async def send(self, data: str, *, event: str = "") -> None:
         """Send an event; its data on one line."""
         name = f"event: {event}\n" if event else ""
         await self._write(f"{name}data: {data}\n\n")
 
-    async def breathe(self) -> None:
-        """Say that we are still there."""
-        await self._write(": working\n\n")
+    async def texts(self, work: Callable[[OnText], Awaitable[T]]) -> AsyncIterator[str | T]:
+        """The words that work says from its thread, as they come, and in the end what it gives.
 
-    async def end(self) -> web.StreamResponse:
-        """The response, complete."""
+        Work is waited for even if nobody listens any more: it stops by itself.
+        """
+        loop, said = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+
+        def on_text(text: str) -> None:
+            loop.call_soon_threadsafe(said.put_nowait, text)
+
+        task = asyncio.ensure_future(work(on_text))
+        task.add_done_callback(lambda _: said.put_nowait(None))
+        try:
+            while (text := await self._next(said)) is not None:
+                yield text
+            yield await task
+        finally:
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def end(self, failed: Exception | None = None) -> web.StreamResponse:
+        """The response, complete; where something failed, with that as its last event.
+
+        What failed before anything was sent is raised: it can be answered as ever.
+        """
+        if failed is not None:
+            if self._response is None or isinstance(failed, Hangup | ConnectionError):
+                raise failed
+            problem = problem_of(failed, self._request)
+            await self.send(problem.body().decode(), event="error")
         assert self._response is not None
         await self._response.write_eof()
         return self._response
+
+    async def _next(self, said: asyncio.Queue[str | None]) -> str | None:
+        while True:
+            try:
+                return await asyncio.wait_for(said.get(), SILENT_S)
+            except TimeoutError:
+                await self._write(": working\n\n")
 
     async def _write(self, text: str) -> None:
         if self._response is None:
@@ -149,43 +176,6 @@ class EventStream:
             self._response = web.StreamResponse(headers=headers)
             await self._response.prepare(self._request)
         await self._response.write(text.encode())
-
-
-@asynccontextmanager
-async def streamed(
-    stream: EventStream, work: Callable[[OnText], Awaitable[T]]
-) -> AsyncIterator[tuple[AsyncIterator[str], asyncio.Task[T]]]:
-    """The words that work says from its thread, as they come, and the work itself.
-
-    Work is waited for in the end even if nobody listens: it stops by itself.
-    """
-    loop, said = asyncio.get_running_loop(), asyncio.Queue[str | None]()
-
-    def on_text(text: str) -> None:
-        loop.call_soon_threadsafe(said.put_nowait, text)
-
-    async def do() -> T:
-        try:
-            return await work(on_text)
-        finally:
-            said.put_nowait(None)
-
-    async def texts() -> AsyncIterator[str]:
-        while True:
-            try:
-                text = await asyncio.wait_for(said.get(), SILENT_S)
-            except TimeoutError:
-                await stream.breathe()
-                continue
-            if text is None:
-                return
-            yield text
-
-    task = asyncio.create_task(do())
-    try:
-        yield texts(), task
-    finally:
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def not_served(allowed: Mapping[str, str]) -> HttpHandler:

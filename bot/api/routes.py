@@ -12,6 +12,7 @@ from bot.api.calls import Call
 from bot.api.chat import Chats
 from bot.api.http import (
     EventStream,
+    OnText,
     bearer,
     guarded,
     is_gone,
@@ -19,7 +20,6 @@ from bot.api.http import (
     not_served,
     parsed,
     read_body,
-    streamed,
 )
 from bot.api.messages import (
     AnswerTold,
@@ -67,21 +67,20 @@ class Routes:
             reply = await self._service.answer(call, asked, is_gone=lambda: is_gone(request))
             return json_response(self._told(reply))
         stream = EventStream(request)
+
+        async def answer(on_text: OnText) -> Reply:
+            return await self._service.answer(
+                call, asked, on_text=on_text, is_gone=lambda: is_gone(request)
+            )
+
         try:
-            async with streamed(
-                stream,
-                lambda on_text: self._service.answer(
-                    call, asked, on_text=on_text, is_gone=lambda: is_gone(request)
-                ),
-            ) as (texts, answering):
-                async for text in texts:
-                    await stream.send(json.dumps({"text": text}), event="text")
-                reply = await answering
-            await stream.send(self._told(reply).model_dump_json(), event="answer")
-        except ProblemError as problem:
-            if not stream.is_begun:
-                raise
-            await stream.send(problem.body().decode(), event="error")
+            async for said in stream.texts(answer):
+                if isinstance(said, str):
+                    await stream.send(json.dumps({"text": said}), event="text")
+                else:
+                    await stream.send(self._told(said).model_dump_json(), event="answer")
+        except Exception as error:
+            return await stream.end(failed=error)
         return await stream.end()
 
     def _told(self, reply: Reply) -> AnswerTold:

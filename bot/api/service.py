@@ -28,6 +28,7 @@ from bot.store.audit import AuditLog, passages_of
 from bot.store.database import Database
 from bot.store.keys import ApiKey, ApiKeys, OverLimitError, Use
 from bot.store.log import ConversationLog, Rating, Turn, Value, utc
+from bot.store.preferences import PeoplesPreferences, Preferences
 from bot.store.reasons import Reason, Reasons
 from bot.store.turns import DocumentRef, LoggedTurn, Turns
 from retrieval.errors import (
@@ -92,6 +93,7 @@ class Service:
         self._disclosure = Disclosure(database, documents)
         self._corrections = Corrections(database)
         self._reasons = Reasons(database)
+        self._preferences = PeoplesPreferences(database)
 
     async def key(self, secret: str) -> ApiKey:
         """The key of a secret, as it is at this moment."""
@@ -164,21 +166,12 @@ class Service:
         def should_stop() -> bool:
             return self._pool.is_stopping or is_gone() or time.monotonic() > ends
 
-        said = await self._database.run(self._said, call, conversation)
-        latest = asked.history[-2 * REMEMBERED :]
-        given = (Message(message.role, message.text[:MAX_CHARS]) for message in latest)
-        request = AnswerRequest(
-            asked.question,
-            history=(*said, *given),
-            audience=call.key.audience,
-            sources=tuple(asked.sources),
-            language=asked.language,
-        )
+        request = await self._database.run(self._request, call, asked, conversation)
         if should_stop():
             raise Hangup
         with _told():
             answer = await self._pool.run(
-                self._answerer.answer, request, on_text=on_text, should_stop=should_stop
+                self._say, call, request, on_text=on_text, should_stop=should_stop
             )
         if answer.stopped and not answer.text.strip():
             if is_gone():
@@ -189,6 +182,37 @@ class Service:
         if shown is None:
             raise _busy("documents have changed meanwhile; ask again")
         return Reply(shown, conversation)
+
+    def _request(self, call: Call, asked: QuestionAsked, conversation: str) -> AnswerRequest:
+        latest = asked.history[-2 * REMEMBERED :]
+        given = (Message(message.role, message.text[:MAX_CHARS]) for message in latest)
+        return AnswerRequest(
+            asked.question,
+            history=(*self._said(call, conversation), *given),
+            audience=call.key.audience,
+            sources=tuple(asked.sources),
+            language=asked.language,
+        )
+
+    def _say(
+        self,
+        call: Call,
+        request: AnswerRequest,
+        *,
+        on_text: Callable[[str], None] | None,
+        should_stop: Callable[[], bool],
+    ) -> Answer:
+        """Answer; words go out early only as long as key and documents are what they were."""
+        generation = self._documents.served_generation()
+
+        def say(text: str) -> None:
+            is_same = self._documents.served_generation() == generation
+            if on_text is not None and is_same and self._keys.holds(call.key):
+                on_text(text)
+
+        return self._answerer.answer(
+            request, on_text=None if on_text is None else say, should_stop=should_stop
+        )
 
     def _said(self, call: Call, conversation: str) -> list[Message]:
         """What was asked and answered in a conversation, as far as it may be seen now."""
@@ -216,6 +240,7 @@ class Service:
             created=utc(time.time()),
         )
         with self._database.transaction():
+            self._consent(call)
             self._log.add(turn)
             self._audit.shown("shown", call, answer.id, passages_of(answer), channel=key.place)
             self._keys.count_tokens(key, *answer.tokens)
@@ -250,9 +275,15 @@ class Service:
     def _keep(self, call: Call, given: FeedbackGiven) -> None:
         turn = self._turn(call, given.answer_id)
         with self._database.transaction():
+            self._consent(call)
             self._rate(call, turn, given)
             if given.reason or given.correction.strip() or given.document:
                 self._corrections.give(turn, self._reason(call, turn, given))
+
+    def _consent(self, call: Call) -> None:
+        """Write down that may be learned from somebody, where who made the key has said so."""
+        if call.key.may_learn:
+            self._preferences.set(call.user, Preferences(may_learn=True))
 
     def _turn(self, call: Call, turn_id: str) -> LoggedTurn:
         """A turn of this key; of another's nobody can tell whether there is one."""

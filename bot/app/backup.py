@@ -122,7 +122,8 @@ def restore(
 
     What is there already is moved aside. Who was forgotten since the backup was made is forgotten
     in it before anything serves from it: what the home has noted of that stays there. Documents are
-    for whom they are for now, as far as the index that is there tells.
+    for whom they are for now, as far as the index that is there tells, and keys of the API that are
+    revoked now stay so.
 
     Raises:
         DataError: As `verify`; or if there is a database and it is not to be replaced.
@@ -150,6 +151,7 @@ def restore(
         )
         _make_private(unpacked)
         forgotten = _forget_again(home, unpacked, since=contents.made)
+        _revoke_again(home / DATABASE, unpacked / DATABASE)
         for part in (DATABASE, *beside, *_PARTS):
             _move(home / part, aside / part)
         for part in (*_PARTS, DATABASE):  # the database last: without it nothing serves
@@ -176,6 +178,19 @@ def _forget_again(home: Path, unpacked: Path, *, since: str) -> int:
         finally:
             database.close()
     return len(people)
+
+
+def _revoke_again(present: Path, restored: Path) -> None:
+    """Let no key of the API open anything again that is revoked now, as far as that can be read."""
+    of = "SELECT name, revoked FROM api_keys WHERE revoked IS NOT NULL"
+    with suppress(sqlite3.Error):  # none of an older release, or it is damaged: then nobody knows
+        with closing(
+            sqlite3.connect(f"{present.resolve().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            revoked = connection.execute(of).fetchall()
+        with closing(sqlite3.connect(restored)) as connection, connection:
+            sql = "UPDATE api_keys SET revoked = ? WHERE name = ? AND revoked IS NULL"
+            connection.executemany(sql, [(at, name) for name, at in revoked])
 
 
 def _archive(settings: Settings, work: Path, archive: Path) -> Contents:

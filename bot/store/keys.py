@@ -45,7 +45,8 @@ class ApiKey:
     """A key without its secret. `audience` are the labels of what it may see, `public` among them.
 
     Calls are limited by the minute and by the month, None for no limit. What is rated with a key
-    that `is_expert` decides. `expires` is the last day on which it holds, in UTC.
+    that `is_expert` decides, and what is asked and rated with one that `may_learn` may be learned
+    from. `expires` is the last day on which it holds, in UTC.
     """
 
     id: str
@@ -54,6 +55,7 @@ class ApiKey:
     per_minute: int | None
     per_month: int | None
     is_expert: bool
+    may_learn: bool
     created: str
     expires: str | None
     revoked: str | None
@@ -131,6 +133,7 @@ class ApiKeys:
         per_month: int | None = None,
         expires: date | None = None,
         is_expert: bool = False,
+        may_learn: bool = False,
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is not kept.
 
@@ -154,6 +157,7 @@ class ApiKeys:
             "per_minute": per_minute,
             "per_month": per_month,
             "is_expert": int(is_expert),
+            "may_learn": int(may_learn),
             "created": utc(self._clock()),
             "expires": expires.isoformat() if expires else None,
             "revoked": None,
@@ -312,6 +316,7 @@ def _key(row: dict[str, Any]) -> ApiKey:
         per_minute=row["per_minute"],
         per_month=row["per_month"],
         is_expert=bool(row["is_expert"]),
+        may_learn=bool(row["may_learn"]),
         created=row["created"],
         expires=row["expires"],
         revoked=row["revoked"],

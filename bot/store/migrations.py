@@ -377,12 +377,13 @@ def m018_keys(db: sqlite_utils.Database) -> None:
             "per_minute": int,
             "per_month": int,
             "is_expert": int,
+            "may_learn": int,
             "created": str,
             "expires": str,
             "revoked": str,
         },
         pk="id",
-        not_null={"name", "sha256", "audience", "is_expert", "created"},
+        not_null={"name", "sha256", "audience", "is_expert", "may_learn", "created"},
     )
     db.table("api_keys").create_index(["name"], unique=True)
     counts = ("questions", "searches", "feedback", "prompt_tokens", "answer_tokens")

@@ -33,7 +33,9 @@ from tests.fakes import (
 
 
 class Speaking(SentenceAnswerer):
-    """Says its text while it answers."""
+    """Says its text while it answers, in two pieces; between them something may happen."""
+
+    between: Callable[[], object] = staticmethod(lambda: None)
 
     def answer(
         self,
@@ -44,7 +46,10 @@ class Speaking(SentenceAnswerer):
     ) -> Answer:
         answer = super().answer(request, should_stop=should_stop)
         if on_text is not None:
-            on_text(answer.text)
+            half = len(answer.text) // 2
+            on_text(answer.text[:half])
+            self.between()
+            on_text(answer.text[half:])
         return answer
 
 

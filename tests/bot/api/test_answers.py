@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 
 import pytest
 
@@ -53,8 +54,59 @@ async def test_a_key_sees_its_labels_and_what_it_was_shown_is_audited(counter: C
 async def test_sentences_come_as_events_and_the_whole_answer_in_the_end(counter: Counter) -> None:
     await counter.open(Speaking())
     events = (await counter.ask(LEAVE, key=counter.key(), stream=True)).events
-    assert [name for name, _ in events] == ["text", "answer"]
-    assert events[0][1]["text"] == events[1][1]["text"]
+    assert [name for name, _ in events] == ["text", "text", "answer"]
+    assert events[0][1]["text"] + events[1][1]["text"] == events[2][1]["text"]
+
+
+async def test_who_hangs_up_on_a_stream_stops_it_and_nothing_is_told_as_wrong(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    answerer, gone = Speaking(), threading.Event()
+    answerer.between = gone.wait
+    await counter.open(answerer)
+    headers = {"Authorization": f"Bearer {counter.key()}"}
+    url, body = f"{counter.url}/v1/answers", {"question": LEAVE, "stream": True}
+    async with counter.session.post(url, json=body, headers=headers) as response:
+        await response.content.readline()
+    gone.set()
+    await counter.stack.aclose()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_words_are_held_back_once_the_key_is_revoked(counter: Counter) -> None:
+    answerer = Speaking()
+    await counter.open(answerer)
+    key, database = counter.key("hr-desk", "hr"), counter.database()
+    answerer.between = lambda: ApiKeys(database).revoke("hr-desk")
+    events = (await counter.ask(BAND, key=key, stream=True)).events
+    assert [name for name, _ in events] == ["text", "error"]
+    assert events[-1][1]["status"] == 401
+
+
+async def test_words_are_held_back_once_the_documents_are_others(counter: Counter) -> None:
+    answerer = Speaking()
+    await counter.open(answerer)
+
+    def change() -> None:
+        counter.held.generation, counter.held.passages = "g2", []
+
+    answerer.between = change
+    events = (await counter.ask(LEAVE, key=counter.key(), stream=True)).events
+    assert [name for name, _ in events] == ["text", "error"]
+    assert events[-1][1]["status"] == 503
+
+
+async def test_a_bug_is_told_by_an_id_that_the_log_has(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Speaking):
+        def between(self) -> None:
+            raise ZeroDivisionError
+
+    await counter.open(Broken())
+    (_, (name, told)) = (await counter.ask(LEAVE, key=counter.key(), stream=True)).events
+    assert (name, told["status"]) == ("error", 500)
+    assert told["detail"].split()[-4] in caplog.text
 
 
 async def test_a_problem_before_the_first_word_is_no_stream(counter: Counter) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from bot.export.admission import admit
 from bot.export.log_reader import read_log
+from bot.export.records import Policy
 from bot.review.document_lookup import DocumentLookup
 from bot.review.fixes import Fixes
 from bot.store.log import ConversationLog
 from bot.store.reviews import Reviews
+from retrieval.examples import PassageText
 from tests.bot.api.conftest import Counter, Reply
 
 LEAVE = "How many days of leave do I have?"
@@ -101,3 +104,21 @@ async def test_nobody_is_told_in_slack_of_a_better_answer_to_what_a_key_asked(
     fixes = Fixes(counter.database(), documents)
     assert fixes.record(turn, "31 days.")
     assert fixes.untold() == []
+
+
+@pytest.mark.parametrize(("may_learn", "channels", "kept"), [
+    (True, {"api:web"}, 1),
+    (True, set(), 0),
+    (False, {"api:web"}, 0),
+])  # fmt: skip
+async def test_what_a_key_asked_is_learned_from_if_the_key_and_the_export_say_so(
+    counter: Counter, may_learn: bool, channels: set[str], kept: int
+) -> None:
+    await counter.open()
+    await asked(counter, counter.key(may_learn=may_learn), user="alice")
+    log, policy = read_log(counter.database()), Policy(channels=frozenset(channels))
+    found = {
+        p.content_hash: PassageText(p.source.id, p.content_hash, "", p.text)
+        for p in counter.held.passages
+    }
+    assert len(admit(log, policy, found, frozenset(found)).log.turns) == kept

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import tarfile
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pyrage
@@ -16,6 +17,7 @@ from bot.app.backup import back_up, restore, verify
 from bot.app.commands import backup as backup_command
 from bot.app.commands import restore as restore_command
 from bot.store.database import Database
+from bot.store.keys import ApiKeys
 from retrieval.errors import BusyError, DataError, SettingsError, explain_system_error
 from retrieval.index.building import update_index
 from retrieval.index.content import read_sources
@@ -177,6 +179,20 @@ def test_what_is_there_is_moved_aside_and_only_on_request(
     assert people(settings) == PEOPLE
     assert aside is not None
     assert people(Settings(home=aside)) == PEOPLE + 5
+
+
+def test_a_key_that_was_revoked_since_opens_nothing_when_a_backup_is_restored(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with closing(Database(settings.database)) as database:
+        secrets = [ApiKeys(database).create(name)[1] for name in ("kept", "revoked")]
+    back_up(settings, tmp_path / "b.tar")
+    with closing(Database(settings.database)) as database:
+        ApiKeys(database).revoke("revoked")
+    restore(settings, tmp_path / "b.tar", replaces=True)
+    with closing(Database(settings.database)) as database:
+        found = [ApiKeys(database).find(secret) is not None for secret in secrets]
+    assert found == [True, False]
 
 
 def test_a_database_that_was_lost_comes_back(settings: Settings, tmp_path: Path) -> None:
