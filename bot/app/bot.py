@@ -64,6 +64,7 @@ class Bot:
         engine: Engine,
         jobs: LongJobs,
         *,
+        address: str | None = None,
         host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
         port: int = 3000,
         api: ApiSettings | None = None,
@@ -74,6 +75,7 @@ class Bot:
         self.api_port: int | None = None
         self._api = api
         self._database_path = database
+        self._address = address
         self._engine = engine
         self._jobs = jobs
         self._host = host
@@ -104,7 +106,9 @@ class Bot:
         return self.worker.is_running
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        self._database = Database(self._database_path, redactor=self.settings.redactor)
+        self._database = Database(
+            self._database_path, address=self._address, redactor=self.settings.redactor
+        )
         stack.callback(self._database.close)
         self.log = ConversationLog(self._database)
         self.channels = Channels(self._database)

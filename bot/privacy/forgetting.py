@@ -81,7 +81,7 @@ class Forgetting:
         self, person: str, *, job: Job | None = None, and_approved: bool = False
     ) -> Forgotten:
         """As `forget_person`, without a note for backups that are restored."""
-        with self._database.erasing() as db:
+        with self._database.erasing(alone=True) as db:
             runs = erase(person, self._database).runs
             approved = _delete_approved(db, person) if and_approved else 0
             forgotten = self._delete(db, person, approved, runs)

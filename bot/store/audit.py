@@ -75,6 +75,7 @@ class AuditLog:
     def add(self, act: Act, occasion: Occasion, *, channel: str, **details: Any) -> None:  # noqa: ANN401 - JSON
         """Write what a person did or was shown, once for each occasion."""
         with self._database.transaction() as db:
+            db.lock("audit")
             key = f"{act}:{occasion.event_id}"
             if db.execute("SELECT 1 FROM audit WHERE key = ?", (key,)).fetchone():
                 return
@@ -141,6 +142,7 @@ class AuditLog:
         until = utc(self._clock() - self._keep_days * DAY_S)
         sql = "SELECT id, sha256 FROM audit WHERE at < ? ORDER BY id DESC LIMIT 1"
         with self._database.transaction() as db:
+            db.lock("audit")
             last = db.execute(sql, (until,)).fetchone()
             if last is None:
                 return 0

@@ -65,7 +65,8 @@ class Channels:
 
     def mute(self, channel: str, *, seconds: float, by: str) -> None:
         """Answer nothing in a channel for so long; 0 ends it."""
-        with self._database.transaction():
+        with self._database.transaction() as db:
+            db.lock("channel", channel)
             config = replace(self.of(channel), muted_until=self._clock() + seconds)
             self.set(channel, config, by=by)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 Values = Sequence[object] | Mapping[str, object]
 """What stands in a statement for its `?`, or by name for its `:name`."""
@@ -77,12 +78,45 @@ class Connection(ABC):
         """Ends a SELECT that leaves out what others are changing, and keeps the rest for itself."""
 
     @abstractmethod
+    def announce(self) -> None:
+        """Let every bot on this database know, with the commit, that there is something to do."""
+
+    @abstractmethod
     def columns(self) -> dict[str, dict[str, str]]:
         """The columns of each table, with the types that they have in SQLite."""
 
     def table(self, name: str) -> Table:
         """A table, whether or not there is one of this name."""
         return Table(self, name)
+
+
+class Engine(Protocol):
+    """SQLite or Postgres: opens connections for threads, and closes them all together."""
+
+    @property
+    def connection(self) -> Connection:
+        """This thread's connection."""
+
+    def transaction(self, *, alone: bool = False) -> AbstractContextManager[Connection]:
+        """Everything inside is written together or not at all; `alone`, while nobody else does."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Nothing that is read inside changes meanwhile, and nobody waits."""
+
+    def hurry(self, until: float) -> None:
+        """Let this thread wait for others no longer than until then, by the monotonic clock."""
+
+    def tidy(self, *, has_erased: bool) -> None:
+        """See to it that what a transaction that has ended erased is gone, now or soon."""
+
+    def purge(self) -> bool:
+        """Let go of what was deleted or replaced; False while readers stand in the way."""
+
+    def rewrite(self) -> bool:
+        """Write all anew, without the room that deleted rows have left; as `purge`."""
+
+    def close(self) -> None:
+        """Close every connection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from typing import ParamSpec, TypeVar
 
 from bot import metrics
 from bot.redaction import Redactor
-from bot.store.connection import Connection, StoreUnavailableError
+from bot.store.connection import Connection, Engine, StoreUnavailableError
 from bot.store.sqlite import SqliteEngine
+from retrieval.errors import SettingsError
+from retrieval.private import make_private
 
 THREADS = 4
 
@@ -25,21 +27,29 @@ T = TypeVar("T")
 
 
 class Database:
-    """What the bot keeps: a SQLite file.
+    """What the bot keeps: in a SQLite file, or in Postgres if there is an `address` of one.
 
-    What people say goes through the `redactor` before it is stored for longer than it waits. One
-    that is `is_read_only` must be there, and refuses to be written to.
+    `path` is the file; beside it is, either way, what is kept outside the tables. What people say
+    goes through the `redactor` before it is stored for longer than it waits. One that
+    `is_read_only` must be there, and refuses to be written to.
 
     Raises:
         DataError: If it was emptied, is damaged, or is of a newer release.
+        SettingsError: If the address leads to no database that lets us in.
     """
 
     def __init__(
-        self, path: Path, *, redactor: Redactor | None = None, is_read_only: bool = False
+        self,
+        path: Path,
+        *,
+        address: str | None = None,
+        redactor: Redactor | None = None,
+        is_read_only: bool = False,
     ) -> None:
         self.path = path
+        self.address = address
         self.redactor = redactor or Redactor()
-        self.engine = SqliteEngine(path, is_read_only=is_read_only)
+        self.engine = _engine(path, address, is_read_only=is_read_only)
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._hasty = ThreadPoolExecutor(THREADS, thread_name_prefix="database-hasty")
@@ -55,22 +65,25 @@ class Database:
         return self.engine.connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Everything inside is written together or not at all; an open transaction is joined."""
+    def transaction(self, *, alone: bool = False) -> Iterator[Connection]:
+        """Everything inside is written together or not at all; an open transaction is joined.
+
+        With `alone` nobody else writes meanwhile, which is always so with SQLite.
+        """
         if self.connection.in_transaction:
             yield self.connection
             return
         waiting = metrics.waiting_to_write(StoreUnavailableError)
-        with waiting as is_ours, self.engine.transaction() as db:
+        with waiting as is_ours, self.engine.transaction(alone=alone) as db:
             is_ours()
             self._local.erases = False
             yield db
         self.engine.tidy(has_erased=self._local.erases)
 
     @contextmanager
-    def erasing(self) -> Iterator[Connection]:
+    def erasing(self, *, alone: bool = False) -> Iterator[Connection]:
         """As `transaction`; what it deletes or replaces leaves the files with its commit."""
-        with self.transaction() as db:
+        with self.transaction(alone=alone) as db:
             self.erase()
             yield db
 
@@ -120,3 +133,16 @@ class Database:
         self._threads.shutdown()
         self._hasty.shutdown()
         self.engine.close()
+
+
+def _engine(path: Path, address: str | None, *, is_read_only: bool) -> Engine:
+    if address is None:
+        return SqliteEngine(path, is_read_only=is_read_only)
+    make_private(path.parent)
+    try:
+        from bot.store.postgres import PostgresEngine
+    except ImportError as error:
+        raise SettingsError(
+            f"WHIMBREL_DATABASE needs psycopg ({error}): pip install 'whimbrel[postgres]'"
+        ) from error
+    return PostgresEngine(address, is_read_only=is_read_only)

@@ -174,7 +174,8 @@ class Inbox:
         Where too many questions wait, a new one is stored as a refusal, so that the person
         who asked is told; who has to wait long is told of that.
         """
-        with self.database.transaction():
+        with self.database.transaction() as db:
+            db.lock("accept")  # so that ids have the order of commits, and limits hold
             reason = self._refusal(delivery) if delivery.kind == "question" else None
             if reason is not None:
                 payload = {**delivery.payload, "refused": reason}
@@ -245,6 +246,7 @@ class Inbox:
                     self._clock(),
                 ),
             )
+            db.announce()
             return cursor.rowcount == 1
 
     def claim(self, owner: str, kinds: Sequence[JobKind]) -> Job | None:

@@ -148,6 +148,7 @@ class ConversationLog:
         kept in `vote_events` with the models and the index that had answered.
         """
         with self._database.transaction() as db:
+            db.lock("rate", rating.turn_id)
             turn = db.execute(
                 "SELECT generator, embedder, generation FROM turns WHERE id = ?", (rating.turn_id,)
             ).fetchone()

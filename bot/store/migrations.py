@@ -1,4 +1,7 @@
-"""The tables of the database, built up step by step in the order of the steps' numbers."""
+"""The tables of the database, built up step by step in the order of the steps' numbers.
+
+The steps are for SQLite and for Postgres, where `PostgresSchema` stands for sqlite-utils' database.
+"""
 
 from __future__ import annotations
 
@@ -326,6 +329,8 @@ def m013_completions(db: sqlite_utils.Database) -> None:
 @migrations()
 def m014_places(db: sqlite_utils.Database) -> None:
     """Who was there belongs to the audience of what was said in private, and of what came of it."""
+    if not any(db.table(table).count for table in ("turns", "reviews", "curated")):
+        return  # Postgres holds nothing from that time, and does not know the functions below
     private = (
         "(channel LIKE 'D%' OR is_private = 1) AND turns.id NOT IN (SELECT turn_id FROM imports)"
     )
@@ -359,10 +364,10 @@ def m016_audit(db: sqlite_utils.Database) -> None:
     db.conn.execute("CREATE TABLE audit_people (person TEXT PRIMARY KEY, user TEXT UNIQUE)")
     db.conn.execute("CREATE TABLE audit_anchor (id INTEGER NOT NULL, sha256 TEXT NOT NULL)")
     db.conn.execute("INSERT INTO audit_anchor VALUES (0, ?)", ("0" * 64,))
-    refuse = "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-    db.conn.execute(f"CREATE TRIGGER audit_stays BEFORE UPDATE ON audit {refuse}")
-    is_kept = "WHEN OLD.id > (SELECT id FROM audit_anchor)"
-    db.conn.execute(f"CREATE TRIGGER audit_is_cut BEFORE DELETE ON audit {is_kept} {refuse}")
+    refused = "the audit log is append-only"
+    refuse(db, "audit_stays", "UPDATE ON audit", when="1 = 1", message=refused)
+    is_kept = "OLD.id > (SELECT id FROM audit_anchor)"
+    refuse(db, "audit_is_cut", "DELETE ON audit", when=is_kept, message=refused)
 
 
 @migrations()
@@ -398,3 +403,16 @@ def m018_keys(db: sqlite_utils.Database) -> None:
         pk=("key_id", "name"),
     )
     db.table("api_requests").create_index(["at"])
+
+
+def refuse(db: sqlite_utils.Database, name: str, event: str, *, when: str, message: str) -> None:
+    """Make a trigger that refuses a change of a table while something holds."""
+    if isinstance(db, sqlite_utils.Database):
+        action = f"SELECT RAISE(ABORT, '{message}')"
+        db.execute(f"CREATE TRIGGER {name} BEFORE {event} WHEN {when} BEGIN {action}; END")
+        return
+    action = f"IF {when} THEN RAISE EXCEPTION '{message}'; END IF; RETURN OLD"
+    db.execute(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {action}; END $$"
+    )
+    db.execute(f"CREATE TRIGGER {name} BEFORE {event} FOR EACH ROW EXECUTE FUNCTION {name}()")

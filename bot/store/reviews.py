@@ -95,6 +95,7 @@ class Reviews:
         )
         proposal = replace(proposal, question=question, answer=answer, document_name=name)
         with self._database.transaction() as db:
+            db.lock("review", proposal.key)
             known = db.execute(
                 "SELECT state, answer FROM reviews WHERE event_id = ?", (proposal.key,)
             ).fetchone()
@@ -150,6 +151,7 @@ class Reviews:
         """
         final = {"state": decision, "reviewer": reviewer, "decided_by_event": event_id}
         with self._database.transaction() as db:
+            db.lock("review", review.proposal.key)
             state, event = db.execute(
                 "SELECT state, decided_by_event FROM reviews WHERE id = ?", (review.id,)
             ).fetchone() or (None, None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import sqlite_utils
+from sqlite_utils import Migrations
 
 from bot.store.migrations import migrations
 from retrieval.errors import DataError
@@ -50,9 +52,9 @@ def check_before(path: Path) -> None:
             f"{path} has no tables any more: {_RESTORE}; or delete it and {mark_of(path)} to begin "
             "anew, without what people asked"
         )
-    if newer := {step.name for step in applied} - _steps():
+    if newer := newer_than_this(applied):
         raise DataError(
-            f"{path} was written by a newer release ({', '.join(sorted(newer))}): install that "
+            f"{path} was written by a newer release ({', '.join(newer)}): install that "
             "one, or put a copy from before the upgrade back: `whimbrel restore BACKUP --replace`"
         )
 
@@ -108,6 +110,8 @@ def _pairs(tables: dict[str, dict[str, str]]) -> frozenset[tuple[str, str]]:
     return frozenset((table, column) for table, columns in tables.items() for column in columns)
 
 
-def _steps() -> set[str]:
+def newer_than_this(applied: Iterable[Migrations._AppliedMigration]) -> list[str]:
+    """The steps that were taken and that this release does not know."""
     with closing(sqlite_utils.Database(memory=True)) as empty:
-        return {step.name for step in migrations.pending(empty)}
+        known = {step.name for step in migrations.pending(empty)}
+    return sorted({step.name for step in applied} - known)

@@ -69,6 +69,9 @@ class SqliteConnection(Connection):
         """Nothing, likewise."""
         return ""
 
+    def announce(self) -> None:
+        """Nothing: the other bots look for themselves."""
+
     def columns(self) -> dict[str, dict[str, str]]:
         """As `Connection.columns`."""
         with _told():
@@ -112,8 +115,8 @@ class SqliteEngine:
         return connection
 
     @contextmanager
-    def transaction(self) -> Iterator[SqliteConnection]:
-        """Everything inside is written together or not at all.
+    def transaction(self, *, alone: bool = False) -> Iterator[SqliteConnection]:  # noqa: ARG002
+        """Everything inside is written together or not at all, and always alone.
 
         BEGIN IMMEDIATE takes the write lock at once: with a deferred one, two writers that both
         read first fail with "database is locked" whatever the timeout.

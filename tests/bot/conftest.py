@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -34,6 +34,9 @@ from tests.fakes import (
 )
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SECRET, WAIT_S, SlackServer
 
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
+
 
 async def settled(bot: Bot, *, done: int = 1, dead: int = 0, within_s: float = WAIT_S) -> None:
     """Wait until no job is left and so many have ended."""
@@ -48,9 +51,12 @@ async def settled(bot: Bot, *, done: int = 1, dead: int = 0, within_s: float = W
 class House:
     """Starts bots on one database and one Slack; closes them all in the end."""
 
-    def __init__(self, slack: SlackServer, folder: Path, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, slack: SlackServer, folder: Path, stack: AsyncExitStack, address: str | None
+    ) -> None:
         self.slack = slack
         self.folder = folder
+        self.address = address
         self.transport = "socket"
         self._stack = stack
 
@@ -99,6 +105,7 @@ class House:
                 replayer or Replayer(RetrievalSettings(home=self.folder)),
                 syncer or SyncProcess(RetrievalSettings(home=self.folder)),
             ),
+            address=self.address,
             host="127.0.0.1",
             port=0,
             api=api,
@@ -123,17 +130,39 @@ class House:
         return await self.enter(self.bot(answerer, settings=settings, documents=documents))
 
 
+CONFORMING = ("export", "privacy", "review", "store", "trials")
+"""Folders of which every test that needs a database runs on SQLite and on Postgres."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    folder, needed = metafunc.definition.path.parent.name, metafunc.fixturenames
+    if folder in CONFORMING and "database" in needed and "house" not in needed:
+        metafunc.parametrize("address", ["sqlite", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "whimbrel.db")
+def address(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """None for a SQLite file, or the address of a new database of Postgres."""
+    if getattr(request, "param", request.config.getoption("database")) == "sqlite":
+        yield None
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    address = server.fresh()
+    yield address
+    server.drop(address)
+
+
+@pytest.fixture
+def database(tmp_path: Path, address: str | None) -> Iterator[Database]:
+    database = Database(tmp_path / "whimbrel.db", address=address)
     yield database
     database.close()
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, address: str | None) -> AsyncIterator[House]:
     async with SlackServer() as slack, AsyncExitStack() as stack:
-        yield House(slack, tmp_path, stack)
+        yield House(slack, tmp_path, stack, address)
 
 
 @pytest.fixture(params=["socket", "http"])

@@ -31,8 +31,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.database)
+def database(settings: Settings, address: str | None) -> Iterator[Database]:
+    database = Database(settings.database, address=address)
     yield database
     database.close()
 

@@ -185,7 +185,7 @@ def test_a_correction_is_read_with_who_may_read_it(database: Database) -> None:
 
 
 def test_reading_keeps_nobody_from_writing(database: Database) -> None:
-    other = Database(database.path)
+    other = Database(database.path, address=database.address)
     with database.snapshot():
         assert ConversationLog(database).count() == 0
         ConversationLog(other).add(said())

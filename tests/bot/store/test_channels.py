@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from bot.store.channels import ChannelConfig, Channels
@@ -22,8 +20,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def channels(tmp_path: Path, clock: Clock) -> Channels:
-    return Channels(Database(tmp_path / "whimbrel.db"), clock=clock)
+def channels(database: Database, clock: Clock) -> Channels:
+    return Channels(database, clock=clock)
 
 
 def test_a_channel_that_nobody_has_set_up_has_the_defaults(channels: Channels) -> None:

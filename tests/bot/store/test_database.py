@@ -102,7 +102,7 @@ def test_a_reader_only_delays_that(tmp_path: Path) -> None:
         database.erase()
     assert b"canary" in files(database)
     reader.close()
-    database.engine.purge_due = 0.0  # the time has come
+    database.engine.purge_due = 0.0  # type: ignore[attr-defined]  # the time has come
     with database.transaction():
         pass
     assert b"canary" not in files(database)

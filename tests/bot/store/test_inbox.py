@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,10 +35,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path, clock: Clock) -> Iterator[Inbox]:
-    database = Database(tmp_path / "inbox.db")
-    yield Inbox(database, lease_s=30, max_waiting=3, clock=clock)
-    database.close()
+def inbox(database: Database, clock: Clock) -> Inbox:
+    return Inbox(database, lease_s=30, max_waiting=3, clock=clock)
 
 
 def delivery(event_id: str, *, thread: str = "", work_key: str | None = None) -> Delivery:
@@ -208,7 +205,7 @@ import sys
 from pathlib import Path
 from bot.store.database import Database
 from bot.store.inbox import Inbox
-database = Database(Path(sys.argv[1]))
+database = Database(Path(sys.argv[1]), address=sys.argv[3] or None)
 inbox = Inbox(database, lease_s=0.05)
 print("ready", flush=True)
 while inbox.counts().keys() - {"done"}:
@@ -223,8 +220,9 @@ while inbox.counts().keys() - {"done"}:
 
 
 @pytest.mark.slow
-def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
-    database = Database(tmp_path / "inbox.db")
+def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(
+    database: Database,
+) -> None:
     database.connection.execute("CREATE TABLE effects (event_id TEXT, thread TEXT)")
     inbox = Inbox(database)
     events = [(f"Ev{n:03}", f"thread{n % 7}") for n in range(120)]
@@ -232,15 +230,14 @@ def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(tmp_path
         payload = {"thread": thread}
         inbox.accept(Delivery(event_id, "question", "T", "C", "U", thread, payload))
     for kill in range(6):
-        with _worker(database.path, f"w{kill}") as worker:
+        with _worker(database, f"w{kill}") as worker:
             for _ in range(2 + 3 * kill):
                 assert worker.stdout is not None
                 worker.stdout.readline()
             worker.send_signal(signal.SIGKILL)
-    with _worker(database.path, "last") as worker:
+    with _worker(database, "last") as worker:
         assert worker.wait(timeout=60) == 0
     done = database.connection.execute("SELECT event_id, thread FROM effects").fetchall()
-    database.close()
     assert Counter(done) == Counter(events)
     assert all(
         [e for e, t in done if t == thread] == [e for e, t in events if t == thread]
@@ -248,9 +245,11 @@ def test_workers_killed_at_any_moment_lose_nothing_and_do_nothing_twice(tmp_path
     )
 
 
-def _worker(database: Path, name: str) -> subprocess.Popen[str]:
+def _worker(database: Database, name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-c", WORK, str(database), name], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORK, database.path, name, database.address or ""],
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -281,8 +280,7 @@ def test_what_no_handler_knows_is_ended_and_its_thread_goes_on(inbox: Inbox) -> 
     assert claim(inbox).event_id == "Ev2"
 
 
-def test_people_take_turns_however_many_questions_one_has_waiting(tmp_path: Path) -> None:
-    database = Database(tmp_path / "turns.db")
+def test_people_take_turns_however_many_questions_one_has_waiting(database: Database) -> None:
     inbox = Inbox(database, clock=lambda: 1_000.0)
     for n in range(20):
         inbox.accept(replace(delivery(f"many{n}"), user="U1"))
@@ -290,19 +288,16 @@ def test_people_take_turns_however_many_questions_one_has_waiting(tmp_path: Path
         for n in range(2):
             inbox.accept(replace(delivery(f"{user}-{n}"), user=user))
     begun = [claim(inbox).event_id for _ in range(24)]
-    database.close()
     assert begun[:7] == ["many0", "U2-0", "U3-0", "many1", "U2-1", "U3-1", "many2"]
     assert begun[7:] == [f"many{n}" for n in range(3, 20)]
 
 
-def test_channels_take_turns_where_many_people_ask_in_one(tmp_path: Path) -> None:
-    database = Database(tmp_path / "turns.db")
+def test_channels_take_turns_where_many_people_ask_in_one(database: Database) -> None:
     inbox = Inbox(database)
     for n in range(10):
         inbox.accept(replace(delivery(f"busy{n}"), user=f"U{n}", channel="C1"))
     inbox.accept(replace(delivery("calm"), user="U99", channel="C2"))
     assert [claim(inbox).event_id for _ in range(3)] == ["busy0", "calm", "busy1"]
-    database.close()
 
 
 def test_who_asked_much_is_as_good_as_anybody_after_a_while(inbox: Inbox, clock: Clock) -> None:
@@ -315,8 +310,7 @@ def test_who_asked_much_is_as_good_as_anybody_after_a_while(inbox: Inbox, clock:
     assert claim(inbox).event_id == "U1"
 
 
-def test_limits_of_a_person_and_of_a_channel_refuse_theirs_alone(tmp_path: Path) -> None:
-    database = Database(tmp_path / "limits.db")
+def test_limits_of_a_person_and_of_a_channel_refuse_theirs_alone(database: Database) -> None:
     inbox = Inbox(database, max_per_person=2, max_per_channel=3)
     asked = [("U1", "C1"), ("U1", "C2"), ("U1", "C1"), ("U2", "C1"), ("U3", "C1"), ("U4", "C1")]
     for n, (user, channel) in enumerate(asked):
@@ -327,11 +321,9 @@ def test_limits_of_a_person_and_of_a_channel_refuse_theirs_alone(tmp_path: Path)
         ("Ev5", "channel"),
     ]
     assert inbox.waiting("question") == 4
-    database.close()
 
 
-def test_a_place_in_the_queue_counts_who_goes_before(tmp_path: Path) -> None:
-    database = Database(tmp_path / "places.db")
+def test_a_place_in_the_queue_counts_who_goes_before(database: Database) -> None:
     inbox = Inbox(database)
     for n in range(WORTH_TELLING + 5):
         inbox.accept(replace(delivery(f"Ev{n}"), user=f"U{n % 3}"))
@@ -342,11 +334,9 @@ def test_a_place_in_the_queue_counts_who_goes_before(tmp_path: Path) -> None:
     begun = [claim(inbox).event_id for _ in range(17)]
     assert (begun.index("last"), begun.index("later")) == (3, 7)
     assert inbox.before("last") is None
-    database.close()
 
 
-def test_who_waits_behind_many_is_told_once(tmp_path: Path) -> None:
-    database = Database(tmp_path / "queued.db")
+def test_who_waits_behind_many_is_told_once(database: Database) -> None:
     inbox = Inbox(database)
     for n in range(WORTH_TELLING):
         inbox.accept(replace(delivery(f"Ev{n}"), user=f"U{n}"))
@@ -355,7 +345,6 @@ def test_who_waits_behind_many_is_told_once(tmp_path: Path) -> None:
         inbox.accept(replace(delivery(event_id), user="U99"))
     assert claim(inbox, kind="queued").event_id == "queued:last"
     assert inbox.waiting("queued") == 0
-    database.close()
 
 
 def test_a_question_is_withdrawn_by_who_asked_it_until_it_is_begun(inbox: Inbox) -> None:
@@ -371,9 +360,10 @@ def test_a_question_is_withdrawn_by_who_asked_it_until_it_is_begun(inbox: Inbox)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_no_byte_of_what_was_overheard_is_left_whatever_came_with_it(
-    inbox: Inbox, seed: int
+    tmp_path: Path, seed: int
 ) -> None:
     """Pages are split and merged while deliveries of all sizes come and go."""
+    inbox = Inbox(Database(tmp_path / "inbox.db"))
     draw, words, waiting = random.Random(seed), [], 0
     for n in range(150):
         words.append(f"canary{n:04d}")
@@ -388,6 +378,7 @@ def test_no_byte_of_what_was_overheard_is_left_whatever_came_with_it(
     assert inbox.database.purge()
     files = inbox.database.home.glob("inbox.db*")
     kept = b"".join(path.read_bytes() for path in files)
+    inbox.database.close()
     assert not [word for word in words if word.encode() in kept]
 
 

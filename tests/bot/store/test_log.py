@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +12,6 @@ from tests.fakes import answer_to
 
 NOON = "2026-01-01T12:00:00+00:00"
 PUBLIC = frozenset({"public"})
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "log.db")
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -112,6 +103,6 @@ def test_opening_the_database_again_keeps_everything(
     log: ConversationLog, database: Database
 ) -> None:
     log.add(turn())
-    again = Database(database.path)
+    again = Database(database.path, address=database.address)
     assert ConversationLog(again).count() == 1
     again.close()

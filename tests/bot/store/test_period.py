@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from bot.store.database import Database
 from bot.store.period import read_period
 from tests.bot.logged import logged
 
 
-def test_ratings_from_elsewhere_are_not_reported(tmp_path: Path) -> None:
-    database = Database(tmp_path / "whimbrel.db")
+def test_ratings_from_elsewhere_are_not_reported(database: Database) -> None:
     logged(database, "How many days of paid leave are there?")
     imported = logged(database, "Who won the cup?", channel="imported")
     database.connection.table("imports").insert({"turn_id": imported})
     period = read_period(database, days=7, until=datetime(2026, 1, 2, tzinfo=UTC))
-    database.close()
     assert [asked.question for asked in period.asked] == ["How many days of paid leave are there?"]
