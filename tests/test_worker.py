@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -65,9 +65,9 @@ def _counts(requirement: Requirement, extras: Collection[str] = ()) -> bool:
 class Worker:
     """The program with nothing but the list, its models at an endpoint, Slack on localhost."""
 
-    def __init__(self, home: Path, *, listed: Path = LIST, **settings: str) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str], *, listed: Path = LIST) -> None:
         self.command = [sys.executable, "-P", str(ROOT / "tests" / "listed_only.py"), str(listed)]
-        self.environment = os.environ | {"WHIMBREL_HOME": str(home)} | settings
+        self.environment = os.environ | {"WHIMBREL_HOME": str(home)} | dict(settings)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - our own program
@@ -107,13 +107,8 @@ async def test_a_worker_answers_with_nothing_but_the_list_and_little_memory(
     (tmp_path / "leave.md").write_text("# Leave\n\nEverybody has 26 days of annual leave a year.\n")
     async with SlackServer() as slack:
         slack.channels["C1"] = {"is_channel": True}
-        worker = Worker(
-            tmp_path / "home",
-            SLACK_API_URL=slack.api_url,
-            SLACK_HEALTH_PORT="0",
-            WHIMBREL_THRESHOLD="0",
-            **at(endpoint),
-        )
+        settings = {"SLACK_HEALTH_PORT": "0", "WHIMBREL_THRESHOLD": "0", **at(endpoint)}
+        worker = Worker(tmp_path / "home", settings | {"SLACK_API_URL": slack.api_url})
         indexed = await asyncio.to_thread(worker.run, "index", str(tmp_path / "leave.md"))
         assert indexed.returncode == 0, indexed.stderr
         worker.environment |= {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN}
@@ -137,7 +132,7 @@ async def test_a_worker_answers_with_nothing_but_the_list_and_little_memory(
 def test_what_is_not_installed_is_told_in_one_line(tmp_path: Path, missing: str, told: str) -> None:
     pins = [pin for pin in LIST.read_text().splitlines() if named(pin) != missing]
     (listed := tmp_path / "list.txt").write_text("\n".join(pins))
-    worker = Worker(tmp_path, listed=listed, WHIMBREL_EMBEDDER="multilingual-e5-small")
+    worker = Worker(tmp_path, {"WHIMBREL_EMBEDDER": "multilingual-e5-small"}, listed=listed)
     said = worker.run("index", str(ROOT / "examples" / "handbook"))
     assert said.returncode == 1
     (line,) = said.stderr.splitlines()

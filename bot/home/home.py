@@ -67,7 +67,8 @@ class Home:
     def _questions(self, person: str) -> list[AskedQuestion]:
         rows = self._database.connection.execute(
             "SELECT question, created, count(*) FILTER (WHERE value > 0),"
-            " count(*) FILTER (WHERE value < 0), coalesce(sum(CASE WHEN voter = asker THEN value END), 0),"
+            " count(*) FILTER (WHERE value < 0),"
+            " coalesce(sum(CASE WHEN voter = asker THEN value END), 0),"
             " EXISTS (SELECT 1 FROM fixes WHERE turn_id = turns.id)"
             " FROM turns LEFT JOIN votes ON votes.turn_id = turns.id"
             " WHERE asker = ? AND deleted IS NULL GROUP BY turns.id"
