@@ -14,7 +14,7 @@ from bot.strings import Strings
 from retrieval.index.account import Account, counted
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Manifest, Rollback
-from retrieval.records import Failure, Source
+from retrieval.records import PUBLIC, Failure, Source
 from retrieval.registry.runs import BASE, Deployment, ModelKind, run_of
 from retrieval.serving.installation import LearnedModel
 
@@ -53,18 +53,33 @@ def changes_card(
     failures: Sequence[Failure] = (),
     partial: Sequence[Source] = (),
 ) -> Card:
-    """What became of the documents: the first of each kind by name, the rest as a number."""
+    """What became of the documents: the first of each kind by name, the rest as a number.
+
+    So are those that are not for everybody: not every admin may read them. Files that could not be
+    read are named, so that somebody mends them.
+    """
     first = sorted(failures, key=lambda failure: not failure.is_restricted)
     reasons = [_with_reason(failure.id, failure.reason) for failure in first]
-    gaps = [_with_reason(source.id, "; ".join(source.gaps)) for source in partial]
-    lists = (
-        (strings.reindex.added, [_name(id_) for id_ in changes.added]),
-        (strings.reindex.changed, [_name(id_) for id_ in changes.changed]),
-        (strings.reindex.removed, [_name(id_) for id_ in changes.removed]),
-        (strings.reindex.partial, gaps),
-        (strings.reindex.unread, reasons),
+    gaps = [
+        _with_reason(source.id, "; ".join(source.gaps))
+        for source in partial
+        if source.audience == PUBLIC
+    ]
+    documents = (
+        (strings.reindex.added, changes.added),
+        (strings.reindex.changed, changes.changed),
+        (strings.reindex.removed, changes.removed),
     )
-    sections = [_names(title, names, strings) for title, names in lists if names]
+    named = (
+        (title, [_name(id_) for id_ in ids if id_ not in changes.closed], ids)
+        for title, ids in documents
+    )
+    lists = (
+        *named,
+        (strings.reindex.partial, gaps, partial),
+        (strings.reindex.unread, reasons, failures),
+    )
+    sections = [_names(title, names, len(all_), strings) for title, names, all_ in lists if all_]
     return Card(headline, tuple(map(section, (headline, *sections))))
 
 
@@ -185,9 +200,10 @@ def account_line(account: Account, strings: Strings, *, has_kinds: bool = False)
     return f"{line} ({', '.join([*kinds[:NAMES_SHOWN], *more])})"
 
 
-def _names(title: str, names: Sequence[str], strings: Strings) -> str:
+def _names(title: str, names: Sequence[str], count: int, strings: Strings) -> str:
+    """The first names of so many."""
     shown = [f"• {name}" for name in names[:NAMES_SHOWN]]
-    rest = len(names) - NAMES_SHOWN
+    rest = count - len(shown)
     if rest > 0:
         shown.append(strings.reindex.and_more.format(count=rest))
     return "\n".join([f"*{title}*", *shown])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -24,6 +25,9 @@ LOOK_S = 10.0
 """How often it is looked whether it is time, and whether watched folders have changed."""
 RETRY_S = 300.0
 """After which time a watched folder is tried again whose sync failed."""
+
+# Other lines of a sync's name documents.
+_STAGE = re.compile(r"[\w-]+: \d+ of \d+")
 
 _SLACK = "slack"
 """The kind of source that is read with the bot's own token."""
@@ -152,6 +156,6 @@ def status_lines(process: SyncProcess, strings: Strings) -> list[str]:
         if pulled.name in process.running:
             words = texts.running
         lines.append(words.format(**counts))
-    if process.running and (latest := process.latest()):
+    if process.running and _STAGE.fullmatch(latest := process.latest()):
         lines.append(f"`{latest.replace('`', '')[:200]}`")
     return lines

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from retrieval.records import Source
+from retrieval.records import PUBLIC, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The ids of the documents that are new, different or gone, each in alphabetical order."""
+    """The ids of the documents that are new, different or gone, each in alphabetical order.
+
+    `closed` are those of all documents that are, or were, not for everybody.
+    """
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     unchanged: int = 0
+    closed: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -23,6 +27,7 @@ class Changes:
 
 def compare(before: Iterable[Source], after: Iterable[Source]) -> Changes:
     """What happened to the documents; one that only moved or was touched is unchanged."""
+    before, after = list(before), list(after)
     old = {source.id: _essence(source) for source in before}
     new = {source.id: _essence(source) for source in after}
     kept = old.keys() & new.keys()
@@ -32,6 +37,7 @@ def compare(before: Iterable[Source], after: Iterable[Source]) -> Changes:
         changed=tuple(changed),
         removed=tuple(sorted(old.keys() - new.keys())),
         unchanged=len(kept) - len(changed),
+        closed=frozenset(s.id for s in (*before, *after) if s.audience != PUBLIC),
     )
 
 

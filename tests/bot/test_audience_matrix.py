@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from bot.replay.files import save as save_replay
 from bot.replay.logged import read_logged
 from bot.replay.replaying import replay
 from bot.slack.audience import Holdings
+from bot.slack.incoming.interactions import ASK_EXPERT, KEEP, SHARE, WHY
 from bot.store.channels import ChannelConfig
 from bot.store.database import Database
 from bot.store.period import read_period
@@ -70,6 +71,8 @@ CUP, BOAT, TRAIN, LAMP, WINE = (
 )
 """What no document answers, asked in direct messages, with /ask, in two private rooms, for all."""
 QUESTIONS = (BAND, GATE, ATTIC, CUP, BOAT, TRAIN, LAMP, WINE)
+
+COMMANDS = ("report", "status", "models", "trial", "access", f"access <@{GRANTED}>")
 
 _TRIGGERS = count()
 
@@ -116,6 +119,7 @@ class Town:
         self.bot: Bot
         self._ids = count(1)
         self._triggers: dict[str, tuple[str, str]] = {}
+        self.pressed: set[str] = set()
         self.threads: list[tuple[str, str, str]] = []
         self._looked_at = 0
         self._answered: dict[str, int] = defaultdict(int)
@@ -193,6 +197,7 @@ class Town:
         await self.follow_up()
 
     async def click(self, user: str, where: str, name: str, value: str, *, ts: str | None) -> None:
+        self.pressed.add(name)
         trigger = self._trigger(user, where)
         channel = user.replace("U", "D") if where == "dm" else where
         body = {
@@ -248,17 +253,17 @@ class Town:
             opened = {"type": "app_home_opened", "user": person, "channel": "D1", "tab": "home"}
             await self.send(event(opened, f"Ho{next(self._ids)}"))
 
-    async def report(self) -> None:
-        for person in (ADMIN, OUTSIDER):
+    async def command(self) -> None:
+        for person, named in product((ADMIN, OUTSIDER), COMMANDS):
             n = next(self._ids)
             url = self.slack.response_url(f"{person}@{ALL} {n}")
-            body = slash("/whimbrel", "report", trigger_id=f"rep{n}", url=url, user=person)
+            body = slash("/whimbrel", named, trigger_id=f"rep{n}", url=url, user=person)
             await self.send(body)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return list(self.bot.inbox.database.connection.execute(sql, values).fetchall())
 
-    def seen(self) -> dict[str, str]:
+    async def seen(self) -> dict[str, str]:
         """All that was shown to each person in each place since the last look."""
         shown: dict[str, list[str]] = defaultdict(list)
         for call in self.slack.calls[self._looked_at :]:
@@ -268,6 +273,9 @@ class Town:
             shown[key.split()[0]].extend(map(str, answers[self._answered[key] :]))
             self._answered[key] = len(answers)
         self._looked_at = len(self.slack.calls)
+        for served in ELSEWHERE:
+            for reader, text in (await served(self)).items():
+                shown[reader].append(text)
         return {reader: " ".join(texts).lower() for reader, texts in shown.items()}
 
     def _readers(self, call: Call) -> Iterable[str]:
@@ -303,6 +311,12 @@ class Town:
         trigger = f"t{next(_TRIGGERS)}"
         self._triggers[trigger] = (user, where)
         return trigger
+
+
+Served = Callable[[Town], Awaitable[dict[str, str]]]
+ELSEWHERE: tuple[Served, ...] = ()
+"""What is served outside of Slack: each asks for all of it as everybody who may, and gives what
+each was shown, by `person@place`."""
 
 
 def _readers_of(channel: str) -> list[str]:
@@ -393,7 +407,7 @@ async def bustle(town: Town) -> None:
     await town.ask_everything()
     await town.click_everything()
     await town.look_at_home()
-    await town.report()
+    await town.command()
 
 
 @pytest.mark.slow
@@ -407,11 +421,11 @@ async def test_nobody_is_shown_what_is_not_for_them_now(
     async with await town.serve(user_audiences={GRANTED: ("hr",)}):
         await lived(town)
         await town.look_at_home()
-        await town.report()
-        assert leaks(town.seen(), BEFORE | ASKED) == []
+        await town.command()
+        assert leaks(await town.seen(), BEFORE | ASKED) == []
         await town.approve_everything()
         await bustle(town)
-        seen = town.seen()
+        seen = await town.seen()
         assert leaks(seen, BEFORE) == []
         assert all(
             canary in seen[reader]
@@ -430,8 +444,9 @@ async def test_nobody_is_shown_what_is_not_for_them_now(
     held.generation = "g2"
     async with await town.serve():
         await bustle(town)
-        assert leaks(town.seen(), AFTER) == []
+        assert leaks(await town.seen(), AFTER) == []
         assert set(town.bot.inbox.counts()) == {"done"}
+    assert town.pressed >= {SHARE, KEEP, WHY, "rate_answer", ASK_EXPERT}
     canaries = [*AFTER, *ASKED]
     assert not [word for word in canaries if word in caplog.text.lower()]
     files = written(house.folder, held)

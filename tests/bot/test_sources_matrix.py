@@ -107,8 +107,8 @@ async def bustle(town: Town) -> dict[str, str]:
         await town.point_at(question)
     await town.click_everything()
     await town.look_at_home()
-    await town.report()
-    return town.seen()
+    await town.command()
+    return await town.seen()
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ async def test_a_source_s_own_permissions_hold_everywhere(house: House) -> None:
         seen = await bustle(town)  # the index is as it was
         assert leaks(seen, words | {"bothword": NOBODY, "bothtitle": NOBODY}) == []
         wiki.index()
-        town.seen()
+        await town.seen()
         seen = await bustle(town)
         assert leaks(seen, dict.fromkeys([*words, "openword"], mine)) == []
         assert "openword" in seen["U1@dm"]

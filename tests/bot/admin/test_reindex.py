@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.admin.admin_cards import changes_card
+from bot.strings import strings_for
 from retrieval.errors import BusyError, RetrievalError, UnreadableError
 from retrieval.index.building import IndexReport
-from retrieval.index.changes import Changes
+from retrieval.index.changes import Changes, compare
 from retrieval.progress import Progress
 from retrieval.records import Failure
 from tests.bot.admin.test_commands import command
@@ -76,6 +78,18 @@ async def test_an_admin_sees_the_progress_in_one_message_and_what_changed(
     assert "scan.pdf (1 of 2 pages holds no text)" in shown
     assert "53 read, 1 read in part, 1 could not be read, 2 left out (2 .png)" in shown
     assert "docs/10.md" not in shown
+
+
+def test_what_is_not_for_everybody_is_counted_and_not_named() -> None:
+    before = [replace(source("hr/Old.md", "2026-01-01"), audience="hr")]
+    plan = replace(source("hr/Plan.md", "2026-01-01"), audience="hr", gaps=("a gap",))
+    changes = compare(before, [plan, source("docs/leave.md", "2026-01-01")])
+    card = changes_card("Done.", changes, strings_for("en"), partial=[plan])
+    said = str([block.to_dict() for block in card.blocks])
+    assert "docs/leave.md" in said
+    assert "Plan" not in said
+    assert "Old" not in said
+    assert said.count("1 more") == 3
 
 
 async def test_the_settings_can_make_somebody_an_admin(house: House, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bot.admin.child import ChildFailedError
-from bot.admin.syncing import RETRY_S, SyncProcess, SyncSchedule
+from bot.admin.syncing import RETRY_S, SyncProcess, SyncSchedule, status_lines
+from bot.strings import strings_for
 from retrieval.settings import Settings, SourceTable
 from retrieval.sources.connector import Omission, sources_of
 from retrieval.sources.syncing import pull_source
@@ -99,6 +100,24 @@ async def test_what_a_sync_says_can_be_followed(tmp_path: Path) -> None:
     await runs.sync(["wiki"])
     assert runs.latest() == "wiki: 2 of 3"
     assert runs.running == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "is_shown"),
+    [
+        ("wiki: 2 of 3", True),
+        ("hr/Layoffs in May.md: is empty (0 bytes)", False),
+        ("hr/Layoffs: 1 of 2", False),
+    ],
+)
+async def test_of_what_a_sync_says_only_how_far_it_is_is_for_everybody(
+    tmp_path: Path, line: str, is_shown: bool
+) -> None:
+    code = f"import sys; print({line!r}, file=sys.stderr); print('done')"
+    runs = process(tmp_path, code, wiki=table())
+    await runs.sync(["wiki"])
+    runs.running = ("wiki",)
+    assert (line in "".join(status_lines(runs, strings_for("en")))) == is_shown
 
 
 def counting(log: Path) -> str:
