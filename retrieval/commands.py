@@ -280,18 +280,37 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
 
 
 @click.command()
-def doctor() -> None:
+@click.option("--fix", is_flag=True, help="Mend what is safe to mend, and say each thing done.")
+def doctor(*, fix: bool) -> None:
     """Look for what is missing, and say how to mend it. Exit status 1 if something is."""
     marks = {"ok": click.style("✓", fg="green"), "warning": click.style("!", fg="yellow")}
     missing = click.style("✗", fg="red")
-    is_well = True
+    is_well, fixable = True, 0
     for entry in sorted(entry_points(group=CHECKS), key=lambda entry: entry.value, reverse=True):
         for finding in entry.load()():
             click.echo(f"{marks.get(finding.state, missing)} {finding.name}: {finding.found}")
+            if fix and finding.fix is not None and _mended(finding.fix):
+                continue
             if finding.state != "ok":
                 click.echo(f"    → {finding.mend}")
+            fixable += finding.fix is not None
             is_well = is_well and finding.state != "missing"
+    if fixable and not fix:
+        click.echo(f"`whimbrel doctor --fix` can mend {fixable} of these")
     sys.exit(0 if is_well else 1)
+
+
+def _mended(fix: Callable[[], str]) -> bool:
+    """Whether it could be mended; either way it is told."""
+    from retrieval.errors import RetrievalError
+
+    try:
+        done = fix()
+    except (RetrievalError, OSError) as error:
+        click.echo(f"    not mended: {error}")
+        return False
+    click.echo(f"    mended: {done}")
+    return True
 
 
 @click.command()

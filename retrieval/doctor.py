@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from retrieval.errors import INSTALL, ModelNotFoundError, RetrievalError, explain_system_error
+from retrieval.errors import (
+    INSTALL,
+    IndexCorruptError,
+    ModelNotFoundError,
+    RetrievalError,
+    explain_system_error,
+)
 from retrieval.linking import host_of, unlinked
 from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import Role, check_folder
@@ -32,12 +38,17 @@ _SENT: dict[Role, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `mend` is what to do where it is not ok."""
+    """One thing that was looked at; `mend` is what to do where it is not ok.
+
+    `fix` does that, where it can be done without asking: it loses nothing that anybody has said,
+    wrote or taught. It tells what it did, or raises RetrievalError or OSError.
+    """
 
     name: str
     state: Literal["ok", "warning", "missing"]
     found: str
     mend: str = ""
+    fix: Callable[[], str] | None = None
 
 
 Check = Callable[[], Iterator[Finding]]
@@ -57,6 +68,7 @@ def checks() -> Iterator[Finding]:
         return
     yield Finding("settings", "ok", f"embedder {settings.embedder}, generator {settings.generator}")
     yield _home(settings)
+    yield from _keys(settings)
     if not _is_without_models(settings):
         yield _looked("device", lambda: _device(settings))
     yield _looked("embedder", lambda: _model("embedder", settings.embedder, settings))
@@ -102,10 +114,29 @@ def _home(settings: Settings) -> Finding:
         return Finding("home", "missing", found, f"make {folder} writable or set WHIMBREL_HOME")
     if settings.home.is_dir() and settings.home.stat().st_mode & 0o077:
         mend = f"run `chmod 700 {settings.home}`"
-        return Finding("home", "warning", f"{found}; others on this machine may enter it", mend)
+        found += "; others on this machine may enter it"
+        return Finding("home", "warning", found, mend, partial(close, settings.home))
     if free_gb < FREE_GB:
         return Finding("home", "warning", found, f"free {FREE_GB} GB or set WHIMBREL_HOME")
     return Finding("home", "ok", found)
+
+
+def close(path: Path) -> str:
+    """Let nobody but its owner enter a folder or read a file; what was done."""
+    mode = 0o700 if path.is_dir() else 0o600
+    path.chmod(mode)
+    return f"{path} has the mode {mode:o}"
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    """Files of keys that others can read, which are refused."""
+    for name in ("generator_key", "embedder_key", "reranker_key"):
+        key = getattr(settings, name)
+        given = key.get_secret_value().strip() if key else ""
+        path = Path(given.removeprefix("@")).expanduser()
+        if given.startswith("@") and path.is_file() and path.stat().st_mode & 0o077:
+            found = f"{path} can be read by others"
+            yield Finding("key", "warning", found, f"run `chmod 600 {path}`", partial(close, path))
 
 
 def _device(settings: Settings) -> Finding:
@@ -140,9 +171,17 @@ def _model(role: Role, name: str, settings: Settings) -> Finding:
         return Finding(role, "warning", f"{name}, from the hub at first use{damaged}", str(error))
     if model.unpack and target.is_dir():
         found = f"{name}, unpacked; {target} is not what was unpacked"
-        return Finding(role, "warning", found, "it is unpacked anew when it is loaded")
+        mend = "it is unpacked anew when it is loaded"
+        return Finding(role, "warning", found, mend, partial(_unpack_anew, name, settings))
     state = "not yet unpacked" if model.unpack else "ready"
     return Finding(role, "ok", f"{name}, installed, {state}, licence {model.licence}")
+
+
+def _unpack_anew(name: str, settings: Settings) -> str:
+    from retrieval.models.catalogue import discard_damaged, resolve
+
+    discard_damaged((name,), settings.models_folder, lambda _: None)
+    return f"{resolve(name, models_folder=settings.models_folder).path} is unpacked anew"
 
 
 def _endpoint(role: Role, settings: Settings) -> Finding:
@@ -195,7 +234,10 @@ def _index(settings: Settings) -> Finding:
     from retrieval.documents.loaders import LOADERS_VERSION
     from retrieval.index.generation import current, verify
 
-    manifest = verify(current(settings.index_folder))
+    try:
+        manifest = verify(current(settings.index_folder))
+    except IndexCorruptError as error:
+        return Finding("index", "missing", "damaged", str(error), partial(_mend_index, settings))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
     if manifest.cells:
         found += f"; of the vectors {manifest.cells}"
@@ -203,6 +245,14 @@ def _index(settings: Settings) -> Finding:
         mend = "run `whimbrel index`: documents may be public that are refused by now"
         return Finding("index", "warning", f"{found}, read by another version's loaders", mend)
     return Finding("index", "ok", found)
+
+
+def _mend_index(settings: Settings) -> str:
+    from retrieval.index.generation import mend
+    from retrieval.registry.folders import building
+
+    with building(settings.index_folder):
+        return f"{mend(settings.index_folder).name} is built of its own passages and vectors"
 
 
 def _source(name: str, settings: Settings) -> Finding:

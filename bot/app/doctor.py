@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
 
 from bot.privacy.erasing import put_aside
 from bot.redaction import LIBRARIES, Redacted, is_installed
 from bot.settings import SlackSettings, load_slack_settings
 from bot.store.soundness import check_before, mark_of
-from retrieval.doctor import Finding
+from retrieval.doctor import Finding, close
 from retrieval.errors import DataError, SettingsError
 from retrieval.settings import load_settings, read
+
+LOG_MB = 64
+"""SQLite brings its log in at 4 MB; with so much more, something has kept it from that."""
 
 
 def checks() -> Iterator[Finding]:
@@ -25,6 +31,7 @@ def checks() -> Iterator[Finding]:
             yield Finding("database", "missing", "not usable", str(error))
         else:
             yield Finding("database", "ok", f"{database}, whole")
+            yield from _files_of(database)
     for folder in put_aside(settings.home):
         found = f"{folder} holds what was there before a restore, also of who was forgotten since"
         yield Finding("restored", "warning", found, "`whimbrel purge` deletes it")
@@ -42,6 +49,33 @@ def checks() -> Iterator[Finding]:
         yield Finding("slack", "warning", "not configured; `whimbrel serve` needs it", str(error))
     else:
         yield Finding("slack", "ok", f"{slack.mode} mode, tokens look right (not tried)")
+
+
+def _files_of(database: Path) -> Iterator[Finding]:
+    """What is wrong about the files of a database that is whole."""
+    log = database.with_name(f"{database.name}-wal")
+    open_ = [path for path in (database, log) if path.exists() and path.stat().st_mode & 0o077]
+    if open_:
+        found = "it holds what people asked, and others can read it"
+        mend = f"run `chmod 600 {' '.join(map(str, open_))}`"
+        yield Finding("database", "warning", found, mend, partial(_closed, open_))
+    size_mb = log.stat().st_size / 1e6 if log.exists() else 0.0
+    if size_mb > LOG_MB:
+        found = f"{log} has {size_mb:.0f} MB that are not in the database's own file yet"
+        mend = "start the bot, which brings them there"
+        yield Finding("database", "warning", found, mend, partial(_brought_in, database))
+
+
+def _closed(paths: Sequence[Path]) -> str:
+    return ", ".join(map(close, paths))
+
+
+def _brought_in(database: Path) -> str:
+    with closing(sqlite3.connect(database, timeout=5)) as connection:
+        is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise DataError("somebody reads the database at the moment; try again")
+    return f"what was written last is in {database} itself"
 
 
 def _redaction(what: Redacted) -> Finding:

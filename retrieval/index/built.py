@@ -15,6 +15,7 @@ from retrieval.search.lexical import TERMS, LexicalIndex
 
 CELLS = "cells"
 LEXICAL = "lexical"
+BUILT = (CELLS, LEXICAL)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from retrieval.errors import (
     RetrievalError,
 )
 from retrieval.index.access import Access, closed_words, top
-from retrieval.index.built import Known, build, read_built, write_built
+from retrieval.index.built import BUILT, Known, build, read_built, write_built
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import (
     SOURCES,
@@ -260,6 +260,23 @@ def relabel(restored: Path, folder: Path, *, sources: Collection[str]) -> tuple[
     return relabelled, left_out
 
 
+def mend(folder: Path) -> Manifest:
+    """Write the served generation anew from what it was built from, where that is whole.
+
+    The caller holds the right to build the index. Nothing is read or embedded again.
+
+    Raises:
+        IndexCorruptError: If documents, passages or vectors are not what was written.
+    """
+    generation = current(folder)
+    manifest = read_manifest(generation)
+    _verify(generation, {n: d for n, d in manifest.files.items() if Path(n).parts[0] not in BUILT})
+    written = _rewritten(folder, manifest, read_content(generation))
+    point(folder, written.name)
+    shutil.rmtree(generation)  # it would be what a rollback goes back to
+    return written
+
+
 def _access_now(folder: Path, sources: Collection[str]) -> Access:
     """What the served generation says, or what is whole of it.
 
@@ -384,11 +401,15 @@ def verify(generation: Path) -> Manifest:
         IndexCorruptError: If a file is missing or is not what was written.
     """
     manifest = read_manifest(generation)
-    for name, digest in manifest.files.items():
+    _verify(generation, manifest.files)
+    return manifest
+
+
+def _verify(generation: Path, digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
         path = generation / name
         if not path.is_file() or sha256(path) != digest:
             raise IndexCorruptError(f"{path} is not what was written; {MEND}")
-    return manifest
 
 
 def _verified(generation: Path) -> Manifest:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from retrieval.doctor import Finding, checks
+from retrieval.errors import IndexCorruptError
 from retrieval.index.building import update_index
 from retrieval.index.content import EMPTY
-from retrieval.index.generation import Recipe, write_generation
+from retrieval.index.generation import Recipe, current, load_index, write_generation
+from retrieval.index.searcher import Searcher
 from retrieval.models.catalogue import unpacked
 from retrieval.models.sealing import seal
 from retrieval.registry.folders import publish
@@ -171,3 +174,64 @@ def test_an_unpacked_model_that_is_damaged_is_told(home: Path) -> None:
     (folder / "model.safetensors").write_bytes(bytes(999) + b"1")
     found = findings()["embedder"]
     assert (found.state, "is not what was unpacked" in found.found) == ("warning", True)
+    assert found.fix is not None
+    assert "unpacked anew" in found.fix()
+    assert findings()["embedder"].state == "ok"
+
+
+def test_a_home_that_others_may_enter_is_closed(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    found = findings()["home"]
+    assert found.state == "warning"
+    assert found.fix is not None
+    assert found.fix() == f"{home} has the mode 700"
+    assert findings()["home"].fix is None
+
+
+@pytest.mark.usefixtures("home")
+def test_a_key_that_others_can_read_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key := tmp_path / "key").write_text("secret")
+    key.chmod(0o644)
+    monkeypatch.setenv("WHIMBREL_GENERATOR_KEY", f"@{key}")
+    found = findings()["key"]
+    assert "secret" not in found.found
+    assert found.fix is not None
+    found.fix()
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert "key" not in findings()
+
+
+@pytest.fixture
+def indexed(home: Path, tmp_path: Path) -> Path:
+    """The folder of a generation that is served."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# Leave\n\nEverybody has 26 days of leave.")
+    update_index([tmp_path / "docs"], Settings(home=home), WordEmbedder())
+    return current(home / "index")
+
+
+def test_an_index_whose_words_are_damaged_is_built_without_the_documents(
+    home: Path, indexed: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "docs")
+    shutil.rmtree(indexed / "lexical")
+    found = findings()["index"]
+    assert found.state == "missing"
+    assert found.fix is not None
+    found.fix()
+    assert "1 passages" in findings()["index"].found
+    embedder = WordEmbedder()
+    (hit, *_) = Searcher(load_index(home / "index", embedder), embedder).search("leave")
+    assert "26 days" in hit.passage.text
+    assert not indexed.exists()
+
+
+def test_an_index_whose_passages_are_damaged_is_left_as_it_is(indexed: Path) -> None:
+    (indexed / "passages.jsonl").write_text("")
+    found = findings()["index"]
+    assert found.fix is not None
+    with pytest.raises(IndexCorruptError, match=r"passages\.jsonl is not what was written"):
+        found.fix()
+    assert indexed.exists()
