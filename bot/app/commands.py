@@ -95,6 +95,19 @@ def mcp(http: bool) -> None:
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="All of it, as JSON.")
+def status(*, as_json: bool) -> None:
+    """Tell on one screen what serves and how it goes; the bot may go on serving."""
+    import json
+
+    from bot.app.status import lines_of, read_status
+    from retrieval.settings import load_settings
+
+    found = read_status(load_settings())
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines_of(found)))
+
+
+@click.command()
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 366))
 @click.option(
     "--out",

@@ -146,6 +146,15 @@ class Job:
         return trace_of(self.event_id)
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A job that was given up; `created` is in Unix seconds, `error` what an admin may need."""
+
+    kind: str
+    created: float
+    error: str
+
+
 class Inbox:
     """Stores deliveries once and hands each to one worker at a time."""
 
@@ -481,6 +490,14 @@ class Inbox:
         """How many jobs there are by state."""
         rows = self.database.connection.execute("SELECT state, count(*) FROM inbox GROUP BY state")
         return dict(rows.fetchall())
+
+    def given_up(self, count: int) -> list[GivenUp]:
+        """The newest jobs that were given up, at most so many."""
+        rows = self.database.connection.execute(
+            "SELECT kind, created, error FROM inbox WHERE state = 'dead' ORDER BY id DESC LIMIT ?",
+            (count,),
+        )
+        return [GivenUp(kind, created, error or "") for kind, created, error in rows.fetchall()]
 
     def _redacted(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """A payload whose text, in Slack's mrkdwn, holds marks in place of what is taken out."""
