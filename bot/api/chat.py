@@ -9,17 +9,19 @@ from typing import Literal
 from aiohttp import web
 
 from bot.api.calls import Call
-from bot.api.http import EventStream, OnText, is_gone, json_response, parsed
-from bot.api.messages import (
+from bot.api.chat_messages import (
     ChatAsked,
     ChatChoice,
     ChatMessage,
     ChatMessageTold,
     ChatTold,
     ChatUsage,
-    CitationTold,
     ModelsTold,
     ModelTold,
+)
+from bot.api.http import EventStream, OnText, is_gone, json_response, parsed
+from bot.api.messages import (
+    CitationTold,
     QuestionAsked,
     SaidBefore,
     citations_told,

@@ -10,14 +10,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from bot.api.messages import (
-    AnswerTold,
+from bot.api.chat_messages import (
     ChatAsked,
     ChatTold,
+    ModelsTold,
+)
+from bot.api.messages import (
+    AnswerTold,
     FeedbackGiven,
     FeedbackTold,
     HitsTold,
-    ModelsTold,
     ProblemTold,
     QuestionAsked,
     SearchAsked,

@@ -16,21 +16,19 @@ from http import HTTPStatus
 
 from bot.api.calls import BUSY_S, Call, Desk
 from bot.api.messages import FeedbackGiven, FeedbackTold, QuestionAsked
+from bot.api.opinions import Opinions
 from bot.api.problems import ProblemError, UnaskableError
 from bot.asking.disclosure import Disclosure
 from bot.asking.questions import AnswerService
-from bot.metrics import count_answer, count_vote
+from bot.metrics import count_answer
 from bot.pool import StoppablePool
-from bot.review.corrections import Corrections
 from bot.review.document_lookup import DocumentLookup
 from bot.slack.conversations import MAX_CHARS
 from bot.store.audit import AuditLog, passages_of
 from bot.store.database import Database
 from bot.store.keys import ApiKey, ApiKeys, OverLimitError, Use
-from bot.store.log import ConversationLog, Rating, Turn, Value, utc
-from bot.store.preferences import PeoplesPreferences, Preferences
-from bot.store.reasons import Reason, Reasons
-from bot.store.turns import DocumentRef, LoggedTurn, Turns
+from bot.store.log import ConversationLog, Turn, utc
+from bot.store.turns import DocumentRef, Turns
 from retrieval.errors import (
     EndpointUnreachableError,
     IndexNotFoundError,
@@ -48,8 +46,6 @@ REMEMBERED = 6
 
 NO_KEY = "this call needs a key that holds; send `Authorization: Bearer KEY`"
 GONE = "what this answer was made of has changed, or may not be seen with this key any more"
-
-_VALUES: dict[str, Value] = {"good": 1, "bad": -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +87,7 @@ class Service:
         self._log = ConversationLog(database)
         self._turns = Turns(database)
         self._disclosure = Disclosure(database, documents)
-        self._corrections = Corrections(database)
-        self._reasons = Reasons(database)
-        self._preferences = PeoplesPreferences(database)
+        self._opinions = Opinions(database)
 
     async def key(self, secret: str) -> ApiKey:
         """The key of a secret, as it is at this moment."""
@@ -149,9 +143,9 @@ class Service:
         if await self._claim(call) is None:
             async with self._claimed(call):
                 await self._charge(call, "feedback")
-                await self._database.run(self._keep, call, given)
+                await self._database.run(self._opinions.keep, call, given)
                 await self._settle(call, given.answer_id)
-        return await self._database.run(self._opinion, call, given.answer_id)
+        return await self._database.run(self._opinions.of, call, given.answer_id)
 
     async def _answered(
         self,
@@ -167,7 +161,7 @@ class Service:
             return self._pool.is_stopping or is_gone() or time.monotonic() > ends
 
         request = await self._database.run(self._request, call, asked, conversation)
-        if should_stop():
+        if is_gone():
             raise Hangup
         with _told():
             answer = await self._pool.run(
@@ -240,7 +234,7 @@ class Service:
             created=utc(time.time()),
         )
         with self._database.transaction():
-            self._consent(call)
+            self._opinions.consent(call)
             self._log.add(turn)
             self._audit.shown("shown", call, answer.id, passages_of(answer), channel=key.place)
             self._keys.count_tokens(key, *answer.tokens)
@@ -271,68 +265,6 @@ class Service:
         passages = [hit.passage for hit in shown]
         self._audit.shown("shown", call, "", passages, channel=call.key.place)
         return shown
-
-    def _keep(self, call: Call, given: FeedbackGiven) -> None:
-        turn = self._turn(call, given.answer_id)
-        with self._database.transaction():
-            self._consent(call)
-            self._rate(call, turn, given)
-            if given.reason or given.correction.strip() or given.document:
-                self._corrections.give(turn, self._reason(call, turn, given))
-
-    def _consent(self, call: Call) -> None:
-        """Write down that may be learned from somebody, where who made the key has said so."""
-        if call.key.may_learn:
-            self._preferences.set(call.user, Preferences(may_learn=True))
-
-    def _turn(self, call: Call, turn_id: str) -> LoggedTurn:
-        """A turn of this key; of another's nobody can tell whether there is one."""
-        turn = self._turns.get(turn_id)
-        if turn is None or turn.channel != call.key.place:
-            raise ProblemError(HTTPStatus.NOT_FOUND, "this key was given no answer of this id")
-        return turn
-
-    def _rate(self, call: Call, turn: LoggedTurn, given: FeedbackGiven) -> None:
-        current = self._log.rating_of(turn.id, call.user)
-        value = _VALUES.get(given.rating, current)
-        if value is None:
-            return
-        rating = Rating(
-            turn_id=turn.id,
-            rater=call.user,
-            value=value,
-            source="api",
-            event_id=call.event_id,
-            at=utc(time.time()),
-            is_withdrawn=given.rating == "withdrawn",
-        )
-        if self._log.rate(rating):
-            count_vote(rating.value, is_withdrawn=rating.is_withdrawn)
-
-    def _reason(self, call: Call, turn: LoggedTurn, given: FeedbackGiven) -> Reason:
-        documents = self._turns.documents(turn.id)
-        named = (document for document in documents if document.document_id == given.document)
-        document: DocumentRef | None = next(named, None)
-        return Reason(
-            turn_id=turn.id,
-            person=call.user,
-            reason=given.reason,
-            answer=given.correction.strip(),
-            document=document,
-            document_name="" if document else given.document,
-            event_id=call.event_id,
-        )
-
-    def _opinion(self, call: Call, turn_id: str) -> FeedbackTold:
-        turn = self._turn(call, turn_id)
-        value = self._log.rating_of(turn.id, call.user)
-        reason = self._reasons.of(turn.id, call.user)
-        return FeedbackTold(
-            answer_id=turn.id,
-            rating=None if value is None else ("good" if value > 0 else "bad"),
-            reason=reason.reason if reason else "",
-            correction=reason.answer if reason else "",
-        )
 
     async def _charge(self, call: Call, use: Use) -> None:
         try:

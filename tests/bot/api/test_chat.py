@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from retrieval.llm.generator import load_generator
+from retrieval.settings import Settings
 from tests.bot.api.conftest import Counter, Speaking
 from tests.fakes import SentenceAnswerer
 
@@ -85,3 +89,24 @@ async def test_the_one_model_is_listed(counter: Counter) -> None:
     await counter.open()
     told = (await counter.call("/v1/models", key=counter.key(), method="GET")).json
     assert [model["id"] for model in told["data"]] == ["whimbrel"]
+
+
+async def test_it_can_be_asked_by_the_client_that_endpoints_are_written_with(
+    counter: Counter,
+) -> None:
+    await counter.open(Speaking())
+    endpoint = Settings(
+        home=counter.folder,
+        generator=f"{counter.url}/v1",
+        generator_key=SecretStr(counter.key()),
+        generator_context=4_096,
+    )
+    pieces: list[str] = []
+
+    def ask() -> str:
+        generator = load_generator(endpoint)
+        return generator.generate([("user", LEAVE)], max_tokens=50, on_text=pieces.append).text
+
+    text = await asyncio.to_thread(ask)
+    assert text == "".join(pieces)
+    assert text.startswith("Every employee has 30 days")
