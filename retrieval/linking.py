@@ -71,3 +71,8 @@ def _is_below(host: str, named: str) -> bool:
     if found_scheme != "https" and scheme != found_scheme:
         return False
     return found.endswith(name[1:]) if name.startswith("*.") else found == name
+
+
+def bare_address(url: str) -> str:
+    """What an address and the words that people write for it have in common."""
+    return re.sub(r"^(?:https?://)?(?:www\.)?", "", url.strip().lower()).rstrip("/")

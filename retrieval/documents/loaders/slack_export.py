@@ -14,6 +14,7 @@ from typing import Any
 from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, one_line, sections_of
 from retrieval.documents.loaders.slack_words import files_of, is_whole, message_words
 from retrieval.errors import UnreadableError
+from retrieval.linking import bare_address
 from retrieval.records import PUBLIC
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.json")
@@ -179,7 +180,9 @@ def said_words(message: SlackMessage, names: Names, hidden: frozenset[str]) -> s
         if sign == "!":
             is_call = not target.startswith("date^")
             return f"@{(label or target).lstrip('@')}" if is_call else label or target
-        return label or target.removeprefix("mailto:") or match[0]
+        address = target.removeprefix("mailto:")
+        is_said = not label or bare_address(address) in bare_address(label)
+        return (label or address or match[0]) if is_said else f"{label} ({address})"
 
     return html.unescape(_MARKUP.sub(word, message_words(message))).strip()
 

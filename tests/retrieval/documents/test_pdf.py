@@ -176,6 +176,12 @@ def test_lines_that_differ_in_their_number_are_kept(y: float) -> None:
     assert all(f"Room {100 + n}" in text for n, text in enumerate(texts(data), 1))
 
 
+@pytest.mark.parametrize("head", ["Section {}", "Chapter {}.", "Schritt {}"])
+def test_headings_that_count_as_pages_do_are_kept(head: str) -> None:
+    data = paged(*(head.format(n) for n in range(1, 5)), y=770)
+    assert all(head.format(n) in text for n, text in enumerate(texts(data), 1))
+
+
 def test_totals_at_the_foot_are_kept() -> None:
     assert (
         "Total: 750 EUR" in texts(paged(*(f"Total: {250 * n} EUR" for n in range(1, 5)), y=30))[2]
@@ -348,6 +354,13 @@ def test_the_text_that_a_scanner_put_behind_its_picture_is_read() -> None:
     assert texts(pdf([ink + at(72, 600, "The alarm is tested at ten.", mode=3)])) == [
         "The alarm is tested at ten."
     ]
+
+
+def test_a_large_picture_beside_text_is_told() -> None:
+    words = at(72, 700, "The alarm is tested at ten.")
+    loaded = read(pdf([words + picture(72, 100, 400, 400), words + picture(72, 100, 60, 60)]))
+    assert loaded.gaps == ("1 of 2 pages hold large pictures that are not read: 1",)
+    assert read(pdf([picture(0, 400, 612, 392) + words])).gaps == ()  # they stand on it
 
 
 @pytest.mark.parametrize("data", [sample_pdfs.OWNED_AES_128, sample_pdfs.OWNED_AES_256])

@@ -11,6 +11,7 @@ import pytest
 
 from retrieval.documents.loaders import load
 from retrieval.documents.loaders.blocks import Loaded
+from retrieval.documents.loaders.slack_export import Names, said_words
 from retrieval.documents.loaders.slack_words import (
     forwarded_words,
     message_words,
@@ -276,3 +277,11 @@ def test_files_that_an_export_only_names_are_told(export: Path) -> None:
 def test_messages_without_a_word_make_no_document(export: Path) -> None:
     with pytest.raises(UnreadableError, match="no text"):
         day(export, "help", {"text": "", "attachments": [{"image_url": "https://x.test/a.png"}]})
+
+
+def test_links_keep_where_they_lead() -> None:
+    links = ("https://pay.example/x|Pay", "http://pay.example|pay.example", "mailto:hr@x.test|HR")
+    message = {"text": " ".join(f"<{link}>" for link in links)}
+    assert said_words(message, Names({}, {}), frozenset()) == (
+        "Pay (https://pay.example/x) pay.example HR (hr@x.test)"
+    )

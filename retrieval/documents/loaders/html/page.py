@@ -31,7 +31,7 @@ from retrieval.documents.loaders.html.panels import Panels, find_panels, heading
 from retrieval.documents.loaders.html.tables import head_rows, layout_tables, rows_of
 from retrieval.documents.loaders.html.visibility import drop_unseen
 from retrieval.errors import UnreadableError
-from retrieval.linking import host_of
+from retrieval.linking import bare_address, host_of
 
 PAGE = "data-page"
 """The attribute of an `<hr>` that says which page begins."""
@@ -333,7 +333,7 @@ class _Walk:
         if self.is_quiet or flushes != self.flushes or not _WORD.search(node.text()):
             return
         address = self.page.address(node, words)
-        if _bare(words) == _bare(address):
+        if bare_address(words) == bare_address(address):
             self.pieces[start:] = [words.replace(words.strip(), address)]
         elif address and address not in words:
             kept = words.rstrip()
@@ -430,10 +430,6 @@ class _Walk:
 
 def _with_colon(label: str) -> str:
     return label if _STOPS.search(label) else f"{label}:"
-
-
-def _bare(address: str) -> str:
-    return re.sub(r"^(?:https?://)?(?:www\.)?", "", address.strip().lower()).rstrip("/")
 
 
 def _digits(text: str) -> str:

@@ -129,12 +129,14 @@ class _Reader:
         numbered = list(enumerate(pages, 1))
         empty = [n for n, page in numbered if not (page.words or page.notes or n in known)]
         hidden = [n for n, page in numbered if page.hidden and n not in self._scanned]
+        beside = [n for n, page in numbered if page.has_picture]
         for found, what in (
             (empty, "hold no text"),
             (self._damaged, "are damaged"),
             (self._late, "are pictures that were not read: there are too many for OCR"),
             (self._scanned, "were read by OCR"),
             (hidden, "hold words that cannot be seen, which are left out"),
+            (beside, "hold large pictures that are not read"),
         ):
             if found:
                 yield _gap(found, len(pages), what)

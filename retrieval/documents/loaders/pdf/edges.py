@@ -23,6 +23,14 @@ _COUNTED = re.compile(
     r"(?:[\W\d_]|\b(?:[ivxlc]+|pages?|pag|pg|p|of|seite|s|von|página|pág|de|pagina|di|sur)\b|[第页頁共])++",
     re.IGNORECASE,
 )
+_HEADING = re.compile(
+    r"(?:section|chapter|part|step|appendix|annex|article|lesson|module|unit|exercise|question|"
+    r"phase|stage|task|week|day|abschnitt|kapitel|teil|schritt|anhang|frage|aufgabe|lektion|étape|"
+    r"chapitre|partie|capítulo|sección|paso|parte) (?:\d{1,3}|[ivxlc]{1,6})[.:]?|"
+    r"第 ?\d{1,3} ?[章节節步条條部课課]",
+    re.IGNORECASE,
+)
+"""What counts as pages do, and names what stands below it."""
 
 
 def without_running_heads(pages: Sequence[Page], labels: Sequence[str]) -> list[Page]:
@@ -81,8 +89,9 @@ def _kind(row: Row | None, index: int, label: str, usual: float) -> tuple[str, i
             return " ".join([*pieces[:n], "#", *pieces[n + 1 :]]), _offset(alone[1], index)
     if _COUNTED.fullmatch(text) and numbers and (alone := _ALONE.fullmatch(numbers[0])):
         return _NUMBER.sub("#", text, count=1), _offset(alone[1], index)
-    # A line in large letters is a heading, whatever its number: `Step 1` on the first page.
-    for own in numbers[-1:] + numbers[:1] if row.box.size <= usual else ():
+    # Some lines are headings, whatever their number: `Step 1` on the first page.
+    is_heading = row.box.size > usual or _HEADING.fullmatch(text) is not None
+    for own in () if is_heading else numbers[-1:] + numbers[:1]:
         if own in (str(index + 1), label):
             before, _, after = text.rpartition(own)
             return f"{before}#{after}", 0

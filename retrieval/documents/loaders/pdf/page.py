@@ -27,6 +27,9 @@ _MIN_CONTRAST = 20
 """Of 255: letters that differ less from what is around them are not seen."""
 
 _MIN_SIZE = 1.5
+_LARGE = 0.15
+"""Of a page: smaller pictures are taken for logos and icons."""
+
 _FEW_LETTERS = 100
 _MAX_OBJECTS = 20_000
 _MAX_SEGMENTS = 2_000
@@ -46,6 +49,7 @@ class Page:
     """What is on a page; `hidden` counts the words that are there but cannot be seen.
 
     `is_picture` where hardly anything on it is text. Letters of no known meaning are none.
+    `has_picture` where a large one stands beside the text.
     """
 
     height: float
@@ -54,6 +58,7 @@ class Page:
     notes: list[str] = field(default_factory=list)
     hidden: int = 0
     is_picture: bool = False
+    has_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +95,35 @@ def read_page(page: pdfium.PdfPage, form: pdfium.PdfFormEnv | None) -> Page:
     # What is turned otherwise than the rest is in nobody's line.
     aside = spaced([word.word(upright(word.place)) for word in seen if word.turn != turn])
     comments = [note.text for note in notes if not note.is_value and not note.url]
-    lines, covered = _drawing(page, places)
+    lines, pictures = _drawing(page, places)
+    area = math.prod(places.size)
     is_sparse = sum(len(word.text) for word in words) < _FEW_LETTERS
-    is_covered = not words or covered > 0.5 * math.prod(places.size)
+    is_covered = not words or sum(map(_area, pictures)) > 0.5 * area
+    is_picture = is_sparse and is_covered and not eye.is_blank
+    large = [place for place in pictures if _area(place) >= _LARGE * area]
     return Page(
         places.size[((turn or 0) + 1) % 2],
         words,
         [_line(upright(place)) for place in lines],
         [*([aside] if aside else []), *comments],
         hidden,
-        is_sparse and is_covered and not eye.is_blank,
+        is_picture,
+        not is_picture and any(not _holds_words(place, found) for place in large),
+    )
+
+
+def _area(place: Place) -> float:
+    x0, y0, x1, y1 = place
+    return max(x1 - x0, 0) * max(y1 - y0, 0)
+
+
+def _holds_words(picture: Place, found: Sequence[_Found]) -> bool:
+    """Whether text stands on a picture, as a scanner puts it behind one, or on a background."""
+    x0, y0, x1, y1 = picture
+    return any(
+        x0 <= (word.place[0] + word.place[2]) / 2 <= x1
+        and y0 <= (word.place[1] + word.place[3]) / 2 <= y1
+        for word in found
     )
 
 
@@ -241,10 +265,10 @@ def _linked(words: list[Word], links: Sequence[Note]) -> list[Word]:
     return words
 
 
-def _drawing(page: pdfium.PdfPage, places: Places) -> tuple[list[Place], float]:
-    """The straight lines, as places without a width or a height, and the area of pictures."""
+def _drawing(page: pdfium.PdfPage, places: Places) -> tuple[list[Place], list[Place]]:
+    """The straight lines, as places without a width or a height, and the pictures."""
     lines: list[Place] = []
-    covered = 0.0
+    pictures: list[Place] = []
     box = [ctypes.c_float() for _ in range(4)]
     for n, (shown, matrix) in enumerate(_objects(page)):
         if n > _MAX_OBJECTS:
@@ -254,9 +278,8 @@ def _drawing(page: pdfium.PdfPage, places: Places) -> tuple[list[Place], float]:
             lines += [places(_moved(place, matrix)) for place in _strokes(shown)]
         elif kind == c.FPDF_PAGEOBJ_IMAGE and c.FPDFPageObj_GetBounds(shown, *box):
             left, bottom, right, top = (side.value for side in box)
-            x0, y0, x1, y1 = places(_moved((left, bottom, right, top), matrix))
-            covered += max(x1 - x0, 0) * max(y1 - y0, 0)
-    return lines if len(lines) <= _MAX_LINES else [], covered
+            pictures.append(places(_moved((left, bottom, right, top), matrix)))
+    return lines if len(lines) <= _MAX_LINES else [], pictures
 
 
 _Matrix = tuple[float, float, float, float, float, float]
