@@ -48,6 +48,8 @@ _RESULT, _LISTING, _SETUP, _AUDIENCE = "result", "listing", "setup", "audience"
 _TEXT_TYPES, _MAY_SHRINK = "text types", "may shrink"
 _LEAST = 0.1
 """A listing that names less of what a source had is believed only if that is expected."""
+_FEW = 10
+"""So many documents may really have gone at once, and what was deleted must not stay."""
 _WITHDRAWN = frozenset((403, 404, 410))
 """What a source answers of a document that has gone or is not for us any more."""
 
@@ -348,7 +350,7 @@ class _Pull:
         named, before = self._mirror.counts(round_)
         lost = before - named
         may_shrink = self._allow_empty or self._mirror.noted(_MAY_SHRINK)
-        if may_shrink or lost < 2 or named >= _LEAST * before:
+        if may_shrink or lost < _FEW or named >= _LEAST * before:
             return
         self._save(Listing(round=round_))
         raise SourceError(

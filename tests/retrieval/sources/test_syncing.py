@@ -129,14 +129,14 @@ def test_a_source_that_names_next_to_nothing_of_a_sudden_stays_as_it_was(desk: D
 
 def test_a_feed_that_is_empty_of_a_sudden_is_listed_whole_again(desk: Desk) -> None:
     feed = Feed()
-    for key in ("a", "b", "c"):
+    for key in "abcdefghijkl":
         feed.put(key, key)
     desk.pull(feed)
     held, feed.documents = feed.documents, {}
     assert desk.pull(feed, full=True).error
     feed.documents = held
     pulled = desk.pull(feed)
-    assert (pulled.error, pulled.unchanged) == (None, 3)
+    assert (pulled.error, pulled.unchanged) == (None, 12)
     assert feed.listed_from == [None, None, None]
 
 
