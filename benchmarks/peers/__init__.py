@@ -1,0 +1,1 @@
+"""Whimbrel's search beside other libraries': the same passages, embedder and machine."""
