@@ -109,7 +109,7 @@ def _index(settings: Settings) -> Part:
 def _queue(settings: Settings) -> Part:
     if not settings.database.is_file():
         return {"questions": 0}
-    with closing(Database(settings.database)) as database:
+    with closing(Database(settings.database, is_read_only=True)) as database:
         inbox = Inbox(database)
         counts = inbox.counts()
         # What an error says may quote what was asked: the log has it.
