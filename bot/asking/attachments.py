@@ -24,6 +24,7 @@ from retrieval.documents.loaders.slack_words import preview
 from retrieval.documents.sandbox import Sandbox
 from retrieval.errors import RetrievalError, UnreadableError
 from retrieval.language import words
+from retrieval.models.client import proxy_for
 from retrieval.records import Answer, Message
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class Attachments:
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
         # A redirect leads to the log-in page, or away from Slack.
         async with self._session.get(
-            url, headers=headers, allow_redirects=False, timeout=timeout
+            url, headers=headers, allow_redirects=False, timeout=timeout, proxy=proxy_for(url)
         ) as response:
             if response.status != 200:
                 raise UnreadableError(f"cannot be fetched ({response.status})")

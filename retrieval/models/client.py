@@ -384,7 +384,7 @@ class Client:
                 url,
                 json=body,
                 allow_redirects=False,
-                proxy=None if self.endpoint.is_private_only else _proxy(url),
+                proxy=None if self.endpoint.is_private_only else proxy_for(url),
             ) as response:
                 if response.status != 200:
                     raise await self._refusal(response)
@@ -438,7 +438,7 @@ def _private_socket(found: tuple[Any, ...]) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-def _proxy(url: str) -> str | None:
+def proxy_for(url: str) -> str | None:
     """The proxy that the environment names for an address; none for this network's own."""
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -199,6 +199,10 @@ class HttpClient:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             raise SourceError(f"{place(url)}: is no address that can be asked") from error
         except httpx.HTTPError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                said = "nobody who is trusted here vouches for its certificate"
+                mend = "name the file of who does in SSL_CERT_FILE"
+                raise SourceError(f"{place(url)}: {said}; {mend}") from error
             raise _FailedError(f"no connection, or it broke ({type(error).__name__})") from error
 
     def _secrets(self, url: str) -> Mapping[str, str]:
