@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -22,6 +25,8 @@ from pydantic_settings.sources import ConfigFileSourceType
 from retrieval.errors import SettingsError, did_you_mean
 from retrieval.labels import label_of
 from retrieval.linking import HOST, LinkRules
+
+logger = logging.getLogger(__name__)
 
 CONFIG_FILE = Path("whimbrel.toml")
 
@@ -310,7 +315,7 @@ def read(kind: type[S], *, prefix: str) -> S:
         SettingsError: If a value or the file cannot be used; the message names which.
     """
     try:
-        return kind()
+        settings = kind()
     except ValidationError as error:
         raise SettingsError(explain(error, kind, prefix=prefix)) from error
     except SourceError as error:
@@ -320,6 +325,25 @@ def read(kind: type[S], *, prefix: str) -> S:
         raise SettingsError(f"{prefix}{name}: this is no JSON; {hint}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{CONFIG_FILE} cannot be read: {error}") from error
+    for name in sorted(settings.model_fields_set):
+        if instead := instead_of(kind.model_fields[name]):
+            _tell_once(f"{prefix}{name.upper()} will go in a later release: {instead}")
+    return settings
+
+
+def instead_of(field: FieldInfo) -> str:
+    """What to do instead of setting a deprecated field; empty for the others.
+
+    A field is deprecated by `json_schema_extra={"instead": "set …"}`; options and commands are by
+    click's own `deprecated`.
+    """
+    extra = field.json_schema_extra
+    return str(extra.get("instead", "")) if isinstance(extra, dict) else ""
+
+
+@cache
+def _tell_once(line: str) -> None:
+    logger.warning("%s", line)
 
 
 def explain(

@@ -16,6 +16,7 @@ import click
 import pytest
 import yaml
 from click.testing import CliRunner
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from bot.settings import ApiSettings, SlackSettings, load_api_settings, load_slack_settings
@@ -23,7 +24,7 @@ from retrieval.cli import whimbrel
 from retrieval.index.building import update_index
 from retrieval.index.generation import load_index
 from retrieval.models.catalogue import PACKAGED
-from retrieval.settings import Settings, load_settings
+from retrieval.settings import Settings, instead_of, load_settings
 from retrieval.sources.connector import connect, sources_of
 from tests.retrieval.word_embedder import WordEmbedder
 from training.settings import LearnSettings, load_learn_settings
@@ -51,10 +52,19 @@ def settings_table() -> str:
     lines = ["| setting | default | what it is |", "|---|---|---|"]
     for model, prefix in KINDS:
         lines += [
-            f"| `{prefix}{name.upper()}` | {default(model, name)} | {field.description} |"
+            f"| `{prefix}{name.upper()}` | {default(model, name)} | {told(field)} |"
             for name, field in model.model_fields.items()
         ]
     return "\n".join(lines)
+
+
+def told(field: FieldInfo) -> str:
+    instead = instead_of(field)
+    return (
+        f"{field.description}; will go in a later release: {instead}"
+        if instead
+        else str(field.description)
+    )
 
 
 def default(model: type[BaseSettings], name: str) -> str:

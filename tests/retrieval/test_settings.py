@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
 from bot.settings import SlackSettings
 from retrieval.errors import SettingsError
-from retrieval.settings import Settings, load_settings, read
+from retrieval.settings import CONFIG_FILE, FileSettings, Settings, load_settings, read
 from training.settings import load_learn_settings
 
 
@@ -87,3 +90,25 @@ def test_a_list_in_the_environment_that_is_no_json_is_told_by_the_settings_name(
     monkeypatch.setenv("WHIMBREL_LINK_HOSTS", given)
     with pytest.raises(SettingsError, match=r'WHIMBREL_LINK_HOSTS: this is no JSON.*\["a", "b"\]'):
         load_settings()
+
+
+class OldSettings(FileSettings):
+    model_config = SettingsConfigDict(env_prefix="OLD_", toml_file=CONFIG_FILE, extra="forbid")
+    pages: int = Field(3, json_schema_extra={"instead": "set OLD_PASSAGES"})
+    passages: int = 3
+
+    @staticmethod
+    def own_part(values: dict[str, Any]) -> dict[str, Any]:
+        table: dict[str, Any] = values.get("old", {})
+        return table
+
+
+def test_a_deprecated_setting_is_told_in_one_line_once_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OLD_PASSAGES", "4")
+    read(OldSettings, prefix="OLD_")
+    assert caplog.messages == []
+    monkeypatch.setenv("OLD_PAGES", "4")
+    assert [read(OldSettings, prefix="OLD_").pages for _ in range(2)] == [4, 4]
+    assert caplog.messages == ["OLD_PAGES will go in a later release: set OLD_PASSAGES"]
