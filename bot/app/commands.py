@@ -83,7 +83,9 @@ def mcp(http: bool) -> None:
     try:
         import mcp  # noqa: F401
     except ImportError as error:
-        raise SettingsError("`whimbrel mcp` needs more: pip install 'whimbrel[mcp]'") from error
+        raise SettingsError(
+            "`whimbrel mcp` needs more: pip install --constraint constraints.txt '.[mcp]'"
+        ) from error
     slack, api = read(SlackSettings, prefix="SLACK_"), load_api_settings()
     if api.key is None and not http:
         raise SettingsError(

@@ -143,6 +143,7 @@ def _engine(path: Path, address: str | None, *, is_read_only: bool) -> Engine:
         from bot.store.postgres import PostgresEngine
     except ImportError as error:
         raise SettingsError(
-            f"WHIMBREL_DATABASE needs psycopg ({error}): pip install 'whimbrel[postgres]'"
+            f"WHIMBREL_DATABASE needs psycopg ({error}): pip install --constraint "
+            "constraints.txt '.[postgres]'"
         ) from error
     return PostgresEngine(address, is_read_only=is_read_only)
