@@ -14,16 +14,15 @@ import asyncio
 import json
 import random
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import aiohttp
 import click
@@ -59,6 +58,9 @@ from tests.slack_server import (
 )
 from tests.slack_streams import Json
 
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
+
 Kind = Literal["mention", "direct", "command"]
 FaultKind = Literal["throttled", "broken", "dropped", "dropped_after"]
 
@@ -76,6 +78,8 @@ METHODS = (
 PEOPLE, CHANNELS, IN_THREAD = 12, 4, 3
 WORKERS = 4
 RETRY_S, PATIENCE_S = 0.3, 300.0
+OUTAGE = 5
+"""With so many kills of bots goes one of Postgres."""
 
 
 class SlowAnswerer(SentenceAnswerer):
@@ -163,16 +167,18 @@ class Chaos:
         processes: int,
         seconds: float,
         max_waiting: int = 10_000,
+        address: str | None = None,
     ) -> None:
         self.slack = slack
         self.folder = folder
+        self.address = address
         self.draw = random.Random(seed)
         self.processes = processes
         self.seconds = seconds
         self.max_waiting = max_waiting
         self.children: list[asyncio.subprocess.Process] = []
         self.ack_s: list[float] = []
-        self.kills = self.faults = 0
+        self.kills = self.faults = self.ended = 0
 
     async def start_one(self) -> None:
         """One more bot on the database."""
@@ -184,6 +190,7 @@ class Chaos:
                     *program,
                     *("--home", str(self.folder), "--seconds", str(self.seconds)),
                     *("--max-waiting", str(self.max_waiting)),
+                    *(("--address", self.address) if self.address else ()),
                     stderr=log,
                 )
             )
@@ -195,6 +202,15 @@ class Chaos:
         await child.wait()
         self.kills += 1
         await self.start_one()
+
+    async def supervise(self) -> None:
+        """Start again what has ended by itself, as systemd does: its server was away, say."""
+        while True:
+            await asyncio.sleep(RETRY_S)
+            for child in [child for child in self.children if child.returncode is not None]:
+                self.children.remove(child)
+                self.ended += 1
+                await self.start_one()
 
     def fail_something(self) -> None:
         """The next call of some method goes wrong."""
@@ -236,16 +252,18 @@ class Chaos:
 
     def left(self) -> int:
         """How many jobs have not ended."""
-        with closing(sqlite3.connect(self.folder / "whimbrel.db")) as database:
-            row = database.execute(
-                "SELECT count(*) FROM inbox WHERE state IN ('todo', 'doing')"
-            ).fetchone()
-        return int(row[0])
+        sql = "SELECT count(*) FROM inbox WHERE state IN ('todo', 'doing')"
+        with closing(self._database()) as database:
+            return int(database.connection.execute(sql).fetchone()[0])
+
+    def _database(self) -> Database:
+        path = self.folder / "whimbrel.db"
+        return Database(path, address=self.address, is_read_only=True)
 
     def logged(self) -> list[str]:
         """The events that were answered, in the order in which they were."""
-        with closing(sqlite3.connect(self.folder / "whimbrel.db")) as database:
-            rows = database.execute("SELECT event_id FROM turns ORDER BY rowid").fetchall()
+        with closing(self._database()) as database:
+            rows = database.connection.execute("SELECT event_id FROM turns ORDER BY rowid")
         return [event_id for (event_id,) in rows]
 
     def look(self, questions: list[Asked]) -> Found:
@@ -340,51 +358,77 @@ async def run(
     rate: float,
     seed: int,
     seconds: float,
+    is_calm: bool = False,
+    server: PostgresServer | None = None,
 ) -> bool:
     """Ask, kill and fail; print what came of it. True if nothing was lost, doubled or shuffled."""
-    Database(folder / "whimbrel.db").close()
+    address = server.fresh() if server else None
+    Database(folder / "whimbrel.db", address=address).close()
     began = time.monotonic()
     async with SlackServer() as slack:
-        chaos = Chaos(slack, folder, seed=seed, processes=processes, seconds=seconds)
+        chaos = Chaos(
+            slack, folder, seed=seed, processes=processes, seconds=seconds, address=address
+        )
         for _ in range(processes):
             await chaos.start_one()
         asked = make_questions(questions)
+        supervising = asyncio.create_task(chaos.supervise())
         threads: dict[str, asyncio.Task[None]] = {}
+        outages = 0
         for question in asked:
             # A thread's questions are delivered one after the other, all else at once.
             before = threads.get(question.thread_ts)
             threads[question.thread_ts] = asyncio.create_task(_after(before, chaos, question))
-            if chaos.draw.random() < 0.4:
+            if chaos.draw.random() < 0.4 and not is_calm:
                 chaos.fail_something()
-            if question.n % 10 == 9:
+            if question.n % 10 == 9 and not is_calm:
                 await slack.hang_up()
             if kills and question.n % max(1, questions // kills) == 0 and chaos.kills < kills:
                 await asyncio.sleep(chaos.draw.uniform(0, 2 / rate))
                 await chaos.kill_one()
+                if server and chaos.kills % OUTAGE == 0:
+                    await asyncio.to_thread(server.kill)
+                    await asyncio.to_thread(server.start)
+                    outages += 1
             await asyncio.sleep(1 / rate)
         await asyncio.gather(*threads.values())
+        supervising.cancel()
         await chaos.end()
+        ended_s = time.monotonic() - began
         found = chaos.look(asked)
-        acks = sorted(chaos.ack_s)
-        print(
-            f"{questions} questions delivered twice by {PEOPLE} people, {processes} process(es),"
-            f" {chaos.kills} kills, {chaos.faults} failed calls, sockets cut"
-            f" {questions // 10} times, {time.monotonic() - began:.0f} s"
-        )
-        for what in ("lost", "doubled", "out of order", "left standing", "done though not taken"):
-            print(f"{what:<24}{found.counts[what]:>5}")
-        share = found.counts["error cards"] / questions
-        print(f"{'error cards':<24}{found.counts['error cards']:>5}  {share:.1%}")
-        for what in ("commands not taken", "shown again in private"):
-            print(f"{what:<24}{found.counts[what]:>5}")
-        print(
-            f"acked after {acks[len(acks) // 2]:.3f} s, 99% {acks[len(acks) * 99 // 100]:.1f} s,"
-            " with the wait for a bot that was killed"
-        )
-        for line in found.lines:
-            print(f"  {line}")
+        _print(chaos, found, questions=questions, calm=is_calm, seconds=ended_s, outages=outages)
         bad = ("lost", "doubled", "out of order", "left standing", "done though not taken")
         return not any(found.counts[what] for what in bad) and not chaos.left()
+
+
+def _print(
+    chaos: Chaos, found: Found, *, questions: int, calm: bool, seconds: float, outages: int
+) -> None:
+    acks = sorted(chaos.ack_s)
+    print(
+        f"{questions} questions delivered twice by {PEOPLE} people, {chaos.processes} process(es),"
+        f" {chaos.kills} kills, {chaos.faults} failed calls, sockets cut"
+        f" {0 if calm else questions // 10} times, {seconds:.0f} s"
+    )
+    if chaos.address:
+        print(
+            f"on Postgres, whose server was killed {outages} times;"
+            f" {chaos.ended} bots ended at their start and were started again"
+        )
+    for what in ("lost", "doubled", "out of order", "left standing", "done though not taken"):
+        print(f"{what:<24}{found.counts[what]:>5}")
+    share = found.counts["error cards"] / questions
+    print(f"{'error cards':<24}{found.counts['error cards']:>5}  {share:.1%}")
+    for what in ("commands not taken", "shown again in private"):
+        print(f"{what:<24}{found.counts[what]:>5}")
+    if calm:
+        print(f"{questions / seconds:.1f} questions a second")
+    print(
+        f"acked after {acks[len(acks) // 2]:.3f} s, 99% {acks[len(acks) * 99 // 100]:.1f} s,"
+        " with the wait for a bot that was killed"
+    )
+    for line in found.lines:
+        print(f"  {line}")
 
 
 async def _after(before: asyncio.Task[None] | None, chaos: Chaos, question: Asked) -> None:
@@ -393,7 +437,7 @@ async def _after(before: asyncio.Task[None] | None, chaos: Chaos, question: Aske
     await chaos.deliver(question)
 
 
-def serve(api_url: str, home: Path, seconds: float, max_waiting: int) -> None:
+def serve(api_url: str, home: Path, seconds: float, max_waiting: int, address: str | None) -> None:
     """Be the bot until killed."""
     settings = SlackSettings(
         bot_token=SecretStr(BOT_TOKEN),
@@ -411,7 +455,14 @@ def serve(api_url: str, home: Path, seconds: float, max_waiting: int) -> None:
         Replayer(retrieval),
         SyncProcess(retrieval),
     )
-    asyncio.run(run_until_stopped(Bot(settings, home / "whimbrel.db", engine, jobs)))
+    bot = Bot(settings, home / "whimbrel.db", engine, jobs, address=address)
+    asyncio.run(run_until_stopped(bot))
+
+
+def _postgres() -> PostgresServer:
+    from tests.postgres_server import PostgresServer
+
+    return PostgresServer()
 
 
 @click.command(help=__doc__)
@@ -422,6 +473,9 @@ def serve(api_url: str, home: Path, seconds: float, max_waiting: int) -> None:
 @click.option("--seconds", default=0.6, show_default=True, help="how long an answer takes")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--home", type=click.Path(path_type=Path), default=None, help="keep its files here")
+@click.option("--calm", "is_calm", is_flag=True, help="nothing fails: how many are answered?")
+@click.option("--database", type=click.Choice(["sqlite", "postgres"]), default="sqlite")
+@click.option("--address", default=None, hidden=True)
 @click.option("--serve", "api_url", default=None, hidden=True)
 @click.option("--max-waiting", default=10_000, hidden=True)
 def main(
@@ -429,13 +483,18 @@ def main(
     home: Path | None,
     seconds: float,
     max_waiting: int,
+    address: str | None,
+    database: str,
     **options: Any,  # noqa: ANN401 - click's
 ) -> None:
     """Run it."""
     if api_url is not None and home is not None:
-        serve(api_url, home, seconds, max_waiting)
+        serve(api_url, home, seconds, max_waiting, address)
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        options["server"] = server = _postgres() if database == "postgres" else None
+        if server is not None:
+            stack.callback(server.close)
         is_good = asyncio.run(run(home or Path(folder), seconds=seconds, **options))
     sys.exit(0 if is_good else 1)
 

@@ -241,7 +241,7 @@ async def perform(play: Callable[[Stage], Awaitable[T]], settings: Settings) -> 
             health_port=0,
         )
         engine, jobs = make_engine(live), make_jobs(settings, library)
-        bot = Bot(slack_settings, settings.database, engine, jobs)
+        bot = Bot(slack_settings, settings.database_file, engine, jobs)
         async with bot:
             slack.users["U7"]["real_name"] = NAMES["U7"]
             bot.channels.set("C1", ChannelConfig(experts=("U7",)), by="U7")

@@ -119,6 +119,7 @@ class SourceTable(BaseModel):
         return int(self.every[:-1]) * _SECONDS[self.every[-1]] if self.every else None
 
 
+_PASSWORD = re.compile(r"\s*postgres(ql)?://([^/@]*:[^/@]+@|.*[?&]password=)")
 _SOURCE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TAKEN = frozenset(("person", "in", "public", "lock"))
 """What begins labels that mean something else, and what lies beside the mirrors."""
@@ -135,6 +136,13 @@ class Settings(FileSettings):
     others = r"api_.*|learn_.*|source_.*|documents|(.+_)?service_(host|port.*)|(.+_)?port(_\d+_.*)?"
 
     home: Path = Field(Path(".whimbrel"), description="database, index and unpacked models")
+    database: SecretStr | None = Field(
+        None,
+        description=(
+            "`postgresql://…` for what the bot keeps, or `@` and a file of it that its owner alone "
+            "can read; unset keeps it in `home`"
+        ),
+    )
     embedder: str = Field(
         "multilingual-e5-small",
         description="a folder, an embedded model's name, a hub id or an endpoint's address",
@@ -226,6 +234,15 @@ class Settings(FileSettings):
     def _are_labels(cls, rules: dict[str, str]) -> dict[str, str]:
         return {pattern: label_of(label) for pattern, label in rules.items()}
 
+    @field_validator("database")
+    @classmethod
+    def _is_of_postgres(cls, address: SecretStr | None) -> SecretStr | None:
+        if address is not None:
+            begins = ("postgresql://", "postgres://", "@")
+            if not address.get_secret_value().strip().startswith(begins):
+                raise ValueError("wanted postgresql://USER@HOST/NAME, or @ and a file of it")
+        return address
+
     @field_validator("text_types")
     @classmethod
     def _are_suffixes(cls, suffixes: tuple[str, ...]) -> tuple[str, ...]:
@@ -281,8 +298,8 @@ class Settings(FileSettings):
         return self.models_folder / "runs"
 
     @property
-    def database(self) -> Path:
-        """Where inbox and conversation log are."""
+    def database_file(self) -> Path:
+        """Where inbox and conversation log are, if they are not in Postgres."""
         return self.home / "whimbrel.db"
 
     @staticmethod
@@ -294,6 +311,11 @@ class Settings(FileSettings):
                     f"{CONFIG_FILE}: {name}: this file is no place for a key; write it to a file "
                     f'of its own, `chmod 600` that, and set {name} = "@FILE"'
                 )
+        if _PASSWORD.match(str(values.get("database", ""))):
+            raise SettingsError(
+                f"{CONFIG_FILE}: database: this file is no place for a password; write the address "
+                'to a file of its own, `chmod 600` that, and set database = "@FILE"'
+            )
         return {
             name: value for name, value in values.items() if name not in ("api", "slack", "learn")
         }

@@ -54,7 +54,7 @@ def set_scene(home: Path, *, until: datetime | None = None, days: int = 30) -> d
     update_index([folder], settings, WordEmbedder())
     answerer = SentenceAnswerer()
     answerer.passages = list(load_index(settings.index_folder, WordEmbedder()).passages)
-    database = Database(settings.database)
+    database = Database(settings.database_file)
     try:
         return _fill(database, answerer, until, days)
     finally:

@@ -33,7 +33,7 @@ class PostgresServer:
         self._numbers = itertools.count(1)
         self._has_template = False
         self._connection: psycopg.Connection | None = None
-        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+        for setting in ("fsync = off", "full_page_writes = off"):
             self._do(f"ALTER SYSTEM SET {setting}")
         self._do("SELECT pg_reload_conf()")
 
@@ -67,7 +67,9 @@ class PostgresServer:
         return str(self._server.get_uri(database=name))
 
     def kill(self) -> None:
-        """End the server at once, as if the machine had failed; `start` brings it back."""
+        """End the server at once, without a word to anybody; `start` brings it back."""
+        if self._connection is not None:
+            self._connection.close()
         process = self._server.get_postmaster_info().process
         assert process is not None
         process.send_signal(signal.SIGQUIT)
@@ -79,8 +81,6 @@ class PostgresServer:
 
     def close(self) -> None:
         """Stop the server and delete all that it holds."""
-        if self._connection is not None:
-            self._connection.close()
         self.kill()  # an orderly end would write everything to the disk first
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -173,7 +173,7 @@ def bring_in(rows: Iterable[Row], home: Path) -> None:
 def learn(world: World, settings: Settings, learners: Sequence[str], seed: int) -> str:
     """Export, learn from all votes so far, and publish what the gate passes; what came of it."""
     embedder = load_embedder(settings)
-    database = Database(settings.database)
+    database = Database(settings.database_file)
     reserved = [query.text for query in world.dataset.queries]
     dataset, frozen = export_log(
         settings, database, embedder, policy=Policy(), allows_nothing=True, reserved=reserved

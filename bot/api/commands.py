@@ -110,11 +110,11 @@ def usage(month: str | None) -> None:
 
 @contextmanager
 def _opened() -> Iterator[tuple[Database, ApiKeys]]:
-    from bot.store.database import Database
     from bot.store.keys import ApiKeys
+    from bot.store.opening import open_database
     from retrieval.settings import load_settings
 
-    database = Database(load_settings().database)
+    database = open_database(load_settings())
     try:
         yield database, ApiKeys(database)
     finally:

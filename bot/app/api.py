@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,7 @@ from bot.slack.incoming.web import health_routes
 from bot.store.audit import AuditLog
 from bot.store.database import Database
 from bot.store.keys import ApiKeys
+from bot.store.leadership import Leadership, Work
 from bot.trials.shadowing import Candidates
 from retrieval.errors import RetrievalError
 
@@ -89,12 +91,14 @@ class ApiServer:
         engine: Engine,
         syncer: SyncProcess,
         *,
+        address: str | None = None,
         timings: Timings = Timings(),  # noqa: B008 - it is frozen
     ) -> None:
         self.port = settings.listen_port
         self._settings = settings
         self._slack = slack
         self._database_path = database
+        self._address = address
         self._engine = engine
         self._syncer = syncer
         self._timings = timings
@@ -115,7 +119,9 @@ class ApiServer:
         await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        database = Database(self._database_path, redactor=self._slack.redactor)
+        database = Database(
+            self._database_path, address=self._address, redactor=self._slack.redactor
+        )
         stack.callback(database.close)
         keys = ApiKeys(database)
 
@@ -131,10 +137,11 @@ class ApiServer:
         stack.push_async_callback(api.end, grace_s=self._timings.grace_s)
         retention = Retention(database, self._slack.kept_days)
         following = follow(self._engine.candidates, every_s=self._timings.look_s)
-        runs = [retention.run(every_s=self._timings.retain_s), following]
+        works: list[Work] = [partial(retention.run, every_s=self._timings.retain_s)]
         if self._syncer.has_schedule:
-            runs.append(SyncSchedule(self._syncer).run())
-        tasks = [asyncio.create_task(run) for run in runs]
+            works.append(SyncSchedule(self._syncer).run)
+        leading = Leadership(database).run(*works)
+        tasks = [asyncio.create_task(run) for run in (following, leading)]
 
         async def end() -> None:
             for task in tasks:

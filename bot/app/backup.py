@@ -18,11 +18,14 @@ from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.app.migrating import to_postgres
 from bot.privacy.erasing import PUT_ASIDE
 from bot.privacy.forgetting import Forgetting, people_in
 from bot.privacy.forgotten import FORGOTTEN, ForgottenPeople
+from bot.store.copying import copy_all
 from bot.store.database import Database
 from bot.store.inbox import Inbox
+from bot.store.opening import has_database, open_database
 from bot.store.soundness import check_before
 from bot.store.sqlite import SqliteConnection
 from retrieval.errors import BusyError, DataError, SettingsError
@@ -84,9 +87,10 @@ def back_up(settings: Settings, to: Path, *, recipients: Sequence[str] = ()) -> 
     with suppress(FileNotFoundError):
         to.lstat()  # also finds out what cannot be a name, before anything is done
         raise DataError(f"{to} is there already; name a new file")
-    check_before(settings.database)
-    if not settings.database.is_file():
-        raise DataError(f"there is no {settings.database}: nothing to back up yet")
+    if settings.database is None:
+        check_before(settings.database_file)
+    if not has_database(settings):
+        raise DataError(f"there is no {settings.database_file}: nothing to back up yet")
     to.parent.mkdir(parents=True, exist_ok=True)
     # Beside the original: where backups are kept, nothing is ever written that is not encrypted.
     with _workplace(settings.home) as work:
@@ -130,12 +134,12 @@ def restore(
         BusyError: If a bot is using the database.
     """
     home = settings.home
-    if settings.database.exists() and not replaces:
+    if settings.database_file.exists() and not replaces:
         raise DataError(
-            f"{settings.database} is there already; with --replace it is moved aside first"
+            f"{settings.database_file} is there already; with --replace it is moved aside first"
         )
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _check_unused(settings.database)
+    _check_unused(settings.database_file)
     _check_on_one_disk(home)
     had_something = any((home / part).exists() for part in (DATABASE, *_PARTS))
     with (
@@ -143,7 +147,7 @@ def restore(
         _unpacked(backup, identity, beside=work) as (contents, unpacked),
         building(settings.index_folder),
     ):
-        _check_unused(settings.database)  # a bot may have been started meanwhile
+        _check_unused(settings.database_file)  # a bot may have been started meanwhile
         aside = home / f"{PUT_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S}"
         beside = (f"{DATABASE}-wal", f"{DATABASE}-shm")
         relabelled, left_out = relabel(
@@ -152,6 +156,8 @@ def restore(
         _make_private(unpacked)
         forgotten = _forget_again(home, unpacked, since=contents.made)
         _revoke_again(home / DATABASE, unpacked / DATABASE)
+        if settings.database is not None:
+            _fill_postgres(settings, unpacked / DATABASE)
         for part in (DATABASE, *beside, *_PARTS):
             _move(home / part, aside / part)
         for part in (*_PARTS, DATABASE):  # the database last: without it nothing serves
@@ -159,6 +165,13 @@ def restore(
     if not had_something:
         shutil.rmtree(aside, ignore_errors=True)
     return Restored(aside if had_something else None, forgotten, relabelled, left_out)
+
+
+def _fill_postgres(settings: Settings, file: Path) -> None:
+    """Copy the database of a backup into the Postgres of the settings, which must be empty."""
+    Database(file).close()  # of this release, as those tables are
+    to_postgres(settings, file=file)
+    file.unlink()
 
 
 def _forget_again(home: Path, unpacked: Path, *, since: str) -> int:
@@ -198,11 +211,19 @@ def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
     copy = work / DATABASE
     # Before anything is read: whoever is forgotten later is in the backup, and not forgotten in it.
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    with (
-        closing(sqlite3.connect(settings.database, timeout=30)) as source,
-        closing(sqlite3.connect(copy)) as target,
-    ):
-        source.backup(target)
+    if settings.database is None:
+        with (
+            closing(sqlite3.connect(settings.database_file, timeout=30)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+    else:
+        with (
+            closing(open_database(settings, is_read_only=True)) as served,
+            closing(Database(copy)) as kept,
+        ):
+            copy_all(served, kept)
+    with closing(sqlite3.connect(copy)) as target:
         target.execute("PRAGMA journal_mode=DELETE")
     for tries_left in reversed(range(_TRIES)):
         try:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +43,7 @@ from bot.store.audit import AuditLog
 from bot.store.channels import Channels
 from bot.store.database import Database
 from bot.store.inbox import Inbox
+from bot.store.leadership import Leadership, Work
 from bot.store.log import ConversationLog
 from bot.times import Times
 from bot.trials.shadowing import Shadowing
@@ -180,13 +182,15 @@ class Bot:
         watching = self._watching(workspace, background)
         admitting = early.run(every_s=self._timings.look_s, on_accepted=self._wake)
         retention = Retention(self._database, settings.kept_days)
-        retaining = retention.run(every_s=self._timings.retain_s)
-        tasks = [asyncio.create_task(run) for run in (self.rechecker.run(), admitting, retaining)]
-        tasks += watching.start()
+        works: list[Work] = [self.rechecker.run, watching.run_once]
+        works.append(partial(retention.run, every_s=self._timings.retain_s))
         if self._jobs.syncer.has_schedule:
-            tasks.append(asyncio.create_task(SyncSchedule(self._jobs.syncer).run()))
+            works.append(SyncSchedule(self._jobs.syncer).run)
         if schedule is not None:
-            tasks.append(asyncio.create_task(schedule.run()))
+            works.append(schedule.run)
+        self.leadership = Leadership(self._database, on_news=self._wake)
+        runs = (admitting, watching.run_here(), self.leadership.run(*works))
+        tasks = [asyncio.create_task(run) for run in runs]
 
         async def end() -> None:
             for task in tasks:

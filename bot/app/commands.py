@@ -125,7 +125,7 @@ def report(days: int, out: Path, all_questions: bool) -> None:
 
     from bot.admin.report_files import save_report
     from bot.admin.reporting import make_report
-    from bot.store.database import Database
+    from bot.store.opening import has_database, open_database, place_of
     from bot.store.period import read_period
     from retrieval.errors import DataError
     from retrieval.index.library import Library
@@ -135,9 +135,9 @@ def report(days: int, out: Path, all_questions: bool) -> None:
     from retrieval.settings import load_settings
 
     settings = load_settings()
-    if not settings.database.is_file():
-        raise DataError(f"no questions in {settings.database}; `whimbrel serve` keeps them there")
-    database = Database(settings.database)
+    if not has_database(settings):
+        raise DataError(f"no questions in {place_of(settings)}; `whimbrel serve` keeps them there")
+    database = open_database(settings)
     try:
         period = read_period(database, days=days, until=datetime.now(UTC))
     finally:
@@ -230,6 +230,34 @@ def restore(file: Path, identity: Path | None, *, verify: bool, replace: bool) -
 
 
 @click.command()
+@click.argument("direction", type=click.Choice(["to-postgres", "to-file"]))
+def migrate(direction: str) -> None:
+    """Copy all that the bot keeps between its file and the Postgres of WHIMBREL_DATABASE.
+
+    Stop every bot first. The target must be empty; what was broken off is gone on with. Every row
+    is compared, and the source stays as it is.
+    """
+    from bot.app.migrating import to_file, to_postgres
+    from retrieval.commands import progress_bar
+    from retrieval.settings import load_settings
+
+    settings = load_settings()
+    with progress_bar() as on_progress:
+        copy = to_postgres if direction == "to-postgres" else to_file
+        counts = copy(settings, on_progress=on_progress)
+    for table, count in counts.items():
+        if count:
+            click.echo(f"{table}: {count} rows, the same on both sides")
+    if direction == "to-postgres":
+        click.echo(
+            f"{settings.database_file} is as it was: who is forgotten from now on is in it still,"
+            " so delete it soon"
+        )
+    else:
+        click.echo(f"{settings.database_file} is whole; unset WHIMBREL_DATABASE to serve from it")
+
+
+@click.command()
 @click.argument("user")
 def audience(user: str) -> None:
     """Tell which labels a person holds in private, and why.
@@ -279,18 +307,22 @@ async def _serve(
 ) -> None:
     from bot.app.bot import Bot
     from bot.app.doors import run_until_stopped
+    from bot.store.opening import address_of
 
     engine, jobs = await _loaded(settings)
-    bot = Bot(slack, settings.database, engine, jobs, host=host, port=port, api=api)
+    file, address = settings.database_file, address_of(settings)
+    bot = Bot(slack, file, engine, jobs, address=address, host=host, port=port, api=api)
     await run_until_stopped(bot)
 
 
 async def _api(api: ApiSettings, slack: SlackSettings, settings: Settings) -> None:
     from bot.app.api import ApiServer
     from bot.app.doors import run_until_stopped
+    from bot.store.opening import address_of
 
     engine, jobs = await _loaded(settings)
-    await run_until_stopped(ApiServer(api, slack, settings.database, engine, jobs.syncer))
+    file, address = settings.database_file, address_of(settings)
+    await run_until_stopped(ApiServer(api, slack, file, engine, jobs.syncer, address=address))
 
 
 async def _mcp(
@@ -299,10 +331,10 @@ async def _mcp(
     from contextlib import closing
 
     from bot.app.agents import serve_agents
-    from bot.store.database import Database
+    from bot.store.opening import open_database
 
     engine, _ = await _loaded(retrieval)
-    with closing(Database(retrieval.database, redactor=slack.redactor)) as database:
+    with closing(open_database(retrieval, redactor=slack.redactor)) as database:
         await serve_agents(settings, slack, database, engine, over_http=over_http)
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from bot.privacy.erasing import put_aside
 from bot.redaction import LIBRARIES, Redacted, is_installed
 from bot.settings import SlackSettings, load_slack_settings
+from bot.store.opening import open_database, place_of
 from bot.store.soundness import check_before, mark_of
 from retrieval.doctor import Finding, close
-from retrieval.errors import DataError, SettingsError
-from retrieval.settings import load_settings, read
+from retrieval.errors import BusyError, DataError, SettingsError
+from retrieval.settings import Settings, load_settings, read
 
 LOG_MB = 64
 """SQLite brings its log in at 4 MB; with so much more, something has kept it from that."""
@@ -23,8 +24,10 @@ LOG_MB = 64
 def checks() -> Iterator[Finding]:
     """Look at the database, if there is one, and at the tokens."""
     settings = load_settings()
-    database = settings.database
-    if database.exists() or mark_of(database).exists():
+    database = settings.database_file
+    if settings.database is not None:
+        yield _postgres(settings)
+    elif database.exists() or mark_of(database).exists():
         try:
             check_before(database)
         except DataError as error:
@@ -76,6 +79,14 @@ def _brought_in(database: Path) -> str:
     if is_busy:
         raise DataError("somebody reads the database at the moment; try again")
     return f"what was written last is in {database} itself"
+
+
+def _postgres(settings: Settings) -> Finding:
+    try:
+        with closing(open_database(settings, is_read_only=True)):
+            return Finding("database", "ok", f"{place_of(settings)}, with all its tables")
+    except (BusyError, DataError, SettingsError) as error:
+        return Finding("database", "missing", "not usable", str(error))
 
 
 def _redaction(what: Redacted) -> Finding:

@@ -14,9 +14,9 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from bot.settings import SlackSettings
-from bot.store.database import Database
 from bot.store.inbox import Inbox
 from bot.store.log import ConversationLog
+from bot.store.opening import has_database, open_database
 from retrieval.errors import RetrievalError, SettingsError
 from retrieval.index.generation import generations
 from retrieval.index.served_embedder import served_runs
@@ -107,9 +107,9 @@ def _index(settings: Settings) -> Part:
 
 
 def _queue(settings: Settings) -> Part:
-    if not settings.database.is_file():
+    if not has_database(settings):
         return {"questions": 0}
-    with closing(Database(settings.database, is_read_only=True)) as database:
+    with closing(open_database(settings, is_read_only=True)) as database:
         inbox = Inbox(database)
         counts = inbox.counts()
         # What an error says may quote what was asked: the log has it.

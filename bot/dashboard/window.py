@@ -20,6 +20,7 @@ from bot.settings import SlackSettings
 from bot.slack.workspace import REQUEST_S, log_in
 from bot.store.database import Database
 from bot.store.inbox import Inbox
+from bot.store.opening import open_database
 from retrieval.errors import SettingsError
 from retrieval.settings import Settings
 from retrieval.sources.mirror import labels_held
@@ -65,7 +66,7 @@ class Window:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, slack = self._settings, self._slack
-        database = Database(settings.database, is_read_only=True)
+        database = open_database(settings, is_read_only=True)
         stack.callback(database.close)
         pages = Pages(database, settings)
         door: Door = TokenDoor()
@@ -117,7 +118,7 @@ class Window:
         return ProxyDoor(header, slack.dashboard_proxies, workspace, experts)
 
     def _deciding(self, stack: AsyncExitStack) -> Deciding:
-        database = Database(self._settings.database, redactor=self._slack.redactor)
+        database = open_database(self._settings, redactor=self._slack.redactor)
         stack.callback(database.close)
         return Deciding(Inbox(database))
 

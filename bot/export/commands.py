@@ -68,7 +68,7 @@ def export(
     """
     from bot.export.exporting import export_log, read_questions
     from bot.export.records import Policy
-    from bot.store.database import Database
+    from bot.store.opening import open_database
     from retrieval.commands import progress_bar
     from retrieval.index.served_embedder import load_embedder
     from retrieval.llm.generator import load_generator
@@ -79,7 +79,7 @@ def export(
     embedder = load_embedder(settings, on_progress=_say)
     generator = load_generator(settings, on_progress=_say) if synthetic and ask_generator else None
     policy = Policy(channels=frozenset(channels), with_direct_messages=direct_messages)
-    database = Database(settings.database)
+    database = open_database(settings)
     try:
         with progress_bar() as on_progress:
             folder, frozen = export_log(
@@ -124,7 +124,7 @@ def export_analytics(file: Path) -> None:
     everybody may read; no names of people. What was in FILE before is replaced.
     """
     from bot.export.analytics import write_analytics
-    from bot.store.database import Database
+    from bot.store.opening import open_database
     from retrieval.errors import IndexNotFoundError
     from retrieval.index.generation import current, read_manifest, whole_sources
     from retrieval.registry.rounds import all_rounds
@@ -138,7 +138,7 @@ def export_analytics(file: Path) -> None:
     except IndexNotFoundError:
         held = []
     labels = {source.id: source.audience for source in held}
-    database = Database(settings.database, is_read_only=True)
+    database = open_database(settings, is_read_only=True)
     try:
         rounds, pulled = all_rounds(settings.runs_folder), results(settings)
         counts = write_analytics(file, database, labels.get, pulled, rounds)
@@ -193,11 +193,11 @@ def import_ratings(folder: Path, consented: bool, trusts_tests: bool) -> None:
     recognised by their words.
     """  # noqa: D301 - click wants the very character \b
     from bot.export import ratings
-    from bot.store.database import Database
+    from bot.store.opening import open_database
     from retrieval.commands import progress_bar
     from retrieval.settings import load_settings
 
-    database = Database(load_settings().database)
+    database = open_database(load_settings())
     try:
         with progress_bar() as on_progress:
             report = ratings.import_ratings(

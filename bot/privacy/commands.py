@@ -25,7 +25,7 @@ def purge() -> None:
     import shutil
 
     from bot.privacy.erasing import put_aside
-    from bot.store.database import Database
+    from bot.store.opening import has_database, open_database, place_of
     from retrieval.errors import BusyError
     from retrieval.registry.folders import building, drop_kept, served
     from retrieval.settings import load_settings
@@ -39,15 +39,15 @@ def purge() -> None:
     for folder in put_aside(settings.home):
         shutil.rmtree(folder)
         click.echo(f"deleted: {folder}")
-    if settings.database.is_file():
-        database = Database(settings.database)
+    if has_database(settings):
+        database = open_database(settings)
         try:
             is_purged = database.rewrite()
         finally:
             database.close()
         if not is_purged:
-            raise BusyError(f"{settings.database} is being read; try again in a moment")
-        click.echo(f"rewritten: {settings.database}")
+            raise BusyError(f"{place_of(settings)} is being read; try again in a moment")
+        click.echo(f"rewritten: {place_of(settings)}")
 
 
 @click.command()
@@ -63,6 +63,7 @@ def forget(user: str, approved: bool) -> None:
     from bot.privacy.forgetting import PERSON, Forgetting
     from bot.store.inbox import Inbox
     from bot.store.keys import API, person_of
+    from bot.store.opening import place_of
     from retrieval.errors import BusyError, DataError
     from retrieval.index.served_embedder import load_embedder
     from retrieval.registry.folders import served
@@ -90,7 +91,7 @@ def forget(user: str, approved: bool) -> None:
     for folder in put_aside(settings.home):
         click.echo(f"{folder} holds them still; `whimbrel purge` deletes it")
     if not is_purged:
-        raise BusyError(f"{settings.database} is being read; `whimbrel purge` ends what it holds")
+        raise BusyError(f"{place_of(settings)} is being read; `whimbrel purge` ends what it holds")
 
 
 @click.command()
@@ -118,9 +119,9 @@ def audit(verify: bool) -> None:
 
 
 def _log(settings: Settings) -> Database:
-    from bot.store.database import Database
+    from bot.store.opening import has_database, open_database, place_of
     from retrieval.errors import DataError
 
-    if not settings.database.is_file():
-        raise DataError(f"no log in {settings.database}; `whimbrel serve` keeps it there")
-    return Database(settings.database)
+    if not has_database(settings):
+        raise DataError(f"no log in {place_of(settings)}; `whimbrel serve` keeps it there")
+    return open_database(settings)

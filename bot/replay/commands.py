@@ -75,19 +75,19 @@ def replay(run: str | None, documents: Path | None, last: int, out: Path, as_jso
 
 def _read(settings: Settings, last: int) -> list[LoggedQuestion]:
     from bot.replay.logged import read_logged
-    from bot.store.database import Database
+    from bot.store.opening import has_database, open_database, place_of
     from retrieval.errors import DataError
 
     found: list[LoggedQuestion] = []
-    if settings.database.is_file():
-        database = Database(settings.database)
+    if has_database(settings):
+        database = open_database(settings)
         try:
             found = read_logged(database, last=last)
         finally:
             database.close()
     if not found:
         raise DataError(
-            f"no questions in {settings.database}; `whimbrel serve` and `whimbrel import-ratings` "
+            f"no questions in {place_of(settings)}; `whimbrel serve` and `whimbrel import-ratings` "
             "keep them there"
         )
     return found

@@ -21,10 +21,10 @@ from bot.slack.directory import person_of
 from bot.sources.slack_reader import REFUSED, SlackInfo, SlackReader
 from bot.sources.told import Teller, Told
 from bot.store.channels import Channels
-from bot.store.database import Database
+from bot.store.opening import has_database, open_database
 from retrieval.errors import SettingsError, SourceError
 from retrieval.private import make_private, write_private
-from retrieval.settings import load_settings, read
+from retrieval.settings import Settings, load_settings, read
 from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import path_part
 
@@ -96,7 +96,7 @@ def connect(settings: SourceSettings) -> SlackChannels:
     if not secret(slack.bot_token):
         raise SettingsError(f"SLACK_BOT_TOKEN is not set; {settings.title} is read with it")
     reader = SlackReader(secret(slack.bot_token), api_url=slack.api_url)
-    return SlackChannels(options, reader, load_settings().database, settings.folder)
+    return SlackChannels(options, reader, load_settings(), settings.folder)
 
 
 class SlackChannels:
@@ -106,13 +106,13 @@ class SlackChannels:
         self,
         options: SlackOptions,
         reader: SlackReader,
-        database: Path,
+        installation: Settings,
         folder: Path,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._options, self._slack, self._database = options, reader, database
-        self._forgotten = ForgottenPeople(database.parent)
+        self._options, self._slack, self._installation = options, reader, installation
+        self._forgotten = ForgottenPeople(installation.home)
         self._memory = Memory(folder)
         self._clock = clock
         self._bodies: dict[str, str] = {}
@@ -162,9 +162,9 @@ class SlackChannels:
         self._memory.save()
 
     def _chosen(self) -> frozenset[str]:
-        if not self._database.exists():
+        if not has_database(self._installation):
             return frozenset(self._options.channels)
-        with closing(Database(self._database)) as database:
+        with closing(open_database(self._installation)) as database:
             return Channels(database).read() | frozenset(self._options.channels)
 
     def _look_at(self, channel: str) -> ReadableChannel | Omission:

@@ -93,6 +93,9 @@ class Connection(ABC):
 class Engine(Protocol):
     """SQLite or Postgres: opens connections for threads, and closes them all together."""
 
+    address: str | None
+    """Where a further connection to Postgres can be opened; None for SQLite."""
+
     @property
     def connection(self) -> Connection:
         """This thread's connection."""
@@ -114,6 +117,9 @@ class Engine(Protocol):
 
     def rewrite(self) -> bool:
         """Write all anew, without the room that deleted rows have left; as `purge`."""
+
+    def renumber(self) -> None:
+        """Let the next rows be numbered behind those that were copied."""
 
     def close(self) -> None:
         """Close every connection."""

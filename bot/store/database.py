@@ -31,7 +31,8 @@ class Database:
 
     `path` is the file; beside it is, either way, what is kept outside the tables. What people say
     goes through the `redactor` before it is stored for longer than it waits. One that
-    `is_read_only` must be there, and refuses to be written to.
+    `is_read_only` must be there, and refuses to be written to; one that `may_be_unfinished` may be
+    half of a copy.
 
     Raises:
         DataError: If it was emptied, is damaged, or is of a newer release.
@@ -45,11 +46,14 @@ class Database:
         address: str | None = None,
         redactor: Redactor | None = None,
         is_read_only: bool = False,
+        may_be_unfinished: bool = False,
     ) -> None:
         self.path = path
         self.address = address
         self.redactor = redactor or Redactor()
-        self.engine = _engine(path, address, is_read_only=is_read_only)
+        self.engine = _engine(
+            path, address, is_read_only=is_read_only, may_be_unfinished=may_be_unfinished
+        )
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._hasty = ThreadPoolExecutor(THREADS, thread_name_prefix="database-hasty")
@@ -135,7 +139,9 @@ class Database:
         self.engine.close()
 
 
-def _engine(path: Path, address: str | None, *, is_read_only: bool) -> Engine:
+def _engine(
+    path: Path, address: str | None, *, is_read_only: bool, may_be_unfinished: bool
+) -> Engine:
     if address is None:
         return SqliteEngine(path, is_read_only=is_read_only)
     make_private(path.parent)
@@ -146,4 +152,4 @@ def _engine(path: Path, address: str | None, *, is_read_only: bool) -> Engine:
             f"WHIMBREL_DATABASE needs psycopg ({error}): pip install --constraint "
             "constraints.txt '.[postgres]'"
         ) from error
-    return PostgresEngine(address, is_read_only=is_read_only)
+    return PostgresEngine(address, is_read_only=is_read_only, may_be_unfinished=may_be_unfinished)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import psycopg
@@ -42,11 +42,24 @@ VACUUM_S = 60.0
 CHANNEL = "whimbrel"
 """What LISTEN and NOTIFY call the news that there is something to do."""
 
+COPYING = "whimbrel_copying"
+"""A table that is there as long as a copy is not finished."""
+
 _OURS = 0x57_48_49_4D
 """The first half of our advisory locks, so that others on the server have others."""
 
 WRITING, LEADING = 1, 2
 """Second halves: who writes holds the one, together with others or alone; one process the other."""
+
+SESSION = (
+    f"SET lock_timeout = '{BUSY_S}s'; SET idle_in_transaction_session_timeout = '{IDLE_S}s';"
+    " SET client_min_messages = warning;"
+    # The server, too, notices a host that is gone without a word, and frees what it had locked.
+    " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+)
+
+LEAD = f"SELECT pg_try_advisory_lock({_OURS}, {LEADING})"
+"""Whether this connection leads from now on, for as long as it is there."""
 
 _CONNECTING: dict[str, str | int] = {
     "connect_timeout": 5,
@@ -143,7 +156,8 @@ class PostgresConnection(Connection):
         )
         tables: dict[str, dict[str, str]] = {}
         for table, column, type_ in rows:
-            tables.setdefault(table, {})[column] = TO_SQLITE.get(type_, type_)
+            if table in _ours():  # others may have tables there, too
+                tables.setdefault(table, {})[column] = TO_SQLITE.get(type_, type_)
         return tables
 
 
@@ -155,14 +169,17 @@ class PostgresEngine:
         DataError: If it is of a newer release or lacks a column.
     """
 
-    def __init__(self, address: str, *, is_read_only: bool = False) -> None:
-        self.address = psycopg.conninfo.make_conninfo(address, **_CONNECTING)
+    def __init__(
+        self, address: str, *, is_read_only: bool = False, may_be_unfinished: bool = False
+    ) -> None:
         self.name = name_of(address)
+        self.address: str | None = psycopg.conninfo.make_conninfo(address, **_CONNECTING)
+        self._may_be_unfinished = may_be_unfinished
         self._local = threading.local()
         self._vacuum = ThreadPoolExecutor(1, thread_name_prefix="vacuum")
         self._vacuum_at = 0.0
         self._pool = ConnectionPool(
-            self.address,
+            self.address or "",
             min_size=1,
             max_size=CONNECTIONS,
             timeout=BUSY_S,
@@ -266,6 +283,25 @@ class PostgresEngine:
         for table in self.connection.columns():
             self.connection.execute(f'{command} "{table}"')
 
+    def is_copying(self) -> bool:
+        """Whether it is half of a copy."""
+        (row,) = self.connection.execute(f"SELECT to_regclass('{COPYING}')")
+        return row[0] is not None
+
+    def mark_copying(self, *, is_on: bool) -> None:
+        """Let nobody serve from what is half a copy; or from now on, as it is a whole one."""
+        sql = f"CREATE TABLE IF NOT EXISTS {COPYING} ()" if is_on else f"DROP TABLE {COPYING}"
+        self.connection.execute(sql)
+
+    def renumber(self) -> None:
+        """Let the next rows be numbered behind those that were copied."""
+        for table, columns in self.connection.columns().items():
+            number = "id" if columns.get("id") == "INTEGER" else "rowid"
+            self.connection.execute(
+                f"SELECT setval(pg_get_serial_sequence('\"{table}\"', '{number}'),"  # noqa: S608 - our names
+                f' (SELECT coalesce(max({number}), 0) + 1 FROM "{table}"), false)'
+            )
+
     def close(self) -> None:
         """Close every connection."""
         self._vacuum.shutdown(cancel_futures=True)
@@ -275,7 +311,7 @@ class PostgresEngine:
         """Bring the tables forward, one process at a time, and look whether all is there."""
         connection = self.connection
         try:
-            raw = psycopg.connect(self.address, autocommit=True)
+            raw = psycopg.connect(self.address or "", autocommit=True)
         except psycopg.Error as error:
             raise SettingsError(f"WHIMBREL_DATABASE: {self.name}: {_line(error)}") from error
         with raw:
@@ -297,6 +333,10 @@ class PostgresEngine:
                 connection.held = None
 
     def _check_before(self, schema: sqlite_utils.Database) -> None:
+        if self.is_copying() and not self._may_be_unfinished:
+            raise DataError(
+                f"{self.name} is half of a copy: finish it by `whimbrel migrate to-postgres`"
+            )
         if newer := newer_than_this(migrations.applied(schema)):
             raise DataError(
                 f"{self.name} was written by a newer release ({', '.join(newer)}): install that "
@@ -343,16 +383,17 @@ def translated(sql: str) -> literals.SQL:
 def _configure(raw: psycopg.Connection) -> None:
     raw.adapters.register_dumper(bool, _Bool)
     raw.adapters.register_dumper(str, _Text)
-    raw.execute(
-        f"SET lock_timeout = '{BUSY_S}s';"
-        f" SET idle_in_transaction_session_timeout = '{IDLE_S}s';"
-        " SET client_min_messages = warning"
-    )
+    raw.execute(SESSION)
 
 
 def _refusing(raw: psycopg.Connection) -> None:
     _configure(raw)
     raw.execute("SET default_transaction_read_only = on")
+
+
+@cache
+def _ours() -> frozenset[str]:
+    return frozenset(table for table, _ in wanted())
 
 
 @contextmanager

@@ -88,6 +88,7 @@ class SqliteEngine:
     """
 
     def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
+        self.address: str | None = None
         self._path = path
         self._is_read_only = is_read_only
         self._local = threading.local()
@@ -186,6 +187,9 @@ class SqliteEngine:
         """Write the file anew, without the room that deleted rows have left; as `purge`."""
         self.connection.execute("VACUUM")
         return self.purge()
+
+    def renumber(self) -> None:
+        """Nothing: SQLite looks for the last number itself."""
 
     def close(self) -> None:
         """Close every thread's connection.

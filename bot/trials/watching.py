@@ -45,10 +45,13 @@ class Watching:
         self._admins = admins
         self._every_s = every_s
 
-    def start(self) -> list[asyncio.Task[None]]:
-        """Begin to look; cancelling the tasks ends it."""
-        checks = (self.follow, self.shadow, self.watch)
-        return [asyncio.create_task(self._repeat(check)) for check in checks]
+    async def run_here(self) -> None:
+        """Follow, in every process, what is published and on trial, until cancelled."""
+        await self._repeat(self.follow)
+
+    async def run_once(self) -> None:
+        """Look, in one process alone, how the trial goes, until cancelled."""
+        await asyncio.gather(self._repeat(self.shadow), self._repeat(self.watch))
 
     async def follow(self) -> None:
         """Answer with what is published and on trial now."""

@@ -130,13 +130,14 @@ class House:
         return await self.enter(self.bot(answerer, settings=settings, documents=documents))
 
 
-CONFORMING = ("export", "privacy", "review", "store", "trials")
+CONFORMING = ("dashboard", "export", "privacy", "review", "store", "trials")
 """Folders of which every test that needs a database runs on SQLite and on Postgres."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     folder, needed = metafunc.definition.path.parent.name, metafunc.fixturenames
-    if folder in CONFORMING and "database" in needed and "house" not in needed:
+    is_free = "house" not in needed and "postgres" not in needed
+    if folder in CONFORMING and "database" in needed and is_free:
         metafunc.parametrize("address", ["sqlite", "postgres"], indirect=True)
 
 

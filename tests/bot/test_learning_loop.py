@@ -34,7 +34,7 @@ def rated_company(house: House) -> Settings:
     model = Embedder.load(Settings(embedder="all-minilm-l6-v2"))
     settings = jargon.build(house.folder, model)
     company = Company(settings, model, load_index(settings.index_folder, model))
-    database = Database(settings.database)
+    database = Database(settings.database_file)
     bring_in(honest(company), house.folder, database)
     database.close()
     house.folder = settings.home

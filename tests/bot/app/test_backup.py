@@ -34,7 +34,7 @@ PEOPLE = 3_000
 def settings(tmp_path: Path) -> Settings:
     """A home with a database, an index, a run, a data set, and models that are not kept."""
     settings = Settings(home=tmp_path / "home")
-    database = Database(settings.database)
+    database = Database(settings.database_file)
     write(database, "U", PEOPLE)
     database.close()
     for folder in (settings.index_folder, settings.runs_folder / "retriever"):
@@ -54,7 +54,7 @@ def write(database: Database, prefix: str, count: int) -> None:
 
 
 def people(settings: Settings) -> int:
-    database = Database(settings.database)
+    database = Database(settings.database_file)
     count = database.connection.table("people").count
     database.close()
     return count
@@ -94,7 +94,7 @@ def test_what_is_restored_is_what_was_backed_up(
 
 
 def test_a_backup_is_made_while_the_bot_writes(settings: Settings, tmp_path: Path) -> None:
-    database, stop = Database(settings.database), threading.Event()
+    database, stop = Database(settings.database_file), threading.Event()
 
     def serve() -> None:
         while not stop.is_set():
@@ -168,7 +168,7 @@ def test_what_is_there_is_moved_aside_and_only_on_request(
     back_up(settings, tmp_path / "b.tar")
     with pytest.raises(DataError, match="already"):
         back_up(settings, tmp_path / "b.tar")
-    database = Database(settings.database)
+    database = Database(settings.database_file)
     write(database, "later", 5)
     with pytest.raises(DataError, match="--replace"):
         restore(settings, tmp_path / "b.tar")
@@ -184,22 +184,22 @@ def test_what_is_there_is_moved_aside_and_only_on_request(
 def test_a_key_that_was_revoked_since_opens_nothing_when_a_backup_is_restored(
     settings: Settings, tmp_path: Path
 ) -> None:
-    with closing(Database(settings.database)) as database:
+    with closing(Database(settings.database_file)) as database:
         secrets = [ApiKeys(database).create(name)[1] for name in ("kept", "revoked")]
     back_up(settings, tmp_path / "b.tar")
-    with closing(Database(settings.database)) as database:
+    with closing(Database(settings.database_file)) as database:
         ApiKeys(database).revoke("revoked")
     restore(settings, tmp_path / "b.tar", replaces=True)
-    with closing(Database(settings.database)) as database:
+    with closing(Database(settings.database_file)) as database:
         found = [ApiKeys(database).find(secret) is not None for secret in secrets]
     assert found == [True, False]
 
 
 def test_a_database_that_was_lost_comes_back(settings: Settings, tmp_path: Path) -> None:
     back_up(settings, tmp_path / "b.tar")
-    settings.database.write_bytes(b"\0" * 5_000)
+    settings.database_file.write_bytes(b"\0" * 5_000)
     with pytest.raises(DataError, match="whimbrel restore"):
-        Database(settings.database)
+        Database(settings.database_file)
     restore(settings, tmp_path / "b.tar", replaces=True)
     assert people(settings) == PEOPLE
 
@@ -269,10 +269,10 @@ def test_a_database_that_is_none_is_neither_backed_up_nor_restored(
     good = tmp_path / "good.tar"
     back_up(settings, good)
     if harm == "emptied":
-        settings.database.write_bytes(b"")
+        settings.database_file.write_bytes(b"")
     else:
-        settings.database.unlink()
-        connection = sqlite3.connect(settings.database)
+        settings.database_file.unlink()
+        connection = sqlite3.connect(settings.database_file)
         if harm == "another's":
             connection.execute("CREATE TABLE other (n INTEGER)")
         connection.execute("PRAGMA user_version=1")
@@ -300,7 +300,7 @@ def test_what_is_restored_can_be_read_by_its_owner_alone(
     back_up(settings, tmp_path / "b.tar")
     fresh = Settings(home=tmp_path / "fresh")
     restore(fresh, tmp_path / "b.tar")
-    for path in (fresh.database, *fresh.index_folder.rglob("*")):
+    for path in (fresh.database_file, *fresh.index_folder.rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 

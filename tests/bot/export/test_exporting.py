@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def database(settings: Settings, address: str | None) -> Iterator[Database]:
-    database = Database(settings.database, address=address)
+    database = Database(settings.database_file, address=address)
     yield database
     database.close()
 

@@ -42,14 +42,14 @@ def test_the_database_is_rewritten_while_a_bot_has_it_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(home=tmp_path)
-    served = Database(settings.database)
+    served = Database(settings.database_file)
     with served.transaction() as db:
         db.execute("CREATE TABLE rows (word TEXT)")
         db.execute("INSERT INTO rows VALUES (?)", ("canary" * 10_000,))
     with served.transaction() as db:
         db.execute("DELETE FROM rows")
     served.purge()
-    before = settings.database.stat().st_size
+    before = settings.database_file.stat().st_size
     assert "rewritten" in purged(tmp_path, monkeypatch)
-    assert settings.database.stat().st_size < before
+    assert settings.database_file.stat().st_size < before
     served.close()

@@ -37,7 +37,7 @@ def documents(folder: Path, days: int) -> Path:
 def test_other_documents_are_asked_what_people_asked(home: Path) -> None:
     settings = Settings()
     update_index([documents(home / "docs", 27)], settings, Embedder.load(settings))
-    database = Database(settings.database)
+    database = Database(settings.database_file)
     ConversationLog(database).add(turn(LEAVE, 1))
     database.close()
     folder = documents(home / "new", 30)

@@ -54,7 +54,7 @@ class Desk:
         slack.members[CLOSED] = [ANN, BEN, GUEST, ELSEWHERE, BOT_USER]
 
     def choose(self, channel: str, *, is_read: bool = True) -> None:
-        with closing(Database(self.settings.database)) as database:
+        with closing(Database(self.settings.database_file)) as database:
             config = replace(Channels(database).of(channel), reading=is_read)
             Channels(database).set(channel, config, by="U9")
 
@@ -77,7 +77,7 @@ class Desk:
         channels = SlackChannels(
             SlackOptions(**options),
             reader,
-            self.settings.database,
+            self.settings,
             self.source.folder,
             clock=lambda: NOW,
         )

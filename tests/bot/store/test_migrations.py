@@ -130,13 +130,13 @@ async def test_a_bot_goes_on_from_a_database_of_every_release(dump: Path, house:
 def test_a_backup_is_put_back_for_the_release_that_wrote_it(dump: Path, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     settings.home.mkdir()
-    of_release(dump, settings.database)
-    before = _schema(settings.database)
+    of_release(dump, settings.database_file)
+    before = _schema(settings.database_file)
     back_up(settings, tmp_path / "before-upgrade.tar")
-    Database(settings.database).close()
-    assert _schema(settings.database) != before
+    Database(settings.database_file).close()
+    assert _schema(settings.database_file) != before
     restore(settings, tmp_path / "before-upgrade.tar", replaces=True)
-    assert _schema(settings.database) == before
+    assert _schema(settings.database_file) == before
 
 
 @pytest.mark.parametrize("count", range(1, len(STEPS)))
