@@ -367,13 +367,13 @@ def _audience(labels: tuple[str, ...], settings: Settings) -> frozenset[str]:
         IndexNotFoundError: If there is no index.
         SettingsError: If neither a document nor the settings know a label.
     """
-    from retrieval.index.content import read_sources
-    from retrieval.index.generation import current
+    from retrieval.index.store import index_store
     from retrieval.records import PUBLIC
 
-    generation = current(settings.index_folder)
+    store = index_store(settings)
+    store.served()
     if labels:
-        found = {source.audience for source in read_sources(generation)}
+        found = {source.audience for source in store.sources()}
         known = {PUBLIC, *found, *settings.audiences.values()}
         for label in sorted({*labels} - known):
             guess = did_you_mean(label, known)

@@ -232,10 +232,10 @@ def _from_hub(role: Role, name: str) -> Finding:
 
 def _index(settings: Settings) -> Finding:
     from retrieval.documents.loaders import LOADERS_VERSION
-    from retrieval.index.generation import current, verify
+    from retrieval.index.store import index_store
 
     try:
-        manifest = verify(current(settings.index_folder))
+        manifest = index_store(settings).check()
     except IndexCorruptError as error:
         return Finding("index", "missing", "damaged", str(error), partial(_mend_index, settings))
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
@@ -272,10 +272,9 @@ def _source(name: str, settings: Settings) -> Finding:
 
 
 def _links(settings: Settings) -> Finding:
-    from retrieval.index.content import read_sources
-    from retrieval.index.generation import current
+    from retrieval.index.store import index_store
 
-    urls = [source.url for source in read_sources(current(settings.index_folder))]
+    urls = [source.url for source in index_store(settings).sources()]
     limit = ", ".join(settings.link_hosts) or "any host over https, which is shown beside the link"
     mend = "name the hosts in WHIMBREL_LINK_HOSTS"
     if others := unlinked(urls, settings.links):

@@ -56,6 +56,10 @@ class IndexMismatchError(RetrievalError):
     """The index was built with another embedder or another splitter version."""
 
 
+class IndexUnreachableError(RetrievalError):
+    """The server that has the index does not answer, or refuses."""
+
+
 class UnreadableError(RetrievalError):
     """A file cannot be read; the message is the reason that the summary shows."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -143,6 +144,13 @@ class Settings(FileSettings):
             "can read; unset keeps it in `home`"
         ),
     )
+    index: SecretStr | None = Field(
+        None,
+        description=(
+            "a Postgres with pgvector that workers share the index in, as `postgresql://…`; unset "
+            "keeps it in `home`"
+        ),
+    )
     embedder: str = Field(
         "multilingual-e5-small",
         description="a folder, an embedded model's name, a hub id or an endpoint's address",
@@ -229,6 +237,13 @@ class Settings(FileSettings):
         description="pages of a file that OCR reads at most; each may take `parse_seconds`",
     )
 
+    @field_validator("index")
+    @classmethod
+    def _is_postgres(cls, address: SecretStr | None) -> SecretStr | None:
+        if address and not address.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("wanted an address such as postgresql://whimbrel@db.example/whimbrel")
+        return address
+
     @field_validator("audiences")
     @classmethod
     def _are_labels(cls, rules: dict[str, str]) -> dict[str, str]:
@@ -272,6 +287,10 @@ class Settings(FileSettings):
         """What documents may be linked to."""
         return LinkRules(self.link_hosts, shows_host=not self.link_hosts)
 
+    def apart(self, home: Path) -> Settings:
+        """The same settings with everything, the index too, in another home folder."""
+        return self.model_copy(update={"home": home, "index": None})
+
     @property
     def index_folder(self) -> Path:
         """Where the generations of the index are."""
@@ -305,6 +324,11 @@ class Settings(FileSettings):
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
         """All but [slack] and [api], which are the bot's, and [learn], which is training's."""
+        if urlsplit(str(values.get("index", ""))).password:
+            raise SettingsError(
+                f"{CONFIG_FILE}: index: this file is no place for a password; set WHIMBREL_INDEX, "
+                "or write the password to ~/.pgpass"
+            )
         for name in ("generator_key", "embedder_key", "reranker_key"):
             if not str(values.get(name, "@")).startswith("@"):
                 raise SettingsError(

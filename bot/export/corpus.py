@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from bot.export.building import ExportCorpus
 from bot.export.log_reader import imported_passages
 from bot.export.recognition import recognised
 from bot.store.database import Database
+from retrieval.errors import IndexNotFoundError
 from retrieval.examples import PassageText
-from retrieval.index.content import read_content
+from retrieval.index.store import index_store
 from retrieval.records import PUBLIC, Passage
-from retrieval.registry.folders import served
+from retrieval.settings import Settings
 
 
-def read_indexed(index_folder: Path) -> Sequence[Passage]:
+def read_indexed(settings: Settings) -> Sequence[Passage]:
     """The passages that are served; none where nothing is."""
-    generation = served(index_folder)
-    return read_content(generation).passages if generation else ()
+    try:
+        return index_store(settings).passages()
+    except IndexNotFoundError:
+        return ()
 
 
 def load_corpus(passages: Sequence[Passage], database: Database) -> ExportCorpus:

@@ -70,7 +70,7 @@ def export_log(
             on_progress=on_progress,
         )
     else:
-        passages = read_indexed(settings.index_folder)
+        passages = read_indexed(settings)
     held_out = sorted({*provenance.ever_held_out(), *reserved})
     frozen = build(
         log,

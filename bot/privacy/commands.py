@@ -27,13 +27,14 @@ def purge() -> None:
     from bot.privacy.erasing import put_aside
     from bot.store.opening import has_database, open_database, place_of
     from retrieval.errors import BusyError
-    from retrieval.registry.folders import building, drop_kept, served
+    from retrieval.index.store import index_store, is_indexed
+    from retrieval.registry.folders import drop_kept
     from retrieval.settings import load_settings
 
     settings = load_settings()
     dropped: list[str] = []
-    if served(settings.index_folder) is not None:
-        with building(settings.index_folder):
+    if is_indexed(settings):
+        with index_store(settings).building():
             dropped = drop_kept(settings.index_folder)
     click.echo(f"indexes deleted: {', '.join(dropped) or 'none, no other was kept'}")
     for folder in put_aside(settings.home):
@@ -66,7 +67,7 @@ def forget(user: str, approved: bool) -> None:
     from bot.store.opening import place_of
     from retrieval.errors import BusyError, DataError
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.registry.folders import served
+    from retrieval.index.store import is_indexed
     from retrieval.serving.retriever import take_back_retired
     from retrieval.settings import load_settings
 
@@ -81,7 +82,7 @@ def forget(user: str, approved: bool) -> None:
     with closing(_log(settings)) as database:
         forgotten = Forgetting(Inbox(database)).forget_person(user, and_approved=approved)
         is_purged = database.purge()
-    if forgotten.runs and served(settings.index_folder) is not None:
+    if forgotten.runs and is_indexed(settings):
         take_back_retired(settings, load_embedder(settings))
     click.echo(
         f"forgotten: {forgotten.questions} questions, {forgotten.ratings} ratings,"

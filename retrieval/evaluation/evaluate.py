@@ -112,7 +112,7 @@ def build_library(
     known_as = [(document.source.id, document.source.sha256) for document in documents]
     key = hashlib.sha256(json.dumps([asdict(recipe), known_as]).encode()).hexdigest()[:12]
     home = settings.home / "evaluations" / f"{dataset.name}-{key}"
-    own = settings.model_copy(update={"home": home})
+    own = settings.apart(home)
     if served(own.index_folder) is None:
         passages = [
             passage

@@ -38,9 +38,10 @@ from retrieval.index.generation import (
 from retrieval.index.journal import clear, journal, read
 from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import refuse_outdated
+from retrieval.index.store import index_store
 from retrieval.progress import Progress
 from retrieval.records import Failure, LeftOut, Passage, Source, Vectors
-from retrieval.registry.folders import building, publish, served
+from retrieval.registry.folders import publish, served
 from retrieval.search.cells import CellSearch
 from retrieval.settings import Settings
 from retrieval.sources.syncing import mirrored
@@ -106,7 +107,7 @@ def update_index(
     """
     started = time.monotonic()
     home = settings.index_folder
-    with building(home):
+    with index_store(settings).building():
         refuse_outdated(home, embedder)
         roots = [folder.resolve() for folder in folders] or _last_roots(settings)
         update = _Update(settings, embedder, on_progress, is_full=full)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -56,18 +57,18 @@ def write_content(folder: Path, content: Content) -> None:
 
 def read_sources(generation: Path) -> list[Source]:
     """The documents that a generation was made from."""
-    return list(read_rows(generation / SOURCES, _SOURCES.validate_python))
+    return list(read_rows(generation / SOURCES, source_of))
 
 
 def read_failures(generation: Path) -> list[Failure]:
     """The files that could not be read for a generation."""
-    return list(read_rows(generation / FAILURES, _FAILURES.validate_python))
+    return list(read_rows(generation / FAILURES, failure_of))
 
 
 def read_left_out(generation: Path) -> list[LeftOut]:
     """The files that were not looked into for a generation; none of an old one."""
     path = generation / LEFT_OUT
-    return list(read_rows(path, _LEFT_OUT.validate_python)) if path.exists() else []
+    return list(read_rows(path, left_out_of)) if path.exists() else []
 
 
 def read_content(generation: Path) -> Content:
@@ -80,3 +81,18 @@ def read_content(generation: Path) -> Content:
         vectors=np.load(generation / VECTORS, allow_pickle=False),
         left_out=read_left_out(generation),
     )
+
+
+def source_of(row: Mapping[str, Any]) -> Source:
+    """The document that a row of `SOURCES` is."""
+    return _SOURCES.validate_python(row)
+
+
+def failure_of(row: Mapping[str, Any]) -> Failure:
+    """What a row of `FAILURES` tells."""
+    return _FAILURES.validate_python(row)
+
+
+def left_out_of(row: Mapping[str, Any]) -> LeftOut:
+    """What a row of `LEFT_OUT` tells."""
+    return _LEFT_OUT.validate_python(row)

@@ -51,7 +51,7 @@ from retrieval.index.content import (
     write_content,
 )
 from retrieval.index.memory import Index
-from retrieval.index.passages import PASSAGES, read_passages
+from retrieval.index.passages import PASSAGES, read_passages, write_passages
 from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
@@ -361,6 +361,19 @@ def _rewritten(folder: Path, manifest: Manifest, content: Content) -> Manifest:
     return written
 
 
+def write_as(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    """Write a generation that was made elsewhere, of the files that its content is."""
+    with new_folder(folder, name=manifest.name) as beside:
+        for name, body in files.items():
+            (beside / name).write_bytes(body)
+        content = read_content(beside)
+        write_passages(beside, content.sources, content.passages)
+        built = build(content.passages, content.vectors)
+        write_built(beside, built)
+        files, cells = checksums(beside), built.dense.cell_search
+        _write_manifest(beside, replace(manifest, files=files, cells=cells, layout=LAYOUT))
+
+
 def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:
     """Whether another embedder learned from the same model made it, which can be loaded for it."""
     recipe = manifest.recipe
@@ -437,13 +450,22 @@ def read_manifest(generation: Path) -> Manifest:
         raise IndexCorruptError(f"{path} cannot be read ({error}); {MEND}") from error
     if seal != _seal(body):
         raise IndexCorruptError(f"{path} is not what was written; {MEND}")
-    try:
-        manifest = _MANIFESTS.validate_json(body)
-    except ValidationError as error:
-        raise IndexMismatchError(f"{path} is of another version of Whimbrel; {MEND}") from error
+    manifest = manifest_of(body, str(path))
     if manifest.name != generation.name:
         raise IndexCorruptError(f"{generation} holds the generation {manifest.name}; {MEND}")
     return manifest
+
+
+def manifest_of(body: bytes, called: str) -> Manifest:
+    """The manifest that was written as these bytes.
+
+    Raises:
+        IndexMismatchError: If another version of Whimbrel wrote it.
+    """
+    try:
+        return _MANIFESTS.validate_json(body)
+    except ValidationError as error:
+        raise IndexMismatchError(f"{called} is of another version of Whimbrel; {MEND}") from error
 
 
 def load_index(folder: Path, embedder: Embedder) -> Index:
@@ -468,7 +490,7 @@ def load_generation(generation: Path, embedder: Embedder) -> Index:
     """As `load_index`, of a certain generation."""
     manifest = _verified(generation)
     check_match(manifest, embedder)
-    return _read_index(generation, manifest)
+    return read_index(generation, manifest)
 
 
 def check_match(manifest: Manifest, embedder: Embedder) -> None:
@@ -508,7 +530,8 @@ def _names(found: tuple[str, str, int, int]) -> str:
     return f"{named} ({dimension} dimensions) and splitter {splitter}"
 
 
-def _read_index(generation: Path, manifest: Manifest) -> Index:
+def read_index(generation: Path, manifest: Manifest) -> Index:
+    """A generation that was checked."""
     passages = read_passages(generation, read_sources(generation))
     vectors = np.load(generation / VECTORS, allow_pickle=False)
     built = read_built(generation, passages, vectors, manifest.cells)

@@ -10,14 +10,13 @@ from typing import Self
 
 from retrieval.errors import IndexCorruptError, IndexMismatchError, RetrievalError
 from retrieval.index.generation import (
-    current,
     load_generation,
-    load_index,
     read_manifest,
     whole_sources,
 )
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder, served_embedder
+from retrieval.index.store import index_store
 from retrieval.registry.folders import kept
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker, load_reranker
@@ -37,6 +36,7 @@ class Library:
     ) -> None:
         self.settings = settings
         self.folder = settings.index_folder
+        self.store = index_store(settings)
         self._latest = embedder
         self._reranker = reranker
         self._loading, self._swapping = threading.Lock(), threading.Lock()
@@ -88,20 +88,20 @@ class Library:
             return self._follow()
 
     def _is_current(self, searcher: Searcher) -> bool:
-        return current(self.folder).name in (searcher.index.manifest.name, self._damaged)
+        return self.store.served() in (searcher.index.manifest.name, self._damaged)
 
     def _load(self) -> Searcher:
         """Load what is published, and let it search; the caller holds the right to load."""
         while self._loaded is None or not self._is_current(self._loaded):
-            generation, embedder = current(self.folder), self._follow()
+            name, embedder = self.store.served(), self._follow()
             try:
-                searcher = Searcher(load_index(self.folder, embedder), embedder)
+                searcher = Searcher(self.store.load(embedder), embedder)
             except IndexMismatchError:
-                if current(self.folder) == generation:
+                if self.store.served() == name:
                     raise
                 continue  # another retriever was published while this one was read
             except IndexCorruptError as error:
-                searcher = self._instead_of(generation, embedder, error)
+                searcher = self._instead_of(self.folder / name, embedder, error)
             with self._swapping:
                 self._loaded = searcher.reranked_by(self._reranker)
         return self._loaded
@@ -127,7 +127,7 @@ class Library:
 
     def _follow(self) -> Embedder:
         """Take the embedder that made the served index, if that was learned or follows one."""
-        made_by = served_embedder(self.folder)
+        made_by = served_embedder(self.settings)
         if made_by != self._latest.id and "+" in made_by + self._latest.id:
             self._latest = load_embedder(self.settings)
         return self._latest

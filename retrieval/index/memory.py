@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -60,14 +60,14 @@ class Index:
         rows = _spread(np.flatnonzero(self._allowed(scope)))
         return Sample(self.vectors[rows], self._by_language[1][rows])
 
-    def vectors_of(self, rows: Rows) -> Vectors:
+    def vectors_of(self, rows: Rows, scope: Scope) -> Vectors:  # noqa: ARG002  rows of `find`
         """The vectors of some rows."""
         found: Vectors = self.vectors[rows]
         return found
 
-    def passages_of(self, rows: Rows, scope: Scope) -> list[Passage]:  # noqa: ARG002  of `find`
-        """The passages of some rows that `find` gave."""
-        return [self.passages[row] for row in rows.tolist()]
+    def passages_of(self, rows: Rows, scope: Scope) -> Mapping[int, Passage]:  # noqa: ARG002  too
+        """The passages of some rows, by row."""
+        return {row: self.passages[row] for row in rows.tolist()}
 
     def window(self, passage: Passage, reach: int) -> Window | None:
         """The passage with at most so many of its document before and behind it."""

@@ -65,7 +65,7 @@ class Passages(Sequence[Passage]):
         row = range(len(self))[row]
         start, end = self._lines.starts[row : row + 2].tolist()
         source = self.sources[self._lines.source_of[row]]
-        return _passage(json.loads(self._body[start:end]), source)
+        return passage_of(json.loads(self._body[start:end]), source)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and [*self] == [*other]
@@ -99,7 +99,7 @@ def read_passages(
 
     def named(row: dict[str, Any]) -> tuple[str, int]:
         number = rows[row["source"]]
-        return _passage(row, sources[number]).id, number
+        return passage_of(row, sources[number]).id, number
 
     return Passages(body, _lines(body, read_rows(generation / PASSAGES, named)), sources)
 
@@ -123,6 +123,7 @@ def _row(passage: Passage) -> dict[str, Any]:
     return {**row, "source": passage.source.id}
 
 
-def _passage(row: dict[str, Any], source: Source) -> Passage:
+def passage_of(row: dict[str, Any], source: Source) -> Passage:
+    """The passage that a row of `PASSAGES` is, of its document."""
     values = {name: row[name] for name in _NAMES}
     return Passage(source=source, **{**values, "headings": tuple(row["headings"])})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -103,11 +103,11 @@ class SearchedIndex(Protocol):
     def sample(self, scope: Scope) -> Sample:
         """At most `SAMPLE` of the passages that take part."""
 
-    def vectors_of(self, rows: Rows) -> Vectors:
-        """The vectors of some passages, in their order."""
+    def vectors_of(self, rows: Rows, scope: Scope) -> Vectors:
+        """The vectors of passages that `find` gave, in their order."""
 
-    def passages_of(self, rows: Rows, scope: Scope) -> list[Passage]:
-        """Some passages that take part, in their order."""
+    def passages_of(self, rows: Rows, scope: Scope) -> Mapping[int, Passage]:
+        """Passages that `find` gave, but for those that may not be seen any more, by row."""
 
     def window(self, passage: Passage, reach: int) -> Window | None:
         """The passage with at most so many before and behind it; None if it is not here."""

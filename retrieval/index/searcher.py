@@ -160,7 +160,7 @@ class Searcher:
         )
         told = found.cosines
         if map_ is not None:  # what judges cosines knows the model's own
-            told = cosines(map_.undone_of_passages(index.vectors_of(found.rows)), unmoved)
+            told = cosines(map_.undone_of_passages(index.vectors_of(found.rows, scope)), unmoved)
         return _Candidates(found.rows, told, standardised, found.bm25, scores)
 
     def _hits(self, found: _Candidates, scope: Scope, depth: int, *, most: int) -> list[Hit]:
@@ -170,14 +170,15 @@ class Searcher:
         passages = self.index.passages_of(found.rows[order], scope)
         return [
             Hit(
-                passage=passage,
+                passage=passages[row],
                 score=float(found.scores[i]),
                 dense=float(found.cosines[i]) if i in dense_ranks else None,
                 lexical=float(found.bm25[i]) if i in lexical_ranks else None,
                 dense_rank=dense_ranks.get(i),
                 lexical_rank=lexical_ranks.get(i),
             )
-            for i, passage in zip(order.tolist(), passages, strict=True)
+            for i, row in zip(order.tolist(), found.rows[order].tolist(), strict=True)
+            if row in passages
         ]
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError
-from retrieval.index.generation import read_manifest
+from retrieval.errors import BusyError, IndexCorruptError, IndexMismatchError, IndexNotFoundError
+from retrieval.index.store import FolderStore, IndexStore, index_store
 from retrieval.models.catalogue import from_folder, resolve
 from retrieval.models.endpoint import is_endpoint
 from retrieval.progress import Tell
-from retrieval.registry.folders import served
 from retrieval.registry.runs import (
     BASE,
     KINDS,
@@ -65,7 +64,7 @@ def load_tuned(settings: Settings, folder: Path, *, name: str) -> Embedder:
 
 def served_run(settings: Settings) -> Run | None:
     """The run that made the served index, unless it was learned from another model than ours."""
-    name = served_embedder(settings.index_folder)
+    name = served_embedder(settings)
     if run_of(name) == BASE:
         return None
     if is_endpoint(settings.embedder):
@@ -92,12 +91,15 @@ def served_runs(settings: Settings) -> dict[ModelKind, Run]:
     return serving if retriever is None else {"retriever": retriever, **serving}
 
 
-def served_embedder(index: Path) -> str:
+def served_embedder(settings: Settings) -> str:
     """The id of the embedder that made the served index; empty where none can be read."""
-    generation = served(index)
+    return _embedder_of(index_store(settings))
+
+
+def _embedder_of(store: IndexStore) -> str:
     try:
-        return read_manifest(generation).recipe.embedder if generation else ""
-    except (IndexCorruptError, IndexMismatchError):
+        return store.manifest().recipe.embedder
+    except (IndexCorruptError, IndexMismatchError, IndexNotFoundError):
         return ""  # whoever reads the index says what is wrong with it
 
 
@@ -107,6 +109,6 @@ def refuse_outdated(index: Path, embedder: Embedder) -> None:
     Raises:
         BusyError: If that was published, or taken back, since the embedder was loaded.
     """
-    made_by = served_embedder(index)
+    made_by = _embedder_of(FolderStore(index))
     if made_by != embedder.id and base_of(made_by) == base_of(embedder.id):
         raise BusyError(f"{made_by} was published in place of {embedder.id} meanwhile; try again")

@@ -61,14 +61,16 @@ def changing(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def new_folder(home: Path) -> Iterator[Path]:
+def new_folder(home: Path, *, name: str = "") -> Iterator[Path]:
     """A folder to fill; on leaving, it is flushed to the disk and takes its place in `home`.
+
+    `name` is for what has one already, and was made elsewhere.
 
     The name that it is filled under is the later name with a dot in front. If filling fails, it is
     removed; what a process that was killed has left is removed by the next one.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    beside = home / f".{stamp}-{secrets.token_hex(3)}"
+    beside = home / f".{name or f'{stamp}-{secrets.token_hex(3)}'}"
     home.mkdir(parents=True, exist_ok=True)
     sweep(home)
     try:
@@ -159,18 +161,19 @@ def replace_text(path: Path, text: str) -> None:
 
 def kept(home: Path) -> Path | None:
     """The newest folder that is not served and could be; None if there is none."""
-    return max(_others(home), default=None)
+    return max(others(home), default=None)
 
 
 def drop_kept(home: Path) -> list[str]:
     """Delete every folder but the one that is served; the names of what was there."""
-    others = sorted(_others(home))
-    for path in others:
+    dropped = sorted(others(home))
+    for path in dropped:
         shutil.rmtree(path)
-    return [path.name for path in others]
+    return [path.name for path in dropped]
 
 
-def _others(home: Path) -> list[Path]:
+def others(home: Path) -> list[Path]:
+    """Every folder but the one that is served, in no order."""
     not_others = (served(home), home / POINTER)
     return [path for path in home.glob("[!.]*") if path.is_dir() and path not in not_others]
 

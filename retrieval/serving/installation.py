@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from retrieval.index.account import Account, read_account
-from retrieval.index.content import read_sources
-from retrieval.index.generation import Manifest, Rollback, current, generations
+from retrieval.index.account import Account
+from retrieval.index.generation import Manifest, Rollback
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import served_runs
 from retrieval.records import Source
-from retrieval.registry.folders import kept
 from retrieval.registry.runs import (
     Deployment,
     ModelKind,
@@ -62,7 +60,7 @@ class Installation:
             IndexNotFoundError: If nothing has been published.
             IndexCorruptError: If the manifest of what is served is not what was written.
         """
-        return generations(self._library.folder)
+        return self._library.store.generations()
 
     def generation_names(self) -> tuple[str, str | None]:
         """The names of the two generations, damaged or not.
@@ -70,8 +68,8 @@ class Installation:
         Raises:
             IndexNotFoundError: If nothing has been published.
         """
-        other = kept(self._library.folder)
-        return current(self._library.folder).name, other.name if other else None
+        store = self._library.store
+        return store.served(), store.kept()
 
     def rollback(self, *, reason: str) -> Rollback:
         """Serve the generation before, from the next question on.
@@ -92,7 +90,7 @@ class Installation:
         Raises:
             IndexNotFoundError: If nothing has been published.
         """
-        return read_sources(current(self._library.folder))
+        return self._library.store.sources()
 
     def account(self) -> Account:
         """What became of every file below the indexed folders.
@@ -100,7 +98,7 @@ class Installation:
         Raises:
             IndexNotFoundError: If nothing has been published.
         """
-        return read_account(current(self._library.folder))
+        return self._library.store.account()
 
     def learned(self) -> list[LearnedModel]:
         """Every model that was trained here, the oldest first."""

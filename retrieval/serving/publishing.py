@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from retrieval.errors import ModelNotFoundError
-from retrieval.index.generation import load_index
 from retrieval.index.served_embedder import load_embedder, load_run
+from retrieval.index.store import index_store
 from retrieval.progress import Tell
 from retrieval.registry import trials
 from retrieval.registry.folders import building
@@ -86,7 +86,7 @@ def try_run(
         raise ModelNotFoundError("triage answers nothing, so it cannot be tried; publish it")
     if run.kind == "retriever":
         embedder = load_embedder(settings, on_progress=on_progress)
-        index = load_index(settings.index_folder, embedder)
+        index = index_store(settings).load(embedder)
         vectors_by(run, load_run(settings, run), settings, embedder, index)
     return trials.begin(settings.runs_folder, run, share=share, reason=reason)
 

@@ -20,10 +20,11 @@ from retrieval.index.generation import Rollback, current, load_index, read_manif
 from retrieval.index.memory import Index
 from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import load_run, refuse_outdated, served_run
+from retrieval.index.store import index_store
 from retrieval.progress import Tell
 from retrieval.records import Passage, Vectors
 from retrieval.registry import runs
-from retrieval.registry.folders import building, kept
+from retrieval.registry.folders import kept
 from retrieval.registry.runs import (
     Deployment,
     Run,
@@ -88,7 +89,7 @@ def serve_run(
         BusyError: If the index is being built, or another retriever was published since the
             embedder was loaded.
     """
-    with building(settings.index_folder):
+    with index_store(settings).building():
         index = _served_index(settings, embedder)
         learned, vectors = _made_by(
             run, unlearned(index, embedder, settings), settings, on_progress
@@ -120,7 +121,7 @@ def roll_back(settings: Settings, embedder: Embedder | None = None, *, reason: s
         IndexMismatchError: If neither the embedder nor one learned from the same model made it.
         BusyError: If the index is being built.
     """
-    with building(settings.index_folder):
+    with index_store(settings).building():
         done = rollback(settings.index_folder, embedder, sources=settings.sources)
         made_by = run_of(done.after.recipe.embedder)
         acknowledge(settings.runs_folder, "retriever", made_by, reason=reason)
@@ -141,7 +142,7 @@ def take_back(settings: Settings, embedder: Embedder, *, reason: str) -> None:
         BusyError: If the index is being built, or another retriever was published since the
             embedder was loaded.
     """
-    with building(settings.index_folder):
+    with index_store(settings).building():
         refuse_outdated(settings.index_folder, embedder)
         runs.roll_back(settings.runs_folder, "retriever", reason=reason)
         _follow_history(settings, embedder)
@@ -185,7 +186,7 @@ def take_back_retired(settings: Settings, embedder: Embedder) -> bool:
     retired = {run.id for run in all_runs(home) if retirement(home, run) is not None}
     if not retired:
         return False
-    with building(settings.index_folder):
+    with index_store(settings).building():
         run = served_run(settings)
         is_served = run is not None and run.id in retired
         if is_served:

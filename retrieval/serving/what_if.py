@@ -5,7 +5,6 @@ What they share with the one that serves is loaded once. Nothing of it is publis
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from retrieval.answering.answerer import Answerer
 from retrieval.errors import ModelNotFoundError
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
+from retrieval.index.store import index_store
 from retrieval.progress import Progress
 from retrieval.registry.runs import Run, retirement
 from retrieval.serving.model_loader import ModelLoader
@@ -70,8 +70,8 @@ def with_documents(
         UnreadableError: If the folder does not exist.
     """
     searcher = served.searcher
-    own = settings.model_copy(update={"home": home})
-    shutil.copytree(settings.index_folder, own.index_folder, symlinks=True)
+    own = settings.apart(home)
+    index_store(settings).copy(own.index_folder)
     update_index([folder], own, searcher.embedder, on_progress=on_progress)
     library = Library(own, searcher.embedder, reranker=searcher.reranker)
     return replace(served, searcher=library.searcher())

@@ -80,7 +80,7 @@ def learn(
     plan = RoundPlan(
         settings.runs_folder,
         _chosen(names, settings),
-        served_embedder(settings.index_folder),
+        served_embedder(settings),
         publishes=own.publish if publishes is None else publishes,
         share=own.share if share is None else share,
         only_tells=dry_run,

@@ -8,9 +8,9 @@ from pathlib import Path
 from retrieval.answering.judge import Judge, load_judge
 from retrieval.errors import DataError
 from retrieval.examples import Example, read_examples
-from retrieval.index.generation import load_index
 from retrieval.index.memory import Index
 from retrieval.index.searcher import Searcher
+from retrieval.index.store import index_store
 from retrieval.records import Passage
 from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import unlearned
@@ -39,7 +39,7 @@ def open_corpus(settings: Settings, embedder: Embedder) -> TrainingCorpus:
         IndexNotFoundError: If nothing has been published.
         IndexMismatchError: If another embedder made the index.
     """
-    served = Searcher(load_index(settings.index_folder, embedder), embedder)
+    served = Searcher(index_store(settings).load(embedder).in_memory(), embedder)
     base = unlearned(served.index, embedder, settings)
     return TrainingCorpus(
         base.index,

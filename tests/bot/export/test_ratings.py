@@ -80,7 +80,7 @@ def test_a_passage_that_is_indexed_with_other_words_is_outdated(
     database.connection.table("imported_passages").update(
         {"document_id": "docs/leave.md"}, content_hash=next(iter(imported_passages(database)))
     )
-    corpus = load_corpus(read_indexed(settings.index_folder), database)
+    corpus = load_corpus(read_indexed(settings), database)
     assert [passage.text for passage in corpus.passages.values()] == [
         "Everyone has 28 days of leave."
     ]
@@ -138,6 +138,6 @@ def test_an_imported_passage_stands_for_the_indexed_one_that_holds_its_words(
     row = ROW | {"passage": {"title": "Leave", "text": text}, "doc_id": "elsewhere"}
     imported(folder_of(tmp_path, row), database)
     (digest,) = imported_passages(database)
-    corpus = load_corpus(read_indexed(settings.index_folder), database)
+    corpus = load_corpus(read_indexed(settings), database)
     assert corpus.passages[digest].document_id == "docs/hr.md"
     assert corpus.passages[corpus.passages[digest].content_hash] == corpus.passages[digest]

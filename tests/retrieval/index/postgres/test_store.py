@@ -1,0 +1,408 @@
+"""Tests of an index that workers share in Postgres."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import namedtuple_row
+from pydantic import SecretStr
+
+from retrieval.doctor import Finding, checks
+from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError, IndexUnreachableError
+from retrieval.index.building import update_index
+from retrieval.index.content import read_content
+from retrieval.index.generation import current, rollback, verify
+from retrieval.index.library import Library
+from retrieval.index.postgres.server import Server
+from retrieval.index.postgres.store import PostgresStore
+from retrieval.index.store import index_store, is_indexed
+from retrieval.records import PUBLIC
+from retrieval.registry.folders import drop_kept
+from retrieval.settings import Settings
+from tests.postgres_server import PostgresServer
+from tests.retrieval.index.postgres.index_server import new_index
+from tests.retrieval.word_embedder import WordEmbedder
+
+LEAVE = "# Leave\n\nEvery employee has thirty days of paid leave a year.\n"
+PAY = "# Pay\n\nSalary bands are secret, zebra.\n"
+EVERYBODY = frozenset({PUBLIC})
+HR = frozenset({PUBLIC, "hr"})
+
+
+class Worker:
+    """A worker with a home of its own, that shares an index with others."""
+
+    def __init__(self, home: Path, address: str, docs: Path) -> None:
+        self.docs = docs
+        self.settings = Settings(
+            home=home, index=SecretStr(address), audiences={"docs/pay.md": "hr"}, parse_seconds=20
+        )
+        self.library = Library(self.settings, WordEmbedder())
+
+    @property
+    def store(self) -> PostgresStore:
+        store = index_store(self.settings)
+        assert isinstance(store, PostgresStore)
+        return store
+
+    def index(self) -> int:
+        """How many texts were embedded."""
+        return update_index([self.docs], self.settings, WordEmbedder()).embedded
+
+    def texts(self, query: str, labels: frozenset[str] = EVERYBODY, k: int = 8) -> list[str]:
+        hits = self.library.searcher().search(query, audience=labels, k=k)
+        return [hit.passage.text.split("\n")[-1] for hit in hits]
+
+
+def rows_of(connection: psycopg.Connection[Any], table: str) -> list[Any]:
+    cursor = connection.cursor(row_factory=namedtuple_row)
+    return cursor.execute(sql.SQL("select * from {}").format(sql.Identifier(table))).fetchall()
+
+
+@pytest.fixture
+def address(postgres: PostgresServer) -> Iterator[str]:
+    address = new_index(postgres)
+    yield address
+    Server(address).close()
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "leave.md").write_text(LEAVE)
+    (folder / "pay.md").write_text(PAY)
+    return folder
+
+
+@pytest.fixture
+def builder(tmp_path: Path, address: str, docs: Path) -> Worker:
+    return Worker(tmp_path / "builder", address, docs)
+
+
+@pytest.fixture
+def other(tmp_path: Path, address: str, docs: Path) -> Worker:
+    return Worker(tmp_path / "other", address, docs)
+
+
+@pytest.fixture
+def owner(address: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("set search_path to whimbrel_index, public")
+        yield connection
+
+
+def test_a_worker_with_an_empty_home_searches_what_another_one_indexed(
+    builder: Worker, other: Worker
+) -> None:
+    builder.index()
+    assert other.texts("paid leave")[0].startswith("Every employee has thirty")
+    assert not other.settings.index_folder.exists()
+    assert [source.id for source in other.store.sources()] == ["docs/leave.md", "docs/pay.md"]
+    assert other.store.account().read == 2
+
+
+def test_before_anything_is_indexed_that_is_said(other: Worker) -> None:
+    assert not is_indexed(other.settings)
+    with pytest.raises(IndexNotFoundError, match="run `whimbrel index FOLDER`"):
+        other.texts("leave")
+
+
+def test_another_worker_builds_on_what_is_served_and_embeds_what_is_new(
+    builder: Worker, other: Worker
+) -> None:
+    assert builder.index() == 2
+    (other.docs / "travel.md").write_text("# Travel\n\nBook trains early.\n")
+    assert other.index() == 1
+    assert builder.texts("trains")[0] == "Book trains early."
+    first, second = builder.settings.index_folder, other.settings.index_folder
+    assert builder.index() == 0
+    assert current(first).name == current(second).name
+    assert read_content(current(first)).is_same(read_content(current(second)))
+
+
+def test_an_embedded_index_is_taken_over_and_back_without_embedding(
+    builder: Worker, other: Worker
+) -> None:
+    update_index([builder.docs], builder.settings.apart(builder.settings.home), WordEmbedder())
+    embedded = read_content(current(builder.settings.index_folder))
+    assert builder.index() == 0
+    assert other.index() == 0
+    apart = other.settings.apart(other.settings.home)
+    assert update_index([], apart, WordEmbedder()).embedded == 0
+    back = read_content(current(apart.index_folder))
+    assert back.is_same(embedded)
+    assert (back.vectors == embedded.vectors).all()
+
+
+def test_a_label_that_becomes_stricter_holds_at_once_for_who_searches_already(
+    builder: Worker,
+) -> None:
+    builder.index()
+    searcher = builder.library.searcher()
+    assert searcher.search("leave")
+    stricter = {"docs/pay.md": "hr", "docs/leave.md": "hr"}
+    settings = builder.settings.model_copy(update={"audiences": stricter})
+    assert update_index([], settings, WordEmbedder()).embedded == 0
+    assert searcher.search("leave") == []
+    assert builder.texts("leave") == []
+    assert builder.texts("leave", HR)
+
+
+def test_without_our_filter_nothing_is_seen_that_the_labels_do_not_let(
+    builder: Worker, owner: psycopg.Connection
+) -> None:
+    builder.index()
+    tables = ("passages", "documents", "postings")
+    assert owner.execute("show is_superuser").fetchone() == ("off",)
+    for table in tables:
+        assert rows_of(owner, table) == []
+    with owner.transaction():
+        owner.execute("set local role whimbrel_reader")
+        for table in tables:
+            assert rows_of(owner, table) == []
+    for labels, told in ((EVERYBODY, {PUBLIC}), (HR, HR), (frozenset(), set())):
+        with Server(builder.store.server.address).reading(labels) as connection:
+            for table in tables:
+                assert {row.label for row in rows_of(connection, table)} == told
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute("select * from terms")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute("select * from lists")
+
+
+def test_what_a_transaction_could_read_ends_with_it(builder: Worker) -> None:
+    builder.index()
+    server = builder.store.server
+    with server.reading(HR) as connection:
+        assert connection.execute("select from passages").fetchall()
+    with server.plain() as connection:
+        assert connection.execute("select from passages").fetchall() == []
+
+
+def test_rolling_back_serves_what_was_before_with_the_labels_of_now(builder: Worker) -> None:
+    builder.index()
+    (builder.docs / "leave.md").write_text(LEAVE.replace("thirty", "forty"))
+    builder.index()
+    before, after = builder.store.served(), builder.store.kept()
+    with builder.store.building():
+        rollback(builder.settings.index_folder)
+    assert (builder.store.served(), builder.store.kept()) == (after, before)
+    assert "thirty" in builder.texts("leave")[0]
+    with builder.store.building():
+        rollback(builder.settings.index_folder)
+    assert "forty" in builder.texts("leave")[0]
+    stricter = builder.settings.model_copy(update={"audiences": {"docs/*": "hr"}})
+    update_index([], stricter, WordEmbedder())
+    with builder.store.building():
+        assert rollback(builder.settings.index_folder).relabelled == 1
+    assert builder.texts("leave") == []
+    assert "forty" in builder.texts("leave", HR)[0]
+
+
+def test_after_going_back_the_next_build_goes_on_from_there(builder: Worker) -> None:
+    builder.index()
+    (builder.docs / "leave.md").unlink()
+    builder.index()
+    with builder.store.building():
+        rollback(builder.settings.index_folder)
+    (builder.docs / "leave.md").write_text(LEAVE)
+    (builder.docs / "travel.md").write_text("# Travel\n\nBook trains early.\n")
+    assert builder.index() == 1
+    assert "thirty" in builder.texts("leave")[0]
+    assert builder.texts("trains")[0] == "Book trains early."
+
+
+def test_what_is_purged_is_gone_from_every_table(builder: Worker) -> None:
+    (builder.docs / "gone.md").write_text("# Gone\n\nThe canary quetzalcoatl sings.\n")
+    builder.index()
+    (builder.docs / "gone.md").unlink()
+    builder.index()
+    assert builder.texts("quetzalcoatl") == builder.texts("nothing")
+    with builder.store.building():
+        assert len(drop_kept(builder.settings.index_folder)) == 1
+    assert builder.store.kept() is None
+    for table in ("passages", "documents", "postings", "terms", "lists", "generations"):
+        with Server(builder.store.server.address).owning() as connection:
+            rows = list(map(str, rows_of(connection, table)))
+        assert rows
+        assert not [row for row in rows if "quetzalcoatl" in row or "gone.md" in row]
+
+
+def test_words_weigh_as_in_memory_after_many_builds(builder: Worker, tmp_path: Path) -> None:
+    for n in range(4):
+        for file in range(6):
+            text = f"Number {n * file} of printers {'leave ' * (n % 3)} room{file * n}.\n"
+            (builder.docs / f"{file}.md").write_text(f"# File {file}\n\n{text}")
+        if n == 2:
+            (builder.docs / "2.md").unlink()
+        builder.index()
+    alone = builder.settings.apart(tmp_path / "alone")
+    update_index([builder.docs], alone, WordEmbedder())
+    in_memory = Library(alone, WordEmbedder()).searcher()
+    for query in ("printers leave", "room5 number", "员工 salary zebra", "the"):
+        for labels in (EVERYBODY, HR):
+            shared = builder.library.searcher().search(query, k=20, audience=labels)
+            embedded = in_memory.search(query, k=20, audience=labels)
+            assert {hit.passage.id for hit in shared} == {hit.passage.id for hit in embedded}
+            scores = {hit.passage.id: hit for hit in embedded}
+            for hit in shared:
+                like = scores[hit.passage.id]
+                assert hit.score == pytest.approx(like.score, abs=1e-3)
+                assert hit.dense == pytest.approx(like.dense, abs=1e-5)
+                assert hit.lexical == pytest.approx(like.lexical, abs=1e-5)
+    assert builder.library.searcher().count_documents(sources=["docs/1"]) == 1
+    hits = builder.library.searcher().search("number", sources=["docs/1", "docs/3"])
+    assert {hit.passage.source.id for hit in hits} == {"docs/1.md", "docs/3.md"}
+
+
+def test_neighbours_of_a_passage_are_those_of_the_index_in_memory(
+    builder: Worker, tmp_path: Path
+) -> None:
+    parts = [f"## Part {n // 3}\n\n" + f"word{n} and more of it. " * 30 for n in range(9)]
+    (builder.docs / "long.md").write_text("# Long\n\n" + "\n\n".join(parts))
+    settings = builder.settings.model_copy(update={"passage_tokens": 32})
+    update_index([builder.docs], settings, WordEmbedder())
+    alone = settings.apart(tmp_path / "alone")
+    update_index([builder.docs], alone, WordEmbedder())
+    shared = builder.library.searcher()
+    in_memory = Library(alone, WordEmbedder()).searcher()
+    passages = in_memory.index.passages
+    assert list(shared.index.passages) == list(passages)
+    assert (shared.index.vectors == in_memory.index.vectors).all()
+    for passage in passages[::5]:
+        for most in (1, 3, 50):
+            assert shared.around(passage, most=most) == in_memory.around(passage, most=most)
+        assert shared.under(passage, 1) == in_memory.under(passage, 1)
+    stranger = replace(passages[0], id="?", source=replace(passages[0].source, id="?"))
+    assert shared.around(stranger, most=3) == shared.under(stranger, 1) == [stranger]
+
+
+def test_two_do_not_build_at_once(builder: Worker, other: Worker) -> None:
+    builder.index()
+    with builder.store.building(), pytest.raises(BusyError, match="being built already"):
+        other.index()
+    assert other.index() == 0
+
+
+def test_a_generation_that_arrives_otherwise_than_it_was_sent_is_not_published(
+    builder: Worker, owner: psycopg.Connection
+) -> None:
+    builder.index()
+    owner.execute(
+        "create function spoil() returns trigger language plpgsql as"
+        " $$ begin new.body := replace(new.body, 'forty', 'fifty'); return new; end $$"
+    )
+    owner.execute(
+        "create trigger spoil before insert on passages for each row execute function spoil()"
+    )
+    (builder.docs / "leave.md").write_text(LEAVE.replace("thirty", "forty"))
+    served = builder.store.served()
+    with pytest.raises(IndexCorruptError, match="is not published"):
+        builder.index()
+    assert builder.store.served() == served
+    assert "thirty" in builder.texts("leave")[0]
+    owner.execute("drop trigger spoil on passages")
+    assert builder.index() == 0
+    assert "forty" in builder.texts("leave")[0]
+
+
+def test_a_damaged_generation_is_not_taken_over(
+    builder: Worker, other: Worker, owner: psycopg.Connection
+) -> None:
+    builder.index()
+    with owner.transaction():
+        owner.execute("select set_config('whimbrel.builds', 'on', true)")
+        owner.execute("update passages set body = replace(body, 'thirty', 'ninety')")
+    with pytest.raises(IndexCorruptError, match="is not what was written"):
+        other.index()
+
+
+def test_a_damaged_workbench_is_mended_by_the_server(builder: Worker) -> None:
+    builder.index()
+    served = current(builder.settings.index_folder)
+    (served / "vectors.npy").write_bytes(b"?")
+    assert builder.index() == 0
+    verify(current(builder.settings.index_folder))
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
+    store = PostgresStore("postgresql://ann:sesame@127.0.0.1:1/whimbrel", tmp_path / "index")
+    with (
+        pytest.raises(IndexUnreachableError, match=r"127\.0\.0\.1/whimbrel") as caught,
+        store.building(),
+    ):
+        pass
+    assert "sesame" not in str(caught.value)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from pydantic import SecretStr
+from retrieval.index.building import update_index
+from retrieval.settings import Settings
+from tests.retrieval.word_embedder import WordEmbedder
+home, address, docs = sys.argv[1:]
+settings = Settings(home=Path(home), index=SecretStr(address), parse_seconds=20)
+print("begins", flush=True)
+update_index([Path(docs)], settings, WordEmbedder())
+print("done", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_builds_that_are_killed_leave_what_is_served_whole_and_the_next_one_goes_on(
+    builder: Worker, other: Worker
+) -> None:
+    for n in range(40):
+        (builder.docs / f"{n}.md").write_text(f"# Page {n}\n\nversion0 of page{n}.\n")
+    builder.settings = builder.settings.model_copy(update={"audiences": {}})
+    builder.index()
+    args = [str(builder.settings.home), builder.store.server.address, str(builder.docs)]
+    version = 0
+    for attempt in range(5):
+        version += 1
+        for n in range(40):
+            (builder.docs / f"{n}.md").write_text(f"# Page {n}\n\nversion{version} of page{n}.\n")
+        command = [sys.executable, "-W", "ignore", "-c", CHILD, *args]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
+            assert child.stdout is not None
+            assert child.stdout.readline() == "begins\n"
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(0.1 + 0.2 * attempt)
+            child.kill()
+        seen = {text.split()[0] for text in other.texts("page of", k=99) if "version" in text}
+        assert len(seen) == 1
+    builder.index()
+    assert f"version{version} of page7." in other.texts("page7")
+
+
+def test_doctor_looks_at_the_server_and_at_what_is_served(
+    builder: Worker, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> Finding:
+        return next(finding for finding in checks() if finding.name == "index")
+
+    monkeypatch.setenv("WHIMBREL_HOME", str(builder.settings.home))
+    monkeypatch.setenv("WHIMBREL_INDEX", builder.store.server.address)
+    assert (found().state, "whimbrel index FOLDER" in found().mend) == ("missing", True)
+    builder.index()
+    assert (found().state, "2 documents, 2 passages" in found().found) == ("ok", True)
+    with owner.transaction():
+        owner.execute("select set_config('whimbrel.builds', 'on', true)")
+        owner.execute("delete from passages where label = 'hr'")
+    assert "1 of 2 passages" in found().mend
+    owner.execute("drop schema whimbrel_index cascade")
+    with psycopg.connect(owner.info.dsn, user="postgres", autocommit=True) as administrator:
+        administrator.execute("drop extension vector")
+    assert "let an administrator run" in found().mend
