@@ -1,18 +1,15 @@
-"""The documents of the served index as they lie on the disk; no model is loaded to look at them."""
+"""The documents of the served index; no model is loaded to look at them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from bot.review.document_lookup import DocumentLookup, Held
 from bot.store.turns import DocumentRef
-from retrieval.errors import IndexCorruptError, NotReadyError
-from retrieval.index.generation import current, read_manifest, whole_sources
-from retrieval.index.passages import PASSAGES, read_passages
+from retrieval.errors import NotReadyError
+from retrieval.index.store import IndexStore
 from retrieval.records import Vectors
-from retrieval.registry.folders import sha256
 
 
 class NoEmbedder:
@@ -28,10 +25,10 @@ class NoEmbedder:
 class IndexedDocuments(DocumentLookup):
     """Tells who may read what, as a running bot would."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, store: IndexStore) -> None:
+        self._store = store
         self._reading = threading.Lock()
-        self._known: tuple[Path, Held] | None = None
+        self._known: Held | None = None
 
     def held(self) -> Held:
         """What is served now.
@@ -40,18 +37,10 @@ class IndexedDocuments(DocumentLookup):
             IndexNotFoundError: If nothing is indexed.
             IndexCorruptError: If it is not what was written.
         """
-        generation = current(self._folder)
+        name = self._store.served()
         with self._reading:
-            if self._known is None or self._known[0] != generation:
-                self._known = (generation, _read(generation))
-            return self._known[1]
-
-
-def _read(generation: Path) -> Held:
-    manifest = read_manifest(generation)
-    sources = whole_sources(generation, manifest)
-    if manifest.files.get(PASSAGES) != sha256(generation / PASSAGES):
-        raise IndexCorruptError(f"{generation / PASSAGES} is not what was written")
-    passages = read_passages(generation, sources)
-    by_ref = {DocumentRef(p.source.id, p.content_hash): p for p in passages}
-    return Held(manifest.name, NoEmbedder(), by_ref)
+            if self._known is None or self._known.generation != name:
+                passages = self._store.passages()
+                by_ref = {DocumentRef(p.source.id, p.content_hash): p for p in passages}
+                self._known = Held(name, NoEmbedder(), by_ref)
+            return self._known

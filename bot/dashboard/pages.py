@@ -24,10 +24,11 @@ from bot.store.reviews import Review, ReviewAccess, Reviews
 from bot.store.turns import Turns
 from bot.trials.arms import Arms, read_arms
 from retrieval.errors import IndexNotFoundError, RetrievalError
-from retrieval.index.account import Account, read_account
-from retrieval.index.generation import Manifest, current, read_manifest
+from retrieval.index.account import Account
+from retrieval.index.generation import Manifest
 from retrieval.index.library import Library
 from retrieval.index.served_embedder import load_embedder, served_runs
+from retrieval.index.store import index_store
 from retrieval.records import PUBLIC, Source
 from retrieval.registry.rounds import PICTURE, Round, all_rounds
 from retrieval.registry.runs import Deployment, Run, all_runs, deployments, folder_of
@@ -94,7 +95,7 @@ class Pages:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self.documents = IndexedDocuments(settings.index_folder)
+        self.documents = IndexedDocuments(index_store(settings))
         self.ways = Ways(database, self.documents)
         self._reviews = Reviews(database)
         self._inbox = Inbox(database)
@@ -125,7 +126,7 @@ class Pages:
     def index(self) -> Manifest | None:
         """What is served; None where that is nothing that can be read."""
         try:
-            return read_manifest(current(self._settings.index_folder))
+            return index_store(self._settings).manifest()
         except RetrievalError:
             return None
 
@@ -227,7 +228,7 @@ class Pages:
 
     def _account(self) -> Account | None:
         try:
-            return read_account(current(self._settings.index_folder))
+            return index_store(self._settings).account()
         except IndexNotFoundError:
             return None
 

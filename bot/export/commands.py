@@ -126,15 +126,14 @@ def export_analytics(file: Path) -> None:
     from bot.export.analytics import write_analytics
     from bot.store.opening import open_database
     from retrieval.errors import IndexNotFoundError
-    from retrieval.index.generation import current, read_manifest, whole_sources
+    from retrieval.index.store import index_store
     from retrieval.registry.rounds import all_rounds
     from retrieval.settings import load_settings
     from retrieval.sources.syncing import results
 
     settings = load_settings()
     try:
-        generation = current(settings.index_folder)
-        held = whole_sources(generation, read_manifest(generation))
+        held = index_store(settings).sources()
     except IndexNotFoundError:
         held = []
     labels = {source.id: source.audience for source in held}

@@ -336,6 +336,18 @@ def whole_sources(generation: Path, manifest: Manifest) -> list[Source]:
     return read_sources(generation)
 
 
+def whole_passages(generation: Path, manifest: Manifest) -> Sequence[Passage]:
+    """The passages of a generation, with their documents; the rest of it may be damaged.
+
+    Raises:
+        IndexCorruptError: If they are not what was written.
+    """
+    sources = whole_sources(generation, manifest)
+    if manifest.files.get(PASSAGES) != sha256(generation / PASSAGES):
+        raise IndexCorruptError(f"{generation / PASSAGES} is not what was written; {MEND}")
+    return read_passages(generation, sources)
+
+
 def _closed(sources: Sequence[Source]) -> dict[str, str]:
     return {source.id: source.audience for source in sources if source.audience != PUBLIC}
 
@@ -370,8 +382,8 @@ def write_as(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> No
         write_passages(beside, content.sources, content.passages)
         built = build(content.passages, content.vectors)
         write_built(beside, built)
-        files, cells = checksums(beside), built.dense.cell_search
-        _write_manifest(beside, replace(manifest, files=files, cells=cells, layout=LAYOUT))
+        written = replace(manifest, files=checksums(beside), layout=LAYOUT)
+        _write_manifest(beside, replace(written, cells=built.dense.cell_search))
 
 
 def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from retrieval.errors import IndexNotFoundError
 from retrieval.index.account import Account, read_account
-from retrieval.index.content import read_content, read_sources
 from retrieval.index.generation import (
     Manifest,
     current,
@@ -23,6 +22,8 @@ from retrieval.index.generation import (
     load_index,
     read_manifest,
     verify,
+    whole_passages,
+    whole_sources,
 )
 from retrieval.index.searched import SearchedIndex
 from retrieval.records import Passage, Source
@@ -68,10 +69,10 @@ class IndexStore(Protocol):
         """What is served, and what a rollback would serve; errors as `manifest`."""
 
     def sources(self) -> list[Source]:
-        """The documents that are served."""
+        """The documents that are served; errors as `manifest`."""
 
     def passages(self) -> Sequence[Passage]:
-        """The passages that are served, in order."""
+        """The passages that are served, in order; errors as `manifest`."""
 
     def account(self) -> Account:
         """What became of every file below the indexed folders."""
@@ -121,11 +122,13 @@ class FolderStore:
 
     def sources(self) -> list[Source]:
         """The documents that are served."""
-        return read_sources(current(self.folder))
+        generation = current(self.folder)
+        return whole_sources(generation, read_manifest(generation))
 
     def passages(self) -> Sequence[Passage]:
         """The passages that are served, in order."""
-        return read_content(current(self.folder)).passages
+        generation = current(self.folder)
+        return whole_passages(generation, read_manifest(generation))
 
     def account(self) -> Account:
         """What became of every file below the indexed folders."""

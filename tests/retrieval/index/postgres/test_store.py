@@ -25,7 +25,7 @@ from retrieval.index.library import Library
 from retrieval.index.postgres.server import Server
 from retrieval.index.postgres.store import PostgresStore
 from retrieval.index.store import index_store, is_indexed
-from retrieval.records import PUBLIC
+from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import drop_kept
 from retrieval.settings import Settings
 from tests.postgres_server import PostgresServer
@@ -59,8 +59,11 @@ class Worker:
         return update_index([self.docs], self.settings, WordEmbedder()).embedded
 
     def texts(self, query: str, labels: frozenset[str] = EVERYBODY, k: int = 8) -> list[str]:
-        hits = self.library.searcher().search(query, audience=labels, k=k)
-        return [hit.passage.text.split("\n")[-1] for hit in hits]
+        return texts_of(self.library.searcher().search(query, audience=labels, k=k))
+
+
+def texts_of(hits: list[Hit]) -> list[str]:
+    return [hit.passage.text.split("\n")[-1] for hit in hits]
 
 
 def rows_of(connection: psycopg.Connection[Any], table: str) -> list[Any]:
@@ -207,6 +210,24 @@ def test_rolling_back_serves_what_was_before_with_the_labels_of_now(builder: Wor
         assert rollback(builder.settings.index_folder).relabelled == 1
     assert builder.texts("leave") == []
     assert "forty" in builder.texts("leave", HR)[0]
+
+
+@pytest.mark.parametrize(("before", "after"), [("hr", PUBLIC), (PUBLIC, "hr")])
+def test_going_back_shows_each_audience_what_an_index_of_its_own_would(
+    builder: Worker, tmp_path: Path, before: str, after: str
+) -> None:
+    shared, alone = builder.settings, builder.settings.apart(tmp_path / "alone")
+    seen = []
+    for settings in (shared, alone):
+        for label, days in ((before, "thirty"), (after, "forty")):
+            (builder.docs / "leave.md").write_text(LEAVE.replace("thirty", days))
+            own = settings.model_copy(update={"audiences": {"docs/leave.md": label}})
+            update_index([builder.docs], own, WordEmbedder())
+        with index_store(settings).building():
+            rollback(settings.index_folder)
+        searcher = Library(settings, WordEmbedder()).searcher()
+        seen.append([texts_of(searcher.search("days", audience=who)) for who in (EVERYBODY, HR)])
+    assert seen[0] == seen[1]
 
 
 def test_after_going_back_the_next_build_goes_on_from_there(builder: Worker) -> None:
