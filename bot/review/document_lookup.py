@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from retrieval.errors import IndexNotFoundError
 from retrieval.records import Hit, Passage
 
 if TYPE_CHECKING:
+    from retrieval.index.searched import SearchedIndex
     from retrieval.index.searcher import Searcher
     from retrieval.serving.live import Live
 
@@ -39,6 +40,37 @@ class Held:
     def labels(self) -> Mapping[str, str]:
         """The audience label of each document, by its id."""
         return {p.source.id: p.source.audience for p in self.passages.values()}
+
+
+@dataclass(frozen=True)
+class HeldIndex(Held):
+    """The documents of an index that are looked up in it, wherever it is."""
+
+    index: SearchedIndex
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """The audience label of each document, by its id."""
+        return {source.id: source.audience for source in self.index.sources}
+
+
+class IndexedPassages(Mapping[DocumentRef, Passage]):
+    """The passages of an index, each looked up when it is asked for."""
+
+    def __init__(self, index: SearchedIndex) -> None:
+        self._index = index
+
+    def __getitem__(self, passage: DocumentRef) -> Passage:
+        found = self._index.passage(passage.document_id, passage.content_hash)
+        if found is None:
+            raise KeyError(passage)
+        return found
+
+    def __iter__(self) -> Iterator[DocumentRef]:
+        return (DocumentRef(p.source.id, p.content_hash) for p in self._index.passages)
+
+    def __len__(self) -> int:
+        return self._index.manifest.passages
 
 
 class DocumentLookup:
@@ -114,6 +146,6 @@ class DocumentLookup:
         with self._lock:
             if self._held is None or self._held[0] is not searcher:
                 index = searcher.index
-                passages = {DocumentRef(p.source.id, p.content_hash): p for p in index.passages}
-                self._held = (searcher, Held(index.manifest.name, searcher.embedder, passages))
+                name, passages = index.manifest.name, IndexedPassages(index)
+                self._held = (searcher, HeldIndex(name, searcher.embedder, passages, index))
             return self._held[1]

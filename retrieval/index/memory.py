@@ -12,7 +12,7 @@ import numpy as np
 
 from retrieval.index.passages import Passages
 from retrieval.index.searched import SAMPLE, Found, Rows, Sample, Scope, Window
-from retrieval.records import Passage, Vectors
+from retrieval.records import Passage, Source, Vectors
 from retrieval.search.dense import Allowed, DenseIndex, cosines
 from retrieval.search.fusion import Floats, Groups
 from retrieval.search.lexical import LexicalIndex
@@ -35,6 +35,20 @@ class Index:
     def languages(self) -> Sequence[str]:
         """The languages of its passages, in alphabetical order."""
         return self._by_language[0]
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """Its documents."""
+        return self.passages.sources
+
+    def passage(self, document: str, content_hash: str) -> Passage | None:
+        """The passage of a document that holds this text."""
+        row = self._row_by_text.get((document, content_hash))
+        return None if row is None else self.passages[row]
+
+    @cached_property
+    def _row_by_text(self) -> dict[tuple[str, str], int]:
+        return {(p.source.id, p.content_hash): row for row, p in enumerate(self.passages)}
 
     def in_memory(self) -> Index:
         """Itself."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.records import PUBLIC, Passage, Vectors
+from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.search.fusion import Floats, Groups
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ class SearchedIndex(Protocol):
     @property
     def vectors(self) -> Vectors:
         """The vector of each passage, in their order; as much memory."""
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """Its documents."""
+
+    def passage(self, document: str, content_hash: str) -> Passage | None:
+        """The passage of a document that holds this text; whoever asks looks at its label."""
 
     def in_memory(self) -> Index:
         """All of it in memory, for what computes with every vector."""

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import log
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,10 +22,16 @@ from retrieval.index.content import source_of
 from retrieval.index.generation import Manifest, read_index, read_manifest
 from retrieval.index.memory import Index
 from retrieval.index.passages import passage_of
-from retrieval.index.postgres.pulling import pull, read_passages, read_vectors, unpacked
+from retrieval.index.postgres.pulling import (
+    pull,
+    read_passages,
+    read_sources,
+    read_vectors,
+    unpacked,
+)
 from retrieval.index.postgres.server import Connection, Server, become_reader
 from retrieval.index.searched import SAMPLE, Found, Rows, Sample, Scope, Window
-from retrieval.records import Passage, Vectors
+from retrieval.records import Passage, Source, Vectors
 from retrieval.search.lexical import K1, B, terms
 
 EXACT_LIMIT = 20_000
@@ -80,6 +86,13 @@ union (select number from passages
 """
 
 
+_PASSAGE = """
+select passages.body, documents.body from passages join documents
+    on id = document and %(generation)s between documents.first and documents.last
+where document = %(document)s and %(generation)s between passages.first and passages.last
+    and passages.label is not null and passages.body::json ->> 'content_hash' = %(hash)s
+order by place desc limit 1
+"""
 _COUNT = """
 select language, count(*), sum(passages)::int from documents
 where {visible} and passages > 0 group by language order by language
@@ -117,17 +130,36 @@ class PostgresIndex:
         self._sizes = lru_cache(maxsize=256)(self._count)
         self._samples = lru_cache(maxsize=16)(self._read_sample)
 
-    @cached_property
+    @property
     def passages(self) -> Sequence[Passage]:
-        """All of them, read into memory at the first call."""
+        """All of them, read into memory at each call."""
         with self._server.owning() as connection:
             return read_passages(connection, self._published.number)
 
-    @cached_property
+    @property
     def vectors(self) -> Vectors:
-        """The vector of each passage, read into memory at the first call."""
+        """The vector of each passage, read into memory at each call."""
         with self._server.owning() as connection:
             return read_vectors(connection, self._published.number, self.manifest.dimension)
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """Its documents, read at each call."""
+        with self._server.plain() as connection:
+            return read_sources(connection, self._published.number)
+
+    def passage(self, document: str, content_hash: str) -> Passage | None:
+        """The passage of a document that holds this text."""
+        with self._server.owning() as connection:
+            row = connection.execute(
+                _PASSAGE,
+                {
+                    "generation": self._published.number,
+                    "document": document,
+                    "hash": content_hash,
+                },
+            ).fetchone()
+        return passage_of(json.loads(row[0]), source_of(json.loads(row[1]))) if row else None
 
     def in_memory(self) -> Index:
         """The same generation in memory."""
