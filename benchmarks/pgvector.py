@@ -2,9 +2,9 @@
 
     python -m benchmarks.pgvector FOLDER... [--queries N]
 
-A FOLDER is as for `benchmarks.retrieval`. Its passages are indexed in memory, with FAISS and
-bm25s, and in a PostgreSQL of this machine that is started for it, once so that every vector is
-compared and once so that HNSW is walked. `same` is how many of the first ten hits are the same.
+A FOLDER is as for `whimbrel evaluate`, whose index is used again where there is one. It is searched
+in memory, and in a PostgreSQL that is started for it: once so that every vector is compared, and
+once so that HNSW is walked. `same` is the share of the first ten documents that are the same.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import cast
 
 import numpy as np
 
-from benchmarks.retrieval import judged, publish_dataset
+from benchmarks.retrieval import judged
 from retrieval.evaluation.dataset import Dataset, read_dataset
+from retrieval.evaluation.evaluate import build_library
 from retrieval.evaluation.metrics import ndcg, recall
 from retrieval.index.postgres.index import EXACT_LIMIT
 from retrieval.index.postgres.store import PostgresStore
 from retrieval.index.searcher import Searcher
-from retrieval.index.store import FolderStore
 from retrieval.records import Vectors
-from retrieval.search.embedding import Embedder
-from retrieval.settings import load_settings
+from retrieval.search.embedding import Embedder, configured
+from retrieval.settings import Settings, load_settings
 from tests.postgres_server import PostgresServer
 from tests.retrieval.index.postgres.index_server import new_index
 
@@ -42,13 +42,14 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--queries", type=int, default=500, metavar="N", help="at most, a set")
     arguments = parser.parse_args()
-    embedder = Embedder.load(load_settings())
+    settings = load_settings()
+    embedder = configured(settings)
     print(f"{embedder.id}\n{'set':<20}{'index':<10}{'passages':>9}{'queries':>8}", end="")
     print(f"{'nDCG@10':>9}{'recall@10':>10}{'same':>7}{'build s':>9}{'p50 ms':>8}{'p99 ms':>8}")
     server = PostgresServer()
     try:
         for folder in arguments.folders:
-            compare(read_dataset(folder), embedder, server, most=arguments.queries)
+            compare(read_dataset(folder), settings, embedder, server, most=arguments.queries)
     finally:
         server.close()
 
@@ -66,16 +67,15 @@ class KnownQueries:
         return self._vectors[query]
 
 
-def compare(dataset: Dataset, embedder: Embedder, server: PostgresServer, *, most: int) -> None:
+def compare(
+    dataset: Dataset, settings: Settings, embedder: Embedder, server: PostgresServer, *, most: int
+) -> None:
     """Print the lines of a set."""
-    vectors = embedder.embed_passages([passage.indexed_text for passage in dataset.passages])
+    library = build_library(dataset, settings, embedder, lambda *_: None)
+    in_memory = report(dataset, "memory", library.searcher(), None, most=most)
     with TemporaryDirectory() as temporary:
-        home = Path(temporary)
-        started = time.perf_counter()
-        publish_dataset(home, dataset, vectors, embedder)
-        built_s = time.perf_counter() - started
-        searcher = Searcher(FolderStore(home).load(embedder), embedder)
-        in_memory = report(dataset, "memory", searcher, built_s, most=most)
+        home = Path(temporary, "index")
+        library.store.copy(home)
         for name, exact_limit in (("exact", EXACT_LIMIT), ("HNSW", 0)):
             address = new_index(server)
             started = time.perf_counter()
@@ -106,7 +106,7 @@ def report(
     dataset: Dataset,
     name: str,
     searcher: Searcher,
-    built_s: float,
+    built_s: float | None,
     *,
     most: int,
     like: Rankings | None = None,
@@ -120,18 +120,19 @@ def report(
     rankings, taken_ms = [], []
     for query in queries:
         started = time.perf_counter()
-        hits = searcher.search(query.text, k=10)
+        hits = searcher.search(query.text, k=20)
         taken_ms.append(1000 * (time.perf_counter() - started))
-        rankings.append([hit.passage.id for hit in hits])
+        rankings.append([*dict.fromkeys(hit.passage.source.id for hit in hits)][:10])
     wanted = [dataset.qrels[query.id] for query in queries]
     pairs = [*zip(rankings, wanted, strict=True)]
     same = np.mean(
         [len({*a} & {*b}) / max(len(b), 1) for a, b in zip(rankings, like or rankings, strict=True)]
     )
+    built = "-" if built_s is None else f"{built_s:.1f}"
     print(
         f"{dataset.name:<20}{name:<10}{searcher.index.manifest.passages:>9}{len(queries):>8}"
         f"{np.mean([ndcg(*pair) for pair in pairs]):>9.4f}"
-        f"{np.mean([recall(*pair) for pair in pairs]):>10.4f}{same:>7.3f}{built_s:>9.1f}"
+        f"{np.mean([recall(*pair) for pair in pairs]):>10.4f}{same:>7.3f}{built:>9}"
         f"{np.percentile(taken_ms, 50):>8.1f}{np.percentile(taken_ms, 99):>8.1f}",
         flush=True,
     )

@@ -126,18 +126,15 @@ def judged(dataset: Dataset, language: str, most: int) -> list[Query]:
 
 def build(dataset: Dataset, vectors: Vectors, embedder: Embedder) -> Searcher:
     """A searcher of a generation that holds the data set's passages as they are."""
-    with TemporaryDirectory() as temporary:
-        publish_dataset(Path(temporary), dataset, vectors, embedder)
-        return Searcher(load_index(Path(temporary), embedder), embedder)
-
-
-def publish_dataset(home: Path, dataset: Dataset, vectors: Vectors, embedder: Embedder) -> None:
-    """Let a folder serve the data set's passages as they are."""
-    sources = [passage.source for passage in dataset.passages]
-    content = Content(sources, dataset.passages, (), vectors)
+    content = Content(
+        [passage.source for passage in dataset.passages], dataset.passages, (), vectors
+    )
     recipe = Recipe(embedder.id, embedder.revision, SPLITTER_VERSION, embedder.max_tokens, {})
-    manifest = write_generation(home, content, recipe=recipe, roots=(), embedder=embedder)
-    publish(home, manifest.name)
+    with TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        manifest = write_generation(home, content, recipe=recipe, roots=(), embedder=embedder)
+        publish(home, manifest.name)
+        return Searcher(load_index(home, embedder), embedder)
 
 
 def measure(
