@@ -237,7 +237,8 @@ def _index(settings: Settings) -> Finding:
     try:
         manifest = index_store(settings).check()
     except IndexCorruptError as error:
-        return Finding("index", "missing", "damaged", str(error), partial(_mend_index, settings))
+        fix = None if settings.index else partial(_mend_index, settings)
+        return Finding("index", "missing", "damaged", str(error), fix)
     found = f"{manifest.name}: {manifest.documents} documents, {manifest.passages} passages"
     if manifest.cells:
         found += f"; of the vectors {manifest.cells}"

@@ -135,14 +135,13 @@ def _note(database: Database, deed: str, key: ApiKey) -> None:
 def _known() -> frozenset[str]:
     """The labels that documents have, or are to have."""
     from retrieval.errors import IndexNotFoundError
-    from retrieval.index.content import read_sources
-    from retrieval.index.generation import current
+    from retrieval.index.store import index_store
     from retrieval.records import PUBLIC
     from retrieval.settings import load_settings
 
     settings = load_settings()
     try:
-        found = {source.audience for source in read_sources(current(settings.index_folder))}
+        found = {source.audience for source in index_store(settings).sources()}
     except IndexNotFoundError:
         found = set()
     return frozenset({PUBLIC, *found, *settings.audiences.values()})

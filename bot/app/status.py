@@ -18,8 +18,8 @@ from bot.store.inbox import Inbox
 from bot.store.log import ConversationLog
 from bot.store.opening import has_database, open_database
 from retrieval.errors import RetrievalError, SettingsError
-from retrieval.index.generation import generations
 from retrieval.index.served_embedder import served_runs
+from retrieval.index.store import index_store
 from retrieval.registry.rounds import all_rounds
 from retrieval.registry.trials import under_way
 from retrieval.settings import Settings, read
@@ -96,7 +96,7 @@ def _models(settings: Settings) -> Part:
 
 
 def _index(settings: Settings) -> Part:
-    manifest, other = generations(settings.index_folder)
+    manifest, other = index_store(settings).generations()
     return {
         "generation": manifest.name,
         "made": manifest.created,

@@ -19,9 +19,9 @@ from retrieval.index.content import (
     VECTORS,
     source_of,
 )
-from retrieval.index.generation import MEND, Manifest, write_as
+from retrieval.index.generation import Manifest, write_as
 from retrieval.index.passages import PASSAGES, passage_of
-from retrieval.index.postgres.server import Connection
+from retrieval.index.postgres.server import MEND, Connection
 from retrieval.records import Passage, Source, Vectors
 
 LISTS = (SOURCES, FAILURES, LEFT_OUT)

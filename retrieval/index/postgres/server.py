@@ -53,6 +53,13 @@ grant {READER} to current_user;
 """
 
 
+MEND = (
+    "drop the schema whimbrel_index there and run `whimbrel index`, on the worker that built last: "
+    "its home folder has what was served"
+)
+"""What to do where the server's rows are not what was written."""
+
+
 class Server:
     """A Postgres at an address. Threads may share one."""
 

@@ -11,11 +11,18 @@ from pathlib import Path
 from retrieval.errors import IndexCorruptError, IndexNotFoundError, RetrievalError
 from retrieval.index.account import Account, account_of
 from retrieval.index.content import FAILURES, LEFT_OUT, failure_of, left_out_of
-from retrieval.index.generation import MEND, Manifest, check_match, manifest_of, verify
+from retrieval.index.generation import Manifest, check_match, manifest_of, verify
 from retrieval.index.postgres.index import EXACT_LIMIT, PostgresIndex, Published
 from retrieval.index.postgres.pulling import pull, read_list, read_passages, read_sources
 from retrieval.index.postgres.pushing import prune, push, serve_again
-from retrieval.index.postgres.server import Connection, Server, check_server, locked, make_tables
+from retrieval.index.postgres.server import (
+    MEND,
+    Connection,
+    Server,
+    check_server,
+    locked,
+    make_tables,
+)
 from retrieval.records import Passage, Source
 from retrieval.registry.folders import building, kept, others, point, replace_text, served
 from retrieval.search.embedding import Embedder
