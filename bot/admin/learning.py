@@ -116,5 +116,7 @@ def _detail(tried: Try, strings: Strings) -> str:
             missing=tried.missing, found=tried.found, needed=tried.needed, of=counted
         )
     if tried.state == "ready":
-        return strings.learning.enough.format(found=tried.found, of=counted)
+        return strings.learning.enough.format(
+            found=tried.found, of=counted, judged=tried.judged, gain=tried.least_gain
+        )
     return escape(tried.reason[:REASON_CHARS]) + (f" `{tried.run}`" if tried.run else "")

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from retrieval.answering.units import is_heading
 from retrieval.errors import ModelUnsuitableError, SettingsError
+from retrieval.language import language_of
 from retrieval.records import Hit, Passage
 from retrieval.registry.runs import MODEL, Run, base_of, folder_of, run_of, serving, verify
 from retrieval.search.embedding import Embedder
@@ -41,6 +42,9 @@ FEATURES = ("gap", "covered", "agreed", "lead", "ahead", "ahead_in_words", "leng
 
 READ, BEST_READ = "read", "best_read"
 """And what one with a reader may, too: what the reader says of the first hit, or of the best."""
+
+IN_CHINESE = "in_chinese"
+"""1 where the question is Chinese: people may be answered rightly more often in one language."""
 
 LEAST = -9.0
 """No read counts for less, as log-odds, nor any for more than its opposite."""
@@ -147,7 +151,7 @@ class Judge:
     data: str
 
     def __post_init__(self) -> None:
-        if unknown := {*self.weights} - {*FEATURES, READ, BEST_READ}:
+        if unknown := {*self.weights} - {*FEATURES, READ, BEST_READ, IN_CHINESE}:
             raise ValueError(f"no such features: {', '.join(sorted(unknown))}")
         if not all(map(math.isfinite, (*self.weights.values(), self.bias, self.threshold))):
             raise ValueError("a judge's weights are numbers")
@@ -176,6 +180,7 @@ class Judge:
         """The same as a number without bounds; there is at least one hit."""
         reads = self.reads(query, hits) if reads is None else reads
         seen = features(query, hits, chance=self.chance) | read_features(hits, reads)
+        seen[IN_CHINESE] = float(language_of(query) == "zh")
         return self.bias + sum(weight * seen[name] for name, weight in self.weights.items())
 
     def reads(self, query: str, hits: Sequence[Hit]) -> tuple[float, ...]:  # noqa: ARG002
@@ -305,7 +310,7 @@ def load_judge(models_folder: Path, embedder: Embedder, *, run: Run | None = Non
     if learned is not None:
         verify(home, learned)
         folder = folder_of(home, learned)
-        judge = _read_judge(folder / JUDGE_FILE)
+        judge = read_judge(folder / JUDGE_FILE)
         if judge.embedder == embedder.id:
             if (folder / MODEL).is_dir():
                 return with_reader(judge, Reranker(str(folder / MODEL)))
@@ -314,7 +319,7 @@ def load_judge(models_folder: Path, embedder: Embedder, *, run: Run | None = Non
             raise ModelUnsuitableError(f"{run.id} judges {judge.embedder}, not {embedder.id}")
     of_run = home / "retriever" / run_of(embedder.id) / JUDGE_FILE
     if of_run.is_file():
-        return _read_judge(of_run)
+        return read_judge(of_run)
     is_own = (models_folder / JUDGE_FILE).is_file()
     reader = None if is_own else reader_of(embedder, models_folder)
     judge = find_judge(models_folder, can_read=reader is not None)
@@ -359,12 +364,17 @@ def find_judge(models_folder: Path, *, can_read: bool) -> Judge:
     """
     own = models_folder / JUDGE_FILE
     if own.is_file():
-        return _read_judge(own)
+        return read_judge(own)
     name = READING_JUDGE_FILE if can_read else JUDGE_FILE
     return _JUDGES.validate_json(files("retrieval.answering").joinpath(name).read_bytes())
 
 
-def _read_judge(path: Path) -> Judge:
+def read_judge(path: Path) -> Judge:
+    """The judge that `Judge.save` wrote, without its reader.
+
+    Raises:
+        SettingsError: If the file is damaged.
+    """
     try:
         return _JUDGES.validate_json(path.read_bytes())
     except ValidationError as error:

@@ -51,7 +51,8 @@ class Try:
     """What became of one learner.
 
     It found `found` things of a kind (`of`) of which it needs `needed`. `run` is the id of the run
-    that it left, now or in a round before; `reason` says more, in words.
+    that it left, now or in a round before; `reason` says more, in words. So many questions as
+    `judged` show no mean gain that is less than `least_gain`.
     """
 
     learner: str
@@ -61,6 +62,8 @@ class Try:
     needed: int
     run: str = ""
     reason: str = ""
+    judged: int = 0
+    least_gain: float = 0.0
 
     @property
     def missing(self) -> int:

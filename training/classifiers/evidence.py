@@ -76,6 +76,70 @@ def _ratings(examples: Sequence[Example], searcher: Searcher) -> Iterator[JudgeR
         )
 
 
+def answered(examples: Sequence[Example], searcher: Searcher, *, read: int) -> list[JudgeRow]:
+    """What search finds for each question whose answer people spoke of, once each.
+
+    `is_answerable` tells whether an answer from these hits is right, as far as people say it of an
+    answer that would still be given: one of its passages is among the hits that are read. What an
+    expert wrote instead of an answer makes that wrong; where the bot had been silent it was wrong
+    to be so if the expert's passage is among those hits. No passage is blamed for an answer.
+
+    Args:
+        examples: Those made from documents alone are left out.
+        searcher: Of the passages that the answers came from.
+        read: From how many hits answers are made.
+    """
+    said = _said(examples)
+    chances = chance_cosines([example.question for example in said], searcher) if said else []
+    rows = []
+    for example, chance in zip(said, chances, strict=True):
+        hits = tuple(searcher.search(example.question, k=JUDGED_HITS))
+        is_right = _is_right(example, frozenset(h.passage.content_hash for h in hits[:read]))
+        if is_right is not None and hits:
+            row = JudgeRow(example.question, RATINGS, example.question, hits, chance, is_right)
+            rows.append(replace(row, weight=example.weight))
+    return rows
+
+
+def _is_right(example: Example, found: frozenset[str]) -> bool | None:
+    """Whether an answer from what is found now is right; None if people spoke of another one."""
+    shown = [passage.content_hash for passage in example.passages]
+    if example.kind == "answer":
+        return False
+    if example.kind == "preference":
+        return None if found.isdisjoint(shown) else False
+    is_found = bool(shown) and shown[0] in found
+    if example.kind == "pair":
+        return is_found
+    return example.is_good if is_found else None
+
+
+def rated_questions(examples: Sequence[Example]) -> int:
+    """Of how many questions people said whether an answer, or silence, was right."""
+    return len(_said(examples))
+
+
+def _said(examples: Sequence[Example]) -> list[Example]:
+    """The example that says most of each question's answer."""
+    kept: dict[str, Example] = {}
+    for example in sorted(examples, key=lambda example: (_says(example), example.weight)):
+        if _says(example):
+            kept[example.question] = example
+    return list(kept.values())
+
+
+def _says(example: Example) -> int:
+    """How much an example says of whether the bot's own answer was right; 0 if nothing."""
+    is_about = {
+        "judgement": True,
+        "pair": example.source == "correction",
+        "answer": not example.is_good,
+        "preference": True,
+    }
+    is_asked = example.source != "synthetic" and is_about.get(example.kind, False)
+    return list(is_about).index(example.kind) + 1 if is_asked else 0
+
+
 def without(hits: Sequence[Hit], documents: Collection[str]) -> list[Hit]:
     """The hits as they would be without some documents: the others move up in both legs."""
     kept = [hit for hit in hits if hit.passage.source.id not in documents]

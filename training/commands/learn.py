@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     "names",
     multiple=True,
     metavar="NAME",
-    help="Try only this one: map, retriever, abstention, reranker, generator (from answers), or "
-    "preferences (the generator, too). May be repeated.",
+    help="Try only this one: confidence, map, retriever, abstention, reranker, generator (from "
+    "answers), or preferences (the generator, too). May be repeated.",
 )
 @click.option(
     "--dataset",
@@ -124,7 +124,8 @@ def _told(attempt: Try) -> str:
         "too_few": f"not enough yet, {attempt.missing} more needed: "
         f"{attempt.found} of {attempt.needed} {of}",
         "known": f"nothing new since it was last tried: {attempt.reason}",
-        "ready": f"enough to begin: {attempt.found} {of}",
+        "ready": f"enough to begin: {attempt.found} {of}; with {attempt.judged} questions to judge "
+        f"by a gain under {attempt.least_gain:.2f} cannot be shown",
         "refused": f"not tried: {attempt.reason}",
         "broken_off": f"broken off: {attempt.reason}",
         "stopped": f"{attempt.reason} ({attempt.run})",

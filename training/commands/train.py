@@ -116,6 +116,25 @@ def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
     _tell(learned)
 
 
+@train.command("confidence")
+@DATASET
+@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+def train_confidence(dataset: Path, seed: int) -> None:
+    """Fit how sure the judge is, and from when on it answers, to the ratings in DATASET: seconds.
+
+    The served judge's log-odds are scaled and shifted, a little from 20 rated answers and further
+    from 100, for each language. Each rating is judged by a fit that has not seen it. What is not
+    surely better holds the judge that serves. `whimbrel rollback --kind judge` goes back.
+    """
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.settings import load_settings
+    from training.classifiers.confidence import learn_confidence
+
+    settings = load_settings()
+    embedder = load_embedder(settings, on_progress=say)
+    _tell(learn_confidence(dataset, settings, embedder, seed=seed, on_progress=say))
+
+
 @train.command("reader")
 @FOLDERS
 @click.option(

@@ -22,6 +22,9 @@ CONFIDENCE = 0.95
 POWER = 0.8
 """How often a gain like the one seen should be found with the questions that are asked for."""
 
+SPREAD = 0.22
+"""The usual standard deviation of the questions' gains, as with FeedbackQA and its ratings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -103,5 +106,12 @@ def questions_needed(gain: float, spread: float) -> int | None:
     """
     if gain <= 0:
         return None
-    quantiles = stats.norm.ppf(CONFIDENCE) + stats.norm.ppf(POWER)
-    return math.ceil(float(quantiles * spread / gain) ** 2)
+    return math.ceil((_SURE_AND_FOUND * spread / gain) ** 2)
+
+
+def least_gain(questions: int, spread: float = SPREAD) -> float:
+    """The least mean gain that so many questions show four times in five; infinite for none."""
+    return _SURE_AND_FOUND * spread / math.sqrt(questions) if questions else math.inf
+
+
+_SURE_AND_FOUND = float(stats.norm.ppf(CONFIDENCE) + stats.norm.ppf(POWER))

@@ -117,7 +117,9 @@ class GateDecision:
     """What the gate says of one candidate, and why.
 
     `changes` has the questions that gained most and then those that lost most. `outdated` counts
-    those of the regression set whose documents have changed since, and which were left out.
+    those of the regression set whose documents have changed since, and which were left out;
+    `cross_fitted` those of the held-out questions that were learned from, too, and of which each
+    was tried with a model that had seen neither it nor any like it.
     """
 
     comparison: Comparison
@@ -127,6 +129,7 @@ class GateDecision:
     reasons: tuple[str, ...] = ()
     changes: tuple[QuestionChange, ...] = ()
     outdated: int = 0
+    cross_fitted: int = 0
 
     @property
     def is_passed(self) -> bool:

@@ -18,6 +18,7 @@ from retrieval.errors import DataError
 from retrieval.markdown import quoted
 from retrieval.registry.rounds import PICTURE
 from retrieval.registry.runs import CHANGES
+from training.gate.comparison import least_gain
 from training.gate.decision import GateDecision, Guard, QuestionChange
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def _lines(decision: GateDecision, title: str) -> Iterator[str]:
         "The bounds are one-sided, from a paired bootstrap; p is the exact sign test's, corrected"
         " for the number of candidates."
     )
+    yield from _power(decision)
     yield ""
     yield "| must not get worse | questions | served | candidate | |"
     yield "|---|---|---|---|---|"
@@ -118,6 +120,17 @@ def _lines(decision: GateDecision, title: str) -> Iterator[str]:
     if decision.changes:
         yield ""
         yield f"`{CHANGES}` shows questions that were won and lost."
+
+
+def _power(decision: GateDecision) -> Iterator[str]:
+    """How the questions were had, and what so many can show."""
+    questions = decision.comparison.questions
+    yield f"With {questions} questions a gain under {least_gain(questions):.2f} cannot be shown."
+    if decision.cross_fitted:
+        yield (
+            f"{decision.cross_fitted} of them were learned from, too: each was tried with a fit"
+            " that had seen neither it nor any question like it."
+        )
 
 
 def changes(changed: Sequence[QuestionChange]) -> str:

@@ -9,6 +9,8 @@ from typing import Literal
 from retrieval.examples import Example
 from retrieval.registry.rounds import Counted
 from retrieval.settings import Settings
+from training.classifiers.confidence import MIN_QUESTIONS as MIN_FOR_A_CONFIDENCE
+from training.classifiers.evidence import rated_questions
 from training.classifiers.judge import MIN_ROWS as MIN_FOR_A_JUDGE
 from training.classifiers.reranker import MIN_PAIRS as MIN_FOR_A_RERANKER
 from training.classifiers.reranker import labelled
@@ -61,7 +63,8 @@ class Learner:
     """A sub-command of `whimbrel train`, and how much of what it needs.
 
     `count` says how much there is in what may be trained on, `of` what is counted, and `judged` how
-    many of the questions held out can judge it. One that `is_long` takes `--max-minutes`. What is
+    many of the questions held out can judge it, to which one that `is_cross_fitted` adds those that
+    it learns from. One that `is_long` takes `--max-minutes`. What is
     learned `for_embedder` is of use to nothing but the embedder that serves. What it begins from is
     named by the setting that it `needs`, if it is not the embedder.
     """
@@ -74,6 +77,7 @@ class Learner:
     arguments: tuple[str, ...] = ()
     is_long: bool = False
     for_embedder: bool = False
+    is_cross_fitted: bool = False
     needs: Literal["reranker", "generator"] | None = None
 
     @property
@@ -87,6 +91,15 @@ class Learner:
 
 
 LEARNERS = (
+    Learner(
+        "confidence",
+        "judgements",
+        MIN_FOR_A_CONFIDENCE,
+        rated_questions,
+        rated_questions,
+        for_embedder=True,
+        is_cross_fitted=True,
+    ),
     Learner("map", "questions", MIN_FOR_A_MAP, questions),
     Learner("retriever", "questions", MIN_FOR_A_RETRIEVER, questions, is_long=True),
     Learner("abstention", "judgements", MIN_FOR_A_JUDGE, judgements, for_embedder=True),

@@ -17,6 +17,7 @@ from retrieval.registry.folders import building
 from retrieval.registry.rounds import Round, Try, keep_round, settled_try
 from retrieval.registry.runs import Run, all_runs, find_run, folder_of
 from training.gate import report
+from training.gate.comparison import least_gain
 from training.gate.decision import MIN_QUESTIONS, GateDecision, is_sure_among
 from training.rounds.children import CommandFailedError, TimeUpError
 from training.rounds.learners import Learner, searchable
@@ -106,7 +107,8 @@ def _look(
     look = Try(learner.name, "ready", learner.of, learner.count(examples), learner.needed)
     if look.missing:
         return replace(look, state="too_few")
-    judged = learner.judged(held_out)
+    judged = learner.judged([*held_out, *(examples if learner.is_cross_fitted else ())])
+    look = replace(look, judged=judged, least_gain=round(least_gain(judged), 3) if judged else 1.0)
     if judged < MIN_QUESTIONS:
         return Try(learner.name, "too_few", "held_out", judged, MIN_QUESTIONS)
     before = settled_try(plan.home, learner.name, name)

@@ -45,7 +45,12 @@ def test_a_round_learns_judges_publishes_and_is_not_repeated(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_log_without_ratings_is_not_enough_yet_and_no_error(tmp_path: Path) -> None:
     done = from_line(said(tmp_path, "learn", "--json"))
-    assert [attempt.learner for attempt in done.tries] == ["map", "retriever", "abstention"]
+    assert [attempt.learner for attempt in done.tries] == [
+        "confidence",
+        "map",
+        "retriever",
+        "abstention",
+    ]
     assert {(attempt.state, attempt.missing == attempt.needed) for attempt in done.tries} == {
         ("too_few", True)
     }
@@ -56,7 +61,7 @@ def test_a_learner_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path
     environment = {"WHIMBREL_HOME": str(tmp_path)}
     result = CliRunner().invoke(whimbrel, ["learn", "--learner", "mapp"], env=environment)
     assert result.exit_code == 2
-    assert "there are: map" in result.stderr
+    assert "there are: confidence, map" in result.stderr
 
 
 def test_every_learner_is_a_sub_command_of_train() -> None:
