@@ -26,6 +26,7 @@ SECRETS: tuple[tuple[SecretForm, re.Pattern[str]], ...] = (
     ("TOKEN", form(r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})")),
     ("TOKEN", form(r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}")),
     ("KEY", form(r"\bAIza[\w-]{30,}")),
+    ("KEY", form(r"\bwhimbrel_[0-9a-f]{12}_[\w-]{20,}")),
     (
         "KEY",
         form(

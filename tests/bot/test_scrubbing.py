@@ -30,6 +30,7 @@ SLACK_TOKEN = "xox" + "b-123456789012-abcdefABCDEF"
         (SLACK_TOKEN, "TOKEN"),
         (JWT, "TOKEN"),
         ("AKIAIOSFODNN7EXAMPLE", "KEY"),
+        (f"whimbrel_0123456789ab_{'aB3-_' * 8}xyz", "KEY"),
         (PEM, "KEY"),
     ],
 )
