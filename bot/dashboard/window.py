@@ -17,6 +17,7 @@ from bot.dashboard.server import Dashboard
 from bot.dashboard.viewers import Door, ProxyDoor, TokenDoor
 from bot.review.experts import Experts
 from bot.settings import SlackSettings
+from bot.slack.incoming.connections import REQUESTS
 from bot.slack.workspace import REQUEST_S, log_in
 from bot.store.database import Database
 from bot.store.inbox import Inbox
@@ -82,7 +83,7 @@ class Window:
         board = Dashboard(
             pages, database, door, deciding, hosts=self._hosts, shows_text=self._shows_text
         )
-        runner = web.AppRunner(board.app(), access_log=None)
+        runner = web.AppRunner(board.app(), access_log=None, logger=REQUESTS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         try:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_protocol import RequestHandler
 
@@ -19,6 +20,21 @@ MOST = 400
 
 SILENT_S = 20.0
 """A connection that has asked nothing for so long is closed, however it trickles."""
+
+
+def _repeats_nothing(record: logging.LogRecord) -> bool:
+    """Of a request that is no HTTP, tell the kind of error: its words may be keys and questions."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError | web.RequestPayloadError):
+        record.msg, record.exc_info = f"{record.msg}: {type(error).__name__}", None
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+    return True
+
+
+REQUESTS = logging.getLogger("bot.requests")
+"""Where servers write of requests that they could not serve."""
+
+REQUESTS.addFilter(_repeats_nothing)
 
 
 class Refused(asyncio.Protocol):

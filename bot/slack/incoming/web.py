@@ -14,7 +14,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.slack.incoming.connections import Connections
+from bot.slack.incoming.connections import REQUESTS, Connections
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ async def listen(
     app.add_routes(routes)
     connections = connections or Connections()
     connections.bound(app)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_S, logger=REQUESTS)
     await runner.setup()
     try:
         await BoundedSite(runner, host, port, connections).start()

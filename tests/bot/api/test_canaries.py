@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -122,6 +123,22 @@ async def test_the_description_and_the_errors_hold_no_word_of_what_was_asked(
     assert CANARY not in (await counter.call("/v1/answers", bad, key=key)).text
     assert CANARY not in (await counter.call(f"/v1/{CANARY}", key=key)).text
     assert CANARY not in json.dumps(document())
+
+
+async def test_a_request_that_is_no_http_leaves_no_word_in_the_log(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    await counter.open()
+    key = counter.key()
+    lines = ("POST /v1/answers HTTP/1.1", f"Authorization: Bearer {key}", "", CANARY)
+    reader, writer = await asyncio.open_connection(*counter.url.removeprefix("http://").split(":"))
+    with caplog.at_level(logging.DEBUG):
+        writer.write("\n".join(lines).encode())  # HTTP ends lines otherwise
+        assert b" 400 " in await reader.read()
+    writer.close()
+    assert "Error handling request from 127.0.0.1: BadStatusLine" in caplog.text
+    assert CANARY not in caplog.text
+    assert key not in caplog.text
 
 
 async def test_who_is_forgotten_leaves_no_word(counter: Counter) -> None:
