@@ -90,6 +90,8 @@ async def read_body(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_S):
             return await request.clone(client_max_size=MAX_BODY).read()
+    except web.RequestPayloadError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the body cannot be decoded") from error
     except TimeoutError as error:
         late = "the body did not arrive in time"
         raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, late) from error

@@ -120,6 +120,16 @@ async def test_a_body_of_another_type_is_refused(counter: Counter) -> None:
     assert reply.status == 415
 
 
+async def test_a_body_that_cannot_be_unpacked_is_refused(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    await counter.open()
+    packed = {"Content-Encoding": "gzip"}
+    reply = await counter.call("/v1/answers", b"canary", key=counter.key(), headers=packed)
+    assert (reply.status, reply.json["detail"]) == (400, "the body cannot be decoded")
+    assert "Traceback" not in caplog.text
+
+
 async def test_a_zero_byte_is_asked_as_a_space(counter: Counter) -> None:
     await counter.open()
     reply = await counter.ask("leave\0days a year?", key=counter.key(), user="a\0b")
