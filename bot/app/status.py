@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ def _bot(_: Settings) -> Part:
     try:
         with build_opener(ProxyHandler({})).open(address, timeout=ASK_S):
             return {"state": "serving"}
+    except HTTPException:
+        return {"state": "not running", "why": "something else listens there", "asked": address}
     except URLError as error:
         is_there = hasattr(error, "code")
         return {"state": "not ready" if is_there else "not running", "asked": address}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -93,6 +95,22 @@ def test_nobody_at_the_port_is_told(
 ) -> None:
     monkeypatch.setenv("SLACK_HEALTH_PORT", str(unused_tcp_port))
     assert told()["bot"]["state"] == "not running"
+
+
+def test_something_else_at_the_port_is_no_bot(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        monkeypatch.setenv("SLACK_HEALTH_PORT", str(other.getsockname()[1]))
+
+        def greet() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+                connection.recv(4096)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert told()["bot"]["state"] == "not running"
+        thread.join()
 
 
 def test_each_part_has_a_line_on_one_screen(home: Path) -> None:
