@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import groupby
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -46,6 +47,9 @@ _ASIDE = 2
 """Requests at once of those that belong together."""
 _LINE_BYTES = 1 << 22
 _REASON_CHARS = 200
+_RUN_BYTES = 16
+"""Texts that have so much in common do not have it by chance; in Chinese that is five signs."""
+
 _TRY_AGAIN = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 529))
 _MENDS = {
     401: "it wants another key; set {}_KEY",
@@ -356,7 +360,7 @@ class Client:
     ) -> None:
         async with self._reply(session, url, body) as response:
             if response.content_type == "application/json":  # it does not stream
-                take(_event(await response.read()))
+                take(_event(await response.read(), body))
                 return
             is_whole = False
             async for line in response.content:
@@ -365,7 +369,7 @@ class Client:
                     continue
                 if data.strip() == b"[DONE]":
                     return
-                event = _event(data)
+                event = _event(data, body)
                 take(event)
                 is_whole = is_whole or any(
                     choice.get("finish_reason") for choice in event.get("choices") or ()
@@ -387,15 +391,17 @@ class Client:
                 proxy=None if self.endpoint.is_private_only else proxy_for(url),
             ) as response:
                 if response.status != 200:
-                    raise await self._refusal(response)
+                    raise await self._refusal(response, body)
                 if response.content_type == "text/html":
                     raise RefusedError(self._told("it gave a web page; most end in /v1"), 200)
                 yield response
         except (aiohttp.ClientError, aiohttp.http_exceptions.LineTooLong, OSError) as error:
             raise _failure(error) from error
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> Exception:
-        said = _reason(await response.content.read(1 << 16))
+    async def _refusal(
+        self, response: aiohttp.ClientResponse, body: JsonObject | None
+    ) -> Exception:
+        said = _reason(await response.content.read(1 << 16), body)
         problem = f"status {response.status}{f' ({said})' if said else ''}"
         if response.status in _TRY_AGAIN:
             return _Failed(problem, wait_s=retry_after(response.headers))
@@ -465,21 +471,22 @@ def _parsed(data: bytes) -> Json:
     try:
         return json.loads(data)
     except ValueError as error:
-        raise _Failed(f"it gave no JSON: {data[:60]!r}") from error
+        # What it gave may be an answer, which is for no log.
+        raise _Failed(f"it gave no JSON, but {len(data)} bytes") from error
 
 
-def _event(data: bytes) -> JsonObject:
+def _event(data: bytes, sent: JsonObject) -> JsonObject:
     event = _parsed(data)
     if not isinstance(event, dict):
-        raise _Failed(f"it gave no object: {data[:60]!r}")
+        raise _Failed(f"it gave no object, but {type(event).__name__}")
     if event.get("error"):
-        raise _Failed(f"it failed: {_reason(data)}")
+        raise _Failed(f"it failed: {_reason(data, sent)}")
     return event
 
 
-def _reason(body: bytes) -> str:
-    """The error's message, wherever servers put it, on one line."""
-    text = body.decode("utf-8", "replace")
+def _reason(reply: bytes, sent: JsonObject | None) -> str:
+    """The error's message, wherever servers put it, on one line; nothing of what was sent."""
+    text = reply.decode("utf-8", "replace")
     with suppress(ValueError):
         found: Json = json.loads(text)
         for _ in range(3):
@@ -488,5 +495,31 @@ def _reason(body: bytes) -> str:
             keys = ("error", "message", "detail")
             found = next((found[key] for key in keys if found.get(key)), found)
         text = found if isinstance(found, str) else json.dumps(found)
-    line = " ".join(text.split())
-    return "" if line.startswith("<") else line[:_REASON_CHARS]
+    line = " ".join(text.split())[:_REASON_CHARS]
+    return "" if line.startswith("<") else _without(line, sent)
+
+
+def _without(line: str, sent: JsonObject | None) -> str:
+    """A line without the runs of questions and documents that it repeats: they are for no log."""
+    words = " ".join(" ".join(_texts(sent)).split())
+    said, forms = line.encode(), (words.encode(), json.dumps(words).encode())
+    is_repeated = [False] * len(said)
+    for n in range(len(said) - _RUN_BYTES + 1):
+        if any(said[n : n + _RUN_BYTES] in form for form in forms):
+            is_repeated[n : n + _RUN_BYTES] = [True] * _RUN_BYTES
+    runs = groupby(zip(said, is_repeated, strict=True), key=lambda byte: byte[1])
+    return "".join(
+        "…" if is_hidden else bytes(byte for byte, _ in run).decode(errors="ignore")
+        for is_hidden, run in runs
+    )
+
+
+def _texts(sent: Json) -> Iterator[str]:
+    """Every text of a body but the model's name."""
+    if isinstance(sent, str):
+        yield sent
+    elif isinstance(sent, dict):
+        yield from _texts([value for name, value in sent.items() if name != "model"])
+    elif isinstance(sent, list):
+        for value in sent:
+            yield from _texts(value)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -38,14 +39,14 @@ def client_of(server: EndpointServer, *, breaker: Breaker | None = None, **more:
     return Client(endpoint, breaker=breaker, pause_s=0.01)
 
 
-def streamed(client: Client) -> str:
+def streamed(client: Client, body: dict[str, Any] = BODY) -> str:
     said: list[str] = []
 
     def take(event: dict[str, Any]) -> bool:
         said.extend(choice["delta"].get("content", "") for choice in event.get("choices", ()))
         return bool("".join(said))
 
-    client.stream(client.endpoint.at("/chat/completions"), BODY, on_event=take)
+    client.stream(client.endpoint.at("/chat/completions"), body, on_event=take)
     return "".join(said)
 
 
@@ -81,6 +82,23 @@ def test_a_refusal_is_not_asked_again(server: EndpointServer, status: int) -> No
     with pytest.raises(RefusedError, match=str(status)):
         streamed(client_of(server))
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("asked", ["Is the canary yellow today?", "金丝雀今天是黄色的吗？"])
+@pytest.mark.parametrize("status", [400, 503])
+def test_what_an_error_repeats_of_what_was_asked_is_not_told(
+    server: EndpointServer, asked: str, status: int
+) -> None:
+    body = {**BODY, "model": "a-model-of-that-name", "messages": [{"content": f"A:\n{asked}"}]}
+    for said in (f"cannot take {asked[3:]}", json.dumps({"input": asked})):
+        server.faults.extend([Fault("status", status, message=said)] * 3)
+        with pytest.raises(EndpointError, match=r"cannot take|input") as caught:
+            streamed(client_of(server), body)
+        assert asked[-5:] not in str(caught.value)
+        server.faults.clear()
+    server.faults.append(Fault("status", 404, message="there is no a-model-of-that-name here"))
+    with pytest.raises(RefusedError, match="no a-model-of-that-name"):
+        streamed(client_of(server), body)
 
 
 def test_nobody_waits_for_an_endpoint_that_asks_for_minutes(server: EndpointServer) -> None:
