@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,20 @@ def export_log(
         synthetic=made,
         on_progress=on_progress,
     )
+    regression = RegressionSet(settings.dataset_folder, provenance)
+    count = regression.freeze(frozen.splits["held-out"], at=frozen.until)
+    kept, set_aside = regression.apart_from(frozen.splits["held-out"])
+    frozen = replace(
+        frozen,
+        splits={**frozen.splits, "held-out": kept},
+        exclusions=[*frozen.exclusions, *set_aside],
+    )
     if not (allows_nothing or any(frozen.splits.values())):
         raise DataError(_nothing(frozen))
     folder = freeze(frozen, settings.dataset_folder)
     provenance.hold_out(((question, "") for question in reserved), at=frozen.until)
     provenance.record(frozen.name, frozen.splits, at=frozen.until)
-    regression = RegressionSet(settings.dataset_folder, provenance)
-    if count := regression.freeze(frozen.splits["held-out"], at=frozen.until):
+    if count:
         on_progress("freezing", count, count)
     return folder, frozen
 

@@ -30,6 +30,7 @@ ReasonCode = Literal[
     "duplicate",
     "held_out_cluster",
     "held_out_unapproved",
+    "frozen",
     "rater_cap",
 ]
 
@@ -54,6 +55,7 @@ REASONS: Mapping[ReasonCode, str] = {
     "duplicate": "nearly the same question about the same passage is in the set already",
     "held_out_cluster": "as good as a question that is held out",
     "held_out_unapproved": "held out by the one who gave it, but no expert approved it",
+    "frozen": "in the regression set, or as good as a question that is",
     "rater_cap": "one person's ratings would make up too much of the set",
 }
 """Every reason why something is left out, in words for the card."""

@@ -28,7 +28,7 @@ EvidenceSource = Literal["votes", "correction", "approved", "imported"]
 
 T = TypeVar("T", RatingEvent, DownRatingReason, Correction)
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raised whenever the same log would give another data set."""
 
 
