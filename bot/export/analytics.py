@@ -14,6 +14,7 @@ from typing import Any
 from bot.scrubbing import Scrubber
 from bot.store.database import Database
 from bot.store.log import utc
+from retrieval.errors import DataError
 from retrieval.records import PUBLIC
 from retrieval.registry.rounds import Round
 from retrieval.sources.syncing import Pulled
@@ -56,7 +57,11 @@ def write_analytics(
     A question that not everybody could read stands there without its words and without who asked
     it, and a document that not everybody may read without its name. Names of people are nowhere,
     and what looks personal in words is replaced.
+
+    Raises:
+        DataError: If something else is there than such tables.
     """
+    _check_replaceable(file)
     fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
@@ -75,6 +80,22 @@ def write_analytics(
     fresh.chmod(0o400)
     os.replace(fresh, file)  # noqa: PTH105 - says that it replaces
     return counts
+
+
+def _check_replaceable(file: Path) -> None:
+    """Let nothing be lost to a name that was given by mistake, such as the bot's own database."""
+    if not file.exists() or not file.stat().st_size:
+        return
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as there:
+            held = {
+                name
+                for (name,) in there.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
+    except sqlite3.DatabaseError:
+        held = set()
+    if held != set(TABLES):
+        raise DataError(f"{file} holds something else; delete it, or name another file")
 
 
 def _write(out: sqlite3.Connection, name: str, rows: Iterable[Sequence[Any]]) -> int:

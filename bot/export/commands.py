@@ -121,7 +121,7 @@ def export_analytics(file: Path) -> None:
     """Write tables for analysts into FILE, a SQLite file, such as for Datasette.
 
     They hold numbers, the questions that everybody could read, and the names of documents that
-    everybody may read; no names of people. What was in FILE before is replaced.
+    everybody may read; no names of people. Those of an earlier time in FILE are replaced.
     """
     from bot.export.analytics import write_analytics
     from bot.store.opening import open_database

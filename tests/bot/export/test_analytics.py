@@ -48,6 +48,17 @@ def test_nobody_else_can_read_the_file_and_nobody_writes_to_it(exported: Path) -
     assert stat.S_IMODE(exported.stat().st_mode) == 0o400
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "whimbrel.db"])
+def test_nothing_but_earlier_tables_is_replaced(exported: Path, name: str) -> None:
+    file = exported.with_name(name)
+    if name == "notes.txt":
+        file.write_text("what somebody wrote")
+    before, environment = file.read_bytes(), {"WHIMBREL_HOME": str(exported.parent)}
+    done = CliRunner().invoke(whimbrel, ["export-analytics", str(file)], env=environment)
+    assert done.exit_code
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", QUERIES)
 def test_each_canned_query_finds_something(exported: Path, name: str) -> None:
     with closing(sqlite3.connect(f"file:{exported}?mode=ro", uri=True)) as file:
