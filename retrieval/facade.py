@@ -40,7 +40,12 @@ class Documents:
         )
 
     def search(
-        self, query: str, *, k: int = 5, audience: Iterable[str] = (), sources: Sequence[str] = ()
+        self,
+        query: str,
+        *,
+        k: int = 5,
+        audience: str | Iterable[str] = (),
+        sources: str | Iterable[str] = (),
     ) -> list[Hit]:
         """The passages that suit a query best, best first; at most `k`.
 
@@ -58,15 +63,15 @@ class Documents:
 
         query = clean(query, max_chars=self.settings.max_question_chars)
         searcher = self._library.searcher()
-        return searcher.search(query, k=k, audience=_labels(audience), sources=sources)
+        return searcher.search(query, k=k, audience=_labels(audience), sources=_all(sources))
 
     def answer(
         self,
         question: str,
         *,
         history: Sequence[Message] = (),
-        audience: Iterable[str] = (),
-        sources: Sequence[str] = (),
+        audience: str | Iterable[str] = (),
+        sources: str | Iterable[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Answer:
         """An answer with citations, or an abstention.
@@ -83,7 +88,7 @@ class Documents:
             IndexNotFoundError: If nothing was indexed yet.
         """
         request = AnswerRequest(
-            question, history=history, audience=_labels(audience), sources=sources
+            question, history=history, audience=_labels(audience), sources=_all(sources)
         )
         return self._live.answer(request, on_text=on_text)
 
@@ -102,5 +107,10 @@ class Documents:
         return Live(self.settings, self._library, InstalledModels(self.settings))
 
 
-def _labels(audience: Iterable[str]) -> frozenset[str]:
-    return frozenset({PUBLIC, *audience})
+def _labels(audience: str | Iterable[str]) -> frozenset[str]:
+    return frozenset({PUBLIC, *_all(audience)})
+
+
+def _all(named: str | Iterable[str]) -> tuple[str, ...]:
+    # A text is one name: taken for its letters, it would let more documents in, or none.
+    return (named,) if isinstance(named, str) else tuple(named)
