@@ -21,6 +21,8 @@ from bot.store.opening import has_database, open_database
 from retrieval.errors import RetrievalError, SettingsError
 from retrieval.index.served_embedder import served_runs
 from retrieval.index.store import index_store
+from retrieval.models.endpoint import endpoint_of, is_endpoint
+from retrieval.models.loading import Role
 from retrieval.registry.rounds import all_rounds
 from retrieval.registry.trials import under_way
 from retrieval.settings import Settings, read
@@ -89,11 +91,11 @@ def _bot(_: Settings) -> Part:
 
 
 def _models(settings: Settings) -> Part:
-    named = {
-        "embedder": settings.embedder,
-        "generator": settings.generator,
-        "reranker": settings.reranker,
-    }
+    roles: tuple[Role, ...] = ("embedder", "generator", "reranker")
+    named: dict[str, str | None] = {role: getattr(settings, role) for role in roles}
+    for role in roles:
+        if is_endpoint(named[role]):
+            endpoint_of(role, settings)  # an address that cannot be used may hold a password
     learned = {kind: run.id for kind, run in served_runs(settings).items()}
     return {**named, "learned": learned}
 

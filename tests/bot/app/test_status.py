@@ -118,3 +118,10 @@ def test_each_part_has_a_line_on_one_screen(home: Path) -> None:
     lines = CliRunner().invoke(status, catch_exceptions=False).stdout.splitlines()
     assert [line.split()[0] for line in lines] == [*PARTS]
     assert len(lines) < 24
+
+
+def test_no_password_in_an_address_is_told(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHIMBREL_GENERATOR", "http://ann:opensesame@127.0.0.1:9/v1")
+    found = told()
+    assert "WHIMBREL_GENERATOR_KEY" in found["models"]["error"]
+    assert "opensesame" not in json.dumps(found)
