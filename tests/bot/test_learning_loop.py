@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.admin.learner import LearningProcess
@@ -41,10 +43,15 @@ def rated_company(house: House) -> Settings:
     return settings
 
 
-def real_bot(house: House, settings: Settings) -> Bot:
+def installed(settings: Settings) -> Live:
+    """What answers, as `whimbrel serve` loads it."""
+    return Live(
+        settings, Library.load(settings, Embedder.load(settings)), InstalledModels(settings)
+    )
+
+
+def real_bot(house: House, settings: Settings, live: Live) -> Bot:
     """The bot as `whimbrel serve` puts it together."""
-    library = Library.load(settings, Embedder.load(settings))
-    live = Live(settings, library, InstalledModels(settings))
     return house.bot(
         live,
         learner=LearningProcess(settings),
@@ -71,15 +78,18 @@ async def test_an_admin_lets_it_learn_what_people_voted_for_and_takes_it_back(
     for name in ("home", "embedder", "generator"):
         monkeypatch.setenv(f"WHIMBREL_{name.upper()}", str(getattr(settings, name)))
     right = f"The drovic of the archive belongs to team {content_id('drovic', 'archive')[:4]}"
-    bot = await house.enter(real_bot(house, settings))
+    live = installed(settings)
+    bot = await house.enter(real_bot(house, settings, live))
     assert right not in await answer(house, bot, 1, done=1)
     await command(house, bot, "learn", done=2, within_s=LEARNED_S)
     run = serving(settings.runs_folder, "retriever")
     assert run is not None
     assert "*Retriever, by a map*: better, serves now." in house.slack.posted("D1")[0]["text"]
     assert f"{run.id}.png" in house.slack.uploads.shared["D1"]
+    await asyncio.to_thread(live.refresh)  # until then the model before may answer
     assert right in await answer(house, bot, 2, done=3)
     said = await command(house, bot, "rollback", done=4)
     assert f"the model as configured serves as Retriever again, not `{run.id}`" in said
     assert "The documents are the same" in said
+    await asyncio.to_thread(live.refresh)
     assert right not in await answer(house, bot, 3, done=5)

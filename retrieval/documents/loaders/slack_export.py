@@ -18,6 +18,7 @@ from retrieval.linking import bare_address
 from retrieval.records import PUBLIC
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.json")
+_TARGET = re.compile(r" \(\w+:\S+\)")
 _MARKUP = re.compile(r"<([@#!]?)([^<>|\s][^<>|]*)?(?:\|([^<>]*))?>")
 # fmt: off
 NOISE = frozenset((
@@ -119,7 +120,7 @@ def _document(key: str, messages: list[SlackMessage], path: FilePath) -> Loaded 
     said = [(message, words) for message, words in said if words]
     if not said:
         return None
-    subject = said[0][1] if key else day
+    subject = _TARGET.sub("", said[0][1]) if key else day
     title = names.direct.get(channel) or f"#{channel}"
     return Loaded(
         sections_of(Block(f"{author(message, names)}: {words}") for message, words in said),

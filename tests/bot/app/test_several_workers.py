@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,7 +70,11 @@ def test_nothing_is_lost_or_doubled_when_bots_and_the_server_are_killed() -> Non
     options = ("--questions", "15", "--kills", "5", "--rate", "6", "--seconds", "0.2")
     root = Path(__file__).parents[3]
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, *program, *options], cwd=root, capture_output=True, text=True, check=False
+        [sys.executable, *program, *options],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 kills" in done.stdout

@@ -306,7 +306,7 @@ DAY = [
 def test_threads_and_the_rest_of_a_day_are_documents(export: Path) -> None:
     thread, rest = load(export / "help" / "2024-01-05.json", json.dumps(DAY).encode())
     assert (thread.part, thread.title) == ("thread-1", "#help: VPN down? see the page")
-    assert texts(thread) == ["Ana L: VPN down? see the page\n\nU2: Restart it."]
+    assert texts(thread) == ["Ana L: VPN down? see the page (https://x.test)\n\nU2: Restart it."]
     assert (rest.part, texts(rest)) == ("day", ["U2: @Ana L lunch & talk"])
 
 

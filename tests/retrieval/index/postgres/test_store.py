@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -396,7 +397,10 @@ def test_builds_that_are_killed_leave_what_is_served_whole_and_the_next_one_goes
         for n in range(40):
             (builder.docs / f"{n}.md").write_text(f"# Page {n}\n\nversion{version} of page{n}.\n")
         command = [sys.executable, "-W", "ignore", "-c", CHILD, *args]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])}
+        with subprocess.Popen(  # noqa: S603
+            command, env=environment, stdout=subprocess.PIPE, text=True
+        ) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == "begins\n"
             with suppress(subprocess.TimeoutExpired):
