@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -141,8 +141,6 @@ def write_generation(
     """
     with new_folder(folder) as beside:
         write_content(beside, content)
-        built = build(content.passages, content.vectors, known)
-        write_built(beside, built)
         manifest = Manifest(
             schema=SCHEMA,
             name=beside.name[1:],
@@ -155,13 +153,10 @@ def write_generation(
             competences=known_competences
             or competences(content.passages, content.vectors, embedder),
             probes=tuple(tuple(map(float, row)) for row in _probe(embedder)),
-            files=checksums(beside),
+            files={},
             closed=_closed(content.sources),
-            cells=built.dense.cell_search,
-            layout=LAYOUT,
         )
-        _write_manifest(beside, manifest)
-    return manifest
+        return _finished(beside, manifest, content, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +265,7 @@ def mend(folder: Path) -> Manifest:
     """
     generation = current(folder)
     manifest = read_manifest(generation)
-    _verify(generation, {n: d for n, d in manifest.files.items() if Path(n).parts[0] not in BUILT})
+    _verify(generation, manifest, [n for n in manifest.files if Path(n).parts[0] not in BUILT])
     written = _rewritten(folder, manifest, read_content(generation))
     point(folder, written.name)
     shutil.rmtree(generation)  # it would be what a rollback goes back to
@@ -300,8 +295,8 @@ def _access_now(folder: Path, sources: Collection[str]) -> Access:
             held = known
         else:
             held = whole_sources(served_now, manifest)
-            if manifest.files.get(PASSAGES) == sha256(served_now / PASSAGES):
-                passages = read_passages(served_now, held, is_checked=False)
+            _verify(served_now, manifest, [PASSAGES])
+            passages = read_passages(served_now, held, is_checked=False)
     with suppress(RetrievalError, OSError):
         failures = frozenset(f.id for f in read_failures(served_now) if f.is_restricted)
     closed = manifest.closed if manifest else None
@@ -331,8 +326,7 @@ def whole_sources(generation: Path, manifest: Manifest) -> list[Source]:
     Raises:
         IndexCorruptError: If they are not what was written.
     """
-    if manifest.files.get(SOURCES) != sha256(generation / SOURCES):
-        raise IndexCorruptError(f"{generation / SOURCES} is not what was written; {MEND}")
+    _verify(generation, manifest, [SOURCES])
     return read_sources(generation)
 
 
@@ -343,8 +337,7 @@ def whole_passages(generation: Path, manifest: Manifest) -> Sequence[Passage]:
         IndexCorruptError: If they are not what was written.
     """
     sources = whole_sources(generation, manifest)
-    if manifest.files.get(PASSAGES) != sha256(generation / PASSAGES):
-        raise IndexCorruptError(f"{generation / PASSAGES} is not what was written; {MEND}")
+    _verify(generation, manifest, [PASSAGES])
     return read_passages(generation, sources)
 
 
@@ -356,21 +349,15 @@ def _rewritten(folder: Path, manifest: Manifest, content: Content) -> Manifest:
     """A new generation as another one, with this content."""
     with new_folder(folder) as beside:
         write_content(beside, content)
-        built = build(content.passages, content.vectors)
-        write_built(beside, built)
         written = replace(
             manifest,
             name=beside.name[1:],
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             documents=len(content.sources),
             passages=len(content.passages),
-            files=checksums(beside),
             closed=_closed(content.sources),
-            cells=built.dense.cell_search,
-            layout=LAYOUT,
         )
-        _write_manifest(beside, written)
-    return written
+        return _finished(beside, written, content)
 
 
 def write_as(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
@@ -380,10 +367,19 @@ def write_as(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> No
             (beside / name).write_bytes(body)
         content = read_content(beside)
         write_passages(beside, content.sources, content.passages)
-        built = build(content.passages, content.vectors)
-        write_built(beside, built)
-        written = replace(manifest, files=checksums(beside), layout=LAYOUT)
-        _write_manifest(beside, replace(written, cells=built.dense.cell_search))
+        _finished(beside, manifest, content)
+
+
+def _finished(
+    folder: Path, manifest: Manifest, content: Content, known: Known | None = None
+) -> Manifest:
+    """What it takes to search a content that is written, and the manifest of all of it, written."""
+    built = build(content.passages, content.vectors, known)
+    write_built(folder, built)
+    files, cells = checksums(folder), built.dense.cell_search
+    manifest = replace(manifest, files=files, cells=cells, layout=LAYOUT)
+    _write_manifest(folder, manifest)
+    return manifest
 
 
 def _is_of_sibling(manifest: Manifest, embedder: Embedder) -> bool:
@@ -426,14 +422,14 @@ def verify(generation: Path) -> Manifest:
         IndexCorruptError: If a file is missing or is not what was written.
     """
     manifest = read_manifest(generation)
-    _verify(generation, manifest.files)
+    _verify(generation, manifest, manifest.files)
     return manifest
 
 
-def _verify(generation: Path, digests: Mapping[str, str]) -> None:
-    for name, digest in digests.items():
+def _verify(generation: Path, manifest: Manifest, names: Iterable[str]) -> None:
+    for name in names:
         path = generation / name
-        if not path.is_file() or sha256(path) != digest:
+        if not path.is_file() or sha256(path) != manifest.files.get(name):
             raise IndexCorruptError(f"{path} is not what was written; {MEND}")
 
 
