@@ -51,7 +51,7 @@ from retrieval.index.content import (
     write_content,
 )
 from retrieval.index.memory import Index
-from retrieval.index.passages import PASSAGES, read_passages, write_passages
+from retrieval.index.passages import LINES, PASSAGES, read_passages, write_passages
 from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
@@ -337,8 +337,9 @@ def whole_passages(generation: Path, manifest: Manifest) -> Sequence[Passage]:
         IndexCorruptError: If they are not what was written.
     """
     sources = whole_sources(generation, manifest)
-    _verify(generation, manifest, [PASSAGES])
-    return read_passages(generation, sources)
+    # Lines that are damaged would make them those of other documents, which others may read.
+    _verify(generation, manifest, [PASSAGES, *({LINES} & manifest.files.keys())])
+    return read_passages(generation, sources, is_checked=LINES in manifest.files)
 
 
 def _closed(sources: Sequence[Source]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from retrieval.index.generation import (
     write_generation,
 )
 from retrieval.index.searcher import Searcher
+from retrieval.index.store import FolderStore
 from retrieval.records import PUBLIC, Failure, Passage
 from retrieval.registry.folders import publish, sha256
 from tests.retrieval.documents_by_hand import document_from_text
@@ -121,6 +122,15 @@ def test_damage_to_any_file_is_noticed(tmp_path: Path, damage: Callable[[Path], 
             load_index(tmp_path, WordEmbedder())
         path.write_bytes(before)
     load_index(tmp_path, WordEmbedder())
+
+
+def test_passages_are_not_told_as_those_of_other_documents(tmp_path: Path) -> None:
+    lines = tmp_path / build(tmp_path, TEXTS).name / "passages.npz"
+    with np.load(lines) as arrays:
+        held = dict(arrays)
+    np.savez(lines, **held | {"source_of": held["source_of"][::-1]})
+    with pytest.raises(IndexCorruptError, match=r"passages\.npz is not what was written"):
+        FolderStore(tmp_path).passages()
 
 
 def test_an_index_of_another_version_is_refused(tmp_path: Path) -> None:
