@@ -22,7 +22,7 @@ from retrieval.errors import (
 from retrieval.linking import host_of, unlinked
 from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import Role, check_folder
-from retrieval.settings import Settings, load_settings
+from retrieval.settings import KEYS, Settings, load_settings
 
 HOSTS_SHOWN = 5
 FREE_GB = 4
@@ -130,7 +130,7 @@ def close(path: Path) -> str:
 
 def _keys(settings: Settings) -> Iterator[Finding]:
     """Files of keys that others can read, which are refused."""
-    for name in ("generator_key", "embedder_key", "reranker_key"):
+    for name in KEYS:
         key = getattr(settings, name)
         given = key.get_secret_value().strip() if key else ""
         path = Path(given.removeprefix("@")).expanduser()

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -120,7 +119,18 @@ class SourceTable(BaseModel):
         return int(self.every[:-1]) * _SECONDS[self.every[-1]] if self.every else None
 
 
+KEYS = ("generator_key", "embedder_key", "reranker_key")
+"""The settings that are keys of endpoints, or name files of those."""
+
+_POSTGRES = ("postgresql://", "postgres://")
 _PASSWORD = re.compile(r"\s*postgres(ql)?://([^/@]*:[^/@]+@|.*[?&]password=)")
+_PASSWORD_GOES = {
+    "index": "set WHIMBREL_INDEX, or write the password to ~/.pgpass",
+    "database": "write the address to a file of its own, `chmod 600` that, and set database = "
+    '"@FILE"',
+}
+"""Where the password of each address belongs that is a Postgres."""
+
 _SOURCE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TAKEN = frozenset(("person", "in", "public", "lock"))
 """What begins labels that mean something else, and what lies beside the mirrors."""
@@ -240,7 +250,7 @@ class Settings(FileSettings):
     @field_validator("index")
     @classmethod
     def _is_postgres(cls, address: SecretStr | None) -> SecretStr | None:
-        if address and not address.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if address and not address.get_secret_value().startswith(_POSTGRES):
             raise ValueError("wanted an address such as postgresql://whimbrel@db.example/whimbrel")
         return address
 
@@ -252,10 +262,9 @@ class Settings(FileSettings):
     @field_validator("database")
     @classmethod
     def _is_of_postgres(cls, address: SecretStr | None) -> SecretStr | None:
-        if address is not None:
-            begins = ("postgresql://", "postgres://", "@")
-            if not address.get_secret_value().strip().startswith(begins):
-                raise ValueError("wanted postgresql://USER@HOST/NAME, or @ and a file of it")
+        begins = (*_POSTGRES, "@")
+        if address is not None and not address.get_secret_value().strip().startswith(begins):
+            raise ValueError("wanted postgresql://USER@HOST/NAME, or @ and a file of it")
         return address
 
     @field_validator("text_types")
@@ -324,22 +333,17 @@ class Settings(FileSettings):
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
         """All but [slack] and [api], which are the bot's, and [learn], which is training's."""
-        if urlsplit(str(values.get("index", ""))).password:
-            raise SettingsError(
-                f"{CONFIG_FILE}: index: this file is no place for a password; set WHIMBREL_INDEX, "
-                "or write the password to ~/.pgpass"
-            )
-        for name in ("generator_key", "embedder_key", "reranker_key"):
+        for name, goes in _PASSWORD_GOES.items():
+            if _PASSWORD.match(str(values.get(name, ""))):
+                raise SettingsError(
+                    f"{CONFIG_FILE}: {name}: this file is no place for a password; {goes}"
+                )
+        for name in KEYS:
             if not str(values.get(name, "@")).startswith("@"):
                 raise SettingsError(
                     f"{CONFIG_FILE}: {name}: this file is no place for a key; write it to a file "
                     f'of its own, `chmod 600` that, and set {name} = "@FILE"'
                 )
-        if _PASSWORD.match(str(values.get("database", ""))):
-            raise SettingsError(
-                f"{CONFIG_FILE}: database: this file is no place for a password; write the address "
-                'to a file of its own, `chmod 600` that, and set database = "@FILE"'
-            )
         return {
             name: value for name, value in values.items() if name not in ("api", "slack", "learn")
         }

@@ -92,6 +92,18 @@ def test_a_list_in_the_environment_that_is_no_json_is_told_by_the_settings_name(
         load_settings()
 
 
+@pytest.mark.parametrize("name", ["index", "database"])
+@pytest.mark.parametrize("address", ["bot:secret@db.example/w", "db.example/w?password=secret"])
+def test_the_file_is_no_place_for_the_password_of_a_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    CONFIG_FILE.write_text(f'{name} = "postgresql://{address}"\n')
+    with pytest.raises(SettingsError, match=f"{name}: this file is no place") as told:
+        load_settings()
+    assert "secret" not in str(told.value)
+
+
 class OldSettings(FileSettings):
     model_config = SettingsConfigDict(env_prefix="OLD_", toml_file=CONFIG_FILE, extra="forbid")
     pages: int = Field(3, json_schema_extra={"instead": "set OLD_PASSAGES"})
