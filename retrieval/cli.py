@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 PROGRAM = (sys.executable, "-P", "-m", "retrieval.cli")
 """Starts this program as a child, with -P so that it is not a `bot.py` in the working folder."""
 
-OWN_PACKAGES = ("bot", "retrieval", "training")
-
 OUTPUT = "standard output"
 
 _LOGGING = frozenset(("WHIMBREL_LOG", "WHIMBREL_LOG_LEVEL"))
@@ -95,7 +93,7 @@ def _set_up_logs() -> None:
 
 def main() -> None:
     """Run the program; an error that can be acted on is told in one line."""
-    from retrieval.errors import INSTALL, RetrievalError, explain_system_error
+    from retrieval.errors import INSTALL, PACKAGES, RetrievalError, explain_system_error
 
     # Asked to end, it tidies up as for Ctrl-C: no half-written folder, no parser left alone.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -107,7 +105,7 @@ def main() -> None:
     except RetrievalError as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] in OWN_PACKAGES:
+        if error.name is None or error.name.partition(".")[0] in PACKAGES:
             raise
         _fail(f"this needs {error.name}, which is not installed here; {INSTALL}")
     except OSError as error:

@@ -6,8 +6,17 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-INSTALL = "run `pip install --constraint constraints.txt --editable .` in Whimbrel's folder"
+
+def install(what: str) -> str:
+    """What to do where libraries are missing that come with `what`, in the words of pip."""
+    return f"run `pip install --constraint constraints.txt {what}` in Whimbrel's folder"
+
+
+INSTALL = install("--editable .")
 """What to do where a library is missing that Whimbrel needs."""
+
+PACKAGES = ("bot", "retrieval", "training")
+"""Our own: what is missing in one of them is not to be installed."""
 
 _MENDS = {
     errno.EACCES: "change its permissions, or run Whimbrel as a user who may open it",

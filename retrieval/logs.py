@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from retrieval.errors import PACKAGES
 from retrieval.secret_forms import without_secrets
 from retrieval.settings import Settings
 from retrieval.tracing import trace_id
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict
-
-PACKAGES = ("bot", "retrieval", "training")
 
 
 def set_up_logs(settings: Settings, *, level: str = "warning") -> None:

@@ -10,14 +10,12 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from retrieval.errors import SettingsError
+from retrieval.errors import SettingsError, install
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
-
-EXTRA = "run `pip install --constraint constraints.txt '.[telemetry]'` in Whimbrel's folder"
 
 _ASKED_FOR = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -102,7 +100,8 @@ def start(processor: SpanProcessor | None = None) -> None:
     try:
         from opentelemetry.sdk.trace import TracerProvider
     except ImportError as error:
-        raise SettingsError(f"OTEL_… is set, but OpenTelemetry is missing; {EXTRA}") from error
+        mend = install("'.[telemetry]'")
+        raise SettingsError(f"OTEL_… is set, but OpenTelemetry is missing; {mend}") from error
     os.environ.setdefault("OTEL_SERVICE_NAME", "whimbrel")
     provider = TracerProvider()
     provider.add_span_processor(processor or _exporting())

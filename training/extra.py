@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from retrieval.errors import RetrievalError
+from retrieval.errors import RetrievalError, install
 
 
 class ExtraMissingError(RetrievalError):
@@ -20,6 +20,5 @@ def need(*libraries: str) -> None:
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
         raise ExtraMissingError(
-            f"this needs {', '.join(missing)}: run `pip install --constraint constraints.txt "
-            "--editable '.[training]'` in Whimbrel's folder"
+            f"this needs {', '.join(missing)}: " + install("--editable '.[training]'")
         )

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from retrieval.cli import whimbrel
-from retrieval.logs import PACKAGES, set_up_logs
+from retrieval.errors import PACKAGES
+from retrieval.logs import set_up_logs
 from retrieval.settings import Settings
 from retrieval.tracing import trace_of, traced
 

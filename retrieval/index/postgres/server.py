@@ -11,16 +11,20 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from retrieval.errors import BusyError, IndexNotFoundError, IndexUnreachableError, SettingsError
+from retrieval.errors import (
+    BusyError,
+    IndexNotFoundError,
+    IndexUnreachableError,
+    SettingsError,
+    install,
+)
 
 try:
     import psycopg
     from psycopg_pool import ConnectionPool
 except ImportError as error:
-    raise SettingsError(
-        "WHIMBREL_INDEX is a Postgres: run `pip install --constraint constraints.txt "
-        "'.[postgres]'` in Whimbrel's folder"
-    ) from error
+    mend = install("'.[postgres]'")
+    raise SettingsError(f"WHIMBREL_INDEX is a Postgres: {mend}") from error
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
