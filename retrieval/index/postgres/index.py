@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.index.content import source_of
 from retrieval.index.generation import Manifest, read_index, read_manifest
 from retrieval.index.memory import Index
 from retrieval.index.passages import passage_of
 from retrieval.index.postgres.pulling import (
+    passage_in,
     pull,
     read_passages,
     read_sources,
@@ -159,7 +159,7 @@ class PostgresIndex:
                     "hash": content_hash,
                 },
             ).fetchone()
-        return passage_of(json.loads(row[0]), source_of(json.loads(row[1]))) if row else None
+        return passage_in(*row) if row else None
 
     def in_memory(self) -> Index:
         """The same generation in memory."""
@@ -220,10 +220,7 @@ class PostgresIndex:
                 " where number = any(%(rows)s)",
                 {"rows": rows.tolist(), "generation": self._published.number},
             ).fetchall()
-        return {
-            number: passage_of(json.loads(body), source_of(json.loads(source)))
-            for number, body, source in found
-        }
+        return {number: passage_in(body, source) for number, body, source in found}
 
     def window(self, passage: Passage, reach: int) -> Window | None:
         """The passage with at most so many of its document before and behind it."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from retrieval.index.generation import Manifest, write_as
 from retrieval.index.passages import PASSAGES, passage_of
 from retrieval.index.postgres.server import MEND, Connection
 from retrieval.records import Passage, Source, Vectors
+
+T = TypeVar("T")
 
 LISTS = (SOURCES, FAILURES, LEFT_OUT)
 """The files of a generation that are kept whole."""
@@ -41,7 +43,7 @@ def pull(connection: Connection, number: int, manifest: Manifest, home: Path) ->
         IndexCorruptError: If it is not what was written.
     """
     lists = (name for name in LISTS if name in manifest.files)
-    files = {name: read_list(connection, number, name) for name in lists}
+    files = {name: _body(connection, number, name) for name in lists}
     sources = [json.loads(line)["id"] for line in files[SOURCES].splitlines()]
     files[PASSAGES] = b"".join(
         f"{body}\n".encode() for body in _bodies(connection, number, sources)
@@ -55,8 +57,14 @@ def pull(connection: Connection, number: int, manifest: Manifest, home: Path) ->
     write_as(home, manifest, files)
 
 
-def read_list(connection: Connection, number: int, name: str) -> bytes:
-    """The bytes of one of the `LISTS` of a generation."""
+def read_list(
+    connection: Connection, number: int, name: str, made: Callable[[Mapping[str, Any]], T]
+) -> list[T]:
+    """What is made of each row of one of the `LISTS` of a generation, in order."""
+    return [made(json.loads(line)) for line in _body(connection, number, name).splitlines()]
+
+
+def _body(connection: Connection, number: int, name: str) -> bytes:
     row = connection.execute(
         "select body from lists where generation = %s and name = %s", (number, name)
     ).fetchone()
@@ -67,8 +75,12 @@ def read_list(connection: Connection, number: int, name: str) -> bytes:
 
 def read_sources(connection: Connection, number: int) -> list[Source]:
     """The documents of a generation, in order."""
-    lines = read_list(connection, number, SOURCES).splitlines()
-    return [source_of(json.loads(line)) for line in lines]
+    return read_list(connection, number, SOURCES, source_of)
+
+
+def passage_in(body: str, source: str) -> Passage:
+    """The passage of two rows: its own and its document's."""
+    return passage_of(json.loads(body), source_of(json.loads(source)))
 
 
 def read_passages(connection: Connection, number: int) -> Sequence[Passage]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,11 +13,11 @@ from psycopg.pq import Format
 from psycopg.types import TypeInfo
 
 from retrieval.errors import IndexCorruptError
-from retrieval.index.content import Content, read_content, source_of
+from retrieval.index.content import Content, read_content
 from retrieval.index.generation import MANIFEST, Manifest, verify
-from retrieval.index.passages import PASSAGES, passage_of
+from retrieval.index.passages import PASSAGES
 from retrieval.index.postgres.index import EXACT_LIMIT, INDEXED_DIMENSIONS
-from retrieval.index.postgres.pulling import LISTS, packed, read_sources
+from retrieval.index.postgres.pulling import LISTS, packed, passage_in, read_sources
 from retrieval.index.postgres.server import Connection
 from retrieval.jsonl import to_line
 from retrieval.records import Passage
@@ -245,8 +244,7 @@ def _words_of(connection: Connection, numbers: Sequence[int], served: int | None
     )
     words: Counter[str] = Counter()
     for body, source in rows:
-        passage = passage_of(json.loads(body), source_of(json.loads(source)))
-        words.update({*terms(passage.indexed_text)})
+        words.update({*terms(passage_in(body, source).indexed_text)})
     return words
 
 

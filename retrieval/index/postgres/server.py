@@ -97,7 +97,7 @@ class Server:
     def owning(self) -> Iterator[Connection]:
         """A transaction that sees all rows; it is the only kind that does."""
         with self.telling(), _pool(self.address).connection() as connection:
-            connection.execute("select set_config('whimbrel.builds', 'on', true)")
+            see_all(connection)
             yield connection
 
     @contextmanager
@@ -138,6 +138,11 @@ def become_reader(connection: Connection, labels: frozenset[str]) -> None:
         "select set_config('role', %s, true), set_config('whimbrel.labels', %s, true)",
         (READER, json.dumps(sorted(labels))),
     )
+
+
+def see_all(connection: Connection) -> None:
+    """Let the rest of a transaction see all rows."""
+    connection.execute("select set_config('whimbrel.builds', 'on', true)")
 
 
 _POOLS: dict[str, ConnectionPool[Connection]] = {}

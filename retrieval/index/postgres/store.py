@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from retrieval.index.postgres.server import (
     check_server,
     locked,
     make_tables,
+    see_all,
 )
 from retrieval.records import Passage, Source
 from retrieval.registry.folders import building, kept, others, point, replace_text, served
@@ -106,14 +106,11 @@ class PostgresStore:
         """What became of every file below the indexed folders."""
         with self.server.plain() as connection:
             number, _ = self._served(connection)
-            failures = read_list(connection, number, FAILURES).splitlines()
-            left_out = read_list(connection, number, LEFT_OUT).splitlines()
-            sources = read_sources(connection, number)
-        return account_of(
-            sources,
-            [failure_of(json.loads(line)) for line in failures],
-            [left_out_of(json.loads(line)) for line in left_out],
-        )
+            return account_of(
+                read_sources(connection, number),
+                read_list(connection, number, FAILURES, failure_of),
+                read_list(connection, number, LEFT_OUT, left_out_of),
+            )
 
     def load(self, embedder: Embedder) -> PostgresIndex:
         """What is served, searched where it lies."""
@@ -199,7 +196,7 @@ class PostgresStore:
 def _owning(connection: Connection) -> Iterator[None]:
     """A transaction that sees all rows."""
     with connection.transaction():
-        connection.execute("select set_config('whimbrel.builds', 'on', true)")
+        see_all(connection)
         yield
 
 
