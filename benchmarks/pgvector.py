@@ -23,7 +23,7 @@ from retrieval.evaluation.dataset import Dataset, read_dataset
 from retrieval.evaluation.evaluate import build_library
 from retrieval.evaluation.metrics import ndcg, recall
 from retrieval.index.postgres.index import EXACT_LIMIT
-from retrieval.index.postgres.store import PostgresStore
+from retrieval.index.postgres.store import IN_STEP, PostgresStore
 from retrieval.index.searcher import Searcher
 from retrieval.records import Vectors
 from retrieval.search.embedding import Embedder, configured
@@ -98,7 +98,7 @@ def shared(
     store = PostgresStore(address, home, exact_limit=exact_limit)
     with store.building():
         pass
-    (home / ".shared").unlink()  # the next server gets it, too
+    (home / IN_STEP).unlink()  # the next server gets it, too
     return Searcher(store.load(embedder), embedder)
 
 

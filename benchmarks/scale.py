@@ -1,7 +1,7 @@
 """What an index of so many passages costs: to build, load, hold, search, and to change by 1 %.
 
     python -m benchmarks.scale [--sizes N,N,…] [--million] [--corpus FOLDER] [--folder WORK]
-                               [--engine NAME]… [--json OUT] [--picture OUT.svg]
+                               [--json OUT] [--picture OUT.svg]
 
 Vectors are made from real ones, so that embedding does not hide the rest: a passage is mixed of two
 real ones of the corpus (format as `retrieval/evaluation/dataset.py` describes; without it,
@@ -11,10 +11,9 @@ the program's own, each in a process of its own: reading the files, cutting, wri
 then the same after 1 % of the files have changed, then loading and searching.
 
 All times are the processor's, those of children included, so that other programs hardly disturb
-them; of an engine that computes elsewhere, queries and loading are timed by the clock. `embed` is
-what embedding would add at the speed that was measured on the corpus, `share` the cost of 1 %
-beside the whole, with that and without. Memory is what loading and searching adds to a process.
-Searches do not embed the query; `p99` is of those among everything.
+them. `embed` is what embedding would add at the speed that was measured on the corpus, `share` the
+cost of 1 % beside the whole, with that and without. Memory is what loading and searching adds to a
+process. Searches do not embed the query; `p99` is of those among everything.
 """
 
 from __future__ import annotations
@@ -28,17 +27,18 @@ import shutil
 import sys
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
-from itertools import islice, product
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 from benchmarks.indexing import texts
+from benchmarks.peers.workers import cpu_s
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
 from retrieval.index.searched import EVERYONE
@@ -66,17 +66,6 @@ NOISE = 0.3
 JAPANESE = "出張の費用はどのように精算しますか。領収書を添えて翌月の五日までに申請してください。"
 
 _NOTE = re.compile(r"Note (\d+)\.")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What holds the index: the settings that make it so, and what its queries are timed by."""
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    time_s: Callable[[], float] = time.process_time
-
-
-ENGINES = {"faiss": Engine()}
 
 
 @dataclass(frozen=True)
@@ -149,7 +138,6 @@ def question(number: int, seed: Seed) -> str:
 class Row:
     """A line of the table. Seconds of building and changing are the processor's."""
 
-    engine: str
     passages: int
     build_s: float
     embed_s: float
@@ -197,9 +185,9 @@ def main() -> None:
     print(f"| {' | '.join(head for head, *_ in COLUMNS)} |\n{'|---' * len(COLUMNS)}|", flush=True)
     with TemporaryDirectory(dir=arguments.folder) as temporary:
         sizes += [1_000_000] if arguments.million else []
-        for engine, size in product(arguments.engine or ENGINES, sizes):
-            home = Path(temporary) / f"{engine}-{size}"
-            rows.append(measured(engine, size, seed, home))
+        for size in sizes:
+            home = Path(temporary) / str(size)
+            rows.append(measured(size, seed, home))
             shutil.rmtree(home)
             print(told(rows[-1]), flush=True)
     if arguments.json:
@@ -217,7 +205,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--million", action="store_true", help="measure 1,000,000 passages, too")
     parser.add_argument("--corpus", type=Path, metavar="FOLDER")
     parser.add_argument("--folder", type=Path, metavar="WORK", help="where to work; has 10 GB")
-    parser.add_argument("--engine", action="append", choices=ENGINES, help="may be repeated")
     parser.add_argument("--json", type=Path, metavar="OUT")
     parser.add_argument("--picture", type=Path, metavar="OUT", help="one for light, one for dark")
     return parser.parse_args()
@@ -232,18 +219,17 @@ def seed_of(corpus: Path | None) -> Seed:
     return Seed(found, vectors, len(found) / (time.process_time() - began))
 
 
-def measured(engine: str, size: int, seed: Seed, home: Path) -> Row:
+def measured(size: int, seed: Seed, home: Path) -> Row:
     """Write so many passages into files, and measure what becomes of them."""
     docs = home / "docs"
     write(docs, seed, range(size // PER_FILE))
-    build_s = alone(build, engine, home, seed)
+    build_s = alone(build, home, seed)
     write(docs, seed, changed(size), offset=10 * size)
-    change_s = alone(build, engine, home, seed)
+    change_s = alone(build, home, seed)
     files = [path for path in (home / "home" / "index").rglob("*") if path.is_file()]
     disk = sum(path.stat().st_size for path in files) / 2  # two generations are kept
-    searched = alone(search, engine, home, seed, size)
+    searched = alone(search, home, seed, size)
     return Row(
-        engine=engine,
         passages=size,
         build_s=build_s,
         embed_s=size / seed.per_second,
@@ -279,40 +265,39 @@ def alone(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return pool.submit(work, *args, **kwargs).result()
 
 
-def build(engine: str, home: Path, seed: Seed) -> float:
+def build(home: Path, seed: Seed) -> float:
     """CPU-seconds of bringing the index up to date."""
-    before = _cpu_s()
-    report = update_index([home / "docs"], settings_of(engine, home), MixedEmbedder(seed))
+    before = cpu_s()
+    report = update_index([home / "docs"], settings_of(home), MixedEmbedder(seed))
     if report.cells:
         print(f"{report.passages} passages: {report.cells}", file=sys.stderr, flush=True)
-    return _cpu_s() - before
+    return cpu_s() - before
 
 
-def settings_of(engine: str, home: Path) -> Settings:
-    """Those of the index in a folder; what makes it another engine's is set here."""
+def settings_of(home: Path) -> Settings:
+    """Those of the index in a folder."""
     rules = {f"docs/{CLOSED_FOLDER}/*": CLOSED}
-    return Settings(home=home / "home", audiences=rules, **ENGINES[engine].settings)
+    return Settings(home=home / "home", audiences=rules)
 
 
-def search(engine: str, home: Path, seed: Seed, size: int) -> Searched:
+def search(home: Path, seed: Seed, size: int) -> Searched:
     """Load the index, and search it in several ways."""
     embedder = MixedEmbedder(seed)
-    time_s = ENGINES[engine].time_s
-    before, began = _resident_mb(), time_s()
-    searcher = Library(settings_of(engine, home), embedder).searcher()
-    loaded = time_s() - began
+    before, began = _resident_mb(), time.process_time()
+    searcher = Library(settings_of(home), embedder).searcher()
+    loaded = time.process_time() - began
     numbers = np.random.default_rng(0).integers(size, size=QUERIES).tolist()
     embedder.asked = {question(number, seed): number for number in numbers}
     asked = [*embedder.asked]
-    embedding = milliseconds(embedder.embed_query, asked, time_s)
+    embedding = milliseconds(embedder.embed_query, asked)
 
     def times(work: Callable[[str], object]) -> Vectors:
-        return milliseconds(work, asked, time_s) - embedding
+        return milliseconds(work, asked) - embedding
 
     whole = times(lambda text: searcher.search(text, audience=EVERYONE | {CLOSED}))
     narrow = times(lambda text: searcher.search(text, audience=EVERYONE))
     within = times(lambda text: searcher.search(text, sources=SOURCES))
-    count = milliseconds(lambda _: searcher.count_documents(sources=SOURCES), asked, time_s)
+    count = milliseconds(lambda _: searcher.count_documents(sources=SOURCES), asked)
     return Searched(
         load_s=loaded,
         memory_mb=_resident_mb() - before,
@@ -324,22 +309,15 @@ def search(engine: str, home: Path, seed: Seed, size: int) -> Searched:
     )
 
 
-def milliseconds(
-    work: Callable[[str], object], asked: Sequence[str], time_s: Callable[[], float]
-) -> Vectors:
+def milliseconds(work: Callable[[str], object], asked: Sequence[str]) -> Vectors:
     """How long it takes for each question, after it was done once."""
     work(asked[0])
     found = []
     for text in asked:
-        began = time_s()
+        began = time.process_time()
         work(text)
-        found.append((time_s() - began) * 1e3)
+        found.append((time.process_time() - began) * 1e3)
     return np.array(found, np.float32)
-
-
-def _cpu_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _resident_mb() -> float:
@@ -396,14 +374,11 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         with plt.style.context(style), plt.rc_context({"svg.hashsalt": "scale"}):
             figure, panels = plt.subplots(1, len(PANELS), figsize=(12, 4), layout="constrained")
             for axes, (unit, lines) in zip(panels, PANELS.items(), strict=True):
-                for engine, (column, label) in product(
-                    dict.fromkeys(row.engine for row in rows), lines.items()
-                ):
-                    own = [row for row in rows if row.engine == engine]
-                    sizes = [row.passages for row in own]
-                    values = [max(getattr(row, column), 1e-3) for row in own]
+                sizes = [row.passages for row in rows]
+                for column, label in lines.items():
+                    values = [max(getattr(row, column), 1e-3) for row in rows]
                     slope = np.polyfit(np.log(sizes), np.log(values), 1)[0]
-                    axes.loglog(sizes, values, "o-", label=f"{engine}: {label} ({slope:.2f})")
+                    axes.loglog(sizes, values, "o-", label=f"{label} ({slope:.2f})")
                 axes.set(xlabel="passages", title=unit)
                 axes.legend(fontsize="small")
             out = path.with_name(f"{path.stem}-{name}{path.suffix}")

@@ -14,24 +14,24 @@ from retrieval.index.generation import current
 NOUNS = ("kettle", "ferry", "tide", "lamp", "buoy", "harbour", "anchor", "keeper", "gull", "rope")
 TEXTS = tuple(f"{first} and {second} and {first}" for first in NOUNS for second in NOUNS[:5])
 SEED = Seed(TEXTS, np.eye(len(TEXTS), dtype=np.float32), per_second=20.0)
-ROW = Row("faiss", 1_000, 10, 990, 1, 5, 0.1, 20, 0.5, 1, 0.5, 0.5, 0.01)
+ROW = Row(1_000, 10, 990, 1, 5, 0.1, 20, 0.5, 1, 0.5, 0.5, 0.01)
 
 
 @pytest.mark.slow
 def test_as_many_passages_are_built_changed_and_searched_as_are_said(tmp_path: Path) -> None:
-    index = settings_of("faiss", tmp_path).index_folder
+    index = settings_of(tmp_path).index_folder
     write(tmp_path / "docs", SEED, range(20))
-    build("faiss", tmp_path, SEED)
+    build(tmp_path, SEED)
     before = read_content(current(index))
     write(tmp_path / "docs", SEED, changed(200), offset=2_000)
-    build("faiss", tmp_path, SEED)
+    build(tmp_path, SEED)
     after = read_content(current(index))
     assert (len(before.passages), len(after.passages)) == (200, 200)
     assert {source.language for source in after.sources} == {"en", "ja"}
     assert {source.audience for source in after.sources} == {"public", "hr"}
     texts = [{passage.text for passage in content.passages} for content in (before, after)]
     assert len(texts[1] - texts[0]) == 9
-    assert search("faiss", tmp_path, SEED, 200).load_s > 0
+    assert search(tmp_path, SEED, 200).load_s > 0
 
 
 def test_a_row_tells_what_a_change_costs_with_embedding_and_without() -> None:
@@ -41,5 +41,5 @@ def test_a_row_tells_what_a_change_costs_with_embedding_and_without() -> None:
 
 @pytest.mark.slow
 def test_there_is_a_picture_for_light_and_for_dark_pages(tmp_path: Path) -> None:
-    draw([ROW, Row("faiss", 10_000, *[10.0] * 11)], tmp_path / "scale.svg")
+    draw([ROW, Row(10_000, *[10.0] * 11)], tmp_path / "scale.svg")
     assert {path.name for path in tmp_path.iterdir()} == {"scale-dark.svg", "scale-light.svg"}
