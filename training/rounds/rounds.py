@@ -108,9 +108,9 @@ def _look(
     if look.missing:
         return replace(look, state="too_few")
     judged = learner.judged([*held_out, *(examples if learner.is_cross_fitted else ())])
-    look = replace(look, judged=judged, least_gain=round(least_gain(judged), 3) if judged else 1.0)
     if judged < MIN_QUESTIONS:
         return Try(learner.name, "too_few", "held_out", judged, MIN_QUESTIONS)
+    look = replace(look, judged=judged, least_gain=round(least_gain(judged), 3))
     before = settled_try(plan.home, learner.name, name)
     if before is None:
         return look
