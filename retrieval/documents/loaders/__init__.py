@@ -144,7 +144,8 @@ def why_left_out(path: FilePath, text_types: Collection[str] = ()) -> str | None
 
 def comes_along(path: FilePath, text_types: Collection[str] = ()) -> bool:
     """Whether a file is by its name one that comes along with documents, and no plain text."""
-    return path.suffix.lower() in IGNORED.difference(text_types)
+    suffix = path.suffix.lower()
+    return suffix in IGNORED and suffix not in text_types
 
 
 def companions(path: FilePath) -> bytes:

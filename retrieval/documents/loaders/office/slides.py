@@ -190,7 +190,7 @@ class _Deck:
 
 def _is_outside(shape: Element, size: tuple[int, int]) -> bool:
     """Whether nothing of a shape, or of a group, is on a slide of this size."""
-    frame = next((shape.find(path) for path in _FRAMES if shape.find(path) is not None), None)
+    frame = next((found for found in map(shape.find, _FRAMES) if found is not None), None)
     place = frame.find("a|off") if frame is not None else None
     extent = frame.find("a|ext") if frame is not None else None
     if place is None or extent is None:
