@@ -250,7 +250,7 @@ class Settings(FileSettings):
     @field_validator("index")
     @classmethod
     def _is_postgres(cls, address: SecretStr | None) -> SecretStr | None:
-        if address and not address.get_secret_value().startswith(_POSTGRES):
+        if address is not None and not address.get_secret_value().startswith(_POSTGRES):
             raise ValueError("wanted an address such as postgresql://whimbrel@db.example/whimbrel")
         return address
 

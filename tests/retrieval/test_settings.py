@@ -104,6 +104,15 @@ def test_the_file_is_no_place_for_the_password_of_a_postgres(
     assert "secret" not in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["INDEX", "DATABASE"])
+def test_an_address_of_a_postgres_that_is_set_is_not_empty(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"WHIMBREL_{name}", "")
+    with pytest.raises(SettingsError, match=rf"WHIMBREL_{name}: .*wanted .*postgresql://"):
+        load_settings()
+
+
 class OldSettings(FileSettings):
     model_config = SettingsConfigDict(env_prefix="OLD_", toml_file=CONFIG_FILE, extra="forbid")
     pages: int = Field(3, json_schema_extra={"instead": "set OLD_PASSAGES"})
