@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from bot.app.api import Api, follow
+from bot.app.api import Api
 from bot.app.parts import Engine, Timings
 from bot.settings import ApiSettings, SlackSettings, secret
 from bot.store.database import Database
+from bot.trials.watching import follow
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,7 @@ from bot.store.audit import AuditLog
 from bot.store.database import Database
 from bot.store.keys import ApiKeys
 from bot.store.leadership import Leadership, Work
-from bot.trials.shadowing import Candidates
-from retrieval.errors import RetrievalError
+from bot.trials.watching import follow
 
 logger = logging.getLogger(__name__)
 
@@ -149,15 +148,3 @@ class ApiServer:
             await asyncio.gather(*tasks, return_exceptions=True)
 
         stack.push_async_callback(end)
-
-
-async def follow(candidates: Candidates, *, every_s: float) -> None:
-    """Have answered with what is published, again and again, until cancelled."""
-    while True:
-        try:
-            await asyncio.to_thread(candidates.refresh)
-        except RetrievalError as error:
-            logger.info("looked in vain: %s", error)
-        except Exception:
-            logger.exception("looked in vain")
-        await asyncio.sleep(every_s)

@@ -47,7 +47,7 @@ from bot.store.leadership import Leadership, Work
 from bot.store.log import ConversationLog
 from bot.times import Times
 from bot.trials.shadowing import Shadowing
-from bot.trials.watching import Watching
+from bot.trials.watching import Watching, follow
 from retrieval.errors import SettingsError
 
 logger = logging.getLogger(__name__)
@@ -182,14 +182,15 @@ class Bot:
         watching = self._watching(workspace, background)
         admitting = early.run(every_s=self._timings.look_s, on_accepted=self._wake)
         retention = Retention(self._database, settings.kept_days)
-        works: list[Work] = [self.rechecker.run, watching.run_once]
+        works: list[Work] = [self.rechecker.run, watching.run]
         works.append(partial(retention.run, every_s=self._timings.retain_s))
         if self._jobs.syncer.has_schedule:
             works.append(SyncSchedule(self._jobs.syncer).run)
         if schedule is not None:
             works.append(schedule.run)
         self.leadership = Leadership(self._database, on_news=self._wake)
-        runs = (admitting, watching.run_here(), self.leadership.run(*works))
+        following = follow(self._engine.candidates, every_s=self._timings.look_s)
+        runs = (admitting, following, self.leadership.run(*works))
         tasks = [asyncio.create_task(run) for run in runs]
 
         async def end() -> None:
@@ -227,11 +228,9 @@ class Bot:
         return Schedule(times, admin, self.inbox, on_accepted=self._wake)
 
     def _watching(self, workspace: Workspace, background: StoppablePool) -> Watching:
-        candidates = self._engine.candidates
         return Watching(
-            candidates,
             self._engine.installation,
-            Shadowing(candidates, self.inbox, background),
+            Shadowing(self._engine.candidates, self.inbox, background),
             self._database,
             workspace,
             admins=self.settings.admins,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from slack_sdk.errors import SlackApiError
 
@@ -23,11 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class Watching:
-    """Looks again and again at what was published and at the trial, as long as it runs."""
+    """Looks again and again how the trial goes, as long as one runs."""
 
     def __init__(
         self,
-        candidates: Candidates,
         installation: Installation,
         shadowing: Shadowing,
         database: Database,
@@ -36,7 +36,6 @@ class Watching:
         admins: tuple[str, ...],
         every_s: float = 2.0,
     ) -> None:
-        self._candidates = candidates
         self._installation = installation
         self._shadowing = shadowing
         self._database = database
@@ -45,17 +44,9 @@ class Watching:
         self._admins = admins
         self._every_s = every_s
 
-    async def run_here(self) -> None:
-        """Follow, in every process, what is published and on trial, until cancelled."""
-        await self._repeat(self.follow)
-
-    async def run_once(self) -> None:
-        """Look, in one process alone, how the trial goes, until cancelled."""
-        await asyncio.gather(self._repeat(self.shadow), self._repeat(self.watch))
-
-    async def follow(self) -> None:
-        """Answer with what is published and on trial now."""
-        await asyncio.to_thread(self._candidates.refresh)
+    async def run(self) -> None:
+        """Look, in one process alone, until cancelled."""
+        await asyncio.gather(*(_repeat(look, self._every_s) for look in (self.shadow, self.watch)))
 
     async def shadow(self) -> None:
         """Have the candidate answer in the shadow what is due."""
@@ -90,12 +81,18 @@ class Watching:
             except (SlackApiError, SlackUnreachableError):
                 logger.exception("could not tell admin=%s", admin)
 
-    async def _repeat(self, check: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await check()
-            except RetrievalError as error:
-                logger.info("looked in vain: %s", error)
-            except Exception:
-                logger.exception("looked in vain")
-            await asyncio.sleep(self._every_s)
+
+async def follow(candidates: Candidates, *, every_s: float) -> None:
+    """Have answered with what is published and on trial, again and again, until cancelled."""
+    await _repeat(partial(asyncio.to_thread, candidates.refresh), every_s)
+
+
+async def _repeat(check: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        try:
+            await check()
+        except RetrievalError as error:
+            logger.info("looked in vain: %s", error)
+        except Exception:
+            logger.exception("looked in vain")
+        await asyncio.sleep(every_s)
