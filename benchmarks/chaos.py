@@ -32,8 +32,8 @@ from bot.admin.learner import LearningProcess
 from bot.admin.replaying import Replayer
 from bot.admin.syncing import SyncProcess
 from bot.app.bot import Bot
-from bot.app.doors import run_until_stopped
 from bot.app.parts import Engine, LongJobs
+from bot.serving import run_until_stopped
 from bot.settings import SlackSettings
 from bot.slack.incoming.interactions import RETRY
 from bot.store.database import Database

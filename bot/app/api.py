@@ -8,8 +8,6 @@ import threading
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
@@ -22,6 +20,7 @@ from bot.app.parts import Engine, Timings
 from bot.pool import StoppablePool
 from bot.privacy.retention import Retention
 from bot.review.curated import CuratedAnswerer, CuratedAnswers
+from bot.serving import Serving
 from bot.settings import ApiSettings, SlackSettings
 from bot.slack.incoming.web import health_routes
 from bot.store.audit import AuditLog
@@ -76,7 +75,7 @@ class Api:
         await self._pool.shutdown()
 
 
-class ApiServer:
+class ApiServer(Serving):
     """Serves the API without Slack, from `async with` to its end.
 
     It follows what is published, syncs sources at their times, and deletes what is too old.
@@ -93,6 +92,7 @@ class ApiServer:
         address: str | None = None,
         timings: Timings = Timings(),  # noqa: B008 - it is frozen
     ) -> None:
+        super().__init__()
         self.port = settings.listen_port
         self._settings = settings
         self._slack = slack
@@ -101,21 +101,6 @@ class ApiServer:
         self._engine = engine
         self._syncer = syncer
         self._timings = timings
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         database = Database(

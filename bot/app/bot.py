@@ -8,8 +8,6 @@ import threading
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 from aiohttp import web
@@ -31,6 +29,7 @@ from bot.app.parts import Engine, LongJobs, Timings
 from bot.app.worker import Lane, Worker
 from bot.pool import StoppablePool
 from bot.privacy.retention import Retention
+from bot.serving import Serving
 from bot.settings import ApiSettings, SlackSettings, secret
 from bot.slack.counted import counting
 from bot.slack.incoming.app import build_app
@@ -53,7 +52,7 @@ from retrieval.errors import SettingsError
 logger = logging.getLogger(__name__)
 
 
-class Bot:
+class Bot(Serving):
     """Serves one workspace from `async with` to its end.
 
     Entering it raises SettingsError if Slack cannot be reached or refuses a token.
@@ -72,6 +71,7 @@ class Bot:
         api: ApiSettings | None = None,
         timings: Timings = Timings(),  # noqa: B008 - it is frozen
     ) -> None:
+        super().__init__()
         self.settings = settings
         self.port = port
         self.api_port: int | None = None
@@ -83,21 +83,6 @@ class Bot:
         self._host = host
         self._timings = timings
         self._sockets: list[AsyncSocketModeHandler] = []
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._stack.aclose()
 
     async def is_ready(self) -> bool:
         """Whether Slack reaches us, jobs are claimed and the database can be read."""

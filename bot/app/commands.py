@@ -306,7 +306,7 @@ async def _serve(
     slack: SlackSettings, api: ApiSettings, settings: Settings, *, host: str, port: int
 ) -> None:
     from bot.app.bot import Bot
-    from bot.app.doors import run_until_stopped
+    from bot.serving import run_until_stopped
     from bot.store.opening import address_of
 
     engine, jobs = await _loaded(settings)
@@ -317,7 +317,7 @@ async def _serve(
 
 async def _api(api: ApiSettings, slack: SlackSettings, settings: Settings) -> None:
     from bot.app.api import ApiServer
-    from bot.app.doors import run_until_stopped
+    from bot.serving import run_until_stopped
     from bot.store.opening import address_of
 
     engine, jobs = await _loaded(settings)

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
-
-if TYPE_CHECKING:
-    from bot.settings import SlackSettings
-    from retrieval.settings import Settings
 
 
 @click.command()
@@ -27,6 +21,8 @@ def dashboard(host: str, port: int, *, show_text: bool) -> None:
     """
     import asyncio
 
+    from bot.dashboard.window import Window
+    from bot.serving import run_until_stopped
     from bot.settings import SlackSettings, load_slack_settings
     from retrieval.settings import load_settings, read
 
@@ -34,20 +30,9 @@ def dashboard(host: str, port: int, *, show_text: bool) -> None:
     slack = read(SlackSettings, prefix="SLACK_")
     if slack.dashboard_header:
         slack = load_slack_settings()
-    asyncio.run(_serve(settings, slack, host, port, shows_text=show_text))
-
-
-async def _serve(
-    settings: Settings, slack: SlackSettings, host: str, port: int, *, shows_text: bool
-) -> None:
-    import asyncio
-    import signal
-
-    from bot.dashboard.window import Window
-
-    stopped = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    async with Window(settings, slack, host=host, port=port, shows_text=shows_text) as window:
-        click.echo(f"Open {window.address} ; Ctrl-C ends it.")
-        await stopped.wait()
+    window = Window(settings, slack, host=host, port=port, shows_text=show_text)
+    asyncio.run(
+        run_until_stopped(
+            window, on_start=lambda: click.echo(f"Open {window.address} ; Ctrl-C ends it.")
+        )
+    )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from functools import partial
 from ipaddress import ip_address
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 from aiohttp import web
@@ -16,6 +14,7 @@ from bot.dashboard.pages import Pages
 from bot.dashboard.server import Dashboard
 from bot.dashboard.viewers import Door, ProxyDoor, TokenDoor
 from bot.review.experts import Experts
+from bot.serving import Serving
 from bot.settings import SlackSettings
 from bot.slack.incoming.connections import REQUESTS
 from bot.slack.workspace import REQUEST_S, log_in
@@ -27,7 +26,7 @@ from retrieval.settings import Settings
 from retrieval.sources.mirror import labels_held
 
 
-class Window:
+class Window(Serving):
     """Serves from `async with` to its end; `address` is to be opened.
 
     Entering it raises SettingsError if the address cannot be listened on, if others than this
@@ -43,27 +42,13 @@ class Window:
         port: int = 0,
         shows_text: bool = False,
     ) -> None:
+        super().__init__()
         self.address = ""
         self._settings = settings
         self._slack = slack
         self._host = host
         self._port = port
         self._shows_text = shows_text
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, slack = self._settings, self._slack

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from bot.app.doors import run_until_stopped
+from bot.serving import run_until_stopped
 from bot.store.database import Database
 from bot.store.inbox import Inbox
 from retrieval.errors import SettingsError
