@@ -14,7 +14,7 @@ from bot.redaction import Redacted, Redactor
 from bot.times import PATTERN
 from retrieval.errors import SettingsError, did_you_mean
 from retrieval.labels import label_of
-from retrieval.settings import CONFIG_FILE, FileSettings, read
+from retrieval.settings import CONFIG_FILE, FileSettings, read, table_of
 
 logger = logging.getLogger(__name__)
 
@@ -204,10 +204,7 @@ class SlackSettings(FileSettings):
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
         """The table [slack]; a file without it is fine."""
-        table = values.get("slack", {})
-        if not isinstance(table, dict):
-            raise SettingsError(f"{CONFIG_FILE}: slack is not a table; write it as [slack]")
-        return table
+        return table_of(values, "slack")
 
 
 class ApiSettings(FileSettings):
@@ -236,9 +233,7 @@ class ApiSettings(FileSettings):
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
         """The table [api]; a file without it is fine."""
-        table = values.get("api", {})
-        if not isinstance(table, dict):
-            raise SettingsError(f"{CONFIG_FILE}: api is not a table; write it as [api]")
+        table = table_of(values, "api")
         if "key" in table:
             raise SettingsError(
                 f"{CONFIG_FILE}: api.key: this file is no place for a key; set WHIMBREL_API_KEY"
@@ -260,6 +255,15 @@ def load_api_settings() -> ApiSettings:
     return read(ApiSettings, prefix="WHIMBREL_API_")
 
 
+def read_slack_settings() -> SlackSettings:
+    """Read the settings, for who needs not log in to Slack with them.
+
+    Raises:
+        SettingsError: If a value cannot be used; the message names the setting.
+    """
+    return read(SlackSettings, prefix="SLACK_")
+
+
 def load_slack_settings() -> SlackSettings:
     """Read the settings and check that the bot can log in with them.
 
@@ -267,7 +271,7 @@ def load_slack_settings() -> SlackSettings:
         SettingsError: If a token is missing or cannot be one, or a value cannot be used; the
             message names the setting and where to find it.
     """
-    settings = read(SlackSettings, prefix="SLACK_")
+    settings = read_slack_settings()
     _warn_of_misspelt_names()
     _check_token(
         settings.bot_token, "SLACK_BOT_TOKEN", "xoxb-", "OAuth & Permissions > Bot User OAuth Token"

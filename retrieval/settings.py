@@ -358,6 +358,18 @@ def load_settings() -> Settings:
     return read(Settings, prefix="WHIMBREL_")
 
 
+def table_of(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """A table of all that `whimbrel.toml` holds; empty in a file without it.
+
+    Raises:
+        SettingsError: If something else has this name.
+    """
+    table = values.get(name, {})
+    if not isinstance(table, dict):
+        raise SettingsError(f"{CONFIG_FILE}: {name} is not a table; write it as [{name}]")
+    return table
+
+
 def read(kind: type[S], *, prefix: str) -> S:
     """The settings of a kind, from their sources.
 

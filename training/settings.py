@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from retrieval.errors import SettingsError
-from retrieval.settings import CONFIG_FILE, FileSettings, read
+from retrieval.settings import CONFIG_FILE, FileSettings, read, table_of
 
 
 class LearnSettings(FileSettings):
@@ -30,10 +29,7 @@ class LearnSettings(FileSettings):
     @staticmethod
     def own_part(values: dict[str, Any]) -> dict[str, Any]:
         """The table [learn]; a file without it is fine."""
-        table = values.get("learn", {})
-        if not isinstance(table, dict):
-            raise SettingsError(f"{CONFIG_FILE}: learn is not a table; write it as [learn]")
-        return table
+        return table_of(values, "learn")
 
 
 def load_learn_settings() -> LearnSettings:

@@ -123,11 +123,10 @@ def _opened() -> Iterator[tuple[Database, ApiKeys]]:
 
 def _note(database: Database, deed: str, key: ApiKey) -> None:
     from bot.api.calls import Call
-    from bot.settings import SlackSettings
+    from bot.settings import read_slack_settings
     from bot.store.audit import AuditLog
-    from retrieval.settings import read
 
-    audit = AuditLog(database, keep_days=read(SlackSettings, prefix="SLACK_").audit_days)
+    audit = AuditLog(database, keep_days=read_slack_settings().audit_days)
     audience = sorted(key.audience)
     audit.add("key", Call(key), channel=key.place, deed=deed, audience=audience)
 

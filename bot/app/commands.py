@@ -56,12 +56,12 @@ def api() -> None:
     """
     import asyncio
 
-    from bot.settings import SlackSettings, load_api_settings
+    from bot.settings import load_api_settings, read_slack_settings
     from retrieval.logs import set_up_logs
-    from retrieval.settings import load_settings, read
+    from retrieval.settings import load_settings
 
     # Of [slack] it takes what is redacted and how long things are kept.
-    slack, settings = read(SlackSettings, prefix="SLACK_"), load_settings()
+    slack, settings = read_slack_settings(), load_settings()
     set_up_logs(settings, level="info")
     asyncio.run(_api(load_api_settings(), slack, settings))
 
@@ -75,10 +75,10 @@ def mcp(http: bool) -> None:
     """
     import asyncio
 
-    from bot.settings import SlackSettings, load_api_settings
+    from bot.settings import load_api_settings, read_slack_settings
     from retrieval.errors import SettingsError
     from retrieval.logs import set_up_logs
-    from retrieval.settings import load_settings, read
+    from retrieval.settings import load_settings
 
     try:
         import mcp  # noqa: F401
@@ -86,7 +86,7 @@ def mcp(http: bool) -> None:
         raise SettingsError(
             "`whimbrel mcp` needs more: pip install --constraint constraints.txt '.[mcp]'"
         ) from error
-    slack, api = read(SlackSettings, prefix="SLACK_"), load_api_settings()
+    slack, api = read_slack_settings(), load_api_settings()
     if api.key is None and not http:
         raise SettingsError(
             "WHIMBREL_API_KEY is not set; make a key with `whimbrel keys create NAME`"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bot.privacy.erasing import put_aside
 from bot.redaction import LIBRARIES, Redacted, is_installed
-from bot.settings import SlackSettings, load_slack_settings
+from bot.settings import load_slack_settings, read_slack_settings
 from bot.store.opening import open_database, place_of
 from bot.store.soundness import check_before, mark_of
 from retrieval.doctor import Finding, close
 from retrieval.errors import BusyError, DataError, SettingsError
-from retrieval.settings import Settings, load_settings, read
+from retrieval.settings import Settings, load_settings
 
 LOG_MB = 64
 """SQLite brings its log in at 4 MB; with so much more, something has kept it from that."""
@@ -39,7 +39,7 @@ def checks() -> Iterator[Finding]:
         found = f"{folder} holds what was there before a restore, also of who was forgotten since"
         yield Finding("restored", "warning", found, "`whimbrel purge` deletes it")
     with suppress(SettingsError):  # told below
-        kept = read(SlackSettings, prefix="SLACK_")
+        kept = read_slack_settings()
         days = kept.kept_days
         told = [
             f"{what} {count} days" if count else f"{what} for ever" for what, count in days.items()

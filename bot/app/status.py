@@ -14,7 +14,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from bot.settings import SlackSettings
+from bot.settings import read_slack_settings
 from bot.store.inbox import Inbox
 from bot.store.log import ConversationLog
 from bot.store.opening import has_database, open_database
@@ -25,7 +25,7 @@ from retrieval.models.endpoint import endpoint_of, is_endpoint
 from retrieval.models.loading import Role
 from retrieval.registry.rounds import all_rounds
 from retrieval.registry.trials import under_way
-from retrieval.settings import Settings, read
+from retrieval.settings import Settings
 from retrieval.sources.syncing import results
 
 ERRORS_SHOWN = 5
@@ -73,7 +73,7 @@ def _versions(_: Settings) -> Part:
 def _bot(_: Settings) -> Part:
     """Whether it takes questions, as its health port says."""
     try:
-        slack = read(SlackSettings, prefix="SLACK_")
+        slack = read_slack_settings()
     except SettingsError as error:
         return {"error": str(error)}
     if not slack.health_port:

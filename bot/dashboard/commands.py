@@ -23,11 +23,11 @@ def dashboard(host: str, port: int, *, show_text: bool) -> None:
 
     from bot.dashboard.window import Window
     from bot.serving import run_until_stopped
-    from bot.settings import SlackSettings, load_slack_settings
-    from retrieval.settings import load_settings, read
+    from bot.settings import load_slack_settings, read_slack_settings
+    from retrieval.settings import load_settings
 
     settings = load_settings()
-    slack = read(SlackSettings, prefix="SLACK_")
+    slack = read_slack_settings()
     if slack.dashboard_header:
         slack = load_slack_settings()
     window = Window(settings, slack, host=host, port=port, shows_text=show_text)

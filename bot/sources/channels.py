@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import Field
 
 from bot.privacy.forgotten import ForgottenPeople
-from bot.settings import SlackSettings, secret
+from bot.settings import read_slack_settings, secret
 from bot.slack.directory import person_of
 from bot.sources.slack_reader import REFUSED, SlackInfo, SlackReader
 from bot.sources.told import Teller, Told
@@ -24,7 +24,7 @@ from bot.store.channels import Channels
 from bot.store.opening import has_database, open_database
 from retrieval.errors import SettingsError, SourceError
 from retrieval.private import make_private, write_private
-from retrieval.settings import Settings, load_settings, read
+from retrieval.settings import Settings, load_settings
 from retrieval.sources.connector import Omission, Options, Page, Readers, Remote, SourceSettings
 from retrieval.sources.vendors import path_part
 
@@ -92,7 +92,7 @@ def connect(settings: SourceSettings) -> SlackChannels:
         SettingsError: If that is not set, or nobody has said for whom public channels are.
     """
     settings.need_audience()
-    options, slack = settings.read(SlackOptions), read(SlackSettings, prefix="SLACK_")
+    options, slack = settings.read(SlackOptions), read_slack_settings()
     if not secret(slack.bot_token):
         raise SettingsError(f"SLACK_BOT_TOKEN is not set; {settings.title} is read with it")
     reader = SlackReader(secret(slack.bot_token), api_url=slack.api_url)
