@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -65,7 +65,7 @@ DATABASE_BUSY = Counter("whimbrel_database_busy", "Writers that waited in vain",
 QuestionOutcome = Literal["answered", "abstained", "error", "refused"]
 JobOutcome = Literal["done", "again", "held_up", "failed", "lost"]
 
-for _outcome in ("answered", "abstained", "error", "refused"):
+for _outcome in get_args(QuestionOutcome):
     QUESTIONS.labels(_outcome)  # a rate needs the zero before the first one
 for _value in ("up", "down", "withdrawn"):
     VOTES.labels(_value)

@@ -245,9 +245,13 @@ class Service:
         return replace(answer, nearest=tuple(p for p in answer.nearest if p.id in nearest))
 
     def _shown(self, call: Call, turn_id: str) -> Answer | None:
+        self._check(call)
+        return self._disclosure.to(turn_id, readers=call.key.audience).answer
+
+    def _check(self, call: Call) -> None:
+        """Refuse a call whose key does not hold any more."""
         if not self._keys.holds(call.key):
             raise ProblemError(HTTPStatus.UNAUTHORIZED, NO_KEY)
-        return self._disclosure.to(turn_id, readers=call.key.audience).answer
 
     async def _again(self, call: Call, turn_id: str) -> Reply:
         answer = await self._database.run(self._shown, call, turn_id)
@@ -258,8 +262,7 @@ class Service:
 
     def _found(self, call: Call, hits: list[Hit]) -> list[Hit]:
         """Log what is shown of some hits: what may be seen now with a key that still holds."""
-        if not self._keys.holds(call.key):
-            raise ProblemError(HTTPStatus.UNAUTHORIZED, NO_KEY)
+        self._check(call)
         found = [DocumentRef(hit.passage.source.id, hit.passage.content_hash) for hit in hits]
         shown = [hits[n] for n in self._documents.readable(found, call.key.audience)]
         passages = [hit.passage for hit in shown]

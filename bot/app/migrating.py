@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,11 @@ from bot.store.database import Database
 from bot.store.opening import address_of, open_database
 from bot.store.soundness import mark_of
 from retrieval.errors import DataError, SettingsError
+from retrieval.progress import Progress
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
     from bot.store.postgres import PostgresEngine
-
-Progress = Callable[[str, int, int], None]
 
 
 def to_postgres(

@@ -6,7 +6,6 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from datetime import UTC, datetime
 from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +15,9 @@ from urllib.request import ProxyHandler, build_opener
 
 from bot.settings import read_slack_settings
 from bot.store.inbox import Inbox
-from bot.store.log import ConversationLog
+from bot.store.log import ConversationLog, utc
 from bot.store.opening import has_database, open_database
-from retrieval.errors import RetrievalError, SettingsError
+from retrieval.errors import RetrievalError
 from retrieval.index.served_embedder import served_runs
 from retrieval.index.store import index_store
 from retrieval.models.endpoint import endpoint_of, is_endpoint
@@ -72,10 +71,7 @@ def _versions(_: Settings) -> Part:
 
 def _bot(_: Settings) -> Part:
     """Whether it takes questions, as its health port says."""
-    try:
-        slack = read_slack_settings()
-    except SettingsError as error:
-        return {"error": str(error)}
+    slack = read_slack_settings()
     if not slack.health_port:
         return {"state": "unknown", "why": "SLACK_HEALTH_PORT is 0"}
     host = "127.0.0.1" if slack.health_host in ("0.0.0.0", "::") else slack.health_host  # noqa: S104
@@ -119,7 +115,7 @@ def _queue(settings: Settings) -> Part:
         counts = inbox.counts()
         # What an error says may quote what was asked: the log has it.
         errors = [
-            {"kind": job.kind, "at": _at(job.created), "error": job.error.partition(":")[0]}
+            {"kind": job.kind, "at": utc(job.created), "error": job.error.partition(":")[0]}
             for job in inbox.given_up(ERRORS_SHOWN)
         ]
         return {
@@ -173,10 +169,6 @@ def _size_mb(path: Path) -> int:
         with suppress(OSError):  # it has gone meanwhile
             size += 0 if file.is_dir() else file.lstat().st_size
     return round(size / 1e6)
-
-
-def _at(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 PARTS: Mapping[str, Callable[[Settings], Part | list[Part]]] = {

@@ -68,8 +68,8 @@ class Look:
         self.viewer = viewer
         self.readers = viewer.labels if shows_text else frozenset({PUBLIC})
         self.is_private = self.readers != frozenset({PUBLIC})
-        self.strings = strings_for(language_of(request))
         self.language = language_of(request)
+        self.strings = strings_for(self.language)
 
     def number(self, name: str, default: int) -> int:
         """A number in the address."""

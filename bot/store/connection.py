@@ -152,7 +152,7 @@ class Table:
         changes = [
             f'"{name}" = excluded."{name}"' for name in (rows or [{}])[0] if name not in keys
         ]
-        self._write(rows, f" ON CONFLICT ({_names(keys)}) DO UPDATE SET {', '.join(changes)}")
+        self._write(rows, f" ON CONFLICT ({quoted_names(keys)}) DO UPDATE SET {', '.join(changes)}")
 
     def update(self, changes: Row, **key: object) -> None:
         """Change the row that has this key."""
@@ -189,16 +189,16 @@ class Table:
             self.connection.execute_many(self._inserting(rows[0]) + ending, values)
 
     def _inserting(self, row: Row) -> str:
-        marks = ", ".join("?" * len(row))
-        return f'INSERT INTO "{self.name}" ({_names(row)}) VALUES ({marks})'  # noqa: S608 - names of columns
+        return f'INSERT INTO "{self.name}" ({quoted_names(row)}) VALUES {marks(row)}'  # noqa: S608 - names of columns
 
 
 def marks(values: Collection[object]) -> str:
-    """What stands in a statement for any of these values, behind `IN`."""
+    """What stands in a statement for these values, behind `IN` or `VALUES`."""
     return f"({', '.join('?' * len(values))})"
 
 
-def _names(names: Iterable[str]) -> str:
+def quoted_names(names: Iterable[str]) -> str:
+    """Names of columns as they stand in a statement."""
     return ", ".join(f'"{name}"' for name in names)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from graphlib import TopologicalSorter
 from typing import Any
 
 import sqlite_utils
 
-from bot.store.connection import Connection, StoreError
+from bot.store.connection import Connection, StoreError, quoted_names
 from bot.store.database import Database
 from bot.store.migrations import migrations
 from retrieval.errors import DataError
+from retrieval.progress import Progress
 
 STEPS = migrations.migrations_table
 """Of each database its own."""
@@ -26,7 +27,7 @@ def copy_all(
     source: Database,
     target: Database,
     *,
-    on_progress: Callable[[str, int, int], None] = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
 ) -> dict[str, int]:
     """Copy every table, and compare each row by its checksum; how many rows each table has.
 
@@ -73,7 +74,7 @@ def _copy(
     source: Connection,
     target: Database,
     table: str,
-    on_progress: Callable[[str, int, int], None],
+    on_progress: Progress,
 ) -> None:
     db = target.connection
     if table == "audit_anchor":
@@ -100,7 +101,7 @@ def _names(db: Connection, table: str) -> list[str]:
 def _batches(
     db: Connection, table: str, names: list[str], *, after: int = -1
 ) -> Iterator[list[tuple[Any, ...]]]:
-    listed = ", ".join(f'"{name}"' for name in names)
+    listed = quoted_names(names)
     sql = f'SELECT rowid, {listed} FROM "{table}" WHERE rowid > ? ORDER BY rowid LIMIT {AT_ONCE}'  # noqa: S608 - our names
     while rows := db.execute(sql, (after,)).fetchall():
         after = rows[-1][0]

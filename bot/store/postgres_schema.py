@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from bot.store.connection import Connection, Result, Values
+from bot.store.connection import Connection, Result, Values, quoted_names
 
 _TYPES = {
     int: "INTEGER",
@@ -118,7 +118,7 @@ class PostgresTable:
             for name, type_ in columns.items()
         ]
         if not is_numbered:
-            lines.append(f"PRIMARY KEY ({_names(keys)})")
+            lines.append(f"PRIMARY KEY ({quoted_names(keys)})")
         lines += [
             f'FOREIGN KEY ("{column}") REFERENCES "{table}" ("{other}")'
             for column, table, other in foreign_keys
@@ -129,7 +129,9 @@ class PostgresTable:
         """Make an index."""
         name = f"idx_{self.name}_{'_'.join(columns)}"
         kind = "UNIQUE INDEX" if unique else "INDEX"
-        self._connection.execute(f'CREATE {kind} "{name}" ON "{self.name}" ({_names(columns)})')
+        self._connection.execute(
+            f'CREATE {kind} "{name}" ON "{self.name}" ({quoted_names(columns)})'
+        )
 
     def add_column(self, name: str, type_: type, *, not_null_default: object | None = None) -> None:
         """Give every row one more value."""
@@ -148,7 +150,3 @@ class PostgresTable:
             f'SELECT * FROM "{self.name}" WHERE {where} ORDER BY {order_by}',  # noqa: S608 - names
             values,
         )
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
