@@ -1,4 +1,4 @@
-"""What curated answers need of the documents: an embedder, and whether a passage still stands."""
+"""The documents that are answered from: searched, and whether a passage still stands, for whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database as a PostgreSQL server, for several bots on one; psycopg is imported here alone."""
+"""The database as a PostgreSQL server, for several bots on one; it needs psycopg."""
 
 from __future__ import annotations
 
