@@ -67,17 +67,16 @@ class Chats:
 
         if not chat.stream:
             return json_response(await answer())
-        stream, shown = EventStream(request), ""
-        try:
-            async for said in stream.texts(answer):
-                if isinstance(said, str):
-                    await stream.send(_chunk(call, {"role": "assistant", "content": said}))
-                    shown += said
-                else:
-                    await self._end(stream, call, chat, said, shown)
-        except Exception as error:
-            return await stream.end(failed=error)
-        return await stream.end()
+        stream, shown = EventStream(request), list[str]()
+
+        async def say(text: str) -> None:
+            await stream.send(_chunk(call, {"role": "assistant", "content": text}))
+            shown.append(text)
+
+        async def conclude(told: ChatTold) -> None:
+            await self._end(stream, call, chat, told, "".join(shown))
+
+        return await stream.tell(answer, say=say, conclude=conclude)
 
     async def _end(
         self, stream: EventStream, call: Call, chat: ChatAsked, told: ChatTold, shown: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -128,8 +128,36 @@ class EventStream:
         name = f"event: {event}\n" if event else ""
         await self._write(f"{name}data: {data}\n\n")
 
-    async def texts(self, work: Callable[[OnText], Awaitable[T]]) -> AsyncIterator[str | T]:
-        """The words that work says from its thread, as they come, and in the end what it gives.
+    async def tell(
+        self,
+        work: Callable[[OnText], Awaitable[T]],
+        *,
+        say: Callable[[str], Awaitable[None]],
+        conclude: Callable[[T], Awaitable[None]],
+    ) -> web.StreamResponse:
+        """The response, complete: `say` sends what work says, `conclude` what it gives in the end.
+
+        Where something failed, that is its last event. What failed before anything was sent is
+        raised: it can be answered as ever.
+        """
+        try:
+            await self._follow(work, say, conclude)
+        except Exception as error:
+            if self._response is None or isinstance(error, Hangup | ConnectionError):
+                raise
+            problem = problem_of(error, self._request)
+            await self.send(problem.body().decode(), event="error")
+        assert self._response is not None
+        await self._response.write_eof()
+        return self._response
+
+    async def _follow(
+        self,
+        work: Callable[[OnText], Awaitable[T]],
+        say: Callable[[str], Awaitable[None]],
+        conclude: Callable[[T], Awaitable[None]],
+    ) -> None:
+        """Pass on the words that work says from its thread, as they come, and what it gives.
 
         Work is waited for even if nobody listens any more: it stops by itself.
         """
@@ -142,24 +170,10 @@ class EventStream:
         task.add_done_callback(lambda _: said.put_nowait(None))
         try:
             while (text := await self._next(said)) is not None:
-                yield text
-            yield await task
+                await say(text)
+            await conclude(await task)
         finally:
             await asyncio.gather(task, return_exceptions=True)
-
-    async def end(self, failed: Exception | None = None) -> web.StreamResponse:
-        """The response, complete; where something failed, with that as its last event.
-
-        What failed before anything was sent is raised: it can be answered as ever.
-        """
-        if failed is not None:
-            if self._response is None or isinstance(failed, Hangup | ConnectionError):
-                raise failed
-            problem = problem_of(failed, self._request)
-            await self.send(problem.body().decode(), event="error")
-        assert self._response is not None
-        await self._response.write_eof()
-        return self._response
 
     async def _next(self, said: asyncio.Queue[str | None]) -> str | None:
         while True:

@@ -73,15 +73,13 @@ class Routes:
                 call, asked, on_text=on_text, is_gone=lambda: is_gone(request)
             )
 
-        try:
-            async for said in stream.texts(answer):
-                if isinstance(said, str):
-                    await stream.send(json.dumps({"text": said}), event="text")
-                else:
-                    await stream.send(self._told(said).model_dump_json(), event="answer")
-        except Exception as error:
-            return await stream.end(failed=error)
-        return await stream.end()
+        async def say(text: str) -> None:
+            await stream.send(json.dumps({"text": text}), event="text")
+
+        async def conclude(reply: Reply) -> None:
+            await stream.send(self._told(reply).model_dump_json(), event="answer")
+
+        return await stream.tell(answer, say=say, conclude=conclude)
 
     def _told(self, reply: Reply) -> AnswerTold:
         return answer_told(reply.answer, reply.conversation, self._service.links)
