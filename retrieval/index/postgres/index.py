@@ -30,9 +30,10 @@ from retrieval.index.postgres.pulling import (
     unpacked,
 )
 from retrieval.index.postgres.server import Connection, Server, become_reader
+from retrieval.index.postgres.words import keys
 from retrieval.index.searched import SAMPLE, Found, Rows, Sample, Scope, Window
 from retrieval.records import Passage, Source, Vectors
-from retrieval.search.lexical import K1, B, terms
+from retrieval.search.lexical import K1, B
 
 EXACT_LIMIT = 20_000
 """Up to here every vector is compared that may be seen in a language; above, HNSW is walked."""
@@ -279,7 +280,7 @@ class PostgresIndex:
 
     def _weights(self, connection: Connection, query: str) -> dict[str, Any]:
         """The terms of a query that occur anywhere, and how much each tells."""
-        asked = Counter(terms(query))
+        asked = Counter(keys(query))
         known = connection.execute(
             "select term, passages from terms where generation = %s and term = any(%s)",
             (self._published.number, [*asked]),

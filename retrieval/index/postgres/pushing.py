@@ -19,9 +19,9 @@ from retrieval.index.passages import PASSAGES
 from retrieval.index.postgres.index import EXACT_LIMIT, INDEXED_DIMENSIONS
 from retrieval.index.postgres.pulling import LISTS, packed, passage_in, read_sources
 from retrieval.index.postgres.server import Connection
+from retrieval.index.postgres.words import keys
 from retrieval.jsonl import to_line
 from retrieval.records import Passage
-from retrieval.search.lexical import terms
 
 FOREVER = 2**31 - 1
 """The last generation of what is served."""
@@ -214,7 +214,7 @@ def _compared(
         places[passage.source.id] += 1
         digest = _digest(passage, place, body, vector)
         if known.pop(digest, None) is None:
-            words = Counter(terms(passage.indexed_text))
+            words = Counter(keys(passage.indexed_text))
             new.append(_Row(0, passage, place, body, vector, digest, words))
     first = _take_numbers(connection, len(new))
     return [*known.values()], [replace(row, number=first + n) for n, row in enumerate(new)]
@@ -244,7 +244,7 @@ def _words_of(connection: Connection, numbers: Sequence[int], served: int | None
     )
     words: Counter[str] = Counter()
     for body, source in rows:
-        words.update({*terms(passage_in(body, source).indexed_text)})
+        words.update({*keys(passage_in(body, source).indexed_text)})
     return words
 
 

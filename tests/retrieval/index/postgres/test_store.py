@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -285,6 +286,17 @@ def test_words_weigh_as_in_memory_after_many_builds(builder: Worker, tmp_path: P
     assert builder.library.searcher().count_documents(sources=["docs/1"]) == 1
     hits = builder.library.searcher().search("number", sources=["docs/1", "docs/3"])
     assert {hit.passage.source.id for hit in hits} == {"docs/1.md", "docs/3.md"}
+
+
+def test_a_word_longer_than_postgres_indexes_keeps_no_document_out(builder: Worker) -> None:
+    word = random.Random(0).randbytes(5_000).hex()
+    (builder.docs / "key.md").write_text(f"# Key\n\n{word}\n")
+    builder.index()
+    part = next(p.text for p in builder.store.passages() if p.source.id.endswith("key.md"))
+    longest = max(part.split(), key=len)
+    (best, *_) = builder.library.searcher().search(longest, audience=EVERYBODY)
+    assert best.passage.source.id == "docs/key.md"
+    assert best.lexical
 
 
 def test_neighbours_of_a_passage_are_those_of_the_index_in_memory(
