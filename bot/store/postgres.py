@@ -16,7 +16,6 @@ import psycopg
 import sqlite_utils
 from psycopg import sql as literals
 from psycopg.adapt import Dumper
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from bot.store.connection import Connection, Result, StoreError, StoreUnavailableError, Values
@@ -24,6 +23,7 @@ from bot.store.migrations import migrations
 from bot.store.postgres_schema import TO_SQLITE, PostgresSchema
 from bot.store.soundness import newer_than_this, wanted
 from retrieval.errors import BusyError, DataError, SettingsError
+from retrieval.postgres_address import parts_of
 
 logger = logging.getLogger(__name__)
 
@@ -355,10 +355,7 @@ class PostgresEngine:
 
 def name_of(address: str) -> str:
     """What to call a database in a message: where it is, without who may open it and how."""
-    try:
-        parts = conninfo_to_dict(address)
-    except psycopg.ProgrammingError as error:
-        raise SettingsError(f"WHIMBREL_DATABASE: no address of Postgres: {_line(error)}") from None
+    parts = parts_of(address, "WHIMBREL_DATABASE")
     host = parts.get("host") or parts.get("hostaddr") or "this machine"
     port = f":{parts['port']}" if parts.get("port") else ""
     return f"the Postgres database {parts.get('dbname') or ''} on {host}{port}".replace("  ", " ")

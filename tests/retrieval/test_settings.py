@@ -83,6 +83,17 @@ def test_a_rule_whose_label_is_not_sure_is_refused(here: Path, label: str) -> No
         load_settings()
 
 
+@pytest.mark.parametrize("name", ["database", "index"])
+@pytest.mark.parametrize("address", ["a:sesame@h/d", "h/d?password=sesame", "a:ses[ame@h/d"])
+def test_a_password_of_postgres_does_not_stand_in_the_file(
+    here: Path, name: str, address: str
+) -> None:
+    (here / "whimbrel.toml").write_text(f'{name} = "postgresql://{address}"\n')
+    with pytest.raises(SettingsError, match="no place for a password") as caught:
+        load_settings()
+    assert address not in str(caught.value)
+
+
 @pytest.mark.parametrize("given", ["*", "a, b", '["a"'])
 def test_a_list_in_the_environment_that_is_no_json_is_told_by_the_settings_name(
     monkeypatch: pytest.MonkeyPatch, given: str

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from importlib.resources import files
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 from retrieval.errors import (
     BusyError,
@@ -18,6 +17,7 @@ from retrieval.errors import (
     SettingsError,
     install,
 )
+from retrieval.postgres_address import parts_of
 
 try:
     import psycopg
@@ -65,16 +65,17 @@ MEND = (
 
 
 class Server:
-    """A Postgres at an address. Threads may share one."""
+    """A Postgres at an address. Threads may share one.
+
+    Raises:
+        SettingsError: If it is no address.
+    """
 
     def __init__(self, address: str) -> None:
+        parts = parts_of(address, "WHIMBREL_INDEX")
         self.address = address
-
-    @property
-    def name(self) -> str:
+        self.name = f"{parts.get('host') or 'this machine'}/{parts.get('dbname', '')}"
         """The address as people may see it."""
-        parts = urlsplit(self.address)
-        return f"{parts.hostname or 'this machine'}{parts.path}"
 
     def close(self) -> None:
         """Let go of the connections that this process shares."""
@@ -127,7 +128,11 @@ class Server:
             raise IndexNotFoundError(
                 f"no index in {self.name}; run `whimbrel index FOLDER`"
             ) from error
-        except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+        except (
+            psycopg.OperationalError,
+            psycopg.errors.InsufficientPrivilege,
+            psycopg.errors.ReadOnlySqlTransaction,
+        ) as error:
             told = " ".join(str(error).split())
             raise IndexUnreachableError(f"the index in {self.name}: {told}") from error
 
@@ -151,6 +156,9 @@ _OPENING = Lock()
 
 def _pool(address: str) -> ConnectionPool[Connection]:
     """The connections to a server that all threads of this process share."""
+    if address not in _POOLS:
+        # The pool tries again and tells nobody why; what is wrong from the start is told at once.
+        psycopg.connect(address, connect_timeout=int(_WAIT_S)).close()
     with _OPENING:
         if address not in _POOLS:
             _POOLS[address] = _opened(address)

@@ -231,6 +231,9 @@ def test_two_that_start_at_once_make_the_tables_once(
     [
         ("postgresql://bot:secret@127.0.0.1:1/whimbrel", "whimbrel on 127.0.0.1:1: "),
         ("postgresql://bot:secret@h/whimbrel?such=none", "no address of Postgres"),
+        ("postgresql://bot:%secret@h/whimbrel", "no address of Postgres"),
+        ("postgresql://bot:12/secret@h/whimbrel", "%2F"),
+        ("postgresql://bot:12@secret@h/whimbrel", "%40"),
     ],
 )
 def test_an_address_that_leads_nowhere_is_told_without_its_password(

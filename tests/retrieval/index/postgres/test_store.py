@@ -19,7 +19,13 @@ from psycopg.rows import namedtuple_row
 from pydantic import SecretStr
 
 from retrieval.doctor import Finding, checks
-from retrieval.errors import BusyError, IndexCorruptError, IndexNotFoundError, IndexUnreachableError
+from retrieval.errors import (
+    BusyError,
+    IndexCorruptError,
+    IndexNotFoundError,
+    IndexUnreachableError,
+    SettingsError,
+)
 from retrieval.index.building import update_index
 from retrieval.index.content import read_content
 from retrieval.index.generation import current, rollback, verify
@@ -377,6 +383,30 @@ def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path: Path
     ):
         pass
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["%sesame", "1/sesame", "1@sesame", "se same"])
+def test_a_password_that_is_written_wrongly_is_not_told(tmp_path: Path, password: str) -> None:
+    with pytest.raises(SettingsError, match="WHIMBREL_INDEX: no address of") as caught:
+        PostgresStore(f"postgresql://ann:{password}@127.0.0.1:1/whimbrel", tmp_path)
+    assert "same" not in str(caught.value)
+
+
+def test_why_a_server_lets_nobody_in_is_told_at_once(address: str, other: Worker) -> None:
+    store = PostgresStore(address.replace("/index", "/nothing"), other.settings.index_folder)
+    with pytest.raises(IndexUnreachableError, match=r'database "nothing\d+" does not exist'):
+        store.served()
+
+
+def test_a_server_that_may_only_be_read_is_told(builder: Worker, address: str) -> None:
+    builder.index()
+    (builder.docs / "leave.md").unlink()
+    read_only = SecretStr(f"{address}&options=-cdefault_transaction_read_only%3Don")
+    builder.settings = builder.settings.model_copy(update={"index": read_only})
+    with pytest.raises(IndexUnreachableError, match="read-only transaction"):
+        builder.index()
+    assert builder.texts("paid leave")
+    builder.store.server.close()
 
 
 CHILD = """
