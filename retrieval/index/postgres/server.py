@@ -180,7 +180,16 @@ def _opened(address: str) -> ConnectionPool[Connection]:
     return pool
 
 
+class _Text(psycopg.types.string.StrDumperUnknown):
+    """What Postgres keeps in no text is found in none: it is replaced in what is asked."""
+
+    def dump(self, obj: str) -> Any:  # noqa: ANN401 - as psycopg has it
+        text = obj.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return super().dump(text.encode(errors="replace").decode())
+
+
 def _configure(connection: Connection) -> None:
+    connection.adapters.register_dumper(str, _Text)
     connection.execute(_SESSION)
     connection.commit()
 

@@ -305,6 +305,16 @@ def test_a_word_longer_than_postgres_indexes_keeps_no_document_out(builder: Work
     assert best.lexical
 
 
+@pytest.mark.parametrize("odd", ["docs/\0", "\ud800"], ids=["NUL", "surrogate"])
+def test_what_postgres_cannot_keep_finds_nothing(builder: Worker, odd: str) -> None:
+    builder.index()
+    searcher = builder.library.searcher()
+    assert searcher.search(odd, audience=EVERYBODY)
+    assert not searcher.search("leave", audience=EVERYBODY, sources=[odd])
+    assert searcher.count_documents(audience=EVERYBODY, sources=[odd]) == 0
+    assert searcher.index.passage(odd, odd) is None
+
+
 def test_neighbours_of_a_passage_are_those_of_the_index_in_memory(
     builder: Worker, tmp_path: Path
 ) -> None:
