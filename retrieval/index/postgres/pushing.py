@@ -258,7 +258,7 @@ def _write_documents(
         for source in content.sources:
             of = (source.id, source.audience, source.language, passages[source.id])
             copy.write_row((number, FOREVER, *of, to_line(asdict(source))))
-    connection.execute("create index on listed (id)")
+    connection.execute("create index on listed using hash (id)")
     refused = [failure.id for failure in content.failures if failure.is_restricted]
     of_now = {
         "served": served,

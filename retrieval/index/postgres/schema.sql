@@ -47,7 +47,8 @@ create table whimbrel_index.documents (
     passages int not null,
     body text not null
 );
-create index on whimbrel_index.documents (id);
+-- By hash, since a path may be longer than a tree takes.
+create index on whimbrel_index.documents using hash (id);
 
 create table whimbrel_index.passages (
     number int primary key,
@@ -65,7 +66,7 @@ create table whimbrel_index.passages (
 );
 -- A scan of all vectors must not look each of them up elsewhere.
 alter table whimbrel_index.passages alter vector set storage main;
-create index on whimbrel_index.passages (document, place);
+create index on whimbrel_index.passages using hash (document);
 create index on whimbrel_index.passages (language, label);
 
 -- Where terms occur, how often, and how long the passages are. A segment is what one generation

@@ -315,6 +315,17 @@ def test_what_postgres_cannot_keep_finds_nothing(builder: Worker, odd: str) -> N
     assert searcher.index.passage(odd, odd) is None
 
 
+def test_a_document_far_down_is_kept(builder: Worker) -> None:
+    parts = [random.Random(n).randbytes(100).hex() for n in range(15)]
+    folder = builder.docs
+    for part in parts:
+        folder /= part
+    folder.mkdir(parents=True)
+    (folder / "deep.md").write_text("# Deep\n\nThe quokka lives here.\n")
+    builder.index()
+    assert builder.texts("quokka", k=1) == ["The quokka lives here."]
+
+
 def test_neighbours_of_a_passage_are_those_of_the_index_in_memory(
     builder: Worker, tmp_path: Path
 ) -> None:
