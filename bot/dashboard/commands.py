@@ -7,7 +7,7 @@ import click
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8090, show_default=True, help="Port; 0 lets the system choose.")
+@click.option("--port", default=8091, show_default=True, help="Port; 0 lets the system choose.")
 @click.option(
     "--show-text",
     is_flag=True,
