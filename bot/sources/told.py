@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.sources.slack_reader import SlackInfo
-from retrieval.documents.loaders.blocks import one_line
 from retrieval.documents.loaders.slack_export import (
     NOISE,
     Names,
     author,
     person_name,
     said_words,
+    subject_of,
     without,
 )
 
@@ -98,7 +98,7 @@ class Teller:
         if not said:
             return None
         text = "\n\n".join(f"{author(dict(m), names)}: {words}" for m, words in said)
-        subject = one_line(said[0][1])[:SUBJECT_CHARS].strip()
+        subject = subject_of(said[0][1])[:SUBJECT_CHARS].strip()
         latest = max(float(_edited(message)) for message, _ in said)
         modified = datetime.fromtimestamp(latest, UTC).isoformat(timespec="seconds")
         return Told(f"{text}\n", subject, modified, people - forgotten, said[0][0]["ts"])

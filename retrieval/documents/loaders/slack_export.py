@@ -120,7 +120,7 @@ def _document(key: str, messages: list[SlackMessage], path: FilePath) -> Loaded 
     said = [(message, words) for message, words in said if words]
     if not said:
         return None
-    subject = _TARGET.sub("", said[0][1]) if key else day
+    subject = subject_of(said[0][1]) if key else day
     title = names.direct.get(channel) or f"#{channel}"
     return Loaded(
         sections_of(Block(f"{author(message, names)}: {words}") for message, words in said),
@@ -186,6 +186,11 @@ def said_words(message: SlackMessage, names: Names, hidden: frozenset[str]) -> s
         return (label or address or match[0]) if is_said else f"{label} ({address})"
 
     return html.unescape(_MARKUP.sub(word, message_words(message))).strip()
+
+
+def subject_of(words: str) -> str:
+    """What a thread is called that begins with these words: no addresses behind labels."""
+    return one_line(_TARGET.sub("", words))
 
 
 @dataclass(frozen=True, slots=True)

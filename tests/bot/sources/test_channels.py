@@ -137,6 +137,16 @@ async def test_a_thread_and_the_rest_of_a_day_are_documents(desk: Desk) -> None:
     assert desk.audiences() == {PUBLIC}
 
 
+async def test_a_thread_is_not_called_by_the_address_of_a_link(desk: Desk) -> None:
+    desk.choose(OPEN)
+    root = desk.say(TODAY, "See <https://x.test/a|the page>?")
+    desk.say("1699990001", "Yes.", BEN, thread_ts=root)
+    await desk.pull()
+    ((name, text),) = desk.read().items()
+    assert name.endswith(" See the page?.txt")
+    assert text.startswith("Ann: See the page (https://x.test/a)?")
+
+
 async def test_edits_and_deletions_are_followed(desk: Desk) -> None:
     desk.choose(OPEN)
     root = desk.say(TODAY, "Where is the key?")
