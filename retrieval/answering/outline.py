@@ -40,10 +40,14 @@ _LEADS_IN = re.compile(
     re.IGNORECASE,
 )
 
-_STEP = re.compile(
-    r"\W*(?:step\s*)?\d+\s*[.):：、]|第[一二三四五六七八九十\d]+步|步骤", re.IGNORECASE
-)
+_STEP = re.compile(r"\W*(?:step\s*\d|第[一二三四五六七八九十\d]+步|步骤)", re.IGNORECASE)
 """How the heading of a step begins, of which one alone answers nothing."""
+
+_NUMBERED = re.compile(r"\W*\d+\s*[.):：、](?!\d)")
+"""How a heading begins that is a step where steps are announced, and elsewhere any section."""
+
+_STEPS = re.compile(r"\bhow to\b|\b(?:steps|procedure|checklist)\b|步骤|流程", re.IGNORECASE)
+"""What the heading above steps is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,15 @@ def _beside(query: str, hits: Sequence[Hit], under: Under) -> list[tuple[str, li
     first = hits[0].passage
     if not first.headings:
         return []
-    is_step = _STEP.match(first.headings[-1]) is not None
-    if not (is_step or _ALL.search(query) or _OVERVIEW.search(query)):
-        return []
     depth = len(first.headings) - 1
     above = first.headings[depth - 1] if depth else first.source.title
+    is_step = any(pattern.match(first.headings[-1]) for pattern in (_STEP, _NUMBERED))
+    if not (is_step or _ALL.search(query) or _OVERVIEW.search(query)):
+        return []
     passages = under(first, depth)
     sections = _sections(passages, depth)
-    if is_step and sum(_STEP.match(heading) is not None for heading, _ in sections) > 1:
+    lead = " ".join(passage.text.strip() for passage in passages if len(passage.headings) == depth)
+    if is_step and _are_steps([heading for heading, _ in sections], above, lead):
         return sections if len(sections) <= _MOST else []
     known = {passage.id for passage in passages}
     looked_at = hits[:_LOOKED_AT]
@@ -114,6 +119,20 @@ def _beside(query: str, hits: Sequence[Hit], under: Under) -> list[tuple[str, li
     names_above, names_part = asked & {*terms(above)}, asked >= {*terms(first.headings[depth])}
     is_whole = names_above and not names_part
     return sections if is_whole and is_most and _LEAST < len(sections) <= _MOST else []
+
+
+def _are_steps(headings: Sequence[str], above: str, lead: str) -> bool:
+    """Whether headings are those of steps: they say so, or what stands above them does.
+
+    Args:
+        headings: Those that stand side by side.
+        above: The heading above them.
+        lead: The text between that and the first of them.
+    """
+    if sum(_STEP.match(heading) is not None for heading in headings) > 1:
+        return True
+    are_numbered = sum(_NUMBERED.match(heading) is not None for heading in headings) > 1
+    return are_numbered and bool(_STEPS.search(above) or _LEADS_IN.search(lead))
 
 
 def _sections(passages: Sequence[Passage], depth: int) -> list[tuple[str, list[Passage]]]:

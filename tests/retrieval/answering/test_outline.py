@@ -73,6 +73,27 @@ def test_of_steps_all_are_said() -> None:
     assert headings == ["1. The form", "2. The talk"]
 
 
+@pytest.mark.parametrize("numbers", [("3.2.1.", "3.2.2."), ("1.", "2."), ("1)", "2)")])
+def test_numbered_sections_that_nothing_announces_as_steps_are_no_outline(
+    numbers: Sequence[str],
+) -> None:
+    parts = [
+        replace(BOOK[0], id=name, headings=("3. Duties", f"{number} {name}"))
+        for number, name in zip(numbers, ("Keys", "Holidays"), strict=True)
+    ]
+    hits = [Hit(part, 1.0) for part in parts]
+    assert outline("whom do I tell of holidays?", hits, lambda *_: parts, max_chars=900) == []
+
+
+def test_sections_that_say_step_are_steps() -> None:
+    parts = [
+        replace(BOOK[0], id=name, headings=("Visits", f"Step {n}: {name}"))
+        for n, name in enumerate(("Badge", "Host"), start=1)
+    ]
+    hits = [Hit(part, 1.0) for part in parts[1:]]
+    assert len(outline("who meets a visitor?", hits, lambda *_: parts, max_chars=900)) == 2
+
+
 def test_a_document_that_has_the_name_of_what_is_asked_for_is_outlined() -> None:
     title = replace(BOOK[0], id="title", headings=("Values",))
     title = replace(title, source=replace(title.source, title="Values"))
