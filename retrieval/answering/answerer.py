@@ -63,7 +63,7 @@ _DECLINED = re.compile(
 
 
 _ADDRESS = re.compile(
-    r"(?:https?://|(?<![\w@./+-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/)[\w./?#&=%+:~@!$,;*-]*"
+    r"(?:(?:https?|s?ftps?|ssh|git|svn|rsync)://|(?<![\w@./+-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/)[\w./?#&=%+:~@!$,;*-]*"
     rf"|{DOMAIN}",
     re.IGNORECASE | re.ASCII,
 )

@@ -334,6 +334,17 @@ def test_an_answer_holds_addresses_of_named_hosts_alone_where_some_are_named() -
     assert "http://evil.example/b" in addresses(cited)
 
 
+@pytest.mark.parametrize(
+    "url", ["ftp://ftp.example/up/", "sftp://files.example", "ssh://a.example"]
+)
+def test_an_answer_holds_the_address_of_a_server_that_its_source_names(url: str) -> None:
+    text = f"Put files on {url}, not elsewhere."
+    cited = [Citation(1, passage("Files", text), text, 1.0)]
+    assert sanitise_answer(text, cited, Settings().links) == text
+    assert url not in sanitise_answer(text, [], Settings().links)
+    assert url not in sanitise_answer(text, cited, LinkRules(("docs.example",)))
+
+
 def test_a_link_in_an_answer_says_where_it_leads_where_no_host_is_named() -> None:
     text = "Use [the form](https://forms.example/leave) or forms.com."
     cited = [Citation(1, passage("Leave", text), text, 1.0)]
