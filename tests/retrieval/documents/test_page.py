@@ -321,3 +321,30 @@ def test_what_is_nested_too_deeply_is_refused_at_once(html: str) -> None:
 
 def test_words_in_many_spans_are_read() -> None:
     assert words("<span>" * 5000 + "x") == "x"
+
+
+@pytest.mark.parametrize(
+    "navigation",
+    [
+        (
+            "<div class=navheader><table summary='Navigation header'><tr><th colspan=3>Leave</th>"
+            "<tr><td><a href=a><img alt=Prev></a><td><td><a href=b><img alt=Next></a></table></div>"
+        ),
+        (
+            "<div class=toc><p>Table of Contents</p><dl class=toc><dt><a href=#a>1. Annual leave"
+            "</a><dt><a href=#b>2. Sick leave</a></dl></div>"
+        ),
+        "<ul id=toc><li><a href=#a>Annual leave</a><li><a href=#b>Sick leave</a></ul>",
+        "<ol class='breadcrumb'><li><a href=/>Home</a><li><a href=/people>People</a></ol>",
+        "<table class=pager><tr><td><a href=a>Previous</a><td><a href=b>Next</a></table>",
+    ],
+    ids=["DocBook", "contents", "by id", "breadcrumb", "pager"],
+)
+def test_navigation_that_is_named_so_is_not_read(navigation: str) -> None:
+    page = f"<h1>Leave</h1>{navigation}<p>Ask your lead.</p>{navigation}"
+    assert words(page) == "Ask your lead."
+
+
+def test_words_beside_few_links_are_read_whatever_they_are_called() -> None:
+    part = "<div class=toc>First read <a href=a>this</a>, then ask your lead about the dates.</div>"
+    assert "ask your lead about the dates" in words(f"<h1>Leave</h1>{part}")

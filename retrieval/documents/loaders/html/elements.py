@@ -35,6 +35,12 @@ _CALLOUT = re.compile(
 _SIDE = re.compile(
     r"side-?bar|\btoc|table-of-contents|related|share|social|promo|advert|breadcrumb", re.IGNORECASE
 )
+# fmt: off
+_NAVIGATION = frozenset((
+    "nav", "navbar", "navheader", "navfooter", "navigation", "toc", "table-of-contents",
+    "tableofcontents", "breadcrumb", "breadcrumbs", "pagination", "pager",
+))
+# fmt: on
 _NO_WORDS = re.compile(
     r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|ico)|image\d*|img\d*|picture|icon|logo|.?", re.IGNORECASE
 )
@@ -140,8 +146,22 @@ def is_beside(aside: LexborNode) -> bool:
     """Whether an `<aside>` stands beside what the page says: a side bar, mostly of links."""
     attributes = aside.attributes
     is_named = _SIDE.search(f"{attributes.get('class') or ''} {attributes.get('id') or ''}")
-    linked = sum(len(link.text().strip()) for link in aside.css("a"))
-    return (4 if is_named else 2) * linked > len(" ".join(aside.text().split()))
+    return _share_of_links(aside) > (1 / 4 if is_named else 1 / 2)
+
+
+def is_navigation(node: LexborNode, classes: frozenset[str]) -> bool:
+    """Whether an element is named as what leads on, and a good part of it is links.
+
+    What DocBook puts above and below a page has no words but the page's title.
+    """
+    names = _NAVIGATION & {*classes, node.attributes.get("id") or ""}
+    return bool(names & {"navheader", "navfooter"} or (names and _share_of_links(node) > 1 / 4))
+
+
+def _share_of_links(node: LexborNode) -> float:
+    """How much of the words in an element are those of links."""
+    linked = sum(len(link.text().strip()) for link in node.css("a"))
+    return linked / max(1, len(" ".join(node.text().split())))
 
 
 def is_in_line(node: LexborNode, tag: str) -> bool:

@@ -21,6 +21,7 @@ from retrieval.documents.loaders.html.elements import (
     formula_in,
     is_beside,
     is_in_line,
+    is_navigation,
     is_title,
     level_of,
     options_of,
@@ -267,6 +268,8 @@ class _Walk:
         """Whether an element is navigation, or a form to search with."""
         tag, attributes = node.tag, node.attributes
         if attributes.get("role") in _NOT_READ or "mw-editsection" in classes:
+            return True
+        if is_navigation(node, classes):
             return True
         if tag == "footer":
             return node.parent is None or node.parent.tag not in ("blockquote", "figure")
