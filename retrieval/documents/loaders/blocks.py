@@ -163,6 +163,13 @@ def title_of(blocks: list[Block]) -> str | None:
     return one_line(first.text) if first.level == 1 or is_alone else None
 
 
+def top_heading(blocks: Sequence[Block]) -> str | None:
+    """The heading that all others are under, if it comes first."""
+    headings = [block for block in blocks if block.level]
+    is_top = headings and all(block.level > headings[0].level for block in headings[1:])
+    return one_line(headings[0].text) if is_top and blocks[0] is headings[0] else None
+
+
 @dataclass(slots=True)
 class _Run:
     headings: tuple[Block, ...]

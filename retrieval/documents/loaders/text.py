@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import replace
 from itertools import pairwise
 
-from retrieval.documents.loaders.blocks import Block, FilePath, Loaded, fenced, sections_of
+from retrieval.documents.loaders.blocks import (
+    Block,
+    FilePath,
+    Loaded,
+    fenced,
+    sections_of,
+    top_heading,
+)
 from retrieval.documents.loaders.encodings import (
     encoding_of,
     is_nearly_utf8,
     utf16_without_mark,
 )
 from retrieval.documents.loaders.front_matter import refuse_unread
+from retrieval.documents.loaders.typed_headings import with_headings
 from retrieval.errors import UnreadableError
 from retrieval.language import CJK
 
@@ -24,10 +33,14 @@ _WIDE = re.compile(f"[{CJK}，、“”（）]")
 
 
 def load_text(data: bytes) -> list[Loaded]:
-    """One document without headings; lines that were wrapped to a width are joined again."""
+    """One document; lines that were wrapped to a width are joined again."""
     text = decode(data)
     refuse_unread(text)
-    return [Loaded(sections_of([Block(unwrap(text).strip("\n"))]))]
+    blocks = [
+        block if block.level else replace(block, text=unwrap(block.text).strip("\n"))
+        for block in with_headings(text)
+    ]
+    return [Loaded(sections_of(blocks), title=top_heading(blocks))]
 
 
 def load_lines(data: bytes, path: FilePath) -> list[Loaded]:

@@ -20,6 +20,7 @@ from retrieval.documents.loaders.blocks import (
     one_line,
     sections_of,
     table_text,
+    top_heading,
 )
 from retrieval.documents.loaders.pdf.edges import without_running_heads
 from retrieval.documents.loaders.pdf.layout import Element, Text, elements_of
@@ -69,7 +70,7 @@ def load_pdf(data: bytes, may_read: ocr.MayRead) -> list[Loaded]:
         raise UnreadableError(f"is a PDF without a text layer; {reader.advice}")
     labels = [document.get_page_label(n) for n in range(len(pages))]
     blocks = list(_blocks(without_running_heads(pages, labels), _bookmarks(document)))
-    title = _title(document.get_metadata_value("Title")) or _top(blocks)
+    title = _title(document.get_metadata_value("Title")) or top_heading(blocks)
     gaps = [*reader.gaps(pages), *_attached(document)]
     return [Loaded(sections_of(blocks), title=title, gaps=tuple(gaps))]
 
@@ -237,13 +238,6 @@ def _key(title: str) -> str:
 
 def _has_header(row: Sequence[str]) -> bool:
     return sum(map(bool, row)) >= len(row) - 1 and not any(map(_AMOUNT.fullmatch, row))
-
-
-def _top(blocks: Sequence[Block]) -> str | None:
-    """The heading that all others are under, if it comes first."""
-    headings = [block for block in blocks if block.level]
-    is_top = headings and all(block.level > headings[0].level for block in headings[1:])
-    return one_line(headings[0].text) if is_top and blocks[0] is headings[0] else None
 
 
 def _title(title: str) -> str | None:

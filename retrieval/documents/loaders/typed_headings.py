@@ -1,0 +1,111 @@
+"""Finds the headings in text that was typed without markup: underlined, numbered, in capitals."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from retrieval.documents.loaders.blocks import Block
+
+MAX_CHARS = 80
+"""A longer line is no heading."""
+MAX_LEVEL = 6
+
+_RULE = re.compile(r"([=~^*#+_\"'`:.-])\1{2,}\s*\Z")
+_COLUMNS = re.compile(r"\S\s{2,}\S|\||\t")
+_STOPS = re.compile(r"[.!?:;,。！？：；，、]\s*\Z")
+_NUMBER = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3})*)(?:[.)、]\s*|\s+)(?=[^\W\d_])")
+_NAMED = re.compile(
+    r"(?:chapter|section|part|appendix|annex|article)\s+[\dA-Z]{1,5}\b", re.IGNORECASE
+)
+_CHINESE = (
+    re.compile(r"第[一二三四五六七八九十百\d]+编"),
+    re.compile(r"第[一二三四五六七八九十百\d]+章"),
+    re.compile(r"第[一二三四五六七八九十百\d]+节"),
+    re.compile(r"[一二三四五六七八九十]{1,3}、"),
+    re.compile(r"[（(][一二三四五六七八九十]{1,3}[）)]"),
+)
+_MAX_CHINESE_CHARS = 30
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9 &/,'’()-]*[A-Z)]")
+
+_Style = tuple[str, int | str]
+
+
+def with_headings(text: str) -> list[Block]:
+    """The headings of a text and what stands below each, in order.
+
+    Headings of one style are of one level; the style that comes first is above the others. A
+    single line with a number or in capitals is none.
+    """
+    lines = text.split("\n")
+    styles = _styles(lines)
+    levels = {style: n for n, style in enumerate(dict.fromkeys(styles.values()), start=1)}
+    blocks: list[Block] = []
+    below: list[str] = []
+
+    def end() -> None:
+        if words := "\n".join(below).strip("\n"):
+            blocks.append(Block(words))
+        below.clear()
+
+    for n, line in enumerate(lines):
+        if n in styles:
+            if below and _RULE.match(below[-1]):  # a line above it, too
+                below.pop()
+            end()
+            blocks.append(Block(line.strip(), level=min(levels[styles[n]], MAX_LEVEL)))
+        elif not (n - 1 in styles and styles[n - 1][0] == "rule" and _RULE.match(line)):
+            below.append(line)
+    end()
+    return blocks
+
+
+def _styles(lines: Sequence[str]) -> dict[int, _Style]:
+    """The style of each line that is a heading."""
+    found = {n: style for n in range(len(lines)) if (style := _style(lines, n)) is not None}
+    often = Counter(kind for kind, _ in found.values())
+    return {n: style for n, style in found.items() if style[0] == "rule" or often[style[0]] > 1}
+
+
+def _style(lines: Sequence[str], n: int) -> _Style | None:
+    """What makes a line a heading; None if it is none."""
+    line = lines[n]
+    if not line.strip() or line[0].isspace() or len(line) > MAX_CHARS or _RULE.match(line):
+        return None
+    before = lines[n - 1].strip() if n else ""
+    after = lines[n + 1] if n + 1 < len(lines) else ""
+    if not before or _RULE.match(before):
+        rule = _RULE.match(after)
+        is_long_enough = len(after.strip()) >= 0.8 * len(line.strip())
+        if rule and is_long_enough and not _COLUMNS.search(line) and not _STOPS.search(line):
+            return ("rule", rule[1] * (2 if before else 1))
+    if _STOPS.search(line) or not _leads(lines, n):
+        return None
+    kind = _item(line)
+    is_alone = not before and not after.strip()
+    if kind and kind[0] == "chinese":
+        return kind if len(line) <= _MAX_CHINESE_CHARS else None
+    if kind or not is_alone:
+        return kind if is_alone else None
+    if _NAMED.match(line):
+        return ("number", -1)
+    return ("capitals", 0) if _CAPITALS.fullmatch(line.strip()) else None
+
+
+def _leads(lines: Sequence[str], n: int) -> bool:
+    """Whether what follows a line is neither set in nor an item of the same list."""
+    following = next((line for line in lines[n + 1 :] if line.strip()), "")
+    if not following or following[0].isspace():
+        return False
+    kind = _item(lines[n])
+    return kind is None or _item(following) != kind
+
+
+def _item(line: str) -> _Style | None:
+    """The kind of number that a line begins with."""
+    for depth, pattern in enumerate(_CHINESE):
+        if pattern.match(line):
+            return ("chinese", depth)
+    number = _NUMBER.match(line)
+    return ("number", number["number"].count(".")) if number else None

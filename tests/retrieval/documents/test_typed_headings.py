@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from retrieval.documents.loaders.typed_headings import with_headings
+
+
+def outline(text: str) -> list[tuple[int, str]]:
+    return [(block.level, block.text) for block in with_headings(text)]
+
+
+UNDERLINED = """\
+==========
+Staff book
+==========
+
+Leave
+=====
+
+Ask early.
+
+Sick leave
+----------
+Call your lead.
+
+Travel
+======
+Book by train."""
+
+NUMBERED = """\
+1. Purpose
+
+This policy says how we work.
+
+1.1 Scope
+
+It holds for everybody.
+
+2. Leave
+
+Ask your lead two weeks ahead."""
+
+CHINESE = """\
+第一章 总则
+一、目的
+本制度规定休假。
+二、范围
+适用于全体员工。
+第二章 假期
+一、年假
+每年十五天。"""
+
+
+def test_lines_that_are_underlined_are_headings_of_the_level_at_which_they_come_first() -> None:
+    assert outline(UNDERLINED) == [
+        (1, "Staff book"),
+        (2, "Leave"),
+        (0, "Ask early."),
+        (3, "Sick leave"),
+        (0, "Call your lead."),
+        (2, "Travel"),
+        (0, "Book by train."),
+    ]
+
+
+def test_numbered_lines_that_stand_alone_above_text_are_headings() -> None:
+    assert [line for line in outline(NUMBERED) if line[0]] == [
+        (1, "1. Purpose"),
+        (2, "1.1 Scope"),
+        (1, "2. Leave"),
+    ]
+
+
+def test_chapters_and_parts_of_chinese_rules_are_headings() -> None:
+    assert [line for line in outline(CHINESE) if line[0]] == [
+        (1, "第一章 总则"),
+        (2, "一、目的"),
+        (2, "二、范围"),
+        (1, "第二章 假期"),
+        (2, "一、年假"),
+    ]
+
+
+def test_lines_in_capitals_that_stand_alone_are_headings_if_there_are_several() -> None:
+    text = "TRAVEL\n\nBook by train.\n\nSICK LEAVE\n\nCall your lead."
+    assert [line for line in outline(text) if line[0]] == [(1, "TRAVEL"), (1, "SICK LEAVE")]
+    assert outline(text.replace("SICK LEAVE", "Then this:"))[0][0] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "To leave:\n\n1. Fill in the form\n\n2. Give it to your lead\n\n3. Wait",
+        "1. Fill in the form\n\n   It is in the portal.\n\n2. Give it away\n\n   To your lead.",
+        "一、带身份证\n二、提前到达\n三、登记",
+        "Name   Days\n-----------\nAnn    12\n\nBob    13",
+        "The first line.\n---------------\nThe second line.",
+        "We work\nin teams\n--------\nof four.",
+        "    indented\n    ========\n\nwords",
+        "-----\n\nwords\n\n-----",
+        "Call 112.\n\n2026 was good\n\nwords and words.",
+        "",
+    ],
+    ids=[
+        "steps", "steps with text", "Chinese list", "table", "sentence", "paragraph", "set in",
+        "rules", "a year", "nothing",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_a_heading_stays_text(text: str) -> None:
+    assert [line for line in outline(text) if line[0]] == []
+
+
+def test_no_words_get_lost() -> None:
+    for text in (UNDERLINED, NUMBERED, CHINESE):
+        words = " ".join(block.text for block in with_headings(text)).split()
+        assert words == [word for word in text.split() if set(word) - set("=-")]
