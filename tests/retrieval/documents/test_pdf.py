@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from retrieval.documents.loaders.blocks import Loaded
@@ -392,3 +394,60 @@ def test_a_damaged_table_of_contents_stops_nothing() -> None:
 def test_what_is_no_pdf_is_refused(data: bytes) -> None:
     with pytest.raises(UnreadableError, match="is a damaged PDF"):
         read(data)
+
+
+def test_a_foot_that_names_the_section_beside_the_number_of_the_page_is_left_out() -> None:
+    titles = ["Leave", "Sick leave", "Travel", "Pay"]
+    pages = [
+        at(72, 740, "First words.") + at(72, 640, f"{n}. {title}", size=14) + at(72, 600, body)
+        + at(72, 30, f"{n}. {title}") + at(500, 30, str(n + 2))
+        for n, (title, body) in enumerate(zip(titles, BODIES, strict=True), start=1)
+    ]  # fmt: skip
+    assert not any(re.search(r"\d\. ", text) for text in texts(pdf(pages)))
+
+
+def test_a_head_in_which_the_number_of_the_page_stands_by_chance_is_left_out() -> None:
+    found = texts(paged(*["Handbook, release 12.3"] * 4))
+    assert [("release" in text) for text in found] == [True, False, False, False]
+
+
+def test_a_sentence_that_goes_on_on_the_next_page_is_whole() -> None:
+    begun = "To tell the others that you are away you write a message to"
+    pages = [
+        at(72, 700, "Leave", size=16) + at(72, 600, begun) + at(72, 60, "1 A note on leave."),
+        at(72, 740, "the list of your team. Then you ask your lead.") + at(72, 600, "Have fun."),
+    ]
+    first, second = texts(pdf(pages))
+    assert first.startswith(f"{begun} the list of your team.")
+    assert second == "Have fun."
+
+
+@pytest.mark.parametrize("following", ["Then you ask your lead.", "- the list of your team"])
+def test_a_page_that_begins_anew_stays_apart(following: str) -> None:
+    begun = "To tell the others that you are away you write a message to"
+    pages = [at(72, 600, begun), at(72, 740, following)]
+    assert texts(pdf(pages)) == [begun, following]
+
+
+def test_a_raised_number_does_not_end_a_paragraph() -> None:
+    long = "To tell the others that you are away send a message to your team and all"
+    page = at(72, 700, long) + at(72, 688, "those who work with you.")
+    page += at(195, 689, "1", size=7)
+    (text,) = texts(pdf([page]))
+    assert "and all those who" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "whole"),
+    [
+        ("and send a mail to the team at admin@rt.", "debian.org today.", "rt.debian.org"),
+        ("and read all of it before at https://sso.", "debian.org today.", "sso.debian.org"),
+        ("and log in to see what the others did at master.debian.", "org today.", "debian.org"),
+        ("and bring what you have, books, pictures, maps etc.", "which you need.", "etc.\nwhich"),
+    ],
+)  # fmt: skip
+def test_an_address_that_a_line_breaks_is_whole(first: str, second: str, whole: str) -> None:
+    (text,) = texts(
+        pdf([at(72, 700, "Then go on, as all others did before you here,", first, second)])
+    )
+    assert whole in text

@@ -26,7 +26,7 @@ from retrieval.documents.loaders.pdf.edges import without_running_heads
 from retrieval.documents.loaders.pdf.layout import Element, Text, elements_of
 from retrieval.documents.loaders.pdf.page import Page, drawn, read_page
 from retrieval.documents.loaders.pdf.ruled_tables import tables_in
-from retrieval.documents.loaders.pdf.words import Word
+from retrieval.documents.loaders.pdf.words import Word, joined
 from retrieval.errors import UnreadableError
 from retrieval.language import CJK
 
@@ -37,6 +37,11 @@ _PUNCTUATION = re.compile(r"[\W_]+")
 _WORDS = re.compile(rf"[^\W\d_]{{2}}|[{CJK}]")
 _NO_HEADING = re.compile(r"[.,;]$|://|@")
 _OF_A_PAGE = re.compile(r"\W*(?:page|slide|seite|folie|sheet|幻灯片|第)?[\W\d_]*页?", re.IGNORECASE)
+_CJK = re.compile(f"[{CJK}]")
+_STOP = re.compile(r"[.!?:;。！？：；]\W*\Z")
+_NOTE = re.compile(r"(?:\d{1,2}|[*†‡])\s?\S")
+_MIN_CUT = 40
+"""A shorter text that ends without a stop is no sentence."""
 _AMOUNT = re.compile(r"[\d.,%€$£¥ +-]+")
 
 _OBJECT = re.compile(rb"(\d{1,9}\s+\d{1,5})\s+obj\b")
@@ -69,7 +74,7 @@ def load_pdf(data: bytes, may_read: ocr.MayRead) -> list[Loaded]:
     if not any(page.words or page.notes for page in pages):
         raise UnreadableError(f"is a PDF without a text layer; {reader.advice}")
     labels = [document.get_page_label(n) for n in range(len(pages))]
-    blocks = list(_blocks(without_running_heads(pages, labels), _bookmarks(document)))
+    blocks = _across_pages(_blocks(without_running_heads(pages, labels), _bookmarks(document)))
     title = _title(document.get_metadata_value("Title")) or top_heading(blocks)
     gaps = [*reader.gaps(pages), *_attached(document)]
     return [Loaded(sections_of(blocks), title=title, gaps=tuple(gaps))]
@@ -204,6 +209,35 @@ def _blocks(pages: Sequence[Page], bookmarks: _Bookmarks) -> Iterator[Block]:
             yield Block(table_text(rows, has_header=_has_header(rows[0])), page=number)
             header = rows[0] if _has_header(rows[0]) else ()
         yield from (Block(note, page=number) for note in page.notes)
+
+
+def _across_pages(blocks: Iterable[Block]) -> list[Block]:
+    """The blocks; a sentence that goes on on the next page stands where it begins."""
+    found: list[Block] = []
+    for block in blocks:
+        begun = _begun(found, block) if not block.level and _goes_on(block.text) else None
+        if begun is None:
+            found.append(block)
+        else:
+            found[begun] = replace(found[begun], text=joined((found[begun].text, block.text)))
+    return found
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a text may begin in mid-sentence."""
+    return text[:1].islower() or _CJK.match(text) is not None
+
+
+def _begun(blocks: Sequence[Block], rest: Block) -> int | None:
+    """Which of the blocks ends the page before in mid-sentence, but for notes at its foot."""
+    for n in range(len(blocks) - 1, -1, -1):
+        block = blocks[n]
+        if block.level or block.page is None or block.page + 1 != rest.page:
+            return None
+        if not _NOTE.match(block.text):
+            is_cut = len(block.text) >= _MIN_CUT and not _STOP.search(block.text)
+            return n if is_cut and not block.text.startswith("|") else None
+    return None
 
 
 def _levels(elements: Iterable[Element]) -> dict[float, int]:

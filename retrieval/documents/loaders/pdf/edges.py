@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -19,6 +19,10 @@ _MIN_PAGES = 3
 _MIN_SHARE = 0.3
 _NUMBER = re.compile(r"\d+|\b[ivxlc]+\b")
 _ALONE = re.compile(r"(\d{1,4})(?: ?(?:/|of|von|sur|de) ?\d{1,4})?|[ivxlc]{1,8}")
+_PAGE = "#"
+"""The number of the page, and nothing that does not stand elsewhere."""
+_CHAPTER = re.compile(r"^\W*(?:chapter|section|part|appendix)\W+(?=[\divxlc])")
+_NO_TITLE = re.compile(r"[\W\d_]+")
 _COUNTED = re.compile(
     r"(?:[\W\d_]|\b(?:[ivxlc]+|pages?|pag|pg|p|of|seite|s|von|página|pág|de|pagina|di|sur)\b|[第页頁共])++",
     re.IGNORECASE,
@@ -37,15 +41,18 @@ def without_running_heads(pages: Sequence[Page], labels: Sequence[str]) -> list[
     """The pages without the lines at their edges that repeat; the first page with each keeps it.
 
     A line repeats where its text is the same, or differs in the page's own number alone. Numbers
-    of pages by themselves are left out of the first page, too.
+    of pages are left out of the first page, too, by themselves and beside a title that stands
+    elsewhere: heads that name a section hardly repeat.
     """
     read = list(pages)
+    said = {_title(row.text) for page in pages for row in rows_of(page.words)[1:-1]}
     sizes = [median([word.size for word in page.words] or [0]) for page in pages]
     for is_head in (True, False):
         for _ in range(_MAX_ROWS):
             edges = [_edge(page, is_head=is_head) for page in read]
+            again = Counter(row.text for row in edges if row)
             kinds = [
-                _kind(row, n, labels[n], usual)
+                row and _kind(row, n, labels[n], usual, said, is_again=again[row.text] > 1)
                 for n, (row, usual) in enumerate(zip(edges, sizes, strict=True))
             ]
             counts = Counter(kind for kind in kinds if kind)
@@ -56,7 +63,7 @@ def without_running_heads(pages: Sequence[Page], labels: Sequence[str]) -> list[
             for n, (kind, row) in enumerate(zip(kinds, edges, strict=True)):
                 if row is None or kind not in running:
                     continue
-                if kind in seen or _COUNTED.fullmatch(row.text):
+                if kind in seen or kind[0] == _PAGE or _COUNTED.fullmatch(row.text):
                     read[n] = _without(read[n], row)
                 seen.add(kind)
     return read
@@ -78,24 +85,33 @@ def _edge(page: Page, *, is_head: bool) -> Row | None:
     return row if is_outside else None
 
 
-def _kind(row: Row | None, index: int, label: str, usual: float) -> tuple[str, int] | None:
+def _kind(
+    row: Row, index: int, label: str, usual: float, said: Collection[str], *, is_again: bool
+) -> tuple[str, int]:
     """What the row is on other pages too, if it runs through the document."""
-    if row is None:
-        return None
     text, pieces = row.text, [piece.text for piece in row.pieces]
     numbers = _NUMBER.findall(text)
     for n in (0, len(pieces) - 1) if len(pieces) > 1 else ():
         if alone := _ALONE.fullmatch(pieces[n]):
-            return " ".join([*pieces[:n], "#", *pieces[n + 1 :]]), _offset(alone[1], index)
+            others = [*pieces[:n], *pieces[n + 1 :]]
+            is_title = _title(" ".join(others)) in said
+            kind = _PAGE if is_title else " ".join([*pieces[:n], "#", *pieces[n + 1 :]])
+            return kind, _offset(alone[1], index)
     if _COUNTED.fullmatch(text) and numbers and (alone := _ALONE.fullmatch(numbers[0])):
         return _NUMBER.sub("#", text, count=1), _offset(alone[1], index)
     # Some lines are headings, whatever their number: `Step 1` on the first page.
     is_heading = row.box.size > usual or _HEADING.fullmatch(text) is not None
-    for own in () if is_heading else numbers[-1:] + numbers[:1]:
+    # Where it stands elsewhere, the number is not the page's: `Release 12.18` on page 18.
+    for own in () if is_heading or is_again else numbers[-1:] + numbers[:1]:
         if own in (str(index + 1), label):
             before, _, after = text.rpartition(own)
             return f"{before}#{after}", 0
     return text, 0
+
+
+def _title(text: str) -> str:
+    """What a heading and the mention of it have in common."""
+    return _NO_TITLE.sub("", _CHAPTER.sub("", text.casefold()))
 
 
 def _offset(number: str | None, index: int) -> int:

@@ -13,6 +13,7 @@ from retrieval.documents.loaders.pdf.words import (
     Table,
     Word,
     around,
+    is_broken_address,
     is_divided,
     joined,
     rows_of,
@@ -361,14 +362,17 @@ def _text(texts: Sequence[str], lines: Sequence[Word], is_tight: bool) -> Text:
 
 def _is_near(above: Word, below: Word) -> bool:
     pitch = below.middle - above.middle
-    is_alike = abs(above.height - below.height) < 0.12 * above.height
+    # A raised number makes its line taller, not its letters.
+    known = above.size and below.size
+    sizes = (above.size, below.size) if known else (above.height, below.height)
+    is_alike = abs(sizes[0] - sizes[1]) < 0.12 * sizes[0]
     return is_alike and pitch < 1.75 * above.height
 
 
 def _wraps(above: Word, below: Word, texts: Sequence[str], left: float, right: float) -> bool:
     """Whether a line goes on with the next: it is full, or the next begins in mid-sentence."""
     first, second = texts
-    if is_divided(first, second):
+    if is_divided(first, second) or is_broken_address(first, second):
         return True
     if _ITEM.match(second) or abs(below.x0 - above.x0) > 3.5 * above.height:
         return False

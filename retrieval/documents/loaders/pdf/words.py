@@ -11,6 +11,9 @@ from retrieval.language import CJK
 
 _IS_WIDE = re.compile(f"[{CJK}，、。：；！？“”（）《》]")
 
+_ADDRESS_END = re.compile(r"(?:\S*(?:://|@)\S*[./@_=?&]|(?<!\S)(?:[\w-]{2,}\.){2,})\Z")
+_ADDRESS_REST = re.compile(r"[a-z0-9]")
+
 _PIECE_GAP = 0.9
 """In heights: words further apart do not belong to one run of text."""
 
@@ -99,7 +102,7 @@ def joined(lines: Iterable[str]) -> str:
         if is_divided(last, line):
             parts[-1] = last[:-1]
         elif last and not (_IS_WIDE.match(last[-1]) and _IS_WIDE.match(line)):
-            parts.append(" ")
+            parts.append("" if is_broken_address(last, line) else " ")
         parts.append(line)
     return "".join(parts)
 
@@ -107,6 +110,11 @@ def joined(lines: Iterable[str]) -> str:
 def is_divided(left: str, right: str) -> bool:
     """Whether a line ends in the first part of a word that the next begins with the rest of."""
     return left[-1:] == "-" and left[-2:-1].isalpha() and right[:1].islower()
+
+
+def is_broken_address(left: str, right: str) -> bool:
+    """Whether a line ends in the first part of an address that the next begins with the rest of."""
+    return _ADDRESS_END.search(left) is not None and _ADDRESS_REST.match(right) is not None
 
 
 def rows_of(words: Iterable[Word]) -> list[Row]:
