@@ -25,8 +25,11 @@ _CONTINUATION = re.compile(
     re.IGNORECASE,
 )
 # Questions whose answer is a name, a number, a place or a time, in English and in Chinese.
+# Amid a sentence "when" and "where" name a case: "should I write a copy when I reply".
 _FACT = re.compile(
-    r"\b(who|whom|whose|when|where|which)\b"
+    r"\b(who|whom|whose|which)\b"
+    r"|(?:^\W*(?:\w+\W+){0,2}|[,;:?]\s*|\b(?:by|since|until|till|from|to|and|know|me)\s+)"
+    r"(when|where)\b|\b(when|where)\W*$"
     r"|\bhow (many|much|long|old|far|often|big|large|high|tall|fast|late|early|soon|accurate)\b"
     r"|\b(what|by what|at what|on what) (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|"
     r"should\b|must\b|if\b|about\b|happens\b|happened\b|kind\b|makes\b|now\b|next\b|then\b)\w+"
@@ -38,6 +41,14 @@ _EXPLANATION = re.compile(
     r"^\W*(how (?:do|does|did|can|could|should|shall|to|would|is|are|was|were)|what (?:to do|(?:do|"
     r"should|can|must) (?:i|we|you))|why|explain|describe|summar\w+|tell me about)\b"
     r"|\b(steps|procedure|instructions)\b|步骤|流程|(?<![称叫名译作成])为什么|怎么办|如何",
+    re.IGNORECASE,
+)
+# What is answered with yes or no; "can you tell me when" is not.
+_YES_OR_NO = re.compile(
+    r"^\W*(?:(?:so|and|hi|hey|hello|but|ok|please)\W+)*"
+    r"(?:is|are|am|was|were|do|does|did|can|could|may|might|must|should|shall|will|would|has|have|"
+    r"had)\b(?!\s+(?:you|we|they|people|anyone|anybody|someone|somebody)\s+(?:please\s+)?"
+    r"(?:know|tell|say|remember|remind|explain)\b)",
     re.IGNORECASE,
 )
 # Several things are more than a fact: "what types are there", "how much for each", "what and how".
@@ -89,7 +100,7 @@ def depends_on_thread(question: str) -> bool:
 def asks_for_fact(question: str) -> bool:
     """Whether a few words answer the question, rather than an explanation or a list of steps."""
     return bool(_FACT.search(question)) and not (
-        _EXPLANATION.search(question) or _SEVERAL.search(question)
+        _EXPLANATION.search(question) or _SEVERAL.search(question) or _YES_OR_NO.search(question)
     )
 
 

@@ -83,6 +83,19 @@ def test_a_question_for_a_fact_is_told_by_its_words(question: str) -> None:
 @pytest.mark.parametrize(
     "question",
     [
+        "can you tell me when the office opens?",
+        "does anyone know which form I need",
+        "the office opens when?",
+        "since when do we have lamps",
+    ],
+)
+def test_a_fact_may_be_asked_for_politely_or_late(question: str) -> None:
+    assert asks_for_fact(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
         "How do I connect?",
         "What is a tide gauge?",
         "Why is it slow?",
@@ -98,6 +111,9 @@ def test_a_question_for_a_fact_is_told_by_its_words(question: str) -> None:
         "几乎所有的船都晚点",
         "为什么什么都不能退",
         "whats leave and how much do I have",
+        "should I write to the keeper when I reply to a list",
+        "hi, is there someone who repairs lamps?",
+        "the lamp is out when it rains",
         "need a boat and a lamp, how early for each?",
     ],
 )
