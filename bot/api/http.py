@@ -51,12 +51,22 @@ def problem_of(error: Exception, request: web.Request) -> ProblemError:
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, web.HTTPRequestEntityTooLarge):
-        too_large = f"the body is too large; up to {MAX_BODY:,} bytes are read"
-        return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+        return too_large()
     error_id = secrets.token_hex(4)
     logger.error("failed id=%s path=%s", error_id, request.path, exc_info=error)
     detail = f"this is a fault of ours; whoever runs this finds {error_id} in the log"
     return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def too_large() -> ProblemError:
+    """What is told of a body of more than `MAX_BODY` bytes."""
+    told = f"the body is too large; up to {MAX_BODY:,} bytes are read"
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+
+
+def late() -> ProblemError:
+    """What is told of a body that has not arrived after `BODY_S`."""
+    return ProblemError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time")
 
 
 def problem_response(problem: ProblemError) -> web.Response:
@@ -93,8 +103,7 @@ async def read_body(request: web.Request) -> bytes:
     except web.RequestPayloadError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "the body cannot be decoded") from error
     except TimeoutError as error:
-        late = "the body did not arrive in time"
-        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, late) from error
+        raise late() from error
 
 
 def parsed(kind: type[B], body: bytes) -> B:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,9 +14,10 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.api.calls import Call
+from bot.api.http import BODY_S, MAX_BODY, late, too_large
 from bot.api.messages import (
     AnswerTold,
     ConversationId,
@@ -77,6 +79,7 @@ def make_app(service: Service, *, host: str) -> ASGIApp:
         if scope["type"] == "http":
             try:
                 await service.key(secret_in(Request(scope).headers.get("authorization", "")))
+                receive = await _arrived(receive)
             except ProblemError as problem:
                 headers = {**problem.headers, "Content-Type": PROBLEM_JSON}
                 refusal = Response(problem.body(), problem.status, headers)
@@ -85,6 +88,27 @@ def make_app(service: Service, *, host: str) -> ASGIApp:
         await app(scope, receive, send)
 
     return guard
+
+
+async def _arrived(receive: Receive) -> Receive:
+    """What gives the body of a request that has arrived as a whole, and then what comes after."""
+    body, is_whole = bytearray(), False
+    try:
+        async with asyncio.timeout(BODY_S):
+            while not is_whole:
+                message = await receive()
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY:
+                    raise too_large()
+                is_whole = not message.get("more_body", False)
+    except TimeoutError as error:
+        raise late() from error
+    messages: list[Message] = [{"type": "http.request", "body": bytes(body)}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
 
 
 @asynccontextmanager

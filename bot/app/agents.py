@@ -8,6 +8,7 @@ import logging
 from bot.app.api import Api
 from bot.app.parts import Engine, Timings
 from bot.settings import ApiSettings, SlackSettings, secret
+from bot.slack.incoming.connections import MOST
 from bot.store.database import Database
 from bot.trials.watching import follow
 
@@ -38,7 +39,8 @@ async def serve_agents(
 
         host, port = settings.listen_host, settings.listen_port
         app = make_app(api.service, host=host)
-        await Server(Config(app, host=host, port=port, log_config=None)).serve()
+        config = Config(app, host=host, port=port, log_config=None, limit_concurrency=MOST)
+        await Server(config).serve()
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -89,3 +89,16 @@ async def test_over_http_each_request_brings_a_key_of_its_own(counter: Counter) 
             refused = await http.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     assert told == [False, True]
     assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_a_body_that_is_too_large_is_refused_over_http(counter: Counter) -> None:
+    server = await counter.open()
+    headers = {"Authorization": f"Bearer {counter.key()}"}
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(21):
+            yield b"x" * 100_000
+
+    async with over_http(server) as url, httpx2.AsyncClient(headers=headers) as http:
+        refused = await http.post(url, content=chunks())
+    assert (refused.status_code, "too large" in refused.json()["detail"]) == (413, True)
