@@ -224,7 +224,14 @@ class ApiSettings(FileSettings):
     )
     listen_port: int = Field(default=8090, ge=0, le=65_535, description="the port there")
     workers: int = Field(default=4, ge=1, le=64, description="calls worked on at the same time")
-    max_waiting: int = Field(default=50, ge=0, description="more waiting calls are turned away")
+    max_waiting: int = Field(
+        default=50,
+        ge=0,
+        description="more waiting calls are turned away, but one of a key that has none",
+    )
+    max_waiting_per_key: int = Field(
+        default=25, ge=0, description="more waiting calls of one key are turned away"
+    )
     answer_seconds: int = Field(
         default=120, ge=1, description="an answer that takes longer is broken off"
     )

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from bot.api.calls import BUSY_S, Call, Desk
+from bot.api.calls import Call, Desk, busy
 from bot.api.messages import FeedbackGiven, FeedbackTold, QuestionAsked
 from bot.api.opinions import Opinions
 from bot.api.problems import ProblemError, UnaskableError
@@ -24,9 +24,9 @@ from bot.metrics import count_answer
 from bot.pool import StoppablePool
 from bot.review.document_lookup import DocumentLookup
 from bot.slack.conversations import MAX_CHARS
-from bot.store.audit import AuditLog, passages_of
+from bot.store.audit import AuditLog, cited_in, passages_of
 from bot.store.database import Database
-from bot.store.keys import ApiKey, ApiKeys, OverLimitError, Use
+from bot.store.keys import ApiKey, ApiKeys, Charge, OverLimitError, Use
 from bot.store.log import ConversationLog, Turn, utc
 from bot.store.turns import DocumentRef, Turns
 from retrieval.errors import (
@@ -113,8 +113,7 @@ class Service:
             return await self._again(call, done)
         began = time.monotonic()
         async with self._claimed(call):
-            await self._charge(call, "questions")
-            async with self._desk.place():
+            async with self._counted(call, "questions"):
                 with traced(trace_of(call.event_id)):
                     reply = await self._answered(call, asked, on_text, is_gone)
             await self._settle(call, reply.answer.id)
@@ -126,8 +125,7 @@ class Service:
         self, call: Call, query: str, *, limit: int, sources: Sequence[str] = ()
     ) -> list[Hit]:
         """The passages that suit a query best, of those that the key may see."""
-        await self._charge(call, "searches")
-        async with self._desk.place():
+        async with self._counted(call, "searches"):
             with _told():
                 hits = await self._pool.run(
                     self._documents.search,
@@ -163,18 +161,25 @@ class Service:
         request = await self._database.run(self._request, call, asked, conversation)
         if is_gone():
             raise Hangup
+        said: list[str] = []
+
+        def tell(text: str) -> None:
+            if on_text is not None and self._keys.holds(call.key):
+                said.append(text)
+                on_text(text)
+
         with _told():
             answer = await self._pool.run(
-                self._say, call, request, on_text=on_text, should_stop=should_stop
+                self._say, request, on_text=on_text and tell, should_stop=should_stop
             )
         if answer.stopped and not answer.text.strip():
             if is_gone():
                 raise Hangup
-            raise _busy("the answer took too long; try again in a moment")
-        shown = await self._database.run(self._write, call, answer, conversation)
+            raise busy("the answer took too long; try again in a moment")
+        shown = await self._database.run(self._write, call, answer, conversation, "".join(said))
         logger.info("answered turn=%s kind=%s place=%s", answer.id, answer.kind, call.key.place)
         if shown is None:
-            raise _busy("documents have changed meanwhile; ask again")
+            raise busy("documents have changed meanwhile; ask again")
         return Reply(shown, conversation)
 
     def _request(self, call: Call, asked: QuestionAsked, conversation: str) -> AnswerRequest:
@@ -190,18 +195,16 @@ class Service:
 
     def _say(
         self,
-        call: Call,
         request: AnswerRequest,
         *,
         on_text: Callable[[str], None] | None,
         should_stop: Callable[[], bool],
     ) -> Answer:
-        """Answer; words go out early only as long as key and documents are what they were."""
+        """Answer; words go out early only as long as the documents are what they were."""
         generation = self._documents.served_generation()
 
         def say(text: str) -> None:
-            is_same = self._documents.served_generation() == generation
-            if on_text is not None and is_same and self._keys.holds(call.key):
+            if on_text is not None and self._documents.served_generation() == generation:
                 on_text(text)
 
         return self._answerer.answer(
@@ -219,8 +222,11 @@ class Service:
             for message in (Message("user", answer.question), Message("assistant", answer.text))
         ]
 
-    def _write(self, call: Call, answer: Answer, conversation: str) -> Answer | None:
-        """Log a turn; the answer as it may be seen now with a key that still holds."""
+    def _write(self, call: Call, answer: Answer, conversation: str, said: str) -> Answer | None:
+        """Log a turn of which some was said already; the answer as it may be seen now.
+
+        What nobody sees of it any more is not audited as shown.
+        """
         key = call.key
         turn = Turn(
             answer=answer,
@@ -236,9 +242,13 @@ class Service:
         with self._database.transaction():
             self._opinions.consent(call)
             self._log.add(turn)
-            self._audit.shown("shown", call, answer.id, passages_of(answer), channel=key.place)
             self._keys.count_tokens(key, *answer.tokens)
-        shown = self._shown(call, answer.id)
+            shown = self._disclosure.to(answer.id, readers=key.audience).answer
+            if not self._keys.holds(key):
+                shown = None
+            seen = cited_in(said, answer) if shown is None else passages_of(shown)
+            self._audit.shown("shown", call, answer.id, seen, channel=key.place)
+        self._check(call)
         if shown is None:
             return None
         nearest = {passage.id for passage in shown.nearest}
@@ -269,9 +279,22 @@ class Service:
         self._audit.shown("shown", call, "", passages, channel=call.key.place)
         return shown
 
-    async def _charge(self, call: Call, use: Use) -> None:
+    @asynccontextmanager
+    async def _counted(self, call: Call, use: Use) -> AsyncIterator[None]:
+        """Inside, a call is worked on; it is counted unless it has to be made again."""
+        async with self._desk.place(call.key) as slot:
+            charge = await self._charge(call, use)
+            try:
+                async with slot:
+                    yield
+            except ProblemError as problem:
+                if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    await self._database.run(self._keys.give_back, charge)
+                raise
+
+    async def _charge(self, call: Call, use: Use) -> Charge:
         try:
-            await self._database.run(self._keys.charge, call.key, use)
+            return await self._database.run(self._keys.charge, call.key, use)
         except OverLimitError as error:
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS, str(error), retry_after_s=error.retry_after_s
@@ -315,10 +338,6 @@ def secret_in(authorization: str) -> str:
     return secret.strip() if kind.lower() == "bearer" else ""
 
 
-def _busy(detail: str) -> ProblemError:
-    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry_after_s=BUSY_S)
-
-
 @contextmanager
 def _told() -> Iterator[None]:
     """What cannot be asked or answered becomes a problem that says so."""
@@ -328,11 +347,11 @@ def _told() -> Iterator[None]:
         raise UnaskableError(str(error)) from error
     except EndpointUnreachableError as error:
         logger.warning("held up: %s", error)
-        raise _busy("the model does not answer now; try again in a moment") from error
+        raise busy("the model does not answer now; try again in a moment") from error
     except IndexNotFoundError as error:
-        raise _busy("no documents are indexed yet") from error
+        raise busy("no documents are indexed yet") from error
     except RetrievalError as error:
         logger.exception("not answered")
-        raise _busy(
+        raise busy(
             "the documents cannot be searched now; whoever runs this finds why in its log"
         ) from error

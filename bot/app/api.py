@@ -46,7 +46,11 @@ class Api:
         self._settings = settings
         self._stop = threading.Event()
         self._pool = StoppablePool(settings.workers, name="api", stop=self._stop)
-        self._desk = Desk(at_once=settings.workers, max_waiting=settings.max_waiting)
+        self._desk = Desk(
+            at_once=settings.workers,
+            max_waiting=settings.max_waiting,
+            max_waiting_per_key=settings.max_waiting_per_key,
+        )
         curated = CuratedAnswers(database, engine.documents)
         self.service = Service(
             database,

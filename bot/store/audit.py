@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -155,6 +156,16 @@ class AuditLog:
 def passages_of(answer: Answer) -> list[Passage]:
     """What an answer shows: the passages that it cites, or that were nearest."""
     return [*(citation.passage for citation in answer.citations), *answer.nearest]
+
+
+def cited_in(text: str, answer: Answer) -> list[Passage]:
+    """What the beginning of an answer shows: the passages that it cites.
+
+    All, if it breaks off in a sentence whose citation is still to come.
+    """
+    *parts, rest = re.split(r"\[(\d+)\]", text)
+    is_cut = re.search(r"\w", rest)
+    return [c.passage for c in answer.citations if is_cut or str(c.number) in parts[1::2]]
 
 
 def _is_closed(passage: Passage) -> bool:

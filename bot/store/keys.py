@@ -90,6 +90,15 @@ class KeyUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """A call that was counted, in these spans of time."""
+
+    key: ApiKey
+    use: Use
+    periods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A request that bears an Idempotency-Key: new, going on, done before, or another one.
 
@@ -206,7 +215,7 @@ class ApiKeys:
             )
             return revoked.rowcount == 1
 
-    def charge(self, key: ApiKey, use: Use) -> None:
+    def charge(self, key: ApiKey, use: Use) -> Charge:
         """Count a call.
 
         Raises:
@@ -230,6 +239,13 @@ class ApiKeys:
             )
             self._add(key, minute, use, 1)
             self._add(key, month, use, 1)
+        return Charge(key, use, (minute, month))
+
+    def give_back(self, charge: Charge) -> None:
+        """Take back that a call was counted."""
+        with self._database.transaction():
+            for period in charge.periods:
+                self._count(charge.key, period, charge.use, -1)
 
     def count_tokens(self, key: ApiKey, prompt_tokens: int, answer_tokens: int) -> None:
         """Add the tokens that an endpoint's model has read and written for a key."""
@@ -295,9 +311,12 @@ class ApiKeys:
         return 0 if row is None else int(row[0])
 
     def _add(self, key: ApiKey, period: str, column: str, count: int) -> None:
-        db = self._database.connection
-        db.table("api_usage").insert({"key_id": key.id, "period": period}, ignore=True)
-        db.execute(
+        new = {"key_id": key.id, "period": period}
+        self._database.connection.table("api_usage").insert(new, ignore=True)
+        self._count(key, period, column, count)
+
+    def _count(self, key: ApiKey, period: str, column: str, count: int) -> None:
+        self._database.connection.execute(
             f"UPDATE api_usage SET {column} = {column} + ? WHERE key_id = ? AND period = ?",  # noqa: S608 - names of this module
             (count, key.id, period),
         )

@@ -6,13 +6,16 @@ import asyncio
 import json
 import sqlite3
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from bot.store.audit import AuditLog
 from bot.store.keys import ApiKeys
+from retrieval.records import Answer, AnswerRequest, Citation
 from tests.bot.api.conftest import Counter, Noticing, Speaking
-from tests.fakes import SentenceAnswerer
+from tests.fakes import SentenceAnswerer, passage
 
 LEAVE = "How many days of leave do I have?"
 BAND = "What is the salary band of engineers?"
@@ -81,6 +84,46 @@ async def test_words_are_held_back_once_the_key_is_revoked(counter: Counter) -> 
     events = (await counter.ask(BAND, key=key, stream=True)).events
     assert [name for name, _ in events] == ["text", "error"]
     assert events[-1][1]["status"] == 401
+
+
+class OfTwoDocuments(Speaking):
+    """Answers of two restricted documents, sentence by sentence."""
+
+    changes_before = 0
+
+    def answer(
+        self,
+        request: AnswerRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        first, second = (passage(title, f"{title}.", audience="hr") for title in ("One", "Two"))
+        answer = SentenceAnswerer.answer(self, request, should_stop=should_stop)
+        for n, sentence in enumerate(("One. [1]", " Two. [2]")):
+            if n == self.changes_before:
+                self.between()
+            if on_text is not None:
+                on_text(sentence)
+        cited = (Citation(1, first, first.text, 1.0), Citation(2, second, second.text, 1.0))
+        return replace(answer, kind="answer", text="One. [1] Two. [2]", citations=cited)
+
+
+@pytest.mark.parametrize(("revoked_before", "audited"), [
+    (0, []), (1, [["handbook/One.md", "hr"]]),
+])  # fmt: skip
+async def test_what_a_revoked_key_did_not_see_is_not_audited_as_shown(
+    counter: Counter, revoked_before: int, audited: list[list[str]]
+) -> None:
+    answerer = OfTwoDocuments()
+    await counter.open(answerer)
+    key, database = counter.key("hr-desk", "hr"), counter.database()
+    answerer.changes_before = revoked_before
+    answerer.between = lambda: ApiKeys(database).revoke("hr-desk")
+    events = (await counter.ask(BAND, key=key, stream=True)).events
+    assert "Two" not in str(events)
+    rows = [json.loads(row["details"]) for row in list(AuditLog(database).rows())[1:]]
+    assert [document for row in rows for document in row["documents"]] == audited
 
 
 async def test_words_are_held_back_once_the_documents_are_others(counter: Counter) -> None:
@@ -158,6 +201,58 @@ async def test_who_comes_when_too_many_wait_is_told_when_to_come_again(counter: 
     answerer.gate.set()
     assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
     assert (await first).status == 200
+
+
+async def test_what_is_refused_because_of_others_is_not_counted(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer, workers=1, max_waiting=0, max_waiting_per_key=0)
+    key = counter.key(per_month=2)
+    first = asyncio.create_task(counter.ask(LEAVE, key=key))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    search = await counter.call("/v1/search", {"query": "leave"}, key=key)
+    refused = [await counter.ask(LEAVE, key=key), search]
+    answerer.gate.set()
+    told = [await first, *refused, await counter.ask(LEAVE, key=key)]
+    assert [reply.status for reply in told] == [200, 503, 503, 200]
+
+
+async def test_an_answer_that_has_to_be_asked_for_again_is_counted_once(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer)
+    key, passages = counter.key(per_month=1, per_minute=1), counter.held.passages
+    asking = asyncio.create_task(counter.ask(LEAVE, key=key))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    counter.held.passages = []
+    answerer.gate.set()
+    assert (await asking).status == 503
+    counter.held.passages = passages
+    assert [(await counter.ask(LEAVE, key=key)).status for _ in range(2)] == [200, 429]
+
+
+async def test_a_key_that_asks_much_leaves_room_for_the_others(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer, workers=1, max_waiting=3, max_waiting_per_key=1)
+    busy, other, third = (counter.key(name) for name in ("busy", "other", "third"))
+    asking = [asyncio.create_task(counter.ask(LEAVE, key=busy)) for _ in range(3)]
+    (refused,), _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    asking += [asyncio.create_task(counter.ask(LEAVE, key=key)) for key in (other, third)]
+    answerer.gate.set()
+    assert "too many calls" in refused.result().text
+    assert sorted([(await call).status for call in asking]) == [200, 200, 200, 200, 503]
+
+
+async def test_a_key_that_has_no_call_here_waits_even_where_others_fill_the_queue(
+    counter: Counter,
+) -> None:
+    answerer = Noticing()
+    await counter.open(answerer, workers=1, max_waiting=1)
+    busy, other = counter.key("busy"), counter.key("other")
+    asking = [asyncio.create_task(counter.ask(LEAVE, key=busy)) for _ in range(3)]
+    await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    last = asyncio.create_task(counter.ask(LEAVE, key=other))
+    answerer.gate.set()
+    assert (await last).status == 200
+    assert sorted([(await call).status for call in asking]) == [200, 200, 503]
 
 
 async def test_a_call_in_progress_ends_before_the_server_does(counter: Counter) -> None:
