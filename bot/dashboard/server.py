@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +17,7 @@ from bot.dashboard.charts import days_chart, interval, rates_chart
 from bot.dashboard.deciding import Deciding, outcome
 from bot.dashboard.pages import LISTED, Pages
 from bot.dashboard.viewers import ENTER, Door, TokenDoor, Viewer
+from bot.slack.incoming.web import BODY_S
 from bot.store.connection import StoreError
 from bot.store.database import Database
 from bot.strings import strings_for
@@ -267,7 +269,12 @@ class Dashboard:
         )
 
     async def _decide(self, look: Look) -> web.StreamResponse:
-        access, form = look.viewer.access, await look.request.post()
+        access = look.viewer.access
+        try:
+            async with asyncio.timeout(BODY_S):
+                form = await look.request.post()
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout from error
         said = {name: str(value) for name, value in form.items()}
         if access is None or self._deciding is None or not _is_ours(look, said):
             raise web.HTTPForbidden(text=look.strings.dashboard["forbidden"])

@@ -67,7 +67,7 @@ class TokenDoor:
 
     async def viewer(self, request: web.Request) -> Viewer | None:
         """Whoever has the cookie."""
-        shown = request.cookies.get(COOKIE, "")
+        shown = request.cookies.get(own_name(COOKIE, request), "")
         return self._viewer if hmac.compare_digest(shown.encode(), self._session.encode()) else None
 
     async def enter(self, request: web.Request) -> web.Response:
@@ -77,7 +77,9 @@ class TokenDoor:
             raise web.HTTPForbidden(text="This address was used already. Start it again.\n")
         self._token = None
         response = web.Response(status=303, headers={"Location": "/"})
-        response.set_cookie(COOKIE, self._session, httponly=True, samesite="Strict", path="/")
+        response.set_cookie(
+            own_name(COOKIE, request), self._session, httponly=True, samesite="Strict", path="/"
+        )
         return response
 
 
@@ -131,6 +133,11 @@ class ProxyDoor:
         except SlackApiError:
             return None  # Slack knows nobody of that address
         return str(found["user"]["id"])
+
+
+def own_name(cookie: str, request: web.Request) -> str:
+    """A cookie's name for one dashboard: browsers tell hosts apart, but not their ports."""
+    return f"{cookie}-{request.url.port}"
 
 
 def networks(given: Iterable[str]) -> Networks:

@@ -7,7 +7,6 @@ from functools import partial
 from ipaddress import ip_address
 
 import aiohttp
-from aiohttp import web
 
 from bot.dashboard.deciding import Deciding
 from bot.dashboard.pages import Pages
@@ -16,7 +15,8 @@ from bot.dashboard.viewers import Door, ProxyDoor, TokenDoor
 from bot.review.experts import Experts
 from bot.serving import Serving
 from bot.settings import SlackSettings
-from bot.slack.incoming.connections import REQUESTS
+from bot.slack.incoming.connections import Connections
+from bot.slack.incoming.web import serve
 from bot.slack.workspace import REQUEST_S, log_in
 from bot.store.database import Database
 from bot.store.inbox import Inbox
@@ -41,6 +41,7 @@ class Window(Serving):
         host: str = "127.0.0.1",
         port: int = 0,
         shows_text: bool = False,
+        connections: Connections | None = None,
     ) -> None:
         super().__init__()
         self.address = ""
@@ -49,6 +50,7 @@ class Window(Serving):
         self._host = host
         self._port = port
         self._shows_text = shows_text
+        self._connections = connections
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, slack = self._settings, self._slack
@@ -68,14 +70,13 @@ class Window(Serving):
         board = Dashboard(
             pages, database, door, deciding, hosts=self._hosts, shows_text=self._shows_text
         )
-        runner = web.AppRunner(board.app(), access_log=None, logger=REQUESTS)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            runner, self._port = await serve(
+                board.app(), self._host, self._port, connections=self._connections
+            )
         except OSError as error:
             raise SettingsError(f"--host {self._host} --port {self._port}: {error}") from error
-        self._port = int(runner.addresses[0][1])
+        stack.push_async_callback(runner.cleanup)
         path = door.path() if isinstance(door, TokenDoor) else "/"
         self.address = f"http://{_in_address(self._host)}:{self._port}{path}"
 

@@ -92,13 +92,20 @@ def read_request(request: web.Request, text: str) -> AsyncBoltRequest:
 async def listen(
     routes: list[web.RouteDef], host: str, port: int, *, connections: Connections | None = None
 ) -> tuple[web.AppRunner, int]:
-    """Serve the routes; the runner to clean up, and the port (chosen by the system if 0).
+    """Serve the routes, as `serve` does."""
+    app = web.Application()
+    app.add_routes(routes)
+    return await serve(app, host, port, connections=connections)
+
+
+async def serve(
+    app: web.Application, host: str, port: int, *, connections: Connections | None = None
+) -> tuple[web.AppRunner, int]:
+    """Serve an application; the runner to clean up, and the port (chosen by the system if 0).
 
     Raises:
         OSError: If the address is taken or not ours.
     """
-    app = web.Application()
-    app.add_routes(routes)
     connections = connections or Connections()
     connections.bound(app)
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_S, logger=REQUESTS)

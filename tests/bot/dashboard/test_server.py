@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from bot.dashboard.window import Window
+from bot.settings import SlackSettings
+from bot.slack.incoming.connections import Connections
 from bot.store.database import Database
 from bot.store.reviews import Reviews
 from retrieval.errors import SettingsError
@@ -115,6 +121,45 @@ async def test_a_token_lets_in_once(opened: Opened) -> None:
     first = await opened()
     assert (await first.get("/"))[0] == 200
     assert (await first.get("/enter?token="))[0] == 403
+
+
+async def test_one_browser_stays_in_two_dashboards_of_one_host(
+    house: House, ids: dict[str, str]
+) -> None:
+    assert ids
+    jar = aiohttp.CookieJar(unsafe=True)
+    settings = settings_in(house.folder), SlackSettings()
+    async with (
+        Window(*settings) as one,
+        Window(*settings) as other,
+        aiohttp.ClientSession(cookie_jar=jar) as session,
+    ):
+        told = []
+        for window in (one, other):
+            await session.get(window.address)
+        for window in (one, other):
+            async with session.get(window.address.partition("/enter")[0]) as response:
+                told.append(response.status)
+    assert told == [200, 200]
+
+
+async def test_connections_that_ask_nothing_are_bounded_and_cut_off(
+    house: House, ids: dict[str, str]
+) -> None:
+    assert ids
+    bounds = Connections(most=2, silent_s=0.2)
+    window = Window(settings_in(house.folder), SlackSettings(), connections=bounds)
+    async with window, aiohttp.ClientSession() as session:
+        port = URL(window.address).port
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        with pytest.raises(aiohttp.ClientError):
+            await session.get(window.address)
+        for reader, writer in silent:
+            with suppress(ConnectionResetError):
+                await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+        async with session.get(window.address) as response:
+            assert response.status == 403
 
 
 async def test_another_host_name_is_refused_and_pages_say_what_browsers_may_do(
