@@ -85,8 +85,18 @@ class SlackSettings(FileSettings):
     dashboard_proxies: tuple[str, ...] = Field(
         default=(), description="addresses or networks of the proxies that are believed"
     )
+    dashboard_oidc_issuer: str | None = Field(
+        default=None, description="the OpenID provider where people log in to the dashboard"
+    )
+    dashboard_oidc_client_id: str | None = Field(
+        default=None, description="as which client it knows the dashboard"
+    )
+    dashboard_oidc_client_password: SecretStr | None = Field(
+        default=None, description="the secret that it gave that client, if it did"
+    )
     dashboard_hosts: tuple[str, ...] = Field(
-        default=(), description="names by which browsers reach the dashboard behind the proxy"
+        default=(),
+        description="names by which browsers reach a dashboard that is not for this machine alone",
     )
     admins: tuple[str, ...] = Field(
         default=(), description="ids of people who may use /whimbrel reindex"
@@ -195,6 +205,11 @@ class SlackSettings(FileSettings):
             "reports": self.report_days,
             "audit": self.audit_days,
         }
+
+    @property
+    def names_viewers(self) -> bool:
+        """Whether it is known who looks at the dashboard."""
+        return bool(self.dashboard_header or self.dashboard_oidc_issuer)
 
     @property
     def mode(self) -> Literal["socket", "http"]:

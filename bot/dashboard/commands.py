@@ -17,7 +17,8 @@ def dashboard(host: str, port: int, *, show_text: bool) -> None:
     """Show in a browser how the bot does.
 
     Only this machine can look, with the address that is printed, until
-    SLACK_DASHBOARD_HEADER names the header in which a proxy says who looks.
+    SLACK_DASHBOARD_OIDC_ISSUER names where people log in, or
+    SLACK_DASHBOARD_HEADER the header in which a proxy says who looks.
     """
     import asyncio
 
@@ -28,7 +29,7 @@ def dashboard(host: str, port: int, *, show_text: bool) -> None:
 
     settings = load_settings()
     slack = read_slack_settings()
-    if slack.dashboard_header:
+    if slack.names_viewers:
         slack = load_slack_settings()
     window = Window(settings, slack, host=host, port=port, shows_text=show_text)
     asyncio.run(

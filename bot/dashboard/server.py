@@ -16,7 +16,7 @@ from aiohttp import web
 from bot.dashboard.charts import days_chart, interval, rates_chart
 from bot.dashboard.deciding import Deciding, outcome
 from bot.dashboard.pages import LISTED, Pages
-from bot.dashboard.viewers import ENTER, Door, TokenDoor, Viewer
+from bot.dashboard.viewers import ENTER, Door, Viewer
 from bot.slack.incoming.web import BODY_S
 from bot.store.connection import StoreError
 from bot.store.database import Database
@@ -115,8 +115,7 @@ class Dashboard:
         app = web.Application(middlewares=[self._guard], client_max_size=MAX_FORM)
         for name, kind in FILES.items():
             app.router.add_get(f"/{name}", partial(_file, name, kind))
-        if isinstance(self._door, TokenDoor):
-            app.router.add_get(ENTER, self._door.enter, allow_head=False)
+        app.router.add_get(ENTER, self._door.enter, allow_head=False)
         shown: dict[str, tuple[str, Show]] = {
             "/": ("overview", self._overview),
             "/gaps": ("gaps", self._gaps),

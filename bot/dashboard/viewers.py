@@ -1,4 +1,4 @@
-"""Who looks at the dashboard, and what they may read: by a token, or as a proxy says."""
+"""Who looks at the dashboard, and what they may read: by a token, a proxy's word, or a login."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ class Door(Protocol):
     async def viewer(self, request: web.Request) -> Viewer | None:
         """Who it is; None for who may not look."""
 
+    async def enter(self, request: web.Request) -> web.Response:
+        """What `ENTER` answers."""
+
 
 class TokenDoor:
     """Lets in one browser on this machine: that with the address which holds the token.
@@ -83,35 +86,21 @@ class TokenDoor:
         return response
 
 
-class ProxyDoor:
-    """Believes a proxy of the company that says who somebody is, by e-mail address."""
+class Members:
+    """The full members of the workspace, by the e-mail address that somebody vouches for."""
 
-    def __init__(
-        self, header: str, proxies: Iterable[str], workspace: Workspace, experts: Experts
-    ) -> None:
-        self._header = header
-        self._proxies = networks(proxies)
+    def __init__(self, workspace: Workspace, experts: Experts) -> None:
         self._workspace = workspace
         self._experts = experts
         self._ids: Remembered[str] = Remembered(REMEMBERED_S)
         self._secret = secrets.token_bytes(32)
 
-    async def viewer(self, request: web.Request) -> Viewer | None:
-        """The full member of the workspace who has the address that a proxy names."""
-        emails = request.headers.getall(self._header, [])
-        if len(emails) != 1 or not self._is_proxy(request.remote or ""):
-            return None
+    async def viewer(self, email: str) -> Viewer | None:
+        """Who has an address; None if that is nobody, or a guest."""
         try:
-            return await self._viewer(emails[0].strip().lower())
+            return await self._viewer(email.strip().lower())
         except SlackUnreachableError as error:
             raise web.HTTPServiceUnavailable(text="Slack does not say who you are.\n") from error
-
-    def _is_proxy(self, address: str) -> bool:
-        try:
-            peer = ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        return any(peer in network for network in self._proxies)
 
     async def _viewer(self, email: str) -> Viewer | None:
         workspace, person = self._workspace, await self._ids.ask(email, partial(self._id, email))
@@ -133,6 +122,33 @@ class ProxyDoor:
         except SlackApiError:
             return None  # Slack knows nobody of that address
         return str(found["user"]["id"])
+
+
+class ProxyDoor:
+    """Believes a proxy of the company that says who somebody is, by e-mail address."""
+
+    def __init__(self, header: str, proxies: Iterable[str], members: Members) -> None:
+        self._header = header
+        self._proxies = networks(proxies)
+        self._members = members
+
+    async def viewer(self, request: web.Request) -> Viewer | None:
+        """The full member of the workspace who has the address that a proxy names."""
+        emails = request.headers.getall(self._header, [])
+        if len(emails) != 1 or not self._is_proxy(request.remote or ""):
+            return None
+        return await self._members.viewer(emails[0])
+
+    async def enter(self, request: web.Request) -> web.Response:  # noqa: ARG002 - as other doors
+        """There is nothing to enter by."""
+        raise web.HTTPNotFound
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            peer = ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        return any(peer in network for network in self._proxies)
 
 
 def own_name(cookie: str, request: web.Request) -> str:

@@ -9,12 +9,14 @@ from ipaddress import ip_address
 import aiohttp
 
 from bot.dashboard.deciding import Deciding
+from bot.dashboard.logins import OidcDoor
+from bot.dashboard.oidc import Provider
 from bot.dashboard.pages import Pages
 from bot.dashboard.server import Dashboard
-from bot.dashboard.viewers import Door, ProxyDoor, TokenDoor
+from bot.dashboard.viewers import Door, Members, ProxyDoor, TokenDoor
 from bot.review.experts import Experts
 from bot.serving import Serving
-from bot.settings import SlackSettings
+from bot.settings import SlackSettings, secret
 from bot.slack.incoming.connections import Connections
 from bot.slack.incoming.web import serve
 from bot.slack.workspace import REQUEST_S, log_in
@@ -30,7 +32,8 @@ class Window(Serving):
     """Serves from `async with` to its end; `address` is to be opened.
 
     Entering it raises SettingsError if the address cannot be listened on, if others than this
-    machine could reach it without a proxy that names them, or if Slack is wanted and not reached.
+    machine could reach it and nobody would name them, or if Slack or the OpenID provider is wanted
+    and not reached.
     """
 
     def __init__(
@@ -59,13 +62,13 @@ class Window(Serving):
         pages = Pages(database, settings)
         door: Door = TokenDoor()
         deciding = None
-        if slack.dashboard_header:
-            door = await self._proxied(stack, slack.dashboard_header, pages, database)
+        if slack.names_viewers:
+            door = await self._door(await self._members(stack, pages, database))
             deciding = self._deciding(stack)
         elif not is_loopback(self._host):
             raise SettingsError(
                 f"--host {self._host}: others could reach it, and nobody would say who they are; "
-                "set SLACK_DASHBOARD_HEADER, and let a proxy stand before it"
+                "set SLACK_DASHBOARD_OIDC_ISSUER, or SLACK_DASHBOARD_HEADER behind a proxy"
             )
         board = Dashboard(
             pages, database, door, deciding, hosts=self._hosts, shows_text=self._shows_text
@@ -82,14 +85,27 @@ class Window(Serving):
 
     def _hosts(self) -> frozenset[str]:
         """What browsers may call us."""
-        if self._slack.dashboard_header:
+        if self._slack.names_viewers:
             return frozenset(host.lower() for host in self._slack.dashboard_hosts)
         names = ("127.0.0.1", "localhost", "[::1]", _in_address(self._host))
         return frozenset(f"{name}:{self._port}" for name in names)
 
-    async def _proxied(
-        self, stack: AsyncExitStack, header: str, pages: Pages, database: Database
-    ) -> ProxyDoor:
+    async def _door(self, members: Members) -> Door:
+        """The door at which the proxy or the provider says who somebody is."""
+        slack = self._slack
+        header, issuer = slack.dashboard_header, slack.dashboard_oidc_issuer
+        if issuer is None:
+            return ProxyDoor(header or "", slack.dashboard_proxies, members)
+        if header:
+            raise SettingsError("SLACK_DASHBOARD_HEADER: unset it, or SLACK_DASHBOARD_OIDC_ISSUER")
+        if not (client := slack.dashboard_oidc_client_id):
+            raise SettingsError(
+                "SLACK_DASHBOARD_OIDC_CLIENT_ID is not set; it is what the provider calls us"
+            )
+        client_secret = secret(slack.dashboard_oidc_client_password)
+        return OidcDoor(await Provider.found(issuer, client, client_secret), members)
+
+    async def _members(self, stack: AsyncExitStack, pages: Pages, database: Database) -> Members:
         slack = self._slack
         if not slack.dashboard_hosts:
             raise SettingsError(
@@ -101,8 +117,7 @@ class Window(Serving):
         )
         held = partial(labels_held, self._settings.sources_folder)
         workspace = await log_in(slack, session, held_at_sources=held)
-        experts = Experts(slack, database, workspace, pages.documents)
-        return ProxyDoor(header, slack.dashboard_proxies, workspace, experts)
+        return Members(workspace, Experts(slack, database, workspace, pages.documents))
 
     def _deciding(self, stack: AsyncExitStack) -> Deciding:
         database = open_database(self._settings, redactor=self._slack.redactor)

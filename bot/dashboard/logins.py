@@ -1,0 +1,132 @@
+"""Logins to the dashboard at the company's OpenID provider, and the sessions that they open."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx2
+from aiohttp import web
+
+from bot.dashboard.oidc import Attempt, Provider, RefusedError, is_local
+from bot.dashboard.viewers import COOKIE, ENTER, Members, Viewer, own_name
+
+logger = logging.getLogger(__name__)
+
+LOGIN_COOKIE = "whimbrel-login"
+LOGIN_S = 600.0
+"""So long somebody may take to log in."""
+
+SESSION_S = 8 * 3600.0
+"""After so long somebody has to log in again."""
+
+MOST = 10_000
+"""Of logins under way, and of sessions, no more are kept: the oldest go."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login under way: in which browser, since when, and to which page it leads."""
+
+    attempt: Attempt
+    browser: str
+    page: str
+    begun: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser in which somebody has logged in."""
+
+    email: str
+    begun: float
+
+
+class OidcDoor:
+    """Sends who is not logged in to the company's provider, and believes what that says."""
+
+    def __init__(
+        self, provider: Provider, members: Members, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._provider = provider
+        self._members = members
+        self._clock = clock
+        self._logins: dict[str, Login] = {}
+        self._sessions: dict[str, Session] = {}
+
+    async def viewer(self, request: web.Request) -> Viewer | None:
+        """The full member who has logged in; nobody else is shown more than where to do that."""
+        session = self._sessions.get(request.cookies.get(own_name(COOKIE, request), ""))
+        if session is not None and self._clock() < session.begun + SESSION_S:
+            return await self._members.viewer(session.email)
+        if request.method != "GET":
+            return None
+        raise self._to_log_in(request)
+
+    async def enter(self, request: web.Request) -> web.Response:
+        """Where the provider sends back who has logged in: opens a session, once for each login."""
+        given = request.query
+        login = self._logins.pop(given.get("state", ""), None)
+        browser = request.cookies.get(own_name(LOGIN_COOKIE, request), "")
+        if (
+            login is None
+            or self._clock() > login.begun + LOGIN_S
+            or not hmac.compare_digest(browser.encode(), login.browser.encode())
+        ):
+            again = "This login was used already, or took too long. Open the dashboard again.\n"
+            raise web.HTTPForbidden(text=again)
+        try:
+            email = await self._provider.email(login.attempt, given)
+        except RefusedError as error:
+            logger.warning("nobody was logged in: %s", error)
+            raise web.HTTPForbidden(text="Nobody was logged in. The log tells why.\n") from error
+        except httpx2.HTTPError as error:
+            logger.warning("the OpenID provider does not answer: %r", error)
+            unreachable = "Who you are cannot be asked now. Try again in a moment.\n"
+            raise web.HTTPServiceUnavailable(text=unreachable) from error
+        secret = secrets.token_urlsafe(32)
+        _keep(self._sessions, secret, Session(email, self._clock()))
+        response = web.Response(status=303, headers={"Location": login.page})
+        _give(response, COOKIE, secret, request)
+        return response
+
+    def _to_log_in(self, request: web.Request) -> web.HTTPSeeOther:
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        scheme = "https" if _is_secure(request) else "http"
+        attempt = Attempt(f"{scheme}://{request.host}{ENTER}", state, nonce, verifier)
+        # Of one browser, which may open several pages at once.
+        browser = request.cookies.get(own_name(LOGIN_COOKIE, request)) or secrets.token_urlsafe(32)
+        _keep(self._logins, state, Login(attempt, browser, request.path_qs, self._clock()))
+        response = web.HTTPSeeOther(self._provider.address(attempt))
+        _give(response, LOGIN_COOKIE, browser, request)
+        return response
+
+
+def _keep(kept: dict[str, T], name: str, value: T) -> None:
+    if len(kept) >= MOST:
+        del kept[next(iter(kept))]
+    kept[name] = value
+
+
+def _give(response: web.Response, cookie: str, value: str, request: web.Request) -> None:
+    """Let a browser keep a value, and show it also where the provider sends it."""
+    response.set_cookie(
+        own_name(cookie, request),
+        value,
+        httponly=True,
+        samesite="Lax",
+        secure=_is_secure(request),
+        path="/",
+    )
+
+
+def _is_secure(request: web.Request) -> bool:
+    """Whether the browser came over TLS, which the proxy has taken off: elsewhere it has to."""
+    return not is_local(request.url.host)
