@@ -12,6 +12,7 @@ from typing import Any
 
 from retrieval.errors import (
     BusyError,
+    IndexCorruptError,
     IndexNotFoundError,
     IndexUnreachableError,
     SettingsError,
@@ -120,6 +121,7 @@ class Server:
 
         Raises:
             IndexNotFoundError: If there are no tables yet.
+            IndexCorruptError: If something is missing in them.
             IndexUnreachableError: If it does not answer, or refuses.
         """
         try:
@@ -128,6 +130,13 @@ class Server:
             raise IndexNotFoundError(
                 f"no index in {self.name}; run `whimbrel index FOLDER`"
             ) from error
+        except (
+            psycopg.errors.UndefinedColumn,
+            psycopg.errors.UndefinedFunction,
+            psycopg.errors.UndefinedObject,
+        ) as error:
+            told = error.diag.message_primary
+            raise IndexCorruptError(f"the index in {self.name}: {told}; {MEND}") from error
         except (
             psycopg.OperationalError,
             psycopg.errors.InsufficientPrivilege,
@@ -222,11 +231,13 @@ def make_tables(connection: Connection) -> None:
     """Make what is not there yet: the extension, the role that reads, the tables.
 
     Raises:
+        psycopg.errors.UndefinedColumn: As `check_server`.
         IndexUnreachableError: If pgvector is too old, or may not be installed; the message has
             what somebody who may has to run.
     """
     found = connection.execute("select to_regclass('whimbrel_index.generations')").fetchone()
     if found and found[0]:
+        check_server(connection)
         return
     with connection.transaction():
         try:
@@ -243,13 +254,17 @@ def check_server(connection: Connection) -> None:
     """Look whether a database has what the tables need.
 
     Raises:
+        psycopg.errors.UndefinedColumn: If pgvector was dropped, and the vectors with it.
         IndexUnreachableError: If pgvector or the role that reads is missing, or it is too old.
     """
     row = connection.execute(
-        "select installed_version from pg_available_extensions where name = 'vector'"
+        "select installed_version, to_regclass('whimbrel_index.generations')"
+        " from pg_available_extensions where name = 'vector'"
     ).fetchone()
     if row is None:
         raise IndexUnreachableError("the server has no pgvector; install it there, 0.8 or later")
+    if row[1]:
+        connection.execute("select vector from passages limit 0")  # an error tells that it is gone
     if row[0] is None or not _may_read_as_reader(connection):
         raise IndexUnreachableError(
             f"the database is not made ready; run `whimbrel index FOLDER`, or {_PREPARE}"

@@ -475,6 +475,32 @@ def test_builds_that_are_killed_leave_what_is_served_whole_and_the_next_one_goes
     assert f"version{version} of page7." in other.texts("page7")
 
 
+@pytest.mark.parametrize("is_back", [False, True], ids=["gone", "gone and back, empty"])
+def test_an_extension_that_was_dropped_is_told_with_what_mends_it(
+    builder: Worker, owner: psycopg.Connection, is_back: bool
+) -> None:
+    builder.index()
+    searcher, told = builder.library.searcher(), r"whimbrel_index there and run `whimbrel index`"
+    with psycopg.connect(owner.info.dsn, user="postgres", autocommit=True) as administrator:
+        administrator.execute("drop extension vector cascade")
+        if is_back:
+            administrator.execute("create extension vector")
+    (builder.docs / "travel.md").write_text("# Travel\n\nBook trains early.\n")
+    for attempt in (
+        lambda: searcher.search("leave", audience=EVERYBODY),
+        lambda: searcher.index.in_memory(),
+        lambda: builder.store.check(),
+        lambda: builder.index(),
+    ):
+        with pytest.raises(IndexCorruptError, match=told):
+            attempt()
+    owner.execute("drop schema whimbrel_index cascade")
+    with psycopg.connect(owner.info.dsn, user="postgres", autocommit=True) as administrator:
+        administrator.execute("create extension if not exists vector")
+    builder.index()
+    assert "Book trains early." in builder.texts("trains")
+
+
 def test_doctor_looks_at_the_server_and_at_what_is_served(
     builder: Worker, owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
