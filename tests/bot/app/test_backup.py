@@ -8,10 +8,12 @@ import tarfile
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyrage
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from bot.app.backup import back_up, restore, verify
 from bot.app.commands import backup as backup_command
@@ -22,10 +24,15 @@ from retrieval.errors import BusyError, DataError, SettingsError, explain_system
 from retrieval.index.building import update_index
 from retrieval.index.content import read_sources
 from retrieval.index.generation import current
+from retrieval.index.searcher import Searcher
+from retrieval.index.store import index_store
 from retrieval.registry.folders import checksums, new_folder, publish
 from retrieval.settings import Settings, SourceTable
 from retrieval.sources.syncing import pull, results
 from tests.retrieval.word_embedder import WordEmbedder
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 PEOPLE = 3_000
 
@@ -332,3 +339,74 @@ def test_a_name_that_no_file_can_have_is_refused_before_anything_is_done(
     with pytest.raises(OSError, match="name too long") as refused:
         back_up(settings, tmp_path / ("b" * 300))
     assert "choose a shorter name" in str(explain_system_error(refused.value))
+
+
+class SharingWorker:
+    """A worker whose index lies in a Postgres."""
+
+    def __init__(self, home: Path, address: str, **audiences: str) -> None:
+        rules = {f"*{name}*": label for name, label in audiences.items()}
+        self.settings = Settings(home=home, index=SecretStr(address), audiences=rules)
+        Database(self.settings.database_file).close()
+
+    def index(self, docs: Path) -> None:
+        update_index([docs], self.settings, WordEmbedder())
+
+    def told(self) -> dict[str, str]:
+        """The label of each document that is served, and that it is found."""
+        index = index_store(self.settings).load(WordEmbedder())
+        labels = {source.id: source.audience for source in index.sources}
+        searcher = Searcher(index, WordEmbedder())
+        hits = searcher.search("leave pay travel", audience=frozenset({"public", "hr"}), k=9)
+        assert {hit.passage.source.id for hit in hits} == labels.keys()
+        return labels
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in ("leave", "pay"):
+        (folder / f"{name}.md").write_text(f"# {name}\n\nAll about {name}.\n")
+    return folder
+
+
+def test_a_shared_index_is_backed_up_by_any_worker_and_restored_to_another_server(
+    postgres: PostgresServer, index_address: str, tmp_path: Path, docs: Path
+) -> None:
+    builder = SharingWorker(tmp_path / "builder", index_address, pay="hr")
+    other = SharingWorker(tmp_path / "other", index_address)
+    builder.index(docs)
+    back_up(other.settings, tmp_path / "b.tar")
+    assert not other.settings.index_folder.exists()
+    from retrieval.index.postgres.server import Server
+    from tests.retrieval.index.postgres.index_server import new_index
+
+    empty = new_index(postgres)
+    fresh = Settings(home=tmp_path / "fresh", index=SecretStr(empty))
+    restore(fresh, tmp_path / "b.tar")
+    restored = SharingWorker(tmp_path / "reader", empty)
+    assert restored.told() == builder.told() == {"docs/leave.md": "public", "docs/pay.md": "hr"}
+    now, then = (index_store(w.settings).check() for w in (restored, builder))
+    assert (now.name, now.files, now.passages) == (then.name, then.files, 2)
+    Server(empty).close()
+
+
+def test_what_a_shared_index_serves_is_replaced_only_if_told_and_for_whom_it_is_now(
+    index_address: str, tmp_path: Path, docs: Path
+) -> None:
+    before = SharingWorker(tmp_path / "home", index_address)
+    before.index(docs)
+    back_up(before.settings, tmp_path / "b.tar")
+    (docs / "travel.md").write_text("# travel\n\nAll about travel.\n")
+    now = SharingWorker(tmp_path / "now", index_address, leave="hr")
+    now.index(docs)
+    before.settings.database_file.unlink()
+    with pytest.raises(DataError, match="--replace"):
+        restore(before.settings, tmp_path / "b.tar")
+    assert set(now.told()) == {"docs/leave.md", "docs/pay.md", "docs/travel.md"}
+    restored = restore(before.settings, tmp_path / "b.tar", replaces=True)
+    assert now.told() == {"docs/leave.md": "hr", "docs/pay.md": "public"}
+    assert restored.relabelled == 1
+    assert restored.aside is not None
+    assert len(read_sources(current(restored.aside / "index"))) == 3

@@ -36,8 +36,6 @@ from retrieval.index.store import index_store, is_indexed
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import drop_kept
 from retrieval.settings import Settings
-from tests.postgres_server import PostgresServer
-from tests.retrieval.index.postgres.index_server import new_index
 from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = "# Leave\n\nEvery employee has thirty days of paid leave a year.\n"
@@ -80,13 +78,6 @@ def rows_of(connection: psycopg.Connection[Any], table: str) -> list[Any]:
 
 
 @pytest.fixture
-def address(postgres: PostgresServer) -> Iterator[str]:
-    address = new_index(postgres)
-    yield address
-    Server(address).close()
-
-
-@pytest.fixture
 def docs(tmp_path: Path) -> Path:
     folder = tmp_path / "docs"
     folder.mkdir()
@@ -96,18 +87,18 @@ def docs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def builder(tmp_path: Path, address: str, docs: Path) -> Worker:
-    return Worker(tmp_path / "builder", address, docs)
+def builder(tmp_path: Path, index_address: str, docs: Path) -> Worker:
+    return Worker(tmp_path / "builder", index_address, docs)
 
 
 @pytest.fixture
-def other(tmp_path: Path, address: str, docs: Path) -> Worker:
-    return Worker(tmp_path / "other", address, docs)
+def other(tmp_path: Path, index_address: str, docs: Path) -> Worker:
+    return Worker(tmp_path / "other", index_address, docs)
 
 
 @pytest.fixture
-def owner(address: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(address, autocommit=True) as connection:
+def owner(index_address: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(index_address, autocommit=True) as connection:
         connection.execute("set search_path to whimbrel_index, public")
         yield connection
 
@@ -413,16 +404,16 @@ def test_a_password_that_is_written_wrongly_is_not_told(tmp_path: Path, password
     assert "same" not in str(caught.value)
 
 
-def test_why_a_server_lets_nobody_in_is_told_at_once(address: str, other: Worker) -> None:
-    store = PostgresStore(address.replace("/index", "/nothing"), other.settings.index_folder)
+def test_why_a_server_lets_nobody_in_is_told_at_once(index_address: str, other: Worker) -> None:
+    store = PostgresStore(index_address.replace("/index", "/nothing"), other.settings.index_folder)
     with pytest.raises(IndexUnreachableError, match=r'database "nothing\d+" does not exist'):
         store.served()
 
 
-def test_a_server_that_may_only_be_read_is_told(builder: Worker, address: str) -> None:
+def test_a_server_that_may_only_be_read_is_told(builder: Worker, index_address: str) -> None:
     builder.index()
     (builder.docs / "leave.md").unlink()
-    read_only = SecretStr(f"{address}&options=-cdefault_transaction_read_only%3Don")
+    read_only = SecretStr(f"{index_address}&options=-cdefault_transaction_read_only%3Don")
     builder.settings = builder.settings.model_copy(update={"index": read_only})
     with pytest.raises(IndexUnreachableError, match="read-only transaction"):
         builder.index()
