@@ -361,11 +361,17 @@ def _rewritten(folder: Path, manifest: Manifest, content: Content) -> Manifest:
         return _finished(beside, written, content)
 
 
-def write_as(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Write a generation that was made elsewhere, of the files that its content is."""
+def write_as(folder: Path, manifest: Manifest, files: Mapping[str, Iterable[bytes]]) -> None:
+    """Write a generation that was made elsewhere, of the files that its content is, as they come.
+
+    Raises:
+        IndexCorruptError: If one of them is not what was written there.
+    """
     with new_folder(folder, name=manifest.name) as beside:
-        for name, body in files.items():
-            (beside / name).write_bytes(body)
+        for name, pieces in files.items():
+            with (beside / name).open("wb") as file:
+                file.writelines(pieces)
+        _verify(beside, manifest, files)
         content = read_content(beside)
         write_passages(beside, content.sources, content.passages)
         _finished(beside, manifest, content)

@@ -53,7 +53,8 @@ def _documents(
 
 
 def _ratings(examples: Sequence[Example], searcher: Searcher) -> Iterator[JudgeRow]:
-    known = {passage.content_hash: passage for passage in searcher.index.passages}
+    named = {passage.content_hash for example in examples for passage in example.passages}
+    known = {p.content_hash: p for p in searcher.index.passages if p.content_hash in named}
     rated = []
     for example in examples:
         hashes = [passage.content_hash for passage in example.passages]

@@ -77,7 +77,8 @@ class RowLayout:
         self._searcher = searcher
         self._settings = settings
         self._random = random.Random(seed)
-        self._passages = {passage.content_hash: passage for passage in searcher.index.passages}
+        passages = searcher.index.passages
+        self._rows = {passage.content_hash: row for row, passage in enumerate(passages)}
 
     def answers(self, examples: Sequence[Example]) -> list[TokenRow]:
         """A row for each answer, and beside them so many questions to decline, in each language.
@@ -200,8 +201,8 @@ class RowLayout:
     def _seen(self, example: Example) -> list[Passage]:
         """The passages that stood beside the answer and are still what they were."""
         hashes = [passage.content_hash for passage in example.passages]
-        found = [self._passages[digest] for digest in hashes if digest in self._passages]
-        return found[: self._settings.hits]
+        rows = [self._rows[digest] for digest in hashes if digest in self._rows]
+        return [self._searcher.index.passages[row] for row in rows[: self._settings.hits]]
 
     def _row(
         self,

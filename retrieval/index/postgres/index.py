@@ -22,9 +22,9 @@ from retrieval.index.generation import Manifest, read_index, read_manifest
 from retrieval.index.memory import Index
 from retrieval.index.passages import passage_of
 from retrieval.index.postgres.pulling import (
+    StoredPassages,
     passage_in,
     pull,
-    read_passages,
     read_sources,
     read_vectors,
     unpacked,
@@ -128,20 +128,20 @@ class PostgresIndex:
         self._published = published
         self.manifest = published.manifest
         self.languages: Sequence[str] = published.languages
+        self._passages = StoredPassages(server, published.number)
         self._sizes = lru_cache(maxsize=256)(self._count)
         self._samples = lru_cache(maxsize=16)(self._read_sample)
 
     @property
     def passages(self) -> Sequence[Passage]:
-        """All of them, read into memory at each call."""
-        with self._server.owning() as connection:
-            return read_passages(connection, self._published.number)
+        """All of them, read from the server each time."""
+        return self._passages
 
     @property
     def vectors(self) -> Vectors:
         """The vector of each passage, read into memory at each call."""
         with self._server.owning() as connection:
-            return read_vectors(connection, self._published.number, self.manifest.dimension)
+            return read_vectors(connection, self._published.number, self.manifest)
 
     @property
     def sources(self) -> Sequence[Source]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.errors import IndexCorruptError
 from retrieval.index.content import (
@@ -21,7 +22,7 @@ from retrieval.index.content import (
 )
 from retrieval.index.generation import Manifest, write_as
 from retrieval.index.passages import PASSAGES, passage_of
-from retrieval.index.postgres.server import MEND, Connection
+from retrieval.index.postgres.server import MEND, Connection, Server
 from retrieval.records import Passage, Source, Vectors
 
 T = TypeVar("T")
@@ -29,10 +30,17 @@ T = TypeVar("T")
 LISTS = (SOURCES, FAILURES, LEFT_OUT)
 """The files of a generation that are kept whole."""
 
+BATCH = 200
+"""So many passages are read from the server at a time."""
+
 _ORDERED = """
 select {column} from passages
 join unnest(%s::text[]) with ordinality as listed (id, row) on document = id
 where %s between first and last order by row, place
+"""
+_ONE = """
+select body from passages where document = %s and %s between first and last
+order by place offset %s limit 1
 """
 
 
@@ -43,18 +51,14 @@ def pull(connection: Connection, number: int, manifest: Manifest, home: Path) ->
         IndexCorruptError: If it is not what was written.
     """
     lists = (name for name in LISTS if name in manifest.files)
-    files = {name: _body(connection, number, name) for name in lists}
-    sources = [json.loads(line)["id"] for line in files[SOURCES].splitlines()]
-    files[PASSAGES] = b"".join(
-        f"{body}\n".encode() for body in _bodies(connection, number, sources)
-    )
-    array = BytesIO()
-    np.save(array, _vectors(connection, number, sources, manifest.dimension), allow_pickle=False)
-    files[VECTORS] = array.getvalue()
-    for name, body in files.items():
-        if hashlib.sha256(body).hexdigest() != manifest.files.get(name):
-            raise IndexCorruptError(f"{name} of {manifest.name} is not what was written; {MEND}")
-    write_as(home, manifest, files)
+    files: dict[str, Iterable[bytes]] = {n: [_body(connection, number, n)] for n in lists}
+    sources = [source.id for source in read_sources(connection, number)]
+    files[PASSAGES] = (f"{body}\n".encode() for body in _bodies(connection, number, sources))
+    files[VECTORS] = _saved(_vectors(connection, number, sources, manifest), manifest)
+    try:
+        write_as(home, manifest, files)
+    except IndexCorruptError as error:
+        raise IndexCorruptError(f"{manifest.name} is not what was written; {MEND}") from error
 
 
 def read_list(
@@ -83,17 +87,57 @@ def passage_in(body: str, source: str) -> Passage:
     return passage_of(json.loads(body), source_of(json.loads(source)))
 
 
-def read_passages(connection: Connection, number: int) -> Sequence[Passage]:
-    """The passages of a generation, in order; `connection` sees all rows."""
-    sources = {source.id: source for source in read_sources(connection, number)}
-    rows = map(json.loads, _bodies(connection, number, [*sources]))
-    return [passage_of(row, sources[row["source"]]) for row in rows]
+class StoredPassages(Sequence[Passage]):
+    """The passages of a generation, read from the server each time, never all of them at once."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        self._server = server
+        self._number = number
+
+    def __len__(self) -> int:
+        return int(self._places[1][-1])
+
+    def __iter__(self) -> Iterator[Passage]:
+        with self._server.owning() as connection:
+            sources = {source.id: source for source in read_sources(connection, self._number)}
+            for row in map(json.loads, _bodies(connection, self._number, [*sources])):
+                yield passage_of(row, sources[row["source"]])
+
+    @overload
+    def __getitem__(self, row: int) -> Passage: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Passage]: ...
+    def __getitem__(self, row: int | slice) -> Passage | list[Passage]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(len(self))[row]]
+        row = range(len(self))[row]
+        sources, begins = self._places
+        document = int(np.searchsorted(begins, row, side="right")) - 1
+        named = (sources[document].id, self._number, row - int(begins[document]))
+        with self._server.owning() as connection:
+            found = connection.execute(_ONE, named).fetchone()
+        assert found is not None
+        return passage_of(json.loads(found[0]), sources[document])
+
+    @cached_property
+    def _places(self) -> tuple[list[Source], npt.NDArray[np.int64]]:
+        """The documents, and the row at which the passages of each begin; the last is the count."""
+        with self._server.owning() as connection:
+            sources = read_sources(connection, self._number)
+            of: dict[str, int] = dict(
+                connection.execute(
+                    "select id, passages from documents where %s between first and last",
+                    (self._number,),
+                ).fetchall()
+            )
+        return sources, np.cumsum([0, *(of[source.id] for source in sources)], dtype=np.int64)
 
 
-def read_vectors(connection: Connection, number: int, dimension: int) -> Vectors:
+def read_vectors(connection: Connection, number: int, manifest: Manifest) -> Vectors:
     """The vectors of the passages, in their order; `connection` sees all rows."""
     sources = [source.id for source in read_sources(connection, number)]
-    return _vectors(connection, number, sources, dimension)
+    made = np.empty((0, manifest.dimension), np.float32)
+    return np.concatenate([made, *_vectors(connection, number, sources, manifest)])
 
 
 def unpacked(packed: Sequence[bytes], dimension: int) -> Vectors:
@@ -109,19 +153,34 @@ def packed(vectors: Vectors) -> list[bytes]:
     return [head + row.tobytes() for row in vectors.astype(">f4")]
 
 
-def _bodies(connection: Connection, number: int, sources: Sequence[str]) -> list[str]:
-    return [row[0] for row in _ordered(connection, number, sources, "body")]
+def _bodies(connection: Connection, number: int, sources: Sequence[str]) -> Iterator[str]:
+    for rows in _ordered(connection, number, sources, "body"):
+        yield from (row[0] for row in rows)
 
 
 def _vectors(
-    connection: Connection, number: int, sources: Sequence[str], dimension: int
-) -> Vectors:
-    rows = _ordered(connection, number, sources, "vector_send(vector)")
-    return unpacked([row[0] for row in rows], dimension)
+    connection: Connection, number: int, sources: Sequence[str], manifest: Manifest
+) -> Iterator[Vectors]:
+    for rows in _ordered(connection, number, sources, "vector_send(vector)"):
+        yield unpacked([row[0] for row in rows], manifest.dimension)
+
+
+def _saved(vectors: Iterable[Vectors], manifest: Manifest) -> Iterator[bytes]:
+    """The file in which numpy saves these vectors, piece by piece."""
+    head = BytesIO()
+    shape = (manifest.passages, manifest.dimension)
+    told = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(head, told)
+    yield head.getvalue()
+    for some in vectors:
+        yield some.astype("<f4").tobytes()
 
 
 def _ordered(
     connection: Connection, number: int, sources: Sequence[str], column: str
-) -> list[tuple[Any, ...]]:
-    """A column of a generation's passages, document by document."""
-    return connection.execute(_ORDERED.format(column=column), ([*sources], number)).fetchall()
+) -> Iterator[list[tuple[Any, ...]]]:
+    """A column of a generation's passages, document by document, so many at a time."""
+    with connection.cursor(name=f"whimbrel_{column.partition('(')[0]}") as cursor:
+        cursor.execute(_ORDERED.format(column=column), ([*sources], number))
+        while rows := cursor.fetchmany(BATCH):
+            yield rows

@@ -14,7 +14,7 @@ from retrieval.index.account import Account, account_of
 from retrieval.index.content import FAILURES, LEFT_OUT, failure_of, left_out_of
 from retrieval.index.generation import Manifest, check_match, manifest_of, verify
 from retrieval.index.postgres.index import EXACT_LIMIT, PostgresIndex, Published
-from retrieval.index.postgres.pulling import pull, read_list, read_passages, read_sources
+from retrieval.index.postgres.pulling import StoredPassages, pull, read_list, read_sources
 from retrieval.index.postgres.pushing import prune, push, serve_again
 from retrieval.index.postgres.server import (
     MEND,
@@ -101,8 +101,8 @@ class PostgresStore:
 
     def passages(self) -> Sequence[Passage]:
         """The passages that are served, in order."""
-        with self.server.owning() as connection:
-            return read_passages(connection, self._served(connection)[0])
+        with self.server.plain() as connection:
+            return StoredPassages(self.server, self._served(connection)[0])
 
     def account(self) -> Account:
         """What became of every file below the indexed folders."""

@@ -6,12 +6,14 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
@@ -385,6 +387,39 @@ def test_a_damaged_workbench_is_mended_by_the_server(builder: Worker) -> None:
     (served / "vectors.npy").write_bytes(b"?")
     assert builder.index() == 0
     verify(current(builder.settings.index_folder))
+
+
+def test_passages_that_are_read_one_by_one_are_those_of_the_index_in_memory(
+    builder: Worker,
+) -> None:
+    for name in ("a", "b"):
+        pages = "\n".join(f"# Page {n}\n\n{name} says {n}.\n" for n in range(9))
+        (builder.docs / f"{name}.md").write_text(pages)
+    builder.index()
+    index = builder.store.load(WordEmbedder())
+    held = [*index.in_memory().passages]
+    assert [*index.passages] == [*builder.store.passages()] == held
+    assert len(index.passages) == len(held) > 8
+    assert [index.passages[row] for row in range(len(held))] == held
+    assert (index.passages[-1], index.passages[2:4]) == (held[-1], held[2:4])
+    assert np.array_equal(index.vectors, index.in_memory().vectors)
+
+
+@pytest.mark.slow
+def test_what_is_read_of_the_server_is_never_held_as_a_whole(builder: Worker) -> None:
+    for n in range(20):
+        pages = "\n".join(f"# Page {m}\n\n{n} says {m}: {'words ' * 60}\n" for m in range(100))
+        (builder.docs / f"{n}.md").write_text(pages)
+    builder.index()
+    index = builder.store.load(WordEmbedder())
+    size = sum(len(passage.text) for passage in index.passages)
+    assert size > 700_000
+    tracemalloc.start()
+    try:
+        assert sum(len(passage.text) for passage in index.passages) == size
+        assert tracemalloc.get_traced_memory()[1] < size / 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
