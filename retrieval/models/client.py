@@ -144,12 +144,15 @@ CALLS = Calls()
 """The calls of this process."""
 
 _clients: WeakSet[Client] = WeakSet()
+_CLIENTS_LOCK = threading.Lock()
 
 
 def resting() -> dict[str, bool]:
     """Whether the endpoint of each role that is in use is left alone at the moment."""
+    with _CLIENTS_LOCK:
+        clients = list(_clients)
     found: dict[str, bool] = {}
-    for client in list(_clients):
+    for client in clients:
         role = client.endpoint.role
         found[role] = client.is_resting or found.get(role, False)
     return found
@@ -169,7 +172,8 @@ class Client:
         self._breaker = breaker or Breaker()
         self._pause_s = pause_s
         self._room = threading.BoundedSemaphore(endpoint.requests)
-        _clients.add(self)
+        with _CLIENTS_LOCK:
+            _clients.add(self)
 
     @property
     def is_resting(self) -> bool:

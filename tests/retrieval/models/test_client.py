@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -225,6 +227,28 @@ def test_what_to_wait_is_given_in_seconds_or_as_a_date() -> None:
     assert 80 < (retry_after({"Retry-After": at}) or 0) <= 90
     assert retry_after({"Retry-After": "soon"}) is None
     assert retry_after({}) is None
+
+
+def test_who_rests_can_be_told_while_others_begin_to_ask(server: EndpointServer) -> None:
+    kept = [client_of(server, setting="WHIMBREL_FIRST")]
+    beginning: list[threading.Thread] = []
+
+    def begin_another(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_name == "__iter__" and event == "line" and len(beginning) < 5:
+            beginning.append(threading.Thread(target=lambda: kept.append(client_of(server))))
+            beginning[-1].start()
+            beginning[-1].join(0.1)  # it may have to wait for us
+        return begin_another
+
+    before = sys.gettrace()
+    sys.settrace(begin_another)
+    try:
+        told = resting()
+    finally:
+        sys.settrace(before)
+    for thread in beginning:
+        thread.join()
+    assert (len(kept), told["first"]) == (6, False)
 
 
 def test_calls_are_counted_by_how_they_ended_and_carry_the_trace(server: EndpointServer) -> None:
