@@ -36,6 +36,9 @@ PROGRAM = (sys.executable, "-P", "-m", "retrieval.cli")
 
 OUTPUT = "standard output"
 
+_HELP = ("-h", "--help")
+_ASKS_HELP = f"{__name__}.asks_help"
+
 _LOGGING = frozenset(("WHIMBREL_LOG", "WHIMBREL_LOG_LEVEL"))
 
 COMMANDS = "whimbrel.commands"
@@ -44,6 +47,11 @@ COMMANDS = "whimbrel.commands"
 
 class CommandGroup(click.Group):
     """Loads a sub-command only when it is needed: no command waits for another's imports."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether help is asked for, which waits for no settings."""
+        ctx.meta[_ASKS_HELP] = any(option in args for option in _HELP)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         """The names of all sub-commands, of all packages."""
@@ -68,10 +76,13 @@ def _entries() -> EntryPoints:
     return entry_points(group=COMMANDS)
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": _HELP})
 @click.version_option(package_name="whimbrel")
-def whimbrel() -> None:
+@click.pass_context
+def whimbrel(context: click.Context) -> None:
     """Answer a team's questions from the team's own documents, with citations."""
+    if context.meta[_ASKS_HELP]:
+        return
     # Where nothing is set, logging's own default is what commands want: warnings, as they are.
     if os.path.exists("whimbrel.toml") or not _LOGGING.isdisjoint(os.environ):  # noqa: PTH110 - pathlib takes longer
         _set_up_logs()

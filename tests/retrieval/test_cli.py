@@ -41,6 +41,20 @@ def test_output_that_goes_nowhere_is_not_taken_for_a_full_disk(tmp_path: Path) -
     assert (done.returncode, done.stderr) == (1, told)
 
 
+@pytest.mark.parametrize("arguments", [["search", "--help"], ["keys", "create", "-h"]])
+def test_help_waits_for_no_settings(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "whimbrel.toml").write_text('[slack]\nexperts = ["U1"]\n')
+    script = (
+        "import sys; from retrieval.cli import whimbrel\n"
+        f"whimbrel({arguments}, standalone_mode=False)\n"
+        "print('pydantic' in sys.modules)"
+    )
+    done = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-"])
 def test_closed_streams_end_in_no_traceback(tmp_path: Path, closed: str) -> None:
     script = f"exec {' '.join(COMMAND)} models {closed}"
