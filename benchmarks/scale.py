@@ -135,31 +135,14 @@ def question(number: int, seed: Seed) -> str:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of the table. Seconds of building and changing are the processor's."""
+class Made:
+    """What it took to make an index and to change it, in seconds of the processor."""
 
     passages: int
     build_s: float
     embed_s: float
     change_s: float
     disk_mb: float
-    load_s: float
-    memory_mb: float
-    query_ms: float
-    query_p99_ms: float
-    audience_ms: float
-    sources_ms: float
-    count_ms: float
-
-    @property
-    def share(self) -> float:
-        """What 1 % costs beside a full build, without embedding."""
-        return self.change_s / self.build_s
-
-    @property
-    def share_with_embedding(self) -> float:
-        """As `share`, with what embedding would add to either."""
-        return (self.change_s + SHARE * self.embed_s) / (self.build_s + self.embed_s)
 
 
 @dataclass(frozen=True)
@@ -173,6 +156,21 @@ class Searched:
     audience_ms: float
     sources_ms: float
     count_ms: float
+
+
+@dataclass(frozen=True)
+class Row(Searched, Made):
+    """A line of the table."""
+
+    @property
+    def share(self) -> float:
+        """What 1 % costs beside a full build, without embedding."""
+        return self.change_s / self.build_s
+
+    @property
+    def share_with_embedding(self) -> float:
+        """As `share`, with what embedding would add to either."""
+        return (self.change_s + SHARE * self.embed_s) / (self.build_s + self.embed_s)
 
 
 def main() -> None:
