@@ -32,7 +32,8 @@ from retrieval.documents.splitting import SPLITTER_VERSION
 from retrieval.evaluation.dataset import Dataset, Query, read_dataset
 from retrieval.evaluation.metrics import ndcg, recall, reciprocal_rank
 from retrieval.index.content import Content
-from retrieval.index.generation import Recipe, load_index, write_generation
+from retrieval.index.generation import load_index, write_generation
+from retrieval.index.manifest import Recipe
 from retrieval.index.searcher import Searcher
 from retrieval.records import Vectors
 from retrieval.registry.folders import publish

@@ -41,7 +41,7 @@ from benchmarks.indexing import texts
 from benchmarks.peers.workers import cpu_s
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
-from retrieval.index.searched import EVERYONE
+from retrieval.index.scope import EVERYONE
 from retrieval.records import Vectors
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings

@@ -18,7 +18,8 @@ import numpy as np
 
 from retrieval.documents.splitting import SPLITTER_VERSION
 from retrieval.index.content import Content
-from retrieval.index.generation import Recipe, load_index, write_generation
+from retrieval.index.generation import load_index, write_generation
+from retrieval.index.manifest import Recipe
 from retrieval.index.searcher import Searcher
 from retrieval.records import Passage, Source, Vectors
 from retrieval.registry.folders import publish

@@ -339,7 +339,7 @@ def rollback(kind: ModelKind, reason: str) -> None:
 
 
 def _roll_back_index(settings: Settings, reason: str) -> None:
-    from retrieval.index.generation import MEND
+    from retrieval.index.manifest import MEND
     from retrieval.registry.runs import base_of, run_of
     from retrieval.serving.retriever import roll_back
 

@@ -17,7 +17,8 @@ from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.account import Account
 from retrieval.index.building import IndexReport
 from retrieval.index.changes import Changes
-from retrieval.index.generation import Manifest, Recipe, Rollback
+from retrieval.index.generation import Rollback
+from retrieval.index.manifest import Manifest, Recipe
 from retrieval.language import language_of, words
 from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Failure, Hit, Passage, Source
 from retrieval.registry.runs import Deployment, Facts, ModelKind, Run

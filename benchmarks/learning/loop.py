@@ -43,7 +43,8 @@ from retrieval.evaluation.dataset import Dataset, Query, read_dataset
 from retrieval.evaluation.evaluate import spread
 from retrieval.evaluation.metrics import ndcg
 from retrieval.index.content import Content
-from retrieval.index.generation import Recipe, load_index, write_generation
+from retrieval.index.generation import load_index, write_generation
+from retrieval.index.manifest import Recipe
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder
 from retrieval.jsonl import read_rows, to_line, write_lines

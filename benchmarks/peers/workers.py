@@ -34,7 +34,8 @@ def whimbrel(embedder: str) -> Peer:
     """Vectors and words, joined by what either is worth."""
     from retrieval.documents.splitting import SPLITTER_VERSION
     from retrieval.index.content import Content
-    from retrieval.index.generation import Recipe, load_index, write_generation
+    from retrieval.index.generation import load_index, write_generation
+    from retrieval.index.manifest import Recipe
     from retrieval.index.searcher import Searcher
     from retrieval.language import language_of
     from retrieval.records import Passage, Source

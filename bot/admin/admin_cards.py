@@ -13,7 +13,8 @@ from bot.slack.outgoing.mrkdwn import quoted
 from bot.strings import Strings
 from retrieval.index.account import Account, counted
 from retrieval.index.changes import Changes
-from retrieval.index.generation import Manifest, Rollback
+from retrieval.index.generation import Rollback
+from retrieval.index.manifest import Manifest
 from retrieval.records import PUBLIC, Failure, Source
 from retrieval.registry.runs import BASE, Deployment, ModelKind, run_of
 from retrieval.serving.installation import LearnedModel

@@ -17,7 +17,7 @@ from bot.admin.syncing import SyncProcess
 from bot.metrics import REGISTRY
 from bot.store.inbox import Inbox, JobKind
 from retrieval.errors import RetrievalError
-from retrieval.index.generation import Manifest
+from retrieval.index.manifest import Manifest
 from retrieval.models import client
 from retrieval.registry.rounds import Round
 from retrieval.serving.installation import Installation

@@ -25,8 +25,8 @@ from bot.store.turns import Turns
 from bot.trials.arms import Arms, read_arms
 from retrieval.errors import IndexNotFoundError, RetrievalError
 from retrieval.index.account import Account
-from retrieval.index.generation import Manifest
 from retrieval.index.library import Library
+from retrieval.index.manifest import Manifest
 from retrieval.index.served_embedder import load_embedder, served_runs
 from retrieval.index.store import index_store
 from retrieval.records import PUBLIC, Source

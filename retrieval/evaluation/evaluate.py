@@ -100,8 +100,9 @@ def build_library(
     """
     from retrieval.documents.splitting import SPLITTER_VERSION, split
     from retrieval.index.content import Content
-    from retrieval.index.generation import Recipe, write_generation
+    from retrieval.index.generation import write_generation
     from retrieval.index.library import Library
+    from retrieval.index.manifest import Recipe
     from retrieval.registry.folders import publish, served
 
     most = min(settings.passage_tokens, embedder.max_tokens)

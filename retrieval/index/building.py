@@ -26,16 +26,9 @@ from retrieval.index.account import Account, account_of
 from retrieval.index.built import Built, Known, read_built
 from retrieval.index.changes import Changes, compare
 from retrieval.index.content import EMPTY, Content, read_content
-from retrieval.index.generation import (
-    LAYOUT,
-    Recipe,
-    current,
-    is_same_embedder,
-    read_manifest,
-    verify,
-    write_generation,
-)
+from retrieval.index.generation import current, is_same_embedder, verify, write_generation
 from retrieval.index.journal import clear, journal, read
+from retrieval.index.manifest import LAYOUT, Recipe, read_manifest
 from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import refuse_outdated
 from retrieval.index.store import index_store

@@ -18,18 +18,15 @@ index/20260131T120000000000-1a2b3c/
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from retrieval.documents.splitting import SPLITTER_VERSION
 from retrieval.errors import (
@@ -50,23 +47,28 @@ from retrieval.index.content import (
     read_sources,
     write_content,
 )
+from retrieval.index.manifest import (
+    LAYOUT,
+    MANIFEST,
+    MEND,
+    SCHEMA,
+    SEAL,
+    Manifest,
+    Recipe,
+    read_manifest,
+    write_manifest,
+)
 from retrieval.index.memory import Index
 from retrieval.index.passages import LINES, PASSAGES, read_passages, write_passages
 from retrieval.records import PUBLIC, Passage, Source, Vectors
 from retrieval.registry.folders import checksums, kept, new_folder, point, served, sha256
 from retrieval.registry.runs import base_of
 from retrieval.registry.stamps import are_noted, note, stamps
-from retrieval.search.cells import CellSearch
 from retrieval.search.competence import competences
 
 if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
 
-SCHEMA: Literal[1] = 1
-LAYOUT = 1
-MANIFEST = "manifest.json"
-SEAL = "manifest.sha256"
-MEND = "run `whimbrel index --full`"
 PROBES = (
     "How many days of paid leave do I have each year?",
     "Where do I report a security incident?",
@@ -77,51 +79,6 @@ PROBES = (
 
 SAME = 0.999
 """The least cosine of a probe embedded twice by the same model, on any machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What decides the passages and vectors of a file besides its bytes.
-
-    `loaders` is 0 in what was written before the loaders had a version.
-    """
-
-    embedder: str
-    revision: str
-    splitter: int
-    passage_tokens: int
-    audiences: Mapping[str, str]
-    loaders: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a generation is.
-
-    `competences` is how well the embedder knows each language, 0 to 1; `files` maps each file's
-    path to the sha256 of its bytes. `closed` has the labels of the documents that are not for
-    everybody, in case `documents.jsonl` is damaged; None in what older releases wrote. `cells` says
-    how vectors are searched, None where all are compared. `layout` is of the files that make it
-    faster to load; 0 in what older releases wrote.
-    """
-
-    schema: Literal[1]
-    name: str
-    created: str
-    recipe: Recipe
-    roots: tuple[str, ...]
-    dimension: int
-    documents: int
-    passages: int
-    competences: Mapping[str, float]
-    probes: tuple[tuple[float, ...], ...]
-    files: Mapping[str, str]
-    closed: Mapping[str, str] | None = None
-    cells: CellSearch | None = None
-    layout: int = 0
-
-
-_MANIFESTS = TypeAdapter(Manifest)
 
 
 def write_generation(
@@ -385,7 +342,7 @@ def _finished(
     write_built(folder, built)
     files, cells = checksums(folder), built.dense.cell_search
     manifest = replace(manifest, files=files, cells=cells, layout=LAYOUT)
-    _write_manifest(folder, manifest)
+    write_manifest(folder, manifest)
     return manifest
 
 
@@ -448,39 +405,6 @@ def _verified(generation: Path) -> Manifest:
         verify(generation)
         note(generation, found)
     return manifest
-
-
-def read_manifest(generation: Path) -> Manifest:
-    """The manifest of a generation.
-
-    Raises:
-        IndexCorruptError: If it is missing or is not what was written.
-        IndexMismatchError: If another version of Whimbrel wrote it.
-    """
-    path = generation / MANIFEST
-    try:
-        body = path.read_bytes()
-        seal = (generation / SEAL).read_bytes()
-    except OSError as error:
-        raise IndexCorruptError(f"{path} cannot be read ({error}); {MEND}") from error
-    if seal != _seal(body):
-        raise IndexCorruptError(f"{path} is not what was written; {MEND}")
-    manifest = manifest_of(body, str(path))
-    if manifest.name != generation.name:
-        raise IndexCorruptError(f"{generation} holds the generation {manifest.name}; {MEND}")
-    return manifest
-
-
-def manifest_of(body: bytes, called: str) -> Manifest:
-    """The manifest that was written as these bytes.
-
-    Raises:
-        IndexMismatchError: If another version of Whimbrel wrote it.
-    """
-    try:
-        return _MANIFESTS.validate_json(body)
-    except ValidationError as error:
-        raise IndexMismatchError(f"{called} is of another version of Whimbrel; {MEND}") from error
 
 
 def load_index(folder: Path, embedder: Embedder) -> Index:
@@ -551,13 +475,3 @@ def read_index(generation: Path, manifest: Manifest) -> Index:
     vectors = np.load(generation / VECTORS, allow_pickle=False)
     built = read_built(generation, passages, vectors, manifest.cells)
     return Index(manifest, passages, vectors, built.dense, built.lexical)
-
-
-def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    body = json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode()
-    (folder / MANIFEST).write_bytes(body)
-    (folder / SEAL).write_bytes(_seal(body))
-
-
-def _seal(body: bytes) -> bytes:
-    return f"{hashlib.sha256(body).hexdigest()}  {MANIFEST}\n".encode()

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from retrieval.errors import IndexCorruptError, IndexMismatchError, RetrievalError
-from retrieval.index.generation import (
-    load_generation,
-    read_manifest,
-    whole_sources,
-)
+from retrieval.index.generation import load_generation, whole_sources
+from retrieval.index.manifest import read_manifest
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_embedder, served_embedder
 from retrieval.index.store import index_store

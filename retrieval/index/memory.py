@@ -6,19 +6,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.index.manifest import Manifest
 from retrieval.index.passages import Passages
-from retrieval.index.searched import SAMPLE, Found, Rows, Sample, Scope, Window
+from retrieval.index.scope import SAMPLE, Found, Rows, Sample, Scope, Window
 from retrieval.records import Passage, Source, Vectors
 from retrieval.search.dense import Allowed, DenseIndex, cosines
 from retrieval.search.fusion import Floats, Groups
 from retrieval.search.lexical import LexicalIndex
-
-if TYPE_CHECKING:
-    from retrieval.index.generation import Manifest
 
 
 @dataclass(frozen=True)

@@ -3,66 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from retrieval.records import PUBLIC, Passage, Source, Vectors
-from retrieval.search.fusion import Floats, Groups
-
-if TYPE_CHECKING:
-    from retrieval.index.generation import Manifest
-    from retrieval.index.memory import Index
-
-EVERYONE = frozenset({PUBLIC})
-
-SAMPLE = 2_000
-"""How many passages stand for all when a cosine is compared to the query's others."""
-
-Rows = npt.NDArray[np.int64]
-"""Numbers of passages, in the order in which those of one document are read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What takes part in a search: passages with these labels, from these sources.
-
-    `sources` are beginnings of the ids of documents; none for all.
-    """
-
-    audience: frozenset[str] = EVERYONE
-    sources: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The passages that either leg found: vectors or words. The arrays have one length.
-
-    `groups` are places in the `languages` of the index. `bm25` is 0 where no term occurs.
-    """
-
-    rows: Rows
-    groups: Groups
-    cosines: Floats
-    bm25: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Passages that stand for all that take part: their vectors and languages, evenly spread."""
-
-    vectors: Vectors
-    groups: Groups
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Passages of one document in reading order; the one that was asked for is at `place`."""
-
-    passages: Sequence[Passage]
-    place: int
+from retrieval.index.manifest import Manifest
+from retrieval.index.memory import Index
+from retrieval.index.scope import Found, Rows, Sample, Scope, Window
+from retrieval.records import Passage, Source, Vectors
 
 
 class SearchedIndex(Protocol):

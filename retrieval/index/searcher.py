@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from retrieval.errors import EndpointError
-from retrieval.index.searched import EVERYONE, Rows, Scope, SearchedIndex
+from retrieval.index.scope import EVERYONE, Rows, Scope
+from retrieval.index.searched import SearchedIndex
 from retrieval.language import language_of
 from retrieval.records import Hit, Passage
 from retrieval.search.dense import cosines

@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 from retrieval.errors import IndexNotFoundError
 from retrieval.index.account import Account, read_account
 from retrieval.index.generation import (
-    Manifest,
     current,
     generations,
     load_index,
-    read_manifest,
     verify,
     whole_passages,
     whole_sources,
 )
+from retrieval.index.manifest import Manifest, read_manifest
 from retrieval.index.searched import SearchedIndex
 from retrieval.records import Passage, Source
 from retrieval.registry.folders import building, kept

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrieval.index.account import Account
-from retrieval.index.generation import Manifest, Rollback
+from retrieval.index.generation import Rollback
 from retrieval.index.library import Library
+from retrieval.index.manifest import Manifest
 from retrieval.index.served_embedder import served_runs
 from retrieval.records import Source
 from retrieval.registry.runs import (

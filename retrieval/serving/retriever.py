@@ -16,7 +16,8 @@ import numpy as np
 
 from retrieval.index.building import publish_vectors
 from retrieval.index.content import read_sources
-from retrieval.index.generation import Rollback, current, load_index, read_manifest, rollback
+from retrieval.index.generation import Rollback, current, load_index, rollback
+from retrieval.index.manifest import read_manifest
 from retrieval.index.memory import Index
 from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import load_run, refuse_outdated, served_run

@@ -12,7 +12,8 @@ from retrieval.doctor import Finding, checks
 from retrieval.errors import IndexCorruptError
 from retrieval.index.building import update_index
 from retrieval.index.content import EMPTY
-from retrieval.index.generation import Recipe, current, load_index, write_generation
+from retrieval.index.generation import current, load_index, write_generation
+from retrieval.index.manifest import Recipe
 from retrieval.index.searcher import Searcher
 from retrieval.models.catalogue import unpacked
 from retrieval.models.sealing import seal

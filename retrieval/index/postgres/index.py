@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.index.generation import Manifest, read_index, read_manifest
+from retrieval.index.generation import read_index
+from retrieval.index.manifest import Manifest, read_manifest
 from retrieval.index.memory import Index
 from retrieval.index.passages import passage_of
 from retrieval.index.postgres.pulling import (
@@ -31,7 +32,7 @@ from retrieval.index.postgres.pulling import (
 )
 from retrieval.index.postgres.server import Connection, Server, become_reader
 from retrieval.index.postgres.words import keys
-from retrieval.index.searched import SAMPLE, Found, Rows, Sample, Scope, Window
+from retrieval.index.scope import SAMPLE, Found, Rows, Sample, Scope, Window
 from retrieval.records import Passage, Source, Vectors
 from retrieval.search.lexical import K1, B
 

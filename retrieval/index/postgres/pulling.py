@@ -20,7 +20,8 @@ from retrieval.index.content import (
     VECTORS,
     source_of,
 )
-from retrieval.index.generation import Manifest, write_as
+from retrieval.index.generation import write_as
+from retrieval.index.manifest import Manifest
 from retrieval.index.passages import PASSAGES, passage_of
 from retrieval.index.postgres.server import MEND, Connection, Server
 from retrieval.records import Passage, Source, Vectors

@@ -14,7 +14,8 @@ from psycopg.types import TypeInfo
 
 from retrieval.errors import IndexCorruptError
 from retrieval.index.content import Content, read_content
-from retrieval.index.generation import MANIFEST, Manifest, verify
+from retrieval.index.generation import verify
+from retrieval.index.manifest import MANIFEST, Manifest
 from retrieval.index.passages import PASSAGES
 from retrieval.index.postgres.index import EXACT_LIMIT, INDEXED_DIMENSIONS
 from retrieval.index.postgres.pulling import LISTS, packed, passage_in, read_sources

@@ -12,7 +12,8 @@ import psycopg
 from retrieval.errors import IndexCorruptError, IndexNotFoundError, RetrievalError
 from retrieval.index.account import Account, account_of
 from retrieval.index.content import FAILURES, LEFT_OUT, failure_of, left_out_of
-from retrieval.index.generation import Manifest, check_match, manifest_of, verify
+from retrieval.index.generation import check_match, verify
+from retrieval.index.manifest import Manifest, manifest_of
 from retrieval.index.postgres.index import EXACT_LIMIT, PostgresIndex, Published
 from retrieval.index.postgres.pulling import StoredPassages, pull, read_list, read_sources
 from retrieval.index.postgres.pushing import prune, push, serve_again

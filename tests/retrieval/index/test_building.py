@@ -21,7 +21,8 @@ from retrieval.index.account import Account, read_account
 from retrieval.index.building import update_index
 from retrieval.index.changes import Changes
 from retrieval.index.content import read_content
-from retrieval.index.generation import current, load_index, read_manifest, write_generation
+from retrieval.index.generation import current, load_index, write_generation
+from retrieval.index.manifest import read_manifest
 from retrieval.registry.folders import building, publish
 from retrieval.search.cells import CellSearch
 from retrieval.settings import Settings

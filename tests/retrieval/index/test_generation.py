@@ -15,15 +15,8 @@ import pytest
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import IndexCorruptError, IndexMismatchError, IndexNotFoundError
 from retrieval.index.content import Content
-from retrieval.index.generation import (
-    Manifest,
-    Recipe,
-    current,
-    generations,
-    load_index,
-    rollback,
-    write_generation,
-)
+from retrieval.index.generation import current, generations, load_index, rollback, write_generation
+from retrieval.index.manifest import Manifest, Recipe
 from retrieval.index.searcher import Searcher
 from retrieval.index.store import FolderStore
 from retrieval.records import PUBLIC, Failure, Passage

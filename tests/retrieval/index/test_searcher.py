@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.index.content import Content
-from retrieval.index.generation import Recipe, load_index, write_generation
+from retrieval.index.generation import load_index, write_generation
+from retrieval.index.manifest import Recipe
 from retrieval.index.memory import Index
 from retrieval.index.searcher import Searcher
 from retrieval.records import PUBLIC, Hit

@@ -7,8 +7,9 @@ import pytest
 
 from retrieval.errors import IndexMismatchError, ModelCorruptError
 from retrieval.index.building import publish_vectors, update_index
-from retrieval.index.generation import read_manifest, rollback
+from retrieval.index.generation import rollback
 from retrieval.index.library import Library
+from retrieval.index.manifest import read_manifest
 from retrieval.index.served_embedder import load_embedder, load_run
 from retrieval.registry.folders import served
 from retrieval.registry.runs import Facts, Run, folder_of, write_run
