@@ -135,16 +135,20 @@ CONFORMING = ("dashboard", "export", "privacy", "review", "store", "trials")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    folder, needed = metafunc.definition.path.parent.name, metafunc.fixturenames
-    is_free = "house" not in needed and "postgres" not in needed
+    folder, needed = metafunc.definition.path.parent.name, {*metafunc.fixturenames}
+    is_free = needed.isdisjoint(("house", "postgres")) and not hasattr(metafunc.module, "DATABASE")
     if folder in CONFORMING and "database" in needed and is_free:
         metafunc.parametrize("address", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture
 def address(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """None for a SQLite file, or the address of a new database of Postgres."""
-    if getattr(request, "param", request.config.getoption("database")) == "sqlite":
+    """None for a SQLite file, or the address of a new database of Postgres.
+
+    A module that is about one of them says which in `DATABASE`.
+    """
+    wanted = getattr(request.module, "DATABASE", request.config.getoption("database"))
+    if getattr(request, "param", wanted) == "sqlite":
         yield None
         return
     server: PostgresServer = request.getfixturevalue("postgres")

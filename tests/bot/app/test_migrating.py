@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +25,7 @@ from tests.bot.store.test_audit import filled
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
-
-@pytest.fixture
-def address(postgres: PostgresServer) -> Iterator[str]:
-    address = postgres.fresh()
-    yield address
-    postgres.drop(address)
+DATABASE = "postgres"
 
 
 @pytest.fixture

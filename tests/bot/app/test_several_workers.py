@@ -7,7 +7,6 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +20,7 @@ from tests.slack_server import WAIT_S, event, mention
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
-
-@pytest.fixture
-def address(postgres: PostgresServer) -> Iterator[str]:
-    address = postgres.fresh()
-    yield address
-    postgres.drop(address)
+DATABASE = "postgres"
 
 
 async def test_what_one_has_accepted_another_answers(house: House) -> None:

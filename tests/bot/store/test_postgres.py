@@ -22,12 +22,7 @@ from tests.bot.logged import logged
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
 
-
-@pytest.fixture
-def address(postgres: PostgresServer) -> Iterator[str]:
-    address = postgres.fresh()
-    yield address
-    postgres.drop(address)
+DATABASE = "postgres"
 
 
 @pytest.fixture
