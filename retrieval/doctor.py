@@ -32,6 +32,7 @@ _SENT: dict[Role, str] = {
     "generator": "questions, the threads they stand in and the passages found for them",
     "embedder": "questions and all passages",
     "reranker": "questions and the passages found for them",
+    "teacher": "when `whimbrel distil` is run and confirmed, passages that everybody may read",
 }
 """What an endpoint gets."""
 

@@ -119,7 +119,7 @@ class SourceTable(BaseModel):
         return int(self.every[:-1]) * _SECONDS[self.every[-1]] if self.every else None
 
 
-KEYS = ("generator_key", "embedder_key", "reranker_key")
+KEYS = ("generator_key", "embedder_key", "reranker_key", "teacher_key")
 """The settings that are keys of endpoints, or name files of those."""
 
 _POSTGRES = ("postgresql://", "postgres://")
@@ -183,6 +183,10 @@ class Settings(FileSettings):
     )
     embedder_key: SecretStr | None = Field(None, description="the same of the embedder's endpoint")
     reranker_key: SecretStr | None = Field(None, description="the same of the reranker's endpoint")
+    teacher: str | None = Field(
+        None, description="what `whimbrel distil` learns from: an endpoint's address or a model"
+    )
+    teacher_key: SecretStr | None = Field(None, description="the same of the teacher's endpoint")
     endpoints: Literal["anywhere", "private", "none"] = Field(
         "anywhere", description="where endpoints may be: `private` is this machine and its network"
     )
@@ -319,6 +323,11 @@ class Settings(FileSettings):
     def dataset_folder(self) -> Path:
         """Where exported data sets are."""
         return self.home / "dataset"
+
+    @property
+    def distilled_folder(self) -> Path:
+        """Where what a teacher said is, and the rows that came of it."""
+        return self.home / "distilled"
 
     @property
     def runs_folder(self) -> Path:

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     "made of headings and sentences.",
 )
 @click.option(
+    "--distilled",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Add what `whimbrel distil` made of documents that are as they were and for everybody.",
+)
+@click.option(
     "--held-out",
     "reserved",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -52,6 +58,7 @@ def export(
     direct_messages: bool,
     synthetic: int | None,
     ask_generator: bool,
+    distilled: Path | None,
     reserved: Path | None,
     allow_empty: bool,
 ) -> None:
@@ -89,6 +96,7 @@ def export(
                 policy=policy,
                 synthetic=synthetic or 0,
                 generator=generator,
+                distilled=distilled,
                 reserved=questions,
                 allows_nothing=allow_empty,
                 on_progress=on_progress,

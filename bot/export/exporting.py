@@ -15,6 +15,7 @@ from bot.export.provenance import Provenance
 from bot.export.records import REASONS, Policy
 from bot.export.regression import RegressionSet
 from bot.export.synthetic import synthesise
+from bot.export.taught import Taught, read_taught
 from bot.store.database import Database
 from retrieval.errors import DataError
 from retrieval.examples import Example
@@ -35,6 +36,7 @@ def export_log(
     policy: Policy,
     synthetic: int = 0,
     generator: Generator | None = None,
+    distilled: Path | None = None,
     reserved: Sequence[str] = (),
     allows_nothing: bool = False,
     on_progress: Progress = lambda *_: None,
@@ -48,12 +50,14 @@ def export_log(
         policy: What is let in.
         synthetic: How many questions to make from the documents.
         generator: Asks them; without one they are made of headings and sentences.
+        distilled: A folder of what a stronger model taught.
         reserved: Questions from elsewhere that must never be trained on.
         allows_nothing: Write a data set also if no example is in it.
         on_progress: Told the stage, how much is done and how much there is.
 
     Raises:
-        DataError: If there is nothing to write; the message says what was left out and why.
+        DataError: If there is nothing to write; the message says what was left out and why. Or if
+            what is in the folder `distilled` was not made by a model.
         IndexNotFoundError: If questions are to be made from documents and nothing is indexed.
     """
     provenance = Provenance(database)
@@ -73,13 +77,15 @@ def export_log(
     else:
         passages = read_indexed(settings)
     held_out = sorted({*provenance.ever_held_out(), *reserved})
+    corpus = load_corpus(passages, database)
+    taught = read_taught(distilled, corpus) if distilled else Taught()
     frozen = build(
         log,
-        load_corpus(passages, database),
+        corpus,
         embedder,
         policy=policy,
         ever_held_out=held_out,
-        synthetic=made,
+        synthetic=[*made, *taught.examples],
         on_progress=on_progress,
     )
     regression = RegressionSet(settings.dataset_folder, provenance)
@@ -88,7 +94,8 @@ def export_log(
     frozen = replace(
         frozen,
         splits={**frozen.splits, "held-out": kept},
-        exclusions=[*frozen.exclusions, *set_aside],
+        exclusions=[*frozen.exclusions, *set_aside, *taught.exclusions],
+        taught=taught.card,
     )
     if not (allows_nothing or any(frozen.splits.values())):
         raise DataError(_nothing(frozen))

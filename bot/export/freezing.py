@@ -29,6 +29,7 @@ class FrozenDataset:
     """What an export came to.
 
     `until` is when the newest thing in the log happened; `embedder` told which questions are alike.
+    `taught` is the card of what a stronger model taught, if anything.
     """
 
     splits: Mapping[Split, Sequence[ExampleDraft]]
@@ -36,6 +37,7 @@ class FrozenDataset:
     leakage: Leakage
     until: str
     embedder: str
+    taught: str = ""
 
     @property
     def name(self) -> str:
@@ -117,6 +119,7 @@ def card(frozen: FrozenDataset) -> str:
         *(f"| {count} | {REASONS[code]} (`{code}`) |" for code, count in frozen.excluded.items()),
         "",
         SCRUBBED,
+        *(["", f"#{frozen.taught.rstrip()}"] if frozen.taught else []),
     ]
     return "\n".join(lines) + "\n"
 

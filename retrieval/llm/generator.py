@@ -18,6 +18,7 @@ from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import Device, choose_device, free_memory, use_threads
 from retrieval.models.endpoint import is_endpoint
 from retrieval.models.loading import hide_progress_bars
+from retrieval.progress import Tell
 from retrieval.records import Completion
 from retrieval.registry.runs import Run, folder_of, serving, verify
 from retrieval.settings import Settings
@@ -187,6 +188,29 @@ def load_generator(
         settings.generator, models_folder=settings.models_folder, on_progress=on_progress
     )
     run = fitting_run(folder, run, settings, on_progress or (lambda _: None))
+    return _local(folder, run, settings)
+
+
+def load_teacher(settings: Settings, *, on_progress: Tell | None = None) -> Generator:
+    """What `settings.teacher` names: a model as it comes, without anything learned here.
+
+    Raises:
+        SettingsError: If it is an address that cannot be used, or endpoints are forbidden.
+        ModelNotFoundError: If there is no such model; the message says how to get it.
+    """
+    assert settings.teacher, "somebody named one"
+    if is_endpoint(settings.teacher):
+        from retrieval.llm.remote import load_remote
+
+        return load_remote(settings, role="teacher", on_progress=on_progress)
+    folder = resolve(
+        settings.teacher, models_folder=settings.models_folder, on_progress=on_progress
+    )
+    return _local(folder, None, settings)
+
+
+def _local(folder: ModelFolder, run: Run | None, settings: Settings) -> LocalGenerator:
+    """The model in a folder, with what a run has learned."""
     device = choose_device(settings)
     use_threads(device)
     chat_format = load_chat_format(folder.path)

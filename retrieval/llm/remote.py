@@ -266,14 +266,19 @@ def _leave_out(body: JsonObject, name: str) -> None:
 
 
 def load_remote(
-    settings: Settings, *, run: Run | None = None, on_progress: Tell | None = None
+    settings: Settings,
+    *,
+    role: Literal["generator", "teacher"] = "generator",
+    run: Run | None = None,
+    on_progress: Tell | None = None,
 ) -> RemoteGenerator:
-    """The generator at the endpoint that the settings name.
+    """The generator, or the teacher, at the endpoint that the settings name.
 
     A run takes part if the endpoint has a model of its name, as vLLM has of a LoRA module.
 
     Args:
         settings: Which endpoint, and which model.
+        role: A teacher has learned nothing here.
         run: The run to ask for; None for the one that is published, if the endpoint has it.
         on_progress: Is told of an endpoint that does not answer yet, and of a run it does not have.
 
@@ -283,7 +288,8 @@ def load_remote(
         ModelUnsuitableError: If the endpoint does not have the given run.
         RefusedError: If it does not accept the key.
     """
-    client = Client(endpoint_of("generator", settings))
+    client = Client(endpoint_of(role, settings))
+    is_ours = role == "generator"
     say = on_progress or (lambda _: None)
     listed = _listed(client, say)
     name = client.endpoint.model or only_model(client.endpoint, listed)
@@ -293,8 +299,9 @@ def load_remote(
     if listed and model not in listed:
         known = [offered.name for offered in listed]
         say(f"{client.endpoint.url} names no model {name}{did_you_mean(name, known)}")
-    context = settings.generator_context or model.context or _told_context(client)
-    chosen = run or serving(settings.runs_folder, "generator")
+    given = settings.generator_context if is_ours else None
+    context = given or model.context or _told_context(client)
+    chosen = run or (serving(settings.runs_folder, "generator") if is_ours else None)
     asked, id_ = name, f"{name}@endpoint"
     if chosen is not None:
         if any(offered.name == chosen.id for offered in listed):

@@ -16,16 +16,18 @@ from retrieval.errors import (
     explain_system_error,
 )
 
-Role = Literal["embedder", "generator", "reranker", "support"]
+Role = Literal["embedder", "generator", "reranker", "support", "teacher"]
 
 _REASON_CHARS = 200
 _TOKENIZERS = ("tokenizer*.json", "vocab.*", "*.model", "tekken.json")
 _WRITERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForSeq2SeqLM")
+_WRITER = "a causal or sequence-to-sequence language model"
 _WANTED = {
     "embedder": "a model of sentence-transformers or an encoder",
-    "generator": "a causal or sequence-to-sequence language model",
+    "generator": _WRITER,
     "reranker": "a cross-encoder",
     "support": "an encoder that classifies pairs or tokens",
+    "teacher": _WRITER,
 }
 
 
@@ -84,6 +86,7 @@ def check_folder(role: Role, folder: Path) -> None:
     fits = {
         "embedder": is_made_for_sentences or not is_writer,
         "generator": is_writer,
+        "teacher": is_writer,
         "reranker": is_classifier or (is_writer and is_made_for_sentences),
         "support": is_classifier or marks_tokens,
     }

@@ -87,12 +87,13 @@ def learn(
     )
     with alone(settings.runs_folder):
         commands = Children(settings, seconds=60 * (max_minutes or own.minutes))
-        folder = dataset or _export(commands, export_options or own.export)
+        folder = dataset or export(commands, export_options or own.export)
         done = learn_a_round(plan, folder, commands, on_progress=say)
     click.echo(to_line(done) if as_json else "\n".join(lines(done)))
 
 
-def _export(commands: Children, options: Sequence[str]) -> Path:
+def export(commands: Children, options: Sequence[str]) -> Path:
+    """The folder of what the log teaches now."""
     *said, folder = commands.run("export", "--allow-empty", *options)
     for line in said:
         say(line)

@@ -45,7 +45,8 @@ DECLINES = {
 }
 """What the bot takes for silence, and nobody ever reads."""
 
-_MARKER = re.compile(r"\s*\[\d+\]")
+MARKER = re.compile(r"\s*\[\d+\]")
+"""What cites a passage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ class RowLayout:
     def _written(self, text: str) -> tuple[int, ...]:
         """An answer's tokens to its end. Its markers go: the bot itself says what supports what."""
         end = self._chat_format.tokenizer.eos_token_id
-        said = _MARKER.sub("", text).strip()
+        said = MARKER.sub("", text).strip()
         return (*self._chat_format.encode(said, has_special=False), int(end))
 
     def _shuffled(self, some: Sequence[T]) -> list[T]:
@@ -267,7 +268,7 @@ def _silence(language: str) -> str:
 
 def _holds(passage: Passage, example: Example) -> bool:
     """Whether a passage supports every sentence of an example's answer."""
-    text = _MARKER.sub("", example.answer or "")
+    text = MARKER.sub("", example.answer or "")
     citer = Citer(example.question, [passage])
     return all(
         citer.support(text[start:end]) >= SUPPORT_THRESHOLD for start, end in sentence_spans(text)
