@@ -28,7 +28,14 @@ from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import GateDecision, QuestionOutcome, decide
 from training.generator.hyperparameters import search_config
-from training.generator.rows import Method, RowLayout, fitting
+from training.generator.rows import (
+    DECLINED_SHARE,
+    WATCHED_SHARE,
+    Method,
+    RowLayout,
+    fitting,
+)
+from training.generator.strength import MIN_PAIRS, MOST_PAIRS, SilencePair, settle
 from training.generator.trainers import AdapterConfig, TrainingStage
 from training.generator.trial import EvaluationSet, read_evaluation_set, try_answerer
 from training.generator.tuning import StageResult, learn, with_adapter
@@ -101,11 +108,19 @@ def learn_adapter(
         code=version("whimbrel"),
         config={"method": method, **asdict(config)},
     )
+    pairs = held_back(dataset, settings, searcher, base, seed=options.seed)
     stages = lay_out(
-        dataset, settings, searcher, base, method=method, seed=options.seed, least=min_rows
+        dataset,
+        settings,
+        searcher,
+        base,
+        method=method,
+        seed=options.seed,
+        least=min_rows,
+        is_watched=bool(pairs),
     )
     work = checkpoints(settings.runs_folder, facts)
-    trainer = AdapterTrainer(base, facts, config, options.setup(work), study)
+    trainer = AdapterTrainer(base, facts, config, options.setup(work), study, pairs)
     run = trainer.learn(settings, stages)
     if run is None:
         return None
@@ -144,14 +159,25 @@ def lay_out(
     method: Method,
     seed: int,
     least: int | None = None,
+    is_watched: bool = False,
 ) -> list[TrainingStage]:
     """The rows that a method learns from, stage by stage, in the tokens of the model `base`.
+
+    It `is_watched` if dev.jsonl is held back to say how much of what was learned is used.
 
     Raises:
         DataError: If there is too little of it, or too much is too long.
     """
-    examples = [*read_examples(dataset, "train"), *read_examples(dataset, "dev")]
-    layout = RowLayout(load_chat_format(base.path), searcher, settings, seed=seed)
+    examples = read_examples(dataset, "train")
+    if not is_watched:
+        examples += read_examples(dataset, "dev")
+    layout = RowLayout(
+        load_chat_format(base.path),
+        searcher,
+        settings,
+        seed=seed,
+        declined_share=WATCHED_SHARE if is_watched else DECLINED_SHARE,
+    )
     most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
     answers = TrainingStage("sft", fitting(layout.answers(examples), max_tokens=most))
     needed = MIN_ROWS[method] if least is None else least
@@ -162,6 +188,21 @@ def lay_out(
     last = TrainingStage(method, fitting(some, max_tokens=most))
     _check(last, needed, dataset)
     return [answers, last] if answers.rows else [last]
+
+
+def held_back(
+    dataset: Path, settings: Settings, searcher: Searcher, base: ModelFolder, *, seed: int
+) -> Sequence[SilencePair]:
+    """What says how much of an adapter is used: of dev.jsonl, which is then not learned from.
+
+    Nothing if there is too little of it, or the model has an encoder of its own.
+    """
+    chat_format = load_chat_format(base.path)
+    if chat_format.kind == "seq2seq":
+        return ()
+    layout = RowLayout(chat_format, searcher, settings, seed=seed)
+    pairs = layout.pairs(read_examples(dataset, "dev"))[:MOST_PAIRS]
+    return pairs if len(pairs) >= MIN_PAIRS else ()
 
 
 def _check(stage: TrainingStage, needed: int, dataset: Path) -> None:
@@ -189,6 +230,7 @@ class AdapterTrainer:
     config: AdapterConfig
     setup: TrainerSetup
     study: Study[AdapterConfig] | None = None
+    pairs: Sequence[SilencePair] = ()
 
     def learn(self, settings: Settings, stages: Sequence[TrainingStage]) -> Run | None:
         """The run that comes of it; None in processes that only helped. Frees the model."""
@@ -207,6 +249,9 @@ class AdapterTrainer:
         metrics = {f"{stage.method}_rows": float(len(stage.rows)) for stage in stages}
         for result in results:
             metrics |= result.figures()
+        if self.pairs:
+            self.setup.on_progress(f"trying how it declines on {len(self.pairs)} held back")
+            metrics |= asdict(settle(model, self.pairs))
         return write_run(
             settings.runs_folder,
             "generator",

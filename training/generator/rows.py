@@ -36,6 +36,9 @@ DECLINED_SHARE = 0.1
 With fewer, a small model answers whatever is asked; with more, it declines what it could answer.
 """
 
+WATCHED_SHARE = 0.2
+"""The same where rows held back say when that is too much."""
+
 MOST_LEFT_OUT = 0.02
 """More rows than this share that are too long would make another data set of it."""
 
@@ -72,8 +75,15 @@ class RowLayout:
     """Lays examples out with the passages of an index, as the bot would for a question."""
 
     def __init__(
-        self, chat_format: ChatFormat, searcher: Searcher, settings: Settings, *, seed: int
+        self,
+        chat_format: ChatFormat,
+        searcher: Searcher,
+        settings: Settings,
+        *,
+        seed: int,
+        declined_share: float = DECLINED_SHARE,
     ) -> None:
+        self._declined_share = declined_share
         self._chat_format = chat_format
         self._searcher = searcher
         self._settings = settings
@@ -97,6 +107,13 @@ class RowLayout:
             for example in self._declined_beside([*relevant], silent, [*relevant])
         ]
         return self._shuffled(rows)
+
+    def pairs(self, examples: Sequence[Example]) -> list[tuple[TokenRow, TokenRow]]:
+        """A row for each answer, and one without the passages that hold it, which declines."""
+        return [
+            (self._answered(example, found), self._declined(example, found))
+            for example, found in self._answerable(examples).items()
+        ]
 
     def preferences(self, examples: Sequence[Example]) -> list[TokenRow]:
         """A row for each answer that somebody gave in place of the bot's.
@@ -152,7 +169,7 @@ class RowLayout:
         """
         for language, count in Counter(example.language for example in spoken).items():
             own = ([example for example in some if example.language == language] for some in others)
-            wanted = round(DECLINED_SHARE / (1 - DECLINED_SHARE) * count)
+            wanted = round(self._declined_share / (1 - self._declined_share) * count)
             yield from [example for some in own for example in self._shuffled(some)][:wanted]
 
     def _in_pairs(

@@ -27,6 +27,7 @@ from training.gate.candidate import LearnedRun
 from training.gate.decision import QuestionOutcome, decide
 from training.generator.learned_adapter import AdapterTrainer, lay_out, learn_adapter
 from training.generator.rows import DECLINES
+from training.generator.strength import STRENGTHS
 from training.generator.trainers import AdapterConfig
 from training.generator.trial import read_evaluation_set, try_answers
 from training.trainer import LearnOptions, TrainerSetup
@@ -147,6 +148,22 @@ def test_the_gate_stops_a_generator_that_votes_have_taught_to_refuse(
     (decision,) = decide(served, [candidate])
     assert not decision.is_passed
     assert "answers where there is one got worse" in decision.reasons
+
+
+def test_what_is_held_back_is_not_learned_from_and_says_how_much_is_used(
+    library: Library, dataset: Path, tmp_path: Path
+) -> None:
+    known = read_examples(dataset, "held-out")
+    for split, some in (("train", known[:12]), ("dev", known[12:]), ("held-out", known)):
+        write_examples(tmp_path, split, some)  # type: ignore[arg-type]  # they are splits
+    found = learn_adapter(
+        tmp_path, library.settings, library, LearnOptions(), config=CONFIG, min_rows=8
+    )
+    assert found is not None
+    told = found.run.facts.metrics
+    assert told["sft_rows"] == 12 + 3  # a fifth declines
+    assert told["strength"] in STRENGTHS
+    assert 0 <= told["false_silence"] <= 1
 
 
 def test_so_small_a_model_only_quotes_whatever_it_learned(learned: LearnedRun) -> None:

@@ -93,6 +93,16 @@ def test_a_tenth_of_the_rows_decline_since_no_passage_tells(
         assert f"The keeper of the {topic}" not in text(row.prompt)
 
 
+def test_a_pair_is_a_question_with_its_passage_and_without(
+    layout: RowLayout, library: Library
+) -> None:
+    ((answered, declined),) = layout.pairs([example(library, "tides")])
+    assert text(answered.completion) == "The keeper of the tides counts 11 of them."
+    assert "counts 11 of them" in text(answered.prompt)
+    assert declines(text(declined.completion))
+    assert "counts 11 of them" not in text(declined.prompt)
+
+
 def test_questions_to_decline_take_the_place_of_others(layout: RowLayout, library: Library) -> None:
     unknown = replace(example(library, "tea"), question="Who is it?", answer=None, is_good=False)
     rows = layout.answers([unknown, *(example(library, topic) for topic in TOPICS[:9])])
