@@ -140,8 +140,8 @@ def card(teacher: Teacher, lessons: Lessons, price: Price | None) -> str:
         "",
         kept,
         "",
-        "| dropped | why |",
-        "|---|---|",
-        *(f"| {count} | {LOSSES[loss]} (`{loss}`) |" for loss, count in lessons.dropped.items()),
     ]
+    if lessons.dropped:
+        lines += ["| dropped | why |", "|---|---|"]
+    lines += [f"| {count} | {LOSSES[loss]} (`{loss}`) |" for loss, count in lessons.dropped.items()]
     return "\n".join(lines) + "\n"

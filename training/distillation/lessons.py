@@ -66,7 +66,12 @@ _OR_DECLINE = {
     "en": f"Where the passages do not hold the answer, write only: {DECLINES['en']}",
     "zh": f"段落中没有答案时，只写：{DECLINES['zh']}",
 }
-_QUESTION = re.compile(r"[?？]\s*$")
+_QUESTION = re.compile(r"[?？]$")
+_AROUND = re.compile(
+    r"^[\s\"“「*]*(?:(?:question|问题)[*\s]*[:：])?[\s\"“「*]*|[\s\"”」*]+$", re.IGNORECASE
+)
+"""What models write around a question."""
+
 _UNANSWERABLE = frozenset((400, 413, 422))
 """The endpoint refuses this request, and takes others."""
 
@@ -211,7 +216,7 @@ class Lecture:
     def _question(self, subject: _Subject, *, is_open: bool) -> str:
         messages = _to_ask(subject, is_open=is_open)
         text = self._told(messages, QUESTION_TOKENS, "unasked_question").text.strip()
-        question = text.splitlines()[0].strip() if text else ""
+        question = _AROUND.sub("", text.splitlines()[0]) if text else ""
         is_asked = _QUESTION.search(question) and len(question) <= QUESTION_CHARS
         if (
             not is_asked

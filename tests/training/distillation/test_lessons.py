@@ -74,6 +74,17 @@ def test_what_is_no_question_or_was_asked_before_is_dropped(
     assert "(`asked_already`)" in text
 
 
+def test_what_models_write_around_a_question_is_left_out(
+    lesson: Distillation, server: EndpointServer
+) -> None:
+    def label(body: dict[str, Any]) -> str:
+        said = lamps.teach(body)
+        return f'Question: "{said}"\nBecause.' if said.endswith("?") else said
+
+    server.write = label
+    assert {example.question[0] for example in taught(lesson)} == {"H", "W"}
+
+
 def test_neither_restricted_documents_nor_keys_are_sent(
     lesson: Distillation, server: EndpointServer
 ) -> None:
