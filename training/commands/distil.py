@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ def distil(
     is published by this.
     """
     from contextlib import closing
+    from urllib.parse import urlsplit
 
     from retrieval.commands import progress_bar
     from retrieval.index.library import Library
@@ -88,7 +90,8 @@ def distil(
         at_once = settings.endpoint_requests if is_endpoint(settings.teacher) else LOCAL_AT_ONCE
         distillation = Distillation(model, searcher, settings, at_once)
         plan = distillation.plan(questions)
-        click.echo(told(plan, price))
+        where = f" at {urlsplit(settings.teacher).netloc}" if is_endpoint(settings.teacher) else ""
+        click.echo(told(plan, price, where))
         if plan.left.calls and not yes:
             click.confirm("Ask it?", abort=True)
         with progress_bar() as on_progress:
@@ -100,18 +103,18 @@ def distil(
         _learn(folder, settings, ("--seed", str(seed), *_minutes(max_minutes)))
 
 
-def told(plan: Plan, price: Price | None) -> str:
-    """What a teacher is going to be asked, and what that takes."""
+def told(plan: Plan, price: Price | None, where: str) -> str:
+    """What a teacher is going to be asked, where it is, and what that takes."""
     left = plan.left
     if not left.calls:
         return f"{plan.teacher} has answered all {plan.questions} questions before."
     cost = f", for {left.of(price):.2f} at most" if price else ""
     return (
-        f"{plan.teacher} is going to be asked {plan.questions} questions about "
+        f"{plan.teacher}{where} is going to be asked {plan.questions} questions about "
         f"{plan.shown} of {plan.passages} passages; the others are not for everybody, stand there "
         f"twice, or hold what looks like a key.\n{left.calls} calls at most, "
         f"{left.prompt_tokens:,} tokens read and {left.tokens:,} written at most{cost}; about "
-        f"{max(1, round(plan.seconds / 60))} minutes. {plan.known} replies are there already."
+        f"{math.ceil(plan.seconds / 60)} min. {plan.known} replies are there already."
     )
 
 
@@ -140,11 +143,19 @@ def _check_gate(settings: Settings, searcher: Searcher) -> None:
     Raises:
         DataError: If no answers are held out to judge by.
     """
+    from retrieval.errors import DataError
     from training.gate.comparison import least_gain
+    from training.generator.learned_adapter import MIN_ROWS
     from training.generator.trial import read_evaluation_set
 
-    judged = len(read_evaluation_set(_exported(settings), settings, searcher).held_out)
-    say(f"{judged} questions are held out; a gain under {least_gain(judged):.2f} cannot be shown")
+    try:
+        judged = len(read_evaluation_set(_exported(settings), settings, searcher).held_out)
+    except DataError as error:
+        raise DataError(f"{error}; with --no-train only the rows are made") from error
+    say(
+        f"{judged} questions are held out; a gain under {least_gain(judged):.2f} cannot be shown. "
+        f"It takes {MIN_ROWS['sft']} rows, people's answers and the teacher's together."
+    )
 
 
 def _exported(settings: Settings, *options: str) -> Path:

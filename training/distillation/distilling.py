@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval.errors import DataError
 from retrieval.examples import SPLITS, Example, Split, dataset_hash, write_examples
 from retrieval.index.searcher import Searcher
 from retrieval.llm.generator import Generator
@@ -56,9 +57,15 @@ class Distillation:
     at_once: int
 
     def plan(self, questions: int) -> Plan:
-        """What so many questions will take; the teacher hears nothing of the documents yet."""
+        """What so many questions will take; the teacher hears nothing of the documents yet.
+
+        Raises:
+            DataError: If there is no passage that a teacher may see.
+        """
         teacher = self._teacher(is_silent=True)
         lecture = self._lecture(teacher)
+        if not lecture.passages:
+            raise DataError("no passage is for everybody, and others are shown to no teacher")
         wanted = min(questions, lecture.most)
         dropped = lecture.hold(wanted).dropped
         unasked = dropped.get("unasked_question", 0)

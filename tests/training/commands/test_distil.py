@@ -39,7 +39,9 @@ def test_the_teacher_is_asked_nothing_until_somebody_agrees(home: Path) -> None:
         asked = ("--teacher", f"{server.url}/v1#tiny", "--no-train", "--questions", "4")
         result = run(home, *asked, "--price", "1000", "2000", given="n\n")
         assert result.exit_code == 1
-        assert "is going to be asked 4 questions about 8 of 10 passages" in result.output
+        place = server.url.removeprefix("http://")
+        assert f"tiny@endpoint at {place} is going to be asked 4 questions" in result.output
+        assert "about 8 of 10 passages" in result.output
         assert "8 calls at most" in result.output
         assert "written at most, for " in result.output
         assert "lamp of the" not in str(server.requests)
@@ -100,6 +102,7 @@ def test_nothing_is_paid_for_that_could_not_be_judged(home: Path, tmp_path: Path
         asked = ("--teacher", f"{server.url}/v1#tiny", "--yes")
         result = run(home, *asked, WHIMBREL_GENERATOR=pupil)
         assert "holds no answers of experts out" in str(result.exception)
+        assert "with --no-train only the rows are made" in str(result.exception)
         assert server.requests == []
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.errors import DataError
 from retrieval.examples import read_examples, write_examples
 from retrieval.index.library import Library
 from retrieval.registry.runs import folder_of
 from tests.endpoint_server import EndpointServer
 from tests.retrieval.llm.tiny_models import save_causal
+from tests.training.distillation import lamps
 from training.distillation.distilling import Distillation
 from training.generator.learned_adapter import learn_adapter
 from training.generator.trainers import AdapterConfig
@@ -32,6 +34,14 @@ def test_a_plan_says_what_it_takes_at_most_and_sends_no_document(
 
 def test_no_more_is_planned_than_there_are_passages_for(lesson: Distillation) -> None:
     assert lesson.plan(1000).questions == 32
+
+
+def test_where_nothing_is_for_everybody_there_is_nobody_to_teach(
+    server: EndpointServer, tmp_path: Path
+) -> None:
+    library = lamps.library(tmp_path, audiences={"docs/*": "board"})
+    with pytest.raises(DataError, match="no passage is for everybody"):
+        lamps.distillation(library, server, tmp_path).plan(4)
 
 
 def test_what_was_said_before_is_not_planned_again(
