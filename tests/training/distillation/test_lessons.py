@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,11 @@ import pytest
 
 from retrieval.errors import EndpointError
 from retrieval.examples import Example, read_examples
+from retrieval.index.building import update_index
 from retrieval.index.library import Library
+from retrieval.settings import Settings
 from tests.endpoint_server import EndpointServer, Fault
+from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.distillation import lamps
 from training.distillation.distilling import Distillation
 
@@ -134,3 +138,30 @@ def test_as_many_at_once_as_one_after_the_other_come_to_the_same(
     assert [example.id for example in read_examples(folder, "train")] == [
         example.id for example in alone
     ]
+
+
+def test_chinese_documents_are_asked_about_in_chinese(
+    server: EndpointServer, tmp_path: Path
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for number, place in enumerate(("北码头", "东磨坊", "西灯塔", "南渡口"), start=11):
+        (docs / f"{number}.md").write_text(f"# {place}\n\n{place}的灯每{number}天刷一次漆。\n")
+    settings = Settings(home=tmp_path)
+    update_index([docs], settings, WordEmbedder())
+
+    def teach(body: dict[str, Any]) -> str:
+        system, user = (message["content"] for message in body["messages"])
+        assert "文字" in system or "段落" in system
+        if "只写问题" not in system:
+            found = re.findall(r"(\w{3})的灯每(\d+)天", user)
+            place = re.findall(r"(\w{3})的灯", user.splitlines()[-1])[0]
+            return f"{place}的灯每{dict(found)[place]}天刷一次漆。"
+        place = re.findall(r"(\w{3})的灯", user)[0]
+        return f"{place}的灯由谁付钱？" if "没有答案" in system else f"{place}的灯多久刷一次漆？"
+
+    server.write = teach
+    lesson = lamps.distillation(Library(settings, WordEmbedder()), server, tmp_path)
+    made = taught(lesson, 4)
+    assert {example.language for example in made} == {"zh"}
+    assert len([example for example in made if example.is_good]) >= 3
