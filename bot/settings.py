@@ -14,11 +14,14 @@ from bot.redaction import Redacted, Redactor
 from bot.times import PATTERN
 from retrieval.errors import SettingsError, did_you_mean
 from retrieval.labels import label_of
+from retrieval.private import read_secret
 from retrieval.settings import CONFIG_FILE, FileSettings, read, table_of
 
 logger = logging.getLogger(__name__)
 
 APPS_PAGE = "https://api.slack.com/apps"
+ROTATED = "xoxe."
+"""What a token that is rotated begins with."""
 
 Kept = Literal["questions", "overheard", "answers", "ratings", "corrections", "reports", "audit"]
 """What is kept for a time of its own.
@@ -42,11 +45,17 @@ class SlackSettings(FileSettings):
     )
     others = ".*"  # Slack's own tools and other bots are set up with names like ours
 
-    bot_token: SecretStr | None = Field(default=None, description="starts with xoxb-")
+    bot_token: SecretStr | None = Field(
+        default=None,
+        description="starts with xoxb-; or `@` and a file of it that its owner alone can read",
+    )
     app_token: SecretStr | None = Field(
         default=None, description="starts with xapp-; for Socket Mode"
     )
     signing_secret: SecretStr | None = Field(default=None, description="for HTTP mode")
+    only_team: str | None = Field(
+        default=None, description="the one workspace whose token is taken; unset: any"
+    )
     api_url: str = Field(default="https://slack.com/api/", description="base of the Web API")
     workers: int = Field(default=8, ge=1, le=64, description="questions answered at the same time")
     max_waiting: int = Field(
@@ -189,6 +198,15 @@ class SlackSettings(FileSettings):
         return tuple(label_of(label) for label in labels)
 
     @property
+    def token(self) -> str:
+        """The bot's token as it is at the moment; empty where none is set.
+
+        Raises:
+            SettingsError: If it stands in a file that cannot be read, or that others can read.
+        """
+        return read_secret(secret(self.bot_token), "SLACK_BOT_TOKEN")
+
+    @property
     def redactor(self) -> Redactor:
         """What takes out of texts what is not to be stored."""
         return Redactor(self.redact, regions=self.phone_regions)
@@ -296,11 +314,14 @@ def load_slack_settings() -> SlackSettings:
     settings = read_slack_settings()
     _warn_of_misspelt_names()
     _check_token(
-        settings.bot_token, "SLACK_BOT_TOKEN", "xoxb-", "OAuth & Permissions > Bot User OAuth Token"
+        settings.token.removeprefix(ROTATED),
+        "SLACK_BOT_TOKEN",
+        "xoxb-",
+        "OAuth & Permissions > Bot User OAuth Token",
     )
     if settings.signing_secret is None or settings.app_token is not None:
         _check_token(
-            settings.app_token,
+            secret(settings.app_token),
             "SLACK_APP_TOKEN",
             "xapp-",
             "Basic Information > App-Level Tokens, with the scope connections:write "
@@ -317,8 +338,7 @@ def _warn_of_misspelt_names() -> None:
             logger.warning("SLACK_%s: there is no such setting%s", name, guess)
 
 
-def _check_token(token: SecretStr | None, name: str, prefix: str, page: str) -> None:
-    value = secret(token)
+def _check_token(value: str, name: str, prefix: str, page: str) -> None:
     if not value:
         raise SettingsError(f"{name} is not set; copy it from {APPS_PAGE} > your app > {page}")
     if not value.startswith(prefix):

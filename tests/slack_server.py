@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import itertools
@@ -19,6 +20,7 @@ from aiohttp import WSMsgType, web
 
 from tests.slack_asking import ASKING_SCOPES, AskingMethods
 from tests.slack_forms import is_button, is_distinct, is_input
+from tests.slack_installs import InstallingMethods
 from tests.slack_streams import Json, StreamError, Streams, Throttle, Triggers
 from tests.slack_uploads import UPLOAD_SCOPES, Uploads
 
@@ -26,6 +28,9 @@ BOT_USER, BOT_ID, TEAM = "UBOT", "BBOT", "T1"
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-test", "xapp-test", "shh"
 WAIT_S = 60
 """A safety net: what is waited for comes at once, unless the machine is busy."""
+
+OF_ANY_TEAM = ("auth.test", "auth.revoke")
+"""What Slack answers of whatever token; all else is about the one workspace that this one plays."""
 
 METHOD_SCOPES = {
     "chat.postMessage": "chat:write",
@@ -83,11 +88,14 @@ class ApiError(Exception):
     """Slack's `{"ok": false}`."""
 
 
-class SlackServer(AskingMethods):
+class SlackServer(AskingMethods, InstallingMethods):
     """Start it with `async with`; give `api_url` to the app and, for HTTP, set `app_url`."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, team: str = TEAM) -> None:
+        AskingMethods.__init__(self)
+        InstallingMethods.__init__(self)
+        self.team = team
+        self.tokens[BOT_TOKEN] = team
         self.scopes: set[str] | None = None
         self.app_url: str | None = None
         self.users: dict[str, Json] = defaultdict(dict)
@@ -301,9 +309,7 @@ class SlackServer(AskingMethods):
             await self._tell()
 
     async def _perform(self, method: str, args: Json) -> Json:
-        token = args.pop("token", None)
-        if token != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
-            raise ApiError("invalid_auth")
+        self._check_token(method, args)
         scope = METHOD_SCOPES.get(method)
         if self.scopes is not None and scope is not None and scope not in self.scopes:
             raise ApiError("missing_scope")
@@ -313,9 +319,24 @@ class SlackServer(AskingMethods):
         answer: Json = handler(args)
         return answer
 
-    def _auth_test(self, _: Json) -> Json:
-        url = "https://example.slack.com/"
-        return {"user_id": BOT_USER, "bot_id": BOT_ID, "team_id": TEAM, "url": url}
+    def _check_token(self, method: str, args: Json) -> None:
+        token = str((args.get if method in OF_ANY_TEAM else args.pop)("token", ""))
+        if method == "apps.connections.open":
+            is_ours = token == APP_TOKEN
+        elif method == "oauth.v2.access":
+            is_ours = not token
+        elif method in OF_ANY_TEAM:
+            is_ours = token in self.tokens
+        else:
+            is_ours = self.tokens.get(token) == self.team
+        if not is_ours:
+            raise ApiError("invalid_auth")
+        if token in self.expired:
+            raise ApiError("token_expired")
+
+    def _auth_test(self, args: Json) -> Json:
+        url, team = "https://example.slack.com/", self.tokens[args["token"]]
+        return {"user_id": BOT_USER, "bot_id": BOT_ID, "team_id": team, "url": url}
 
     def _apps_connections_open(self, _: Json) -> Json:
         return {"url": f"ws://127.0.0.1:{self._port}/socket"}
@@ -650,6 +671,8 @@ async def _arguments(request: web.Request) -> Json:
         if isinstance(args.get(key), str):
             args[key] = json.loads(args[key])
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme == "Basic":
+        args |= {"client": base64.b64decode(token).decode()}
     return args | ({"token": token} if scheme == "Bearer" else {})
 
 

@@ -22,7 +22,7 @@ from bot.asking.triage import Triage
 from bot.asking.unaddressed import UnaddressedHandler
 from bot.pool import StoppablePool
 from bot.review.document_lookup import DocumentLookup
-from bot.settings import SlackSettings, secret
+from bot.settings import SlackSettings
 from bot.slack.workspace import Workspace
 from bot.store.audit import AuditLog
 from bot.store.inbox import Inbox, JobKind
@@ -85,7 +85,7 @@ class Asking:
     def _backgrounds(self) -> Backgrounds:
         attachments = Attachments(
             self.workspace.session,
-            token=secret(self.settings.bot_token),
+            read_token=lambda: self.settings.token,
             api_url=self.settings.api_url,
             max_mb=self.settings.max_attachment_mb,
         )

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,15 @@ class Attachments:
     """Fetches files with the bot's token, which is never sent anywhere but to Slack."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, token: str, api_url: str, max_mb: int
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        read_token: Callable[[], str],
+        api_url: str,
+        max_mb: int,
     ) -> None:
         self._session = session
-        self._token = token
+        self._read_token = read_token
         self._slack = urlsplit(api_url)[:2]
         self._max_bytes = max_mb * 2**20
 
@@ -142,7 +147,7 @@ class Attachments:
         return parts.scheme == "https" and (host == "slack.com" or host.endswith(".slack.com"))
 
     async def _download(self, url: str) -> bytes:
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self._read_token()}"}
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_S)
         # A redirect leads to the log-in page, or away from Slack.
         async with self._session.get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,18 @@ from bot import metrics
 
 
 class CountedClient(AsyncWebClient):
-    """Slack's own client; each call is counted once, however often it is repeated."""
+    """Slack's own client; each call is counted once, however often it is repeated.
+
+    Each is made with the token as it is then, since tokens may be rotated.
+    """
+
+    def __init__(
+        self,
+        read_token: Callable[[], str],
+        **options: Any,  # noqa: ANN401 - as they are there
+    ) -> None:
+        super().__init__(**options)
+        self._read_token = read_token
 
     async def api_call(
         self,
@@ -22,7 +34,7 @@ class CountedClient(AsyncWebClient):
         **arguments: Any,  # noqa: ANN401 - as they are there
     ) -> AsyncSlackResponse:
         """As Slack's client does."""
-        outcome = "unreachable"
+        outcome, self.token = "unreachable", self._read_token()
         try:
             response = await super().api_call(api_method, **arguments)
             outcome = "ok"

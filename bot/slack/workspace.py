@@ -14,7 +14,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.settings import SlackSettings, secret
+from bot.settings import SlackSettings
 from bot.slack.audience import Audiences, Holdings
 from bot.slack.conversations import Conversations
 from bot.slack.counted import CountedClient
@@ -63,7 +63,7 @@ async def log_in(
 
     def client(*handlers: AsyncRetryHandler) -> CountedClient:
         return CountedClient(
-            token=secret(settings.bot_token),
+            lambda: settings.token,
             base_url=settings.api_url.rstrip("/") + "/",
             timeout=REQUEST_S,
             session=session,
@@ -78,6 +78,11 @@ async def log_in(
     # An edit can be repeated; a post whose answer got lost may have been made.
     patient, poster, hasty = client(throttled, *broken), client(throttled), client()
     bot_user, bot_id, team = await _who_we_are(patient)
+    if settings.only_team not in (None, team):
+        raise SettingsError(
+            f"SLACK_BOT_TOKEN is of the workspace {team}, and SLACK_ONLY_TEAM is "
+            f"{settings.only_team}: nothing of one may come into the other"
+        )
     directory = Directory(patient, team=team)
     return Workspace(
         bot_user=bot_user,

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import Field
 
 from bot.privacy.forgotten import ForgottenPeople
-from bot.settings import read_slack_settings, secret
+from bot.settings import read_slack_settings
 from bot.slack.directory import person_of
 from bot.sources.slack_reader import REFUSED, SlackInfo, SlackReader
 from bot.sources.told import Teller, Told
@@ -93,9 +93,9 @@ def connect(settings: SourceSettings) -> SlackChannels:
     """
     settings.need_audience()
     options, slack = settings.read(SlackOptions), read_slack_settings()
-    if not secret(slack.bot_token):
+    if not slack.token:
         raise SettingsError(f"SLACK_BOT_TOKEN is not set; {settings.title} is read with it")
-    reader = SlackReader(secret(slack.bot_token), api_url=slack.api_url)
+    reader = SlackReader(slack.token, api_url=slack.api_url)
     return SlackChannels(options, reader, load_settings(), settings.folder)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bot.settings import load_api_settings, load_slack_settings
 from retrieval.errors import SettingsError
+from retrieval.private import write_private
 from retrieval.settings import load_settings
 
 
@@ -51,6 +52,20 @@ def test_the_table_slack_of_the_file_is_read_and_the_environment_wins(
     settings = load_slack_settings()
     assert (settings.workers, settings.admins) == (3, ("U1",))
     assert settings.channel_audiences == {"C1": ("hr",)}
+
+
+def test_a_token_may_stand_in_a_file_and_be_rotated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_private(tmp_path / "token", "xoxe.xoxb-1")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", f"@{tmp_path / 'token'}")
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    settings = load_slack_settings()
+    write_private(tmp_path / "token", "xoxe.xoxb-2")
+    assert settings.token == "xoxe.xoxb-2"
+    (tmp_path / "token").chmod(0o644)
+    with pytest.raises(SettingsError, match=r"SLACK_BOT_TOKEN: .* can be read by others"):
+        load_slack_settings()
 
 
 def test_a_file_without_the_table_is_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

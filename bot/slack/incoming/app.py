@@ -111,7 +111,7 @@ def build_app(
         early, database, bot_user, bot_id, emoji, complaints, on_event, on_accepted, quote
     )
     app = AsyncApp(
-        token=secret(settings.bot_token),
+        token=settings.token,
         signing_secret=secret(settings.signing_secret),
         # Bolt acks before it runs listeners, so a listener would be too late to keep anything.
         # Before authorization, because that asks Slack, and answers 200 when Slack is down.

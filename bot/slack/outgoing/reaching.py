@@ -16,6 +16,7 @@ PASSING = {
     "fatal_error",
     "service_unavailable",
     "request_timeout",
+    "token_expired",  # and the next one is not written yet
 }
 """What Slack says of what may go well later."""
 
