@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -40,14 +41,22 @@ class Serving(ABC):
 
 
 async def run_until_stopped(
-    server: Serving, *, on_start: Callable[[], None] = lambda: None
+    server: Serving, *, on_start: Callable[[], None] = lambda: None, until_input_ends: bool = False
 ) -> None:
-    """Serve until the process is told to end; then let answers in progress be finished."""
+    """Serve until the process is told to end; then let answers in progress be finished.
+
+    Who starts it as a child may hold its standard input, of which nothing is read: that ends with
+    the parent, however that ends.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if until_input_ends:
+        loop.add_reader(sys.stdin, stopped.set)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
     async with server:
         on_start()
         await stopped.wait()
+        if until_input_ends:
+            loop.remove_reader(sys.stdin)
         logger.info("stopping")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import PACKAGES
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict
 
 
-def set_up_logs(settings: Settings, *, level: str = "warning") -> None:
+def set_up_logs(settings: Settings, *, level: str = "warning", team: str | None = None) -> None:
     """Write what our packages log from a level on, and of the libraries what is wrong.
 
-    `level` is for where the settings name none.
+    `level` is for where the settings name none. Each line tells the `team`, where there is one.
     """
     import structlog
 
@@ -26,6 +27,7 @@ def set_up_logs(settings: Settings, *, level: str = "warning") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_trace,
+        partial(_add_team, team),
         structlog.processors.format_exc_info,
         _scrub,
     ]
@@ -51,6 +53,10 @@ def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
     if trace := trace_id():
         event["trace"] = trace
     return event
+
+
+def _add_team(team: str | None, _logger: object, _method: str, event: EventDict) -> EventDict:
+    return {**event, "team": team} if team else event
 
 
 def _scrub(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -53,7 +53,7 @@ class Child:
             said, _ = await child.communicate()
         finally:
             if child.returncode is None:
-                await _end(child)
+                await end(child)
         if child.returncode:
             raise ChildFailedError(self.latest().removeprefix("whimbrel: "))
         return said.splitlines()[-1].decode()
@@ -67,7 +67,7 @@ class Child:
         return next((line for line in reversed(lines) if line.strip()), "").strip()
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def end(child: asyncio.subprocess.Process) -> None:
     """Ask a sub-command to end and wait until it has, however often that is cancelled."""
     child.terminate()
     # Waiting alone would leave its pipe open.

@@ -13,7 +13,6 @@ import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.admin.schedule import Schedule
@@ -22,7 +21,7 @@ from bot.admin.syncing import SyncSchedule
 from bot.app.admin import AdminCommands
 from bot.app.api import Api, is_served
 from bot.app.asking import Asking
-from bot.app.doors import listening
+from bot.app.doors import connected, is_reached, listening
 from bot.app.feedback import Feedback
 from bot.app.monitoring import Monitoring
 from bot.app.parts import Engine, LongJobs, Timings
@@ -30,13 +29,12 @@ from bot.app.worker import Lane, Worker
 from bot.pool import StoppablePool
 from bot.privacy.retention import Retention
 from bot.serving import Serving
-from bot.settings import ApiSettings, SlackSettings, secret
+from bot.settings import ApiSettings, SlackSettings
 from bot.slack.counted import counting
 from bot.slack.incoming.app import build_app
 from bot.slack.incoming.early import EarlyDeliveries
 from bot.slack.incoming.web import health_routes, metrics_route, slack_route
 from bot.slack.outgoing.mrkdwn import quoted
-from bot.slack.outgoing.reaching import reason
 from bot.slack.workspace import REQUEST_S, Workspace, log_in
 from bot.store.audit import AuditLog
 from bot.store.channels import Channels
@@ -86,8 +84,7 @@ class Bot(Serving):
 
     async def is_ready(self) -> bool:
         """Whether Slack reaches us, jobs are claimed and the database can be read."""
-        connected = [await socket.client.is_connected() for socket in self._sockets]
-        if connected and not any(connected):
+        if not await is_reached(self._sockets):
             return False
         await self._database.run(self.inbox.waiting, "question")
         return self.worker.is_running
@@ -247,29 +244,11 @@ class Bot(Serving):
                 setting="SLACK_HEALTH_PORT (0: none)",
             )
         if self.settings.app_token is not None:
-            for _ in range(self.settings.connections):
-                # Slack sends each event over one of them; while one is renewed, another is open.
-                token = secret(self.settings.app_token)
-                socket = await _connect(app, client, token, ping_s=self._timings.ping_s)
-                stack.push_async_callback(socket.client.close)
-                self._sockets.append(socket)
+            ping_s = self._timings.ping_s
+            self._sockets = await connected(stack, app, client, self.settings, ping_s=ping_s)
             if api is not None:
                 self.api_port = await api.listen(stack)
         else:
             routes = [slack_route(app), *health, *(api.routes if api else ())]
             self.port = await listening(stack, routes, self._host, self.port, setting="--port")
         logger.info("serving mode=%s", self.settings.mode)
-
-
-async def _connect(
-    app: AsyncApp, client: AsyncWebClient, token: str, *, ping_s: float
-) -> AsyncSocketModeHandler:
-    handler = AsyncSocketModeHandler(app, token, web_client=client, ping_interval=ping_s)
-    try:
-        # The client itself would log a wrong token for ever.
-        handler.client.wss_uri = await handler.client.issue_new_wss_url()
-        await handler.client.connect()  # type: ignore[no-untyped-call]
-    except SlackApiError as error:
-        await handler.client.close()  # type: ignore[no-untyped-call]
-        raise SettingsError(f"SLACK_APP_TOKEN: Slack says {reason(error) or error}") from error
-    return handler

@@ -29,10 +29,12 @@ logger = logging.getLogger(__name__)
 @click.command()
 @click.option("--port", default=3000, show_default=True, help="Port for Slack in HTTP mode.")
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address for HTTP mode.")  # noqa: S104 - Slack must reach it; deliveries are signed
-def serve(port: int, host: str) -> None:
+@click.option("--until-input-ends", is_flag=True, hidden=True)
+def serve(port: int, host: str, *, until_input_ends: bool) -> None:
     """Answer questions in Slack until stopped.
 
     Needs SLACK_BOT_TOKEN and, for Socket Mode, SLACK_APP_TOKEN; or SLACK_SIGNING_SECRET for HTTP.
+    With --port 0 the port is printed that the system has chosen.
     """
     import asyncio
 
@@ -42,10 +44,18 @@ def serve(port: int, host: str) -> None:
     from retrieval.settings import load_settings
 
     slack, settings = load_slack_settings(), load_settings()
-    set_up_logs(settings, level="info")
+    set_up_logs(settings, level="info", team=slack.only_team)
     if tracing.is_wanted():
         tracing.start()
-    asyncio.run(_serve(slack, load_api_settings(), settings, host=host, port=port))
+    serving = _serve(
+        slack,
+        load_api_settings(),
+        settings,
+        host=host,
+        port=port,
+        until_input_ends=until_input_ends,
+    )
+    asyncio.run(serving)
 
 
 @click.command()
@@ -303,7 +313,13 @@ async def _audience(slack: SlackSettings, settings: Settings, user: str) -> list
 
 
 async def _serve(
-    slack: SlackSettings, api: ApiSettings, settings: Settings, *, host: str, port: int
+    slack: SlackSettings,
+    api: ApiSettings,
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    until_input_ends: bool,
 ) -> None:
     from bot.app.bot import Bot
     from bot.serving import run_until_stopped
@@ -312,7 +328,12 @@ async def _serve(
     engine, jobs = await _loaded(settings)
     file, address = settings.database_file, address_of(settings)
     bot = Bot(slack, file, engine, jobs, address=address, host=host, port=port, api=api)
-    await run_until_stopped(bot)
+
+    def tell() -> None:
+        if port == 0:
+            click.echo(bot.port)
+
+    await run_until_stopped(bot, on_start=tell, until_input_ends=until_input_ends)
 
 
 async def _api(api: ApiSettings, slack: SlackSettings, settings: Settings) -> None:
