@@ -53,6 +53,19 @@ class SlackSettings(FileSettings):
         default=None, description="starts with xapp-; for Socket Mode"
     )
     signing_secret: SecretStr | None = Field(default=None, description="for HTTP mode")
+    client_id: str | None = Field(
+        default=None, description="of the app, where several workspaces install it"
+    )
+    client_secret: SecretStr | None = Field(
+        default=None, repr=False, description="the app's own, beside `SLACK_CLIENT_ID`"
+    )
+    redirect_uri: str | None = Field(
+        default=None,
+        description="where Slack leads back to after an installation: `https://…/slack/oauth_redirect`",
+    )
+    allowed_teams: tuple[str, ...] = Field(
+        default=(), description="ids of the workspaces that may install it; none: any"
+    )
     only_team: str | None = Field(
         default=None, description="the one workspace whose token is taken; unset: any"
     )
@@ -319,14 +332,23 @@ def load_slack_settings() -> SlackSettings:
         "xoxb-",
         "OAuth & Permissions > Bot User OAuth Token",
     )
-    if settings.signing_secret is None or settings.app_token is not None:
-        _check_token(
-            secret(settings.app_token),
-            "SLACK_APP_TOKEN",
-            "xapp-",
-            "Basic Information > App-Level Tokens, with the scope connections:write "
-            "(or set SLACK_SIGNING_SECRET for HTTP mode)",
-        )
+    _check_door(settings)
+    return settings
+
+
+def load_app_settings() -> SlackSettings:
+    """Read the settings and check that several workspaces can install the app with them.
+
+    Raises:
+        SettingsError: If one is missing or cannot be used; the message names it and where to find
+            it.
+    """
+    settings = read_slack_settings()
+    _warn_of_misspelt_names()
+    page = "Basic Information > App Credentials"
+    _check_token(settings.client_id or "", "SLACK_CLIENT_ID", "", page)
+    _check_token(secret(settings.client_secret), "SLACK_CLIENT_SECRET", "", page)
+    _check_door(settings)
     return settings
 
 
@@ -336,6 +358,17 @@ def _warn_of_misspelt_names() -> None:
     for name in sorted(given - known):
         if guess := did_you_mean(name, known - given, prefix="SLACK_"):
             logger.warning("SLACK_%s: there is no such setting%s", name, guess)
+
+
+def _check_door(settings: SlackSettings) -> None:
+    if settings.signing_secret is None or settings.app_token is not None:
+        _check_token(
+            secret(settings.app_token),
+            "SLACK_APP_TOKEN",
+            "xapp-",
+            "Basic Information > App-Level Tokens, with the scope connections:write "
+            "(or set SLACK_SIGNING_SECRET for HTTP mode)",
+        )
 
 
 def _check_token(value: str, name: str, prefix: str, page: str) -> None:

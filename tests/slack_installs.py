@@ -57,7 +57,7 @@ class InstallingMethods:
             "is_enterprise_install": agreed.is_for_all,
             "authed_user": {"id": "U1"},
             "bot_user_id": "UBOT",
-            "scope": args.get("scope", ""),
+            "scope": "app_mentions:read,chat:write",
             "token_type": "bot",
             **self._issued(team),
         }

@@ -22,7 +22,7 @@ class CountedClient(AsyncWebClient):
 
     def __init__(
         self,
-        read_token: Callable[[], str],
+        read_token: Callable[[], str | None],
         **options: Any,  # noqa: ANN401 - as they are there
     ) -> None:
         super().__init__(**options)

@@ -22,6 +22,7 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
+    "app_uninstalled",
     "channel_shared",
     "channel_unshared",
     "member_joined_channel",
@@ -36,12 +37,35 @@ EVENTS = (
     "subteam_members_changed",
     "subteam_updated",
     "team_join",
+    "tokens_revoked",
     "user_change",
 )
 """The event types that slack-manifest.json subscribes to.
 
-Some only tell who may read what from now on; see `bot.slack.directory`.
+Some only tell who may read what from now on; see `bot.slack.directory`. That the app was removed is
+for `bot.workspaces` to know.
 """
+
+SCOPES = (
+    "app_mentions:read",
+    "assistant:write",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "mpim:history",
+    "mpim:read",
+    "reactions:read",
+    "usergroups:read",
+    "users:read",
+    "users:read.email",
+)
+"""The scopes that slack-manifest.json asks for, and who installs the app is asked for."""
 
 _REACTIONS: dict[str, Value] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 _SAID = (None, "file_share", "thread_broadcast", "me_message", "bot_message")
