@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -28,6 +29,8 @@ class InstallingMethods:
         self.expired: set[str] = set()
         self.revoked: list[str] = []
         self.expires_in: int | None = None
+        self.may_refresh = asyncio.Event()
+        self.may_refresh.set()
         self.consents: dict[str, Consent] = {}
         self._refreshing: dict[str, str] = {}
         self._numbers = count(1)

@@ -317,6 +317,8 @@ class SlackServer(AskingMethods, InstallingMethods):
         if handler is None:
             raise ApiError("unknown_method")
         answer: Json = handler(args)
+        if args.get("grant_type") == "refresh_token":
+            await self.may_refresh.wait()
         return answer
 
     def _check_token(self, method: str, args: Json) -> None:

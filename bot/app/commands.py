@@ -330,7 +330,7 @@ async def _serve(
     bot = Bot(slack, file, engine, jobs, address=address, host=host, port=port, api=api)
 
     def tell() -> None:
-        if port == 0:
+        if port == 0 and slack.mode == "http":
             click.echo(bot.port)
 
     await run_until_stopped(bot, on_start=tell, until_input_ends=until_input_ends)

@@ -24,6 +24,10 @@ LOG_MB = 64
 def checks() -> Iterator[Finding]:
     """Look at the database, if there is one, and at the tokens."""
     settings = load_settings()
+    with suppress(SettingsError):  # told below
+        slack = read_slack_settings()
+        if slack.client_id and not slack.bot_token:
+            return  # each of several workspaces has all of it for itself
     database = settings.database_file
     if settings.database is not None:
         yield _postgres(settings)

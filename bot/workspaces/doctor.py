@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from bot.settings import SlackSettings, load_app_settings, read_slack_settings
-from bot.workspaces.installed import EARLY_MINUTES, Installed
+from bot.workspaces.installed import EARLY_MINUTES, FILE, Installed
 from bot.workspaces.places import shared_environment
 from retrieval.doctor import Finding, close
 from retrieval.errors import SettingsError
@@ -26,7 +26,10 @@ def checks() -> Iterator[Finding]:
     except SettingsError as error:
         yield Finding(NAME, "missing", "not served", str(error))
         return
-    yield from _installed(settings, slack)
+    if (settings.home / FILE).exists():
+        yield from _installed(settings, slack)
+    else:
+        yield Finding(NAME, "ok", "no workspace has the app yet")
 
 
 def _installed(settings: Settings, slack: SlackSettings) -> Iterator[Finding]:
@@ -50,4 +53,4 @@ def _installed(settings: Settings, slack: SlackSettings) -> Iterator[Finding]:
             found = f"{team}: its token was not renewed in time"
             mend = "start `whimbrel workspaces serve`; if it says that Slack refuses, install anew"
             yield Finding(NAME, "warning", found, mend)
-    yield Finding(NAME, "ok", f"{len(teams)} have the app: {', '.join(teams) or 'none'}")
+    yield Finding(NAME, "ok", f"{len(teams)} have the app: {', '.join(teams)}")

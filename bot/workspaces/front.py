@@ -6,8 +6,8 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
@@ -71,7 +71,7 @@ class Front(Serving):
         self._look_s = look_s
         self._bots: dict[str, ServedBot] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._ending: set[asyncio.Task[None]] = set()
+        self._begun: set[asyncio.Task[None]] = set()
 
     @property
     def teams(self) -> set[str]:
@@ -130,8 +130,7 @@ class Front(Serving):
             self._say_goodbye(team, body)
             return BoltResponse(status=200)
         if self._installed.has_expired(team):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._renew(team), RENEW_S)
+            await asyncio.wait({self._renewing(team)}, timeout=RENEW_S)
         return await self._hand_over(self._bots[team], body, req)
 
     async def _hand_over(self, bot: ServedBot, body: Body, req: AsyncBoltRequest) -> BoltResponse:
@@ -159,9 +158,7 @@ class Front(Serving):
             return
         logger.warning("removed team=%s; its data stays until it is forgotten", team)
         self._installed.drop(team)
-        ending = asyncio.create_task(self._end(team, self._bots.pop(team)))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
+        self._see_through(self._end(team, self._bots.pop(team)))
 
     async def _begin(self, place: Place) -> None:
         """Serve a workspace from now on, unless it may not be or is not installed any more."""
@@ -170,7 +167,7 @@ class Front(Serving):
             logger.warning("not served, as it is not in SLACK_ALLOWED_TEAMS team=%s", team)
             return
         async with self._turns[team]:  # one that was removed may be ending still
-            await self._renew(team)
+            await asyncio.shield(self._renewing(team))
             if team in self._bots or not await self._is_there(team):
                 return
             try:
@@ -194,6 +191,17 @@ class Front(Serving):
             return False
         return True
 
+    def _renewing(self, team: str) -> asyncio.Task[None]:
+        # A refresh token is spent once Slack has been asked: whoever waits may leave, this goes on.
+        return self._see_through(self._renew(team))
+
+    def _see_through(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let something go on until it is done, also where we are told to end."""
+        task = asyncio.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return task
+
     async def _renew(self, team: str) -> None:
         try:
             await self._installed.renew(team, self._client)
@@ -205,7 +213,7 @@ class Front(Serving):
             await asyncio.sleep(self._look_s)
             try:
                 self._installed.drop_stale_states()
-                await asyncio.gather(*map(self._renew, self.teams))
+                await asyncio.gather(*(asyncio.shield(self._renewing(t)) for t in self.teams))
             except Exception:  # it never ends: whatever it is, the next time may do
                 logger.exception("cannot look after tokens")
 
@@ -216,7 +224,7 @@ class Front(Serving):
     async def _end_all(self) -> None:
         bots, self._bots = self._bots, {}
         ends = [self._end(team, bot) for team, bot in bots.items()]
-        await asyncio.gather(*ends, *self._ending)
+        await asyncio.gather(*ends, *self._begun)
 
 
 def _says_goodbye(body: Body) -> bool:

@@ -62,14 +62,14 @@ class BotProcess:
         rest_s = REST_S
         while True:
             began = time.monotonic()
-            status = await self._serve_once()
+            try:
+                ended: object = await self._serve_once()
+            except (OSError, ValueError) as error:
+                ended = error
             if time.monotonic() - began > LONGEST_REST_S:
                 rest_s = REST_S
             logger.error(
-                "a bot has ended folder=%s status=%s; again in %.0f s",
-                self._folder,
-                status,
-                rest_s,
+                "a bot has ended folder=%s: %s; again in %.0f s", self._folder, ended, rest_s
             )
             await asyncio.sleep(rest_s)
             rest_s = min(2 * rest_s, LONGEST_REST_S)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.doctor import checks as checks_of_one
 from bot.settings import read_slack_settings
 from bot.workspaces.doctor import checks
 from bot.workspaces.installed import Installed
@@ -37,8 +38,13 @@ def test_where_the_app_is_for_one_workspace_there_is_nothing_to_tell(tmp_path: P
 
 
 @pytest.mark.usefixtures("app")
-def test_what_is_missing_to_serve_several_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(told()) == ["0 have the app: none"]
+def test_what_is_missing_to_serve_several_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHIMBREL_DATABASE", "postgresql://db/whimbrel_{team}")
+    assert list(told()) == ["no workspace has the app yet"]
+    assert list(checks_of_one()) == []
+    assert not (tmp_path / "home").exists()
     monkeypatch.setenv("SLACK_ADMINS", '["U1"]')
     assert "SLACK_ADMINS is about one workspace" in told()["not served"].mend
     monkeypatch.delenv("SLACK_CLIENT_SECRET")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 from slack_sdk.errors import SlackTokenRotationError
@@ -109,6 +110,25 @@ async def test_while_slack_cannot_be_reached_events_are_taken_all_the_same(
     company.slack.fail("oauth.v2.access", *[Fault("dropped")] * 9)
     body = event(mention("What is the launch code word?", ts="1.0"), "Ev1")
     assert (await company.deliver("T1", body)).is_acked
+
+
+@pytest.mark.slow
+async def test_a_renewal_that_was_begun_is_seen_through_whoever_waits_for_it(
+    company: Company,
+) -> None:
+    slack = company.slack
+    async with AsyncExitStack() as stack:
+        company._stack, slack.expires_in = stack, 0
+        await company.open()
+        await company.install("T1")
+        first, before, slack.expires_in = token(company), refreshed(company), DAY
+        slack.may_refresh.clear()
+        body = event(mention("What is the launch code word?", ts="1.0"), "Ev1")
+        assert (await company.deliver("T1", body)).is_acked
+        assert refreshed(company) == before + 1
+        asyncio.get_running_loop().call_soon(slack.may_refresh.set)  # as we end
+    assert token(company) != first
+    assert refreshed(company) == before + 1
 
 
 async def test_a_refusal_is_told_to_who_asks(company: Company) -> None:

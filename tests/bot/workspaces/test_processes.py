@@ -59,7 +59,7 @@ async def test_a_bot_that_ends_is_begun_again(
             if await process.port() == 4322:
                 break
             await asyncio.sleep(0)
-    assert "status=3; again in 1 s" in caplog.text
+    assert ": 3; again in 1 s" in caplog.text
 
 
 async def test_until_a_bot_says_where_it_is_nothing_is_handed_to_it(starts: Starts) -> None:
