@@ -53,7 +53,9 @@ logger = logging.getLogger(__name__)
 class Bot(Serving):
     """Serves one workspace from `async with` to its end.
 
-    Entering it raises SettingsError if Slack cannot be reached or refuses a token.
+    It `is_behind` where another process of ours takes what Slack delivers; callers of the API come
+    to it all the same. Entering it raises SettingsError if Slack cannot be reached or refuses a
+    token.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Bot(Serving):
         host: str = "0.0.0.0",  # noqa: S104 - Slack must reach it; deliveries are signed
         port: int = 3000,
         api: ApiSettings | None = None,
+        is_behind: bool = False,
         timings: Timings = Timings(),  # noqa: B008 - it is frozen
     ) -> None:
         super().__init__()
@@ -74,6 +77,7 @@ class Bot(Serving):
         self.port = port
         self.api_port: int | None = None
         self._api = api
+        self._is_behind = is_behind
         self._database_path = database
         self._address = address
         self._engine = engine
@@ -246,9 +250,11 @@ class Bot(Serving):
         if self.settings.app_token is not None:
             ping_s = self._timings.ping_s
             self._sockets = await connected(stack, app, client, self.settings, ping_s=ping_s)
-            if api is not None:
-                self.api_port = await api.listen(stack)
         else:
-            routes = [slack_route(app), *health, *(api.routes if api else ())]
+            routes = [slack_route(app), *health]
+            if api is not None and not self._is_behind:
+                routes += api.routes
             self.port = await listening(stack, routes, self._host, self.port, setting="--port")
+        if api is not None and (self._is_behind or self._sockets):
+            self.api_port = await api.listen(stack)
         logger.info("serving mode=%s", self.settings.mode)

@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 @click.command()
 @click.option("--port", default=3000, show_default=True, help="Port for Slack in HTTP mode.")
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address for HTTP mode.")  # noqa: S104 - Slack must reach it; deliveries are signed
-@click.option("--until-input-ends", is_flag=True, hidden=True)
-def serve(port: int, host: str, *, until_input_ends: bool) -> None:
+@click.option("--behind", "is_behind", is_flag=True, hidden=True)
+def serve(port: int, host: str, *, is_behind: bool) -> None:
     """Answer questions in Slack until stopped.
 
     Needs SLACK_BOT_TOKEN and, for Socket Mode, SLACK_APP_TOKEN; or SLACK_SIGNING_SECRET for HTTP.
@@ -53,7 +53,7 @@ def serve(port: int, host: str, *, until_input_ends: bool) -> None:
         settings,
         host=host,
         port=port,
-        until_input_ends=until_input_ends,
+        is_behind=is_behind,
     )
     asyncio.run(serving)
 
@@ -319,7 +319,7 @@ async def _serve(
     *,
     host: str,
     port: int,
-    until_input_ends: bool,
+    is_behind: bool,
 ) -> None:
     from bot.app.bot import Bot
     from bot.serving import run_until_stopped
@@ -327,13 +327,23 @@ async def _serve(
 
     engine, jobs = await _loaded(settings)
     file, address = settings.database_file, address_of(settings)
-    bot = Bot(slack, file, engine, jobs, address=address, host=host, port=port, api=api)
+    bot = Bot(
+        slack,
+        file,
+        engine,
+        jobs,
+        address=address,
+        host=host,
+        port=port,
+        api=api,
+        is_behind=is_behind,
+    )
 
     def tell() -> None:
         if port == 0 and slack.mode == "http":
             click.echo(bot.port)
 
-    await run_until_stopped(bot, on_start=tell, until_input_ends=until_input_ends)
+    await run_until_stopped(bot, on_start=tell, until_input_ends=is_behind)
 
 
 async def _api(api: ApiSettings, slack: SlackSettings, settings: Settings) -> None:

@@ -109,8 +109,12 @@ class Place:
             "SLACK_BOT_TOKEN": f"@{self.token_file}",
             "SLACK_ONLY_TEAM": self.team,
         }
-        if "health_port" not in self.own_settings().get("slack", {}):
-            own["SLACK_HEALTH_PORT"] = "0"  # two bots cannot listen on one
+        # Two bots cannot listen on one port.
+        values = self.own_settings()
+        if "health_port" not in values.get("slack", {}):
+            own["SLACK_HEALTH_PORT"] = "0"
+        if "listen_port" not in values.get("api", {}):
+            own["WHIMBREL_API_SERVE"] = "false"
         for name in _DATABASES:
             if address := shared.get(f"WHIMBREL_{name.upper()}"):
                 own[f"WHIMBREL_{name.upper()}"] = address.replace(TEAM, self.team)
@@ -127,7 +131,7 @@ def shared_environment(settings: Settings, slack: SlackSettings) -> dict[str, st
         _check_of_each(name, getattr(settings, name))
     given = {**_given("WHIMBREL_", settings), **_given("SLACK_", slack), **os.environ}
     names = {f"{prefix}{name.upper()}" for prefix, of in OF_THE_DOOR.items() for name in of}
-    names |= {"WHIMBREL_API_KEY", "WHIMBREL_API_SERVE"}
+    names.add("WHIMBREL_API_LISTEN_PORT")
     return {
         name: value
         for name, value in given.items()

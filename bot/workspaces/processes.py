@@ -40,11 +40,7 @@ class BotProcess:
     ) -> None:
         self.secret = secrets.token_hex(32)
         self._folder = folder
-        self._environment = {
-            **environment,
-            "SLACK_SIGNING_SECRET": self.secret,
-            "WHIMBREL_API_SERVE": "false",
-        }
+        self._environment = {**environment, "SLACK_SIGNING_SECRET": self.secret}
         self._program = program
         self._port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._serving = asyncio.create_task(self._serve())
@@ -76,7 +72,7 @@ class BotProcess:
 
     async def _serve_once(self) -> int | None:
         child = await asyncio.create_subprocess_exec(
-            *self._program, "serve", "--host", HOST, "--port", "0", "--until-input-ends",
+            *self._program, "serve", "--host", HOST, "--port", "0", "--behind",
             cwd=self._folder, env=self._environment,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip

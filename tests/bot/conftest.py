@@ -85,6 +85,7 @@ class House:
         candidates: Candidates | None = None,
         held_at_sources: Holdings = lambda _: (),
         api: ApiSettings | None = None,
+        is_behind: bool = False,
         grace_s: float = 5.0,
         ping_s: float = 3.0,
     ) -> Bot:
@@ -109,6 +110,7 @@ class House:
             host="127.0.0.1",
             port=0,
             api=api,
+            is_behind=is_behind,
             timings=Timings(grace_s, retry_s=0.0, tick_s=0.01, ping_s=ping_s, look_s=0.05),
         )
 

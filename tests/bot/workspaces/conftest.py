@@ -51,7 +51,11 @@ class BotInside:
             experts=("U1",),
         )
         self.bot: Bot = self._house.bot(
-            self.answerer, documents=documents, settings=settings, api=ApiSettings(serve=True)
+            self.answerer,
+            documents=documents,
+            settings=settings,
+            api=ApiSettings(serve=True, listen_port=0),
+            is_behind=True,
         )
         self._is_ended = asyncio.Event()
         self._port: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -173,7 +173,7 @@ async def test_a_key_of_one_opens_nothing_of_the_other(two: Company) -> None:
     async with aiohttp.ClientSession() as session:
         for team, inside in two.bots.items():
             for owner, key in keys.items():
-                url = f"http://{HOST}:{await inside.port()}/v1/answers"
+                url = f"http://{HOST}:{inside.bot.api_port}/v1/answers"
                 headers = {"authorization": f"Bearer {key}"}
                 async with session.post(url, json={"question": ASKED}, headers=headers) as answer:
                     found[owner, team] = answer.status, await answer.text()

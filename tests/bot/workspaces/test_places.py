@@ -93,11 +93,21 @@ def test_a_workspaces_own_settings_bring_nothing_of_another_one_in(
         place.own_settings()
 
 
-def test_a_workspace_may_have_a_health_port_of_its_own(tmp_path: Path) -> None:
+def test_a_workspace_may_have_ports_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_HEALTH_PORT", "8080")
+    monkeypatch.setenv("WHIMBREL_API_LISTEN_PORT", "8090")
     place = Place(tmp_path / ".whimbrel", "T1")
     place.write_token("xoxb-1")
-    (place.folder / "whimbrel.toml").write_text("[slack]\nhealth_port = 8081\n")
-    assert "SLACK_HEALTH_PORT" not in environment()
+    ports = "[slack]\nhealth_port = 8081\n[api]\nlisten_port = 8091\n"
+    (place.folder / "whimbrel.toml").write_text(ports)
+    names = {"SLACK_HEALTH_PORT", "WHIMBREL_API_LISTEN_PORT", "WHIMBREL_API_SERVE"}
+    assert not names & environment().keys()
+    assert (
+        environment("T2").items()
+        >= {"SLACK_HEALTH_PORT": "0", "WHIMBREL_API_SERVE": "false"}.items()
+    )
 
 
 @pytest.mark.parametrize("team", ["", "..", "T1/../T2", "E1", "t1", "T1\n"])

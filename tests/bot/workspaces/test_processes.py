@@ -46,7 +46,6 @@ async def test_a_bot_says_where_it_takes_deliveries_and_ends_with_its_input(
     await asyncio.wait_for(process.end(), WAIT_S)
     given = (tmp_path / "0.txt").read_text()
     assert process.secret in given
-    assert "'WHIMBREL_API_SERVE': 'false'" in given
 
 
 @pytest.mark.slow
