@@ -123,34 +123,29 @@ class Front(Serving):
             return None
         # Not the context's, which is made before `read_request` mends a form.
         team = extract_team_id(body) or ""
-        if team not in self._bots:
+        bot = self._bots.get(team)
+        if bot is None:
             logger.warning("a delivery for a workspace that is not served team=%.20r", team)
             return BoltResponse(status=200)
         if _says_goodbye(body):
             self._say_goodbye(team, body)
             return BoltResponse(status=200)
-        if self._installed.has_expired(team):
-            await asyncio.wait({self._renewing(team)}, timeout=RENEW_S)
-        return await self._hand_over(self._bots[team], body, req)
-
-    async def _hand_over(self, bot: ServedBot, body: Body, req: AsyncBoltRequest) -> BoltResponse:
-        text = json.dumps(body)
-        headers = _signed(text, bot.secret) | {
-            name: req.headers[name][0] for name in _RETRIES if name in req.headers
-        }
+        retried = {name: req.headers[name][0] for name in _RETRIES if name in req.headers}
         try:
             async with asyncio.timeout(ACK_S):
-                url = f"http://{HOST}:{await bot.port()}{SLACK_PATH}"
-                async with self._inside.post(url, data=text.encode(), headers=headers) as response:
-                    said = await response.text()
-                    return BoltResponse(
-                        status=response.status,
-                        body=said,
-                        headers={"content-type": response.content_type},
-                    )
+                if self._installed.has_expired(team):
+                    await asyncio.wait({self._renewing(team)}, timeout=RENEW_S)
+                return await self._hand_over(bot, json.dumps(body), retried)
         except (TimeoutError, aiohttp.ClientError) as error:
             logger.warning("a bot did not take what Slack delivered: %r", error)
             return BoltResponse(status=503)
+
+    async def _hand_over(self, bot: ServedBot, text: str, retried: dict[str, str]) -> BoltResponse:
+        url = f"http://{HOST}:{await bot.port()}{SLACK_PATH}"
+        headers = retried | _signed(text, bot.secret)
+        async with self._inside.post(url, data=text.encode(), headers=headers) as response:
+            said, kind = await response.text(), response.content_type
+        return BoltResponse(status=response.status, body=said, headers={"content-type": kind})
 
     def _say_goodbye(self, team: str, body: Body) -> None:
         """Stop serving a workspace, unless the app was installed again since."""

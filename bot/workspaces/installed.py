@@ -6,10 +6,11 @@ import asyncio
 import math
 import sqlite3
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 from slack_sdk.oauth.installation_store import Bot as BotToken
 from slack_sdk.oauth.installation_store import Installation as AppInstallation
@@ -40,6 +41,26 @@ _SPENT = """
 """Deletes tokens that others follow: the store keeps each that there was, and copies."""
 
 
+class _Closing(sqlite3.Connection):
+    """Is closed with its block, which slack_sdk leaves to the garbage collector."""
+
+    def __exit__(self, *raised: Any) -> Literal[False]:  # noqa: ANN401 - as it is there
+        try:
+            return super().__exit__(*raised)
+        finally:
+            self.close()
+
+
+class _Installations(SQLite3InstallationStore):
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.database, factory=_Closing)
+
+
+class _States(SQLite3OAuthStateStore):
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.database, factory=_Closing)
+
+
 class Installed:
     """The installations of one app. Safe for one process, which alone may renew tokens.
 
@@ -53,10 +74,11 @@ class Installed:
         self.file.touch(mode=0o600)
         self._client_id, self._client_secret = slack.client_id or "", secret(slack.client_secret)
         database = str(self.file)
-        self._store = SQLite3InstallationStore(database=database, client_id=self._client_id)
-        self.states = SQLite3OAuthStateStore(database=database, expiration_seconds=STATE_S)
-        for table in (self._store, self.states):
-            table.init()  # type: ignore[no-untyped-call]
+        self._store = _Installations(database=database, client_id=self._client_id)
+        self.states = _States(database=database, expiration_seconds=STATE_S)
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            for table in (self._store, self.states):
+                table.init()  # type: ignore[no-untyped-call] # makes connections of its own
         self._renewing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._expires: dict[str, float] = {}
 
@@ -137,7 +159,7 @@ class Installed:
             self._rows(sql, self._client_id, team)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[str, ...]]:
-        with closing(sqlite3.connect(self.file)) as connection, connection:
+        with self._store.connect() as connection:
             connection.execute("PRAGMA secure_delete = on")
             return connection.execute(sql, values).fetchall()
 
