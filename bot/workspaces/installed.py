@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import sqlite3
 import time
@@ -76,9 +77,11 @@ class Installed:
         database = str(self.file)
         self._store = _Installations(database=database, client_id=self._client_id)
         self.states = _States(database=database, expiration_seconds=STATE_S)
-        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-            for table in (self._store, self.states):
-                table.init()  # type: ignore[no-untyped-call] # makes connections of its own
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'oauth_states'"):
+            with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+                for store in (self._store, self.states):
+                    store.create_tables()  # type: ignore[no-untyped-call]
+                gc.collect()  # what they opened and have not closed
         self._renewing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._expires: dict[str, float] = {}
 

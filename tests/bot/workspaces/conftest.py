@@ -23,7 +23,7 @@ from retrieval.settings import Settings
 from tests.bot.conftest import House
 from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
 from tests.slack_installs import CLIENT_ID, CLIENT_SECRET
-from tests.slack_server import APP_TOKEN, SECRET, Delivered, SlackServer
+from tests.slack_server import APP_TOKEN, SECRET, WAIT_S, Delivered, SlackServer
 
 Json = dict[str, Any]
 HOST = "127.0.0.1"
@@ -164,6 +164,18 @@ def of(team: str, body: Json) -> Json:
         by = [{**known, "team_id": team} for known in body["authorizations"]]
         return {**body, "team_id": team, "authorizations": by}
     return {**body, "team_id": team} if "command" in body else {**body, "team": {"id": team}}
+
+
+async def idle(bot: Bot) -> None:
+    """Wait until no job is left, however each has ended; none waits for what may come yet."""
+    with bot.inbox.database.transaction() as connection:
+        connection.execute("UPDATE inbox SET created = created - 100")
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            change = bot.worker.next_change
+            if not {"todo", "doing"} & bot.inbox.counts().keys():
+                return
+            await change.wait()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,15 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.app.bot import Bot
 from bot.store.keys import ApiKeys
 from tests.bot.conftest import settled
-from tests.bot.workspaces.conftest import HOST, Company, secret_of
+from tests.bot.workspaces.conftest import HOST, Company, idle, secret_of
 from tests.slack_asking import message
 from tests.slack_forms import press, press_at_home
 from tests.slack_server import (
     BOT_USER,
-    WAIT_S,
     click,
     direct_message,
     event,
@@ -41,18 +38,6 @@ async def asked(company: Company, team: str, text: str = ASKED) -> Json:
     await company.deliver(team, event(mention(text, ts="1.0"), "Ev1"))
     await settled(company.bots[team].bot)
     return company.slacks[team].posted("C1")[-1]
-
-
-async def idle(bot: Bot) -> None:
-    """Wait until no job is left, however each has ended; none waits for what may come yet."""
-    with bot.inbox.database.transaction() as connection:
-        connection.execute("UPDATE inbox SET created = created - 100")
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            change = bot.worker.next_change
-            if not {"todo", "doing"} & bot.inbox.counts().keys():
-                return
-            await change.wait()
 
 
 def buttons(block: object) -> Iterator[Json]:

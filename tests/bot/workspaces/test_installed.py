@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.workspaces.installed import lines
 from tests.bot.conftest import settled
-from tests.bot.workspaces.conftest import Company, secret_of
+from tests.bot.workspaces.conftest import Company, idle, secret_of
 from tests.slack_server import Fault, event, mention
 
 DAY = 86_400
@@ -43,7 +43,7 @@ async def test_a_token_that_has_expired_is_renewed_once_for_all_events_that_come
     taken = await asyncio.gather(*(company.deliver("T1", body) for body in asked))
     assert all(delivered.is_acked for delivered in taken)
     assert refreshed(company) == before + 1
-    await settled(company.bots["T1"].bot, done=len(asked))
+    await idle(company.bots["T1"].bot)
     answers = [message for message in slack.posted("C1") if secret_of("T1") in str(message)]
     assert len(answers) == len(asked)
 
