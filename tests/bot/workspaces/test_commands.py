@@ -20,6 +20,8 @@ from tests.conftest import unpacked
 from tests.slack_installs import CLIENT_ID, CLIENT_SECRET
 from tests.slack_server import SECRET, WAIT_S, event, mention
 
+LOADING_S = 3 * WAIT_S
+"""A program that loads models is waited for longer."""
 ROOT = Path(__file__).parents[3]
 QUIT = """
 import asyncio
@@ -74,7 +76,7 @@ async def run(*arguments: str) -> str:
     child = await asyncio.create_subprocess_exec(
         *PROGRAM, *arguments, stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await asyncio.wait_for(child.communicate(), WAIT_S)
+    said, _ = await asyncio.wait_for(child.communicate(), LOADING_S)
     assert child.returncode == 0
     return said.decode()
 
@@ -89,7 +91,7 @@ async def test_from_an_installation_to_an_answer_from_documents_of_its_own(
     (tmp_path / "documents" / "rocket.md").write_text("# Launch\n\nThe code word is Basilisk.\n")
     await run("workspaces", "run", "T1", "index", str(tmp_path / "documents"))
     body = event(mention("What is the code word?", ts="1.0"), "Ev1")
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(LOADING_S):
         for retry_num in itertools.count(1):
             if (await slack.deliver(body, retry_num=retry_num)).is_acked:
                 break
