@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import SecretStr
 
 from bot.app.backup import back_up, restore
@@ -17,6 +18,7 @@ from bot.store.audit import AuditLog
 from bot.store.database import Database
 from bot.store.inbox import Delivery, Inbox
 from bot.store.opening import open_database
+from retrieval.cli import whimbrel
 from retrieval.errors import DataError, SettingsError
 from retrieval.settings import Settings
 from tests.bot.logged import logged
@@ -156,4 +158,19 @@ def test_a_backup_of_postgres_is_put_back_into_another(
         restore(fresh, tmp_path / "b.tar", replaces=True)
     restore(Settings(home=tmp_path / "file"), tmp_path / "b.tar")
     with closing(Database(tmp_path / "file" / "whimbrel.db")) as database:
+        assert everything(database) == before
+
+
+def test_the_command_copies_there_and_back(
+    settings: Settings, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(settings)
+    monkeypatch.setenv("WHIMBREL_HOME", str(settings.home))
+    monkeypatch.setenv("WHIMBREL_DATABASE", address)
+    assert CliRunner().invoke(whimbrel, ["migrate", "to-postgres"], catch_exceptions=False).output
+    with closing(open_database(settings)) as database:
+        before = everything(database)
+    settings.database_file.unlink()
+    CliRunner().invoke(whimbrel, ["migrate", "to-file"], catch_exceptions=False)
+    with closing(Database(settings.database_file)) as database:
         assert everything(database) == before
