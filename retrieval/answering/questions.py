@@ -40,7 +40,7 @@ _FACT = re.compile(
 _EXPLANATION = re.compile(
     r"^\W*(how (?:do|does|did|can|could|should|shall|to|would|is|are|was|were)|what (?:to do|(?:do|"
     r"should|can|must) (?:i|we|you))|why|explain|describe|summar\w+|tell me about)\b"
-    r"|\b(steps|procedure|instructions)\b|步骤|流程|(?<![称叫名译作成])为什么|怎么办|如何",
+    r"|\b(steps|procedure|instructions)\b|步骤|流程|(?<![称叫名译作成])为什么|怎么|怎样|咋|如何",
     re.IGNORECASE,
 )
 # What is answered with yes or no; "can you tell me when" is not.
@@ -51,9 +51,11 @@ _YES_OR_NO = re.compile(
     r"(?:know|tell|say|remember|remind|explain)\b)",
     re.IGNORECASE,
 )
-# Several things are more than a fact: "what types are there", "how much for each", "what and how".
+# Several things are more than a fact: "what types are there", "how much for each", "what and how",
+# "what is the difference".
 _SEVERAL = re.compile(
-    r"\b(what|which)\b[^?]*\bare there\b|\b(each|respectively)\b"
+    r"\b(what|which)\b[^?]*\bare there\b|\b(each|respectively|differ(?:s|ence|ences)?)\b"
+    r"|区别|差别|不同"
     r"|\band (who|when|where|which|what|how|why)\b",
     re.IGNORECASE,
 )
