@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Self
@@ -30,6 +30,10 @@ DEPTH = 100
 
 RERANKED = 32
 """How many of the fused passages a reranker reads, at least."""
+
+OVERTAKEN = 3
+"""So many passages of others go before one that people hold to be outdated, but no more: where
+nothing else answers, it still is among the first that are read."""
 
 _WIDEST = 200
 """So many passages before and behind one are looked at for a heading above both."""
@@ -75,6 +79,7 @@ class Searcher:
         k: int = 8,
         audience: frozenset[str] = EVERYONE,
         sources: Sequence[str] = (),
+        outdated: Mapping[str, str] | None = None,
     ) -> list[Hit]:
         """The passages that suit the query best, best first; at most `k`.
 
@@ -84,13 +89,16 @@ class Searcher:
             audience: The labels of what those who will read the reply may see. Passages with
                 another label do not take part in the search at all.
             sources: Beginnings of the ids of the only documents that take part; none for all.
+            outdated: The ids of documents that people hold to be outdated, each with the sha256
+                of what they saw. As long as it is that, they stand `OVERTAKEN` places lower.
         """
-        scope = Scope(audience, tuple(sources))
-        candidates = self._candidates(query, scope, max(k, DEPTH))
-        if self.reranker is None:
-            return self._hits(candidates, scope, max(k, DEPTH), most=k)
-        hits = self._hits(candidates, scope, max(k, DEPTH), most=max(k, RERANKED))
-        return rerank(self.reranker, query, hits)[:k]
+        scope, depth = Scope(audience, tuple(sources)), max(k, DEPTH)
+        candidates = self._candidates(query, scope, depth)
+        least = RERANKED if self.reranker else DEPTH if outdated else 0
+        hits = self._hits(candidates, scope, depth, most=max(k, least))
+        if self.reranker is not None:
+            hits = rerank(self.reranker, query, hits)
+        return lowered(hits, outdated)[:k] if outdated else hits[:k]
 
     def around(self, passage: Passage, *, most: int) -> list[Passage]:
         """The passage with those of its section beside it, in reading order; at most so many.
@@ -197,6 +205,16 @@ def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:
         replace(hit, score=score, reranker=score) for hit, score in zip(hits, scores, strict=True)
     ]
     return sorted(reranked, key=lambda hit: -hit.score)
+
+
+def lowered(hits: Sequence[Hit], outdated: Mapping[str, str]) -> list[Hit]:
+    """The hits with those of outdated documents behind the next `OVERTAKEN` of others."""
+    places, others = [], 0
+    for hit in hits:
+        is_outdated = outdated.get(hit.passage.source.id) == hit.passage.source.sha256
+        places.append(others + OVERTAKEN - 0.5 if is_outdated else others)
+        others += not is_outdated
+    return [hits[n] for n in sorted(range(len(hits)), key=places.__getitem__)]
 
 
 def _ranks(scores: Floats, depth: int) -> dict[int, int]:

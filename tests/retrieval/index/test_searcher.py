@@ -14,7 +14,7 @@ from retrieval.index.content import Content
 from retrieval.index.generation import load_index, write_generation
 from retrieval.index.manifest import Recipe
 from retrieval.index.memory import Index
-from retrieval.index.searcher import Searcher
+from retrieval.index.searcher import Searcher, lowered
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import publish
 from retrieval.search.reranking import Reranker
@@ -97,6 +97,42 @@ def test_only_documents_with_the_wanted_beginnings_are_searched(handbook: Index)
     assert set(texts_of(searcher.search("paid leave", sources=["1", "4"]))) == wanted
     assert searcher.search("engineers salary", sources=["2"]) == []
     assert searcher.search("paid leave", sources=["nowhere/"]) == []
+
+
+def test_an_outdated_document_lets_three_passages_of_others_go_before_it(handbook: Index) -> None:
+    searcher = Searcher(handbook, WordEmbedder())
+    first, *others = searcher.search("paid leave")
+    outdated = {first.passage.source.id: first.passage.source.sha256}
+    hits = searcher.search("paid leave", outdated=outdated)
+    assert hits == [*others[:3], first, *others[3:]]
+    assert searcher.search("paid leave", k=3, outdated=outdated) == others[:3]
+
+
+def test_several_passages_of_outdated_documents_keep_their_order(handbook: Index) -> None:
+    found = Searcher(handbook, WordEmbedder()).search("paid leave")
+    a, b, c, d = found[:4]
+    outdated = {hit.passage.source.id: hit.passage.source.sha256 for hit in (a, c)}
+    assert lowered([a, b, c, d, *found[4:]], outdated) == [b, d, *found[4:5], a, c, *found[5:]]
+
+
+def test_a_document_that_has_changed_since_it_was_called_outdated_stands_as_before(
+    handbook: Index,
+) -> None:
+    searcher = Searcher(handbook, WordEmbedder())
+    hits = searcher.search("paid leave")
+    old = {hits[0].passage.source.id: "what it was"}
+    assert searcher.search("paid leave", outdated=old) == hits
+
+
+def test_nothing_that_the_audience_may_not_see_comes_in_because_something_is_outdated(
+    handbook: Index,
+) -> None:
+    searcher = Searcher(handbook, WordEmbedder())
+    seen = searcher.search("engineers salary")
+    outdated = {hit.passage.source.id: hit.passage.source.sha256 for hit in seen}
+    assert set(texts_of(searcher.search("engineers salary", outdated=outdated))) == set(
+        texts_of(seen)
+    )
 
 
 def test_nobody_sees_anything(handbook: Index) -> None:

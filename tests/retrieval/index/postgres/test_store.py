@@ -115,6 +115,24 @@ def test_a_worker_with_an_empty_home_searches_what_another_one_indexed(
     assert other.store.account().read == 2
 
 
+def test_an_outdated_document_stands_lower_until_it_changes(builder: Worker) -> None:
+    (builder.docs / "holidays.md").write_text("# Holidays\n\nTwelve days are paid holidays.\n")
+    builder.index()
+    (leave,) = (s for s in builder.store.sources() if s.id == "docs/leave.md")
+    outdated = {leave.id: leave.sha256}
+
+    def first() -> str:
+        hits = builder.library.searcher().search("paid leave", outdated=outdated)
+        assert PAY.split("\n")[-2] not in texts_of(hits)
+        return hits[0].passage.source.id
+
+    assert builder.texts("paid leave")[0].startswith("Every employee")
+    assert first() == "docs/holidays.md"
+    (builder.docs / "leave.md").write_text(LEAVE.replace("thirty", "31"))
+    builder.index()
+    assert first() == leave.id
+
+
 def test_before_anything_is_indexed_that_is_said(other: Worker) -> None:
     assert not is_indexed(other.settings)
     with pytest.raises(IndexNotFoundError, match="run `whimbrel index FOLDER`"):
