@@ -152,6 +152,18 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True)
+class Demonstration:
+    """An approved answer to another question, which shows how to answer; nothing to cite.
+
+    `audience` are the labels that somebody needs to read it.
+    """
+
+    question: str
+    answer: str
+    audience: frozenset[str] = frozenset({PUBLIC})
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRequest:
     """A question with all that decides how it is answered.
 
@@ -160,7 +172,10 @@ class AnswerRequest:
     `sources` the beginnings of the ids of the only documents to search, none for all. It takes a
     confidence of `threshold` to answer, None for the usual one. `language` is `en` or `zh` to
     answer in, None for the question's own. While a model is on trial, a `thread` is answered by one
-    model from its beginning to its end; None keeps a question out of any trial.
+    model from its beginning to its end; None keeps a question out of any trial. `outdated` has the
+    ids of documents that people hold to be outdated, with the sha256 of what they saw: such stand
+    lower. `demonstrations`, the most alike first, are for a model that can use them, and must all
+    be meant for this audience.
     """
 
     text: str
@@ -170,6 +185,8 @@ class AnswerRequest:
     threshold: float | None = None
     language: str | None = None
     thread: Thread | None = None
+    outdated: Mapping[str, str] = field(default_factory=dict)
+    demonstrations: Sequence[Demonstration] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +237,8 @@ class Answer:
     person who wrote a curated answer, `searched` the number of documents that were searched before
     an abstention. `generator`, `embedder`, `judge` and `reranker` are the ids of the models that
     took part, and `generation` the index. `completion` is the endpoint's id of what its model
-    wrote, and `tokens` are those it read and wrote.
+    wrote, and `tokens` are those it read and wrote. `background` are the labels that somebody needs
+    to read what the model was shown besides passages.
 
     While a run is on `trial`, `arm` says whether it answered, and `share` how likely that was.
     """
@@ -251,3 +269,4 @@ class Answer:
     share: float = 0.0
     completion: str = ""
     tokens: tuple[int, int] = (0, 0)
+    background: tuple[str, ...] = ()

@@ -93,6 +93,7 @@ class Disclosure:
         if answer.method == "generated":  # the model has seen more than it cites
             seen = [hit.passage for hit in answer.hits]
             audience |= {self._label(passage) or passage.source.audience for passage in seen}
+            audience |= {*answer.background}
         return audience
 
     def _approved(self, answer: Answer) -> frozenset[str] | None:

@@ -14,7 +14,7 @@ import numpy as np
 from bot.asking.disclosure import CURATED
 from bot.asking.questions import AnswerService
 from bot.review.document_lookup import DocumentLookup, Held
-from bot.review.matching import SAME_WORDS, Likeness, is_same
+from bot.review.matching import Likeness, is_same
 from bot.slack.audience import of_documents
 from bot.store.database import Database
 from bot.store.log import utc
@@ -25,10 +25,25 @@ from retrieval.answering.questions import standalone
 from retrieval.answering.triage import QueryEmbedder
 from retrieval.language import language_of, sentences, words
 from retrieval.linking import ANY_HOST, LinkRules
-from retrieval.records import Answer, AnswerRequest, Citation, Hit, Passage, Vectors
+from retrieval.records import (
+    Answer,
+    AnswerRequest,
+    Citation,
+    Demonstration,
+    Hit,
+    Passage,
+    Vectors,
+)
 
 MAX_QUESTION_CHARS = 500
 """Longer questions say too much to be the same as another one."""
+
+NEAR = 0.5
+"""The least likeness of a question whose approved answer shows a model how to answer: of a hundred
+pairs of questions that have nothing to do with each other, one is so alike."""
+
+MAX_NEAR = 5
+"""More than any model is shown: what is too long leaves room for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,13 @@ class Match:
     passage: Passage | None
     likeness: float
     held: Held
+
+    @property
+    def demonstration(self) -> Demonstration:
+        """What a model that answers the question may be shown."""
+        curated = self.curated
+        label = {self.passage.source.audience} if self.passage else set()
+        return Demonstration(curated.question, curated.answer, curated.audience | label)
 
 
 class CuratedAnswers:
@@ -109,27 +131,32 @@ class CuratedAnswers:
         return int(row[0] or 0)
 
     def match(self, request: AnswerRequest) -> Match | None:
-        """The curated answer for a question in its language, of those that the audience may read.
+        """The curated answer for a question, of those that `near` finds."""
+        return same_as(request.text, self.near(request))
 
-        The question must stand by itself. Where its sources are given, the answer must rest on a
-        document whose id begins with one of them. A curated answer whose document has changed is
-        found out here and expires.
+    def near(self, request: AnswerRequest) -> list[Match]:
+        """The curated answers to questions in a question's language that are the same, or alike.
+
+        The latest of the same come first. All are such as the audience may read. The question must
+        stand by itself. Where its sources are given, an answer must rest on a document whose id
+        begins with one of them. A curated answer whose document has changed is found out here and
+        expires.
         """
         question, language = request.text, language_of(request.text)
         if len(question) > MAX_QUESTION_CHARS or request.language not in (None, language):
-            return None
+            return []
         rows = [row for row in self._active(language) if _fits(row, request)]
         if not rows:
-            return None
-        held = self._documents.held()
+            return []
+        held, near = self._documents.held(), []
         for row, likeness in self._alike(question, rows, held.embedder):
             curated = _curated(row)
             passage = held.passages.get(curated.document) if curated.document else None
             if passage is None and curated.document is not None:
                 self._expire(curated.id)
             elif passage is None or passage.source.audience in request.audience:
-                return Match(curated, passage, likeness, held)
-        return None
+                near.append(Match(curated, passage, likeness, held))
+        return near
 
     def _audience_of(self, document: DocumentRef | None) -> set[str]:
         passage = self._documents.held().passages.get(document) if document else None
@@ -146,14 +173,16 @@ class CuratedAnswers:
     def _alike(
         self, question: str, rows: Sequence[dict[str, Any]], embedder: QueryEmbedder
     ) -> list[tuple[dict[str, Any], float]]:
-        """The rows whose question is the same, the latest word first, and how alike they are."""
+        """The rows whose question is near, and how alike they are: the same first, newest first."""
         usual = self._likeness
         if usual is None or usual.embedder is not embedder:
             self._likeness = usual = Likeness(embedder)
         asked = embedder.embed_queries([question])
         values = usual.of(asked, self._vectors(rows, embedder), language_of(question))
-        near = [(row, float(v)) for row, v in zip(rows, values, strict=True) if v >= SAME_WORDS]
-        return [(row, v) for row, v in near if is_same(question, row["question"], v)]
+        near = [(row, float(v)) for row, v in zip(rows, values, strict=True) if v >= NEAR]
+        same = [n for n, (row, v) in enumerate(near) if is_same(question, row["question"], v)]
+        nearest = sorted(range(len(near)), key=lambda n: -near[n][1])[:MAX_NEAR]
+        return [near[n] for n in dict.fromkeys([*same, *nearest])]
 
     def _vectors(self, rows: Sequence[dict[str, Any]], embedder: QueryEmbedder) -> Vectors:
         """What an embedder makes of the rows' questions; written down if it is new."""
@@ -172,9 +201,16 @@ class CuratedAnswers:
             db.table("curated").update({"expired": utc(time.time())}, id=curated_id)
 
 
+def same_as(question: str, near: Sequence[Match]) -> Match | None:
+    """The first of the curated answers that is one to this very question."""
+    same = (match for match in near if is_same(question, match.curated.question, match.likeness))
+    return next(same, None)
+
+
 class CuratedAnswerer:
     """Gives the curated answer where there is one, and asks another answerer where there is not.
 
+    That one is told the curated answers to questions near this one, and what is outdated.
     Of the addresses in a curated answer it keeps those that its document has and `links` lets.
     """
 
@@ -196,9 +232,14 @@ class CuratedAnswerer:
         began = time.perf_counter()
         question = " ".join(request.text.split())
         query = standalone(question, request.history)
-        match = self._curated.match(replace(request, text=query))
+        near = self._curated.near(replace(request, text=query))
+        match = same_as(query, near)
         if match is None:
-            request = replace(request, audience=of_documents(request.audience))
+            request = replace(
+                request,
+                audience=of_documents(request.audience),
+                demonstrations=demonstrations(near),
+            )
             return self._answerer.answer(request, on_text=on_text, should_stop=should_stop)
         answer = self._card(match, question, query, time.perf_counter() - began)
         if on_text is not None:
@@ -226,6 +267,12 @@ class CuratedAnswerer:
             timings={"total": round(seconds, 4)},
             author=curated.author,
         )
+
+
+def demonstrations(near: Sequence[Match]) -> tuple[Demonstration, ...]:
+    """What is shown to a model of curated answers near a question, the most alike first."""
+    nearest = sorted(near, key=lambda match: -match.likeness)
+    return tuple(match.demonstration for match in nearest[:MAX_NEAR])
 
 
 def _fits(row: dict[str, Any], request: AnswerRequest) -> bool:

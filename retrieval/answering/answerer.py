@@ -19,6 +19,7 @@ from retrieval.answering.judge import JUDGED_HITS, Judge, promising
 from retrieval.answering.links import DOMAIN
 from retrieval.answering.phrases import notice_of_language, phrase
 from retrieval.answering.prompt import (
+    DEMONSTRATED,
     PROMPT_VERSION,
     WHOLE_PROMPT_VERSION,
     Prompt,
@@ -36,7 +37,15 @@ from retrieval.errors import EndpointError
 from retrieval.index.searcher import Searcher
 from retrieval.language import language_of
 from retrieval.linking import ANY_HOST, LinkRules
-from retrieval.records import Answer, AnswerRequest, Citation, Completion, Hit, Passage
+from retrieval.records import (
+    Answer,
+    AnswerRequest,
+    Citation,
+    Completion,
+    Demonstration,
+    Hit,
+    Passage,
+)
 from retrieval.settings import Settings
 from retrieval.tracing import span
 
@@ -76,13 +85,17 @@ _ORDER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DraftAnswer:
-    """What could be said: text whose every sentence has a citation; `none` to abstain."""
+    """What could be said: text whose every sentence has a citation; `none` to abstain.
+
+    `demonstrations` are those that the generator was shown.
+    """
 
     text: str = ""
     citations: tuple[Citation, ...] = ()
     method: Literal["generated", "extracted", "none"] = "none"
     stopped: bool = False
     completion: Completion | None = None
+    demonstrations: tuple[Demonstration, ...] = ()
 
 
 @dataclass
@@ -121,6 +134,7 @@ class Evidence:
     tier: Tier
     watch: Stopwatch
     is_rewritten: bool = False
+    demonstrations: tuple[Demonstration, ...] = ()
     on_text: Callable[[str], None] | None = None
     should_stop: Callable[[], bool] | None = None
 
@@ -184,12 +198,17 @@ class Answerer:
             query = rewriting or standalone(question, request.history)
             with watch.stage("search"):
                 wide = self.searcher.search(
-                    query, k=JUDGED_HITS, audience=request.audience, sources=request.sources
+                    query,
+                    k=JUDGED_HITS,
+                    audience=request.audience,
+                    sources=request.sources,
+                    outdated=request.outdated,
                 )
             found = replace(
                 self._evidence(question, query, wide, request.threshold, watch),
                 language=request.language or language_of(question),
                 is_rewritten=rewriting is not None,
+                demonstrations=tuple(d for d in request.demonstrations if not _orders(d)),
                 on_text=on_text,
                 should_stop=should_stop,
             )
@@ -272,14 +291,15 @@ class Answerer:
         if not tier.is_multilingual and self._is_foreign(found):
             # What is written in one language cannot be checked against words of another.
             return self._quote(found)
-        return self._written(generator, found)
+        prompt = self._prompt(generator, found)
+        draft = self._written(generator, found, prompt)
+        return replace(draft, demonstrations=prompt.demonstrations)
 
     def _is_foreign(self, found: Evidence) -> bool:
         return bool(found.hits) and is_foreign(found.hits[0].passage, found.language)
 
-    def _written(self, generator: Generator, found: Evidence) -> DraftAnswer:
+    def _written(self, generator: Generator, found: Evidence, prompt: Prompt) -> DraftAnswer:
         """What the generator wrote and the passages support; without that, a quote or nothing."""
-        prompt = self._prompt(generator, found)
         filtered = DeclineFilter(self._stream(found, prompt), may_decline=found.tier.reads)
         try:
             completion = self._write(generator, prompt, filtered, found)
@@ -335,6 +355,7 @@ class Answerer:
             max_tokens=tier.prompt_tokens,
             earlier=earlier.strip(),
             is_whole=tier.reads,
+            demonstrations=found.demonstrations[: tier.demonstrations],
         )
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
@@ -415,13 +436,14 @@ class Answerer:
             confidence=round(found.confidence, 4),
             nearest=_nearest(found),
             hits=_with_cited(found.hits, draft.citations),
-            prompt_version=WHOLE_PROMPT_VERSION if found.tier.reads else PROMPT_VERSION,
+            prompt_version=_prompt_version(found, draft),
             generator=self.generator.id if self.generator else "none",
             embedder=self.searcher.embedder.id,
             judge=self.judge.id,
             reranker=self.searcher.reranker_id,
             generation=generation,
             timings=found.watch.timings,
+            background=tuple(sorted({a for d in draft.demonstrations for a in d.audience})),
         )
         if done := draft.completion:
             common = replace(common, completion=done.id, tokens=(done.prompt_tokens, done.tokens))
@@ -436,6 +458,16 @@ class Answerer:
             method=draft.method,
             stopped=draft.stopped,
         )
+
+
+def _prompt_version(found: Evidence, draft: DraftAnswer) -> str:
+    version = WHOLE_PROMPT_VERSION if found.tier.reads else PROMPT_VERSION
+    return f"{version}+{DEMONSTRATED}" if draft.demonstrations else version
+
+
+def _orders(demonstration: Demonstration) -> bool:
+    """Whether a demonstration gives orders to a model, and so is shown to none."""
+    return bool(_ORDER.search(f"{demonstration.question}\n{demonstration.answer}"))
 
 
 def _quoted(citation: Citation) -> str:

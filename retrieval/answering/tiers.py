@@ -24,7 +24,8 @@ class Tier:
     nothing, facts, or explanations and steps too, in another language than the document's if
     `is_multilingual`. One that `reads` says itself where the passages do not hold the answer, so
     that from `near` of the judge's threshold on it is asked, and gets whole sections to read.
-    One that `rewrites` writes a follow-up anew, so that it stands by itself.
+    One that `rewrites` writes a follow-up anew, so that it stands by itself. So many
+    `demonstrations` are shown to it at most.
     """
 
     writes: Literal["nothing", "facts", "all"]
@@ -35,6 +36,7 @@ class Tier:
     reads: bool = False
     rewrites: bool = False
     near: float = 1.0
+    demonstrations: int = 0
 
 
 TIERS: dict[TierName, Tier] = {
@@ -52,6 +54,7 @@ TIERS: dict[TierName, Tier] = {
         reads=True,
         rewrites=True,
         near=0.2,
+        demonstrations=3,
     ),
 }
 

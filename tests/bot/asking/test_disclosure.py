@@ -64,6 +64,12 @@ def test_a_model_has_seen_more_than_it_cites(database: Database) -> None:
     assert shown(database, replace(found, method="generated")) is None
 
 
+def test_what_a_model_was_shown_besides_passages_counts(database: Database) -> None:
+    answer = replace(answer_to(LEAVE), method="generated", background=("in:C7",))
+    assert shown(database, answer) is None
+    assert shown(database, answer, readers=EVERYBODY | {"in:C7"}) == answer
+
+
 @pytest.mark.parametrize(("label", "is_expired", "is_for_all"), [
     ("public", False, True),
     ("in:U1", False, False),

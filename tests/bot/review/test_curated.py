@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +9,16 @@ from bot.review.curated import CuratedAnswerer, CuratedAnswers
 from bot.store.database import Database
 from bot.store.reviews import Review, ReviewAccess, Reviews
 from bot.store.turns import DocumentRef, Turns
+from retrieval.answering.answerer import Answerer
+from retrieval.answering.judge import Judge
+from retrieval.index.building import update_index
+from retrieval.index.library import Library
 from retrieval.linking import LinkRules
-from retrieval.records import PUBLIC, AnswerRequest, Message, Vectors
+from retrieval.llm.generator import load_generator
+from retrieval.records import PUBLIC, AnswerRequest, Demonstration, Message, Vectors
+from retrieval.settings import Settings
 from tests.bot.logged import logged, proposed
+from tests.endpoint_server import EndpointServer
 from tests.fakes import SentenceAnswerer, SentenceDocuments, passage
 from tests.retrieval.word_embedder import WordEmbedder
 
@@ -184,3 +192,90 @@ def test_an_index_that_is_replaced_while_a_question_is_matched_has_no_part_in_it
     documents.embedder = Replacing(dimension=512)
     answer = served(curated).answer(AnswerRequest(ALIKE))
     assert (answer.method, answer.embedder, answer.generation) == ("curated", "words", "g1")
+
+
+PARENTAL = "How many days of parental leave do I have?"
+
+
+def shown(curated: CuratedAnswers, request: AnswerRequest) -> Sequence[Demonstration]:
+    """What the answerer is shown that is asked where no curated answer fits."""
+    asked = SentenceAnswerer()
+    CuratedAnswerer(curated, asked).answer(request)
+    return asked.asked[0].demonstrations
+
+
+def test_approved_answers_to_questions_that_are_near_show_how_to_answer(
+    database: Database, curated: CuratedAnswers
+) -> None:
+    curated.add(review(database), reviewer="U9", author_name="Ada")
+    far = review(database, question="Who repairs the printer on floor 2?", answer="Heron's maker.")
+    curated.add(far, reviewer="U9", author_name="Ada")
+    (demonstration,) = shown(curated, AnswerRequest(PARENTAL))
+    assert demonstration == Demonstration(LEAVE, "31 days, as of this year.")
+
+
+def test_the_nearest_of_them_comes_first_and_there_are_at_most_five(
+    database: Database, curated: CuratedAnswers
+) -> None:
+    for n in range(6):
+        newer = review(database, question=f"{LEAVE} Or {n}?", answer=f"{n} days.")
+        curated.add(newer, reviewer="U9", author_name="Ada")
+    curated.add(review(database), reviewer="U9", author_name="Ada")
+    found = shown(curated, AnswerRequest(f"{LEAVE} Or is it unpaid?"))
+    assert len(found) == 5
+
+
+def test_approved_answers_show_nothing_to_who_may_not_read_them(
+    database: Database, curated: CuratedAnswers, documents: SentenceDocuments
+) -> None:
+    salaries = next(p for p in documents.passages if p.source.audience == "hr")
+    document = DocumentRef(salaries.source.id, salaries.content_hash)
+    curated.add(review(database, document=document), reviewer="U9", author_name="Ada")
+    private = review(database, question=ALIKE, audience=frozenset({PUBLIC, "in:C7"}))
+    curated.add(private, reviewer="U9", author_name="Ada")
+    assert shown(curated, AnswerRequest(PARENTAL)) == ()
+    (hr,) = shown(curated, AnswerRequest(PARENTAL, audience=HR))
+    assert hr.audience == HR
+    (here,) = shown(curated, AnswerRequest(PARENTAL, audience=private.proposal.audience))
+    assert here.audience == {PUBLIC, "in:C7"}
+
+
+def test_what_has_expired_shows_nothing(
+    database: Database, curated: CuratedAnswers, documents: SentenceDocuments
+) -> None:
+    leave = documents.passages[0]
+    document = DocumentRef(leave.source.id, leave.content_hash)
+    found = review(database, document=document)
+    curated.add(found, reviewer="U9", author_name="Ada")
+    documents.passages[0] = passage("Leave", "Every employee has 32 days of paid leave a year.")
+    assert shown(curated, AnswerRequest(PARENTAL)) == ()
+    curated.add(review(database, question=ALIKE), reviewer="U9", author_name="Ada")
+    assert len(shown(curated, AnswerRequest(PARENTAL))) == 1
+    curated.retire(
+        Reviews(database).served(ReviewAccess(HR, True, {}, lambda _: None), limit=1)[0].id
+    )
+    assert shown(curated, AnswerRequest(PARENTAL)) == ()
+
+
+def test_a_strong_model_behind_an_endpoint_is_shown_only_what_the_asker_may_read(
+    database: Database, curated: CuratedAnswers, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "leave.md").write_text("# Leave\n\nParental leave is 98 days.\n")
+    with EndpointServer("Parental leave is 98 days [1].") as server:
+        settings = Settings(home=tmp_path, generator=f"{server.url}/v1")
+        update_index([tmp_path / "docs"], settings, WordEmbedder())
+        searcher = Library(settings, WordEmbedder()).searcher()
+        sure = Judge({"gap": 0.0}, 4.0, 0.5, 0.1, "words", "")
+        answerer = Answerer(searcher, sure, settings, load_generator(settings))
+        curated.add(review(database), reviewer="U9", author_name="Ada")
+        secret = review(database, question=ALIKE, answer="Keepers: 77 days.", audience=HR)
+        curated.add(secret, reviewer="U9", author_name="Ada")
+        for audience in (frozenset({PUBLIC}), HR):
+            request = AnswerRequest(PARENTAL, audience=audience)
+            answer = CuratedAnswerer(curated, answerer).answer(request)
+            assert answer.text == "Parental leave is 98 days. [1]"
+            assert {*answer.background} == audience
+            prompt = server.asked[-1]["messages"][1]["content"]
+            assert "> Its answer: 31 days, as of this year." in prompt
+            assert ("77 days" in prompt) is ("hr" in audience)
