@@ -345,6 +345,17 @@ class ReplayStrings(Texts):
     files: str
 
 
+class OutdatedStrings(Texts):
+    """Documents that stand lower because people call them outdated."""
+
+    lowered: str
+    document: str
+    lift: str
+    none: str
+    lifted: str
+    unknown: str
+
+
 class ReportStrings(Texts):
     """The report on how well questions are answered."""
 
@@ -361,6 +372,9 @@ class ReportStrings(Texts):
     stale_source: str
     disliked: str
     disliked_source: str
+    outdated: str
+    outdated_source: str
+    outdated_states: Mapping[str, str]
     files: str
     history: str
     era: str
@@ -391,6 +405,7 @@ class Strings(Texts):
     trial: TrialStrings
     learning: LearningStrings
     replay: ReplayStrings
+    outdated: OutdatedStrings
     report: ReportStrings
     dashboard: Mapping[str, str]
 

@@ -19,6 +19,7 @@ from retrieval.index.building import IndexReport
 from retrieval.index.changes import Changes
 from retrieval.index.generation import Rollback
 from retrieval.index.manifest import Manifest, Recipe
+from retrieval.index.searcher import lowered
 from retrieval.language import language_of, words
 from retrieval.records import PUBLIC, Answer, AnswerRequest, Citation, Failure, Hit, Passage, Source
 from retrieval.registry.runs import Deployment, Facts, ModelKind, Run
@@ -149,14 +150,21 @@ class SentenceDocuments(DocumentLookup):
         return Held(self.generation, self.embedder, passages)
 
     def search(
-        self, query: str, *, k: int, audience: frozenset[str], sources: Sequence[str] = ()
+        self,
+        query: str,
+        *,
+        k: int,
+        audience: frozenset[str],
+        sources: Sequence[str] = (),
+        outdated: Mapping[str, str] | None = None,
     ) -> list[Hit]:
         answerer = SentenceAnswerer()
         answerer.passages = self.passages
         asked = AnswerRequest(
             clean(query, max_chars=4_000), audience=audience, sources=tuple(sources)
         )
-        return [hit for hit in answerer.answer(asked).hits if hit.score][:k]
+        hits = [hit for hit in answerer.answer(asked).hits if hit.score]
+        return lowered(hits, outdated or {})[:k]
 
 
 class FolderReindexer:

@@ -11,6 +11,7 @@ from itertools import groupby
 from statistics import median
 
 from bot.admin.gaps import Gap
+from bot.store.outdated import current
 from bot.store.period import Period, ReportedTurn
 from retrieval.index.account import Account
 from retrieval.records import Source
@@ -61,6 +62,16 @@ class CitedSource:
 
 
 @dataclass(frozen=True, slots=True)
+class OutdatedSource:
+    """A document that so many people call outdated, and whose it is."""
+
+    title: str
+    owner: str
+    people: int
+    is_lowered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Era:
     """A time in which the same models and the same index answered."""
 
@@ -99,6 +110,7 @@ class Report:
     daily: tuple[Day, ...]
     deployments: tuple[Deployment, ...] = ()
     account: Account | None = None
+    outdated: tuple[OutdatedSource, ...] = ()
 
 
 def build_report(
@@ -112,7 +124,7 @@ def build_report(
 
     Of `deployments`, the changes of trained models that serve, it tells those of the period.
     """
-    asked, now = period.asked, period.until
+    asked, now, sources = period.asked, period.until, tuple(sources)
     cited = _cited(asked, {source.id: source for source in sources}, now)
     stale = [source for source in cited if source.answers >= OFTEN and source.age_days > OLD_DAYS]
     disliked = [source for source in cited if source.downs]
@@ -133,6 +145,18 @@ def build_report(
         daily=_daily(asked, period.days, now),
         deployments=tuple(change for change in deployments if _is_within(change.at, period)),
         account=account,
+        outdated=_outdated(period, sources),
+    )
+
+
+def _outdated(period: Period, sources: Sequence[Source]) -> tuple[OutdatedSource, ...]:
+    """What is still as it was when it was called outdated, those of which most say it first."""
+    found = sorted(current(period.outdated, sources), key=lambda pair: -pair[0].people)
+    return tuple(
+        OutdatedSource(
+            source.title or source.id, source.owner or "–", called.people, called.is_lowered
+        )
+        for called, source in found
     )
 
 

@@ -8,7 +8,7 @@ from slack_sdk.models.blocks import Block, HeaderBlock, MarkdownTextObject, Sect
 
 from bot.admin.admin_cards import account_line, deployment_line, shortened
 from bot.admin.gaps import Gap
-from bot.admin.report import CitedSource, Era, Figures, Rate, Report
+from bot.admin.report import CitedSource, Era, Figures, OutdatedSource, Rate, Report
 from bot.slack.outgoing.cards import Card, escape, notice
 from bot.strings import Strings, strings_for
 from retrieval.answering.sanitise import sanitise_words
@@ -98,6 +98,7 @@ def parts(report: Report, strings: Strings) -> Iterator[tuple[str, list[str]]]:
             strings.report.disliked,
             [_source(strings.report.disliked_source, s) for s in report.disliked],
         ),
+        (strings.report.outdated, [_outdated(s, strings) for s in report.outdated[:GAPS_SHOWN]]),
         (
             strings.report.languages,
             [
@@ -135,6 +136,16 @@ def _source(words: str, source: CitedSource) -> str:
         answers=source.answers,
         ups=source.ups,
         downs=source.downs,
+    )
+
+
+def _outdated(source: OutdatedSource, strings: Strings) -> str:
+    states = strings.report.outdated_states
+    return strings.report.outdated_source.format(
+        title=shortened(sanitise_words(source.title), TITLE_CHARS),
+        owner=shortened(sanitise_words(source.owner), ID_CHARS),
+        people=source.people,
+        state=states["lowered" if source.is_lowered else "noted"],
     )
 
 

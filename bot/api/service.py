@@ -28,6 +28,7 @@ from bot.store.audit import AuditLog, cited_in, passages_of
 from bot.store.database import Database
 from bot.store.keys import ApiKey, ApiKeys, Charge, OverLimitError, Use
 from bot.store.log import ConversationLog, Turn, utc
+from bot.store.outdated import Outdated
 from bot.store.turns import DocumentRef, Turns
 from retrieval.errors import (
     EndpointUnreachableError,
@@ -88,6 +89,7 @@ class Service:
         self._turns = Turns(database)
         self._disclosure = Disclosure(database, documents)
         self._opinions = Opinions(database)
+        self._outdated = Outdated(database)
 
     async def key(self, secret: str) -> ApiKey:
         """The key of a secret, as it is at this moment."""
@@ -133,6 +135,7 @@ class Service:
                     k=limit,
                     audience=call.key.audience,
                     sources=tuple(sources),
+                    outdated=await self._database.run(self._outdated.lowered),
                 )
         return await self._database.run(self._found, call, hits)
 

@@ -13,6 +13,7 @@ from bot.admin.config import ConfigHandler
 from bot.admin.learning import Learning, outcome_line
 from bot.admin.models import Models
 from bot.admin.muting import Muting
+from bot.admin.outdated import Lifting
 from bot.admin.progress import ProgressMessages
 from bot.admin.reindex import Reindexing
 from bot.admin.replaying import Replaying
@@ -76,6 +77,9 @@ class AdminCommands:
             "rollback": Subcommand(models.roll_back, "rollback [kind]"),
             "access": Subcommand(
                 Access(self.workspace, installation.sources).run, "access [@person] [document]"
+            ),
+            "outdated": Subcommand(
+                Lifting(database, self.workspace, installation.sources).run, "outdated [document]"
             ),
             "mute": Subcommand(Muting(database).run, "mute [2h|off]"),
         }

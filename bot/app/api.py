@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bot.admin import outdated
 from bot.admin.syncing import SyncProcess, SyncSchedule
 from bot.api.calls import Desk
 from bot.api.routes import Routes
@@ -126,6 +127,8 @@ class ApiServer(Serving):
         retention = Retention(database, self._slack.kept_days)
         following = follow(self._engine.candidates, every_s=self._timings.look_s)
         works: list[Work] = [partial(retention.run, every_s=self._timings.retain_s)]
+        look_s = self._timings.look_s
+        works.append(partial(outdated.watch, database, self._engine.documents, every_s=look_s))
         if self._syncer.has_schedule:
             works.append(SyncSchedule(self._syncer).run)
         leading = Leadership(database).run(*works)

@@ -15,6 +15,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.admin import outdated
 from bot.admin.schedule import Schedule
 from bot.admin.submissions import complaints
 from bot.admin.syncing import SyncSchedule
@@ -170,6 +171,8 @@ class Bot(Serving):
         retention = Retention(self._database, settings.kept_days)
         works: list[Work] = [self.rechecker.run, watching.run]
         works.append(partial(retention.run, every_s=self._timings.retain_s))
+        look_s = self._timings.look_s
+        works.append(partial(outdated.watch, self._database, engine.documents, every_s=look_s))
         if self._jobs.syncer.has_schedule:
             works.append(SyncSchedule(self._jobs.syncer).run)
         if schedule is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
@@ -16,7 +16,7 @@ TOGETHER = Fraction(1, 2)
 LEAST_TOGETHER = 8
 """Fewer examples in common are an accident."""
 
-_DOUBTED = ""
+DOUBTED = ""
 """Stands for all who are doubted; it is nobody's id."""
 
 ENOUGH_OTHERS = 2
@@ -34,7 +34,7 @@ def within_share(
     has the raters that it rests on: enough others do without those whose share is full.
     """
     ordered = sorted(drafts, key=lambda draft: (-draft.example.weight, draft.example.id))
-    groups = together(ordered) | dict.fromkeys(doubted, _DOUBTED)
+    groups = together(draft.raters for draft in ordered) | dict.fromkeys(doubted, DOUBTED)
     size = len(ordered)
     share = Fraction(max_share).limit_denominator(10_000)
     while len(kept := _at_most(share * size, ordered, groups)) < size:
@@ -42,13 +42,16 @@ def within_share(
     return [*kept.values()], [draft for n, draft in enumerate(ordered) if n not in kept]
 
 
-def together(drafts: Sequence[ExampleDraft]) -> dict[str, str]:
-    """Each rater, and one who stands for all that rate together with them."""
+def together(decided: Iterable[Collection[str]]) -> dict[str, str]:
+    """Each rater, and one who stands for all that rate together with them.
+
+    `decided` has the raters that each thing rests on.
+    """
     counts: Counter[str] = Counter()
     common: Counter[tuple[str, str]] = Counter()
-    for draft in drafts:
-        counts.update(draft.raters)
-        common.update(combinations(sorted(draft.raters), 2))
+    for raters in decided:
+        counts.update(raters)
+        common.update(combinations(sorted(raters), 2))
     groups = {rater: rater for rater in counts}
     for (one, other), shared in sorted(common.items()):
         if shared >= LEAST_TOGETHER and shared > TOGETHER * max(counts[one], counts[other]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from bot.review.matching import Likeness, is_same
 from bot.slack.audience import of_documents
 from bot.store.database import Database
 from bot.store.log import utc
+from bot.store.outdated import Outdated
 from bot.store.reviews import Review
 from bot.store.turns import DocumentRef
 from retrieval.answering.answerer import sanitise_answer
@@ -87,6 +88,7 @@ class CuratedAnswers:
     def __init__(self, database: Database, documents: DocumentLookup) -> None:
         self._database = database
         self._documents = documents
+        self._outdated = Outdated(database)
         self._likeness: Likeness | None = None
 
     def add(self, review: Review, *, reviewer: str, author_name: str | None) -> int:
@@ -157,6 +159,10 @@ class CuratedAnswers:
             elif passage is None or passage.source.audience in request.audience:
                 near.append(Match(curated, passage, likeness, held))
         return near
+
+    def outdated(self) -> Mapping[str, str]:
+        """The documents that stand lower, as `AnswerRequest` has them."""
+        return self._outdated.lowered()
 
     def _audience_of(self, document: DocumentRef | None) -> set[str]:
         passage = self._documents.held().passages.get(document) if document else None
@@ -239,6 +245,7 @@ class CuratedAnswerer:
                 request,
                 audience=of_documents(request.audience),
                 demonstrations=demonstrations(near),
+                outdated=self._curated.outdated(),
             )
             return self._answerer.answer(request, on_text=on_text, should_stop=should_stop)
         answer = self._card(match, question, query, time.perf_counter() - began)

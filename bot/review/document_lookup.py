@@ -93,9 +93,17 @@ class DocumentLookup:
         return generator.id if generator else "none"
 
     def search(
-        self, query: str, *, k: int, audience: frozenset[str], sources: Sequence[str] = ()
+        self,
+        query: str,
+        *,
+        k: int,
+        audience: frozenset[str],
+        sources: Sequence[str] = (),
+        outdated: Mapping[str, str] | None = None,
     ) -> list[Hit]:
         """The passages that suit a query best, of those that an audience may see.
+
+        `outdated` is as `Searcher.search` takes it.
 
         Raises:
             QuestionError: If there is nothing to search for.
@@ -103,7 +111,9 @@ class DocumentLookup:
         """
         library = self._live.library
         query = clean(query, max_chars=library.settings.max_question_chars)
-        return library.searcher().search(query, k=k, audience=audience, sources=sources)
+        return library.searcher().search(
+            query, k=k, audience=audience, sources=sources, outdated=outdated
+        )
 
     def label(self, passage: DocumentRef) -> str | None:
         """The label that somebody needs to read a passage now; None if it does not stand so."""

@@ -17,6 +17,7 @@ from bot.slack.audience import of_documents, place
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
+from bot.store.outdated import Outdated
 from bot.store.turns import LoggedTurn, Turns
 from retrieval.errors import QuestionError, RetrievalError
 from retrieval.records import Answer, AnswerRequest
@@ -55,6 +56,7 @@ class Rechecker:
         self._channels = Channels(inbox.database)
         self._turns = Turns(inbox.database)
         self._fixes = Fixes(inbox.database, documents)
+        self._outdated = Outdated(inbox.database)
         self._pool = pool
         self._on_found = on_found
         self._changed = asyncio.Event()
@@ -134,6 +136,7 @@ class Rechecker:
             audience=of_documents(turn.audience),
             sources=config.sources,
             threshold=config.threshold,
+            outdated=self._outdated.lowered(),
         )
         return self._answerer.answer(request, should_stop=self._must_pause)
 

@@ -405,6 +405,16 @@ def m018_keys(db: sqlite_utils.Database) -> None:
     db.table("api_requests").create_index(["at"])
 
 
+@migrations()
+def m019_outdated(db: sqlite_utils.Database) -> None:
+    """What was said to be outdated, as it was then, how much that counts, and whether still."""
+    reasons = db.table("reasons")
+    reasons.add_column("outdated_document", str)
+    reasons.add_column("outdated_sha256", str)
+    reasons.add_column("outdated_weight", float)
+    reasons.add_column("dismissed", str)
+
+
 def refuse(db: sqlite_utils.Database, name: str, event: str, *, when: str, message: str) -> None:
     """Make a trigger that refuses a change of a table while something holds."""
     if isinstance(db, sqlite_utils.Database):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.store.database import Database
+from bot.store.outdated import Outdated, OutdatedDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,27 @@ class ReportedTurn:
 class Period:
     """What was asked here in the `days` before `until`, oldest first, without what was deleted.
 
-    Questions `given_up` ended in an error, so they are no turns.
+    Questions `given_up` ended in an error, so they are no turns. `outdated` is what people call so
+    at the moment.
     """
 
     days: int
     until: datetime
     asked: Sequence[ReportedTurn]
     given_up: int
+    outdated: Sequence[OutdatedDocument] = ()
 
 
 def read_period(database: Database, *, days: int, until: datetime) -> Period:
     """What the log and the inbox say of the last days."""
     since = until - timedelta(days=days)
-    return Period(days, until, _read_asked(database, since), _count_given_up(database, since))
+    return Period(
+        days,
+        until,
+        _read_asked(database, since),
+        _count_given_up(database, since),
+        Outdated(database).documents(),
+    )
 
 
 def _read_asked(database: Database, since: datetime) -> list[ReportedTurn]:

@@ -55,6 +55,10 @@ class Reasons:
             "event_id": reason.event_id,
             "at": utc(time.time()),
         }
+        # Said anew, it is about what the document is by now.
+        row |= dict.fromkeys(
+            ("outdated_document", "outdated_sha256", "outdated_weight", "dismissed")
+        )
         with self._database.transaction() as db:
             db.table("reasons").upsert(row, pk=("turn_id", "person"))
 

@@ -13,6 +13,7 @@ from bot.slack.audience import of_documents
 from bot.store.channels import Channels
 from bot.store.inbox import Inbox
 from bot.store.log import utc
+from bot.store.outdated import Outdated
 from bot.store.turns import LoggedTurn, Turns
 from retrieval.errors import NotReadyError, QuestionError
 from retrieval.records import Answer, AnswerRequest
@@ -53,6 +54,7 @@ class Shadowing:
         self._database = inbox.database
         self._channels = Channels(inbox.database)
         self._turns = Turns(inbox.database)
+        self._outdated = Outdated(inbox.database)
         self._pool = pool
 
     async def check(self, trial: Trial) -> int:
@@ -103,6 +105,7 @@ class Shadowing:
             audience=of_documents(turn.audience),
             sources=config.sources,
             threshold=config.threshold,
+            outdated=self._outdated.lowered(),
         )
         return self._candidates.shadow(request, should_stop=self._must_pause)
 

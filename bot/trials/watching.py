@@ -46,7 +46,7 @@ class Watching:
 
     async def run(self) -> None:
         """Look, in one process alone, until cancelled."""
-        await asyncio.gather(*(_repeat(look, self._every_s) for look in (self.shadow, self.watch)))
+        await asyncio.gather(*(repeat(look, self._every_s) for look in (self.shadow, self.watch)))
 
     async def shadow(self) -> None:
         """Have the candidate answer in the shadow what is due."""
@@ -84,10 +84,11 @@ class Watching:
 
 async def follow(candidates: Candidates, *, every_s: float) -> None:
     """Have answered with what is published and on trial, again and again, until cancelled."""
-    await _repeat(partial(asyncio.to_thread, candidates.refresh), every_s)
+    await repeat(partial(asyncio.to_thread, candidates.refresh), every_s)
 
 
-async def _repeat(check: Callable[[], Awaitable[None]], every_s: float) -> None:
+async def repeat(check: Callable[[], Awaitable[None]], every_s: float) -> None:
+    """Check again and again, until cancelled; what goes wrong is logged."""
     while True:
         try:
             await check()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.admin.report import Report, Z, build_report, figures, rate
+from bot.admin.report import OutdatedSource, Report, Z, build_report, figures, rate
+from bot.store.outdated import OutdatedDocument
 from bot.store.period import Period, ReportedTurn
 from retrieval.records import Source
 from retrieval.registry.runs import Deployment
@@ -100,6 +101,21 @@ def test_every_language_and_every_change_of_models_has_its_figures() -> None:
     assert {k: v.questions for k, v in report.languages.items()} == {"en": 3, "zh": 1}
     assert [(e.generation, e.figures.questions) for e in report.history] == [("g1", 2), ("g2", 2)]
     assert report.history[1].figures.answered.share == 0.5
+
+
+def test_what_people_call_outdated_is_told_with_its_owner_as_long_as_it_is_as_it_was() -> None:
+    called = [
+        OutdatedDocument("docs/leave.md", "0", 1, False),
+        OutdatedDocument("docs/new.md", "0", 3, True),
+        OutdatedDocument("docs/new.md", "as it was before", 9, True),
+        OutdatedDocument("docs/secret.md", "0", 9, True),
+    ]
+    sources = [SOURCES[0], replace(SOURCES[1], owner="Ines")]
+    report = build_report(Period(7, NOW, [ASKED], 0, called), sources)
+    assert report.outdated == (
+        OutdatedSource("DOCS/NEW.MD", "Ines", 3, True),
+        OutdatedSource("DOCS/LEAVE.MD", "–", 1, False),
+    )
 
 
 def test_days_without_questions_are_there_too() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.admin.outdated import weigh
 from bot.export.admission import admit
 from bot.export.log_reader import read_log
 from bot.export.records import Policy
@@ -15,6 +16,7 @@ from bot.store.log import ConversationLog
 from bot.store.reviews import Reviews
 from retrieval.examples import PassageText
 from tests.bot.api.conftest import Counter, Reply
+from tests.fakes import SentenceAnswerer
 
 LEAVE = "How many days of leave do I have?"
 
@@ -122,3 +124,20 @@ async def test_what_a_key_asked_is_learned_from_if_the_key_and_the_export_say_so
         for p in counter.held.passages
     }
     assert len(admit(log, policy, found, frozenset(found)).log.turns) == kept
+
+
+async def test_what_users_call_outdated_stands_lower_in_searches_and_answers(
+    counter: Counter,
+) -> None:
+    answerer = SentenceAnswerer()
+    await counter.open(answerer)
+    key = counter.key()
+    for user in ("a", "b", "c"):
+        turn = await asked(counter, key, user=user)
+        await rate(counter, turn, key=key, user=user, rating="bad", reason="outdated")
+    weigh(counter.database(), counter.held)
+    await asked(counter, key)
+    assert [*answerer.asked[-1].outdated] == ["handbook/Leave.md"]
+    query = "leave printer floor employee"
+    found = await counter.call("/v1/search", {"query": query}, key=key)
+    assert [hit["document"]["title"] for hit in found.json["hits"]] == ["Printer", "Leave"]
