@@ -29,7 +29,8 @@ FREE_GB = 4
 """Unpacked models, an index and its successor."""
 
 _SENT: dict[Role, str] = {
-    "generator": "questions, the threads they stand in and the passages found for them",
+    "generator": "questions, the threads they stand in, the passages found for them and approved "
+    "answers to questions near them",
     "embedder": "questions and all passages",
     "reranker": "questions and the passages found for them",
     "teacher": "when `whimbrel distil` is run and confirmed, passages that everybody may read",

@@ -190,6 +190,14 @@ class AnswerRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Instructions:
+    """What a generator is told instead of our own words, by language; `version` names them."""
+
+    version: str
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a generator wrote.
 

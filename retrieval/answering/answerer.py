@@ -24,6 +24,7 @@ from retrieval.answering.prompt import (
     WHOLE_PROMPT_VERSION,
     Prompt,
     build_prompt,
+    instructions_of,
 )
 from retrieval.answering.questions import asks_for_fact, clean, standalone
 from retrieval.answering.rewriting import rewritten
@@ -356,7 +357,14 @@ class Answerer:
             earlier=earlier.strip(),
             is_whole=tier.reads,
             demonstrations=found.demonstrations[: tier.demonstrations],
+            instructions=instructions_of(generator),
         )
+
+    def _prompt_version(self, found: Evidence, draft: DraftAnswer) -> str:
+        version = WHOLE_PROMPT_VERSION if found.tier.reads else PROMPT_VERSION
+        if instructions := instructions_of(self.generator):
+            version = instructions.version
+        return f"{version}+{DEMONSTRATED}" if draft.demonstrations else version
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
         return CheckedStream(self._citer(found.query, prompt.passages))
@@ -436,7 +444,7 @@ class Answerer:
             confidence=round(found.confidence, 4),
             nearest=_nearest(found),
             hits=_with_cited(found.hits, draft.citations),
-            prompt_version=_prompt_version(found, draft),
+            prompt_version=self._prompt_version(found, draft),
             generator=self.generator.id if self.generator else "none",
             embedder=self.searcher.embedder.id,
             judge=self.judge.id,
@@ -458,11 +466,6 @@ class Answerer:
             method=draft.method,
             stopped=draft.stopped,
         )
-
-
-def _prompt_version(found: Evidence, draft: DraftAnswer) -> str:
-    version = WHOLE_PROMPT_VERSION if found.tier.reads else PROMPT_VERSION
-    return f"{version}+{DEMONSTRATED}" if draft.demonstrations else version
 
 
 def _orders(demonstration: Demonstration) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from retrieval.records import Demonstration, Hit, Passage
+from retrieval.records import Demonstration, Hit, Instructions, Passage
 
 PROMPT_VERSION = "1"
 """Logged with every turn; raised with every change to the words or the layout below."""
@@ -79,6 +80,18 @@ _DEMONSTRATED = {
 _MARKER = re.compile(r"\s*\[\d+\]")
 
 
+@runtime_checkable
+class Instructed(Protocol):
+    """A generator that may come with instructions of its own."""
+
+    instructions: Instructions | None
+
+
+def instructions_of(generator: object) -> Instructions | None:
+    """The instructions that a generator comes with; None for our own."""
+    return generator.instructions if isinstance(generator, Instructed) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A system and a user message, and the passages that stand in the latter, in order.
@@ -102,6 +115,7 @@ def build_prompt(
     earlier: str = "",
     is_whole: bool = False,
     demonstrations: Sequence[Demonstration] = (),
+    instructions: Instructions | None = None,
 ) -> Prompt:
     """Lay out the question and as many whole passages as the budget holds, best first.
 
@@ -114,13 +128,15 @@ def build_prompt(
             is always kept whole, even where it alone is longer.
         earlier: The question before this one, if this one points back at it.
         is_whole: Whether to ask for everything that was asked for, instead of a fact.
+        instructions: Take the place of our own, in the languages that they are in.
         demonstrations: As many of them are shown, before the passages, as these leave room for.
     """
     key = "zh" if language == "zh" else "en"
     head, before, ask = _LAYOUT[key]
     tail = [before.format(earlier)] if earlier else []
     tail.append(ask.format(question))
-    system = (_WHOLE if is_whole else _SYSTEM)[key]
+    own = (_WHOLE if is_whole else _SYSTEM)[key]
+    system = instructions.texts.get(key, own) if instructions else own
     left = max_tokens - count_tokens("\n".join([system, head, *tail]))
     blocks: list[str] = []
     kept: list[Passage] = []

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from retrieval.errors import (
@@ -16,13 +16,14 @@ from retrieval.errors import (
     PromptTooLongError,
     did_you_mean,
 )
+from retrieval.llm.endpoint_run import EndpointRun, read_endpoint_run
 from retrieval.llm.thoughts import Spoken
 from retrieval.models.client import Client, JsonObject, RefusedError, Stopped
 from retrieval.models.endpoint import endpoint_of
 from retrieval.models.listed import Listed, models_at, only_model
 from retrieval.models.tokens import count_tokens
 from retrieval.progress import Tell
-from retrieval.records import Completion
+from retrieval.records import Completion, Instructions
 from retrieval.registry.runs import Run, serving
 from retrieval.settings import Settings
 
@@ -77,6 +78,8 @@ class _Reply:
 class RemoteGenerator:
     """A model behind an endpoint. `parameters` is None where the endpoint does not say.
 
+    `base` is the id of the model that the settings name, whatever takes its place.
+
     What it writes may be taken back: where the end of a thought comes without its beginning, the
     completion is only what follows.
     """
@@ -91,9 +94,13 @@ class RemoteGenerator:
         id_: str | None = None,
         context_tokens: int = CONTEXT_TOKENS,
         parameters: int | None = None,
+        instructions: Instructions | None = None,
+        base: str = "",
     ) -> None:
         self.id = id_ or f"{name}@endpoint"
         self.context_tokens, self.parameters = context_tokens, parameters
+        self.instructions = instructions
+        self.base = base or self.id
         self._client, self._name = client, name
         self._thinks = bool(_THINKERS.search(name))
         self._expects_end = self._thinks
@@ -270,53 +277,93 @@ def load_remote(
     *,
     role: Literal["generator", "teacher"] = "generator",
     run: Run | None = None,
+    candidate: EndpointRun | None = None,
     on_progress: Tell | None = None,
 ) -> RemoteGenerator:
     """The generator, or the teacher, at the endpoint that the settings name.
 
-    A run takes part if the endpoint has a model of its name, as vLLM has of a LoRA module.
+    A run takes part if the endpoint has a model of its name, as vLLM has of a LoRA module, or if it
+    names another model of the endpoint in place of the one in the settings.
 
     Args:
         settings: Which endpoint, and which model.
         role: A teacher has learned nothing here.
         run: The run to ask for; None for the one that is published, if the endpoint has it.
+        candidate: What a run would name that is not there yet; then no other takes part.
         on_progress: Is told of an endpoint that does not answer yet, and of a run it does not have.
 
     Raises:
         SettingsError: If the address or key cannot be used, or endpoints are forbidden.
         ModelNotFoundError: If no model is named, and the endpoint does not have just one.
-        ModelUnsuitableError: If the endpoint does not have the given run.
+        ModelUnsuitableError: If the endpoint does not have the given run, or what it names.
+        ModelCorruptError: If a file of the run is not what was written.
         RefusedError: If it does not accept the key.
     """
     client = Client(endpoint_of(role, settings))
     is_ours = role == "generator"
     say = on_progress or (lambda _: None)
     listed = _listed(client, say)
+    known = [offered.name for offered in listed]
     name = client.endpoint.model or only_model(client.endpoint, listed)
-    model = next(
-        (offered for offered in listed if offered.name == name), Listed(name, None, None, None)
-    )
-    if listed and model not in listed:
-        known = [offered.name for offered in listed]
+    if known and name not in known:
         say(f"{client.endpoint.url} names no model {name}{did_you_mean(name, known)}")
+    asked = base = _Asked(name, f"{name}@endpoint", name)
+    try:
+        if candidate is not None:
+            asked = _named(candidate, client, known)
+        elif is_ours and (chosen := run or serving(settings.runs_folder, "generator")):
+            asked = _of_run(chosen, base, settings, client, known)
+    except ModelUnsuitableError as error:
+        if run is not None or candidate is not None:
+            raise
+        say(f"{error}; that run takes no part")
+    unknown = Listed(asked.sized_as, None, None, None)
+    model = next((offered for offered in listed if offered.name == asked.sized_as), unknown)
     given = settings.generator_context if is_ours else None
     context = given or model.context or _told_context(client)
-    chosen = run or (serving(settings.runs_folder, "generator") if is_ours else None)
-    asked, id_ = name, f"{name}@endpoint"
-    if chosen is not None:
-        if any(offered.name == chosen.id for offered in listed):
-            asked, id_ = chosen.id, f"{id_}+{chosen.id}"
-        elif run is not None:
-            raise ModelUnsuitableError(f"{client.endpoint.url} has no model named {run.id}")
-        else:
-            say(f"{client.endpoint.url} has no model named {chosen.id}; that run takes no part")
     return RemoteGenerator(
         client,
-        name=asked,
-        id_=id_,
+        name=asked.name,
+        id_=asked.id,
         context_tokens=context or CONTEXT_TOKENS,
         parameters=model.parameters,
+        instructions=asked.instructions,
+        base=base.id,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A model by the name that it is asked by, our id of it, and whose size it has."""
+
+    name: str
+    id: str
+    sized_as: str
+    instructions: Instructions | None = None
+
+
+def _named(found: EndpointRun, client: Client, known: Sequence[str]) -> _Asked:
+    if known and found.model not in known:
+        raise ModelUnsuitableError(
+            f"{client.endpoint.url} has no model named {found.model}"
+            f"{did_you_mean(found.model, known)}"
+        )
+    return _Asked(found.model, f"{found.model}@endpoint", found.model, found.instructions)
+
+
+def _of_run(
+    run: Run, base: _Asked, settings: Settings, client: Client, known: Sequence[str]
+) -> _Asked:
+    """What is asked for with a run: the model that it names, or one that has its name."""
+    found = read_endpoint_run(settings.runs_folder, run)
+    if found is None:
+        if run.id not in known:
+            raise ModelUnsuitableError(f"{client.endpoint.url} has no model named {run.id}")
+        return _Asked(run.id, f"{base.id}+{run.id}", base.name)
+    if run.facts.base != base.id:
+        raise ModelUnsuitableError(f"run {run.id} is to replace {run.facts.base}, not {base.id}")
+    asked = _named(found, client, known)
+    return replace(asked, id=f"{asked.id}+{run.id}")
 
 
 def _listed(client: Client, say: Tell) -> list[Listed]:

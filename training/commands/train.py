@@ -225,6 +225,50 @@ def train_generator(
         _tell(learned)
 
 
+@train.command("endpoint")
+@DATASET
+@click.option("--model", metavar="NAME", help="Another model of the endpoint that answers.")
+@click.option(
+    "--prompt",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of TOML with other instructions: `version`, and the words as `en`, `zh` or both.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what it will cost, and ask nothing.")
+@click.option("--yes", is_flag=True, help="Do not wait for a word before the endpoint is asked.")
+def train_endpoint(
+    dataset: Path, model: str | None, prompt: Path | None, dry_run: bool, yes: bool
+) -> None:
+    """Judge another model of the endpoint, or other instructions, beside what serves.
+
+    Nothing is trained. The questions that DATASET holds out, and those that were frozen, are asked
+    of both, with the passages that search finds; what that costs in calls and tokens is told
+    before. The candidate becomes a run like every other: `whimbrel publish` lets it serve, if the
+    gate has passed it. Where WHIMBREL_ENDPOINTS forbids endpoints, nothing is sent.
+    """
+    from retrieval.index.library import Library
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.settings import load_settings
+    from training.generator.endpoint_candidate import check_allowed, prepare, read_instructions
+
+    settings = load_settings()
+    check_allowed(settings)
+    instructions = read_instructions(prompt) if prompt else None
+    library = Library.load(settings, load_embedder(settings, on_progress=say))
+    trial = prepare(
+        dataset, settings, library, model=model, instructions=instructions, on_progress=say
+    )
+    for id_, cost in trial.costs().items():
+        click.echo(
+            f"{id_}: {cost.calls} calls, about {cost.tokens_read:,} tokens to read and at most "
+            f"{cost.tokens_written:,} to write, thoughts aside"
+        )
+    if dry_run:
+        return
+    if not yes:
+        click.confirm("Ask them?", abort=True)
+    _tell(trial.judge(say))
+
+
 @train.command("triage")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
