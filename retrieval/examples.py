@@ -45,14 +45,14 @@ class PassageText:
 class Example:
     """One thing to learn from or to test on.
 
-    What it teaches depends on `kind`: `pair`, that the first of `passages` answers the question
-    and any others do not; `answer`, to write `answer`, where `[n]` cites the n-th of `passages`, or
-    to decline where `is_good` is false; `preference`, to write `answer` and not `rejected`;
-    `judgement`, whether an answer from `passages` was good; `message`, whether what was taken for a
-    question was one. `source` tells how much it can be trusted, `weight` (above 0, at most 1) in
-    numbers. `propensity` is how likely it was, above 0, that the model was asked whose answer
-    people rated: less than 1 while another was on trial. `day` is ISO 8601. Questions of one
-    `cluster` mean nearly the same.
+    What it teaches depends on `kind`: `pair`, that the first of `passages` answers the question and
+    any others do not; `answer`, to write `answer`, where `[n]` cites the n-th of `passages`, or to
+    decline where `is_good` is false; `preference`, to write `answer` and not `rejected`;
+    `judgement`, whether an answer from `passages` was good, and a bad one that `spares_passages`
+    blames its words alone; `message`, whether what was taken for a question was one. `source` tells
+    how much it can be trusted, `weight` (above 0, at most 1) in numbers. `propensity` is how likely
+    it was, above 0, that the model was asked whose answer people rated: less than 1 while another
+    was on trial. `day` is ISO 8601. Questions of one `cluster` mean nearly the same.
     """
 
     id: str
@@ -68,6 +68,7 @@ class Example:
     is_good: bool = True
     weight: float = 1.0
     propensity: float = 1.0
+    spares_passages: bool = False
 
 
 def content_id(*parts: str) -> str:

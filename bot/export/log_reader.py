@@ -163,11 +163,13 @@ def _experts_by_key(database: Database) -> dict[str, frozenset[str]]:
 
 def _reasons(database: Database) -> Iterator[DownRatingReason]:
     sql = (
-        "SELECT turn_id, person, reason FROM reasons WHERE reason <> ''"
-        " UNION ALL SELECT turn_id, person, reason FROM imported_ratings WHERE reason <> ''"
+        # A passage that is named beside a right answer is the correction's.
+        "SELECT turn_id, person, reason, CASE WHEN answer = '' THEN content_hash END AS passage"
+        " FROM reasons WHERE reason <> '' OR (answer = '' AND content_hash IS NOT NULL)"
+        " UNION ALL SELECT turn_id, person, reason, NULL FROM imported_ratings WHERE reason <> ''"
     )
     for row in _rows(database, sql):
-        yield DownRatingReason(row["turn_id"], row["person"], row["reason"])
+        yield DownRatingReason(row["turn_id"], row["person"], row["reason"], row["passage"])
 
 
 def _with_corrections(log: Log, database: Database, imports: dict[str, LogRow]) -> Log:
@@ -187,6 +189,13 @@ def _with_corrections(log: Log, database: Database, imports: dict[str, LogRow]) 
             is_approved = is_approved and review.get("state") != "rejected"
             audience = turns[row["turn_id"]].audience
             corrections.append(_correction(row, row["turn_id"], is_approved, review, audience))
+    for row in reviews:
+        asked = turns.get(row["turn_id"])
+        if asked is not None and (row["source"], row["state"]) == ("accepted", "open"):
+            # Nobody has said yet which document holds it.
+            reply = row | {"content_hash": None}
+            is_approved = log.is_expert(row["author"], asked.channel)
+            corrections.append(_correction(reply, asked.id, is_approved, row, asked.audience))
     for row in reviews:
         turn = turns.get(row["turn_id"]) or _asked_by_people(row)
         if row["state"] == "approved" and turn is not None:

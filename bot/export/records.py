@@ -48,7 +48,7 @@ REASONS: Mapping[ReasonCode, str] = {
     "outdated": "the document is out of date; that is for its owner, not for training",
     "matter_of_style": "incomplete or in the wrong tone, and nobody wrote a better answer",
     "abstention_unconfirmed": "an abstention that no expert confirmed",
-    "abstention_downvoted": "an abstention was disliked and nobody gave the answer",
+    "abstention_downvoted": "an abstention was disliked, and nobody said what holds the answer",
     "unapproved_correction": "a correction that no expert wrote or approved",
     "no_passage": "the answer cites no passage to learn from",
     "document_changed": "the passage has changed, or is gone, since it was shown",
@@ -63,6 +63,9 @@ REASONS: Mapping[ReasonCode, str] = {
 DownReason = Literal["wrong", "incomplete", "outdated", "wrong_source", "not_understood", "tone"]
 
 ABOUT_STYLE = frozenset({"incomplete", "tone"})
+
+ABOUT_PASSAGES = frozenset({"wrong_source", "not_understood"})
+"""Whoever says so blames the passages; other words are about the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +133,15 @@ class RatingEvent:
 
 @dataclass(frozen=True, slots=True)
 class DownRatingReason:
-    """Why a person rated 👎 on a turn."""
+    """Why a person rated 👎 on a turn, as far as they said; `passage` holds the answer, they say.
+
+    It is a content hash.
+    """
 
     turn_id: str
     person: str
-    code: DownReason
+    code: DownReason | Literal[""]
+    passage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from bot.export.admission import Passages
 from bot.export.records import (
+    ABOUT_PASSAGES,
     ABOUT_STYLE,
     Correction,
     DownRatingReason,
@@ -22,13 +23,17 @@ from bot.export.records import (
     ShownPassage,
 )
 from bot.export.verdicts import RatingVerdict, Trust, verdict
+from retrieval.answering.citations import Citer
+from retrieval.answering.support import SUPPORT_THRESHOLD
 from retrieval.examples import Example, ExampleKind, PassageText, content_id
+from retrieval.language import sentences
+from retrieval.records import Passage, Source
 
 EvidenceSource = Literal["votes", "correction", "approved", "imported"]
 
 T = TypeVar("T", RatingEvent, DownRatingReason, Correction)
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Raised whenever the same log would give another data set."""
 
 
@@ -63,8 +68,19 @@ class RatedCase:
     @property
     def codes(self) -> frozenset[str]:
         """Why people disliked the answer."""
+        return frozenset(reason.code for reason in self._disliked if reason.code)
+
+    @property
+    def named(self) -> str | None:
+        """The passage found that holds the answer, if those who disliked it name one and agree."""
+        found = {passage.content_hash for turn in self.turns for passage in turn.passages}
+        named = {reason.passage for reason in self._disliked if reason.passage}
+        return next(iter(named)) if len(named) == 1 and named <= found else None
+
+    @property
+    def _disliked(self) -> list[DownRatingReason]:
         down = {rating.rater for rating in self.ratings if rating.value < 0}
-        return frozenset(reason.code for reason in self.reasons if reason.person in down)
+        return [reason for reason in self.reasons if reason.person in down]
 
 
 def cases_of(
@@ -156,24 +172,40 @@ def _good(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclus
 
 
 def _bad(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclusion]:
+    right, cited = passages.get(case.named or ""), _current(case.turn.cited, passages)
+    if right is not None and right not in cited:
+        yield _draft(case, "pair", (right, *_blamed(case, cited)))
     if "outdated" in case.codes:
         yield Exclusion("turn", case.id, "outdated")
         return
     if case.codes and case.codes <= ABOUT_STYLE:
         yield Exclusion("turn", case.id, "matter_of_style")
         return
-    if not case.codes:
+    if not case.codes and right is None:
         yield Exclusion("example", case.id, "unexplained_down")
     shown, reason = _shown(case.turn, passages)
     if reason:
         yield Exclusion("example", case.id, reason)
         return
-    yield _draft(case, "judgement", shown, answer=case.turn.answer or None, is_good=False)
+    spares = not case.codes & ABOUT_PASSAGES
+    answer = case.turn.answer or None
+    yield _draft(case, "judgement", shown, answer=answer, is_good=False, spares_passages=spares)
+
+
+def _blamed(case: RatedCase, shown: Iterable[PassageText]) -> list[PassageText]:
+    """The passages cited, if a person said that the source was wrong; nobody else blames any."""
+    wrong = {p.content_hash for p in case.turn.cited} if "wrong_source" in case.codes else ()
+    return [passage for passage in shown if passage.content_hash in wrong]
 
 
 def _abstention(case: RatedCase, passages: Passages) -> Iterator[ExampleDraft | Exclusion]:
     if case.verdict.word == "bad":
-        yield Exclusion("turn", case.id, "abstention_downvoted")
+        right = passages.get(case.named or "")
+        if right is None:
+            yield Exclusion("turn", case.id, "abstention_downvoted")
+            return
+        yield _draft(case, "pair", (right,))
+        yield _draft(case, "judgement", (right,))
     elif not case.verdict.is_expert:
         yield Exclusion("turn", case.id, "abstention_unconfirmed")
     else:
@@ -185,6 +217,9 @@ def _corrected(
     case: RatedCase, better: Correction, passages: Passages
 ) -> Iterator[ExampleDraft | Exclusion]:
     named = [passages[hash_] for hash_ in better.passages if hash_ in passages]
+    if not better.passages and "wrong_source" not in case.codes:
+        cited = _current(case.turn.cited, passages)
+        named = [passage for passage in cited if _says(passage, better.answer, case.turn)]
     shown = [passage for passage in _current(case.turn.passages, passages) if passage not in named]
     if len(named) < len(better.passages) or not (named or shown):
         yield Exclusion("example", case.id, "document_changed")
@@ -201,10 +236,16 @@ def _corrected(
             correction=better,
         )
     if named:
-        # Only a person who said that the source was wrong makes its passages negatives.
-        wrong = {p.content_hash for p in case.turn.cited} if "wrong_source" in case.codes else ()
-        negatives = [passage for passage in shown if passage.content_hash in wrong]
-        yield _draft(case, "pair", (named[0], *negatives), correction=better)
+        yield _draft(case, "pair", (named[0], *_blamed(case, shown)), correction=better)
+
+
+def _says(passage: PassageText, answer: str, turn: ExportedTurn) -> bool:
+    """Whether a passage says each sentence of an answer: then only what was made of it is wrong."""
+    source = Source(passage.document_id, passage.title, "", turn.language, "", "")
+    held = Passage(passage.content_hash, source, passage.text, 0, len(passage.text))
+    citer = Citer(turn.question, [held])
+    said = [citer.support(sentence) for sentence in sentences(answer)]
+    return min(said, default=0.0) >= SUPPORT_THRESHOLD
 
 
 def _shown(
@@ -231,6 +272,7 @@ def _draft(
     answer: str | None = None,
     rejected: str | None = None,
     is_good: bool = True,
+    spares_passages: bool = False,
     correction: Correction | None = None,
 ) -> ExampleDraft:
     turn, verdict = case.turn, case.verdict
@@ -248,6 +290,7 @@ def _draft(
         is_good=is_good,
         weight=1.0 if correction else verdict.weight,
         propensity=turn.propensity,
+        spares_passages=spares_passages,
     )
     askers = frozenset().union(*({turn.asker} | turn.earlier_askers for turn in case.turns))
     authors = {correction.author} if correction else set()

@@ -117,7 +117,7 @@ def labelled(examples: Sequence[Example]) -> list[LabelledPair]:
     pairs: dict[tuple[str, str], LabelledPair] = {}
     for kind in ("pair", "judgement"):
         for example in examples:
-            if example.kind == kind and example.source != "synthetic":
+            if example.kind == kind and example.source != "synthetic" and _tells(example):
                 for pair in _labels(example):
                     pairs.setdefault((pair.question, pair.text), pair)
     return list(pairs.values())
@@ -133,6 +133,11 @@ def near_misses(query: LabelledQuery, searcher: Searcher) -> Iterator[LabelledPa
     ]
     for passage in others[:NEAR_MISSES]:
         yield LabelledPair(query.question, passage.indexed_text, 0.0)
+
+
+def _tells(example: Example) -> bool:
+    """Whether it says anything of its passages: a wrong value is the answer's own fault."""
+    return example.is_good or not example.spares_passages
 
 
 def _labels(example: Example) -> Iterator[LabelledPair]:

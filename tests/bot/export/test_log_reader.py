@@ -157,6 +157,32 @@ def test_an_experts_correction_is_gold_unless_it_was_rejected(database: Database
     assert not read_log(database).corrections[0].is_approved
 
 
+def test_an_accepted_reply_is_gold_before_its_review_only_if_an_expert_wrote_it(
+    database: Database,
+) -> None:
+    one = said()
+    ConversationLog(database).add(one)
+    row = review(one.answer.id, source="accepted", state="open")
+    database.connection.table("reviews").insert(row)
+    assert [c.is_approved for c in read_log(database).corrections] == [False]
+    Channels(database).set("C1", ChannelConfig(experts=("U2",)), by="U0")
+    (reply,) = read_log(database).corrections
+    assert (reply.is_approved, reply.author, reply.passages) == (True, "U2", ())
+    database.connection.table("reviews").update({"state": "rejected"}, event_id="Ev8")
+    assert read_log(database).corrections == ()
+
+
+def test_a_passage_that_is_named_without_an_answer_is_read(database: Database) -> None:
+    one, db = said(), database.connection
+    ConversationLog(database).add(one)
+    db.table("reasons").insert(reason(one) | {"reason": "", "answer": "", "content_hash": "abc"})
+    (named,) = read_log(database).reasons
+    assert (named.code, named.passage) == ("", "abc")
+    db.table("reasons").update({"reason": "wrong", "answer": "28."}, turn_id=one.answer.id)
+    (corrected,) = read_log(database).reasons
+    assert (corrected.code, corrected.passage) == ("wrong", None)
+
+
 def test_an_approved_answer_to_a_question_of_nobody_to_the_bot_is_a_turn(
     database: Database,
 ) -> None:

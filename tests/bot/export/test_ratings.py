@@ -109,7 +109,7 @@ def test_a_correction_by_an_expert_is_gold(tmp_path: Path, database: Database) -
     row = ROW | {"answer": "It is 20.", "ratings": [-1], "correction": better}
     imported(folder_of(tmp_path, row), database)
     kinds = {d.example.kind: d.example for d in exported(database).splits["train"]}
-    assert set(kinds) == {"answer", "preference"}
+    assert set(kinds) == {"answer", "preference", "pair"}
     assert kinds["preference"].answer == "It is 26."
 
 

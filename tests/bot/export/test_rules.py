@@ -115,6 +115,68 @@ def test_the_reason_decides_what_a_down_vote_teaches(
     assert (set(drafts), reasons) == (kinds, excluded)
 
 
+@pytest.mark.parametrize(
+    ("reason", "is_spared"),
+    [("wrong", True), (None, True), ("wrong_source", False), ("not_understood", False)],
+)
+def test_a_wrong_value_blames_the_answer_and_a_wrong_source_the_passage(
+    reason: DownReason | None, is_spared: bool
+) -> None:
+    why = (DownRatingReason("t1", ASKER, reason),) if reason else ()
+    drafts, _ = taught(log_of(turn(), events=(rating(value=-1),), reasons=why))
+    assert drafts["judgement"].example.spares_passages is is_spared
+
+
+def test_a_correction_that_the_cited_passage_says_speaks_for_that_passage() -> None:
+    """One value of the answer was wrong, and its source was right."""
+    better = Correction("t1", EXPERT, "Everyone has 26 days of leave.", is_approved=True)
+    wrong = turn(answer="You have 62 days. [1]")
+    log = log_of(wrong, events=(rating(value=-1),), corrections=(better,))
+    drafts, _ = taught(log)
+    assert set(drafts) == {"answer", "preference", "pair"}
+    assert drafts["pair"].example.passages == (LEAVE,)
+    why = (DownRatingReason("t1", ASKER, "wrong_source"),)
+    blamed = log_of(wrong, events=(rating(value=-1),), corrections=(better,), reasons=why)
+    assert "pair" not in taught(blamed)[0]
+
+
+def test_a_disliked_silence_whose_passage_is_named_teaches_to_find_it_and_to_speak() -> None:
+    named = (DownRatingReason("t1", ASKER, "", passage="vpn"),)
+    log = log_of(turn(**NO_ANSWER), events=(rating(value=-1),), reasons=named)
+    drafts, reasons = taught(log)
+    assert (set(drafts), reasons) == ({"pair", "judgement"}, [])
+    assert drafts["pair"].example.passages == drafts["judgement"].example.passages == (VPN,)
+    assert drafts["judgement"].example.is_good
+    assert drafts["pair"].example.source == "votes"
+    assert drafts["pair"].raters == {ASKER}
+
+
+@pytest.mark.parametrize("others", [("leave",), ("nowhere",)])
+def test_names_that_contradict_each_other_or_were_not_found_teach_nothing(
+    others: tuple[str, ...],
+) -> None:
+    named = [DownRatingReason("t1", ASKER, "", passage="vpn")]
+    named += [DownRatingReason("t1", OTHER, "", passage=other) for other in others]
+    events = (rating(value=-1), rating(rater=OTHER, value=-1, number=1))
+    drafts, reasons = taught(log_of(turn(**NO_ANSWER), events=events, reasons=tuple(named)))
+    assert (drafts, reasons) == ({}, ["abstention_downvoted"])
+
+
+def test_who_names_another_passage_than_the_cited_one_speaks_for_that() -> None:
+    why = (DownRatingReason("t1", ASKER, "wrong_source", passage="vpn"),)
+    drafts, _ = taught(log_of(turn(), events=(rating(value=-1),), reasons=why))
+    assert drafts["pair"].example.passages == (VPN, LEAVE)
+    why = (DownRatingReason("t1", ASKER, "", passage="vpn"),)
+    drafts, reasons = taught(log_of(turn(), events=(rating(value=-1),), reasons=why))
+    assert (drafts["pair"].example.passages, reasons) == ((VPN,), [])
+    why = (DownRatingReason("t1", ASKER, "outdated", passage="vpn"),)
+    drafts, _ = taught(log_of(turn(), events=(rating(value=-1),), reasons=why))
+    assert {kind: draft.example.passages for kind, draft in drafts.items()} == {"pair": (VPN,)}
+    why = (DownRatingReason("t1", ASKER, "wrong", passage="leave"),)
+    drafts, _ = taught(log_of(turn(), events=(rating(value=-1),), reasons=why))
+    assert set(drafts) == {"judgement"}
+
+
 @given(st.sampled_from(REASONS))
 def test_a_gold_correction_makes_an_answer_and_a_preference(reason: DownReason) -> None:
     better = Correction("t1", EXPERT, "You have 28 days.", is_approved=True)

@@ -91,6 +91,15 @@ def test_too_few_labelled_pairs_say_how_many_are_missing(
         learn_reranker(dataset, settings, model)
 
 
+def test_a_bad_answer_blames_its_passage_only_where_people_did(
+    settings: Settings, model: Embedder
+) -> None:
+    passages = load_index(settings.index_folder, model).passages
+    bad = judgement(pair(0, passages[0]), passages[1])
+    assert [found.label for found in labelled([bad])] == [0.0]
+    assert labelled([replace(bad, spares_passages=True)]) == []
+
+
 def test_a_pair_is_counted_once_and_names_what_is_wrong(
     settings: Settings, model: Embedder
 ) -> None:
