@@ -37,11 +37,12 @@ _LANGUAGES = ("en", "zh")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """How often a model is asked, and how many tokens it reads and writes."""
+    """How often a model is asked, how many tokens it reads and writes, and what it takes in all."""
 
-    calls: int
-    tokens_read: int
-    tokens_written: int
+    calls: int = 0
+    tokens_read: int = 0
+    tokens_written: int = 0
+    seconds: float = 0.0
 
 
 class CountedGenerator:
@@ -53,7 +54,7 @@ class CountedGenerator:
         self.id, self.context_tokens = generator.id, generator.context_tokens
         self.parameters, self.instructions = generator.parameters, generator.instructions
         self.count_tokens, self.close = generator.count_tokens, generator.close
-        self.cost = Cost(0, 0, 0)
+        self.cost = Cost()
         self.failures: list[EndpointError] = []
         self._generator, self._is_asked = generator, is_asked
         self._lock = threading.Lock()
@@ -70,7 +71,7 @@ class CountedGenerator:
         """As `Generator.generate`; nothing where it is not asked."""
         if not self._is_asked:
             read = sum(self.count_tokens(text) for _, text in messages)
-            self._count(read, max_tokens)
+            self._count(read, max_tokens, 0.0)
             return Completion("", 0, read, 0.0, 0.0)
         try:
             done = self._generator.generate(
@@ -83,13 +84,18 @@ class CountedGenerator:
         except EndpointError as error:
             self.failures.append(error)
             raise
-        self._count(done.prompt_tokens, done.tokens)
+        self._count(done.prompt_tokens, done.tokens, done.total_s)
         return done
 
-    def _count(self, read: int, written: int) -> None:
+    def _count(self, read: int, written: int, seconds: float) -> None:
         with self._lock:
             cost = self.cost
-            self.cost = Cost(cost.calls + 1, cost.tokens_read + read, cost.tokens_written + written)
+            self.cost = Cost(
+                cost.calls + 1,
+                cost.tokens_read + read,
+                cost.tokens_written + written,
+                round(cost.seconds + seconds, 3),
+            )
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,10 @@ class EndpointTrial:
                 f"{generator.id} failed {len(counted.failures)} times, so that nothing is judged: "
                 f"{counted.failures[-1]}"
             )
-        return outcomes, counted.cost
+        cost = counted.cost
+        # Told and not judged: how long an endpoint takes depends on who else asks it.
+        on_progress(f"{generator.id}: {cost.seconds / max(1, cost.calls):.2f} seconds a call")
+        return outcomes, cost
 
 
 def check_allowed(settings: Settings) -> None:

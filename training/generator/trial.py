@@ -17,7 +17,6 @@ from retrieval.evaluation.evaluate import without_markers
 from retrieval.evaluation.metrics import precision, token_f1
 from retrieval.examples import Example, content_id, read_examples
 from retrieval.index.searcher import Searcher
-from retrieval.models.endpoint import is_endpoint
 from retrieval.progress import Progress
 from retrieval.records import Answer, Hit
 from retrieval.settings import Settings
@@ -145,9 +144,8 @@ def try_answers(
 
     The quality is the token F1 with the nearest of the expected answers, 0 for silence; of a
     question that has no answer, 1 for silence. Seconds are of CPU, shared out equally among the
-    questions that were answered at the same time; of an endpoint's model, those that one waits.
+    questions that were answered at the same time.
     """
-    waits = is_endpoint(answerer.settings.generator)
     outcomes: list[QuestionOutcome] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for start in range(0, len(asked), AT_ONCE):
@@ -158,8 +156,7 @@ def try_answers(
             )
             seconds = (time.process_time() - began) / len(batch)
             outcomes += [
-                _outcome(task, answer, answer.timings["total"] if waits else seconds)
-                for task, answer in zip(batch, given, strict=True)
+                _outcome(task, answer, seconds) for task, answer in zip(batch, given, strict=True)
             ]
             on_progress("answering", len(outcomes), len(asked))
     return outcomes
