@@ -8,10 +8,10 @@ from retrieval.errors import RetrievalError, install
 
 
 class ExtraMissingError(RetrievalError):
-    """A library of the extra `training` is not installed."""
+    """A library of an extra is not installed."""
 
 
-def need(*libraries: str) -> None:
+def need(*libraries: str, extra: str = "training") -> None:
     """Make sure that libraries are installed, before any time is spent.
 
     Raises:
@@ -20,5 +20,5 @@ def need(*libraries: str) -> None:
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
         raise ExtraMissingError(
-            f"this needs {', '.join(missing)}: " + install("--editable '.[training]'")
+            f"this needs {', '.join(missing)}: " + install(f"--editable '.[{extra}]'")
         )

@@ -14,18 +14,20 @@ from retrieval.errors import ModelUnsuitableError, PromptTooLongError
 from retrieval.llm.adapter import merge_adapter
 from retrieval.llm.chat_format import Architecture, ChatFormat, load_chat_format
 from retrieval.llm.detokenizer import Detokenizer, Token
+from retrieval.llm.quantised import place_of, settle
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import Device, choose_device, free_memory, use_threads
 from retrieval.models.endpoint import is_endpoint
 from retrieval.models.loading import hide_progress_bars
 from retrieval.progress import Tell
 from retrieval.records import Completion
-from retrieval.registry.runs import Run, folder_of, serving, verify
+from retrieval.registry.runs import MODEL, Run, base_of, folder_of, serving, verify
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from transformers.models.auto.auto_factory import _BaseAutoModelClass
+    from transformers.utils.quantization_config import QuantizationConfigMixin
 
     from retrieval.llm.generation_loop import GenerationLoop
 
@@ -213,12 +215,9 @@ def _local(folder: ModelFolder, run: Run | None, settings: Settings) -> LocalGen
     """The model in a folder, with what a run has learned."""
     device = choose_device(settings)
     use_threads(device)
-    chat_format = load_chat_format(folder.path)
-    model = load_model(folder.path, device, chat_format.kind)
-    id_ = folder.id
-    if run is not None:
-        merge_adapter(model, folder_of(settings.runs_folder, run))
-        id_ = f"{folder.id}+{run.id}"
+    chat_format = load_chat_format(weights_of(folder, run, settings))
+    model = load_learned(folder, run, settings, device)
+    id_ = folder.id if run is None else f"{folder.id}+{run.id}"
     return LocalGenerator(id_, model, chat_format, partial(make_loop, device=device))
 
 
@@ -234,7 +233,9 @@ def fitting_run(
     chosen = run or serving(settings.runs_folder, "generator")
     if chosen is None:
         return None
-    if chosen.facts.base == folder.id:
+    # What was compressed may have learned before: its base is `folder.id+run`.
+    is_whole = (folder_of(settings.runs_folder, chosen) / MODEL).is_dir()
+    if (base_of(chosen.facts.base) if is_whole else chosen.facts.base) == folder.id:
         verify(settings.runs_folder, chosen)
         return chosen
     told = f"run {chosen.id} was learned for {chosen.facts.base}, not for {folder.id}"
@@ -244,13 +245,45 @@ def fitting_run(
     return None
 
 
-def load_model(path: Path, device: Device, kind: Architecture) -> PreTrainedModel:
-    """The model in a folder, ready to generate on the device."""
+def weights_of(folder: ModelFolder, run: Run | None, settings: Settings) -> Path:
+    """The folder of the model that a run holds, if it holds a whole one; else that of its base."""
+    whole = None if run is None else folder_of(settings.runs_folder, run) / MODEL
+    return whole if whole and whole.is_dir() else folder.path
+
+
+def load_learned(
+    folder: ModelFolder, run: Run | None, settings: Settings, device: Device
+) -> PreTrainedModel:
+    """The model in a folder with what a run has learned, ready to generate on the device.
+
+    Raises:
+        ModelCorruptError: If the run's adapter does not fit the model.
+    """
+    path = weights_of(folder, run, settings)
+    model = load_model(path, device, load_chat_format(path).kind)
+    if run is not None and path == folder.path:
+        merge_adapter(model, folder_of(settings.runs_folder, run))
+    return model
+
+
+def load_model(
+    path: Path,
+    device: Device,
+    kind: Architecture,
+    *,
+    quantisation: QuantizationConfigMixin | None = None,
+) -> PreTrainedModel:
+    """The model in a folder, ready to generate on the device; quantised, if it is told how."""
     import torch
 
     hide_progress_bars()
-    model: PreTrainedModel = _loader(path, kind).from_pretrained(path, dtype=device.dtype)
+    options = place_of(path, device.name, quantisation)
+    model: PreTrainedModel = _loader(path, kind).from_pretrained(
+        path, dtype=device.dtype, **options
+    )
     model.requires_grad_(requires_grad=False)
+    if options:
+        settle(model, device.dtype)
     torch.nn.Module.to(model, device.name)
     model.train(mode=False)
     return model

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
-from retrieval.llm.generator import Generator, fitting_run, load_generator
+from retrieval.llm.generator import Generator, fitting_run, load_generator, weights_of
 from retrieval.models.catalogue import ModelFolder, resolve
 from retrieval.models.device import choose_device
 from retrieval.models.endpoint import is_endpoint
@@ -88,15 +88,17 @@ def load_late(settings: Settings, *, on_progress: Tell | None = None) -> Generat
         folder = resolve(
             settings.generator, models_folder=settings.models_folder, on_progress=on_progress
         )
-        if (sizes := _sizes(folder.path)) is not None:
-            return _late(folder, sizes, settings, on_progress)
+        if (late := _late(folder, settings, on_progress)) is not None:
+            return late
     return load_generator(settings, on_progress=on_progress)
 
 
 def _late(
-    folder: ModelFolder, sizes: tuple[int, int], settings: Settings, on_progress: Tell | None
-) -> LateGenerator:
+    folder: ModelFolder, settings: Settings, on_progress: Tell | None
+) -> LateGenerator | None:
     run = fitting_run(folder, None, settings, on_progress or (lambda _: None))
+    if (sizes := _sizes(weights_of(folder, run, settings))) is None:
+        return None
     choose_device(settings)  # refuses one that is not here
 
     def load() -> Generator:

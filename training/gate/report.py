@@ -67,8 +67,8 @@ def overrule(folder: Path, reason: str) -> GateDecision:
 def verdict(decision: GateDecision) -> str:
     """What was decided, in a sentence or two."""
     if decision.is_passed:
-        return "Passed: better on held-out questions, and worse nowhere."
-    if decision.is_no_difference:
+        return f"Passed: {decision.wanted} on held-out questions, and worse nowhere."
+    if decision.is_no_difference and decision.wanted == "better":
         return "Not published: no difference on any held-out question."
     text = f"Not published: {'; '.join(decision.reasons)}."
     if decision.more_questions:

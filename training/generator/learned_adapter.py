@@ -26,7 +26,7 @@ from training.curves import save_losses
 from training.extra import need
 from training.gate import report
 from training.gate.candidate import LearnedRun
-from training.gate.decision import GateDecision, QuestionOutcome, decide
+from training.gate.decision import GateDecision, QuestionOutcome, Wanted, decide
 from training.generator.hyperparameters import search_config
 from training.generator.rows import (
     DECLINED_SHARE,
@@ -124,7 +124,7 @@ def learn_adapter(
     run = trainer.learn(settings, stages)
     if run is None:
         return None
-    decision = _judged(run, evaluation_set, settings, searcher, options.on_progress)
+    decision = judged(run, evaluation_set, settings, searcher, options.on_progress)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"generator {run.id}")
     shutil.rmtree(work)
     return LearnedRun(run, decision)
@@ -271,13 +271,16 @@ class AdapterTrainer:
             self.study.save(folder)
 
 
-def _judged(
+def judged(
     run: Run,
     evaluation_set: EvaluationSet,
     settings: Settings,
     searcher: Searcher,
     on_progress: Tell,
+    *,
+    wanted: Wanted = "better",
 ) -> GateDecision:
+    """What the gate says of a run beside what serves."""
     on_progress(f"trying what serves on {len(evaluation_set.held_out)} questions held out")
     served = _outcomes(None, evaluation_set, settings, searcher)
     on_progress("trying the candidate on the same")
@@ -285,6 +288,7 @@ def _judged(
         served,
         [_outcomes(run, evaluation_set, settings, searcher)],
         outdated=evaluation_set.outdated,
+        wanted=wanted,
     )
     return decision
 

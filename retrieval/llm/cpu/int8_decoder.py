@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from retrieval.llm.cpu.attention import grouped_attention
 from retrieval.llm.cpu.int8_linear import Int8Linear, Levels, levels_of
 from retrieval.llm.kv_cache import KVCache, KVLayer
+from retrieval.llm.quantised import dequantised
 
 PLAIN_MODELS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Model types whose layers are the textbook ones: no sinks, no soft cap, no position bias."""
@@ -42,7 +43,9 @@ class Int8Decoder:
         # A copy: a view would keep the file that all weights are mapped from in memory.
         self._embedding = body.embed_tokens.weight.detach().clone()
         self._rotation = body.rotary_emb
-        self._layers = [Layer(body.layers.pop(0)) for _ in range(len(body.layers))]
+        self._layers = [
+            Layer(dequantised(body.layers.pop(0), model.config)) for _ in range(len(body.layers))
+        ]
         self._norm = Norm(body.norm)
         self._head = Int8Linear(model.lm_head)
 

@@ -34,6 +34,23 @@ def test_the_same_system_makes_no_difference() -> None:
     assert same.more_questions is None
 
 
+def test_what_was_made_smaller_has_to_be_as_good_and_no_better() -> None:
+    def smaller(candidate: list[QuestionOutcome]) -> GateDecision:
+        return decide(SERVED, [candidate], wanted="as good")[0]
+
+    assert smaller(SERVED).is_passed
+    assert smaller(outcomes([0.49] * 60)).is_passed
+    worse = smaller(outcomes([0.5] * 50 + [0.2] * 10))
+    assert "it is not surely as good on held-out questions" in worse.reasons
+
+
+def test_of_what_lost_no_more_than_is_tolerated_more_questions_may_settle_it() -> None:
+    unsure = decide(SERVED, [outcomes([0.8] * 29 + [0.2] * 31)], wanted="as good")[0]
+    assert not unsure.is_passed
+    assert unsure.more_questions is not None
+    assert unsure.more_questions > 60
+
+
 def test_a_gain_that_may_be_chance_is_not_enough_and_says_how_many_questions_are_missing() -> None:
     unsure = decision(SERVED, outcomes([0.9] * 12 + [0.2] * 12 + [0.52] * 36))
     assert unsure.reasons == ("the gain on held-out questions is not surely above zero",)
