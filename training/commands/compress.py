@@ -1,4 +1,4 @@
-"""`whimbrel quantise`: the generator that serves, made smaller and judged."""
+"""`whimbrel quantise` and `whimbrel prune`: the generator that serves, made smaller and judged."""
 
 from __future__ import annotations
 
@@ -42,6 +42,54 @@ def quantise(dataset: Path, bits: str) -> None:
             dataset, settings, library, bits=8 if bits == "8" else 4, on_progress=say
         )
     )
+
+
+@click.command()
+@DATASET
+@click.option("--layers", type=click.IntRange(min=0), default=0, help="Whole layers that go.")
+@click.option(
+    "--channels",
+    type=click.IntRange(0, 90),
+    default=25,
+    show_default=True,
+    metavar="PERCENT",
+    help="Of the inner width of the layers that stay, what goes.",
+)
+@click.option(
+    "--epochs",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Times that the answers of DATASET are read to recover; 0 for no recovery.",
+)
+@click.option("--max-minutes", type=float, help="Stop recovering after so long; then it is tried.")
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+def prune(
+    dataset: Path,
+    layers: int,
+    channels: int,
+    epochs: float,
+    max_minutes: float | None,
+    seed: int,
+) -> None:
+    """Take out of the generator that serves what matters least to the prompts of DATASET.
+
+    What is left learns from the unpruned model to write what that would, from the answers in
+    DATASET that may be learned from; what was broken off goes on when the same is started again. It
+    is tried, judged and kept as by `whimbrel quantise`.
+    """
+    from retrieval.index.library import Library
+    from retrieval.index.served_embedder import load_embedder
+    from retrieval.settings import load_settings
+    from training.generator import pruning
+    from training.generator.trainers import AdapterConfig
+    from training.trainer import LearnOptions
+
+    settings = load_settings()
+    library = Library.load(settings, load_embedder(settings, on_progress=say))
+    config = pruning.PruneConfig(layers, channels / 100, AdapterConfig(upper=1.0, epochs=epochs))
+    options = LearnOptions(seed, max_minutes=max_minutes, on_progress=say)
+    _tell(pruning.prune(dataset, settings, library, config, options))
 
 
 def _tell(smaller: SmallerRun) -> None:

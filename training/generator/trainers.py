@@ -20,12 +20,16 @@ from training.generator.rows import Method, TokenRow
 from training.trainer import TrainerSetup
 
 if TYPE_CHECKING:
+    import torch
     from datasets import Dataset
     from peft import PeftModel
     from transformers import PreTrainedModel, Trainer
 
 CHECKPOINTS = 20
 """About so many are written in a stage, and the last is kept."""
+
+DISTILLED = 256
+"""Tokens at the end of a row that are learned of: the rest of a prompt would cost as much again."""
 
 IGNORED = -100
 """The label of tokens that are read and not learned."""
@@ -92,6 +96,41 @@ def make_trainer(
     if device.name == "cpu":
         score_labels_only(model.get_base_model())
     return trainer
+
+
+def make_distiller(
+    model: PeftModel,
+    teacher: PreTrainedModel,
+    rows: Sequence[TokenRow],
+    setup: TrainerSetup,
+    *,
+    device: Device,
+    config: AdapterConfig,
+) -> Trainer:
+    """What trains an adapter to say of each next token of rows what a teacher says.
+
+    The loss is the divergence of what both say (Hinton et al. 2015) of the last `DISTILLED` tokens.
+    """
+    import torch
+    from torch.nn.functional import kl_div
+    from transformers import Trainer, TrainingArguments
+
+    arguments = _arguments(TrainingStage("sft", rows), setup, device, replace(config, at_once=1))
+
+    class Distiller(Trainer):
+        def compute_loss(self, model: Any, inputs: Any, **_: object) -> torch.Tensor:  # type: ignore[override]  # noqa: ANN401
+            with torch.no_grad():
+                wanted = teacher(**inputs, logits_to_keep=DISTILLED).logits
+            said = model(**inputs, logits_to_keep=DISTILLED).logits
+            wanted, said = (logits.float().log_softmax(dim=-1) for logits in (wanted, said))
+            return kl_div(said, wanted, log_target=True, reduction="none").sum(dim=-1).mean()
+
+    texts = [{"input_ids": [*row.prompt, *row.completion]} for row in rows]
+    return Distiller(
+        model=model,
+        args=TrainingArguments(**arguments),
+        train_dataset=_dataset(texts),
+    )
 
 
 def _arguments(
