@@ -72,4 +72,6 @@ def dequantised(layer: nn.Module, config: PreTrainedConfig) -> nn.Module:
 
         plain: Any = bitsandbytes.dequantize_and_replace  # transformers leaves it without a type
         plain(layer, config.quantization_config, torch.float32)
+        # Else what is computed from the weights would keep them all.
+        layer.requires_grad_(requires_grad=False)
     return layer
