@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
-from retrieval.errors import ModelUnsuitableError, SettingsError
+from retrieval.errors import DataError, ModelUnsuitableError, SettingsError
 from retrieval.index.library import Library
 from retrieval.llm.chat_format import ChatFormat, load_chat_format
 from retrieval.llm.generator import (
@@ -269,7 +269,7 @@ def resident() -> int:
 def compared(smaller: SmallerRun) -> Iterator[tuple[str, float, float]]:
     """What was kept and what was gained: each by name, of what serves and of what is smaller."""
     found = smaller.decision.comparison
-    yield f"token F1, {found.questions} questions held out", found.baseline, found.candidate
+    yield f"token F1 or right silence, {found.questions} questions", found.baseline, found.candidate
     for guard in smaller.decision.guards:
         if guard.name in (SILENT, SPOKEN):
             yield f"{guard.name}, {guard.questions} questions", guard.served, guard.candidate
@@ -301,6 +301,22 @@ def save(folder: Path, smaller: SmallerRun) -> None:
     values = {"served": asdict(smaller.served), "candidate": asdict(smaller.candidate)}
     (folder / f"{TABLE}.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     draw(folder / f"{TABLE}.png", {smaller.run.id: smaller})
+
+
+def load(folder: Path, run: Run) -> SmallerRun:
+    """What `save` and the gate wrote beside a run.
+
+    Raises:
+        DataError: If nothing was.
+    """
+    decision = report.load(folder)
+    try:
+        values = json.loads((folder / f"{TABLE}.json").read_bytes())
+        return SmallerRun(
+            run, decision, Footprint(**values["served"]), Footprint(**values["candidate"])
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder} does not say what it takes") from error
 
 
 def draw(path: Path, runs: Mapping[str, SmallerRun]) -> None:

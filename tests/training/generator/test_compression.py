@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from retrieval.registry.runs import (
     write_run,
 )
 from retrieval.settings import Settings
-from training.generator.compression import Bits, SmallerRun, quantise, served_model, store
+from training.generator.compression import Bits, SmallerRun, load, quantise, served_model, store
 from training.generator.trainers import AdapterConfig
 from training.generator.tuning import with_adapter
 
@@ -128,10 +127,11 @@ def test_what_is_kept_and_gained_stands_beside_the_run(
     names = {path.name for path in folder.iterdir()}
     assert {"compression.md", "compression.png", "gate.md", MODEL} <= names
     table = (folder / "compression.md").read_text(encoding="utf-8")
-    assert "token F1, 24 questions held out" in table
-    found = json.loads((folder / "compression.json").read_text(encoding="utf-8"))
-    assert found["candidate"]["disk_mb"] < found["served"]["disk_mb"]
-    assert all(value > 0 for some in found.values() for value in some.values())
+    assert "token F1 or right silence, 24 questions" in table
+    found = load(folder, in_bytes.run)
+    assert found.candidate == in_bytes.candidate
+    assert found.candidate.disk_mb < found.served.disk_mb
+    assert all(value > 0 for value in (*astuple(found.served), *astuple(found.candidate)))
 
 
 def test_half_the_bits_make_it_smaller_still(library: Library, in_bytes: SmallerRun) -> None:
