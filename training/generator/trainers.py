@@ -69,7 +69,7 @@ class TrainingStage:
 
 
 def make_trainer(
-    model: PeftModel,
+    model: PeftModel | PreTrainedModel,
     chat_format: ChatFormat,
     stage: TrainingStage,
     setup: TrainerSetup,
@@ -77,7 +77,7 @@ def make_trainer(
     device: Device,
     config: AdapterConfig,
 ) -> Trainer:
-    """What trains an adapter in one stage."""
+    """What trains an adapter, or a whole model, in one stage."""
     if stage.method == "kto" and config.at_once == 1:
         config = replace(config, at_once=2)  # one answer alone has nothing to be compared with
     arguments = _arguments(stage, setup, device, config)
@@ -94,7 +94,7 @@ def make_trainer(
         processing_class=chat_format.tokenizer,
     )
     if device.name == "cpu":
-        score_labels_only(model.get_base_model())
+        score_labels_only(_base_of(model))
     return trainer
 
 
@@ -231,12 +231,21 @@ def _kto(rows: Sequence[TokenRow], arguments: dict[str, Any], config: AdapterCon
     return _of_tokens(KTOTrainer), args, texts
 
 
+def _base_of(model: PeftModel | PreTrainedModel) -> PreTrainedModel:
+    """The model itself, without an adapter."""
+    own = getattr(model, "get_base_model", None)
+    return cast("PreTrainedModel", own() if own else model)
+
+
 def _seq2seq_trainer(
-    model: PeftModel, chat_format: ChatFormat, rows: Sequence[TokenRow], arguments: dict[str, Any]
+    model: PeftModel | PreTrainedModel,
+    chat_format: ChatFormat,
+    rows: Sequence[TokenRow],
+    arguments: dict[str, Any],
 ) -> Trainer:
     from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
-    base = cast("PreTrainedModel", model.get_base_model())
+    base = _base_of(model)
     assert base.generation_config is not None, "it writes"
     # What writing begins with is known to `generate` alone in some models; learning reads it here.
     base.config.decoder_start_token_id = base.generation_config.decoder_start_token_id

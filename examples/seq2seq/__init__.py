@@ -1,0 +1,1 @@
+"""A generator that begins from nothing and learns from rated answers alone."""
