@@ -111,7 +111,7 @@ def main(dataset: Path, epochs: float, width: int, seed: int) -> None:
     say(f"{len(rows)} answers, {model.num_parameters():,} weights, {len(tokenizer):,} tokens")
 
     # 4. It learns to write the one from the other.
-    config = AdapterConfig(learning_rate=1e-3, epochs=epochs, batch=8, at_once=4)
+    config = AdapterConfig(learning_rate=1e-3, epochs=epochs, batch=8, at_once=8)
     base = resolve(settings.generator, models_folder=settings.models_folder)
     facts = Facts(
         base.id, dataset.name, seed, version("whimbrel"), {"width": width, **asdict(config)}

@@ -137,8 +137,8 @@ def served_model(settings: Settings, on_progress: Tell) -> ServedModel:
     """
     if settings.generator == "none" or is_endpoint(settings.generator):
         raise SettingsError(
-            "only a generator on this machine can be made smaller, and WHIMBREL_GENERATOR is "
-            f"{settings.generator}; what an endpoint serves is made smaller where it is served"
+            "only a generator on this machine can be made smaller, and WHIMBREL_GENERATOR names "
+            "none; what an endpoint serves is made smaller where it is served"
         )
     from transformers import AutoConfig
 

@@ -157,13 +157,14 @@ def test_what_is_quantised_is_not_quantised_again(library: Library) -> None:
         served_model(library.settings, lambda _: None)
 
 
-@pytest.mark.parametrize("generator", ["none", "http://localhost:1/v1#some"])
+@pytest.mark.parametrize("generator", ["none", "http://ada:pass@localhost:1/v1#some"])
 def test_without_a_generator_on_this_machine_there_is_nothing_to_make_smaller(
     library: Library, generator: str
 ) -> None:
     settings = library.settings.model_copy(update={"generator": generator})
-    with pytest.raises(SettingsError, match="only a generator on this machine"):
+    with pytest.raises(SettingsError, match="only a generator on this machine") as told:
         served_model(settings, lambda _: None)
+    assert "pass@" not in str(told.value)
 
 
 def test_an_adapter_learned_for_another_run_takes_no_part(library: Library) -> None:
