@@ -12,7 +12,7 @@ class ExtraMissingError(RetrievalError):
 
 
 def need(*libraries: str, extra: str = "training") -> None:
-    """Make sure that libraries are installed, before any time is spent.
+    """Make sure that libraries of an extra are installed, before any time is spent.
 
     Raises:
         ExtraMissingError: If one is not; the message says how to get it.

@@ -191,6 +191,13 @@ def train_reader(
     is_flag=True,
     help="Allow kto: on noisy votes it was seen to refuse two thirds of what it could answer.",
 )
+@click.option(
+    "--dp",
+    "epsilon",
+    type=click.FloatRange(min=0, min_open=True, max=20),
+    metavar="EPSILON",
+    help="Learn answers with differential privacy: no one of them changes much of what is learned.",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same adapter.")
 @click.option("--max-minutes", type=float, help="Stop learning after so long, with what there is.")
 @SEARCH
@@ -198,6 +205,7 @@ def train_generator(
     dataset: Path,
     method: Literal["sft", "dpo", "kto"],
     even_if_it_learns_to_refuse: bool,
+    epsilon: float | None,
     seed: int,
     max_minutes: float | None,
     trials: int,
@@ -207,7 +215,7 @@ def train_generator(
     On two processor cores a model of half a billion weights takes about ten seconds a row; several
     GPUs share the work under `PYTHONSAFEPATH=1 accelerate launch -m retrieval.cli train generator
     DATASET`. What is broken off goes on from its last checkpoint when the same command is given
-    again.
+    again; with --dp it begins again, and no seed makes the same noise.
     """
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
@@ -220,7 +228,7 @@ def train_generator(
     settings = load_settings()
     library = Library.load(settings, load_embedder(settings, on_progress=say))
     options = LearnOptions(seed, trials, max_minutes, say)
-    learned = learn_adapter(dataset, settings, library, options, method=method)
+    learned = learn_adapter(dataset, settings, library, options, method=method, epsilon=epsilon)
     if learned is not None:
         _tell(learned)
 

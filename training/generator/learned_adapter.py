@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,10 +15,10 @@ from retrieval.errors import DataError, SettingsError
 from retrieval.examples import read_examples
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
-from retrieval.llm.chat_format import load_chat_format
+from retrieval.llm.chat_format import ChatFormat, load_chat_format
 from retrieval.llm.generator import load_generator, load_model
 from retrieval.models.catalogue import ModelFolder, resolve
-from retrieval.models.device import choose_device, use_threads
+from retrieval.models.device import Device, choose_device, use_threads
 from retrieval.progress import Tell
 from retrieval.registry.runs import Facts, Run, checkpoints, folder_of, write_run
 from retrieval.serving.model_loader import InstalledModels
@@ -28,6 +29,13 @@ from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import GateDecision, QuestionOutcome, Wanted, decide
 from training.generator.hyperparameters import search_config
+from training.generator.private import (
+    PRIVATE,
+    check_saved,
+    learn_privately,
+    plan,
+    spent,
+)
 from training.generator.rows import (
     DECLINED_SHARE,
     WATCHED_SHARE,
@@ -61,6 +69,7 @@ def learn_adapter(
     options: LearnOptions,
     *,
     method: Method = "sft",
+    epsilon: float | None = None,
     config: AdapterConfig | None = None,
     min_rows: int | None = None,
 ) -> LearnedRun | None:
@@ -68,7 +77,7 @@ def learn_adapter(
 
     It always learns from the configured model, never on top of an earlier run. Preferences and
     votes are learned on top of the data set's answers. What was broken off goes on from its last
-    checkpoint when it is called again with the same arguments.
+    checkpoint when it is called again with the same arguments; with `epsilon` it begins again.
 
     Args:
         dataset: A folder in the format of `retrieval.examples`.
@@ -77,6 +86,7 @@ def learn_adapter(
         options: What seeds it, how much it may do, and whom it tells.
         method: `sft` for answers, `dpo` for answers and then preferences, `kto` for answers and
             then votes.
+        epsilon: Learn answers with so much differential privacy; None for none.
         config: How to learn.
         min_rows: How many rows the method needs; None for `MIN_ROWS`.
 
@@ -87,13 +97,16 @@ def learn_adapter(
         DataError: If the data set holds too few examples; the message says how many are missing.
         ExtraMissingError: If what it needs is not installed.
         ModelUnsuitableError: If the model cannot learn by this method.
-        SettingsError: If there is no generator.
+        SettingsError: If there is no generator, or something else of what is asked for would look
+            at the answers and not be private.
         IndexNotFoundError: If nothing has been published.
     """
     need("accelerate", "datasets", "peft", "trl")
     if settings.generator == "none":
         raise SettingsError("WHIMBREL_GENERATOR is `none`: set it to a model that can be trained")
-    config = config or AdapterConfig()
+    if epsilon is not None:
+        _check_private(method, options)
+    config = config or (AdapterConfig() if epsilon is None else PRIVATE)
     searcher = library.searcher()  # the same documents from beginning to end
     evaluation_set = read_evaluation_set(dataset, settings, searcher)
     base = resolve(settings.generator, models_folder=settings.models_folder)
@@ -108,7 +121,9 @@ def learn_adapter(
         code=version("whimbrel"),
         config={"method": method, **asdict(config)},
     )
-    pairs = held_back(dataset, settings, searcher, base, seed=options.seed)
+    # What is held back would choose without noise how much of what was learned is used.
+    is_private = epsilon is not None
+    pairs = [] if is_private else held_back(dataset, settings, searcher, base, seed=options.seed)
     stages = lay_out(
         dataset,
         settings,
@@ -118,16 +133,28 @@ def learn_adapter(
         seed=options.seed,
         least=min_rows,
         is_watched=bool(pairs),
+        is_private=is_private,
     )
     work = checkpoints(settings.runs_folder, facts)
-    trainer = AdapterTrainer(base, facts, config, options.setup(work), study, pairs)
+    trainer = AdapterTrainer(base, facts, config, options.setup(work), study, pairs, epsilon)
     run = trainer.learn(settings, stages)
     if run is None:
         return None
     decision = judged(run, evaluation_set, settings, searcher, options.on_progress)
     report.save(folder_of(settings.runs_folder, run), decision, title=f"generator {run.id}")
-    shutil.rmtree(work)
+    if epsilon is None:
+        shutil.rmtree(work)
     return LearnedRun(run, decision)
+
+
+def _check_private(method: Method, options: LearnOptions) -> None:
+    need("opacus", extra="privacy")
+    if method != "sft":
+        raise SettingsError(f"--dp learns from answers alone; leave out --method {method}")
+    if options.trials:
+        raise SettingsError("--search tries answers without any noise; leave it out with --dp")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise SettingsError("--dp learns in one process; start it without `accelerate launch`")
 
 
 def _searched(
@@ -160,10 +187,12 @@ def lay_out(
     seed: int,
     least: int | None = None,
     is_watched: bool = False,
+    is_private: bool = False,
 ) -> list[TrainingStage]:
     """The rows that a method learns from, stage by stage, in the tokens of the model `base`.
 
-    It `is_watched` if dev.jsonl is held back to say how much of what was learned is used.
+    It `is_watched` if dev.jsonl is held back to say how much of what was learned is used. If it
+    `is_private`, each row depends on one answer alone.
 
     Raises:
         DataError: If there is too little of it, or too much is too long.
@@ -179,7 +208,8 @@ def lay_out(
         declined_share=WATCHED_SHARE if is_watched else DECLINED_SHARE,
     )
     most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
-    answers = TrainingStage("sft", fitting(layout.answers(examples), max_tokens=most))
+    rows = layout.each_alone(examples) if is_private else layout.answers(examples)
+    answers = TrainingStage("sft", fitting(rows, max_tokens=most))
     needed = MIN_ROWS[method] if least is None else least
     if method == "sft":
         _check(answers, needed, dataset)
@@ -231,6 +261,7 @@ class AdapterTrainer:
     setup: TrainerSetup
     study: Study[AdapterConfig] | None = None
     pairs: Sequence[SilencePair] = ()
+    epsilon: float | None = None
 
     def learn(self, settings: Settings, stages: Sequence[TrainingStage]) -> Run | None:
         """The run that comes of it; None in processes that only helped. Frees the model."""
@@ -240,6 +271,8 @@ class AdapterTrainer:
         # The trainer moves it: of several GPUs, each process has one of its own.
         base = load_model(self.base.path, replace(device, name="cpu"), chat_format.kind)
         model = with_adapter(base, self.config, seed=self.setup.seed)
+        if self.epsilon is not None:
+            return self._learn_privately(settings, model, chat_format, stages[0], device)
         for stage in stages:
             tokens = sum(row.tokens for row in stage.rows)
             self.setup.on_progress(f"{stage.method}: {len(stage.rows)} rows, {tokens:,} tokens")
@@ -259,16 +292,52 @@ class AdapterTrainer:
             lambda folder: self._save(folder, model, results),
         )
 
+    def _learn_privately(
+        self,
+        settings: Settings,
+        model: PeftModel,
+        chat_format: ChatFormat,
+        stage: TrainingStage,
+        device: Device,
+    ) -> Run:
+        """The run that knows no more of its rows than how many they were."""
+        assert self.epsilon is not None
+        rows, on_progress = stage.rows, self.setup.on_progress
+        weights = model.get_nb_trainable_parameters()[0]
+        planned = plan(len(rows), self.epsilon, self.config, weights=weights)
+        on_progress(f"{len(rows)} rows, {planned.noise_multiplier} times noise")
+        steps = learn_privately(
+            model, chat_format, rows, planned, self.setup, device=device, config=self.config
+        )
+        facts = replace(
+            self.facts,
+            config={**self.facts.config, "privacy": asdict(planned)},
+            metrics={
+                "sft_rows": float(len(rows)),
+                "sft_steps": float(steps),
+                "epsilon_spent": round(spent(planned, steps), 4),
+            },
+        )
+
+        def save(folder: Path) -> None:
+            self._save_adapter(folder, model)
+            check_saved(folder, model)
+
+        return write_run(settings.runs_folder, "generator", facts, save)
+
     def _save(self, folder: Path, model: PeftModel, results: Sequence[StageResult]) -> None:
+        self._save_adapter(folder, model)
+        save_losses(folder, {result.method: result.losses for result in results}, unit="step")
+        if self.study:
+            self.study.save(folder)
+
+    def _save_adapter(self, folder: Path, model: PeftModel) -> None:
         # Its name, not its path on this machine.
         model.peft_config["default"].base_model_name_or_path = self.base.id
         model.save_pretrained(
             str(folder), selected_adapters=["default"], save_embedding_layers=False
         )
         (folder / "README.md").unlink(missing_ok=True)  # an empty form; the run has its own card
-        save_losses(folder, {result.method: result.losses for result in results}, unit="step")
-        if self.study:
-            self.study.save(folder)
 
 
 def judged(

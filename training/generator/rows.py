@@ -87,6 +87,7 @@ class RowLayout:
         self._chat_format = chat_format
         self._searcher = searcher
         self._settings = settings
+        self._seed = seed
         self._random = random.Random(seed)
         passages = searcher.index.passages
         self._rows = {passage.content_hash: row for row, passage in enumerate(passages)}
@@ -114,6 +115,23 @@ class RowLayout:
             (self._answered(example, found), self._declined(example, found))
             for example, found in self._answerable(examples).items()
         ]
+
+    def each_alone(self, examples: Sequence[Example]) -> list[TokenRow]:
+        """A row for each answer that would be the same without all others.
+
+        Chance decides which of those that are answered decline, without the passages that hold the
+        answer, so that one answer changes one row and no more.
+        """
+        relevant = self._answerable(examples)
+        rows = []
+        for example in (example for example in examples if example.kind == "answer"):
+            self._random = random.Random(f"{self._seed} {example.id}")
+            found = relevant.get(example)
+            if found and self._random.random() >= DECLINED_SHARE:
+                rows.append(self._answered(example, found))
+            elif found or not example.is_good:
+                rows.append(self._declined(example, found or ()))
+        return rows
 
     def preferences(self, examples: Sequence[Example]) -> list[TokenRow]:
         """A row for each answer that somebody gave in place of the bot's.

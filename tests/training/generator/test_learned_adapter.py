@@ -23,7 +23,8 @@ from tests.training.generator import two_processes
 from training.gate.candidate import LearnedRun
 from training.gate.decision import QuestionOutcome, decide
 from training.generator.learned_adapter import AdapterTrainer, lay_out, learn_adapter
-from training.generator.rows import DECLINES
+from training.generator.private import PRIVATE
+from training.generator.rows import DECLINES, Method
 from training.generator.strength import STRENGTHS
 from training.generator.trainers import AdapterConfig
 from training.generator.trial import read_evaluation_set, try_answers
@@ -133,6 +134,42 @@ def test_everything_about_a_run_stands_beside_it(library: Library, learned: Lear
     assert not (library.settings.runs_folder / UNFINISHED).exists() or not any(
         (library.settings.runs_folder / UNFINISHED).glob("*/*")
     )
+
+
+def test_a_private_run_tells_what_it_promises_and_nothing_of_its_answers(
+    library: Library, dataset: Path
+) -> None:
+    config = replace(PRIVATE, batch=8, epochs=4, at_once=8, rank=1)
+    found = learn_adapter(
+        dataset, library.settings, library, LearnOptions(), epsilon=20, config=config, min_rows=8
+    )
+    assert found is not None
+    facts, folder = found.run.facts, folder_of(library.settings.runs_folder, found.run)
+    promised = facts.config["privacy"]
+    assert promised["epsilon"] == 20
+    assert promised["delta"] == 1 / 160
+    assert promised["unit"] == "one answer of the data set"
+    assert 0 < facts.metrics["epsilon_spent"] <= 20
+    assert {path.name for path in folder.iterdir() if "loss" in path.name} == set()
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "reason"),
+    [("dpo", LearnOptions(), "--method dpo"), ("sft", LearnOptions(trials=2), "--search")],
+)
+def test_nothing_else_looks_at_what_is_to_be_private(
+    library: Library, dataset: Path, method: Method, options: LearnOptions, reason: str
+) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        learn_adapter(dataset, library.settings, library, options, method=method, epsilon=8)
+
+
+def test_several_processes_do_not_learn_privately(
+    library: Library, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SettingsError, match="in one process"):
+        learn_adapter(dataset, library.settings, library, LearnOptions(), epsilon=8)
 
 
 def test_approved_silence_alone_teaches_nothing(

@@ -178,3 +178,32 @@ def test_a_few_rows_that_are_too_long_are_left_out_and_many_are_refused() -> Non
     assert fitting([short] * 99 + [long], max_tokens=50) == [short] * 99
     with pytest.raises(DataError, match="3 of 100 rows are longer than 50 tokens"):
         fitting([short] * 97 + [long] * 3, max_tokens=50)
+
+
+def test_without_one_answer_the_rows_of_all_others_stay_as_they_are(library: Library) -> None:
+    known = [example(library, topic) for topic in TOPICS]
+    silent = replace(known[0], id="silent", answer=None, is_good=False)
+
+    def rows(examples: list[Example]) -> list[TokenRow]:
+        return RowLayout(WORDING, library.searcher(), SETTINGS, seed=1).each_alone(examples)
+
+    all_rows = rows([*known, silent])
+    assert len(all_rows) == len(known) + 1
+    assert declines(text(all_rows[-1].completion))
+    for place in range(len(all_rows)):
+        others = [*known, silent][:place] + [*known, silent][place + 1 :]
+        assert rows(others) == all_rows[:place] + all_rows[place + 1 :]
+
+
+def test_of_answers_that_are_laid_out_alone_some_decline_without_their_passage(
+    library: Library,
+) -> None:
+    known = [
+        replace(example(library, topic), id=f"{topic}{n}") for topic in TOPICS for n in range(20)
+    ]
+    layout = RowLayout(WORDING, library.searcher(), SETTINGS, seed=1)
+    silent = [row for row in layout.each_alone(known) if declines(text(row.completion))]
+    assert 10 <= len(silent) <= 30
+    assert not any(
+        "counts 10 of" in text(row.prompt) for row in silent if "many leave" in text(row.prompt)
+    )
