@@ -6,6 +6,9 @@ from importlib.util import find_spec
 
 from retrieval.errors import RetrievalError, install
 
+ALONE = "run `pip install --editable '.[federated]'` in an environment of its own"
+"""Constraints are for the one that has all else."""
+
 
 class ExtraMissingError(RetrievalError):
     """A library of an extra is not installed."""
@@ -20,5 +23,6 @@ def need(*libraries: str, extra: str = "training") -> None:
     missing = [name for name in libraries if find_spec(name) is None]
     if missing:
         raise ExtraMissingError(
-            f"this needs {', '.join(missing)}: " + install(f"--editable '.[{extra}]'")
+            f"this needs {', '.join(missing)}: "
+            + (ALONE if extra == "federated" else install(f"--editable '.[{extra}]'"))
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.evidence import rows_of
 from training.classifiers.judge_fit import JudgeRow, confidence, fit, read_all
 from training.classifiers.reading_judge import JudgeChoice, choose
+from training.classifiers.shared_logistic import fit_together
 from training.classifiers.trial import ClassifierCase, no_worse, outcomes
 from training.data.regression import read_regression
 from training.extra import need
+from training.federated import MIN_MEMBERS, Membership
 from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import GateDecision, QuestionOutcome, QuestionSet, decide
@@ -35,6 +38,9 @@ from training.trainer import TrainerSetup
 MIN_ROWS = 300
 """Fewer rated answers and questions with a known passage seldom make a better judge."""
 
+MIN_SHARED_ROWS = MIN_ROWS // MIN_MEMBERS
+"""So many in each workspace that learns together with others."""
+
 
 def learn_abstention(
     dataset: Path,
@@ -42,6 +48,7 @@ def learn_abstention(
     embedder: Embedder,
     *,
     strong: bool = False,
+    membership: Membership | None = None,
     seed: int = 0,
     config: CrossConfig | None = None,
     on_progress: Tell = lambda _: None,
@@ -58,13 +65,16 @@ def learn_abstention(
         strong: Whether to fine-tune an encoder, too, which reads question and passage: the
             configured cross-encoder, else the embedder. It becomes a part of the judge only if
             the judge is surely better with it; `on_progress` is told.
+        membership: Fit the judge together with other workspaces, to whose coordinator this leads;
+            the threshold is fitted here.
         seed: Of the encoder and of the gate's bootstrap; nothing else is random.
         config: How the encoder learns.
         on_progress: Is told what is being done.
 
     Raises:
         DataError: If the data set holds too little; the message says how much is missing.
-        ExtraMissingError: If the encoder needs a library that is not installed.
+        ExtraMissingError: If it needs a library that is not installed.
+        FederationError: If the workspaces did not come to an end together.
         IndexNotFoundError: If nothing has been published.
     """
     if strong:
@@ -74,13 +84,17 @@ def learn_abstention(
     on_progress("searching for what people rated")
     rows = _rows(examples, searcher, settings)
     held_out = _current(_rows(read_examples(dataset, "held-out"), searcher, settings))
-    _check(dataset, rows, held_out)
+    _check(dataset, rows, held_out, least=MIN_SHARED_ROWS if membership else MIN_ROWS)
     served = load_judge(settings.models_folder, embedder)
     config = config or CrossConfig()
     how = {"reranker": settings.reranker, **asdict(config)}
     facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
     work = checkpoints(settings.runs_folder, facts)
-    judge = fit(rows, embedder=embedder.id, data=dataset.name)
+    solve = None
+    if membership:
+        on_progress(f"learning together at {membership.address}")
+        solve = partial(fit_together, membership=membership, about=f"a judge for {embedder.id}")
+    judge = fit(rows, embedder=embedder.id, data=dataset.name, solve=solve)
     if strong:
         on_progress("learning to read answers")
         setup = TrainerSetup(work, seed, on_progress=on_progress)
@@ -93,7 +107,11 @@ def learn_abstention(
         "judge",
         replace(
             facts,
-            config={"features": list(judge.weights), "strong": strong},
+            config={
+                "features": list(judge.weights),
+                "strong": strong,
+                "federated": membership is not None,
+            },
             metrics=_metrics(judge, held_out),
         ),
         lambda to: _save(to, judge, held_out, work / MODEL),
@@ -131,11 +149,13 @@ def _rows(examples: Sequence[Example], searcher: Searcher, settings: Settings) -
     return read_all(rows, reader) if reader else rows
 
 
-def _check(dataset: Path, rows: Sequence[JudgeRow], held_out: Sequence[JudgeRow]) -> None:
-    if len(rows) < MIN_ROWS:
+def _check(
+    dataset: Path, rows: Sequence[JudgeRow], held_out: Sequence[JudgeRow], *, least: int
+) -> None:
+    if len(rows) < least:
         raise DataError(
             f"{dataset} says of {len(rows)} answers whether they are right; a judge needs "
-            f"{MIN_ROWS}, {MIN_ROWS - len(rows)} more"
+            f"{least}, {least - len(rows)} more"
         )
     for name, known in (("to learn from", _current(rows)), ("held out", held_out)):
         right = sum(row.is_answerable for row in known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -44,6 +44,13 @@ MAX_FALSE_ABSTENTIONS_READ = 0.12
 TRANSFERRED = ("gap", BEST_READ)
 """What tells answers apart on documents and questions of another kind, too. The other features help
 only where the judge learned from questions of the same kind."""
+
+
+Solve = Callable[
+    [Sequence[Mapping[str, float]], npt.NDArray[np.bool_], npt.NDArray[np.float64]],
+    tuple[dict[str, float], float],
+]
+"""Features, labels and weights of rows to the weights of features, and the bias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,7 @@ def fit(
     embedder: str,
     data: str,
     names: Sequence[str] = (*FEATURES, BEST_READ),
+    solve: Solve | None = None,
 ) -> Judge:
     """A logistic model of answerability, every data set and both classes weighing the same.
 
@@ -171,6 +179,7 @@ def fit(
         embedder: The id of the one that made the hits.
         data: What the rows are, for people.
         names: The features that may have a weight.
+        solve: What finds the weights; None for `logistic`, from these rows alone.
 
     Raises:
         DataError: If there are too few questions of either kind.
@@ -185,7 +194,7 @@ def fit(
     is_read = any(row.reads for row in rows)
     seen = [_seen(row, chance, names, is_read=is_read) for row in rows]
     labels = np.array([row.is_answerable for row in rows])
-    weights, bias = logistic(seen, labels, _weights(rows))
+    weights, bias = (solve or logistic)(seen, labels, _weights(rows))
     judge = Judge(weights, bias, 0.5, chance, embedder, data)
     most = MAX_FALSE_ABSTENTIONS_READ if is_read else MAX_FALSE_ABSTENTIONS
     return judge.with_threshold(_threshold(judge, rows, most))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +26,36 @@ SEARCH = click.option(
     help="First try N configurations, on questions held back; they are listed and drawn beside the "
     "result. Each takes as long as learning once or twice.",
 )
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+SECRET = click.option(
+    "--secret",
+    "is_secret",
+    is_flag=True,
+    help="Add up under masks (SecAgg+): the coordinator sees the sum alone, and so cannot leave "
+    "out who spoils it. All must say so.",
+)
+
+
+def trust(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options that say who belongs together."""
+    options = (
+        click.option(
+            "--authority",
+            type=FILE,
+            required=required,
+            help="Certificate of who signed the coordinator's, as PEM.",
+        ),
+        click.option(
+            "--token-file",
+            type=FILE,
+            required=required,
+            help="Holds a secret of 16 letters or more that all members know.",
+        ),
+        SECRET,
+    )
+    return lambda command: reduce(lambda wrapped, option: option(wrapped), options[::-1], command)
 
 
 @click.group()
@@ -97,7 +129,22 @@ def train_retriever(
     help="Fine-tune an encoder that reads question and passage, too, which takes many minutes; it "
     "becomes a part of the judge only if that is surely better with it.",
 )
-def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
+@click.option(
+    "--federated",
+    "coordinator",
+    metavar="HOST:PORT",
+    help="Learn together with other workspaces, at a coordinator; ratings stay here.",
+)
+@trust(required=False)
+def train_abstention(
+    dataset: Path,
+    seed: int,
+    strong: bool,
+    coordinator: str | None,
+    authority: Path | None,
+    token_file: Path | None,
+    is_secret: bool,
+) -> None:
     """Fit the judge, which says whether an answer will be right, to the ratings in DATASET.
 
     Besides rated answers it learns from every question whose passage is known: as it is, and with
@@ -107,13 +154,59 @@ def train_abstention(dataset: Path, seed: int, strong: bool) -> None:
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
     from training.classifiers.judge import learn_abstention
+    from training.federated import Membership
 
+    membership = None
+    if coordinator is not None:
+        if authority is None or token_file is None or strong:
+            raise click.UsageError(
+                "--federated needs --authority and --token-file, and goes without --strong"
+            )
+        membership = Membership(coordinator, authority, token_file, is_secret)
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_abstention(
-        dataset, settings, embedder, strong=strong, seed=seed, on_progress=say
+        dataset,
+        settings,
+        embedder,
+        strong=strong,
+        membership=membership,
+        seed=seed,
+        on_progress=say,
     )
     _tell(learned)
+
+
+@train.command("coordinate")
+@click.option(
+    "--listen", default="127.0.0.1:9092", show_default=True, help="Address and port to listen at."
+)
+@click.option("--certificate", type=FILE, required=True, help="The coordinator's own, as PEM.")
+@click.option("--key", type=FILE, required=True, help="The private key of the certificate.")
+@trust(required=True)
+@click.option("--members", type=int, default=3, show_default=True, help="So many are waited for.")
+def train_coordinate(
+    listen: str,
+    certificate: Path,
+    key: Path,
+    authority: Path,
+    token_file: Path,
+    members: int,
+    is_secret: bool,
+) -> None:
+    """Have several workspaces learn one judge together: the coordinator of `--federated`.
+
+    It needs neither documents nor ratings, sees numbers alone, and keeps nothing. It waits for its
+    members, takes the median of what they send, round by round, and ends. Each member then puts
+    what was learned through its own gate.
+    """
+    from training.federated import Coordination, coordinate
+
+    coordinate(
+        Coordination(listen, certificate, key, authority, token_file, members, is_secret),
+        on_progress=say,
+    )
+    click.echo("learned; each member's gate decides")
 
 
 @train.command("confidence")

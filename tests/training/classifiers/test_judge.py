@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,9 @@ from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
 from tests.training.classifiers.rated_company import build, write_dataset
+from tests.training.federation import coordination, membership, write_credentials
 from training.classifiers.judge import learn_abstention
+from training.federated import coordinate
 from training.gate.candidate import LearnedRun
 from training.gate.decision import REGRESSION as REGRESSION_SET
 
@@ -106,3 +111,27 @@ def test_what_was_frozen_is_tried_beside_what_is_held_out(
     decision = learn_abstention(dataset, settings, model).decision
     assert REGRESSION_SET in {guard.name for guard in decision.guards}
     assert decision.outdated == 1
+
+
+@pytest.mark.skipif(find_spec("flwr") is None, reason="the extra `federated` is not installed")
+def test_a_judge_learned_together_goes_through_each_members_own_gate(
+    settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    write_credentials(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with ThreadPoolExecutor(4) as pool:
+        coordinated = pool.submit(coordinate, coordination(tmp_path, address))
+        members = [
+            pool.submit(
+                learn_abstention, dataset, settings, model, membership=membership(tmp_path, address)
+            )
+            for _ in range(3)
+        ]
+    coordinated.result()
+    for member in members:
+        run, comparison = member.result().run, member.result().decision.comparison
+        assert comparison.candidate >= comparison.baseline - 0.01
+        assert run.facts.config["federated"]
+        assert run.facts.metrics["auroc"] > 0.9

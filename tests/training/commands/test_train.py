@@ -11,3 +11,16 @@ def test_votes_teach_a_generator_only_when_somebody_insists(tmp_path: Path) -> N
     done = CliRunner().invoke(train, ["generator", str(tmp_path), "--method", "kto"])
     assert done.exit_code == 2
     assert "--even-if-it-learns-to-refuse" in done.output
+
+
+def test_learning_together_needs_to_know_whom_to_trust(tmp_path: Path) -> None:
+    command = ["abstention", str(tmp_path), "--federated", "localhost:9092"]
+    done = CliRunner().invoke(train, command)
+    assert done.exit_code == 2
+    assert "--authority and --token-file" in done.output
+
+
+def test_an_epsilon_that_promises_nothing_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(train, ["generator", str(tmp_path), "--dp", "100"])
+    assert done.exit_code == 2
+    assert "0<x<=20" in done.output
