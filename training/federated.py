@@ -3,7 +3,8 @@
 A coordinator sends what is learned so far to every member, each moves it a little by its own
 examples, and the coordinator puts together what they send back: arrays of numbers, nothing else.
 It runs no code that a coordinator sends, unlike Flower's own nodes: the messages of Flower travel
-in its plain stream of requests, over TLS, and whoever does not know the token is sent away.
+in its plain stream of requests, over TLS. Each member has a token of its own, which lets in one at
+a time, so that nobody counts twice.
 
 Members are put together by the median of each number, which one of three cannot move far (Yin et
 al. 2018). In secret they are added up under masks (SecAgg+, Bell et al. 2020): the coordinator then
@@ -46,6 +47,12 @@ CLIPPED_AT = 16.0
 MAX_BYTES = 2**26
 """No message is larger."""
 
+MIN_LETTERS = 16
+MAX_ROUNDS = 100
+
+PATIENCE_S = 86_400
+"""So long members are waited for."""
+
 WAIT_S = 600
 """A member that says nothing for so long is left behind."""
 
@@ -59,7 +66,7 @@ class Membership:
     """How a member finds its coordinator, and knows it.
 
     `address` is `host:port`; `authority` and `token` are files: who signed the coordinator's
-    certificate, and what all members know. If it `is_secret`, nothing leaves without a mask. A
+    certificate, and what lets this member in. If it `is_secret`, nothing leaves without a mask. A
     coordinator that is not there yet is waited for.
     """
 
@@ -72,14 +79,13 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Coordination:
-    """Who may come, and how what they send is put together."""
+    """Who may come, a token a line in `tokens`, and how what they send is put together."""
 
     listen: str
     certificate: Path
     key: Path
     authority: Path
-    token: Path
-    members: int = MIN_MEMBERS
+    tokens: Path
     is_secret: bool = False
 
 
@@ -128,7 +134,7 @@ def take_part(learner: Learner, membership: Membership) -> Arrays:
         lambda _: Member().to_client(), [secaggplus_mod] if membership.is_secret else []
     )
     said = {
-        "token": _token(membership.token),
+        "token": _tokens(membership.token)[0],
         "about": learner.about,
         "rounds": learner.rounds,
         "secret": membership.is_secret,
@@ -170,7 +176,7 @@ def _wait_for(membership: Membership, authority: bytes) -> None:
 
 
 def coordinate(coordination: Coordination, *, on_progress: Tell = lambda _: None) -> Arrays:
-    """Have members learn together, when enough of them have come; what they learned.
+    """Have members learn together, when all of them have come; what they learned.
 
     Raises:
         ExtraMissingError: If Flower is not installed.
@@ -180,10 +186,13 @@ def coordinate(coordination: Coordination, *, on_progress: Tell = lambda _: None
     from flwr.server import SimpleClientManager
     from flwr.server.superlink.fleet.grpc_bidi.grpc_server import start_grpc_server
 
-    if coordination.members < MIN_MEMBERS:
-        raise FederationError(f"{MIN_MEMBERS} members at least: of fewer, one could see another's")
+    tokens = _tokens(coordination.tokens)
+    if len(tokens) < MIN_MEMBERS:
+        raise FederationError(
+            f"{coordination.tokens} holds {len(tokens)} tokens, one a line; {MIN_MEMBERS} members "
+            "are needed, since of fewer one could see another's part"
+        )
     files = (coordination.authority, coordination.certificate, coordination.key)
-    token = _token(coordination.token)
     manager = SimpleClientManager()
     server = start_grpc_server(
         manager,
@@ -191,9 +200,9 @@ def coordinate(coordination: Coordination, *, on_progress: Tell = lambda _: None
         max_message_length=MAX_BYTES,
         certificates=tuple(file.read_bytes() for file in files),
     )
-    on_progress(f"waiting at {coordination.listen} for {coordination.members} members")
+    on_progress(f"waiting at {coordination.listen} for {len(tokens)} members")
     try:
-        members, rounds = _admitted(manager, coordination, token, on_progress)
+        members, rounds = _admitted(manager, coordination, tokens, on_progress)
         return _run(members, coordination, rounds, on_progress)
     finally:
         server.stop(grace=1)
@@ -210,11 +219,11 @@ def _prepare() -> None:
     TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1
 
 
-def _token(file: Path) -> str:
-    token = file.read_text(encoding="utf-8").strip()
-    if len(token) < 16:
-        raise FederationError(f"{file} must hold a token of 16 letters or more")
-    return token
+def _tokens(file: Path) -> list[str]:
+    tokens = list(dict.fromkeys(file.read_text(encoding="utf-8").split()))
+    if not tokens or min(map(len, tokens)) < MIN_LETTERS:
+        raise FederationError(f"{file} must hold tokens of {MIN_LETTERS} letters or more")
+    return tokens
 
 
 def _carrier(app: Any, said: dict[str, Any]) -> Any:  # noqa: ANN401  Flower's own
@@ -263,45 +272,50 @@ def _unpacked(packed: Any, *, reply_to: Message | None = None) -> Message:  # no
 def _admitted(
     manager: Any,  # noqa: ANN401
     coordination: Coordination,
-    token: str,
+    tokens: Sequence[str],
     on_progress: Tell,
 ) -> tuple[list[ClientProxy], int]:
-    """As many members as are wanted, who all learn the same, and in how many rounds."""
+    """A member for each token, who all learn the same, and in how many rounds."""
     from flwr.common import GetPropertiesIns, ReconnectIns
 
-    members: list[ClientProxy] = []
+    members: dict[str, ClientProxy] = {}
     first: dict[str, Any] = {}
-    while len(members) < coordination.members:
-        manager.wait_for(len(members) + 1, timeout=86_400)
-        for proxy in [proxy for proxy in list(manager.all().values()) if proxy not in members]:
+    while len(members) < len(tokens):
+        if not manager.wait_for(len(members) + 1, timeout=PATIENCE_S):
+            raise FederationError(f"{len(members)} of {len(tokens)} members came")
+        for proxy in [new for new in list(manager.all().values()) if new not in members.values()]:
             try:
                 said = dict(proxy.get_properties(GetPropertiesIns({}), 10, 0).properties)
-                refusal = _refusal(said, first, coordination, token)
+                free = [token for token in tokens if token not in members]
+                refusal = _refusal(said, first, free, coordination)
                 if refusal is None:
                     first = first or said
-                    members.append(proxy)
-                    on_progress(f"{len(members)} of {coordination.members} members are here")
+                    members[said["token"]] = proxy
+                    on_progress(f"{len(members)} of {len(tokens)} members are here")
                     continue
                 on_progress(f"sent one away: {refusal}")
                 proxy.reconnect(ReconnectIns(None), 10, 0)
             except Exception as error:  # whatever a stranger does, others may come
                 on_progress(f"lost one: {type(error).__name__}")
             manager.unregister(proxy)
-        members = [proxy for proxy in members if proxy.cid in manager.all()]
-    return members, int(first["rounds"])
+        here = manager.all()
+        members = {token: proxy for token, proxy in members.items() if proxy.cid in here}
+    return list(members.values()), int(first["rounds"])
 
 
 def _refusal(
-    said: dict[str, Any], first: dict[str, Any], coordination: Coordination, token: str
+    said: dict[str, Any], first: dict[str, Any], free: Sequence[str], coordination: Coordination
 ) -> str | None:
     """Why somebody may not take part; None if they may."""
-    if not hmac.compare_digest(str(said.get("token", "")).encode(), token.encode()):
-        return "another token"
+    token = str(said.get("token", "")).encode()
+    if not any(hmac.compare_digest(token, known.encode()) for known in free):
+        return "no token, or one that is here already"
     if said.get("secret") is not coordination.is_secret:
         return "--secret is given here or there alone"
-    if first and (said.get("about"), said.get("rounds")) != (first["about"], first["rounds"]):
+    wanted = first or said
+    if any(said.get(name) != wanted.get(name) for name in ("about", "rounds")):
         return "learns something else"
-    return None
+    return None if said.get("rounds") in range(1, MAX_ROUNDS + 1) else "too many rounds"
 
 
 def _run(

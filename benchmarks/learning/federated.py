@@ -60,24 +60,24 @@ def together(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    joined = membership(credentials, address, is_secret=is_secret)
 
     def solve(
-        kind: type[SharedLogistic],
+        number: int,
         seen: Sequence[dict[str, float]],
         labels: npt.NDArray[np.bool_],
         weights: npt.NDArray[np.float64],
     ) -> tuple[dict[str, float], float]:
+        kind = last if number == MEMBERS - 1 else SharedLogistic
         learner = kind(seen, labels, weights, about="benchmark")
+        joined = membership(credentials, address, number, is_secret=is_secret)
         return learner.weights(take_part(learner, joined))
 
     with ThreadPoolExecutor(MEMBERS + 1) as pool:
         own = coordination(credentials, address, is_secret=is_secret)
         coordinated = pool.submit(coordinate, own)
-        kinds: list[type[SharedLogistic]] = [SharedLogistic, SharedLogistic, last]
         judges = [
-            pool.submit(fit, rows, embedder=embedder.id, data="", solve=partial(solve, kind))
-            for kind, rows in zip(kinds, parts, strict=True)
+            pool.submit(fit, rows, embedder=embedder.id, data="", solve=partial(solve, number))
+            for number, rows in enumerate(parts)
         ]
     coordinated.result()
     return judges[0].result()

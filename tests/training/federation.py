@@ -1,6 +1,6 @@
 """Workspaces that learn together on this machine: certificates, ratings, and members as programs.
 
-python -m tests.training.federation FOLDER ADDRESS NUMBER [--secret]
+python -m tests.training.federation FOLDER ADDRESS NUMBER
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRUE = np.array([1.5, -2.0, 0.5])
 
 
 def write_credentials(folder: Path) -> None:
-    """An authority, a certificate for this machine that it has signed, and a token."""
+    """An authority, a certificate for this machine that it has signed, and three tokens."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
     host = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -51,7 +51,10 @@ def write_credentials(folder: Path) -> None:
     (folder / "server.key").write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    (folder / "token").write_text("a token of more than 16 letters\n")
+    tokens = [f"token-of-more-than-16-letters-{number}" for number in range(3)]
+    (folder / "tokens").write_text("\n".join(tokens))
+    for number, token in enumerate(tokens):
+        (folder / f"token{number}").write_text(f"{token}\n")
 
 
 def coordination(folder: Path, address: str, *, is_secret: bool = False) -> Coordination:
@@ -61,14 +64,14 @@ def coordination(folder: Path, address: str, *, is_secret: bool = False) -> Coor
         folder / "server.pem",
         folder / "server.key",
         folder / "ca.pem",
-        folder / "token",
+        folder / "tokens",
         is_secret=is_secret,
     )
 
 
-def membership(folder: Path, address: str, *, is_secret: bool = False) -> Membership:
-    """With the credentials in a folder."""
-    return Membership(address, folder / "ca.pem", folder / "token", is_secret)
+def membership(folder: Path, address: str, number: int, *, is_secret: bool = False) -> Membership:
+    """With the credentials in a folder, and the token of this number."""
+    return Membership(address, folder / "ca.pem", folder / f"token{number}", is_secret)
 
 
 def rated(number: int, rows: int = 300) -> tuple[list[dict[str, float]], np.ndarray, np.ndarray]:
@@ -119,9 +122,9 @@ def learner(number: int, kind: type[SharedLogistic] = QuickLogistic) -> SharedLo
 
 def main(arguments: Sequence[str]) -> None:
     """Take part as a member, and print what was learned."""
-    folder, address, number, *secret = arguments
+    folder, address, number = arguments
     own = learner(int(number))
-    found = take_part(own, membership(Path(folder), address, is_secret=bool(secret)))
+    found = take_part(own, membership(Path(folder), address, int(number)))
     print(json.dumps(own.weights(found)))  # noqa: T201
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,9 +65,12 @@ def together(
     with ThreadPoolExecutor(len(kinds) + 1) as pool:
         own = coordination(credentials, address, is_secret=is_secret)
         coordinated = pool.submit(coordinate, own, on_progress=told.append)
-        joined = membership(credentials, address, is_secret=is_secret)
         members = [
-            pool.submit(take_part, learner(number, kind), joined)
+            pool.submit(
+                take_part,
+                learner(number, kind),
+                membership(credentials, address, number, is_secret=is_secret),
+            )
             for number, kind in enumerate(kinds)
         ]
     coordinated.result()
@@ -105,7 +108,7 @@ def test_three_programs_learn_together_what_all_their_ratings_teach(
         argument
         for option, name in (
             ("--certificate", "server.pem"), ("--key", "server.key"), ("--authority", "ca.pem"),
-            ("--token-file", "token"),
+            ("--token-file", "tokens"),
         )
         for argument in (option, str(credentials / name))
     ]  # fmt: skip
@@ -144,14 +147,14 @@ def test_in_secret_they_learn_the_same_but_one_spoils_it(credentials: Path, addr
 def test_who_does_not_belong_is_sent_away_and_the_others_go_on(
     credentials: Path, address: str, tmp_path: Path
 ) -> None:
-    stranger = replace(membership(credentials, address), token=tmp_path / "token")
-    masked = membership(credentials, address, is_secret=True)
+    stranger = replace(membership(credentials, address, 0), token=tmp_path / "token")
+    masked = membership(credentials, address, 0, is_secret=True)
     with ThreadPoolExecutor(1) as pool:
         told: list[str] = []
         own = coordination(credentials, address)
         coordinated = pool.submit(coordinate, own, on_progress=told.append)
         write_credentials(tmp_path)
-        (tmp_path / "token").write_text("another token of 16 letters")
+        (tmp_path / "token").write_text("another-token-of-16-letters")
         distrusting = replace(stranger, authority=tmp_path / "ca.pem", patience_s=1)
         with pytest.raises(FederationError, match="is not reached, or its certificate"):
             take_part(learner(0), distrusting)
@@ -159,25 +162,47 @@ def test_who_does_not_belong_is_sent_away_and_the_others_go_on(
             with pytest.raises(FederationError, match="sent this workspace away"):
                 take_part(learner(0), unwanted)
         with ThreadPoolExecutor(3) as others:
-            joined = membership(credentials, address)
-            members = [others.submit(take_part, learner(number), joined) for number in range(3)]
+            members = [
+                others.submit(take_part, learner(number), membership(credentials, address, number))
+                for number in range(3)
+            ]
         coordinated.result()
     assert all(len(member.result()) == 1 for member in members)
     assert [line for line in told if "away" in line] == [
-        "sent one away: another token",
+        "sent one away: no token, or one that is here already",
         "sent one away: --secret is given here or there alone",
     ]
 
 
-def test_two_alone_do_not_learn_together(credentials: Path, address: str) -> None:
-    with pytest.raises(FederationError, match="3 members at least"):
-        coordinate(replace(coordination(credentials, address), members=2))
+def test_nobody_counts_twice(credentials: Path, address: str) -> None:
+    def take_part_with(token: int) -> str:
+        try:
+            take_part(learner(0), membership(credentials, address, token))
+        except FederationError as error:
+            return str(error)
+        return "learned"
+
+    with ThreadPoolExecutor(5) as pool:
+        coordinated = pool.submit(coordinate, coordination(credentials, address))
+        twice = [pool.submit(take_part_with, 0) for _ in range(2)]
+        refused = next(as_completed(twice)).result()
+        others = [pool.submit(take_part_with, token) for token in (1, 2)]
+        learned = [member.result() for member in (*twice, *others)]
+    coordinated.result()
+    assert "sent this workspace away" in refused
+    assert learned.count("learned") == 3
+
+
+def test_two_alone_do_not_learn_together(credentials: Path, address: str, tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("one-of-16-letters-or-more\nanother-of-16-letters-or-more")
+    with pytest.raises(FederationError, match="holds 2 tokens, one a line; 3 members are needed"):
+        coordinate(replace(coordination(credentials, address), tokens=tmp_path / "tokens"))
 
 
 def test_a_short_token_is_refused(credentials: Path, address: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("short")
     with pytest.raises(FederationError, match="16 letters"):
-        coordinate(replace(coordination(credentials, address), token=tmp_path / "token"))
+        coordinate(replace(coordination(credentials, address), tokens=tmp_path / "token"))
 
 
 def test_nothing_is_reported_to_those_who_made_the_library(credentials: Path, address: str) -> None:

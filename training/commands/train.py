@@ -51,7 +51,7 @@ def trust(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., No
             "--token-file",
             type=FILE,
             required=required,
-            help="Holds a secret of 16 letters or more that all members know.",
+            help="Secrets of 16 letters or more: a member's own; the coordinator's, one a line.",
         ),
         SECRET,
     )
@@ -184,26 +184,24 @@ def train_abstention(
 @click.option("--certificate", type=FILE, required=True, help="The coordinator's own, as PEM.")
 @click.option("--key", type=FILE, required=True, help="The private key of the certificate.")
 @trust(required=True)
-@click.option("--members", type=int, default=3, show_default=True, help="So many are waited for.")
 def train_coordinate(
     listen: str,
     certificate: Path,
     key: Path,
     authority: Path,
     token_file: Path,
-    members: int,
     is_secret: bool,
 ) -> None:
     """Have several workspaces learn one judge together: the coordinator of `--federated`.
 
-    It needs neither documents nor ratings, sees numbers alone, and keeps nothing. It waits for its
-    members, takes the median of what they send, round by round, and ends. Each member then puts
-    what was learned through its own gate.
+    It needs neither documents nor ratings, sees numbers alone, and keeps nothing. It waits for a
+    member with each of the tokens, takes the median of what they send, round by round, and ends.
+    Each member then puts what was learned through its own gate.
     """
     from training.federated import Coordination, coordinate
 
     coordinate(
-        Coordination(listen, certificate, key, authority, token_file, members, is_secret),
+        Coordination(listen, certificate, key, authority, token_file, is_secret),
         on_progress=say,
     )
     click.echo("learned; each member's gate decides")

@@ -125,9 +125,13 @@ def test_a_judge_learned_together_goes_through_each_members_own_gate(
         coordinated = pool.submit(coordinate, coordination(tmp_path, address))
         members = [
             pool.submit(
-                learn_abstention, dataset, settings, model, membership=membership(tmp_path, address)
+                learn_abstention,
+                dataset,
+                settings,
+                model,
+                membership=membership(tmp_path, address, number),
             )
-            for _ in range(3)
+            for number in range(3)
         ]
     coordinated.result()
     for member in members:
