@@ -62,8 +62,21 @@ class PrivacyPlan:
     clip: float = CLIP
     unit: str = UNIT
 
+    def drowned(self, weights: int, rows: int) -> float:
+        """How much longer the noise is in all than what `rows` can teach so many weights."""
+        # Noise of all steps and weights adds up by its squares, what rows teach at most by itself.
+        batch = self.sample_rate * rows
+        return self.noise_multiplier / batch * math.sqrt(weights / self.steps)
 
-def plan(rows: int, epsilon: float, config: AdapterConfig, *, weights: int) -> PrivacyPlan:
+
+def plan(
+    rows: int,
+    epsilon: float,
+    config: AdapterConfig,
+    *,
+    weights: int,
+    most_noise: float = MOST_NOISE,
+) -> PrivacyPlan:
     """How much noise makes `rows` answers private by `epsilon` that so many weights learn.
 
     Raises:
@@ -82,16 +95,16 @@ def plan(rows: int, epsilon: float, config: AdapterConfig, *, weights: int) -> P
             steps=steps,
             accountant="prv",
         )
-    # Noise of all steps and weights adds up by its squares, what rows teach at most by itself.
-    ratio = noise / batch * math.sqrt(weights / steps)
-    if ratio > MOST_NOISE:
+    planned = PrivacyPlan(epsilon, delta, math.ceil(noise * 1e4) / 1e4, rate, steps)
+    ratio = planned.drowned(weights, rows)
+    if ratio > most_noise:
         raise DataError(
             f"{rows} answers are too few for epsilon {epsilon:g}: {steps} steps, each of which "
             f"takes a row with probability {rate:.3f}, need noise of {noise:.2f} times what a row "
             f"may teach; in {weights:,} weights that is {ratio:.1f} times all that {batch:.0f} "
             "rows a step can teach. Take more answers or a higher epsilon"
         )
-    return PrivacyPlan(epsilon, delta, math.ceil(noise * 1e4) / 1e4, rate, steps)
+    return planned
 
 
 def spent(planned: PrivacyPlan, steps: int) -> float:

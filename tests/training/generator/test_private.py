@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +25,7 @@ from training.generator.private import (
     plan,
     spent,
 )
+from training.generator.rows import TokenRow
 from training.generator.tuning import with_adapter
 from training.trainer import TrainerSetup
 
@@ -69,6 +73,29 @@ def test_rows_that_are_read_together_teach_what_they_teach_one_by_one(causal: Pa
 def test_the_seed_does_not_tell_the_noise(causal: Path) -> None:
     loud = replace(QUIET, noise_multiplier=1.0, sample_rate=0.5, steps=2)
     assert not torch.equal(*(weights(trained(causal, loud)) for _ in range(2)))
+
+
+class Drawn(list[TokenRow]):
+    """Rows that know how often each was drawn."""
+
+    def __init__(self, some: Sequence[TokenRow]) -> None:
+        super().__init__(some)
+        self.times: Counter[int] = Counter()
+
+    def __getitem__(self, place: Any) -> Any:
+        self.times[place] += 1
+        return super().__getitem__(place)
+
+
+def test_each_row_is_drawn_by_itself(causal: Path) -> None:
+    chat_format = load_chat_format(causal)
+    model = with_adapter(load_model(causal, CPU, chat_format.kind), CONFIG, seed=0)
+    known = Drawn(rows(chat_format) * 5)
+    half = replace(QUIET, sample_rate=0.5, steps=30)
+    setup = TrainerSetup(causal / "work")
+    assert learn_privately(model, chat_format, known, half, setup, device=CPU, config=CONFIG) == 30
+    assert 200 < known.times.total() < 400
+    assert len(set(known.times.values())) > 3
 
 
 def test_a_step_that_nobody_was_drawn_for_is_noise_alone(causal: Path) -> None:
