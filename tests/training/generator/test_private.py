@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +13,13 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from retrieval.errors import DataError, ModelCorruptError, ModelUnsuitableError
+from retrieval.evaluation.metrics import auroc
 from retrieval.llm.chat_format import load_chat_format
 from retrieval.llm.generator import load_model
 from retrieval.models.device import Device
 from tests.retrieval.llm.tiny_models import save_causal, save_seq2seq
 from tests.training.generator.test_tuning import likelihood, rows, weights
+from training.generator.hyperparameters import likelihood as likelihood_of
 from training.generator.private import (
     PRIVATE,
     PrivacyPlan,
@@ -96,6 +99,33 @@ def test_each_row_is_drawn_by_itself(causal: Path) -> None:
     assert learn_privately(model, chat_format, known, half, setup, device=CPU, config=CONFIG) == 30
     assert 200 < known.times.total() < 400
     assert len(set(known.times.values())) > 3
+
+
+def told_apart(folder: Path, noise: float) -> float:
+    """How well codes that were learned are told from others by how much likelier they became."""
+    chat_format = load_chat_format(folder)
+
+    def code(number: int) -> TokenRow:
+        drawn = "".join(random.Random(number).choices("abcdefghijklmnop", k=6))
+        prompt = chat_format.encode(f"{number}?", has_special=False)
+        return TokenRow(tuple(prompt), tuple(chat_format.encode(drawn, has_special=False)))
+
+    def losses() -> list[float]:
+        return [-likelihood_of(model, chat_format, [row]) for row in codes]
+
+    codes = [code(number) for number in range(40)]
+    model = with_adapter(load_model(folder, CPU, chat_format.kind), CONFIG, seed=0)
+    before = losses()
+    planned = replace(QUIET, noise_multiplier=noise, steps=100)
+    setup = TrainerSetup(folder / "work")
+    learn_privately(model, chat_format, codes[:20], planned, setup, device=CPU, config=CONFIG)
+    gains = [one - other for one, other in zip(before, losses(), strict=True)]
+    return auroc(gains[:20], gains[20:])
+
+
+def test_planted_codes_are_told_from_others_and_not_when_there_is_noise(causal: Path) -> None:
+    assert told_apart(causal, 0.0) > 0.95
+    assert told_apart(causal, 20.0) < 0.85
 
 
 def test_a_step_that_nobody_was_drawn_for_is_noise_alone(causal: Path) -> None:
