@@ -22,6 +22,9 @@ class LearnSettings(FileSettings):
         0, ge=0, le=90, description="percent of threads that it answers at first; 0: all of them"
     )
     minutes: int = Field(60, ge=1, description="longest time that a round of learning may take")
+    augment: bool = Field(
+        False, description="learn from noisy twins of the questions, too, where a learner can"
+    )
     export: tuple[str, ...] = Field(
         (), description='options of `whimbrel export`, such as `["--synthetic", "200"]`'
     )

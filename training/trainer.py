@@ -28,13 +28,14 @@ class LearnOptions:
 
     The same seed and data set give the same run on the same machine. So many `trials` are made
     before, of other configurations, on questions held back. Each time, learning stops after
-    `max_minutes`.
+    `max_minutes`. One that `augments` learns from noisy twins of the questions, too.
     """
 
     seed: int = 0
     trials: int = 0
     max_minutes: float | None = None
     on_progress: Tell = lambda _: None
+    augments: bool = False
 
     def setup(self, work: Path) -> TrainerSetup:
         """For a trainer that writes its checkpoints to `work`."""

@@ -27,6 +27,7 @@ from training.classifiers.judge_fit import JudgeRow, confidence, fit, read_all
 from training.classifiers.reading_judge import JudgeChoice, choose
 from training.classifiers.shared_logistic import fit_together
 from training.classifiers.trial import ClassifierCase, no_worse, outcomes
+from training.data.augmentation import Augmentation, told
 from training.data.regression import read_regression
 from training.extra import need
 from training.federated import MIN_MEMBERS, Membership
@@ -49,6 +50,7 @@ def learn_abstention(
     *,
     strong: bool = False,
     membership: Membership | None = None,
+    augments: bool = False,
     seed: int = 0,
     config: CrossConfig | None = None,
     on_progress: Tell = lambda _: None,
@@ -67,7 +69,8 @@ def learn_abstention(
             the judge is surely better with it; `on_progress` is told.
         membership: Fit the judge together with other workspaces, to whose coordinator this leads;
             the threshold is fitted here.
-        seed: Of the encoder and of the gate's bootstrap; nothing else is random.
+        augments: Whether to learn from noisy twins, too; they choose no threshold.
+        seed: Of the encoder, of the twins and of the gate's bootstrap; nothing else is random.
         config: How the encoder learns.
         on_progress: Is told what is being done.
 
@@ -87,18 +90,20 @@ def learn_abstention(
     _check(dataset, rows, held_out, least=MIN_SHARED_ROWS if membership else MIN_ROWS)
     served = load_judge(settings.models_folder, embedder)
     config = config or CrossConfig()
-    how = {"reranker": settings.reranker, **asdict(config)}
+    how = {"reranker": settings.reranker, "augments": augments, **asdict(config)}
     facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
     work = checkpoints(settings.runs_folder, facts)
+    noise = Augmentation.of(searcher.index.passages, seed=seed) if augments else None
+    learned = [*rows, *_twins(noise, examples, searcher, settings)] if noise else rows
     solve = None
     if membership:
         on_progress(f"learning together at {membership.address}")
         solve = partial(fit_together, membership=membership, about=f"a judge for {embedder.id}")
-    judge = fit(rows, embedder=embedder.id, data=dataset.name, solve=solve)
+    judge = fit(learned, embedder=embedder.id, data=dataset.name, solve=solve)
     if strong:
         on_progress("learning to read answers")
         setup = TrainerSetup(work, seed, on_progress=on_progress)
-        choice = choose(judge, rows, _start(settings), setup, settings, config=config)
+        choice = choose(judge, learned, _start(settings), setup, settings, config=config)
         on_progress(_told(choice))
         judge = choice.judge
     judge = judge.with_threshold(_threshold(judge, served, _current(rows)))
@@ -111,6 +116,7 @@ def learn_abstention(
                 "features": list(judge.weights),
                 "strong": strong,
                 "federated": membership is not None,
+                **told(noise),
             },
             metrics=_metrics(judge, held_out),
         ),
@@ -147,6 +153,15 @@ def _rows(examples: Sequence[Example], searcher: Searcher, settings: Settings) -
     rows = rows_of(examples, searcher, read=settings.hits)
     reader = reader_of(searcher.embedder, settings.models_folder)
     return read_all(rows, reader) if reader else rows
+
+
+def _twins(
+    noise: Augmentation, examples: Sequence[Example], searcher: Searcher, settings: Settings
+) -> list[JudgeRow]:
+    """The rows of noisy twins, each with what search finds for it."""
+    originals = {noise.twin(example.question): example.question for example in examples}
+    rows = _rows(noise.of_examples(examples), searcher, settings)
+    return [replace(row, twin_of=originals[row.question]) for row in rows]
 
 
 def _check(

@@ -59,7 +59,8 @@ class JudgeRow:
 
     `chance` is the mean cosine of the question with the passages in its language; `weight`, above
     0 and at most 1, tells how much the row can be trusted. It `is_current` if the question would
-    be answered from these hits now. `reads` is what a reader says of the first hits.
+    be answered from these hits now. `reads` is what a reader says of the first hits. Of a noisy
+    twin, `twin_of` is the question.
     """
 
     id: str
@@ -71,6 +72,7 @@ class JudgeRow:
     weight: float = 1.0
     is_current: bool = True
     reads: tuple[float, ...] = ()
+    twin_of: str = ""
 
     @property
     def is_held_out(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,7 @@ from training.classifiers.adapter import (
     fine_tune_adapter,
 )
 from training.classifiers.near_misses import ReadingGroup, reading_groups
+from training.data.augmentation import Augmentation
 from training.trainer import TrainerSetup
 
 OTHERS = 5
@@ -36,6 +38,7 @@ def learn_to_read(
     licence: str,
     seed: int = 0,
     limit: int | None = None,
+    augments: bool = False,
     config: ReaderConfig | None = None,
     on_progress: Progress,
     tell: Tell,
@@ -50,6 +53,8 @@ def learn_to_read(
         licence: Of the adapter; it stands in the file.
         seed: Of what is drawn and how weights begin.
         limit: Take only so many questions of each kind from a folder.
+        augments: Whether to learn from noisy twins of the questions, too, with near misses of
+            their own.
         config: How to learn.
         on_progress: Told of embedding.
         tell: Told of learning.
@@ -66,6 +71,9 @@ def learn_to_read(
         groups += found
     if not groups:
         raise DataError("these folders have no questions to learn from")
+    if augments:
+        twin = Augmentation(seed).twin
+        groups += [replace(group, question=twin(group.question)) for group in groups]
     asked = list(labelled_texts(groups, random.Random(seed)))
     start = resolve(settings.embedder, models_folder=settings.models_folder)
     with TemporaryDirectory() as work:

@@ -65,7 +65,7 @@ def choose(
         DataError: If there are too few rows of either kind.
     """
     train = [row for row in rows if not _is_held_back(row)]
-    held_back = [row for row in rows if _is_held_back(row)]
+    held_back = [row for row in rows if _is_held_back(row) and not row.twin_of]
     without = fit(train, embedder=judge.embedder, data=judge.data)
     unread = [replace(row, reads=()) for row in train]
     plain = fit(unread, embedder=judge.embedder, data=judge.data)
@@ -124,5 +124,6 @@ def _area(said: Sequence[float], labels: Sequence[bool]) -> float:
 
 
 def _is_held_back(row: JudgeRow) -> bool:
-    """A quarter of the questions, all rows of a question on one side."""
-    return hashlib.sha256(f"reading {row.question}".encode()).digest()[0] % 4 == 0
+    """A quarter of the questions, all rows of a question and of its twins on one side."""
+    question = row.twin_of or row.question
+    return hashlib.sha256(f"reading {question}".encode()).digest()[0] % 4 == 0

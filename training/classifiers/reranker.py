@@ -21,6 +21,7 @@ from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
 from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
 from training.curves import save_losses
+from training.data.augmentation import Augmentation, told
 from training.data.corpus import TrainingCorpus, read_held_out, read_train_and_dev
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
 from training.extra import need
@@ -39,6 +40,7 @@ def learn_reranker(
     settings: Settings,
     embedder: Embedder,
     *,
+    augments: bool = False,
     seed: int = 0,
     at_least: int = MIN_PAIRS,
     config: CrossConfig | None = None,
@@ -53,6 +55,7 @@ def learn_reranker(
         dataset: A folder in the format of `retrieval.examples`.
         settings: Name the cross-encoder to start from; where the index and the runs are.
         embedder: The one that made the served index.
+        augments: Whether to learn from noisy twins, too.
         seed: The same seed gives the same reranker on the same machine.
         at_least: How many labelled pairs there must be.
         config: How to learn.
@@ -84,21 +87,25 @@ def learn_reranker(
     held_out = read_held_out(dataset, corpus)
     plain = Searcher(served.index, embedder)
     queries = answerable(labelled_queries([*train, *dev], served.index.passages))
+    noise = Augmentation.of(served.index.passages, seed=seed) if augments else None
     misses = [pair for query in queries for pair in near_misses(query, plain)]
+    learned = [*pairs, *misses]
+    if noise:
+        learned += [replace(pair, question=noise.twin(pair.question)) for pair in learned]
     facts = Facts(
         base=settings.reranker,
         dataset=dataset.name,
         seed=seed,
         code=version("whimbrel"),
-        config=asdict(config),
+        config=asdict(config) | told(noise),
     )
     work = checkpoints(settings.runs_folder, facts)
     on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")
     setup = TrainerSetup(work, seed, on_progress=on_progress)
     base = resolve(settings.reranker, models_folder=settings.models_folder).path
-    losses = fine_tune(str(base), [*pairs, *misses], setup, settings, config=config)
+    losses = fine_tune(str(base), learned, setup, settings, config=config)
     reranker = Reranker(str(work / MODEL))
-    learned = keep(
+    kept = keep(
         Candidate(Searcher(served.index, embedder, reranker=reranker), judge),
         settings,
         replace(facts, metrics={"pairs": len(pairs), "near_misses": len(misses)}),
@@ -109,7 +116,7 @@ def learn_reranker(
         on_progress=on_progress,
     )
     shutil.rmtree(work)
-    return learned
+    return kept
 
 
 def labelled(examples: Sequence[Example]) -> list[LabelledPair]:

@@ -31,6 +31,7 @@ from retrieval.settings import Settings
 from training.classifiers import scores
 from training.classifiers.judge_fit import is_held_out
 from training.classifiers.trial import ClassifierCase, no_worse, outcomes
+from training.data.augmentation import Augmentation, told
 from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import decide
@@ -56,6 +57,7 @@ def learn_triage(
     settings: Settings,
     embedder: Embedder,
     *,
+    augments: bool = False,
     seed: int = 0,
     on_progress: Tell = lambda _: None,
 ) -> LearnedRun:
@@ -65,7 +67,8 @@ def learn_triage(
         source: A data set, or a file with a message a line, after 1 or 0 and a tab.
         settings: Where runs are kept, and what serves.
         embedder: The one that serves; the model is for its vectors.
-        seed: Of the folds and the gate's bootstrap.
+        augments: Whether to learn from noisy twins of people's messages, too.
+        seed: Of the folds, the twins and the gate's bootstrap.
         on_progress: Is told what is being done.
 
     Raises:
@@ -75,7 +78,8 @@ def learn_triage(
     _check(source, messages)
     served = load_separator(settings.models_folder, embedder)
     on_progress(f"learning from {len(messages.train)} messages and our own")
-    separator = _fitted(messages, served, embedder, seed)
+    noise = Augmentation(seed) if augments else None
+    separator = _fitted(messages, served, embedder, seed, noise)
     on_progress(f"trying it on {len(messages.held_out)} messages held out")
     vectors, cases = _vectors(messages.held_out, embedder), _cases(messages.held_out)
     said = separator.score(vectors).tolist()
@@ -84,6 +88,7 @@ def learn_triage(
         dataset=messages.data,
         seed=seed,
         code=version("whimbrel"),
+        config=told(noise),
         metrics=asdict(
             scores.score(said, [c.is_yes for c in cases], threshold=separator.threshold)
         ),
@@ -156,25 +161,36 @@ def _check(source: Path, messages: TriageMessages) -> None:
 
 
 def _fitted(
-    messages: TriageMessages, served: Separator, embedder: Embedder, seed: int
+    messages: TriageMessages,
+    served: Separator,
+    embedder: Embedder,
+    seed: int,
+    noise: Augmentation | None,
 ) -> Separator:
-    """Fitted to people's messages and ours; the threshold is chosen on people's."""
+    """Fitted to people's messages and ours; the threshold is chosen on people's as they are."""
     seeds = read_labelled(SEEDS)
     own, ours = _vectors(messages.train, embedder), _vectors(seeds, embedder)
     own_labels, our_labels = _labels(messages.train), _labels(seeds)
+    shown = [own]
+    if noise:
+        shown += [embedder.embed_queries([noise.twin(clean(m.text)) for m in messages.train])]
 
-    def fitted(vectors: Vectors, labels: npt.NDArray[np.bool_]) -> Separator:
-        every = np.concatenate([vectors, ours]), np.concatenate([labels, our_labels])
-        return fit(*every, embedder=embedder.id, data=f"{messages.data} and our own messages")
+    def fitted(seen: npt.NDArray[np.bool_]) -> Separator:
+        """Fitted to some of people's messages, with their twins, and to all of ours."""
+        vectors = np.concatenate([*(some[seen] for some in shown), ours])
+        labels = np.concatenate([*(own_labels[seen] for _ in shown), our_labels])
+        return fit(
+            vectors, labels, embedder=embedder.id, data=f"{messages.data} and our own messages"
+        )
 
     said = np.zeros(len(own_labels))
     fold = np.random.default_rng(seed).permutation(len(own_labels)) % FOLDS
     for part in range(FOLDS):
         seen = fold != part
-        said[~seen] = fitted(own[seen], own_labels[seen]).score(own[~seen])
+        said[~seen] = fitted(seen).score(own[~seen])
     before = (served.score(own) >= served.threshold).tolist()
     threshold = no_worse(_cases(messages.train), said.tolist(), before)
-    return replace(fitted(own, own_labels), threshold=threshold)
+    return replace(fitted(np.ones_like(own_labels)), threshold=threshold)
 
 
 def _vectors(messages: Sequence[LabelledMessage], embedder: Embedder) -> Vectors:

@@ -83,6 +83,7 @@ def learn(
         served_embedder(settings),
         publishes=own.publish if publishes is None else publishes,
         share=own.share if share is None else share,
+        augments=own.augment,
         only_tells=dry_run,
     )
     with alone(settings.runs_folder):

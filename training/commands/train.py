@@ -27,6 +27,14 @@ SEARCH = click.option(
     "result. Each takes as long as learning once or twice.",
 )
 
+AUGMENT = click.option(
+    "--augment",
+    "augments",
+    is_flag=True,
+    help="Learn from noisy twins, too: mistyped, careless, reworded, half translated. They have "
+    "the labels of their originals, and nothing is measured on them.",
+)
+
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SECRET = click.option(
@@ -67,7 +75,8 @@ def train() -> None:
 @DATASET
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same map.")
 @SEARCH
-def train_map(dataset: Path, seed: int, trials: int) -> None:
+@AUGMENT
+def train_map(dataset: Path, seed: int, trials: int, augments: bool) -> None:
     """Fit a linear map of the embedder's vectors to the pairs in DATASET: a matter of seconds.
 
     The map is tried on the questions that DATASET holds out, beside what serves now, and kept
@@ -80,7 +89,8 @@ def train_map(dataset: Path, seed: int, trials: int) -> None:
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
-    _tell(learn_map(dataset, settings, embedder, LearnOptions(seed, trials, on_progress=say)))
+    options = LearnOptions(seed, trials, on_progress=say, augments=augments)
+    _tell(learn_map(dataset, settings, embedder, options))
 
 
 @train.command("retriever")
@@ -89,8 +99,14 @@ def train_map(dataset: Path, seed: int, trials: int) -> None:
 @click.option("--epochs", type=click.IntRange(min=1), help="Times that all pairs are shown.")
 @click.option("--max-minutes", type=float, help="Stop learning after so long; then it is tried.")
 @SEARCH
+@AUGMENT
 def train_retriever(
-    dataset: Path, seed: int, epochs: int | None, max_minutes: float | None, trials: int
+    dataset: Path,
+    seed: int,
+    epochs: int | None,
+    max_minutes: float | None,
+    trials: int,
+    augments: bool,
 ) -> None:
     """Fine-tune the whole embedder on the pairs in DATASET: minutes, and the index is made anew.
 
@@ -113,7 +129,7 @@ def train_retriever(
         dataset,
         settings,
         load_embedder(settings, on_progress=say),
-        LearnOptions(seed, trials, max_minutes, say),
+        LearnOptions(seed, trials, max_minutes, say, augments),
         config=replace(config, epochs=epochs or config.epochs),
     )
     if learned is not None:
@@ -136,10 +152,12 @@ def train_retriever(
     help="Learn together with other workspaces, at a coordinator; ratings stay here.",
 )
 @trust(required=False)
+@AUGMENT
 def train_abstention(
     dataset: Path,
     seed: int,
     strong: bool,
+    augments: bool,
     coordinator: str | None,
     authority: Path | None,
     token_file: Path | None,
@@ -171,6 +189,7 @@ def train_abstention(
         embedder,
         strong=strong,
         membership=membership,
+        augments=augments,
         seed=seed,
         on_progress=say,
     )
@@ -210,7 +229,8 @@ def train_coordinate(
 @train.command("confidence")
 @DATASET
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
-def train_confidence(dataset: Path, seed: int) -> None:
+@AUGMENT
+def train_confidence(dataset: Path, seed: int, augments: bool) -> None:
     """Fit how sure the judge is, and from when on it answers, to the ratings in DATASET: seconds.
 
     The served judge's log-odds are scaled and shifted, a little from 20 rated answers and further
@@ -221,6 +241,11 @@ def train_confidence(dataset: Path, seed: int) -> None:
     from retrieval.settings import load_settings
     from training.classifiers.confidence import learn_confidence
 
+    if augments:
+        raise click.UsageError(
+            "nobody has rated what would be answered to a noisy twin, and the confidence is two "
+            "numbers fitted to ratings; train abstention --augment, of which it is a part"
+        )
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
     _tell(learn_confidence(dataset, settings, embedder, seed=seed, on_progress=say))
@@ -236,8 +261,14 @@ def train_confidence(dataset: Path, seed: int) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="Take so many questions of each kind.")
 @click.option("--licence", default="", help="Of the adapter; it is written into the file.")
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same reader.")
+@AUGMENT
 def train_reader(
-    folders: tuple[Path, ...], output: Path | None, limit: int | None, licence: str, seed: int
+    folders: tuple[Path, ...],
+    output: Path | None,
+    limit: int | None,
+    licence: str,
+    seed: int,
+    augments: bool,
 ) -> None:
     """Teach the embedder to read a question and a passage together, on data sets in FOLDERS.
 
@@ -262,6 +293,7 @@ def train_reader(
             licence=licence,
             seed=seed,
             limit=limit,
+            augments=augments,
             on_progress=on_progress,
             tell=say,
         )
@@ -292,6 +324,7 @@ def train_reader(
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same adapter.")
 @click.option("--max-minutes", type=float, help="Stop learning after so long, with what there is.")
 @SEARCH
+@AUGMENT
 def train_generator(
     dataset: Path,
     method: Literal["sft", "dpo", "kto"],
@@ -300,6 +333,7 @@ def train_generator(
     seed: int,
     max_minutes: float | None,
     trials: int,
+    augments: bool,
 ) -> None:
     """Train an adapter of the generator on answers that people approved or corrected in DATASET.
 
@@ -318,7 +352,7 @@ def train_generator(
         raise click.UsageError("kto may learn to refuse; see --even-if-it-learns-to-refuse")
     settings = load_settings()
     library = Library.load(settings, load_embedder(settings, on_progress=say))
-    options = LearnOptions(seed, trials, max_minutes, say)
+    options = LearnOptions(seed, trials, max_minutes, say, augments)
     learned = learn_adapter(dataset, settings, library, options, method=method, epsilon=epsilon)
     if learned is not None:
         _tell(learned)
@@ -371,7 +405,8 @@ def train_endpoint(
 @train.command("triage")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
-def train_triage(source: Path, seed: int) -> None:
+@AUGMENT
+def train_triage(source: Path, seed: int, augments: bool) -> None:
     """Fit what tells questions for the documents from other talk, to what people said.
 
     SOURCE is a data set, whose questions are some and whose `message` examples say what was taken
@@ -384,14 +419,17 @@ def train_triage(source: Path, seed: int) -> None:
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
-    learned = learn_triage(source, settings, embedder, seed=seed, on_progress=say)
+    learned = learn_triage(
+        source, settings, embedder, augments=augments, seed=seed, on_progress=say
+    )
     _tell(learned)
 
 
 @train.command("reranker")
 @DATASET
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
-def train_reranker(dataset: Path, seed: int) -> None:
+@AUGMENT
+def train_reranker(dataset: Path, seed: int, augments: bool) -> None:
     """Fine-tune the configured cross-encoder on what DATASET says of questions and passages.
 
     That takes a pre-trained cross-encoder (WHIMBREL_RERANKER) and a thousand labelled pairs: from
@@ -403,7 +441,9 @@ def train_reranker(dataset: Path, seed: int) -> None:
 
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
-    learned = learn_reranker(dataset, settings, embedder, seed=seed, on_progress=say)
+    learned = learn_reranker(
+        dataset, settings, embedder, augments=augments, seed=seed, on_progress=say
+    )
     _tell(learned)
 
 

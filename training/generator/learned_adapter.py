@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.answering.answerer import Answerer
 from retrieval.errors import DataError, SettingsError
-from retrieval.examples import read_examples
+from retrieval.examples import Example, read_examples
 from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
 from retrieval.llm.chat_format import ChatFormat, load_chat_format
@@ -24,6 +24,7 @@ from retrieval.registry.runs import Facts, Run, checkpoints, folder_of, write_ru
 from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
 from training.curves import save_losses
+from training.data.augmentation import Augmentation, told
 from training.extra import need
 from training.gate import report
 from training.gate.candidate import LearnedRun
@@ -41,6 +42,7 @@ from training.generator.rows import (
     WATCHED_SHARE,
     Method,
     RowLayout,
+    TokenRow,
     fitting,
 )
 from training.generator.strength import MIN_PAIRS, MOST_PAIRS, SilencePair, settle
@@ -114,12 +116,15 @@ def learn_adapter(
     if options.trials:
         study = _searched(dataset, settings, searcher, base, config, options)
         config = study.config
+    noise = None
+    if options.augments:
+        noise = Augmentation.of(searcher.index.passages, seed=options.seed)
     facts = Facts(
         base=base.id,
         dataset=dataset.name,
         seed=options.seed,
         code=version("whimbrel"),
-        config={"method": method, **asdict(config)},
+        config={"method": method, **asdict(config), **told(noise)},
     )
     # What is held back would choose without noise how much of what was learned is used.
     is_private = epsilon is not None
@@ -134,6 +139,7 @@ def learn_adapter(
         least=min_rows,
         is_watched=bool(pairs),
         is_private=is_private,
+        noise=noise,
     )
     work = checkpoints(settings.runs_folder, facts)
     trainer = AdapterTrainer(base, facts, config, options.setup(work), study, pairs, epsilon)
@@ -153,6 +159,8 @@ def _check_private(method: Method, options: LearnOptions) -> None:
         raise SettingsError(f"--dp learns from answers alone; leave out --method {method}")
     if options.trials:
         raise SettingsError("--search tries answers without any noise; leave it out with --dp")
+    if options.augments:
+        raise SettingsError("--augment lets an answer count more than once; leave it out with --dp")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise SettingsError("--dp learns in one process; start it without `accelerate launch`")
 
@@ -188,11 +196,14 @@ def lay_out(
     least: int | None = None,
     is_watched: bool = False,
     is_private: bool = False,
+    noise: Augmentation | None = None,
 ) -> list[TrainingStage]:
     """The rows that a method learns from, stage by stage, in the tokens of the model `base`.
 
     It `is_watched` if dev.jsonl is held back to say how much of what was learned is used. If it
-    `is_private`, each row depends on one answer alone.
+    `is_private`, each row depends on one answer alone. A noisy
+    twin stands among what search finds for it, which are other passages than those that are found
+    for its question. Twins do not count to what there must be at least.
 
     Raises:
         DataError: If there is too little of it, or too much is too long.
@@ -208,15 +219,19 @@ def lay_out(
         declined_share=WATCHED_SHARE if is_watched else DECLINED_SHARE,
     )
     most = settings.prompt_tokens + MARKUP_TOKENS + settings.answer_tokens
-    rows = layout.each_alone(examples) if is_private else layout.answers(examples)
-    answers = TrainingStage("sft", fitting(rows, max_tokens=most))
+    twins = noise.of_examples(examples) if noise else []
     needed = MIN_ROWS[method] if least is None else least
+
+    def stage(name: Method, lay: Callable[[Sequence[Example]], list[TokenRow]]) -> TrainingStage:
+        own = TrainingStage(name, fitting(lay(examples), max_tokens=most))
+        if name == method:
+            _check(own, needed, dataset)
+        return replace(own, rows=[*own.rows, *fitting(lay(twins), max_tokens=most)])
+
+    answers = stage("sft", layout.each_alone if is_private else layout.answers)
     if method == "sft":
-        _check(answers, needed, dataset)
         return [answers]
-    some = layout.preferences(examples) if method == "dpo" else layout.votes(examples)
-    last = TrainingStage(method, fitting(some, max_tokens=most))
-    _check(last, needed, dataset)
+    last = stage(method, layout.preferences if method == "dpo" else layout.votes)
     return [answers, last] if answers.rows else [last]
 
 

@@ -13,6 +13,7 @@ from retrieval.registry.runs import Facts
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from training.curves import save_curve
+from training.data.augmentation import Augmentation, told
 from training.data.corpus import (
     TrainingCorpus,
     heading_of,
@@ -63,6 +64,10 @@ def learn_map(
     held_out = read_held_out(dataset, corpus)
     pairs, named = _pairs(corpus.embedder, queries), headings(corpus)
     fit = partial(fit_map, corpus.index.vectors, pairs, headings=named)
+    noise = Augmentation.of(corpus.index.passages, seed=options.seed) if options.augments else None
+    if noise:
+        twins = [noise.twin(query.question) for query in queries]
+        fit = partial(fit, twins=corpus.embedder.embed_queries(twins))
     study = None
     if options.trials:
         study = _searched(fit, config, options)
@@ -73,7 +78,7 @@ def learn_map(
         dataset=dataset.name,
         seed=options.seed,
         code=version("whimbrel"),
-        config=asdict(config),
+        config=asdict(config) | told(noise),
         metrics={"questions": len(queries), "held_back_ndcg": fitted.ndcg},
     )
     return keep(

@@ -20,6 +20,7 @@ from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import embed_telling, keep_vectors
 from retrieval.settings import Settings
 from training.curves import save_curve
+from training.data.augmentation import Augmentation, told
 from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_train_and_dev
 from training.data.labelled_queries import LabelledQuery
 from training.extra import need
@@ -75,10 +76,14 @@ def learn_retriever(
     held_out = read_held_out(dataset, corpus)
     passages = corpus.index.passages
     queries, held_back = split(train, dev, passages, seed=seed)
+    noise = Augmentation.of(passages, seed=seed) if options.augments else None
+    shown_queries = [*queries, *noise.of_queries(queries)] if noise else queries
     texts = held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed)
 
     def tune(config: FineTuneConfig, work: Path) -> TunedEmbedder:
-        shown = texts_of(queries, passages, least=config.shown, headings=config.headings, seed=seed)
+        shown = texts_of(
+            shown_queries, passages, least=config.shown, headings=config.headings, seed=seed
+        )
         if config.hard_negatives:
             vectors = corpus.index.vectors
             shown = with_negatives(shown, passages, vectors, corpus.embedder, seed=seed)
@@ -100,7 +105,7 @@ def learn_retriever(
         dataset=dataset.name,
         seed=seed,
         code=version("whimbrel"),
-        config=asdict(config),
+        config=asdict(config) | told(noise),
     )
     work = checkpoints(settings.runs_folder, facts)
     tuned = tune(config, work)

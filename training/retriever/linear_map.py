@@ -99,6 +99,7 @@ def fit_map(
     rated: TrainingPairs,
     *,
     headings: TrainingPairs | None = None,
+    twins: Vectors | None = None,
     config: MapConfig | None = None,
     seed: int = 0,
     on_progress: Tell = lambda _: None,
@@ -109,6 +110,8 @@ def fit_map(
         passages: The embedder's vectors of all passages, shape (n, d).
         rated: What people found helpful.
         headings: The vectors of passages' own headings, as questions that those answer.
+        twins: Those of noisy twins of the rated questions, a row for each; a question that is
+            held back keeps its twin back.
         config: How to fit.
         seed: The same seed gives the same map.
         on_progress: Is told about each round.
@@ -122,6 +125,8 @@ def fit_map(
     order = np.random.default_rng(seed).permutation(len(rated)).tolist()
     stop = max(1, int(len(rated) * config.held_back))
     learned = rated.part(order[stop:]).and_(headings)
+    if twins is not None:
+        learned = learned.and_(TrainingPairs(twins, rated.relevant).part(order[stop:]))
     learner = _Learner(passages, learned, config, seed=seed)
     return learner.fit(rated.part(order[:stop]), on_progress)
 

@@ -66,7 +66,8 @@ class Learner:
     many of the questions held out can judge it, to which one that `is_cross_fitted` adds those that
     it learns from. One that `is_long` takes `--max-minutes`. What is
     learned `for_embedder` is of use to nothing but the embedder that serves. What it begins from is
-    named by the setting that it `needs`, if it is not the embedder.
+    named by the setting that it `needs`, if it is not the embedder. Noisy twins are of no use to
+    one that is not `augmentable`.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Learner:
     for_embedder: bool = False
     is_cross_fitted: bool = False
     needs: Literal["reranker", "generator"] | None = None
+    is_augmentable: bool = True
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -99,6 +101,7 @@ LEARNERS = (
         rated_questions,
         for_embedder=True,
         is_cross_fitted=True,
+        is_augmentable=False,
     ),
     Learner("map", "questions", MIN_FOR_A_MAP, questions),
     Learner("retriever", "questions", MIN_FOR_A_RETRIEVER, questions, is_long=True),

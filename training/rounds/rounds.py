@@ -16,6 +16,7 @@ from retrieval.progress import Tell
 from retrieval.registry.folders import building
 from retrieval.registry.rounds import Round, Try, keep_round, settled_try
 from retrieval.registry.runs import Run, all_runs, find_run, folder_of
+from training.data.augmentation import AUGMENTED
 from training.gate import report
 from training.gate.comparison import least_gain
 from training.gate.decision import MIN_QUESTIONS, GateDecision, is_sure_among
@@ -54,7 +55,8 @@ class RoundPlan:
     """What is to be tried, and how.
 
     `home` is where runs are kept, `embedder` the id of the one that serves. What is published
-    answers `share` percent of the threads at first, or all where that is 0.
+    answers `share` percent of the threads at first, or all where that is 0. A plan that `augments`
+    lets those learn from noisy twins, too, that can.
     """
 
     home: Path
@@ -62,6 +64,7 @@ class RoundPlan:
     embedder: str = ""
     publishes: bool = True
     share: int = 0
+    augments: bool = False
     only_tells: bool = False
 
 
@@ -114,7 +117,11 @@ def _look(
     before = settled_try(plan.home, learner.name, name)
     if before is None:
         return look
-    if learner.for_embedder and find_run(plan.home, before.run).facts.base != plan.embedder:
+    known = find_run(plan.home, before.run).facts
+    has_twins = AUGMENTED in known.config
+    if has_twins != (plan.augments and learner.is_augmentable):
+        return look
+    if learner.for_embedder and known.base != plan.embedder:
         return look
     return replace(before, state="known")
 
@@ -150,7 +157,7 @@ class _Trials:
         before = {run.id for run in all_runs(home)}
         self._on_progress(f"{look.learner}: learning")
         try:
-            self._commands.run("train", *learner.command, str(self._dataset), *self._limit(learner))
+            self._commands.run("train", *learner.command, str(self._dataset), *self._how(learner))
         except CommandFailedError as error:
             return replace(look, state="refused", reason=str(error))
         except TimeUpError as error:
@@ -160,10 +167,12 @@ class _Trials:
             return replace(look, state="refused", reason="it left no run")
         return self._judge(replace(look, run=left[-1].id), left[-1])
 
-    def _limit(self, learner: Learner) -> Sequence[str]:
-        """What is left after learning is for trying what was learned, and for publishing it."""
-        minutes = TO_LEARN * self._commands.minutes_left()
-        return ("--max-minutes", f"{minutes:.1f}") if learner.is_long else ()
+    def _how(self, learner: Learner) -> Iterator[str]:
+        if learner.is_long:
+            # What is left after learning is for trying what was learned, and for publishing it.
+            yield from ("--max-minutes", f"{TO_LEARN * self._commands.minutes_left():.1f}")
+        if self._plan.augments and learner.is_augmentable:
+            yield "--augment"
 
     def _judge(self, attempt: Try, run: Run) -> Try:
         decision = self._corrected(folder_of(self._plan.home, run))

@@ -139,3 +139,12 @@ def test_a_judge_learned_together_goes_through_each_members_own_gate(
         assert comparison.candidate >= comparison.baseline - 0.01
         assert run.facts.config["federated"]
         assert run.facts.metrics["auroc"] > 0.9
+
+
+def test_noisy_twins_are_learned_from_and_told_of(
+    learned: LearnedRun, settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    augmented = learn_abstention(dataset, settings, model, augments=True)
+    assert augmented.run.files["judge.json"] != learned.run.files["judge.json"]
+    assert "typos" in augmented.run.facts.config["augment"]
+    assert augmented.run.facts.metrics["rows"] == learned.run.facts.metrics["rows"]

@@ -111,3 +111,11 @@ def test_a_pair_is_counted_once_and_names_what_is_wrong(
         (right.passages[0].title, 1.0),
         (wrong.title, 0.0),
     ]
+
+
+def test_noisy_twins_of_pairs_are_learned_from_and_told_of(
+    learned: LearnedRun, settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    augmented = learn_reranker(dataset, settings, model, augments=True, at_least=100, config=QUICK)
+    assert "typos" in augmented.run.facts.config["augment"]
+    assert augmented.run.facts.metrics == learned.run.facts.metrics

@@ -112,3 +112,12 @@ def test_too_few_messages_say_how_many_are_missing(
     (tmp_path / "few.tsv").write_text(lines()[:2_000].rpartition("\n")[0] + "\n")
     with pytest.raises(DataError, match=r"other messages; triage needs 30, \d+ more"):
         learn_triage(tmp_path / "few.tsv", settings, model)
+
+
+def test_noisy_twins_are_learned_from_and_told_of(
+    learned: LearnedRun, messages: Path, settings: Settings, model: Embedder
+) -> None:
+    augmented = learn_triage(messages, settings, model, augments=True)
+    assert augmented.decision.comparison.candidate > 0.9
+    assert "typos" in augmented.run.facts.config["augment"]
+    assert augmented.run.files["triage.json"] != learned.run.files["triage.json"]

@@ -24,3 +24,9 @@ def test_an_epsilon_that_promises_nothing_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(train, ["generator", str(tmp_path), "--dp", "100"])
     assert done.exit_code == 2
     assert "0<x<=20" in done.output
+
+
+def test_the_confidence_refuses_twins_whose_answers_nobody_rated(tmp_path: Path) -> None:
+    done = CliRunner().invoke(train, ["confidence", str(tmp_path), "--augment"])
+    assert done.exit_code == 2
+    assert "train abstention --augment" in done.output

@@ -20,11 +20,12 @@ from retrieval.registry.runs import UNFINISHED, Facts, Run, all_runs, folder_of
 from tests.retrieval.answering.test_answerer import ALWAYS
 from tests.retrieval.llm.tiny_models import save_causal
 from tests.training.generator import two_processes
+from training.data.augmentation import Augmentation
 from training.gate.candidate import LearnedRun
 from training.gate.decision import QuestionOutcome, decide
 from training.generator.learned_adapter import AdapterTrainer, lay_out, learn_adapter
 from training.generator.private import PRIVATE
-from training.generator.rows import DECLINES, Method
+from training.generator.rows import DECLINES, Method, TokenRow
 from training.generator.strength import STRENGTHS
 from training.generator.trainers import AdapterConfig
 from training.generator.trial import read_evaluation_set, try_answers
@@ -221,3 +222,23 @@ def test_two_processes_learn_what_one_does_and_write_one_run(tmp_path: Path) -> 
         for name, learned in (("one", alone), ("two", run))
     ]
     assert losses[0]["sft"] == pytest.approx(losses[1]["sft"], rel=1e-3)
+
+
+def test_noisy_twins_are_laid_out_beside_their_originals_and_do_not_count(
+    library: Library, dataset: Path
+) -> None:
+    settings, searcher = library.settings, library.searcher()
+    base = resolve(settings.generator, models_folder=settings.models_folder)
+
+    def laid_out(noise: Augmentation | None, *, least: int = 8) -> list[TokenRow]:
+        (stage,) = lay_out(
+            dataset, settings, searcher, base, method="sft", seed=0, least=least, noise=noise
+        )
+        return [*stage.rows]
+
+    plain, both = laid_out(None), laid_out(Augmentation())
+    assert both[: len(plain)] == plain
+    assert len(both) == 2 * len(plain)
+    assert {row.completion for row in both} == {row.completion for row in plain}
+    with pytest.raises(DataError, match=f"it needs {len(plain) + 1}, 1 more"):
+        laid_out(Augmentation(), least=len(plain) + 1)

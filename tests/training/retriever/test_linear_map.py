@@ -113,3 +113,28 @@ def test_the_identity_finds_what_the_embedder_finds(
     same = LinearMap(np.eye(WIDTH, dtype=np.float32), np.eye(WIDTH, dtype=np.float32))
     assert np.allclose(same.of_passages(passages), passages, atol=1e-6)
     assert mean_ndcg(same, passages, others) == mean_ndcg(identity(WIDTH), passages, others)
+
+
+def test_a_question_that_is_held_back_keeps_its_twin_back(
+    world: tuple[Vectors, TrainingPairs, TrainingPairs],
+) -> None:
+    passages, rated, others = world
+    config = MapConfig(rounds=2)
+    plain, same, other_held_back, other = (
+        fit_map(passages, rated, twins=twins, config=config, seed=5)
+        for twins in _twins(rated, others, held_back=int(len(rated) * config.held_back))
+    )
+    assert np.array_equal(same.map.query, other_held_back.map.query)
+    assert not np.array_equal(same.map.query, other.map.query)
+    assert not np.array_equal(same.map.query, plain.map.query)
+
+
+def _twins(rated: TrainingPairs, others: TrainingPairs, *, held_back: int) -> list[Vectors | None]:
+    """None; the same vectors; others where a question is held back; others where none is."""
+    order = np.random.default_rng(5).permutation(len(rated))
+    found: list[Vectors | None] = [None, rated.questions]
+    for rows in (order[:held_back], order[held_back:]):
+        changed = rated.questions.copy()
+        changed[rows] = others.questions[rows]
+        found.append(changed)
+    return found

@@ -44,7 +44,9 @@ class Learners:
         return 10.0
 
     def _train(self, name: str, dataset: str) -> None:
-        run = write_run(self._home, "retriever", Facts("base", dataset, 0, "1"), lambda _: None)
+        config = {"augment": "typos"} if "--augment" in self.options else {}
+        facts = Facts("base", dataset, 0, "1", config)
+        run = write_run(self._home, "retriever", facts, lambda _: None)
         ids = count()
         served, candidate = [], []
         for is_won in self._wins[name]:
@@ -206,3 +208,24 @@ def test_what_has_passed_can_begin_with_a_share_of_the_threads(
     done = learn(RoundPlan(tmp_path, [CHEAP], share=20), dataset, commands)
     assert states(done) == {"cheap": "on_trial"}
     assert commands.options == ["--share", "20"]
+
+
+def test_noisy_twins_are_learned_from_where_they_are_wanted_and_of_use(
+    dataset: Path, tmp_path: Path
+) -> None:
+    numbers = replace(CHEAP, name="numbers", is_augmentable=False)
+    commands = Learners(tmp_path, numbers=NO_BETTER, strong=NO_BETTER)
+    plan = RoundPlan(tmp_path, [numbers, STRONG], augments=True)
+    learn(plan, dataset, commands)
+    assert commands.options == ["--augment"]
+
+
+def test_what_was_tried_without_twins_is_tried_again_with_them(
+    dataset: Path, tmp_path: Path
+) -> None:
+    plan = RoundPlan(tmp_path, [CHEAP])
+    tried = [
+        learn(replace(plan, augments=augments), dataset, Learners(tmp_path, cheap=NO_BETTER))
+        for augments in (False, True, True)
+    ]
+    assert [states(done)["cheap"] for done in tried] == ["stopped", "stopped", "known"]
