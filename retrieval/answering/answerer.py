@@ -194,7 +194,10 @@ class Answerer:
         """
         watch = Stopwatch()
         with watch.stage("total"):
-            question = clean(request.text, max_chars=self.settings.max_question_chars)
+            asked = clean(request.text, max_chars=self.settings.max_question_chars)
+            question = self.searcher.mended(
+                asked, audience=request.audience, sources=request.sources
+            )
             rewriting = self._rewritten(question, request, watch, should_stop)
             query = rewriting or standalone(question, request.history)
             with watch.stage("search"):
@@ -215,6 +218,7 @@ class Answerer:
             )
             draft = self._draft(found)
         card = self._card(found, draft, self.searcher.index.manifest.name)
+        card = replace(card, question=asked)
         if card.kind == "answer":
             return card
         count = self.searcher.count_documents

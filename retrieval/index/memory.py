@@ -66,6 +66,12 @@ class Index:
         rows = np.union1d(nearest, _best(bm25, depth))
         return Found(rows, groups[rows], cosines(self.vectors[rows], vector), bm25[rows])
 
+    def frequencies(self, terms: Sequence[str], scope: Scope) -> dict[str, int]:
+        """In how many passages that take part each of some terms is, where it is in any."""
+        allowed = self._allowed(scope)
+        found = {term: int(allowed[self.lexical.rows_with(term)].sum()) for term in terms}
+        return {term: count for term, count in found.items() if count}
+
     def sample(self, scope: Scope) -> Sample:
         """At most `SAMPLE` of the passages that take part."""
         rows = _spread(np.flatnonzero(self._allowed(scope)))

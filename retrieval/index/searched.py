@@ -53,6 +53,9 @@ class SearchedIndex(Protocol):
             depth: How many passages each leg gives at most, the vectors' for each language.
         """
 
+    def frequencies(self, terms: Sequence[str], scope: Scope) -> Mapping[str, int]:
+        """In how many passages that may be seen each of some terms is, where it is in any."""
+
     def sample(self, scope: Scope) -> Sample:
         """At most `SAMPLE` of the passages that take part."""
 

@@ -19,6 +19,7 @@ from retrieval.records import Hit, Passage
 from retrieval.search.dense import cosines
 from retrieval.search.fusion import Floats, fuse, standardise
 from retrieval.search.reranking import Reranker
+from retrieval.search.spelling import mended
 
 if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
@@ -93,12 +94,25 @@ class Searcher:
                 of what they saw. As long as it is that, they stand `OVERTAKEN` places lower.
         """
         scope, depth = Scope(audience, tuple(sources)), max(k, DEPTH)
+        query = self.mended(query, audience=audience, sources=sources)
         candidates = self._candidates(query, scope, depth)
         least = RERANKED if self.reranker else DEPTH if outdated else 0
         hits = self._hits(candidates, scope, depth, most=max(k, least))
         if self.reranker is not None:
             hits = rerank(self.reranker, query, hits)
         return lowered(hits, outdated)[:k] if outdated else hits[:k]
+
+    def mended(
+        self, query: str, *, audience: frozenset[str] = EVERYONE, sources: Sequence[str] = ()
+    ) -> str:
+        """The query as it is searched: typing errors are mended by words that take part.
+
+        The arguments are as in `search`.
+        """
+        scope = Scope(audience, tuple(sources))
+        return mended(
+            query, self.embedder.pieces, lambda terms: self.index.frequencies(terms, scope)
+        )
 
     def around(self, passage: Passage, *, most: int) -> list[Passage]:
         """The passage with those of its section beside it, in reading order; at most so many.

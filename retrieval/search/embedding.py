@@ -157,6 +157,10 @@ class Embedder:
             )
         return [(start, end) for start, end in encoding["offset_mapping"][0]]
 
+    def pieces(self, word: str) -> int:
+        """In how many tokens a word is read: those that it has learned are mostly whole."""
+        return len(self.token_spans(word))
+
     def _rows(
         self, prefix: str, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
     ) -> Vectors:

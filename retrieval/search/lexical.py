@@ -66,6 +66,12 @@ def _terms(text: str) -> Iterator[str]:
             yield _stem(run)
 
 
+def stems(words: Sequence[str]) -> list[str]:
+    """What is looked up of each of some words in small Latin letters that are no stop words."""
+    found: list[str] = _STEMMER.stemWords([*words])
+    return found
+
+
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
     stem: str = _STEMMER.stemWord(word)
@@ -137,6 +143,14 @@ class LexicalIndex:
             rarity = np.log1p((self.size - rows.size + 0.5) / (rows.size + 0.5), dtype=np.float32)
             scores[rows] += rarity * counts / (counts + self._norms[rows])
         return scores
+
+    def rows_with(self, term: str) -> Rows:
+        """The texts that have a term, as `terms` gives it."""
+        number = self._number_of.get(term)
+        if number is None:
+            return np.empty(0, np.int64)
+        own = slice(*self._counts.indptr[number : number + 2].tolist())
+        return self._counts.indices[own].astype(np.int64)
 
     def known(self, query: str) -> list[str]:
         """Those terms of the query that occur in a text."""

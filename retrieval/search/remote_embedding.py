@@ -41,6 +41,10 @@ class RemoteEmbedder(Embedder):
         """Where each token of the text is, about: the model's tokenizer is not here."""
         return token_spans(text)
 
+    def pieces(self, word: str) -> int:  # noqa: ARG002 - its tokenizer is not here
+        """One, as of a word that is known."""
+        return 1
+
     def check(self) -> str:
         """What one vector from the endpoint tells of it."""
         return f"{self.id} gave a vector; {self.dimension} dimensions"

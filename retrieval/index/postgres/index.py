@@ -196,6 +196,20 @@ class PostgresIndex:
             np.array([row[3] for row in rows], np.float32),
         )
 
+    def frequencies(self, terms: Sequence[str], scope: Scope) -> dict[str, int]:
+        """In how many passages that may be seen each of some terms is, whatever their source.
+
+        Those of the generations before, as far as they are still kept, are among them.
+        """
+        with self._server.reading(scope.audience) as connection:
+            return dict(
+                connection.execute(
+                    "select term, sum(cardinality(numbers))::int from postings"
+                    " where term = any(%s) and label = any(%s) group by term",
+                    ([*terms], sorted(scope.audience)),
+                ).fetchall()
+            )
+
     def sample(self, scope: Scope) -> Sample:
         """At most `SAMPLE` of the passages that take part; read once."""
         return self._samples(scope)

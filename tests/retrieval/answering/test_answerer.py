@@ -12,6 +12,7 @@ from retrieval.answering.judge import BEST_READ, Judge, ReadingJudge, with_reade
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
+from retrieval.index.searcher import Searcher
 from retrieval.linking import LinkRules
 from retrieval.records import PUBLIC, AnswerRequest, Citation, Completion, Message, Passage
 from retrieval.settings import Settings
@@ -297,6 +298,22 @@ def test_a_follow_up_is_searched_with_the_question_before_it(library: Library) -
     answer = asked.answer(AnswerRequest("And who do I ask?", history=history))
     assert answer.query == "How many days of paid leave a year? And who do I ask?"
     assert answer.citations
+
+
+class Speller(WordEmbedder):
+    """Reads only what is spelled rightly in one piece."""
+
+    def pieces(self, word: str) -> int:
+        return 1 if word == "days" else 2
+
+
+def test_a_mistyped_question_is_answered_as_it_was_meant_and_shown_as_it_was_asked(
+    library: Library,
+) -> None:
+    searcher = Searcher(library.searcher().index, Speller())
+    said = Answerer(searcher, ALWAYS, Settings(), None).answer(AnswerRequest("Paid ddays a year?"))
+    assert said.question == "Paid ddays a year?"
+    assert said.query == "Paid days a year?"
 
 
 def test_an_empty_question_is_refused_before_anything_is_searched(library: Library) -> None:

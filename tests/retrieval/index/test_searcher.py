@@ -188,3 +188,26 @@ def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.num_labels = 1
     BertForSequenceClassification(config).save_pretrained(folder)
     return folder
+
+
+class Speller(WordEmbedder):
+    """Knows no word as one that is longer than four letters, unless it is right."""
+
+    def pieces(self, word: str) -> int:
+        return 1 if word in {"leave", "printer", "salary"} else 1 + len(word) // 5
+
+
+def test_typing_errors_are_mended_before_both_legs_search(tmp_path: Path) -> None:
+    index = build(tmp_path, HANDBOOK)
+    searcher = Searcher(index, Speller())
+    assert searcher.mended("the prniter") == "the printer"
+    found = searcher.search("the prniter")
+    assert found == searcher.search("the printer")
+
+
+def test_nothing_is_mended_by_words_that_the_audience_may_not_see(tmp_path: Path) -> None:
+    index = build(tmp_path, HANDBOOK)
+    searcher = Searcher(index, Speller())
+    assert searcher.mended("my salarry") == "my salarry"
+    assert searcher.mended("my salarry", audience=frozenset({PUBLIC, "hr"})) == "my salary"
+    assert searcher.mended("my salarry", audience=frozenset({"hr"}), sources=["0"]) == "my salarry"

@@ -34,6 +34,7 @@ from retrieval.index.generation import current, rollback, verify
 from retrieval.index.library import Library
 from retrieval.index.postgres.server import Server
 from retrieval.index.postgres.store import PostgresStore
+from retrieval.index.searched import Scope
 from retrieval.index.store import index_store, is_indexed
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import drop_kept
@@ -303,6 +304,15 @@ def test_words_weigh_as_in_memory_after_many_builds(builder: Worker, tmp_path: P
     assert builder.library.searcher().count_documents(sources=["docs/1"]) == 1
     hits = builder.library.searcher().search("number", sources=["docs/1", "docs/3"])
     assert {hit.passage.source.id for hit in hits} == {"docs/1.md", "docs/3.md"}
+
+
+def test_words_that_may_be_seen_are_counted_as_in_memory(builder: Worker) -> None:
+    builder.index()
+    index = builder.library.searcher().index
+    for labels in (EVERYBODY, HR, frozenset({"hr"})):
+        asked, scope = ["leav", "secret", "zebra", "nothing"], Scope(labels)
+        assert index.frequencies(asked, scope) == index.in_memory().frequencies(asked, scope)
+    assert index.frequencies(["zebra"], Scope(EVERYBODY)) == {}
 
 
 def test_a_word_longer_than_postgres_indexes_keeps_no_document_out(builder: Worker) -> None:

@@ -1,0 +1,92 @@
+"""Mends typing errors in a query: words that nothing has, one error away from those of passages.
+
+A word is mended only where it means nothing to either leg: no passage has it, and the embedder has
+to read it in pieces. Only what passages say is put in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from string import ascii_lowercase
+
+from retrieval.search.lexical import STOP_WORDS, stems
+
+SHORTEST = 5
+"""Shorter words have too many neighbours."""
+
+_WORD = re.compile(r"(?<![\w@/.:#'’-])[A-Za-z]+(?![\w@/#'’-]|[.:]\w)")
+_CONTRACTED = re.compile("(?:are|is|does|did|was|were|would|could|should|has|have|had|must)nt")
+"""Negations without their apostrophe are not mistyped."""
+
+Pieces = Callable[[str], int]
+"""In how many pieces the embedder reads a word."""
+
+Frequencies = Callable[[Sequence[str]], Mapping[str, int]]
+"""How many of the passages that may be seen have each of some terms; those of none are left out."""
+
+
+def mended(query: str, pieces: Pieces, frequencies: Frequencies) -> str:
+    """The query with words one error away in the place of such as nothing has.
+
+    An error is a letter too much, too few, a wrong one, two that are swapped, or a missing space.
+    Names, abbreviations and parts of addresses stay. A word gives way to one that the embedder
+    reads in the fewest pieces, in fewer than itself, and of these to that of most passages.
+
+    Args:
+        query: In any language; only words of Latin letters are mended.
+        pieces: How the embedder reads.
+        frequencies: Looks terms up.
+    """
+    doubtful = {
+        match[0]
+        for match in _WORD.finditer(query)
+        if len(match[0]) >= SHORTEST
+        and (match[0].islower() or (match[0].istitle() and match.start() == 0))
+        and not _CONTRACTED.fullmatch(match[0].lower())
+        and pieces(match[0]) > 1
+    }
+    looked_up = dict(zip(doubtful, stems([word.lower() for word in doubtful]), strict=True))
+    known = frequencies([*looked_up.values()]) if doubtful else {}
+    unknown = [word for word, stem in looked_up.items() if stem not in known]
+    nearest = _nearest(unknown, pieces, frequencies) if unknown else {}
+    return _WORD.sub(lambda match: nearest.get(match[0], match[0]), query)
+
+
+def _nearest(words: Sequence[str], pieces: Pieces, frequencies: Frequencies) -> dict[str, str]:
+    """For each word the likeliest that is one error away, if there is any."""
+    near = {word: [*dict.fromkeys(_one_error_away(word.lower()))] for word in words}
+    parts = {part for others in near.values() for other in others for part in other.split()}
+    telling = sorted(parts - STOP_WORDS)
+    stem_of = dict(zip(telling, stems(telling), strict=True))
+    known = frequencies(sorted(set(stem_of.values())))
+
+    def passages(other: str) -> int:
+        """In how many passages the rarest of its words is; small ones are somewhere for sure."""
+        found = (known.get(stem_of[part], 0) for part in other.split() if part in stem_of)
+        return min(found, default=1)
+
+    def likelihood(other: str) -> tuple[int, int]:
+        return -max(map(pieces, other.split())), passages(other)
+
+    nearest = {}
+    for word, others in near.items():
+        there = [other for other in others if passages(other)]
+        best = max(there, key=likelihood, default=word)
+        if -likelihood(best)[0] < pieces(word):
+            nearest[word] = best
+    return nearest
+
+
+def _one_error_away(word: str) -> Iterator[str]:
+    """Words, and pairs of words, that may have been meant, in the order of how often they are."""
+    parts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    yield from (a + b[1] + b[0] + b[2:] for a, b in parts if len(b) > 1)
+    yield from (a + b[1:] for a, b in parts if b)
+    yield from (f"{a} {b}" for a, b in parts if _may_stand(a) and _may_stand(b))
+    yield from (a + letter + b for a, b in parts for letter in ascii_lowercase)
+    yield from (a + letter + b[1:] for a, b in parts if b for letter in ascii_lowercase)
+
+
+def _may_stand(word: str) -> bool:
+    return len(word) > 2 or word in STOP_WORDS

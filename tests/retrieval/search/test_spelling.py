@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from retrieval.language import words
+from retrieval.search.lexical import terms
+from retrieval.search.spelling import mended
+
+WORDS = frozenset(
+    words(
+        "how much annual leave are they paid for travel expenses does the printer password expire"
+        " government vacation parental there"
+    )
+)
+"""Those that the embedder reads whole."""
+
+
+def pieces(word: str) -> int:
+    return 1 if word.lower() in WORDS else max(2, len(word) // 2)
+
+
+def passages(**counts: int) -> Mapping[str, int]:
+    return {term: count for word, count in counts.items() for term in terms(word)}
+
+
+HANDBOOK = passages(
+    annual=3, leave=5, travel=4, expenses=4, printer=2, password=2, government=2, expire=2,
+    parental=9, vocation=7,
+)  # fmt: skip
+
+
+def frequencies(asked: Sequence[str]) -> Mapping[str, int]:
+    return {term: HANDBOOK[term] for term in asked if term in HANDBOOK}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("does the passqord expire", "does the password expire"),
+        ("does the passwrd expire", "does the password expire"),
+        ("does the passsword epxire", "does the password expire"),
+        ("how much annualleave", "how much annual leave"),
+        ("Howdoes leave", "how does leave"),
+        ("are theey paid for travle, expensees?", "are they paid for travel, expenses?"),
+        ("the govermnent", "the government"),
+    ],
+)
+def test_a_word_that_nothing_has_gives_way_to_one_that_passages_have(
+    typed: str, meant: str
+) -> None:
+    assert mended(typed, pieces, frequencies) == meant
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "how much vacation",  # the embedder knows it, though "vocation" is what passages say
+        "the paretnals",  # two errors
+        "ask Passqord or PASSQORD",
+        "passqord.example.com and ann@passqord.example #passqord C:/passqord",
+        "arent they paid, isnt it",
+        "pasword2 passw0rd",
+        "密马怎么改",
+        "",
+    ],
+)
+def test_everything_else_stays_as_it_is(query: str) -> None:
+    assert mended(query, pieces, frequencies) == query
+
+
+def test_what_is_right_is_looked_up_nowhere() -> None:
+    def nothing(asked: Sequence[str]) -> Mapping[str, int]:
+        raise AssertionError(asked)
+
+    assert mended("how much annual leave", pieces, nothing) == "how much annual leave"
