@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,11 @@ from retrieval.settings import Settings
 from training.trainer import TrainerSetup
 
 if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
     from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
+
+ATTACKED = "attacked"
+"""The folder of the checkpoints of what is learned from attacks."""
 
 SAVED_SHARE = 0.1
 """A checkpoint is written once in such a share of all steps, and the last is kept."""
@@ -30,12 +34,16 @@ class LabelledPair:
 
 @dataclass(frozen=True, slots=True)
 class CrossConfig:
-    """How an encoder is fine-tuned."""
+    """How an encoder is fine-tuned.
+
+    One that `attacks` learns for another epoch, with words beside that mislead what it became.
+    """
 
     epochs: int = 2
     learning_rate: float = 2e-5
     batch: int = 16
     max_tokens: int = 256
+    attacks: bool = False
 
 
 def fine_tune(
@@ -68,20 +76,57 @@ def fine_tune(
     use_threads(device)
     torch.manual_seed(setup.seed)  # an untrained last layer is drawn at random
     model = CrossEncoder(str(start), num_labels=1, max_length=config.max_tokens, device=device.name)
-    columns = {
-        "question": [pair.question for pair in pairs],
-        "passage": [pair.text for pair in pairs],
-        "label": [pair.label for pair in pairs],
-    }
-    trainer = CrossEncoderTrainer(
-        model=model,
-        args=_arguments(config, setup, on_cpu=device.name == "cpu"),
-        train_dataset=Dataset.from_dict(columns),
-        loss=BinaryCrossEntropyLoss(model),
-    )
-    losses = setup.train(trainer)
+
+    def learn(
+        pairs: Sequence[LabelledPair], config: CrossConfig, setup: TrainerSetup
+    ) -> tuple[float, ...]:
+        columns = {
+            "question": [pair.question for pair in pairs],
+            "passage": [pair.text for pair in pairs],
+            "label": [pair.label for pair in pairs],
+        }
+        trainer = CrossEncoderTrainer(
+            model=model,
+            args=_arguments(config, setup, on_cpu=device.name == "cpu"),
+            train_dataset=Dataset.from_dict(columns),
+            loss=BinaryCrossEntropyLoss(model),
+        )
+        return setup.train(trainer)
+
+    losses = learn(pairs, config, setup)
+    if config.attacks:
+        beside = replace(setup, work=setup.work / ATTACKED)
+        losses += learn([*pairs, *misleading(model, pairs)], replace(config, epochs=1), beside)
     model.save_pretrained(str(setup.work / MODEL))
     return losses
+
+
+def misleading(model: CrossEncoder, pairs: Sequence[LabelledPair]) -> list[LabelledPair]:
+    """The pairs of which a word or two can be swapped, so that the model is less right."""
+    import torch
+
+    from training.classifiers.adversarial import Attack
+
+    def loss(numbers: Sequence[int]) -> torch.Tensor:
+        some = [pairs[number] for number in numbers]
+        features = {
+            name: value.to(model.device) if hasattr(value, "to") else value
+            for name, value in model.preprocess([(p.question, p.text) for p in some]).items()
+        }
+        said = model(features)["scores"].view(-1).float()
+        truth = torch.tensor([pair.label for pair in some], device=said.device)
+        total: torch.Tensor = torch.nn.functional.binary_cross_entropy_with_logits(
+            said, truth, reduction="sum"
+        )
+        return total
+
+    model.eval()
+    twins = Attack(model, model.tokenizer).on([pair.question for pair in pairs], loss)
+    return [
+        replace(pair, question=twin)
+        for pair, twin in zip(pairs, twins, strict=True)
+        if twin != pair.question
+    ]
 
 
 def _arguments(

@@ -69,7 +69,8 @@ def learn_abstention(
             the judge is surely better with it; `on_progress` is told.
         membership: Fit the judge together with other workspaces, to whose coordinator this leads;
             the threshold is fitted here.
-        augments: Whether to learn from noisy twins, too; they choose no threshold.
+        augments: Whether to learn from noisy twins, too, and an encoder from words that mislead
+            it; they choose no threshold.
         seed: Of the encoder, of the twins and of the gate's bootstrap; nothing else is random.
         config: How the encoder learns.
         on_progress: Is told what is being done.
@@ -89,8 +90,8 @@ def learn_abstention(
     held_out = _current(_rows(read_examples(dataset, "held-out"), searcher, settings))
     _check(dataset, rows, held_out, least=MIN_SHARED_ROWS if membership else MIN_ROWS)
     served = load_judge(settings.models_folder, embedder)
-    config = config or CrossConfig()
-    how = {"reranker": settings.reranker, "augments": augments, **asdict(config)}
+    config = replace(config or CrossConfig(), attacks=augments)
+    how = {"reranker": settings.reranker, **asdict(config)}
     facts = Facts(embedder.id, dataset.name, seed, version("whimbrel"), how)
     work = checkpoints(settings.runs_folder, facts)
     noise = Augmentation.of(searcher.index.passages, seed=seed) if augments else None

@@ -55,7 +55,7 @@ def learn_reranker(
         dataset: A folder in the format of `retrieval.examples`.
         settings: Name the cross-encoder to start from; where the index and the runs are.
         embedder: The one that made the served index.
-        augments: Whether to learn from noisy twins, too.
+        augments: Whether to learn from noisy twins, too, and from words that mislead.
         seed: The same seed gives the same reranker on the same machine.
         at_least: How many labelled pairs there must be.
         config: How to learn.
@@ -73,7 +73,7 @@ def learn_reranker(
             "tell: set WHIMBREL_RERANKER to a pre-trained one"
         )
     need("accelerate", "datasets")
-    config = config or CrossConfig()
+    config = replace(config or CrossConfig(), attacks=augments)
     served = Library.load(settings, embedder).searcher()
     judge = load_judge(settings.models_folder, embedder)
     corpus = TrainingCorpus(served.index.in_memory(), embedder, judge, served, judge)

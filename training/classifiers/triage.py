@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,13 @@ from retrieval.answering.triage import (
 )
 from retrieval.errors import DataError
 from retrieval.examples import SPLITS, Example, Split, read_examples
+from retrieval.models.catalogue import resolve
+from retrieval.models.endpoint import is_endpoint
 from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.registry.folders import sha256
 from retrieval.registry.runs import Facts, folder_of, write_run
-from retrieval.search.embedding import Embedder
+from retrieval.search.embedding import Embedder, load_model
 from retrieval.settings import Settings
 from training.classifiers import scores
 from training.classifiers.judge_fit import is_held_out
@@ -35,6 +38,10 @@ from training.data.augmentation import Augmentation, told
 from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import decide
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
 
 MIN_OF_EACH = 30
 """Fewer messages of either kind than this, half of them held out, say too little."""
@@ -79,7 +86,7 @@ def learn_triage(
     served = load_separator(settings.models_folder, embedder)
     on_progress(f"learning from {len(messages.train)} messages and our own")
     noise = Augmentation(seed) if augments else None
-    separator = _fitted(messages, served, embedder, seed, noise)
+    separator = _fitted(messages, served, embedder, settings, seed, noise)
     on_progress(f"trying it on {len(messages.held_out)} messages held out")
     vectors, cases = _vectors(messages.held_out, embedder), _cases(messages.held_out)
     said = separator.score(vectors).tolist()
@@ -164,6 +171,7 @@ def _fitted(
     messages: TriageMessages,
     served: Separator,
     embedder: Embedder,
+    settings: Settings,
     seed: int,
     noise: Augmentation | None,
 ) -> Separator:
@@ -183,6 +191,10 @@ def _fitted(
             vectors, labels, embedder=embedder.id, data=f"{messages.data} and our own messages"
         )
 
+    everybody = np.ones_like(own_labels)
+    if noise and (encoder := encoder_of(embedder, settings)):
+        misled = misleading(messages.train, fitted(everybody), embedder, encoder)
+        shown += [embedder.embed_queries(misled)]
     said = np.zeros(len(own_labels))
     fold = np.random.default_rng(seed).permutation(len(own_labels)) % FOLDS
     for part in range(FOLDS):
@@ -190,7 +202,49 @@ def _fitted(
         said[~seen] = fitted(seen).score(own[~seen])
     before = (served.score(own) >= served.threshold).tolist()
     threshold = no_worse(_cases(messages.train), said.tolist(), before)
-    return replace(fitted(np.ones_like(own_labels)), threshold=threshold)
+    return replace(fitted(everybody), threshold=threshold)
+
+
+def encoder_of(embedder: Embedder, settings: Settings) -> SentenceTransformer | None:
+    """The configured model, with gradients, if the embedder is that, moved by a map or not."""
+    if is_endpoint(settings.embedder):
+        return None
+    folder = resolve(settings.embedder, models_folder=settings.models_folder)
+    return load_model(folder, settings).float() if embedder.weights_id == folder.id else None
+
+
+def misleading(
+    messages: Sequence[LabelledMessage],
+    separator: Separator,
+    embedder: Embedder,
+    encoder: SentenceTransformer,
+) -> list[str]:
+    """The messages, with a word or two swapped so that a model is less right of them."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, normalize
+
+    from training.classifiers.adversarial import Attack
+
+    texts = [clean(message.text) for message in messages]
+    weights = torch.tensor(separator.weights, device=encoder.device)
+    moved = torch.eye(len(weights)) if embedder.map is None else torch.tensor(embedder.map.query)
+
+    def loss(numbers: Sequence[int]) -> torch.Tensor:
+        read = encoder.tokenizer(
+            [embedder.prefixes[0] + texts[number] for number in numbers],
+            padding=True,
+            truncation=True,
+            max_length=embedder.max_tokens,
+            return_tensors="pt",
+        )
+        rows = encoder(read.to(encoder.device))["sentence_embedding"]
+        said = normalize(normalize(rows, dim=1) @ moved.to(rows), dim=1) @ weights + separator.bias
+        labels = [float(messages[number].is_question) for number in numbers]
+        return binary_cross_entropy_with_logits(
+            said, torch.tensor(labels, device=said.device), reduction="sum"
+        )
+
+    return Attack(encoder, encoder.tokenizer).on(texts, loss)
 
 
 def _vectors(messages: Sequence[LabelledMessage], embedder: Embedder) -> Vectors:

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.answering.triage import load_separator
+from retrieval.answering.triage import SEEDS, clean, load_separator, read_labelled
 from retrieval.errors import DataError
 from retrieval.examples import Example, write_examples
 from retrieval.registry.runs import folder_of, publish
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.retrieval.word_embedder import WordEmbedder
-from training.classifiers.triage import learn_triage, read_messages
+from training.classifiers.triage import (
+    encoder_of,
+    learn_triage,
+    misleading,
+    read_messages,
+)
 from training.gate.candidate import LearnedRun
 
 pytestmark = pytest.mark.slow
@@ -121,3 +126,30 @@ def test_noisy_twins_are_learned_from_and_told_of(
     assert augmented.decision.comparison.candidate > 0.9
     assert "typos" in augmented.run.facts.config["augment"]
     assert augmented.run.files["triage.json"] != learned.run.files["triage.json"]
+
+
+def test_words_near_in_meaning_mislead_a_model_that_has_not_learned_from_them() -> None:
+    settings = Settings(embedder="all-minilm-l6-v2", device="cpu")
+    model = Embedder.load(settings)
+    encoder = encoder_of(model, settings)
+    assert encoder is not None
+    messages = read_labelled(SEEDS)[::10]
+    separator = load_separator(settings.models_folder, model)
+    twins = misleading(messages, separator, model, encoder)
+    before, after = (
+        separator.score(model.embed_queries([clean(text) for text in texts]))
+        for texts in ([message.text for message in messages], twins)
+    )
+    is_misled = [
+        bool(now < then) == message.is_question
+        for message, then, now, twin in zip(messages, before, after, twins, strict=True)
+        if clean(message.text) != twin
+    ]
+    assert len(is_misled) > 5
+    assert sum(is_misled) > 0.8 * len(is_misled)
+
+
+def test_an_embedder_that_is_not_the_configured_one_has_no_gradient(
+    model: Embedder, settings: Settings
+) -> None:
+    assert encoder_of(model, settings) is None
