@@ -86,7 +86,7 @@ def learn_triage(
     served = load_separator(settings.models_folder, embedder)
     on_progress(f"learning from {len(messages.train)} messages and our own")
     noise = Augmentation(seed) if augments else None
-    separator = _fitted(messages, served, embedder, settings, seed, noise)
+    separator = fitted_to(messages, served, embedder, settings, seed, noise)
     on_progress(f"trying it on {len(messages.held_out)} messages held out")
     vectors, cases = _vectors(messages.held_out, embedder), _cases(messages.held_out)
     said = separator.score(vectors).tolist()
@@ -167,7 +167,7 @@ def _check(source: Path, messages: TriageMessages) -> None:
         raise DataError(f"{source} holds out messages of one kind only; more are needed")
 
 
-def _fitted(
+def fitted_to(
     messages: TriageMessages,
     served: Separator,
     embedder: Embedder,
@@ -175,7 +175,16 @@ def _fitted(
     seed: int,
     noise: Augmentation | None,
 ) -> Separator:
-    """Fitted to people's messages and ours; the threshold is chosen on people's as they are."""
+    """A model fitted to people's messages and ours; its threshold suits people's as they are.
+
+    Args:
+        messages: People's.
+        served: What serves; the threshold is to be no worse.
+        embedder: The one that serves.
+        settings: Name its model, whose gradient finds words that mislead.
+        seed: Of the folds.
+        noise: Makes the twins that are learned from, too, if any are.
+    """
     seeds = read_labelled(SEEDS)
     own, ours = _vectors(messages.train, embedder), _vectors(seeds, embedder)
     own_labels, our_labels = _labels(messages.train), _labels(seeds)

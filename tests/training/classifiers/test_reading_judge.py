@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from retrieval.settings import Settings
 from tests.retrieval.passages_by_hand import hit, passage
 from tests.training.classifiers import tiny_cross_encoder
 from tests.training.classifiers.rated_company import PLACES, THINGS
+from training.classifiers import reading_judge
 from training.classifiers.cross_encoder import CrossConfig
 from training.classifiers.judge_fit import JudgeRow, fit
 from training.classifiers.reading_judge import JudgeChoice, choose
@@ -84,3 +86,12 @@ def test_a_reader_that_adds_nothing_is_left_out(tmp_path: Path) -> None:
     assert not choice.is_reading
     assert type(choice.judge) is Judge
     assert choice.judge == fit(rows, embedder="words", data="here")
+
+
+def test_a_twin_is_held_back_from_the_reader_where_its_original_is() -> None:
+    rows = [row(number, is_told=True) for number in range(40)]
+    twins = [replace(r, question=r.question.lower(), twin_of=r.question) for r in rows]
+    held_back = [reading_judge._is_held_back(r) for r in rows]
+    assert [reading_judge._is_held_back(twin) for twin in twins] == held_back
+    assert True in held_back
+    assert False in held_back

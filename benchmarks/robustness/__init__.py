@@ -1,0 +1,1 @@
+"""What noise in questions costs, and how much of that learning from noisy twins saves."""
