@@ -1,7 +1,8 @@
 """Mends typing errors in a query: words that nothing has, one error away from those of passages.
 
 A word is mended only where it means nothing to either leg: no passage has it, and the embedder has
-to read it in pieces. Only what passages say is put in its place.
+to read it in pieces. Only what passages say is put in its place. In Chinese an error is another
+character of the same sound, as keyboards offer them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from retrieval.search.lexical import STOP_WORDS, stems
 SHORTEST = 5
 """Shorter words have too many neighbours."""
 
-_WORD = re.compile(r"(?<![\w@/.:#'’-])[A-Za-z]+(?![\w@/#'’-]|[.:]\w)")
+_WORD = re.compile(r"(?<![\w@/.:#'’`-])[A-Za-z]+(?![\w@/#'’`(-]|[.:]\w)")
 _CONTRACTED = re.compile("(?:are|is|does|did|was|were|would|could|should|has|have|had|must)nt")
 """Negations without their apostrophe are not mistyped."""
 
@@ -25,16 +26,34 @@ Pieces = Callable[[str], int]
 Frequencies = Callable[[Sequence[str]], Mapping[str, int]]
 """How many of the passages that may be seen have each of some terms; those of none are left out."""
 
+ALIKE = 24
+"""Among so many characters before and behind one, by sound, are those that sound like it."""
+
+_HAN = re.compile("[\u4e00-\u9fff]{3,}")
+"""Two characters alone tell too little of what was meant."""
+
+
+def _by_sound() -> str:
+    codes = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
+    return b"".join(codes).decode("gb2312", errors="ignore")
+
+
+BY_SOUND = _by_sound()
+"""The 3,755 commonest Chinese characters by their pinyin: so GB 2312 orders its first level."""
+
+PLACE_BY_SOUND: Mapping[str, int] = {sign: place for place, sign in enumerate(BY_SOUND)}
+
 
 def mended(query: str, pieces: Pieces, frequencies: Frequencies) -> str:
     """The query with words one error away in the place of such as nothing has.
 
-    An error is a letter too much, too few, a wrong one, two that are swapped, or a missing space.
-    Names, abbreviations and parts of addresses stay. A word gives way to one that the embedder
-    reads in the fewest pieces, in fewer than itself, and of these to that of most passages.
+    An error is a letter too much, too few, a wrong one, two that are swapped, or a missing space;
+    or a Chinese character in the place of one that sounds alike. Names, abbreviations, and parts of
+    addresses or code stay. A word gives way to one that the embedder reads in the fewest pieces, in
+    fewer than itself, and of these to that of most passages.
 
     Args:
-        query: In any language; only words of Latin letters are mended.
+        query: In any language.
         pieces: How the embedder reads.
         frequencies: Looks terms up.
     """
@@ -50,7 +69,42 @@ def mended(query: str, pieces: Pieces, frequencies: Frequencies) -> str:
     known = frequencies([*looked_up.values()]) if doubtful else {}
     unknown = [word for word, stem in looked_up.items() if stem not in known]
     nearest = _nearest(unknown, pieces, frequencies) if unknown else {}
-    return _WORD.sub(lambda match: nearest.get(match[0], match[0]), query)
+    latin = _WORD.sub(lambda match: nearest.get(match[0], match[0]), query)
+    return _HAN.sub(lambda match: _mended_run(match[0], pieces, frequencies), latin)
+
+
+def _mended_run(run: str, pieces: Pieces, frequencies: Frequencies) -> str:
+    """Chinese characters, of which some give way to others that sound alike."""
+    known = frequencies([*_pairs(run)])
+    others: dict[int, list[str]] = {}
+    for at, sign in enumerate(run):
+        place = PLACE_BY_SOUND.get(sign)
+        if place is not None and not any(pair in known for pair in _around(run, at, sign)):
+            others[at] = [*BY_SOUND[max(0, place - ALIKE) : place + ALIKE + 1]]
+    looked_up = {
+        pair for at, signs in others.items() for sign in signs for pair in _around(run, at, sign)
+    }
+    found = frequencies(sorted(looked_up)) if looked_up else {}
+    signs = [*run]
+    for at, candidates in others.items():
+
+        def passages(sign: str, at: int = at) -> int:
+            return min(found.get(pair, 0) for pair in _around(run, at, sign))
+
+        best = max(candidates, key=passages)
+        before, after = (_around(run, at, sign) for sign in (run[at], best))
+        if passages(best) and sum(map(pieces, after)) < sum(map(pieces, before)):
+            signs[at] = best
+    return "".join(signs)
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[at : at + 2] for at in range(len(run) - 1)]
+
+
+def _around(run: str, at: int, sign: str) -> list[str]:
+    """The pairs that a character would be in at a place of a run."""
+    return _pairs(run[max(0, at - 1) : at] + sign + run[at + 1 : at + 2])
 
 
 def _nearest(words: Sequence[str], pieces: Pieces, frequencies: Frequencies) -> dict[str, str]:

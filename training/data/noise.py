@@ -15,6 +15,7 @@ from random import Random
 
 from retrieval.jsonl import read_lines
 from retrieval.search.lexical import STOP_WORDS
+from retrieval.search.spelling import BY_SOUND, PLACE_BY_SOUND
 
 TERMS = Path(__file__).with_name("terms.tsv")
 """Words of offices, in English and, after a tab, in Chinese."""
@@ -182,23 +183,10 @@ def read_terms(headings: Iterable[str] = ()) -> dict[str, str]:
     return known
 
 
-def _by_sound() -> str:
-    """The 3,755 commonest Chinese characters, those that sound alike beside each other.
-
-    So the first level of GB 2312 is ordered: by pinyin.
-    """
-    codes = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
-    return b"".join(codes).decode("gb2312", errors="ignore")
-
-
-_SOUNDS = _by_sound()
-_PLACE = {character: place for place, character in enumerate(_SOUNDS)}
-
-
 def _may_err(word: re.Match[str]) -> bool:
     """Whether a word is no negation or number, not short, and no part of an address or name."""
     said, text = _plain(word[0]), word.string
-    if said in _PLACE:
+    if said in PLACE_BY_SOUND:
         return said not in _NEGATIONS and not _NUMBER.fullmatch(said)
     is_part = _ADDRESS_BEFORE.search(text[: word.start()][-1:]) or _ADDRESS.match(text, word.end())
     is_plain = said.isascii() and said not in _NEGATIONS and not _is_name(word)
@@ -208,9 +196,9 @@ def _may_err(word: re.Match[str]) -> bool:
 def _mistyped(word: re.Match[str], random: Random) -> tuple[int, int, str]:
     """Where a word stands, up to the space behind it where that is left out, and what is there."""
     (start, end), said = word.span(), word[0]
-    if said in _PLACE:
-        near = _PLACE[said] + random.choice((-2, -1, 1, 2))
-        return start, end, _SOUNDS[near % len(_SOUNDS)]
+    if said in PLACE_BY_SOUND:
+        near = PLACE_BY_SOUND[said] + random.choice((-2, -1, 1, 2))
+        return start, end, BY_SOUND[near % len(BY_SOUND)]
     at = random.randrange(1, len(said) - 1)
     before, letter, behind = said[:at], said[at], said[at + 1 :]
     wrong = (

@@ -17,7 +17,12 @@ WORDS = frozenset(
 """Those that the embedder reads whole."""
 
 
+CHINESE = frozenset(("怎样", "修改", "密码", "登录", "登陆", "页面", "窗口"))
+
+
 def pieces(word: str) -> int:
+    if not word.isascii():
+        return 2 if word in CHINESE else 3  # the mark of a word's beginning is one
     return 1 if word.lower() in WORDS else max(2, len(word) // 2)
 
 
@@ -27,7 +32,7 @@ def passages(**counts: int) -> Mapping[str, int]:
 
 HANDBOOK = passages(
     annual=3, leave=5, travel=4, expenses=4, printer=2, password=2, government=2, expire=2,
-    parental=9, vocation=7,
+    parental=9, vocation=7, 怎样修改密码=3, 登录页面=2, 窗口=5,
 )  # fmt: skip
 
 
@@ -45,6 +50,8 @@ def frequencies(asked: Sequence[str]) -> Mapping[str, int]:
         ("Howdoes leave", "how does leave"),
         ("are theey paid for travle, expensees?", "are they paid for travel, expenses?"),
         ("the govermnent", "the government"),
+        ("怎样修改密马", "怎样修改密码"),
+        ("登路页面在 travle 哪里", "登录页面在 travel 哪里"),
     ],
 )
 def test_a_word_that_nothing_has_gives_way_to_one_that_passages_have(
@@ -62,7 +69,9 @@ def test_a_word_that_nothing_has_gives_way_to_one_that_passages_have(
         "passqord.example.com and ann@passqord.example #passqord C:/passqord",
         "arent they paid, isnt it",
         "pasword2 passw0rd",
-        "密马怎么改",
+        "`passqord` and passqord() are code",
+        "串口",  # too short to tell that it is not 窗口, which passages have
+        "登陆页面",  # the embedder knows it, though 登录 is what passages say
         "",
     ],
 )
