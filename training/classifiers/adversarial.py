@@ -88,8 +88,8 @@ class Attack:
     def _best(self, id_: int, slope: torch.Tensor) -> tuple[float, str] | None:
         """By how much the worst neighbour of a word would raise the loss, and that neighbour."""
         own = self._words[id_]
-        others = self._others[bool(_HAN.fullmatch(self._pieces[id_]))]
-        nearest = (self._units[others] @ self._units[id_]).topk(min(NEAR, len(others))).indices
+        others, units = self._others[bool(_HAN.fullmatch(self._pieces[id_]))]
+        nearest = (units @ normalize(own, dim=0)).topk(min(NEAR, len(others))).indices
         near = [
             other
             for other in others[nearest].tolist()
@@ -127,10 +127,6 @@ class Attack:
         return self._embedding.weight.detach().float()
 
     @cached_property
-    def _units(self) -> torch.Tensor:
-        return normalize(self._words, dim=1)
-
-    @cached_property
     def _pieces(self) -> list[str]:
         """The word that each token is, empty for a part of one."""
         known = self.tokenizer.convert_ids_to_tokens(range(len(self._words)))
@@ -145,12 +141,14 @@ class Attack:
         return [word if _LATIN.fullmatch(word) or _HAN.fullmatch(word) else "" for word in whole]
 
     @cached_property
-    def _others(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The tokens that are whole words: Latin ones, and Chinese ones."""
+    def _others(self) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+        """The tokens that are whole words, and their directions: Latin ones, and Chinese ones."""
         pieces = self._pieces
         latin = [id_ for id_, word in enumerate(pieces) if word and not _HAN.fullmatch(word)]
         han = [id_ for id_, word in enumerate(pieces) if word and _HAN.fullmatch(word)]
-        return torch.tensor(latin), torch.tensor(han)
+        return tuple(
+            (torch.tensor(some), normalize(self._words[some], dim=1)) for some in (latin, han)
+        )
 
 
 def _pattern(word: str) -> str:
