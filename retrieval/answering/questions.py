@@ -10,12 +10,6 @@ from retrieval.language import language_of, words
 from retrieval.records import Message
 
 _SPACE = re.compile(r"\s+")
-# Keyboards for Chinese write these wide, too; other wide marks are Chinese itself.
-_NARROW = {ord(wide): ord(wide) - 0xFEE0 for wide in "％＋－．／＝＠＿"} | {
-    code: code - 0xFEE0
-    for first, last in ("０９", "ＡＺ", "ａｚ")
-    for code in range(ord(first), ord(last) + 1)
-}
 _EMOJI_NAME = re.compile(r":[a-z0-9_+'-]+:")
 
 # Words that point back at what was said before, and openings that continue it.
@@ -70,14 +64,14 @@ _REMEMBERED_QUESTIONS = 2
 
 
 def clean(question: str, *, max_chars: int) -> str:
-    """The question with white space folded, emoji names removed, and wide letters as usual.
+    """The question with white space folded and emoji names removed.
 
     Raises:
         QuestionError: If nothing is left that could be searched, or if it is longer than
             `max_chars`; the message is fit for the person who asked, in their language.
     """
     text = question.encode(errors="replace").decode()  # a terminal may pass on other bytes
-    folded = _SPACE.sub(" ", _EMOJI_NAME.sub(" ", text.translate(_NARROW))).strip()
+    folded = _SPACE.sub(" ", _EMOJI_NAME.sub(" ", text)).strip()
     if len(folded) > max_chars:
         raise QuestionError(_too_long(folded, max_chars))
     if not words(folded):

@@ -20,6 +20,13 @@ _WORD = re.compile(r"(?<![\w@/.:#'’`-])[A-Za-z]+(?![\w@/#'’`(-]|[.:]\w)")
 _CONTRACTED = re.compile("(?:are|is|does|did|was|were|would|could|should|has|have|had|must)nt")
 """Negations without their apostrophe are not mistyped."""
 
+# Keyboards for Chinese write these wide, too; other wide marks are Chinese itself.
+_NARROW = {ord(wide): ord(wide) - 0xFEE0 for wide in "％＋－．／＝＠＿"} | {
+    code: code - 0xFEE0
+    for first, last in ("０９", "ＡＺ", "ａｚ")
+    for code in range(ord(first), ord(last) + 1)
+}
+
 Pieces = Callable[[str], int]
 """In how many pieces the embedder reads a word."""
 
@@ -48,7 +55,8 @@ def mended(query: str, pieces: Pieces, frequencies: Frequencies) -> str:
     """The query with words one error away in the place of such as nothing has.
 
     An error is a letter too much, too few, a wrong one, two that are swapped, or a missing space;
-    or a Chinese character in the place of one that sounds alike. Names, abbreviations, and parts of
+    or a Chinese character in the place of one that sounds alike. Wide letters and digits become
+    usual ones. Names, abbreviations, and parts of
     addresses or code stay. A word gives way to one that the embedder reads in the fewest pieces, in
     fewer than itself, and of these to that of most passages.
 
@@ -57,6 +65,7 @@ def mended(query: str, pieces: Pieces, frequencies: Frequencies) -> str:
         pieces: How the embedder reads.
         frequencies: Looks terms up.
     """
+    query = query.translate(_NARROW)
     doubtful = {
         match[0]
         for match in _WORD.finditer(query)

@@ -84,3 +84,8 @@ def test_what_is_right_is_looked_up_nowhere() -> None:
         raise AssertionError(asked)
 
     assert mended("how much annual leave", pieces, nothing) == "how much annual leave"
+
+
+def test_letters_and_digits_as_wide_as_chinese_become_usual_and_chinese_marks_stay() -> None:
+    wide = "Ｈｏｗ　ｍｕｃｈ，　３．５％？ 你好：５天（假）"
+    assert mended(wide, pieces, frequencies) == "How　much，　3.5%？ 你好：5天（假）"
