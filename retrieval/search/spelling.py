@@ -13,12 +13,14 @@ from string import ascii_lowercase
 
 from retrieval.search.lexical import STOP_WORDS, stems
 
-SHORTEST = 5
+SHORTEST = 6
 """Shorter words have too many neighbours."""
 
 _WORD = re.compile(r"(?<![\w@/.:#'’`-])[A-Za-z]+(?![\w@/#'’`(-]|[.:]\w)")
-_CONTRACTED = re.compile("(?:are|is|does|did|was|were|would|could|should|has|have|had|must)nt")
-"""Negations without their apostrophe are not mistyped."""
+_CONTRACTED = re.compile(
+    "(?:are|is|does|did|was|were|would|could|should|has|have|had|must)nt|(?:there|where|what)s"
+)
+"""What only lacks its apostrophe is not mistyped; of a negation it would be the contrary."""
 
 # Keyboards for Chinese write these wide, too; other wide marks are Chinese itself.
 _NARROW = {ord(wide): ord(wide) - 0xFEE0 for wide in "％＋－．／＝＠＿"} | {
@@ -57,8 +59,8 @@ def mended(query: str, pieces: Pieces, frequencies: Frequencies) -> str:
     An error is a letter too much, too few, a wrong one, two that are swapped, or a missing space;
     or a Chinese character in the place of one that sounds alike. Wide letters and digits become
     usual ones. Names, abbreviations, and parts of
-    addresses or code stay. A word gives way to one that the embedder reads in the fewest pieces, in
-    fewer than itself, and of these to that of most passages.
+    addresses or code stay. A word gives way to one that the embedder reads whole, with letters
+    swapped or else of most passages.
 
     Args:
         query: In any language.
@@ -129,15 +131,19 @@ def _nearest(words: Sequence[str], pieces: Pieces, frequencies: Frequencies) -> 
         found = (known.get(stem_of[part], 0) for part in other.split() if part in stem_of)
         return min(found, default=1)
 
-    def likelihood(other: str) -> tuple[int, int]:
-        return -max(map(pieces, other.split())), passages(other)
+    def is_word(other: str) -> bool:
+        """Whether it is more than a stem that it shares with words of the passages."""
+        return bool(passages(other)) and all(pieces(part) == 1 for part in other.split())
 
     nearest = {}
     for word, others in near.items():
-        there = [other for other in others if passages(other)]
-        best = max(there, key=likelihood, default=word)
-        if -likelihood(best)[0] < pieces(word):
-            nearest[word] = best
+        # What is only swapped is likelier meant than what is more often said.
+        swapped = [
+            other for other in others if sorted(other) == sorted(word.lower()) and passages(other)
+        ]
+        found = [*filter(is_word, swapped or others)]
+        if found:
+            nearest[word] = max(found, key=passages)
     return nearest
 
 

@@ -147,7 +147,8 @@ class Attack:
         latin = [id_ for id_, word in enumerate(pieces) if word and not _HAN.fullmatch(word)]
         han = [id_ for id_, word in enumerate(pieces) if word and _HAN.fullmatch(word)]
         return tuple(
-            (torch.tensor(some), normalize(self._words[some], dim=1)) for some in (latin, han)
+            (torch.tensor(some, device=self._words.device), normalize(self._words[some], dim=1))
+            for some in (latin, han)
         )
 
 

@@ -304,16 +304,16 @@ class Speller(WordEmbedder):
     """Reads only what is spelled rightly in one piece."""
 
     def pieces(self, word: str) -> int:
-        return 1 if word == "days" else 2
+        return 1 if word == "keeper" else 2
 
 
 def test_a_mistyped_question_is_answered_as_it_was_meant_and_shown_as_it_was_asked(
     library: Library,
 ) -> None:
     searcher = Searcher(library.searcher().index, Speller())
-    said = Answerer(searcher, ALWAYS, Settings(), None).answer(AnswerRequest("Paid ddays a year?"))
-    assert said.question == "Paid ddays a year?"
-    assert said.query == "Paid days a year?"
+    said = Answerer(searcher, ALWAYS, Settings(), None).answer(AnswerRequest("Leave of a kepeer?"))
+    assert said.question == "Leave of a kepeer?"
+    assert said.query == "Leave of a keeper?"
 
 
 def test_an_empty_question_is_refused_before_anything_is_searched(library: Library) -> None:

@@ -11,7 +11,7 @@ from retrieval.search.spelling import mended
 WORDS = frozenset(
     words(
         "how much annual leave are they paid for travel expenses does the printer password expire"
-        " government vacation parental there"
+        " government vacation parental there receipt recept"
     )
 )
 """Those that the embedder reads whole."""
@@ -32,7 +32,7 @@ def passages(**counts: int) -> Mapping[str, int]:
 
 HANDBOOK = passages(
     annual=3, leave=5, travel=4, expenses=4, printer=2, password=2, government=2, expire=2,
-    parental=9, vocation=7, 怎样修改密码=3, 登录页面=2, 窗口=5,
+    parental=9, vocation=7, accuracy=3, receipt=1, reception=4, 怎样修改密码=3, 登录页面=2, 窗口=5,
 )  # fmt: skip
 
 
@@ -48,7 +48,8 @@ def frequencies(asked: Sequence[str]) -> Mapping[str, int]:
         ("does the passsword epxire", "does the password expire"),
         ("how much annualleave", "how much annual leave"),
         ("Howdoes leave", "how does leave"),
-        ("are theey paid for travle, expensees?", "are they paid for travel, expenses?"),
+        ("are they paid for travle, expensees?", "are they paid for travel, expenses?"),
+        ("a receipt, a reciept", "a receipt, a receipt"),
         ("the govermnent", "the government"),
         ("怎样修改密马", "怎样修改密码"),
         ("登路页面在 travle 哪里", "登录页面在 travel 哪里"),
@@ -67,7 +68,8 @@ def test_a_word_that_nothing_has_gives_way_to_one_that_passages_have(
         "the paretnals",  # two errors
         "ask Passqord or PASSQORD",
         "passqord.example.com and ann@passqord.example #passqord C:/passqord",
-        "arent they paid, isnt it",
+        "arent they paid, isnt it, wheres the printer",
+        "pto accrual",  # "accural" is none, though it shares its stem with "accuracy"
         "pasword2 passw0rd",
         "`passqord` and passqord() are code",
         "串口",  # too short to tell that it is not 窗口, which passages have
