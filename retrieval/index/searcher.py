@@ -180,6 +180,7 @@ class Searcher:
             found.bm25,
             competence=np.array(competence, dtype=np.float32)[found.groups],
             is_foreign=is_foreign[found.groups],
+            lexical_weight=self.embedder.lexical_weight,
         )
         told = found.cosines
         if map_ is not None:  # what judges cosines knows the model's own

@@ -28,6 +28,7 @@ from retrieval.registry.runs import (
     verify,
 )
 from retrieval.search.embedding import Embedder, configured, load_model
+from retrieval.search.fusion import lexical_weight_of
 from retrieval.search.linear_map import FILE, LinearMap
 from retrieval.settings import Settings
 
@@ -51,8 +52,10 @@ def load_run(settings: Settings, run: Run, *, on_progress: Tell | None = None) -
     folder = folder_of(settings.runs_folder, run)
     if (folder / FILE).is_file():
         base = configured(settings, on_progress=on_progress)
-        return base.moved(LinearMap.load(folder), name=run.id)
-    return load_tuned(settings, folder / MODEL, name=run.id)
+        weight = lexical_weight_of(folder)
+        return base.moved(LinearMap.load(folder), name=run.id, lexical_weight=weight)
+    tuned = load_tuned(settings, folder / MODEL, name=run.id)
+    return tuned.weighing(lexical_weight_of(folder))
 
 
 def load_tuned(settings: Settings, folder: Path, *, name: str) -> Embedder:

@@ -18,6 +18,7 @@ from retrieval.models.loading import hide_progress_bars, loading
 from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.registry.runs import base_of
+from retrieval.search.fusion import LEXICAL_WEIGHT
 from retrieval.search.linear_map import LinearMap
 from retrieval.settings import Settings
 
@@ -56,8 +57,11 @@ class Embedder:
 
     `id` and `revision` name the very weights, `dimension` is the length of a vector, `prefixes`
     stand before each query and each passage, and texts are cut after `max_tokens`, prefix included.
-    An id with a `+` names a base model and what was learned on top of it.
+    An id with a `+` names a base model and what was learned on top of it. Beside its cosines words
+    count for `lexical_weight`, which may be learned with it.
     """
+
+    lexical_weight = LEXICAL_WEIGHT
 
     def __init__(self, folder: ModelFolder, model: SentenceTransformer | BertEmbedder) -> None:
         self.id, self.revision = folder.id, folder.revision
@@ -85,15 +89,21 @@ class Embedder:
             )
             return cls(folder, _load_quickly(folder, settings) or load_model(folder, settings))
 
-    def moved(self, by: LinearMap, *, name: str) -> Self:
+    def moved(self, by: LinearMap, *, name: str, lexical_weight: float = LEXICAL_WEIGHT) -> Self:
         """The same model, whose vectors are moved by a map of this name."""
-        moved = copy.copy(self)
+        moved = self.weighing(lexical_weight)
         moved.id, moved.map = f"{base_of(self.id)}+{name}", by
         return moved
 
+    def weighing(self, lexical_weight: float) -> Self:
+        """The same model, beside which words count for so much."""
+        weighing = copy.copy(self)
+        weighing.lexical_weight = lexical_weight
+        return weighing
+
     def unmoved(self) -> Self:
         """The same model without any map."""
-        unmoved = copy.copy(self)
+        unmoved = self.weighing(LEXICAL_WEIGHT)
         unmoved.id, unmoved.map = base_of(self.id), None
         return unmoved
 

@@ -10,19 +10,27 @@ Here ranks give way to two numbers that mean the same for every query and corpus
 - lexical: the share of the best BM25 score of this query.
 
 The fused score is c³ · dense + 1.5 · lexical, where c is the embedder's competence in the
-languages of query and passage, which `competence.py` measures when the index is built.
+languages of query and passage, which `competence.py` measures when the index is built. How much the
+words count for may be learned with a retriever, whose run then says so in `fusion.json`.
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+
+from retrieval.errors import ModelCorruptError
 
 Floats = npt.NDArray[np.float32]
 Groups = npt.NDArray[np.intp]
 
 LEXICAL_WEIGHT = 1.5
 """Any weight from 1 to 3 beats both legs on every set we tried: nothing here is tuned closely."""
+
+FILE = "fusion.json"
 
 FOREIGN = 0.25
 """Standard deviations a passage needs to be ahead if it is not in the language of the query."""
@@ -52,7 +60,12 @@ def standardise(cosines: Floats, groups: Groups, sample: Floats, sample_groups: 
 
 
 def fuse(
-    dense: Floats, lexical: Floats, *, competence: Floats, is_foreign: npt.NDArray[np.bool_]
+    dense: Floats,
+    lexical: Floats,
+    *,
+    competence: Floats,
+    is_foreign: npt.NDArray[np.bool_],
+    lexical_weight: float = LEXICAL_WEIGHT,
 ) -> Floats:
     """The fused score of each passage; only their order means anything.
 
@@ -61,8 +74,29 @@ def fuse(
         lexical: The BM25 scores, 0 where no term occurs; the best of all must be among them.
         competence: The embedder's competence for each passage and this query, 0 to 1.
         is_foreign: Whether the passage is in another language than the query.
+        lexical_weight: What the best BM25 score is worth, in standard deviations.
     """
     best = lexical.max(initial=0)
     share = lexical / best if best > 0 else lexical
-    fused: Floats = competence**3 * (dense - FOREIGN * is_foreign) + LEXICAL_WEIGHT * share
+    fused: Floats = competence**3 * (dense - FOREIGN * is_foreign) + lexical_weight * share
     return fused
+
+
+def save_lexical_weight(folder: Path, weight: float) -> None:
+    """Write down what words count for beside the retriever in a folder."""
+    (folder / FILE).write_text(json.dumps({"lexical_weight": weight}) + "\n", encoding="utf-8")
+
+
+def lexical_weight_of(folder: Path) -> float:
+    """What words count for beside the retriever in a folder; as usual if it does not say.
+
+    Raises:
+        ModelCorruptError: If what it says is no weight.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return LEXICAL_WEIGHT
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["lexical_weight"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelCorruptError(f"{path} holds no lexical weight: {error}") from error

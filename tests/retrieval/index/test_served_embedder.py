@@ -14,7 +14,8 @@ from retrieval.index.served_embedder import load_embedder, load_run
 from retrieval.registry.folders import served
 from retrieval.registry.runs import Facts, Run, folder_of, write_run
 from retrieval.search.embedding import Embedder
-from retrieval.search.linear_map import FILE, LinearMap
+from retrieval.search.fusion import LEXICAL_WEIGHT, save_lexical_weight
+from retrieval.search.linear_map import FILE, LinearMap, identity
 from retrieval.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -116,4 +117,37 @@ def test_a_damaged_run_is_not_loaded(settings: Settings, base: Embedder) -> None
     run = learned(settings, base)
     (folder_of(settings.runs_folder, run) / FILE).write_bytes(b"damaged")
     with pytest.raises(ModelCorruptError, match=FILE):
+        load_run(settings, run)
+
+
+def test_what_words_count_for_is_learned_with_a_map_and_forgotten_with_it(
+    settings: Settings, base: Embedder
+) -> None:
+    facts = Facts(base=base.id, dataset="d", seed=0, code="1")
+
+    def fill(folder: Path) -> None:
+        identity(base.dimension).save(folder)
+        save_lexical_weight(folder, 40)
+
+    run = write_run(settings.runs_folder, "retriever", facts, fill)
+    library = Library(settings, base)
+    before = library.searcher().search("ferry")
+    index = library.searcher().index
+    publish_vectors(settings.index_folder, index, load_run(settings, run), index.vectors)
+    (first, second) = library.searcher().search("ferry")
+    assert first.score == pytest.approx(before[0].score + 40 - LEXICAL_WEIGHT)
+    assert second.score == pytest.approx(before[1].score)
+    rollback(settings.index_folder, library.embedder)
+    assert library.searcher().search("ferry") == before
+
+
+def test_a_weight_of_words_that_is_none_is_refused(settings: Settings, base: Embedder) -> None:
+    facts = Facts(base=base.id, dataset="d", seed=0, code="1")
+
+    def fill(folder: Path) -> None:
+        MAP.save(folder)
+        (folder / "fusion.json").write_text("[]")
+
+    run = write_run(settings.runs_folder, "retriever", facts, fill)
+    with pytest.raises(ModelCorruptError, match="no lexical weight"):
         load_run(settings, run)
