@@ -38,6 +38,11 @@ class LinearMap:
         inverse: Vectors = np.linalg.inv(self.passage.astype(np.float64)).astype(np.float32)
         return inverse
 
+    def part_way(self, share: float) -> LinearMap:
+        """So much of the way, 0 to 1, from vectors as they are to where the map moves them."""
+        unmoved = np.eye(len(self.query), dtype=np.float32)
+        return LinearMap(*(unmoved + share * (m - unmoved) for m in (self.query, self.passage)))
+
     def save(self, folder: Path) -> None:
         """Write the map into a folder."""
         from safetensors.numpy import save_file

@@ -27,7 +27,7 @@ from training.classifiers.judge_fit import JudgeRow, confidence, fit, read_all
 from training.classifiers.reading_judge import JudgeChoice, choose
 from training.classifiers.shared_logistic import fit_together
 from training.classifiers.trial import ClassifierCase, no_worse, outcomes
-from training.data.augmentation import Augmentation, told
+from training.data.augmentation import Augmentation, noise_told
 from training.data.regression import read_regression
 from training.extra import need
 from training.federated import MIN_MEMBERS, Membership
@@ -117,7 +117,7 @@ def learn_abstention(
                 "features": list(judge.weights),
                 "strong": strong,
                 "federated": membership is not None,
-                **told(noise),
+                **noise_told(noise),
             },
             metrics=_metrics(judge, held_out),
         ),

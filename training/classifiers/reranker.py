@@ -21,7 +21,7 @@ from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
 from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_tune
 from training.curves import save_losses
-from training.data.augmentation import Augmentation, told
+from training.data.augmentation import Augmentation, noise_told
 from training.data.corpus import TrainingCorpus, read_held_out, read_train_and_dev
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
 from training.extra import need
@@ -97,7 +97,7 @@ def learn_reranker(
         dataset=dataset.name,
         seed=seed,
         code=version("whimbrel"),
-        config=asdict(config) | told(noise),
+        config=asdict(config) | noise_told(noise),
     )
     work = checkpoints(settings.runs_folder, facts)
     on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")

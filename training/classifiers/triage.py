@@ -34,7 +34,7 @@ from retrieval.settings import Settings
 from training.classifiers import scores
 from training.classifiers.judge_fit import is_held_out
 from training.classifiers.trial import ClassifierCase, no_worse, outcomes
-from training.data.augmentation import Augmentation, told
+from training.data.augmentation import Augmentation, noise_told
 from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import decide
@@ -95,7 +95,7 @@ def learn_triage(
         dataset=messages.data,
         seed=seed,
         code=version("whimbrel"),
-        config=told(noise),
+        config=noise_told(noise),
         metrics=asdict(
             scores.score(said, [c.is_yes for c in cases], threshold=separator.threshold)
         ),

@@ -69,6 +69,6 @@ class Augmentation:
         ]
 
 
-def told(noise: Augmentation | None) -> dict[str, Any]:
+def noise_told(noise: Augmentation | None) -> dict[str, Any]:
     """What a run's card says of it."""
     return {AUGMENTED: ", ".join(noise.kinds)} if noise else {}

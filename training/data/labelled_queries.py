@@ -17,15 +17,21 @@ LARGEST_SHARE, LEAST_DEPTH = 4, 10
 """In a small index, among one part of so many, but no fewer than this."""
 
 VOTED = frozenset({"votes", "imported"})
+BY_EXPERTS = frozenset({"approved", "correction"})
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledQuery:
-    """A question and the rows of the passages that answer it; no rows if nothing does."""
+    """A question and the rows of the passages that answer it; no rows if nothing does.
+
+    Questions of one `cluster` mean nearly the same. It `is_expert` if an expert spoke of it.
+    """
 
     question: str
     language: str
     rows: tuple[int, ...]
+    cluster: str = ""
+    is_expert: bool = False
 
 
 def labelled_queries(
@@ -37,6 +43,8 @@ def labelled_queries(
     """
     places = rows_of(passages)
     rows_by_question: dict[tuple[str, str], set[int]] = {}
+    clusters = {example.question: example.cluster or example.question for example in examples}
+    by_experts = {example.question for example in examples if example.source in BY_EXPERTS}
     for example in examples:
         key = (example.question, example.language)
         if example.kind == "pair" and example.passages:
@@ -45,7 +53,12 @@ def labelled_queries(
                 rows_by_question.setdefault(key, set()).update(found)
         elif example.kind == "answer" and not example.is_good:
             rows_by_question.setdefault(key, set())
-    return [LabelledQuery(*key, tuple(sorted(rows))) for key, rows in rows_by_question.items()]
+    return [
+        LabelledQuery(
+            *key, tuple(sorted(rows)), cluster=clusters[key[0]], is_expert=key[0] in by_experts
+        )
+        for key, rows in rows_by_question.items()
+    ]
 
 
 def answerable(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:

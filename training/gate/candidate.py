@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.answering.judge import Judge
+from retrieval.answering.judge import JUDGE_FILE, Judge
 from retrieval.index.searcher import Searcher
+from retrieval.index.served_embedder import served_run
 from retrieval.progress import Tell
-from retrieval.registry.runs import Facts, ModelKind, Run, folder_of, write_run
+from retrieval.registry.runs import MODEL, Facts, ModelKind, Run, folder_of, write_run
+from retrieval.search import fusion, linear_map
 from retrieval.settings import Settings
 from training.data.corpus import TrainingCorpus
 from training.data.labelled_queries import LabelledQuery, labelled_queries
@@ -25,6 +28,26 @@ class Candidate:
 
     searcher: Searcher
     judge: Judge
+
+
+def served(corpus: TrainingCorpus) -> Candidate:
+    """What serves, as a candidate that changes nothing."""
+    return Candidate(corpus.served, corpus.served_judge)
+
+
+def save_served(folder: Path, settings: Settings, corpus: TrainingCorpus) -> None:
+    """Fill a run with the retriever that serves: a map that moves nothing if that is no run."""
+    run = served_run(settings)
+    if run is None:
+        linear_map.identity(corpus.embedder.dimension).save(folder)
+        return
+    for name in run.files:
+        if name in _RETRIEVER or name.startswith(f"{MODEL}/"):
+            (folder / name).parent.mkdir(exist_ok=True, parents=True)
+            shutil.copyfile(folder_of(settings.runs_folder, run) / name, folder / name)
+
+
+_RETRIEVER = frozenset({linear_map.FILE, fusion.FILE, JUDGE_FILE})
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from retrieval.registry.runs import Facts, Run, checkpoints, folder_of, write_ru
 from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
 from training.curves import save_losses
-from training.data.augmentation import Augmentation, told
+from training.data.augmentation import Augmentation, noise_told
 from training.extra import need
 from training.gate import report
 from training.gate.candidate import LearnedRun
@@ -124,7 +124,7 @@ def learn_adapter(
         dataset=dataset.name,
         seed=options.seed,
         code=version("whimbrel"),
-        config={"method": method, **asdict(config), **told(noise)},
+        config={"method": method, **asdict(config), **noise_told(noise)},
     )
     # What is held back would choose without noise how much of what was learned is used.
     is_private = epsilon is not None

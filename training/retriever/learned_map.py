@@ -1,19 +1,30 @@
-"""From a data set to a retriever with a learned map: fitted, tried, and kept as a run."""
+"""From a data set to a retriever with a learned map: fitted, tried, and kept as a run.
+
+How far the map is followed, and what words count for beside it, is decided by questions that it has
+not learned from: these are taken in parts, and each part is found by what the others teach. Where
+nothing is surely better than what was never learned, the run holds what serves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from random import Random
 from statistics import fmean
 
+import numpy as np
+
+from retrieval.records import Vectors
 from retrieval.registry.runs import Facts
 from retrieval.search.embedding import Embedder
+from retrieval.search.fusion import save_lexical_weight
+from retrieval.search.linear_map import LinearMap
 from retrieval.settings import Settings
 from training.curves import save_curve
-from training.data.augmentation import Augmentation, told
+from training.data.augmentation import Augmentation, noise_told
 from training.data.corpus import (
     TrainingCorpus,
     heading_of,
@@ -22,11 +33,36 @@ from training.data.corpus import (
     read_train_and_dev,
 )
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
-from training.gate.candidate import Candidate, LearnedRun, keep
+from training.gate.candidate import Candidate, LearnedRun, keep, save_served, served
 from training.gate.retriever_trial import searcher_with
 from training.hyperparameters import Study, search
-from training.retriever.linear_map import FittedMap, MapConfig, TrainingPairs, fit_map, suggest
+from training.retriever.linear_map import (
+    FEWEST_PAIRS,
+    FittedMap,
+    MapConfig,
+    TrainingPairs,
+    fit_map,
+    suggest,
+)
+from training.retriever.served_order import (
+    LEXICAL_WEIGHTS,
+    FusedQuestions,
+    Scores,
+    Step,
+    judging,
+    surest,
+    told,
+)
 from training.trainer import LearnOptions
+
+SHARES = (0.0, 0.5, 1.0)
+"""Of the way to a map; 0 leaves the vectors as they are, and only words may come to count more."""
+
+FOLDS = 3
+"""So many parts, each of which is found by what the others teach."""
+
+MOST_JUDGING = 1_000
+"""More questions than this need not be found so."""
 
 SPLITS = 2
 """A configuration is tried on so many choices of questions held back: one alone is luck."""
@@ -63,29 +99,44 @@ def learn_map(
     queries = answerable(labelled_queries([*train, *dev], corpus.index.passages))
     held_out = read_held_out(dataset, corpus)
     pairs, named = _pairs(corpus.embedder, queries), headings(corpus)
-    fit = partial(fit_map, corpus.index.vectors, pairs, headings=named)
     noise = Augmentation.of(corpus.index.passages, seed=options.seed) if options.augments else None
-    if noise:
-        twins = [noise.twin(query.question) for query in queries]
-        fit = partial(fit, twins=corpus.embedder.embed_queries(twins))
+    twins = noise and corpus.embedder.embed_queries([noise.twin(q.question) for q in queries])
+    known = corpus.index.manifest.competences
+    fused = FusedQuestions(
+        queries, corpus.index.passages, lexical=corpus.index.lexical, competences=known
+    )
+    fit = partial(fit_map, corpus.index.vectors, pairs, headings=named, twins=twins, fused=fused)
     study = None
     if options.trials:
         study = _searched(fit, config, options)
         config = study.config
     fitted = fit(config=config, seed=options.seed, on_progress=options.on_progress)
+    step = _step(corpus.index.vectors, pairs, twins, fused, named, config, options)
+    candidate = served(corpus) if step is None else _candidate(corpus, fitted.map, step)
     facts = Facts(
         base=corpus.embedder.id,
         dataset=dataset.name,
         seed=options.seed,
         code=version("whimbrel"),
-        config=asdict(config) | told(noise),
-        metrics={"questions": len(queries), "held_back_ndcg": fitted.ndcg},
+        config=asdict(config) | noise_told(noise),
+        metrics={"questions": len(queries), "held_back_ndcg": fitted.ndcg, **told(step)},
     )
+
+    def fill(folder: Path) -> None:
+        if step is None:
+            save_served(folder, settings, corpus)
+        else:
+            fitted.map.part_way(step.share).save(folder)
+            save_lexical_weight(folder, step.lexical_weight)
+        save_curve(folder, fitted.curve)
+        if study:
+            study.save(folder)
+
     return keep(
-        _candidate(corpus, fitted),
+        candidate,
         settings,
         facts,
-        lambda folder: _save(folder, fitted, study),
+        fill,
         corpus=corpus,
         held_out=held_out,
         on_progress=options.on_progress,
@@ -119,15 +170,60 @@ def _pairs(embedder: Embedder, queries: list[LabelledQuery]) -> TrainingPairs:
     return TrainingPairs(questions, [query.rows for query in queries])
 
 
-def _candidate(corpus: TrainingCorpus, fitted: FittedMap) -> Candidate:
-    learned = corpus.embedder.moved(fitted.map, name="candidate")
-    vectors = fitted.map.of_passages(corpus.index.vectors)
+def _step(
+    passages: Vectors,
+    pairs: TrainingPairs,
+    twins: Vectors | None,
+    fused: FusedQuestions,
+    named: TrainingPairs | None,
+    config: MapConfig,
+    options: LearnOptions,
+) -> Step | None:
+    """What is surely better on questions that were not learned from; None if nothing is."""
+    judges = {*judging(fused.queries)[:MOST_JUDGING]}
+    before: list[Scores] = []
+    after: dict[Step, list[Scores]] = {}
+    for number, fold in enumerate(folds(fused.queries, seed=options.seed), start=1):
+        options.on_progress(f"what others teach of part {number} of {FOLDS}")
+        seen = [row for row in range(len(pairs)) if row not in fold]
+        if len(seen) < FEWEST_PAIRS:
+            return None  # all mean the same, so that none is judged by others
+        judged = sorted(fold & judges)
+        asked, beside = pairs.part(judged).questions, fused.part(judged)
+        fitted = fit_map(
+            passages,
+            pairs.part(seen),
+            headings=named,
+            twins=None if twins is None else twins[seen],
+            fused=fused.part(seen),
+            config=config,
+            seed=options.seed,
+        )
+        before.append(beside.ndcg(asked, passages)[0])
+        for share in SHARES:
+            map_ = fitted.map.part_way(share)
+            found = beside.ndcg(map_.of_queries(asked), map_.of_passages(passages), LEXICAL_WEIGHTS)
+            for weight, scores in zip(LEXICAL_WEIGHTS, found, strict=True):
+                after.setdefault(Step(share, weight), []).append(scores)
+    joined = {step: np.concatenate(scores) for step, scores in after.items()}
+    return surest(np.concatenate(before), joined)
+
+
+def folds(queries: Sequence[LabelledQuery], *, seed: int) -> list[set[int]]:
+    """The rows of each part; questions that mean nearly the same are in one."""
+    clusters = sorted({query.cluster or query.question for query in queries})
+    Random(seed).shuffle(clusters)
+    part_of = {cluster: place % FOLDS for place, cluster in enumerate(clusters)}
+    parts: list[set[int]] = [set() for _ in range(FOLDS)]
+    for row, query in enumerate(queries):
+        parts[part_of[query.cluster or query.question]].add(row)
+    return parts
+
+
+def _candidate(corpus: TrainingCorpus, map_: LinearMap, step: Step) -> Candidate:
+    map_ = map_.part_way(step.share)
+    learned = corpus.embedder.moved(map_, name="candidate", lexical_weight=step.lexical_weight)
     # Hits of a map keep the model's own cosines, which the judge knows.
-    return Candidate(searcher_with(corpus.index, learned, vectors), corpus.judge)
-
-
-def _save(folder: Path, fitted: FittedMap, study: Study[MapConfig] | None) -> None:
-    fitted.map.save(folder)
-    save_curve(folder, fitted.curve)
-    if study:
-        study.save(folder)
+    return Candidate(
+        searcher_with(corpus.index, learned, map_.of_passages(corpus.index.vectors)), corpus.judge
+    )

@@ -20,7 +20,7 @@ from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import embed_telling, keep_vectors
 from retrieval.settings import Settings
 from training.curves import save_curve
-from training.data.augmentation import Augmentation, told
+from training.data.augmentation import Augmentation, noise_told
 from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_train_and_dev
 from training.data.labelled_queries import LabelledQuery
 from training.extra import need
@@ -105,7 +105,7 @@ def learn_retriever(
         dataset=dataset.name,
         seed=seed,
         code=version("whimbrel"),
-        config=asdict(config) | told(noise),
+        config=asdict(config) | noise_told(noise),
     )
     work = checkpoints(settings.runs_folder, facts)
     tuned = tune(config, work)

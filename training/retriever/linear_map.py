@@ -4,28 +4,33 @@ The map starts where no rating is needed: directions in which all passages of th
 are shrunk (soft whitening), since they tell nothing apart. From there it learns by contrast: a
 question is to be nearer to its passage than to others (InfoNCE, van den Oord et al. 2018). Each
 passage's own heading is a question too, so that the map learns of passages nobody asked for. It
-stops when questions that were held back are surely answered worse. Only surely: they are few, and
-some of their votes are wrong, so that a map which merely waits for the best of them learns little.
+stops when questions that were held back are surely answered worse, in the order that serves. Only
+surely: they are few, and some of their votes are wrong, so that a map which merely waits for the
+best of them learns little.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from retrieval.progress import Tell
 from retrieval.records import Vectors
 from retrieval.search.linear_map import LinearMap
 from training.gate.retriever_trial import dense_ndcg
+from training.retriever.served_order import FusedQuestions, Scores
 
 if TYPE_CHECKING:
     import torch
     from optuna import Trial
+
+
+FEWEST_PAIRS = 4
+"""With fewer, none could be held back that stops the training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ def fit_map(
     *,
     headings: TrainingPairs | None = None,
     twins: Vectors | None = None,
+    fused: FusedQuestions | None = None,
     config: MapConfig | None = None,
     seed: int = 0,
     on_progress: Tell = lambda _: None,
@@ -112,6 +118,8 @@ def fit_map(
         headings: The vectors of passages' own headings, as questions that those answer.
         twins: Those of noisy twins of the rated questions, a row for each; a question that is
             held back keeps its twin back.
+        fused: The rated questions, to be measured as they are found beside words; else by vectors
+            alone.
         config: How to fit.
         seed: The same seed gives the same map.
         on_progress: Is told about each round.
@@ -120,7 +128,7 @@ def fit_map(
         ValueError: If there are fewer than four pairs, one of which stops the training.
     """
     config = config or MapConfig()
-    if len(rated) < 4:
+    if len(rated) < FEWEST_PAIRS:
         raise ValueError("a map needs at least four rated pairs")
     order = np.random.default_rng(seed).permutation(len(rated)).tolist()
     stop = max(1, int(len(rated) * config.held_back))
@@ -128,7 +136,17 @@ def fit_map(
     if twins is not None:
         learned = learned.and_(TrainingPairs(twins, rated.relevant).part(order[stop:]))
     learner = _Learner(passages, learned, config, seed=seed)
-    return learner.fit(rated.part(order[:stop]), on_progress)
+    held_back = rated.part(order[:stop])
+    beside = fused.part(order[:stop]) if fused else None
+
+    def measure(map_: LinearMap) -> Scores:
+        if beside is None:
+            return np.array(ndcg_of_each(map_, passages, held_back))
+        asked = map_.of_queries(held_back.questions)
+        scores: Scores = beside.ndcg(asked, map_.of_passages(passages))[0]
+        return scores
+
+    return learner.fit(measure, on_progress)
 
 
 def whitening(passages: Vectors, config: MapConfig) -> Vectors:
@@ -151,7 +169,7 @@ def ndcg_of_each(map_: LinearMap, passages: Vectors, pairs: TrainingPairs) -> li
     return dense_ndcg(questions, found, pairs.relevant)
 
 
-def is_surely_lower(now: npt.NDArray[np.float64], before: npt.NDArray[np.float64]) -> bool:
+def is_surely_lower(now: Scores, before: Scores) -> bool:
     """Whether the mean of paired scores fell by more than twice its standard error."""
     changes = now - before
     error = changes.std() / math.sqrt(len(changes))
@@ -166,7 +184,7 @@ class _Learner:
     ) -> None:
         import torch
 
-        self._vectors, self._config = passages, config
+        self._config = config
         self._passages = torch.from_numpy(passages)
         self._learned = learned
         self._random = torch.Generator().manual_seed(seed)
@@ -174,14 +192,14 @@ class _Learner:
         self._moves = [torch.zeros_like(self._start, requires_grad=True) for _ in range(2)]
         self._optimiser = torch.optim.Adam(self._moves, lr=config.learning_rate)
 
-    def fit(self, held_back: TrainingPairs, on_progress: Tell) -> FittedMap:
+    def fit(self, measure: Callable[[LinearMap], Scores], on_progress: Tell) -> FittedMap:
         """Learn until the questions held back are surely answered worse; the last map before."""
         kept = self._map()
-        scores = best = np.array(ndcg_of_each(kept, self._vectors, held_back))
+        scores = best = measure(kept)
         curve = [float(scores.mean())]
         for number in range(1, self._config.rounds + 1):
             self._round()
-            now = np.array(ndcg_of_each(self._map(), self._vectors, held_back))
+            now = measure(self._map())
             curve.append(float(now.mean()))
             on_progress(f"round {number}: nDCG@10 {curve[-1]:.3f} on questions held back")
             if is_surely_lower(now, best):

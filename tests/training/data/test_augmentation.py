@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retrieval.examples import Example
-from training.data.augmentation import Augmentation, told
+from training.data.augmentation import Augmentation, noise_told
 from training.data.labelled_queries import LabelledQuery
 from training.data.noise import keeps_meaning
 
@@ -47,5 +47,5 @@ def test_what_no_noise_can_change_has_no_twin() -> None:
 
 
 def test_a_runs_card_says_what_was_learned_from() -> None:
-    assert told(Augmentation()) == {"augment": "typos, careless, paraphrase, mixed"}
-    assert told(None) == {}
+    assert noise_told(Augmentation()) == {"augment": "typos, careless, paraphrase, mixed"}
+    assert noise_told(None) == {}
