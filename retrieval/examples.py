@@ -95,16 +95,20 @@ def write_examples(folder: Path, split: ExampleFile, examples: Sequence[Example]
 
 
 def read_examples(folder: Path, split: ExampleFile) -> list[Example]:
-    """The examples of one split of a data set.
+    """The examples of one split of a data set, but for questions that were frozen beside it since.
 
     Raises:
         DataError: If there is no such file, or a line is no example; the message names it.
     """
     path = folder / f"{split}.jsonl"
     try:
-        return list(read_rows(path, _example))
+        examples = list(read_rows(path, _example))
     except FileNotFoundError:
         raise DataError(f"{folder} is no data set: it has no {path.name}") from None
+    if split == REGRESSION or not (folder.parent / f"{REGRESSION}.jsonl").is_file():
+        return examples
+    frozen = {example.question for example in read_examples(folder.parent, REGRESSION)}
+    return [example for example in examples if example.question not in frozen]
 
 
 def _line(example: Example) -> str:

@@ -51,3 +51,13 @@ def test_a_line_that_is_no_example_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "train.jsonl").write_text(line + "\n")
     with pytest.raises(DataError, match="line 1"):
         read_examples(tmp_path, "train")
+
+
+def test_what_was_frozen_since_is_neither_learned_from_nor_held_out(tmp_path: Path) -> None:
+    older = tmp_path / "0123"
+    older.mkdir()
+    write_examples(tmp_path, "regression", [replace(LEAVE, id="c")])
+    for split in ("train", "held-out"):
+        write_examples(older, split, [LEAVE, VPN])
+        assert read_examples(older, split) == [VPN]
+    assert len(read_examples(tmp_path, "regression")) == 1
