@@ -26,6 +26,7 @@ from training.data.corpus import TrainingCorpus, read_held_out, read_train_and_d
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
 from training.extra import need
 from training.gate.candidate import Candidate, LearnedRun, keep
+from training.gate.comparison import told_power
 from training.trainer import TrainerSetup
 
 MIN_PAIRS = 1_000
@@ -85,6 +86,7 @@ def learn_reranker(
             f"{at_least - len(pairs)} more"
         )
     held_out = read_held_out(dataset, corpus)
+    on_progress(told_power(len(held_out)))
     plain = Searcher(served.index, embedder)
     queries = answerable(labelled_queries([*train, *dev], served.index.passages))
     noise = Augmentation.of(served.index.passages, seed=seed) if augments else None

@@ -114,4 +114,9 @@ def least_gain(questions: int, spread: float = SPREAD) -> float:
     return _SURE_AND_FOUND * spread / math.sqrt(questions) if questions else math.inf
 
 
+def told_power(questions: int) -> str:
+    """What so many questions held out can show, so that nobody trains for less."""
+    return f"{questions} questions held out cannot show a gain under {least_gain(questions):.2f}"
+
+
 _SURE_AND_FOUND = float(stats.norm.ppf(CONFIDENCE) + stats.norm.ppf(POWER))

@@ -34,6 +34,7 @@ from training.data.corpus import (
 )
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
 from training.gate.candidate import Candidate, LearnedRun, keep, save_served, served
+from training.gate.comparison import told_power
 from training.gate.retriever_trial import searcher_with
 from training.hyperparameters import Study, search
 from training.retriever.linear_map import (
@@ -98,6 +99,7 @@ def learn_map(
     train, dev = read_train_and_dev(dataset, at_least=MIN_QUESTIONS, learner="a map", corpus=corpus)
     queries = answerable(labelled_queries([*train, *dev], corpus.index.passages))
     held_out = read_held_out(dataset, corpus)
+    options.on_progress(told_power(len(held_out)))
     pairs, named = _pairs(corpus.embedder, queries), headings(corpus)
     noise = Augmentation.of(corpus.index.passages, seed=options.seed) if options.augments else None
     twins = noise and corpus.embedder.embed_queries([noise.twin(q.question) for q in queries])

@@ -25,6 +25,7 @@ from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, rea
 from training.data.labelled_queries import LabelledQuery
 from training.extra import need
 from training.gate.candidate import Candidate, LearnedRun, keep
+from training.gate.comparison import told_power
 from training.gate.retriever_trial import searcher_with
 from training.hyperparameters import Study, search
 from training.retriever.distilled_judge import distil
@@ -74,6 +75,7 @@ def learn_retriever(
         dataset, at_least=MIN_QUESTIONS, learner="fine-tuning", corpus=corpus
     )
     held_out = read_held_out(dataset, corpus)
+    options.on_progress(told_power(len(held_out)))
     passages = corpus.index.passages
     queries, held_back = split(train, dev, passages, seed=seed)
     noise = Augmentation.of(passages, seed=seed) if options.augments else None
