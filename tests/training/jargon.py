@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from random import Random
 
 from retrieval.examples import Example, PassageText, content_id, write_examples
 from retrieval.index.building import update_index
@@ -63,3 +66,13 @@ def example(asked: int, passage: Passage) -> Example:
     text = PassageText(passage.source.id, passage.content_hash, passage.source.title, passage.text)
     id_ = content_id(question)
     return Example(id_, "pair", question, "en", (text,), source="votes", day="2026-01-02")
+
+
+def shuffled(examples: Sequence[Example]) -> list[Example]:
+    """The questions with one another's passages, as if experts had said so: nothing to learn."""
+    passages = [example.passages for example in examples]
+    Random(0).shuffle(passages)
+    return [
+        replace(example, passages=other, source="approved")
+        for example, other in zip(examples, passages, strict=True)
+    ]

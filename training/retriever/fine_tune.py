@@ -2,9 +2,9 @@
 
 A question is to be nearer to its passage than to the other passages of its batch
 (MultipleNegativesRankingLoss: Henderson et al. 2017). What has been learned is written down after
-every epoch, so that what is broken off goes on from there; the epoch that answers the questions
-held back best is kept. Under `accelerate launch` several processors or GPUs share the work, and
-each contrasts with the passages of all.
+every epoch, so that what is broken off goes on from there; the epoch is kept that answers the
+questions held back best as it would serve: beside words. Under `accelerate launch` several
+processors or GPUs share the work, and each contrasts with the passages of all.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
 from retrieval.records import Vectors
 from retrieval.settings import Settings
-from training.gate.retriever_trial import dense_ndcg
 from training.retriever.linear_map import MapConfig, whitening
 from training.retriever.training_pairs import HeldBack, TrainingTexts
 from training.trainer import TrainerSetup, is_helper
@@ -238,7 +236,7 @@ def _measure(
                 model.encode([*group], prompt=prefix, show_progress_bar=False)
                 for group, prefix in zip(texts, prefixes, strict=True)
             )
-        return fmean(dense_ndcg(asked, found, held_back.relevant))
+        return float(held_back.fused.ndcg(asked, found).mean())
 
     return measure
 

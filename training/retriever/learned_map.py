@@ -103,10 +103,7 @@ def learn_map(
     pairs, named = _pairs(corpus.embedder, queries), headings(corpus)
     noise = Augmentation.of(corpus.index.passages, seed=options.seed) if options.augments else None
     twins = noise and corpus.embedder.embed_queries([noise.twin(q.question) for q in queries])
-    known = corpus.index.manifest.competences
-    fused = FusedQuestions(
-        queries, corpus.index.passages, lexical=corpus.index.lexical, competences=known
-    )
+    fused = FusedQuestions.of(queries, corpus.index)
     fit = partial(fit_map, corpus.index.vectors, pairs, headings=named, twins=twins, fused=fused)
     study = None
     if options.trials:

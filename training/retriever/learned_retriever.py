@@ -1,4 +1,8 @@
-"""From a data set to a fine-tuned retriever: with a judge of its own, tried, and kept as a run."""
+"""From a data set to a fine-tuned retriever: with a judge of its own, tried, and kept as a run.
+
+What words count for beside it is chosen on questions that it has not learned from. Where nothing is
+surely better there than the configured model, the run holds what serves.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from retrieval.answering.judge import JUDGE_FILE, Judge
+from retrieval.answering.judge import JUDGE_FILE
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_tuned
 from retrieval.models.catalogue import resolve
 from retrieval.progress import Tell
-from retrieval.registry.runs import MODEL, Facts, checkpoints
+from retrieval.registry.runs import MODEL, Facts, checkpoints, folder_of
 from retrieval.search.embedding import Embedder
+from retrieval.search.fusion import save_lexical_weight
 from retrieval.serving.retriever import embed_telling, keep_vectors
 from retrieval.settings import Settings
 from training.curves import save_curve
@@ -24,10 +29,10 @@ from training.data.augmentation import Augmentation, noise_told
 from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_train_and_dev
 from training.data.labelled_queries import LabelledQuery
 from training.extra import need
-from training.gate.candidate import Candidate, LearnedRun, keep
+from training.gate.candidate import Candidate, LearnedRun, keep, save_served, served
 from training.gate.comparison import told_power
 from training.gate.retriever_trial import searcher_with
-from training.hyperparameters import Study, search
+from training.hyperparameters import search
 from training.retriever.distilled_judge import distil
 from training.retriever.fine_tune import (
     FineTuneConfig,
@@ -35,6 +40,14 @@ from training.retriever.fine_tune import (
     fine_tune,
     load_base,
     suggest,
+)
+from training.retriever.served_order import (
+    LEXICAL_WEIGHTS,
+    FusedQuestions,
+    Step,
+    judging,
+    surest,
+    told,
 )
 from training.retriever.training_pairs import held_back_of, split, texts_of, with_negatives
 from training.trainer import LearnOptions, is_helper
@@ -80,7 +93,15 @@ def learn_retriever(
     queries, held_back = split(train, dev, passages, seed=seed)
     noise = Augmentation.of(passages, seed=seed) if options.augments else None
     shown_queries = [*queries, *noise.of_queries(queries)] if noise else queries
-    texts = held_back_of(held_back, passages, corpus.index.vectors, corpus.embedder, seed=seed)
+    known = corpus.index.manifest.competences
+    texts = held_back_of(
+        held_back,
+        passages,
+        corpus.index.vectors,
+        corpus.embedder,
+        competences=known,
+        seed=seed,
+    )
 
     def tune(config: FineTuneConfig, work: Path) -> TunedEmbedder:
         shown = texts_of(
@@ -114,18 +135,32 @@ def learn_retriever(
     if is_helper():
         return None
     tuned.model.save_pretrained(str(work / MODEL), create_model_card=False)
-    candidate = _candidate(corpus, settings, work / MODEL, held_back, options.on_progress)
+    step, candidate = _candidate(corpus, settings, work / MODEL, held_back, options.on_progress)
     metrics = {"questions": len(queries) + len(held_back), "held_back_ndcg": tuned.ndcg}
+
+    def fill(folder: Path) -> None:
+        if step is None:
+            save_served(folder, settings, corpus)
+        else:
+            shutil.copytree(work / MODEL, folder / MODEL)
+            name = candidate.judge.embedder.replace("+candidate", f"+{folder.name[1:]}")
+            replace(candidate.judge, embedder=name).save(folder / JUDGE_FILE)
+            save_lexical_weight(folder, step.lexical_weight)
+        save_curve(folder, tuned.curve, tuned.losses)
+        if study:
+            study.save(folder)
+
     learned = keep(
         candidate,
         settings,
-        replace(facts, metrics=metrics),
-        lambda folder: _save(folder, work / MODEL, tuned, candidate.judge, study),
+        replace(facts, metrics=metrics | told(step)),
+        fill,
         corpus=corpus,
         held_out=held_out,
         on_progress=options.on_progress,
     )
-    keep_vectors(settings, learned.run, passages, candidate.searcher.index.vectors)
+    if (folder_of(settings.runs_folder, learned.run) / MODEL).is_dir():
+        keep_vectors(settings, learned.run, passages, candidate.searcher.index.vectors)
     shutil.rmtree(work)
     return learned
 
@@ -142,28 +177,34 @@ def _candidate(
     model: Path,
     held_back: Sequence[LabelledQuery],
     on_progress: Tell,
-) -> Candidate:
-    """The fine-tuned model as it would serve, with its judge."""
+) -> tuple[Step | None, Candidate]:
+    """The fine-tuned model as it would serve, with its judge; what serves if it is not better."""
     embedder = load_tuned(settings, model, name="candidate")
     texts = [passage.indexed_text for passage in corpus.index.passages]
-    tuned = searcher_with(corpus.index, embedder, embed_telling(embedder, texts, on_progress))
-    base = Searcher(corpus.index, corpus.embedder)
-    return Candidate(tuned, distil(corpus.judge, base, tuned, held_back))
+    vectors = embed_telling(embedder, texts, on_progress)
+    base, tuned = (
+        Searcher(corpus.index, corpus.embedder),
+        searcher_with(corpus.index, embedder, vectors),
+    )
+    step = _step(base, tuned, held_back)
+    if step is None:
+        return None, served(corpus)
+    weighing = Searcher(tuned.index, embedder.weighing(step.lexical_weight))
+    return step, Candidate(weighing, distil(corpus.judge, base, weighing, held_back))
 
 
-def _save(
-    folder: Path,
-    model: Path,
-    tuned: TunedEmbedder,
-    judge: Judge,
-    study: Study[FineTuneConfig] | None,
-) -> None:
-    shutil.copytree(model, folder / MODEL)
-    name = judge.embedder.replace("+candidate", f"+{folder.name[1:]}")  # as the run will be called
-    replace(judge, embedder=name).save(folder / JUDGE_FILE)
-    save_curve(folder, tuned.curve, tuned.losses)
-    if study:
-        study.save(folder)
+def _step(base: Searcher, tuned: Searcher, held_back: Sequence[LabelledQuery]) -> Step | None:
+    """What words count for, if what was tuned is surely better on what it has not learned from."""
+    judges = [held_back[row] for row in judging(held_back)]
+    questions = [query.question for query in judges]
+    before, after = (
+        FusedQuestions.of(judges, searcher.index.in_memory()).ndcg(
+            searcher.embedder.embed_queries(questions), searcher.index.vectors, LEXICAL_WEIGHTS
+        )
+        for searcher in (base, tuned)
+    )
+    steps = [Step(lexical_weight=weight) for weight in LEXICAL_WEIGHTS]
+    return surest(before[steps.index(Step())], dict(zip(steps, after, strict=True)))
 
 
 def _folder(settings: Settings) -> Path:

@@ -17,12 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.evaluation.metrics import ndcg
+from retrieval.index.memory import Index
 from retrieval.index.searched import SAMPLE
 from retrieval.records import Passage, Vectors
 from retrieval.search.fusion import LEXICAL_WEIGHT, Floats, fuse, standardise
 from retrieval.search.lexical import LexicalIndex
 from training.data.labelled_queries import LabelledQuery
-from training.gate.comparison import bounds
+from training.gate.comparison import compare
+from training.gate.decision import SIGNIFICANT
 
 Scores = npt.NDArray[np.float64]
 
@@ -64,6 +66,12 @@ class FusedQuestions:
         self._known = competences or {}
         self.queries = list(queries)
         self._words = [_best(lexical.scores(query.question)) for query in queries]
+
+    @classmethod
+    def of(cls, queries: Sequence[LabelledQuery], index: Index) -> Self:
+        """The queries among all passages of an index."""
+        known = index.manifest.competences
+        return cls(queries, index.passages, lexical=index.lexical, competences=known)
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -144,15 +152,15 @@ def told(step: Step | None) -> dict[str, float]:
 
 
 def surest(before: Scores, after: Mapping[Step, Scores]) -> Step | None:
-    """The step that is surely better by most; None if none surely is.
+    """The step that is surely better by most, as the gate has it; None if none surely is.
 
     Args:
         before: The scores of questions where nothing was learned.
         after: The scores of the same questions after each step.
     """
-    lows = {step: bounds(scores - before)[0] for step, scores in after.items()}
-    best = max(lows, key=lambda step: lows[step])
-    return best if lows[best] > 0 else None
+    gained = {step: compare(before.tolist(), scores.tolist()) for step, scores in after.items()}
+    sure = [step for step, gain in gained.items() if gain.low > 0 and gain.p <= SIGNIFICANT]
+    return max(sure, key=lambda step: gained[step].low, default=None)
 
 
 def judging(queries: Sequence[LabelledQuery]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -14,13 +14,14 @@ from retrieval.records import Passage, Vectors
 from retrieval.search.embedding import Embedder
 from training.data.corpus import heading_of
 from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
+from training.retriever.served_order import FusedQuestions, judging
 
-FEW = 20
-"""A dev split of fewer questions is learned from, and a share of all is held back instead."""
+HELD_BACK_SHARE = 0.2
+MOST_HELD_BACK = 200
+"""What is learned has to be surely better on these, so a tenth would show great gains only."""
 
-HELD_BACK_SHARE = 0.1
-MOST_HELD_BACK = 100
-"""More questions than this choose no better epoch, and each costs the embedding of its passages."""
+MOST_CHOOSING = 100
+"""More of them than this choose no better epoch, and each costs the embedding of its passages."""
 
 MINED = slice(5, 50)
 """Among these of what search finds for a question are its hard negatives."""
@@ -49,27 +50,36 @@ class TrainingTexts:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """Questions that choose the epoch, the passages to find them among, and the right rows."""
+    """Questions that choose the epoch, and the passages to find theirs among, beside words."""
 
-    questions: Sequence[str]
+    fused: FusedQuestions
     passages: Sequence[str]
-    relevant: Sequence[Sequence[int]]
+
+    @property
+    def questions(self) -> list[str]:
+        """What is asked."""
+        return [query.question for query in self.fused.queries]
 
 
 def split(
     train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """Queries to learn from, and those to hold back: dev's, or of a tenth of all clusters."""
-    if len(answerable(labelled_queries(dev, passages))) < FEW:
-        everything = [*train, *dev]
-        clusters = sorted({_cluster(example) for example in everything})
-        chosen = set(Random(seed).sample(clusters, math.ceil(HELD_BACK_SHARE * len(clusters))))
-        train = [example for example in everything if _cluster(example) not in chosen]
-        dev = [example for example in everything if _cluster(example) in chosen]
-    learned, held_back = (
-        answerable(labelled_queries(examples, passages)) for examples in (train, dev)
+    """Queries to learn from, and those to hold back, in whole clusters.
+
+    What experts spoke of is held back before what is voted on, and the newest before the rest.
+    """
+    queries = answerable(labelled_queries([*train, *dev], passages))
+    clusters = sorted({_cluster(query) for query in queries})
+    Random(seed).shuffle(clusters)
+    by_experts = {_cluster(query) for query in queries if query.is_expert}
+    newest = {_cluster(query) for query in answerable(labelled_queries(dev, passages))}
+    clusters.sort(key=lambda cluster: (cluster not in by_experts, cluster not in newest))
+    most = min(MOST_HELD_BACK, math.ceil(HELD_BACK_SHARE * len(clusters)))
+    chosen = {*clusters[:most]}
+    return (
+        [query for query in queries if _cluster(query) not in chosen],
+        [query for query in queries if _cluster(query) in chosen],
     )
-    return learned, held_back
 
 
 def texts_of(
@@ -145,30 +155,31 @@ def held_back_of(
     vectors: Vectors,
     embedder: Embedder,
     *,
+    competences: Mapping[str, float] | None = None,
     seed: int,
 ) -> HeldBack:
     """The queries with the passages to find theirs among.
 
     Args:
-        queries: Each has a row; no more than the first `MOST_HELD_BACK` are taken.
+        queries: Each has a row; no more than the first `MOST_CHOOSING` are taken.
         passages: The corpus.
         vectors: What the embedder makes of the passages, a row for each.
         embedder: Says which are the nearest to each question.
+        competences: Its own in each language; 1 where it is not told.
         seed: Which others are there.
     """
-    few = queries[:MOST_HELD_BACK]
+    few = [queries[row] for row in judging(queries)[:MOST_CHOOSING]]
     questions = [query.question for query in few]
     near = np.argsort(-(embedder.embed_queries(questions) @ vectors.T), axis=1)[:, :NEIGHBOURS]
     others = Random(seed).sample(range(len(passages)), min(OTHERS, len(passages)))
     right = {row for query in few for row in query.rows}
     rows = sorted(right.union(near.ravel().tolist(), others))
     places = {row: place for place, row in enumerate(rows)}
-    return HeldBack(
-        questions,
-        [passages[row].indexed_text for row in rows],
-        [[places[row] for row in query.rows] for query in few],
-    )
+    among = [passages[row] for row in rows]
+    placed = [replace(query, rows=tuple(places[row] for row in query.rows)) for query in few]
+    fused = FusedQuestions(placed, among, competences=competences)
+    return HeldBack(fused, [passage.indexed_text for passage in among])
 
 
-def _cluster(example: Example) -> str:
-    return example.cluster or example.question
+def _cluster(query: LabelledQuery) -> str:
+    return query.cluster or query.question

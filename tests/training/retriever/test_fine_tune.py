@@ -49,7 +49,7 @@ def test_a_batch_that_is_read_in_parts_teaches_too(
     learn = partial(small, settings, model, dataset, on_progress=lambda _: None, is_mined=True)
     whole = learn(work=tmp_path / "whole", config=SMALL)
     parts = learn(work=tmp_path / "parts", config=replace(SMALL, at_once=8))
-    assert parts.losses[0] == pytest.approx(whole.losses[0], rel=0.05)
+    assert parts.losses[0] == pytest.approx(whole.losses[0], rel=0.1)
     assert parts.losses[-1] < parts.losses[0] / 4
 
 

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from retrieval.errors import DataError
-from retrieval.examples import Example, read_examples, write_examples
+from retrieval.examples import read_examples, write_examples
 from retrieval.index.library import Library
 from retrieval.registry.runs import all_runs, folder_of, serving
 from retrieval.search.embedding import Embedder
@@ -34,15 +32,6 @@ def dataset(settings: Settings, model: Embedder) -> Path:
 @pytest.fixture(scope="module")
 def learned(settings: Settings, model: Embedder, dataset: Path) -> LearnedRun:
     return learn_map(dataset, settings, model, SEEDED, config=MapConfig(learning_rate=3e-3))
-
-
-def shuffled(examples: Sequence[Example]) -> list[Example]:
-    """The questions with one another's passages, as if experts had said so."""
-    passages = [example.passages for example in examples]
-    return [
-        replace(example, passages=other, source="approved")
-        for example, other in zip(examples, passages[len(passages) // 2 :] + passages, strict=False)
-    ]
 
 
 def test_a_map_learned_from_votes_passes_the_gate_on_questions_held_out(
@@ -132,7 +121,7 @@ def test_where_nothing_can_be_learned_the_run_holds_what_serves(
     settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
 ) -> None:
     """Whoever publishes it by force changes nothing."""
-    write_examples(tmp_path, "train", shuffled(read_examples(dataset, "train")))
+    write_examples(tmp_path, "train", jargon.shuffled(read_examples(dataset, "train")))
     write_examples(tmp_path, "dev", [])
     write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
     learned = learn_map(tmp_path, settings, model, SEEDED, config=MapConfig(learning_rate=3e-3))

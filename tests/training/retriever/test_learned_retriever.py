@@ -16,6 +16,7 @@ from retrieval.registry.runs import UNFINISHED, folder_of, serving
 from retrieval.search.embedding import Embedder
 from retrieval.serving.retriever import serve_run
 from retrieval.settings import Settings
+from tests.training import jargon
 from training.gate.candidate import LearnedRun
 from training.retriever.fine_tune import FineTuneConfig
 from training.retriever.learned_retriever import learn_retriever
@@ -71,6 +72,26 @@ def test_a_published_model_serves_with_its_index_and_can_be_taken_back_at_once(
     again = library.searcher().search(question)
     assert [hit.passage for hit in again] == [hit.passage for hit in before]
     assert library.embedder.id == model.id
+
+
+def test_where_nothing_can_be_learned_the_run_holds_the_model_that_serves(
+    learned: LearnedRun, settings: Settings, model: Embedder, dataset: Path, tmp_path: Path
+) -> None:
+    write_examples(tmp_path, "train", jargon.shuffled(read_examples(dataset, "train")))
+    write_examples(tmp_path, "dev", [])
+    write_examples(tmp_path, "held-out", read_examples(dataset, "held-out"))
+    library = Library(settings, model)
+    serve_run(settings, library.following(), learned.run, reason="passed")
+    before = library.searcher().search("Who looks after the printer in the attic?")
+    same = learn_retriever(tmp_path, settings, library.embedder, LearnOptions(), config=SMALL)
+    assert same is not None
+    assert same.run.facts.metrics["is_what_serves"]
+    assert same.decision.is_no_difference
+    serve_run(settings, library.following(), same.run, reason="by force")
+    after = library.searcher().search("Who looks after the printer in the attic?")
+    assert library.embedder.id.endswith(same.run.id)
+    assert after == before
+    serve_run(settings, library.following(), None, reason="the end")
 
 
 def test_too_few_questions_say_how_many_are_missing(

@@ -31,12 +31,7 @@ def test_what_is_measured_is_what_search_finds(settings: Settings, model: Embedd
     searcher = searcher_with(index, moved, vectors)
     judge = load_judge(settings.models_folder, model)
     served = [outcome.quality for outcome in try_retriever(searcher, judge, queries)]
-    fused = FusedQuestions(
-        queries,
-        index.passages,
-        lexical=index.lexical,
-        competences=searcher.index.manifest.competences,
-    )
+    fused = FusedQuestions.of(queries, searcher.index.in_memory())
     asked = moved.embed_queries([query.question for query in queries])
     (usual, light) = fused.ndcg(asked, vectors, (1.5, 0.4))
     assert light == pytest.approx(served)

@@ -67,3 +67,23 @@ def test_questions_that_mean_the_same_are_held_back_together(
     )
     assert kept_back
     assert not learned_from & kept_back
+
+
+def test_what_experts_spoke_of_is_held_back_first_and_then_the_newest(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    passages = load_index(settings.index_folder, model).passages
+    examples = read_examples(dataset, "train")
+    approved = {example.question for example in examples[:20]}
+    train = [
+        replace(example, source="approved" if example.question in approved else "votes")
+        for example in examples
+    ]
+    newest = {example.question for example in train[30:40]}
+    older = [example for example in train if example.question not in newest]
+    dev = [example for example in train if example.question in newest]
+    queries, held_back = split(older, dev, passages, seed=0)
+    asked = {query.question for query in held_back}
+    assert approved <= asked
+    assert newest <= asked
+    assert len(asked) < len(queries) / 2
