@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from random import Random
@@ -45,18 +45,17 @@ class Result:
 
 
 class RememberingEmbedder(Embedder):
-    """Embeds each question once, however often it is exported."""
+    """Embeds each text once, however often it is exported and by whatever map it is moved."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self.id, self.revision = embedder.id, embedder.revision
-        self._embedder = embedder
-        self._known: dict[str, Vectors] = {}
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """The questions' vectors; only new ones are embedded."""
-        new = [text for text in texts if text not in self._known]
-        self._known.update(zip(new, self._embedder.embed_queries(new), strict=True))
-        return np.array([self._known[text] for text in texts], dtype=np.float32)
+    def _rows(
+        self, prefix: str, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
+    ) -> Vectors:
+        known: dict[str, Vectors] = self.__dict__.setdefault("_known", {})
+        new = sorted({text for text in texts if prefix + text not in known})
+        vectors = super()._rows(prefix, new, on_batch)
+        known.update(zip([prefix + text for text in new], vectors, strict=True))
+        rows = [known[prefix + text] for text in texts]
+        return np.array(rows, np.float32).reshape(-1, self.dimension)
 
 
 def main() -> None:
@@ -67,7 +66,7 @@ def main() -> None:
     parser.add_argument("--raters", type=int, default=60)
     arguments = parser.parse_args()
     settings = load_settings()
-    embedder = RememberingEmbedder(Embedder.load(settings))
+    embedder = RememberingEmbedder.load(settings)
     rated = [turn for turn in read_ratings(arguments.folder) if turn.split != "test"]
     started = time.process_time()
     print(f"{len(rated)} answers, {sum(len(turn.ratings) for turn in rated)} ratings, ", end="")

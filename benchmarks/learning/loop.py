@@ -59,6 +59,7 @@ from training.gate.decision import is_sure_among
 from training.retriever.learned_map import learn_map
 from training.retriever.learned_retriever import learn_retriever
 from training.rounds.rounds import ONE_OF_SEVERAL
+from training.trainer import LearnOptions
 
 ROUNDS = 3
 SHOWN = 4
@@ -88,7 +89,7 @@ def read_world(folder: Path, measured: int) -> World:
     """Read FOLDER; of its test questions, so many that are spread evenly."""
     dataset = read_dataset(folder)
     judged = [query for query in dataset.queries if query.id in dataset.qrels]
-    passages = tuple(_as_indexed(passage) for passage in dataset.passages)
+    passages = tuple(as_indexed(passage) for passage in dataset.passages)
     recorded: dict[str, dict[str, list[str]]] = {}
     for row in read_rows(folder / "feedback.jsonl.gz", dict):
         if row["split"] != "test":
@@ -101,17 +102,16 @@ def read_world(folder: Path, measured: int) -> World:
     )
 
 
-def _as_indexed(passage: Passage) -> Passage:
-    """With the hash by which an imported rating finds it."""
+def as_indexed(passage: Passage) -> Passage:
+    """The passage with the hash by which an imported rating finds it."""
     digest = hashlib.sha256(passage.indexed_text.encode()).hexdigest()[:32]
     return replace(passage, content_hash=digest)
 
 
-def index(world: World, settings: Settings, embedder: Embedder) -> None:
+def index(passages: Sequence[Passage], settings: Settings, embedder: Embedder) -> None:
     """Index the passages as they are, so that judgements and ratings are of the same ones."""
-    passages = world.dataset.passages
     vectors = embedder.embed_passages([passage.indexed_text for passage in passages])
-    content = Content([passage.source for passage in passages], passages, (), vectors)
+    content = Content([passage.source for passage in passages], tuple(passages), (), vectors)
     most = min(settings.passage_tokens, embedder.max_tokens)
     recipe = Recipe(embedder.id, embedder.revision, SPLITTER_VERSION, most, {})
     folder = settings.index_folder
@@ -125,7 +125,7 @@ def approved(world: World, queries: Iterable[Query], day: date) -> Iterator[Row]
     for query in queries:
         (right, *_) = world.train.qrels[query.id]
         rating = {"rater": "expert", "value": "Excellent", "is_expert": True}
-        yield _row(query.text, passages[right], rating, day)
+        yield row(query.text, passages[right], [rating], day)
 
 
 def recorded(
@@ -136,7 +136,7 @@ def recorded(
         for hit in searcher.search(question, k=SHOWN):
             ratings = world.recorded[question].get(hit.passage.source.id)
             if ratings:
-                yield _row(question, hit.passage, {"value": random.choice(ratings)}, day)
+                yield row(question, hit.passage, [{"value": random.choice(ratings)}], day)
 
 
 def simulated(
@@ -147,16 +147,17 @@ def simulated(
         (hit,) = searcher.search(query.text, k=1)
         is_right = hit.passage.source.id in world.train.qrels[query.id]
         is_liked = is_right if random.random() > WRONG else not is_right
-        yield _row(query.text, hit.passage, {"value": 1 if is_liked else -1}, day)
+        yield row(query.text, hit.passage, [{"value": 1 if is_liked else -1}], day)
 
 
-def _row(question: str, passage: Passage, rating: Row, day: date) -> Row:
+def row(question: str, passage: Passage, ratings: Sequence[Row], day: date) -> Row:
+    """A rated answer, as a line of a folder that is imported."""
     shown = {"title": passage.source.title, "text": passage.text}
     return {
         "question": question,
         "doc_id": passage.source.id,
         "passage": shown,
-        "ratings": [rating],
+        "ratings": [*ratings],
         "at": f"{day}T12:00:00",
     }
 
@@ -184,7 +185,7 @@ def learn(world: World, settings: Settings, learners: Sequence[str], seed: int) 
     came, p_values = [f"{pairs} pairs"], []
     for name in learners:
         try:
-            learned = LEARNERS[name](dataset, settings, embedder, seed=seed)
+            learned = LEARNERS[name](dataset, settings, embedder, LearnOptions(seed))
         except DataError as error:
             came.append(f"{name}: {str(error).partition('; ')[2]}")
             continue
@@ -221,7 +222,7 @@ def simulate(world: World, settings: Settings, options: argparse.Namespace, seed
     judged = [query for query in world.train.queries if query.id in world.train.qrels]
     queries = random.sample(judged, options.approved + ROUNDS * options.others)
     reserved = approved(world, queries[: options.approved], FIRST_DAY)
-    bring_in((row | {"split": "test"} for row in reserved), settings.home)
+    bring_in((answer | {"split": "test"} for answer in reserved), settings.home)
     rated = random.sample(sorted(world.recorded), len(world.recorded))
     before = measured(world, served(settings))
     print(f"seed {seed}  start    {fmean(before):.3f}", flush=True)
@@ -233,8 +234,8 @@ def simulate(world: World, settings: Settings, options: argparse.Namespace, seed
         on_first = [*simulated(world, others, searcher, day, random)]
         disliked = [
             query
-            for query, row in zip(others, on_first, strict=True)
-            if row["ratings"][0]["value"] < 0
+            for query, answer in zip(others, on_first, strict=True)
+            if answer["ratings"][0]["value"] < 0
         ]
         looked_at = random.sample(disliked, min(len(disliked), options.corrected))
         votes += on_first
@@ -267,7 +268,7 @@ def main() -> None:
         settings = load_settings().model_copy(update={"embedder": options.embedder})
         embedder = Embedder.load(settings)
         fresh = settings.model_copy(update={"home": Path(name) / "fresh"})
-        index(world, fresh, embedder)
+        index(world.dataset.passages, fresh, embedder)
         print(
             f"{embedder.id}: nDCG@10 of search as it serves, {len(world.dataset.queries)} questions"
         )
