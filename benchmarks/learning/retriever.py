@@ -32,14 +32,12 @@ from retrieval.jsonl import read_rows
 from retrieval.models.catalogue import resolve
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
-from training.data.labelled_queries import LabelledQuery, are_near
+from training.data.labelled_queries import HELD_BACK_SHARE, MOST_HELD_BACK, LabelledQuery, are_near
 from training.gate.comparison import compare
 from training.gate.retriever_trial import dense_ndcg
 from training.retriever.fine_tune import FineTuneConfig, fine_tune, load_base
 from training.retriever.linear_map import TrainingPairs
 from training.retriever.training_pairs import (
-    HELD_BACK_SHARE,
-    MOST_HELD_BACK,
     held_back_of,
     texts_of,
 )

@@ -1,4 +1,8 @@
-"""From a data set to a reranker: the configured cross-encoder, fine-tuned, tried and kept."""
+"""From a data set to a reranker: the configured cross-encoder, fine-tuned, tried and kept.
+
+Where it does not surely put questions that it has not learned from in a better order than the
+configured one, the run holds what serves.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from retrieval.index.library import Library
 from retrieval.index.searcher import Searcher
 from retrieval.models.catalogue import resolve
 from retrieval.progress import Tell
-from retrieval.registry.runs import MODEL, Facts, checkpoints
+from retrieval.registry.runs import MODEL, Facts, checkpoints, folder_of, serving
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import Reranker
 from retrieval.settings import Settings
@@ -23,14 +27,19 @@ from training.classifiers.cross_encoder import CrossConfig, LabelledPair, fine_t
 from training.curves import save_losses
 from training.data.augmentation import Augmentation, noise_told
 from training.data.corpus import TrainingCorpus, read_held_out, read_train_and_dev
-from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
+from training.data.labelled_queries import LabelledQuery, judging, split
 from training.extra import need
 from training.gate.candidate import Candidate, LearnedRun, keep
-from training.gate.comparison import told_power
+from training.gate.comparison import compare, told_power
+from training.gate.decision import is_surely_better
+from training.gate.retriever_trial import try_retriever
 from training.trainer import TrainerSetup
 
 MIN_PAIRS = 1_000
 """Labelled pairs. With fewer a cross-encoder loses more than it learns."""
+
+MOST_JUDGING = 100
+"""More questions held back than this take too long: each is read with many passages."""
 
 NEAR_MISSES = 2
 """Passages of other documents that search finds first, as pairs that do not belong, a question."""
@@ -88,12 +97,14 @@ def learn_reranker(
     held_out = read_held_out(dataset, corpus)
     on_progress(told_power(len(held_out)))
     plain = Searcher(served.index, embedder)
-    queries = answerable(labelled_queries([*train, *dev], served.index.passages))
     noise = Augmentation.of(served.index.passages, seed=seed) if augments else None
+    queries, held_back = split(train, dev, served.index.passages, seed=seed)
+    unseen = {query.question for query in held_back}
+    pairs = labelled([example for example in (*train, *dev) if example.question not in unseen])
     misses = [pair for query in queries for pair in near_misses(query, plain)]
-    learned = [*pairs, *misses]
+    shown = [*pairs, *misses]
     if noise:
-        learned += [replace(pair, question=noise.twin(pair.question)) for pair in learned]
+        shown += [replace(pair, question=noise.twin(pair.question)) for pair in shown]
     facts = Facts(
         base=settings.reranker,
         dataset=dataset.name,
@@ -105,20 +116,41 @@ def learn_reranker(
     on_progress(f"learning from {len(pairs)} labelled pairs and {len(misses)} near misses")
     setup = TrainerSetup(work, seed, on_progress=on_progress)
     base = resolve(settings.reranker, models_folder=settings.models_folder).path
-    losses = fine_tune(str(base), learned, setup, settings, config=config)
-    reranker = Reranker(str(work / MODEL))
-    kept = keep(
-        Candidate(Searcher(served.index, embedder, reranker=reranker), judge),
+    losses = fine_tune(str(base), shown, setup, settings, config=config)
+    judges = [held_back[row] for row in judging(held_back)][:MOST_JUDGING]
+    on_progress(f"trying it and the configured one on {len(judges)} questions held back")
+    before, after = (
+        Candidate(plain.reranked_by(Reranker(str(path))), judge) for path in (base, work / MODEL)
+    )
+    is_better = is_surely_better(
+        compare(*(_qualities(candidate, judges) for candidate in (before, after)))
+    )
+    now = serving(settings.runs_folder, "reranker")
+    kept = folder_of(settings.runs_folder, now) / MODEL if now else base
+    learned = keep(
+        after if is_better else Candidate(served, judge),
         settings,
-        replace(facts, metrics={"pairs": len(pairs), "near_misses": len(misses)}),
-        lambda run: _save(run, work / MODEL, losses),
+        replace(
+            facts,
+            metrics={
+                "pairs": len(pairs),
+                "near_misses": len(misses),
+                "is_what_serves": not is_better,
+            },
+        ),
+        lambda run: _save(run, work / MODEL if is_better else kept, losses),
         kind="reranker",
         corpus=corpus,
         held_out=held_out,
         on_progress=on_progress,
     )
     shutil.rmtree(work)
-    return kept
+    return learned
+
+
+def _qualities(candidate: Candidate, queries: Sequence[LabelledQuery]) -> list[float]:
+    outcomes = try_retriever(candidate.searcher, candidate.judge, queries)
+    return [outcome.quality for outcome in outcomes]
 
 
 def labelled(examples: Sequence[Example]) -> list[LabelledPair]:

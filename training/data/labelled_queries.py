@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
 from retrieval.examples import Example
 from retrieval.index.memory import Index
@@ -15,6 +17,13 @@ DEPTH = 100
 
 LARGEST_SHARE, LEAST_DEPTH = 4, 10
 """In a small index, among one part of so many, but no fewer than this."""
+
+HELD_BACK_SHARE = 0.2
+MOST_HELD_BACK = 200
+"""What is learned has to be surely better on these, so a tenth would show great gains only."""
+
+ENOUGH_BY_EXPERTS = 50
+"""From so many questions on whose passage an expert named, votes have no say in what is better."""
 
 VOTED = frozenset({"votes", "imported"})
 BY_EXPERTS = frozenset({"approved", "correction"})
@@ -64,6 +73,33 @@ def labelled_queries(
 def answerable(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
     """The labelled queries that have a passage."""
     return [query for query in queries if query.rows]
+
+
+def split(
+    train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
+) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
+    """Queries to learn from, and those to hold back, in whole clusters.
+
+    What experts spoke of is held back before what is voted on, and the newest before the rest.
+    """
+    queries = answerable(labelled_queries([*train, *dev], passages))
+    clusters = sorted({query.cluster for query in queries})
+    Random(seed).shuffle(clusters)
+    by_experts = {query.cluster for query in queries if query.is_expert}
+    newest = {query.cluster for query in answerable(labelled_queries(dev, passages))}
+    clusters.sort(key=lambda cluster: (cluster not in by_experts, cluster not in newest))
+    most = min(MOST_HELD_BACK, math.ceil(HELD_BACK_SHARE * len(clusters)))
+    chosen = {*clusters[:most]}
+    return (
+        [query for query in queries if query.cluster not in chosen],
+        [query for query in queries if query.cluster in chosen],
+    )
+
+
+def judging(queries: Sequence[LabelledQuery]) -> list[int]:
+    """The rows of the queries that say what is better: experts', if they named enough passages."""
+    rows = [row for row, query in enumerate(queries) if query.is_expert]
+    return rows if len(rows) >= ENOUGH_BY_EXPERTS else [*range(len(queries))]
 
 
 def believable(examples: Sequence[Example], index: Index, embedder: Embedder) -> list[Example]:

@@ -181,6 +181,11 @@ def decide(
     ]
 
 
+def is_surely_better(gain: Comparison) -> bool:
+    """Whether a gain is more than chance gives: surely above zero, on enough questions."""
+    return gain.low > 0 and gain.p <= SIGNIFICANT
+
+
 def is_sure_among(p_values: Sequence[float]) -> bool:
     """Whether the last of several candidates gained more than one of them would by chance."""
     return holm(p_values)[-1] <= SIGNIFICANT

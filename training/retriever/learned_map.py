@@ -32,7 +32,12 @@ from training.data.corpus import (
     read_held_out,
     read_train_and_dev,
 )
-from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
+from training.data.labelled_queries import (
+    LabelledQuery,
+    answerable,
+    judging,
+    labelled_queries,
+)
 from training.gate.candidate import Candidate, LearnedRun, keep, save_served, served
 from training.gate.comparison import told_power
 from training.gate.retriever_trial import searcher_with
@@ -50,7 +55,6 @@ from training.retriever.served_order import (
     FusedQuestions,
     Scores,
     Step,
-    judging,
     surest,
     told,
 )
@@ -210,12 +214,12 @@ def _step(
 
 def folds(queries: Sequence[LabelledQuery], *, seed: int) -> list[set[int]]:
     """The rows of each part; questions that mean nearly the same are in one."""
-    clusters = sorted({query.cluster or query.question for query in queries})
+    clusters = sorted({query.cluster for query in queries})
     Random(seed).shuffle(clusters)
     part_of = {cluster: place % FOLDS for place, cluster in enumerate(clusters)}
     parts: list[set[int]] = [set() for _ in range(FOLDS)]
     for row, query in enumerate(queries):
-        parts[part_of[query.cluster or query.question]].add(row)
+        parts[part_of[query.cluster]].add(row)
     return parts
 
 

@@ -27,7 +27,7 @@ from retrieval.settings import Settings
 from training.curves import save_curve
 from training.data.augmentation import Augmentation, noise_told
 from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_train_and_dev
-from training.data.labelled_queries import LabelledQuery
+from training.data.labelled_queries import LabelledQuery, judging, split
 from training.extra import need
 from training.gate.candidate import Candidate, LearnedRun, keep, save_served, served
 from training.gate.comparison import told_power
@@ -45,11 +45,10 @@ from training.retriever.served_order import (
     LEXICAL_WEIGHTS,
     FusedQuestions,
     Step,
-    judging,
     surest,
     told,
 )
-from training.retriever.training_pairs import held_back_of, split, texts_of, with_negatives
+from training.retriever.training_pairs import held_back_of, texts_of, with_negatives
 from training.trainer import LearnOptions, is_helper
 
 MIN_QUESTIONS = 200

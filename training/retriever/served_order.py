@@ -24,15 +24,12 @@ from retrieval.search.fusion import LEXICAL_WEIGHT, Floats, fuse, standardise
 from retrieval.search.lexical import LexicalIndex
 from training.data.labelled_queries import LabelledQuery
 from training.gate.comparison import compare
-from training.gate.decision import SIGNIFICANT
+from training.gate.decision import is_surely_better
 
 Scores = npt.NDArray[np.float64]
 
 LEXICAL_WEIGHTS = tuple(round(LEXICAL_WEIGHT * 2**step, 2) for step in (-1, -0.5, 0, 0.5, 1))
 """What words may count for. A finer choice than this needs thousands of questions."""
-
-ENOUGH_BY_EXPERTS = 50
-"""From so many questions on whose passage an expert named, votes have no say in what is better."""
 
 KNOWN_BY_WORDS = 1_000
 """So many passages of a question are known by its words; the others count as without any."""
@@ -159,11 +156,5 @@ def surest(before: Scores, after: Mapping[Step, Scores]) -> Step | None:
         after: The scores of the same questions after each step.
     """
     gained = {step: compare(before.tolist(), scores.tolist()) for step, scores in after.items()}
-    sure = [step for step, gain in gained.items() if gain.low > 0 and gain.p <= SIGNIFICANT]
+    sure = [step for step, gain in gained.items() if is_surely_better(gain)]
     return max(sure, key=lambda step: gained[step].low, default=None)
-
-
-def judging(queries: Sequence[LabelledQuery]) -> list[int]:
-    """The rows of the queries that say what is better: experts', if they named enough passages."""
-    rows = [row for row, query in enumerate(queries) if query.is_expert]
-    return rows if len(rows) >= ENOUGH_BY_EXPERTS else [*range(len(queries))]

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
 
-from retrieval.examples import Example
 from retrieval.records import Passage, Vectors
 from retrieval.search.embedding import Embedder
 from training.data.corpus import heading_of
-from training.data.labelled_queries import LabelledQuery, answerable, labelled_queries
-from training.retriever.served_order import FusedQuestions, judging
-
-HELD_BACK_SHARE = 0.2
-MOST_HELD_BACK = 200
-"""What is learned has to be surely better on these, so a tenth would show great gains only."""
+from training.data.labelled_queries import LabelledQuery, judging
+from training.retriever.served_order import FusedQuestions
 
 MOST_CHOOSING = 100
 """More of them than this choose no better epoch, and each costs the embedding of its passages."""
@@ -59,27 +53,6 @@ class HeldBack:
     def questions(self) -> list[str]:
         """What is asked."""
         return [query.question for query in self.fused.queries]
-
-
-def split(
-    train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
-) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """Queries to learn from, and those to hold back, in whole clusters.
-
-    What experts spoke of is held back before what is voted on, and the newest before the rest.
-    """
-    queries = answerable(labelled_queries([*train, *dev], passages))
-    clusters = sorted({_cluster(query) for query in queries})
-    Random(seed).shuffle(clusters)
-    by_experts = {_cluster(query) for query in queries if query.is_expert}
-    newest = {_cluster(query) for query in answerable(labelled_queries(dev, passages))}
-    clusters.sort(key=lambda cluster: (cluster not in by_experts, cluster not in newest))
-    most = min(MOST_HELD_BACK, math.ceil(HELD_BACK_SHARE * len(clusters)))
-    chosen = {*clusters[:most]}
-    return (
-        [query for query in queries if _cluster(query) not in chosen],
-        [query for query in queries if _cluster(query) in chosen],
-    )
 
 
 def texts_of(
@@ -179,7 +152,3 @@ def held_back_of(
     placed = [replace(query, rows=tuple(places[row] for row in query.rows)) for query in few]
     fused = FusedQuestions(placed, among, competences=competences)
     return HeldBack(fused, [passage.indexed_text for passage in among])
-
-
-def _cluster(query: LabelledQuery) -> str:
-    return query.cluster or query.question

@@ -9,7 +9,8 @@ import pytest
 
 from retrieval.errors import DataError, SettingsError
 from retrieval.index.generation import load_index
-from retrieval.registry.runs import folder_of, publish
+from retrieval.registry.folders import sha256
+from retrieval.registry.runs import folder_of, publish, serving
 from retrieval.search.embedding import Embedder
 from retrieval.search.reranking import load_reranker
 from retrieval.settings import Settings
@@ -74,6 +75,18 @@ def test_a_published_reranker_serves(learned: LearnedRun, settings: Settings) ->
     reranker = load_reranker(settings)
     assert reranker is not None
     assert reranker.id.endswith(learned.run.id)
+
+
+def test_what_is_not_surely_better_is_kept_as_what_serves(
+    settings: Settings, model: Embedder, dataset: Path
+) -> None:
+    still = replace(QUICK, learning_rate=0.0)
+    same = learn_reranker(dataset, settings, model, at_least=100, config=still)
+    assert same.run.facts.metrics["is_what_serves"]
+    now = serving(settings.runs_folder, "reranker")
+    start = folder_of(settings.runs_folder, now) / "model" if now else Path(str(settings.reranker))
+    kept = folder_of(settings.runs_folder, same.run) / "model"
+    assert sha256(kept / "model.safetensors") == sha256(start / "model.safetensors")
 
 
 def test_without_a_cross_encoder_to_start_from_nothing_is_learned(

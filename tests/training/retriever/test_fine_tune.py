@@ -13,8 +13,9 @@ from retrieval.progress import Tell
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings
 from tests.training.breaking_off import break_off
+from training.data.labelled_queries import split
 from training.retriever.fine_tune import FineTuneConfig, TunedEmbedder, fine_tune, load_base
-from training.retriever.training_pairs import held_back_of, split, texts_of, with_negatives
+from training.retriever.training_pairs import held_back_of, texts_of, with_negatives
 from training.trainer import TrainerSetup
 
 pytestmark = pytest.mark.slow

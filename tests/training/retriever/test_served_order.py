@@ -8,9 +8,9 @@ from retrieval.index.generation import load_index
 from retrieval.search.embedding import Embedder
 from retrieval.search.linear_map import LinearMap
 from retrieval.settings import Settings
-from training.data.labelled_queries import LabelledQuery
+from training.data.labelled_queries import LabelledQuery, judging
 from training.gate.retriever_trial import searcher_with, try_retriever
-from training.retriever.served_order import FusedQuestions, Step, judging, surest
+from training.retriever.served_order import FusedQuestions, Step, surest
 
 QUESTIONS = ("Who looks after the printer?", "What to do with a broken zorbel?", "Where is it?")
 

@@ -12,8 +12,8 @@ from retrieval.settings import Settings
 from tests.retrieval.passages_by_hand import passage
 from tests.retrieval.word_embedder import WordEmbedder
 from training.data.corpus import heading_of
-from training.data.labelled_queries import LabelledQuery
-from training.retriever.training_pairs import TrainingTexts, split, texts_of, with_negatives
+from training.data.labelled_queries import LabelledQuery, split
+from training.retriever.training_pairs import TrainingTexts, texts_of, with_negatives
 
 FERRY = passage("The ferry to Dunmore leaves at nine.", title="Travel > When does it leave?")
 BARE = passage("The parrot sees a dentist once a year.", title="")
