@@ -94,7 +94,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Trial:
+class SeedOutcome:
     """One seed's outcome. `learned` counts the questions learned from; without any nothing was."""
 
     seed: int
@@ -108,12 +108,12 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SetOutcome:
     """What came of one way to vote on one set, over all seeds."""
 
     set: str
     votes: str
-    trials: Sequence[Trial]
+    trials: Sequence[SeedOutcome]
 
     def gain(self, *, forced: bool, metric: int = 0) -> Comparison:
         """How much better what serves has become."""
@@ -213,7 +213,9 @@ def learn(
         return None
 
 
-def tried(world: IndexedSet, how: str, home: Path, options: argparse.Namespace, seed: int) -> Trial:
+def tried(
+    world: IndexedSet, how: str, home: Path, options: argparse.Namespace, seed: int
+) -> SeedOutcome:
     """One seed, in a copy of the set's home."""
     began, dataset, embedder = time.process_time(), world.dataset, world.embedder
     shutil.copytree(world.settings.home, home)
@@ -229,7 +231,7 @@ def tried(world: IndexedSet, how: str, home: Path, options: argparse.Namespace, 
         after = scores_of(searcher, drawn, dataset)
     shutil.rmtree(home)
     metrics = {} if learned is None else learned.run.facts.metrics
-    return Trial(
+    return SeedOutcome(
         seed=seed,
         learned=int(metrics.get("questions", 0)),
         before=before,
@@ -241,7 +243,7 @@ def tried(world: IndexedSet, how: str, home: Path, options: argparse.Namespace, 
     )
 
 
-def line(outcome: Outcome) -> str:
+def line(outcome: SetOutcome) -> str:
     """One line of the table."""
     forced, published = (outcome.gain(forced=is_forced) for is_forced in (True, False))
     found = outcome.gain(forced=True, metric=1)
@@ -256,7 +258,7 @@ def line(outcome: Outcome) -> str:
     )
 
 
-def as_json(outcome: Outcome) -> dict[str, object]:
+def as_json(outcome: SetOutcome) -> dict[str, object]:
     """The outcome without each question's score."""
     gains = {
         f"{kind} {metric}": asdict(outcome.gain(forced=kind == "forced", metric=place))
@@ -274,7 +276,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     return {"set": outcome.set, "votes": outcome.votes, "gains": gains, "trials": trials}
 
 
-def draw(path: Path, outcomes: Sequence[Outcome]) -> None:
+def draw(path: Path, outcomes: Sequence[SetOutcome]) -> None:
     """What each way to vote does to each set: by force, and as published."""
     from matplotlib.figure import Figure
 
@@ -328,7 +330,7 @@ def main() -> None:
             )
             for how in options.votes:
                 trials = [tried(world, how, Path(name) / "home", options, n) for n in options.seeds]
-                outcomes.append(Outcome(world.dataset.name, how, trials))
+                outcomes.append(SetOutcome(world.dataset.name, how, trials))
                 print(line(outcomes[-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps([as_json(outcome) for outcome in outcomes], indent=1))

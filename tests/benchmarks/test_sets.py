@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.learning.sets import (
     IndexedSet,
-    Outcome,
-    Trial,
+    SeedOutcome,
+    SetOutcome,
     as_json,
     draw,
     draw_questions,
@@ -28,10 +28,10 @@ DATASET = Dataset(
 )
 
 
-def trial(*, seed: int, is_passed: bool, forced: float) -> Trial:
+def trial(*, seed: int, is_passed: bool, forced: float) -> SeedOutcome:
     before = {"a": (0.5, 1.0), "b": (0.5, 1.0)}
     after = {"a": (forced, 1.0), "b": (forced, 0.0)}
-    return Trial(seed, 100, before, after, is_passed, False, 1.5, 1.0)
+    return SeedOutcome(seed, 100, before, after, is_passed, False, 1.5, 1.0)
 
 
 def test_nobody_is_asked_what_is_measured_or_what_an_expert_names(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_the_gate_stops_counts_by_force_and_not_as_published(tmp_path: Path
         trial(seed=0, is_passed=True, forced=0.7),
         trial(seed=1, is_passed=False, forced=0.1),
     ]
-    outcome = Outcome("ferries", "0 % wrong", trials)
+    outcome = SetOutcome("ferries", "0 % wrong", trials)
     assert outcome.gain(forced=True).gain == pytest.approx(-0.1)
     assert outcome.gain(forced=False).gain == pytest.approx(0.1)
     assert outcome.gain(forced=True, metric=1).gain == pytest.approx(-0.5)
