@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from retrieval.evaluation.metrics import ndcg
 from retrieval.index.memory import Index
-from retrieval.index.searched import SAMPLE
+from retrieval.index.scope import SAMPLE
 from retrieval.records import Passage, Vectors
 from retrieval.search.fusion import LEXICAL_WEIGHT, Floats, fuse, standardise
 from retrieval.search.lexical import LexicalIndex
