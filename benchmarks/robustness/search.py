@@ -32,11 +32,11 @@ from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
 from training.data.augmentation import Augmentation
 from training.data.corpus import heading_of
-from training.data.labelled_queries import LabelledQuery
+from training.data.labelled_queries import MOST_HELD_BACK, LabelledQuery
 from training.gate.retriever_trial import searcher_with
 from training.retriever.fine_tune import FineTuneConfig, fine_tune, load_base
 from training.retriever.linear_map import TrainingPairs, fit_map
-from training.retriever.training_pairs import MOST_HELD_BACK, held_back_of, texts_of
+from training.retriever.training_pairs import held_back_of, texts_of
 from training.trainer import TrainerSetup
 
 DEPTH = 30

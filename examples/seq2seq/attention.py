@@ -6,6 +6,7 @@ python -m examples.seq2seq.attention RUN QUESTION PICTURE
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -26,7 +27,11 @@ SHOWN = 32
 
 
 def attention(
-    model: torch.nn.Module, chat_format: ChatFormat, prompt: str, *, most: int
+    model: Any,  # noqa: ANN401  every model type has its own class
+    chat_format: ChatFormat,
+    prompt: str,
+    *,
+    most: int,
 ) -> tuple[list[str], list[str], torch.Tensor]:
     """What is written after a prompt, the prompt, and how far each token looked at each of those.
 

@@ -58,7 +58,9 @@ def learn_tokens(texts: Iterator[str]) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PADDING, eos_token=END)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, pad_token=PADDING, eos_token=END
+    )
 
 
 def texts_of(examples: Sequence[Example]) -> Iterator[str]:
@@ -71,7 +73,7 @@ def texts_of(examples: Sequence[Example]) -> Iterator[str]:
 
 def new_model(tokenizer: PreTrainedTokenizerFast, *, width: int) -> T5ForConditionalGeneration:
     """An encoder and a decoder of three layers each, which know nothing yet."""
-    config = T5Config(
+    config = T5Config(  # type: ignore[call-arg]
         vocab_size=len(tokenizer),
         d_model=width,
         d_kv=width // 4,
@@ -125,7 +127,8 @@ def main(dataset: Path, epochs: float, width: int, seed: int) -> None:
 
     # 5. The run holds the whole model; its card has the checksum of every file.
     def fill(folder: Path) -> None:
-        model.to(torch.float32).save_pretrained(folder / MODEL)
+        torch.nn.Module.to(model, torch.float32)
+        model.save_pretrained(folder / MODEL)
         tokenizer.save_pretrained(folder / MODEL)
         save_losses(folder, losses, unit="step")
 

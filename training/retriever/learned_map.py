@@ -106,7 +106,7 @@ def learn_map(
     options.on_progress(told_power(len(held_out)))
     pairs, named = _pairs(corpus.embedder, queries), headings(corpus)
     noise = Augmentation.of(corpus.index.passages, seed=options.seed) if options.augments else None
-    twins = noise and corpus.embedder.embed_queries([noise.twin(q.question) for q in queries])
+    twins = _twins(noise, corpus.embedder, queries) if noise else None
     fused = FusedQuestions.of(queries, corpus.index)
     fit = partial(fit_map, corpus.index.vectors, pairs, headings=named, twins=twins, fused=fused)
     study = None
@@ -171,6 +171,10 @@ def headings(corpus: TrainingCorpus) -> TrainingPairs | None:
 def _pairs(embedder: Embedder, queries: list[LabelledQuery]) -> TrainingPairs:
     questions = embedder.embed_queries([query.question for query in queries])
     return TrainingPairs(questions, [query.rows for query in queries])
+
+
+def _twins(noise: Augmentation, embedder: Embedder, queries: list[LabelledQuery]) -> Vectors:
+    return embedder.embed_queries([noise.twin(query.question) for query in queries])
 
 
 def _step(

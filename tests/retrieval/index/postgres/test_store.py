@@ -34,7 +34,7 @@ from retrieval.index.generation import current, rollback, verify
 from retrieval.index.library import Library
 from retrieval.index.postgres.server import Server
 from retrieval.index.postgres.store import PostgresStore
-from retrieval.index.searched import Scope
+from retrieval.index.scope import Scope
 from retrieval.index.store import index_store, is_indexed
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import drop_kept
