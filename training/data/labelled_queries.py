@@ -80,16 +80,20 @@ def split(
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
     """Queries to learn from, and those to hold back, in whole clusters.
 
-    What experts spoke of is held back before what is voted on, and the newest before the rest.
+    Of what experts spoke of, and of what is voted on, the same share is held back, the newest
+    before the rest: what experts say is too good to judge by alone.
     """
     queries = answerable(labelled_queries([*train, *dev], passages))
     clusters = sorted({query.cluster for query in queries})
     Random(seed).shuffle(clusters)
     by_experts = {query.cluster for query in queries if query.is_expert}
     newest = {query.cluster for query in answerable(labelled_queries(dev, passages))}
-    clusters.sort(key=lambda cluster: (cluster not in by_experts, cluster not in newest))
-    most = min(MOST_HELD_BACK, math.ceil(HELD_BACK_SHARE * len(clusters)))
-    chosen = {*clusters[:most]}
+    clusters.sort(key=lambda cluster: cluster not in newest)
+    share = min(HELD_BACK_SHARE, MOST_HELD_BACK / max(1, len(clusters)))
+    chosen: set[str] = set()
+    for is_expert in (True, False):
+        alike = [cluster for cluster in clusters if (cluster in by_experts) == is_expert]
+        chosen.update(alike[: math.ceil(share * len(alike))])
     return (
         [query for query in queries if query.cluster not in chosen],
         [query for query in queries if query.cluster in chosen],

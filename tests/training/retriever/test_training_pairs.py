@@ -69,7 +69,7 @@ def test_questions_that_mean_the_same_are_held_back_together(
     assert not learned_from & kept_back
 
 
-def test_what_experts_spoke_of_is_held_back_first_and_then_the_newest(
+def test_a_fifth_of_what_experts_spoke_of_is_held_back_and_of_votes_the_newest_first(
     settings: Settings, model: Embedder, dataset: Path
 ) -> None:
     passages = load_index(settings.index_folder, model).passages
@@ -84,6 +84,6 @@ def test_what_experts_spoke_of_is_held_back_first_and_then_the_newest(
     dev = [example for example in train if example.question in newest]
     queries, held_back = split(older, dev, passages, seed=0)
     asked = {query.question for query in held_back}
-    assert approved <= asked
+    assert 0 < len(approved & asked) < len(approved) / 2
     assert newest <= asked
     assert len(asked) < len(queries) / 2
