@@ -43,7 +43,7 @@ def serve(port: int, host: str, *, is_behind: bool) -> None:
     from retrieval.logs import set_up_logs
     from retrieval.settings import load_settings
 
-    slack, settings = load_slack_settings(), load_settings()
+    slack, settings = load_slack_settings(with_door=True), load_settings()
     set_up_logs(settings, level="info", team=slack.only_team)
     if tracing.is_wanted():
         tracing.start()

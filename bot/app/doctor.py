@@ -51,7 +51,7 @@ def checks() -> Iterator[Finding]:
         yield Finding("retention", "ok", ", ".join(told))
         yield _redaction(kept.redact)
     try:
-        slack = load_slack_settings()
+        slack = load_slack_settings(with_door=True)
     except SettingsError as error:
         yield Finding("slack", "warning", "not configured; `whimbrel serve` needs it", str(error))
     else:

@@ -34,11 +34,12 @@ def test_a_token_of_the_wrong_kind_is_refused_and_not_repeated(
 def test_one_of_the_two_ways_to_be_reached_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     with pytest.raises(SettingsError, match=r"SLACK_APP_TOKEN is not set.*SLACK_SIGNING_SECRET"):
-        load_slack_settings()
+        load_slack_settings(with_door=True)
+    assert load_slack_settings().token == "xoxb-1"  # a dashboard looks people up, and no more
     monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
-    assert load_slack_settings().mode == "http"
+    assert load_slack_settings(with_door=True).mode == "http"
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
-    assert load_slack_settings().mode == "socket"
+    assert load_slack_settings(with_door=True).mode == "socket"
 
 
 def test_the_table_slack_of_the_file_is_read_and_the_environment_wins(
