@@ -194,10 +194,7 @@ class Answerer:
         """
         watch = Stopwatch()
         with watch.stage("total"):
-            asked = clean(request.text, max_chars=self.settings.max_question_chars)
-            question = self.searcher.mended(
-                asked, audience=request.audience, sources=request.sources
-            )
+            question = clean(request.text, max_chars=self.settings.max_question_chars)
             rewriting = self._rewritten(question, request, watch, should_stop)
             query = rewriting or standalone(question, request.history)
             with watch.stage("search"):
@@ -218,7 +215,6 @@ class Answerer:
             )
             draft = self._draft(found)
         card = self._card(found, draft, self.searcher.index.manifest.name)
-        card = replace(card, question=asked)
         if card.kind == "answer":
             return card
         count = self.searcher.count_documents

@@ -56,9 +56,9 @@ PLACE_BY_SOUND: Mapping[str, int] = {sign: place for place, sign in enumerate(BY
 def mended(query: str, pieces: Pieces, frequencies: Frequencies) -> str:
     """The query with words one error away in the place of such as nothing has.
 
-    An error is a letter too much, too few, a wrong one, two that are swapped, or a missing space;
-    or a Chinese character in the place of one that sounds alike. Wide letters and digits become
-    usual ones. Names, abbreviations, and parts of
+    An error is a letter too much, too few, a wrong one, or two that are swapped, behind the first
+    letter; or a Chinese character in the place of one that sounds alike. Wide letters and digits
+    become usual ones. Names, abbreviations, and parts of
     addresses or code stay. A word gives way to one that the embedder reads whole, with letters
     swapped or else of most passages.
 
@@ -121,19 +121,16 @@ def _around(run: str, at: int, sign: str) -> list[str]:
 def _nearest(words: Sequence[str], pieces: Pieces, frequencies: Frequencies) -> dict[str, str]:
     """For each word the likeliest that is one error away, if there is any."""
     near = {word: [*dict.fromkeys(_one_error_away(word.lower()))] for word in words}
-    parts = {part for others in near.values() for other in others for part in other.split()}
-    telling = sorted(parts - STOP_WORDS)
+    telling = sorted({other for others in near.values() for other in others} - STOP_WORDS)
     stem_of = dict(zip(telling, stems(telling), strict=True))
     known = frequencies(sorted(set(stem_of.values())))
 
     def passages(other: str) -> int:
-        """In how many passages the rarest of its words is; small ones are somewhere for sure."""
-        found = (known.get(stem_of[part], 0) for part in other.split() if part in stem_of)
-        return min(found, default=1)
+        return known.get(stem_of[other], 0) if other in stem_of else 0
 
     def is_word(other: str) -> bool:
         """Whether it is more than a stem that it shares with words of the passages."""
-        return bool(passages(other)) and all(pieces(part) == 1 for part in other.split())
+        return bool(passages(other)) and pieces(other) == 1
 
     nearest = {}
     for word, others in near.items():
@@ -148,14 +145,13 @@ def _nearest(words: Sequence[str], pieces: Pieces, frequencies: Frequencies) -> 
 
 
 def _one_error_away(word: str) -> Iterator[str]:
-    """Words, and pairs of words, that may have been meant, in the order of how often they are."""
-    parts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    """Words that may have been meant, in the order of how often they are.
+
+    The first letter stays, and so does what is one word: "atypical" and "inactive" would become
+    their contraries.
+    """
+    parts = [(word[:at], word[at:]) for at in range(1, len(word) + 1)]
     yield from (a + b[1] + b[0] + b[2:] for a, b in parts if len(b) > 1)
     yield from (a + b[1:] for a, b in parts if b)
-    yield from (f"{a} {b}" for a, b in parts if _may_stand(a) and _may_stand(b))
     yield from (a + letter + b for a, b in parts for letter in ascii_lowercase)
     yield from (a + letter + b[1:] for a, b in parts if b for letter in ascii_lowercase)
-
-
-def _may_stand(word: str) -> bool:
-    return len(word) > 2 or word in STOP_WORDS

@@ -307,13 +307,14 @@ class Speller(WordEmbedder):
         return 1 if word == "keeper" else 2
 
 
-def test_a_mistyped_question_is_answered_as_it_was_meant_and_shown_as_it_was_asked(
+def test_a_mistyped_question_is_searched_as_it_was_meant_and_read_as_it_was_asked(
     library: Library,
 ) -> None:
     searcher = Searcher(library.searcher().index, Speller())
     said = Answerer(searcher, ALWAYS, Settings(), None).answer(AnswerRequest("Leave of a kepeer?"))
-    assert said.question == "Leave of a kepeer?"
-    assert said.query == "Leave of a keeper?"
+    assert said.question == said.query == "Leave of a kepeer?"
+    meant = searcher.search("Leave of a keeper?")
+    assert [hit.passage for hit in searcher.search(said.query)] == [hit.passage for hit in meant]
 
 
 def test_an_empty_question_is_refused_before_anything_is_searched(library: Library) -> None:

@@ -46,8 +46,6 @@ def frequencies(asked: Sequence[str]) -> Mapping[str, int]:
         ("does the passqord expire", "does the password expire"),
         ("does the passwrd expire", "does the password expire"),
         ("does the passsword epxire", "does the password expire"),
-        ("how much annualleave", "how much annual leave"),
-        ("Howdoes leave", "how does leave"),
         ("are they paid for travle, expensees?", "are they paid for travel, expenses?"),
         ("a receipt, a reciept", "a receipt, a receipt"),
         ("the govermnent", "the government"),
@@ -69,6 +67,9 @@ def test_a_word_that_nothing_has_gives_way_to_one_that_passages_have(
         "ask Passqord or PASSQORD",
         "passqord.example.com and ann@passqord.example #passqord C:/passqord",
         "arent they paid, isnt it, wheres the printer",
+        "ungovernment",  # the first letters of a word may turn it round
+        "inpassword atypical nonexpenses",
+        "how much annualleave",  # a space would make "inactive" of what is active
         "pto accrual",  # "accural" is none, though it shares its stem with "accuracy"
         "pasword2 passw0rd",
         "`passqord` and passqord() are code",
