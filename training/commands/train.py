@@ -172,6 +172,7 @@ def train_abstention(
     from retrieval.index.served_embedder import load_embedder
     from retrieval.settings import load_settings
     from training.classifiers.judge import learn_abstention
+    from training.extra import need
     from training.federated import Membership
 
     membership = None
@@ -180,7 +181,10 @@ def train_abstention(
             raise click.UsageError(
                 "--federated needs --authority and --token-file, and goes without --strong"
             )
+        need("flwr", extra="federated")
         membership = Membership(coordinator, authority, token_file, is_secret)
+    elif authority or token_file or is_secret:
+        raise click.UsageError("--authority, --token-file and --secret go with --federated")
     settings = load_settings()
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_abstention(

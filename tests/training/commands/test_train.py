@@ -18,6 +18,9 @@ def test_learning_together_needs_to_know_whom_to_trust(tmp_path: Path) -> None:
     done = CliRunner().invoke(train, command)
     assert done.exit_code == 2
     assert "--authority and --token-file" in done.output
+    alone = CliRunner().invoke(train, ["abstention", str(tmp_path), "--secret"])
+    assert alone.exit_code == 2
+    assert "go with --federated" in alone.output
 
 
 def test_an_epsilon_that_promises_nothing_is_refused(tmp_path: Path) -> None:
