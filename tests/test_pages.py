@@ -53,6 +53,7 @@ ELSEWHERE = {
     "api": "tests/test_ways_in.py",
     "ask": "tests/test_ways_in.py",
     "dashboard": "tests/bot/dashboard/test_commands.py",
+    "distil": "tests/training/commands/test_distil.py",
     "evaluate": "tests/test_end_to_end.py",
     "export": "tests/bot/export/test_commands.py",
     "import-ratings": "tests/bot/export/test_commands.py",
@@ -60,10 +61,14 @@ ELSEWHERE = {
     "learn": "tests/training/commands/test_learn.py",
     "migrate": "tests/bot/app/test_migrating.py",
     "models": "tests/training/commands/test_runs.py",
+    "prune": "tests/training/generator/test_pruning.py",
     "publish": "tests/training/commands/test_runs.py",
+    "rollback": "tests/training/commands/test_runs.py",
+    "quantise": "tests/training/generator/test_compression.py",
     "replay": "tests/bot/replay/test_commands.py",
     "serve": "tests/test_worker.py",
     "train": "tests/training/commands/test_train.py",
+    "workspaces": "tests/bot/workspaces/test_commands.py",
 }
 """What takes long, serves, or needs what is learned first, and the test that runs it."""
 

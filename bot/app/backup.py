@@ -155,7 +155,7 @@ def restore(
         index_store(settings).building(),
     ):
         _check_unused(settings.database_file)  # a bot may have been started meanwhile
-        aside = home / f"{PUT_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        aside = home / f"{PUT_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
         beside = (f"{DATABASE}-wal", f"{DATABASE}-shm")
         relabelled, left_out = relabel(
             unpacked / _INDEX, settings.index_folder, sources=settings.sources

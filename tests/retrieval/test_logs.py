@@ -68,5 +68,5 @@ def test_the_level_is_that_of_the_setting_and_libraries_say_what_is_wrong_alone(
 @pytest.mark.usefixtures("said")
 def test_the_level_holds_for_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHIMBREL_LOG_LEVEL", "debug")
-    CliRunner().invoke(whimbrel, ["search", "--help"])
+    CliRunner().invoke(whimbrel, ["search", "leave"])
     assert logging.getLogger("retrieval").level == logging.DEBUG
