@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -15,6 +15,9 @@ from bot.store.keys import API, ApiKey
 
 BUSY_S = 5
 """Who is turned away may try again after this time."""
+
+LOOK_S = 0.2
+"""So often a call that waits looks whether anybody still waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,29 @@ class Call:
         return self.key.person(self.client_user)
 
 
+class Place:
+    """Where a call is: in a slot, where it is worked on, or waiting for one."""
+
+    def __init__(self, slots: asyncio.Semaphore, *, has_slot: bool) -> None:
+        self.has_slot = has_slot
+        self._slots = slots
+
+    async def reach(self, is_gone: Callable[[], bool]) -> bool:
+        """Wait for a slot; False if who asked `is_gone` by then."""
+        if self.has_slot:
+            return True
+        turn = asyncio.ensure_future(self._slots.acquire())
+        try:
+            while not turn.done() and not is_gone():
+                await asyncio.wait([turn], timeout=LOOK_S)
+            self.has_slot = turn.done()
+        finally:
+            turn.cancel()
+            if turn.done() and not self.has_slot:  # it came as we were cancelled
+                self._slots.release()
+        return self.has_slot and not is_gone()
+
+
 class Desk:
     """Lets so many calls be worked on at a time, and so many wait, until it is closed.
 
@@ -44,36 +70,47 @@ class Desk:
 
     def __init__(self, *, at_once: int, max_waiting: int, max_waiting_per_key: int) -> None:
         self._slots = asyncio.Semaphore(at_once)
-        self._max_here = at_once + max_waiting
-        self._max_of_key = at_once + max_waiting_per_key
-        self._here: Counter[str] = Counter()
+        self._max_waiting = max_waiting
+        self._max_of_key = max_waiting_per_key
+        self._here: dict[str, list[Place]] = defaultdict(list)
         self._is_closed = False
         self._empty = asyncio.Event()
 
     @asynccontextmanager
-    async def place(self, key: ApiKey) -> AsyncIterator[asyncio.Semaphore]:
-        """Inside, a call with a key may wait; inside of what is given, it is worked on.
+    async def place(self, key: ApiKey) -> AsyncIterator[Place]:
+        """Inside, a call with a key has a place: a slot if one is free, or it may wait for one.
 
         Raises:
             ProblemError: If too many wait, or none are taken any more.
         """
-        own = self._here[key.id]
-        is_full = own > 0 and (own >= self._max_of_key or self._here.total() >= self._max_here)
-        if self._is_closed or is_full:
+        must_wait = self._slots.locked()
+        if self._is_closed or (must_wait and self._is_full(key)):
             raise busy("too many calls are waiting; try again in a moment")
-        self._here[key.id] += 1
+        place = Place(self._slots, has_slot=not must_wait)
+        self._here[key.id].append(place)
         try:
-            yield self._slots
+            if not must_wait:
+                await self._slots.acquire()  # at once: nobody can come in between
+            yield place
         finally:
-            self._here[key.id] -= 1
-            if not self._here.total():
+            if place.has_slot:
+                self._slots.release()
+            self._here[key.id].remove(place)
+            if not self._here[key.id]:
+                del self._here[key.id]
+            if not self._here:
                 self._empty.set()
+
+    def _is_full(self, key: ApiKey) -> bool:
+        waiting = {id_: sum(not p.has_slot for p in places) for id_, places in self._here.items()}
+        is_out = waiting.get(key.id, 0) >= self._max_of_key
+        return key.id in waiting and (is_out or sum(waiting.values()) >= self._max_waiting)
 
     async def close(self, *, grace_s: float) -> None:
         """Take no more calls; returns when those that are here have ended, or after a while."""
         self._is_closed = True
         self._empty.clear()
-        if self._here.total():
+        if self._here:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), grace_s)
 

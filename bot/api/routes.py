@@ -88,7 +88,11 @@ class Routes:
         key, body = await self._opened(request)
         asked = parsed(SearchAsked, body)
         hits = await self._service.search(
-            Call(key), asked.query, limit=asked.limit, sources=asked.sources
+            Call(key),
+            asked.query,
+            limit=asked.limit,
+            sources=asked.sources,
+            is_gone=lambda: is_gone(request),
         )
         return json_response(HitsTold(hits=[hit_told(hit, self._service.links) for hit in hits]))
 

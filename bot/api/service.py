@@ -115,7 +115,7 @@ class Service:
             return await self._again(call, done)
         began = time.monotonic()
         async with self._claimed(call):
-            async with self._counted(call, "questions"):
+            async with self._counted(call, "questions", is_gone):
                 with traced(trace_of(call.event_id)):
                     reply = await self._answered(call, asked, on_text, is_gone)
             await self._settle(call, reply.answer.id)
@@ -124,10 +124,20 @@ class Service:
         return reply
 
     async def search(
-        self, call: Call, query: str, *, limit: int, sources: Sequence[str] = ()
+        self,
+        call: Call,
+        query: str,
+        *,
+        limit: int,
+        sources: Sequence[str] = (),
+        is_gone: Callable[[], bool] = lambda: False,
     ) -> list[Hit]:
-        """The passages that suit a query best, of those that the key may see."""
-        async with self._counted(call, "searches"):
+        """The passages that suit a query best, of those that the key may see.
+
+        Raises:
+            Hangup: If who asked `is_gone` before it was their turn.
+        """
+        async with self._counted(call, "searches", is_gone):
             with _told():
                 hits = await self._pool.run(
                     self._documents.search,
@@ -283,13 +293,26 @@ class Service:
         return shown
 
     @asynccontextmanager
-    async def _counted(self, call: Call, use: Use) -> AsyncIterator[None]:
-        """Inside, a call is worked on; it is counted unless it has to be made again."""
-        async with self._desk.place(call.key) as slot:
+    async def _counted(
+        self, call: Call, use: Use, is_gone: Callable[[], bool]
+    ) -> AsyncIterator[None]:
+        """Inside, a call is worked on; it is counted unless it has to be made again.
+
+        Raises:
+            Hangup: If who asked `is_gone` before it was their turn; that is not counted either.
+        """
+        async with self._desk.place(call.key) as place:
             charge = await self._charge(call, use)
+            is_reached = False
             try:
-                async with slot:
-                    yield
+                is_reached = await place.reach(is_gone)
+            finally:
+                if not is_reached:
+                    await self._database.run(self._keys.give_back, charge)
+            if not is_reached:
+                raise Hangup
+            try:
+                yield
             except ProblemError as problem:
                 if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
                     await self._database.run(self._keys.give_back, charge)

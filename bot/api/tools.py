@@ -64,8 +64,8 @@ def make_server(service: Service, *, secret: str = "") -> MCPServer[Any]:
         limit: Annotated[int, Field(ge=1, le=50, description="how many passages at most")] = 5,
     ) -> HitsTold:
         """Find the passages of the team's documents that suit a query best."""
-        async with _asked(service, context, secret) as (call, _):
-            hits = await service.search(call, query, limit=limit)
+        async with _asked(service, context, secret) as (call, is_gone):
+            hits = await service.search(call, query, limit=limit, is_gone=is_gone)
             return HitsTold(hits=[hit_told(hit, service.links) for hit in hits])
 
     return server

@@ -255,6 +255,45 @@ async def test_a_key_that_has_no_call_here_waits_even_where_others_fill_the_queu
     assert sorted([(await call).status for call in asking]) == [200, 200, 503]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/v1/answers", {"question": LEAVE}), ("/v1/search", {"query": "leave"})],
+)
+async def test_who_hangs_up_while_waiting_leaves_room_and_is_not_counted(
+    counter: Counter, path: str, body: dict[str, str]
+) -> None:
+    answerer = Noticing()
+    await counter.open(answerer, workers=1, max_waiting_per_key=1)
+    busy, other = counter.key("busy"), counter.key("other", per_month=1)
+    first = asyncio.create_task(counter.ask(LEAVE, key=busy))
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    hung_up = asyncio.create_task(counter.call(path, body, key=other))
+    await asyncio.wait([hung_up], timeout=0.3)
+    hung_up.cancel()
+    for _ in range(30):
+        last = asyncio.create_task(counter.call(path, body, key=other))
+        refused, _ = await asyncio.wait([last], timeout=0.3)
+        if not refused:
+            break
+        await asyncio.sleep(0.1)
+    answerer.gate.set()
+    assert [(await first).status, (await last).status] == [200, 200]
+
+
+async def test_a_key_has_no_more_than_its_share_of_those_that_wait(counter: Counter) -> None:
+    answerer = Noticing()
+    await counter.open(answerer, workers=2, max_waiting_per_key=1)
+    busy, other = counter.key("busy"), counter.key("other")
+    asking = [asyncio.create_task(counter.ask(LEAVE, key=busy)) for _ in range(2)]
+    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.sleep(0.3)
+    late = [asyncio.create_task(counter.ask(LEAVE, key=other)) for _ in range(2)]
+    refused, _ = await asyncio.wait(late, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    answerer.gate.set()
+    assert [reply.result().status for reply in refused] == [503]
+    assert sorted([(await call).status for call in (*asking, *late)]) == [200, 200, 200, 503]
+
+
 async def test_a_call_in_progress_ends_before_the_server_does(counter: Counter) -> None:
     answerer = Noticing()
     await counter.open(answerer)
