@@ -26,7 +26,8 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """What an ID token may be signed with: by who has the private key, and no other way."""
 
 _VERIFIED = ("email_verified", "xms_edov")
-"""Claims that say that an address is its bearer's; the second is Microsoft's."""
+"""Claims that say whether an address is its bearer's: the first of them that there is. The second
+is Microsoft's."""
 
 
 class RefusedError(Exception):
@@ -97,6 +98,9 @@ class Provider:
 
         if given.get("iss", self.issuer) != self.issuer:
             raise RefusedError("it comes from another provider")
+        if "error" in given:
+            told = (given[name][:200] for name in ("error", "error_description") if name in given)
+            raise RefusedError(f"the provider says {': '.join(told)!r}")
         try:
             async with self._client(attempt) as client:
                 token = await client.fetch_token(
@@ -115,7 +119,8 @@ class Provider:
             raise
         except (OAuthError, JoseError, KeyError, TypeError, ValueError) as error:
             raise RefusedError(f"{type(error).__name__}: {error}") from error
-        if not any(claims.get(name) in (True, "true", "1") for name in _VERIFIED):
+        said = [claims[name] for name in _VERIFIED if claims.get(name) is not None]
+        if not said or said[0] not in (True, "true", "1"):
             raise RefusedError("the provider does not say that the address is verified")
         return str(claims.get("email", ""))
 

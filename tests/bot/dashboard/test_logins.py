@@ -172,6 +172,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "another access token": {"at_hash": "x" * 22},
     "an address that is not verified": {"email_verified": False},
     "an address of which nobody says that": {"email_verified": None},
+    "an address that is verified and is not": {"email_verified": False, "xms_edov": True},
 }
 
 
@@ -213,6 +214,27 @@ async def test_what_the_provider_did_not_give_opens_nothing(
     visitor = await visit()
     state = parse_qs(urlsplit(await visitor.begin()).query)["state"][0]
     assert (await visitor.get(f"/enter?state={state}&{given}"))[0] == 403
+
+
+async def test_why_the_provider_let_nobody_in_is_logged(
+    house: House, visit: Visit, caplog: pytest.LogCaptureFixture
+) -> None:
+    known(house, "U9", EMAIL)
+    visitor = await visit()
+    state = parse_qs(urlsplit(await visitor.begin()).query)["state"][0]
+    given = "error=access_denied&error_description=not%20assigned%0Ato%20it"
+    assert (await visitor.get(f"/enter?state={state}&{given}"))[0] == 403
+    assert r"the provider says 'access_denied: not assigned\nto it'" in caplog.text
+
+
+async def test_an_address_that_microsoft_says_is_verified_counts(
+    house: House, visit: Visit, provider: OpenIdServer
+) -> None:
+    known(house, "U9", EMAIL)
+    provider.changes = {"email_verified": None, "xms_edov": "1"}
+    visitor = await visit()
+    await visitor.log_in()
+    assert (await visitor.get("/"))[0] == 200
 
 
 @pytest.mark.parametrize(("subject", "status"), [("1", 200), ("2", 303)])
