@@ -78,6 +78,8 @@ class OpenIdServer:
         raise web.HTTPFound(f"{asked['redirect_uri']}?{back}")
 
     async def _token(self, request: web.Request) -> web.Response:
+        if self.is_wrong == "down":
+            raise web.HTTPBadGateway
         form = dict(await request.post())
         asked = self._codes.pop(str(form.get("code")), None)
         challenge = hashlib.sha256(str(form.get("code_verifier")).encode()).digest()

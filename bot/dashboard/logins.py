@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import html
 import logging
 import secrets
 import time
@@ -28,7 +29,10 @@ SESSION_S = 8 * 3600.0
 MOST = 10_000
 """Of logins under way, and of sessions, no more are kept: the oldest go."""
 
+HTML = "text/html"
+
 T = TypeVar("T")
+R = TypeVar("R", web.HTTPForbidden, web.HTTPServiceUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +84,18 @@ class OidcDoor:
             or self._clock() > login.begun + LOGIN_S
             or not hmac.compare_digest(browser.encode(), login.browser.encode())
         ):
-            again = "This login was used already, or took too long. Open the dashboard again.\n"
-            raise web.HTTPForbidden(text=again)
+            raise _refusal(web.HTTPForbidden, "This login was used already, or took too long.")
         try:
             email = await self._provider.email(login.attempt, given)
         except RefusedError as error:
             logger.warning("nobody was logged in: %s", error)
-            raise web.HTTPForbidden(text="Nobody was logged in. The log tells why.\n") from error
+            told = "Nobody was logged in. The log tells why."
+            raise _refusal(web.HTTPForbidden, told, login.page) from error
         except httpx2.HTTPError as error:
             logger.warning("the OpenID provider does not answer: %r", error)
-            unreachable = "Who you are cannot be asked now. Try again in a moment.\n"
-            raise web.HTTPServiceUnavailable(text=unreachable) from error
+            _keep(self._logins, given["state"], login)  # the same address may be tried again
+            told = "Who you are cannot be asked now. Try again in a moment."
+            raise _refusal(web.HTTPServiceUnavailable, told, login.page) from error
         secret = secrets.token_urlsafe(32)
         _keep(self._sessions, secret, Session(email, self._clock()))
         response = web.Response(status=303, headers={"Location": login.page})
@@ -107,6 +112,14 @@ class OidcDoor:
         response = web.HTTPSeeOther(self._provider.address(attempt))
         _give(response, LOGIN_COOKIE, browser, request)
         return response
+
+
+def _refusal(kind: type[R], told: str, page: str = "/") -> R:
+    """What a browser is shown that has not got in: why, and where to begin anew."""
+    again = f'<p>{html.escape(told)}</p>\n<p><a href="{html.escape(page)}">Log in again</a></p>\n'
+    return kind(
+        text=f"<!doctype html>\n<title>{html.escape(told)}</title>\n{again}", content_type=HTML
+    )
 
 
 def _keep(kept: dict[str, T], name: str, value: T) -> None:

@@ -216,6 +216,21 @@ async def test_what_the_provider_did_not_give_opens_nothing(
     assert (await visitor.get(f"/enter?state={state}&{given}"))[0] == 403
 
 
+async def test_a_login_while_the_provider_is_down_can_be_tried_again(
+    house: House, visit: Visit, provider: OpenIdServer
+) -> None:
+    known(house, "U9", EMAIL)
+    visitor = await visit()
+    end, provider.is_wrong = await visitor.begin("/gaps?days=7&lang=en"), "down"
+    for _ in range(2):
+        status, html, _ = await visitor.get(end)
+        assert (status, '<a href="/gaps?days=7&amp;lang=en">' in html) == (503, True)
+    provider.is_wrong = ""
+    assert (await visitor.get(end))[::2] == (303, "/gaps?days=7&lang=en")
+    status, html, _ = await visitor.get(end)
+    assert (status, '<a href="/">' in html) == (403, True)
+
+
 async def test_why_the_provider_let_nobody_in_is_logged(
     house: House, visit: Visit, caplog: pytest.LogCaptureFixture
 ) -> None:
