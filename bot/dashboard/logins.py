@@ -15,7 +15,9 @@ import httpx2
 from aiohttp import web
 
 from bot.dashboard.oidc import Attempt, Provider, RefusedError, is_local
-from bot.dashboard.viewers import COOKIE, ENTER, Members, Viewer, own_name
+from bot.dashboard.server import language_of
+from bot.dashboard.viewers import COOKIE, ENTER, LEAVE, Members, Viewer, is_from_here, own_name
+from bot.strings import strings_for
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ MOST = 10_000
 """Of logins under way, and of sessions, no more are kept: the oldest go."""
 
 HTML = "text/html"
+OUT = f'<form method="post" action="{LEAVE}"><button>Log out</button></form>'
 
 T = TypeVar("T")
 R = TypeVar("R", web.HTTPForbidden, web.HTTPServiceUnavailable)
@@ -69,7 +72,11 @@ class OidcDoor:
         """The full member who has logged in; nobody else is shown more than where to do that."""
         session = self._sessions.get(request.cookies.get(own_name(COOKIE, request), ""))
         if session is not None and self._clock() < session.begun + SESSION_S:
-            return await self._members.viewer(session.email)
+            viewer = await self._members.viewer(session.email)
+            if viewer is None:
+                texts = strings_for(language_of(request)).dashboard
+                raise web.HTTPForbidden(text=_html(texts["forbidden"], OUT), content_type=HTML)
+            return viewer
         if request.method != "GET":
             return None
         raise self._to_log_in(request)
@@ -102,6 +109,13 @@ class OidcDoor:
         _give(response, COOKIE, secret, request)
         return response
 
+    async def leave(self, request: web.Request) -> web.Response:
+        """Close the session of a browser, for who wants to log in as somebody else."""
+        if not is_from_here(request):
+            raise web.HTTPForbidden
+        self._sessions.pop(request.cookies.get(own_name(COOKIE, request), ""), None)
+        return web.Response(text=_html("You are logged out.", _again("/")), content_type=HTML)
+
     def _to_log_in(self, request: web.Request) -> web.HTTPSeeOther:
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         scheme = "https" if _is_secure(request) else "http"
@@ -116,10 +130,16 @@ class OidcDoor:
 
 def _refusal(kind: type[R], told: str, page: str = "/") -> R:
     """What a browser is shown that has not got in: why, and where to begin anew."""
-    again = f'<p>{html.escape(told)}</p>\n<p><a href="{html.escape(page)}">Log in again</a></p>\n'
-    return kind(
-        text=f"<!doctype html>\n<title>{html.escape(told)}</title>\n{again}", content_type=HTML
-    )
+    return kind(text=_html(told, _again(page)), content_type=HTML)
+
+
+def _again(page: str) -> str:
+    return f'<p><a href="{html.escape(page)}">Log in again</a></p>'
+
+
+def _html(told: str, way_on: str) -> str:
+    told = html.escape(told)
+    return f"<!doctype html>\n<title>{told}</title>\n<p>{told}</p>\n{way_on}\n"
 
 
 def _keep(kept: dict[str, T], name: str, value: T) -> None:

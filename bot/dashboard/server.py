@@ -16,7 +16,7 @@ from aiohttp import web
 from bot.dashboard.charts import days_chart, interval, rates_chart
 from bot.dashboard.deciding import Deciding, outcome
 from bot.dashboard.pages import LISTED, Pages
-from bot.dashboard.viewers import ENTER, Door, Viewer
+from bot.dashboard.viewers import ENTER, LEAVE, Door, Viewer, is_from_here
 from bot.slack.incoming.web import BODY_S
 from bot.store.connection import StoreError
 from bot.store.database import Database
@@ -116,6 +116,7 @@ class Dashboard:
         for name, kind in FILES.items():
             app.router.add_get(f"/{name}", partial(_file, name, kind))
         app.router.add_get(ENTER, self._door.enter, allow_head=False)
+        app.router.add_post(LEAVE, self._door.leave)
         shown: dict[str, tuple[str, Show]] = {
             "/": ("overview", self._overview),
             "/gaps": ("gaps", self._gaps),
@@ -300,12 +301,8 @@ async def _file(name: str, kind: str, _: web.Request) -> web.Response:
 
 def _is_ours(look: Look, form: Mapping[str, str]) -> bool:
     """Whether a form was one of our pages', and was sent from there."""
-    headers = look.request.headers
-    origin = headers.get("Origin")
-    is_here = origin is None or origin.partition("://")[2].lower() == look.request.host.lower()
-    is_same = headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
     shown = form.get("csrf", "").encode()
-    return is_here and is_same and hmac.compare_digest(shown, look.viewer.csrf.encode())
+    return is_from_here(look.request) and hmac.compare_digest(shown, look.viewer.csrf.encode())
 
 
 def language_of(request: web.Request) -> str:

@@ -25,6 +25,7 @@ from retrieval.records import PUBLIC
 
 COOKIE = "whimbrel"
 ENTER = "/enter"
+LEAVE = "/leave"
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -51,6 +52,9 @@ class Door(Protocol):
 
     async def enter(self, request: web.Request) -> web.Response:
         """What `ENTER` answers."""
+
+    async def leave(self, request: web.Request) -> web.Response:
+        """What `LEAVE` answers."""
 
 
 class TokenDoor:
@@ -84,6 +88,10 @@ class TokenDoor:
             own_name(COOKIE, request), self._session, httponly=True, samesite="Strict", path="/"
         )
         return response
+
+    async def leave(self, request: web.Request) -> web.Response:  # noqa: ARG002 - as other doors
+        """There is no login to close."""
+        raise web.HTTPNotFound
 
 
 class Members:
@@ -143,12 +151,26 @@ class ProxyDoor:
         """There is nothing to enter by."""
         raise web.HTTPNotFound
 
+    async def leave(self, request: web.Request) -> web.Response:  # noqa: ARG002 - as other doors
+        """The proxy has the session."""
+        raise web.HTTPNotFound
+
     def _is_proxy(self, address: str) -> bool:
         try:
             peer = ip_address(address.partition("%")[0])
         except ValueError:
             return False
         return any(peer in network for network in self._proxies)
+
+
+def is_from_here(request: web.Request) -> bool:
+    """Whether a form was sent from a page of ours, as far as the browser says."""
+    origin = request.headers.get("Origin")
+    is_here = origin is None or origin.partition("://")[2].lower() == request.host.lower()
+    return is_here and request.headers.get("Sec-Fetch-Site", "same-origin") in (
+        "same-origin",
+        "none",
+    )
 
 
 def own_name(cookie: str, request: web.Request) -> str:

@@ -37,11 +37,14 @@ class Visitor:
 
     async def get(self, path: str) -> tuple[int, str, str]:
         """The status, the text, and where it leads."""
-        headers = {"Host": HOST}
+        return await self.ask("GET", path)
+
+    async def ask(self, method: str, path: str, **more: str) -> tuple[int, str, str]:
+        headers = {"Host": HOST} | more
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        async with self._session.get(
-            f"{self._base}{path}", headers=headers, allow_redirects=False
+        async with self._session.request(
+            method, f"{self._base}{path}", headers=headers, allow_redirects=False
         ) as response:
             for line in response.headers.getall("Set-Cookie", []):
                 self.given.append(line)
@@ -152,6 +155,23 @@ async def test_who_is_no_member_logs_in_in_vain(
     visitor = await visit()
     assert (await visitor.log_in())[0] == 303
     assert (await visitor.get("/"))[0] == 403
+
+
+async def test_who_is_no_member_can_log_out_and_in_as_somebody_else(
+    house: House, visit: Visit, provider: OpenIdServer
+) -> None:
+    known(house, "U9", EMAIL)
+    provider.email = "nobody@example.org"
+    visitor = await visit()
+    await visitor.log_in()
+    status, html, _ = await visitor.get("/gaps")
+    assert (status, '<form method="post" action="/leave">' in html) == (403, True)
+    assert (await visitor.ask("POST", "/leave", Origin="https://evil.example"))[0] == 403
+    assert (await visitor.get("/"))[0] == 403
+    assert (await visitor.ask("POST", "/leave", Origin=f"https://{HOST}"))[0] == 200
+    provider.email = EMAIL
+    await visitor.log_in()
+    assert (await visitor.get("/"))[0] == 200
 
 
 NOW = time.time()
