@@ -70,7 +70,7 @@ class OidcDoor:
 
     async def viewer(self, request: web.Request) -> Viewer | None:
         """The full member who has logged in; nobody else is shown more than where to do that."""
-        session = self._sessions.get(request.cookies.get(own_name(COOKIE, request), ""))
+        session = self._sessions.get(request.cookies.get(_name(COOKIE, request), ""))
         if session is not None and self._clock() < session.begun + SESSION_S:
             viewer = await self._members.viewer(session.email)
             if viewer is None:
@@ -85,7 +85,7 @@ class OidcDoor:
         """Where the provider sends back who has logged in: opens a session, once for each login."""
         given = request.query
         login = self._logins.pop(given.get("state", ""), None)
-        browser = request.cookies.get(own_name(LOGIN_COOKIE, request), "")
+        browser = request.cookies.get(_name(LOGIN_COOKIE, request), "")
         if (
             login is None
             or self._clock() > login.begun + LOGIN_S
@@ -113,7 +113,7 @@ class OidcDoor:
         """Close the session of a browser, for who wants to log in as somebody else."""
         if not is_from_here(request):
             raise web.HTTPForbidden
-        self._sessions.pop(request.cookies.get(own_name(COOKIE, request), ""), None)
+        self._sessions.pop(request.cookies.get(_name(COOKIE, request), ""), None)
         return web.Response(text=_html("You are logged out.", _again("/")), content_type=HTML)
 
     def _to_log_in(self, request: web.Request) -> web.HTTPSeeOther:
@@ -121,7 +121,7 @@ class OidcDoor:
         scheme = "https" if _is_secure(request) else "http"
         attempt = Attempt(f"{scheme}://{request.host}{ENTER}", state, nonce, verifier)
         # Of one browser, which may open several pages at once.
-        browser = request.cookies.get(own_name(LOGIN_COOKIE, request)) or secrets.token_urlsafe(32)
+        browser = request.cookies.get(_name(LOGIN_COOKIE, request)) or secrets.token_urlsafe(32)
         _keep(self._logins, state, Login(attempt, browser, request.path_qs, self._clock()))
         response = web.HTTPSeeOther(self._provider.address(attempt))
         _give(response, LOGIN_COOKIE, browser, request)
@@ -151,13 +151,18 @@ def _keep(kept: dict[str, T], name: str, value: T) -> None:
 def _give(response: web.Response, cookie: str, value: str, request: web.Request) -> None:
     """Let a browser keep a value, and show it also where the provider sends it."""
     response.set_cookie(
-        own_name(cookie, request),
+        _name(cookie, request),
         value,
         httponly=True,
         samesite="Lax",
         secure=_is_secure(request),
         path="/",
     )
+
+
+def _name(cookie: str, request: web.Request) -> str:
+    """A cookie's name; over TLS one that no neighbour of our host can set for us."""
+    return f"{'__Host-' if _is_secure(request) else ''}{own_name(cookie, request)}"
 
 
 def _is_secure(request: web.Request) -> bool:

@@ -52,6 +52,7 @@ class Provider:
         self._metadata = metadata
         self._client_id = client_id
         self._client_secret = client_secret
+        self._addresser: AsyncOAuth2Client | None = None
 
     @classmethod
     async def found(cls, issuer: str, client_id: str, client_secret: str = "") -> Provider:
@@ -78,8 +79,11 @@ class Provider:
 
     def address(self, attempt: Attempt) -> str:
         """Where a browser logs in."""
-        url, _ = self._client(attempt).create_authorization_url(
+        if self._addresser is None:
+            self._addresser = self._client(attempt)  # with its TLS context; it sends nothing
+        url, _ = self._addresser.create_authorization_url(
             self._metadata["authorization_endpoint"],
+            redirect_uri=attempt.redirect,
             state=attempt.state,
             code_verifier=attempt.verifier,
             nonce=attempt.nonce,

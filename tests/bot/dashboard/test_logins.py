@@ -16,6 +16,9 @@ import pytest
 
 pytest.importorskip("authlib")
 
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+from bot.dashboard.oidc import Attempt, Provider
 from bot.dashboard.window import Window
 from retrieval.errors import SettingsError
 from tests.bot.conftest import House
@@ -116,6 +119,7 @@ async def test_who_logs_in_sees_what_slack_says_they_may(
     status, html, _ = await visitor.get(location)
     assert (status, SALARY in html) == (200, True)
     for line in visitor.given:
+        assert line.startswith("__Host-whimbrel-")
         assert {"HttpOnly", "Secure", "SameSite=Lax"} <= {part.strip() for part in line.split(";")}
 
 
@@ -132,6 +136,27 @@ async def test_a_login_is_asked_for_with_proof_of_who_began_it(
     for name in ("state", "nonce", "code_challenge"):
         assert len(first[name]) > 40
         assert first[name] != second[name]
+
+
+async def test_addresses_to_log_in_at_are_made_without_a_client_each(
+    provider: OpenIdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    found = await Provider.found(provider.issuer, CLIENT, CLIENT_SECRET)
+    init = AsyncOAuth2Client.__init__
+
+    def counted(client: AsyncOAuth2Client, *args: Any, **more: Any) -> None:
+        made.append(client)
+        init(client, *args, **more)
+
+    monkeypatch.setattr(AsyncOAuth2Client, "__init__", counted)
+    hosts = ("one.example", "two.example")
+    addresses = [found.address(Attempt(f"https://{h}/enter", h, "n", "v" * 43)) for h in hosts]
+    asked = [parse_qs(urlsplit(address).query) for address in addresses]
+    assert len(made) == 1
+    assert [(a["redirect_uri"], a["state"]) for a in asked] == [
+        ([f"https://{host}/enter"], [host]) for host in hosts
+    ]
 
 
 async def test_two_pages_that_are_opened_at_once_can_both_log_in(
