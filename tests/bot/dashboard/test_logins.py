@@ -199,6 +199,29 @@ async def test_who_is_no_member_can_log_out_and_in_as_somebody_else(
     assert (await visitor.get("/"))[0] == 200
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not is_there(), reason=MISSING)
+async def test_a_real_browser_can_log_out(
+    house: House, ids: dict[str, str], provider: OpenIdServer
+) -> None:
+    assert ids
+    provider.email = "nobody@example.org"
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+
+    def leave(address: str) -> str:
+        with chromium() as driver:
+            driver.get(address)
+            driver.find_element("tag name", "button").click()
+            end = time.monotonic() + 10
+            while "logged out" not in driver.page_source and time.monotonic() < end:
+                time.sleep(0.1)
+            return driver.page_source
+
+    async with window_at(house, provider, port=port, dashboard_hosts=(f"127.0.0.1:{port}",)) as w:
+        assert "You are logged out" in await asyncio.to_thread(leave, w.address)
+
+
 NOW = time.time()
 REFUSED: dict[str, dict[str, Any]] = {
     "forged": {},
