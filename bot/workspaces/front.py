@@ -161,14 +161,15 @@ class Front(Serving):
         if allowed and team not in allowed:
             logger.warning("not served, as it is not in SLACK_ALLOWED_TEAMS team=%s", team)
             return
-        async with self._turns[team]:  # one that was removed may be ending still
-            await asyncio.shield(self._renewing(team))
-            if team in self._bots or not await self._is_there(team):
-                return
-            try:
-                self._bots[team] = self._start_bot(place)
-            except SettingsError as error:
-                logger.error("not served team=%s: %s", team, error)  # noqa: TRY400 - it says all
+        try:
+            async with self._turns[team]:  # one that was removed may be ending still
+                await asyncio.shield(self._renewing(team))
+                if team not in self._bots and await self._is_there(team):
+                    self._bots[team] = self._start_bot(place)
+        except SettingsError as error:
+            logger.error("not served team=%s: %s", team, error)  # noqa: TRY400 - it says all
+        except Exception:  # whatever it is, the others are served
+            logger.exception("not served team=%s", team)
 
     async def _is_there(self, team: str) -> bool:
         token = self._installed.token(team)

@@ -88,9 +88,11 @@ class Place:
             values = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise SettingsError(f"{path} cannot be read: {error}") from error
-        slack = values.get("slack")
+        for name in ("slack", "api"):
+            if not isinstance(values.get(name, {}), dict):
+                raise SettingsError(f"{path}: {name} is not a table; write it as [{name}]")
         taken = [name for name in ("home", *_DATABASES) if name in values]
-        taken += ["slack.app_token"] if isinstance(slack, dict) and "app_token" in slack else []
+        taken += ["slack.app_token"] if "app_token" in values.get("slack", {}) else []
         if taken:
             raise SettingsError(
                 f"{path}: {taken[0]}: not for one workspace alone to say; an installation of "

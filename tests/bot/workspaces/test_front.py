@@ -110,3 +110,18 @@ async def test_a_workspace_whose_settings_would_mix_is_not_served_and_others_are
     await asyncio.sleep(0)
     assert company.front.teams == {"T2"}
     assert "not served team=T1" in caplog.text
+
+
+async def test_a_workspace_that_fails_to_begin_is_told_and_others_are_served(
+    company: Company, caplog: pytest.LogCaptureFixture
+) -> None:
+    await company.open()
+    for team in ("T1", "T2"):
+        await company.install(team)
+    await company.front._end_all()
+    place = company.installed().place("T1")
+    place.token_file.unlink()
+    place.token_file.mkdir()
+    await company.open()
+    assert company.front.teams == {"T2"}
+    assert "not served team=T1" in caplog.text

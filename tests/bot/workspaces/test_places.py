@@ -81,6 +81,8 @@ def test_a_postgres_is_not_shared(name: str, monkeypatch: pytest.MonkeyPatch) ->
         'index = "postgresql://db/one"',
         '[slack]\napp_token = "xapp-1"',
         "[slack",
+        "slack = 1",
+        "api = 3",
     ],
 )
 def test_a_workspaces_own_settings_bring_nothing_of_another_one_in(
