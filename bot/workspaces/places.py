@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
@@ -44,6 +45,11 @@ OF_THE_DOOR = {
     ),
 }  # fmt: skip
 """Settings that no workspace's bot is given as they are."""
+
+_POSTGRES = re.compile(
+    r"postgres(?:ql)?://(?:[^@/]*@)?[^/?]*(?:/(?P<name>[^?]*))?(?:\?(?P<more>.*))?", re.DOTALL
+)
+"""An address as libpq reads it, which allows `?` in a password."""
 
 _DATABASES = ("database", "index")
 """What all workspaces would share that have the same address of it."""
@@ -131,14 +137,21 @@ def shared_environment(settings: Settings, slack: SlackSettings) -> dict[str, st
     """
     for name in _DATABASES:
         _check_of_each(name, getattr(settings, name))
-    given = {**_given("WHIMBREL_", settings), **_given("SLACK_", slack), **os.environ}
+    ours = {_folded(name): value for name, value in os.environ.items()}
+    given = {**_given("WHIMBREL_", settings), **_given("SLACK_", slack), **ours}
     names = {f"{prefix}{name.upper()}" for prefix, of in OF_THE_DOOR.items() for name in of}
     names.add("WHIMBREL_API_LISTEN_PORT")
     return {
         name: value
         for name, value in given.items()
-        if name.upper() not in names and not name.upper().startswith("WHIMBREL_SOURCE_")
+        if name not in names and not name.startswith("WHIMBREL_SOURCE_")
     }
+
+
+def _folded(name: str) -> str:
+    """A variable's name as it is used here: in ours, upper and lower case mean the same."""
+    upper = name.upper()
+    return upper if upper.startswith(("WHIMBREL_", "SLACK_")) else name
 
 
 def _given(prefix: str, settings: Settings | SlackSettings) -> dict[str, str]:
@@ -164,8 +177,18 @@ def _text(value: object) -> str:
 
 def _check_of_each(name: str, address: SecretStr | None) -> None:
     text = address.get_secret_value() if address else TEAM
-    if TEAM not in text.partition("?")[0].rpartition("/")[2]:
+    if TEAM not in _name_in(text.strip()):
         raise SettingsError(
             f"WHIMBREL_{name.upper()}: all workspaces would share it; write {TEAM} into the name "
             "of the database, or of the file with its address"
         )
+
+
+def _name_in(address: str) -> str:
+    """What an address calls the database, or the file that the address is in, as it is written."""
+    found = _POSTGRES.fullmatch(address)
+    if found is None:
+        return address.rpartition("/")[2]
+    more = [part.partition("=") for part in (found["more"] or "").split("&")]
+    named = [value for key, _, value in more if unquote(key) == "dbname"]
+    return [found["name"] or "", *named][-1]  # the last one counts

@@ -65,12 +65,44 @@ def test_what_means_somebody_else_elsewhere_is_not_set_for_all(
 
 @pytest.mark.parametrize("name", ["DATABASE", "INDEX"])
 def test_a_postgres_is_not_shared(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for shared in ("postgresql://{team}@db/all", "postgresql://db/all?application_name={team}"):
+    for shared in (
+        "postgresql://{team}@db/all",
+        "postgresql://whimbrel:{team}@db",
+        "postgresql://db/all?application_name={team}",
+        "postgresql://db/whimbrel_{team}?dbname=all",
+        "postgresql://db/whimbrel_{team}?dbname={team}&%64bname=all",
+        "postgresql://db/whimbrel_{team}?dbname=",
+    ):
         monkeypatch.setenv(f"WHIMBREL_{name}", shared)
         with pytest.raises(SettingsError, match=f"WHIMBREL_{name}: all workspaces would share it"):
             environment()
-    monkeypatch.setenv(f"WHIMBREL_{name}", "postgresql://whimbrel@db/whimbrel_{team}")
-    assert environment("T2")[f"WHIMBREL_{name}"] == "postgresql://whimbrel@db/whimbrel_T2"
+    for apart in (
+        "postgresql://whimbrel@db/whimbrel_{team}",
+        "postgresql://whimbrel:p?w@db/whimbrel_{team}?connect_timeout=3",
+        "postgresql://db/all?application_name=one&dbname=whimbrel_{team}",
+        "postgresql:///?dbname=whimbrel_{team}",
+    ):
+        monkeypatch.setenv(f"WHIMBREL_{name}", apart)
+        assert environment("T2")[f"WHIMBREL_{name}"] == apart.replace("{team}", "T2")
+
+
+@pytest.mark.parametrize("name", ["whimbrel_database", "Whimbrel_Index"])
+def test_a_postgres_is_not_shared_however_its_setting_is_written(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "postgresql://db/whimbrel_{team}")
+    monkeypatch.setenv("slack_app_token", "xapp-1")
+    passed = environment("T2")
+    assert passed[name.upper()] == "postgresql://db/whimbrel_T2"
+    assert not {name, "slack_app_token", "SLACK_APP_TOKEN"} & passed.keys()
+
+
+def test_a_file_with_the_address_is_one_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHIMBREL_DATABASE", "@/etc/whimbrel/{team}")
+    assert environment("T2")["WHIMBREL_DATABASE"] == "@/etc/whimbrel/T2"
+    monkeypatch.setenv("WHIMBREL_DATABASE", "@/etc/{team}/../database")
+    with pytest.raises(SettingsError, match="all workspaces would share it"):
+        environment()
 
 
 @pytest.mark.parametrize(
