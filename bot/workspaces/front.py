@@ -124,11 +124,11 @@ class Front(Serving):
         # Not the context's, which is made before `read_request` mends a form.
         team = extract_team_id(body) or ""
         bot = self._bots.get(team)
+        if _says_goodbye(body) and (bot or self._installed.token(team)):
+            self._say_goodbye(team, body)
+            return BoltResponse(status=200)
         if bot is None:
             logger.warning("a delivery for a workspace that is not served team=%.20r", team)
-            return BoltResponse(status=200)
-        if _says_goodbye(body):
-            self._say_goodbye(team, body)
             return BoltResponse(status=200)
         retried = {name: req.headers[name][0] for name in _RETRIES if name in req.headers}
         try:
@@ -148,12 +148,13 @@ class Front(Serving):
         return BoltResponse(status=response.status, body=said, headers={"content-type": kind})
 
     def _say_goodbye(self, team: str, body: Body) -> None:
-        """Stop serving a workspace, unless the app was installed again since."""
+        """Drop a workspace, served or not, unless the app was installed again since."""
         if body.get("event_time", float("inf")) < self._installed.since(team):
             return
         logger.warning("removed team=%s; its data stays until it is forgotten", team)
         self._installed.drop(team)
-        self._see_through(self._end(team, self._bots.pop(team)))
+        if (bot := self._bots.pop(team, None)) is not None:
+            self._see_through(self._end(team, bot))
 
     async def _begin(self, place: Place) -> None:
         """Serve a workspace from now on, unless it may not be or is not installed any more."""
@@ -178,14 +179,12 @@ class Front(Serving):
         try:
             await reached(client_of(self.settings, self._slack, token.bot_token).auth_test())
         except SlackUnreachableError:
-            return True  # its bot waits for Slack, and tells
+            pass  # its bot waits for Slack, and tells
         except SlackApiError as error:
-            if reason(error) not in _GONE:
-                return True
-            logger.warning("the app was removed there team=%s: %s", team, reason(error))
-            self._installed.drop(team)
-            return False
-        return True
+            if reason(error) in _GONE:
+                logger.warning("the app was removed there team=%s: %s", team, reason(error))
+                self._installed.drop(team)
+        return self._installed.token(team) is not None  # it may have said goodbye meanwhile
 
     def _renewing(self, team: str) -> asyncio.Task[None]:
         # A refresh token is spent once Slack has been asked: whoever waits may leave, this goes on.

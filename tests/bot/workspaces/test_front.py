@@ -125,3 +125,22 @@ async def test_a_workspace_that_fails_to_begin_is_told_and_others_are_served(
     await company.open()
     assert company.front.teams == {"T2"}
     assert "not served team=T1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "goodbye", [removed(), removed("tokens_revoked", tokens={"bot": ["UBOT"], "oauth": []})]
+)
+async def test_a_workspace_that_is_not_served_has_no_token_once_it_removes_the_app(
+    company: Company, goodbye: dict[str, Any]
+) -> None:
+    first = await company.open()
+    for team in ("T1", "T2"):
+        await company.install(team)
+    await first._end_all()
+    await company.open(company.settings(allowed_teams=("T2",)))
+    assert (await company.deliver("T1", removed(at=1))).is_acked
+    assert company.installed().teams() == ["T1", "T2"]
+    assert (await company.deliver("T1", goodbye)).is_acked
+    assert company.installed().teams() == ["T2"]
+    assert not company.installed().place("T1").token_file.exists()
+    assert company.front.teams == {"T2"}
