@@ -15,8 +15,16 @@ import httpx2
 from aiohttp import web
 
 from bot.dashboard.oidc import Attempt, Provider, RefusedError, is_local
-from bot.dashboard.server import language_of
-from bot.dashboard.viewers import COOKIE, ENTER, LEAVE, Members, Viewer, is_from_here, own_name
+from bot.dashboard.viewers import (
+    COOKIE,
+    ENTER,
+    LEAVE,
+    Members,
+    Viewer,
+    is_from_here,
+    language_of,
+    own_name,
+)
 from bot.strings import strings_for
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,16 @@ from aiohttp import web
 from bot.dashboard.charts import days_chart, interval, rates_chart
 from bot.dashboard.deciding import Deciding, outcome
 from bot.dashboard.pages import LISTED, Pages
-from bot.dashboard.viewers import ENTER, LEAVE, Door, Viewer, is_from_here
+from bot.dashboard.viewers import (
+    ENTER,
+    LANGUAGE_COOKIE,
+    LANGUAGES,
+    LEAVE,
+    Door,
+    Viewer,
+    is_from_here,
+    language_of,
+)
 from bot.slack.incoming.web import BODY_S
 from bot.store.connection import StoreError
 from bot.store.database import Database
@@ -54,8 +63,6 @@ MENU = (
 ADMINS = frozenset({"questions", "audit", "queue", "models"})
 """Pages that tell of single people's doings, or of the machine."""
 
-LANGUAGES = ("en", "zh")
-LANGUAGE_COOKIE = "language"
 NEWEST = "9999"
 MAX_FORM = 64 * 2**10
 
@@ -303,13 +310,3 @@ def _is_ours(look: Look, form: Mapping[str, str]) -> bool:
     """Whether a form was one of our pages', and was sent from there."""
     shown = form.get("csrf", "").encode()
     return is_from_here(look.request) and hmac.compare_digest(shown, look.viewer.csrf.encode())
-
-
-def language_of(request: web.Request) -> str:
-    """The language that was chosen, or the browser's."""
-    for chosen in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
-        if chosen in LANGUAGES:
-            return chosen
-    wanted = request.headers.get("Accept-Language", "")
-    codes = [part.partition(";")[0].partition("-")[0].strip() for part in wanted.split(",")]
-    return next((code for code in codes if code in LANGUAGES), "en")

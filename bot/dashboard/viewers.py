@@ -27,6 +27,9 @@ COOKIE = "whimbrel"
 ENTER = "/enter"
 LEAVE = "/leave"
 
+LANGUAGES = ("en", "zh")
+LANGUAGE_COOKIE = "language"
+
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
@@ -171,6 +174,16 @@ def is_from_here(request: web.Request) -> bool:
         "same-origin",
         "none",
     )
+
+
+def language_of(request: web.Request) -> str:
+    """The language that was chosen, or the browser's."""
+    for chosen in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if chosen in LANGUAGES:
+            return chosen
+    wanted = request.headers.get("Accept-Language", "")
+    codes = [part.partition(";")[0].partition("-")[0].strip() for part in wanted.split(",")]
+    return next((code for code in codes if code in LANGUAGES), "en")
 
 
 def own_name(cookie: str, request: web.Request) -> str:

@@ -65,7 +65,7 @@ def list_() -> None:
         click.echo(line)
 
 
-@workspaces.command(context_settings={"ignore_unknown_options": True})
+@workspaces.command(context_settings={"allow_interspersed_args": False})
 @click.argument("team")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(team: str, command: tuple[str, ...]) -> None:
@@ -93,12 +93,15 @@ def forget(team: str) -> None:
 
     from bot.settings import load_app_settings
     from bot.workspaces.installed import Installed
-    from retrieval.errors import BusyError
+    from retrieval.errors import BusyError, DataError
     from retrieval.settings import load_settings
 
     settings = load_settings()
     place = _existing(settings, team)
-    if Installed(settings, load_app_settings()).token(team) is not None:
+    if place.folder.is_symlink():
+        raise DataError(f"{place.folder} is a link; delete what it leads to, and then the link")
+    # Another app's id in SLACK_CLIENT_ID knows no token of a workspace that is being served.
+    if place.token_file.exists() or Installed(settings, load_app_settings()).token(team):
         raise BusyError(f"the app is installed in {team}; remove it there first")
     shutil.rmtree(place.folder)
     click.echo(f"{place.folder} is deleted")

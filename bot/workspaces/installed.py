@@ -21,7 +21,7 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import SlackSettings, secret
-from bot.workspaces.places import Place
+from bot.workspaces.places import TEAM_ID, Place
 from retrieval.private import make_private
 from retrieval.settings import Settings
 
@@ -169,8 +169,8 @@ class Installed:
 
 def lines(installed: Installed) -> Iterator[str]:
     """A line for each workspace that there is or was: since when, until when, and where."""
-    folders = (installed.home / "workspaces").glob("T*")
-    for team in sorted({*installed.teams(), *(folder.name for folder in folders)}):
+    names = (folder.name for folder in (installed.home / "workspaces").glob("T*"))
+    for team in sorted({*installed.teams(), *filter(TEAM_ID.fullmatch, names)}):
         told = [team, "removed"]
         if (bot := installed.token(team)) is not None:
             told = [team, bot.team_name or "", f"installed {_day(installed.since(team))}"]

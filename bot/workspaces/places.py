@@ -22,7 +22,8 @@ from retrieval.settings import CONFIG_FILE, Settings
 TEAM = "{team}"
 """Stands in an address for the id of a workspace."""
 
-_TEAM_ID = re.compile(r"T[A-Z0-9]{1,30}")
+TEAM_ID = re.compile(r"T[A-Z0-9]{1,30}")
+"""What Slack calls a workspace."""
 
 OF_ONE = {
     "WHIMBREL_": frozenset(("audiences", "sources")),
@@ -63,7 +64,7 @@ class Place:
     team: str
 
     def __post_init__(self) -> None:
-        if not _TEAM_ID.fullmatch(self.team):
+        if not TEAM_ID.fullmatch(self.team):
             raise SettingsError(f"found {self.team!r}; wanted a workspace's id, such as T0123ABCD")
 
     @property

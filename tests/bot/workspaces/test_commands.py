@@ -114,7 +114,7 @@ def invoke(*arguments: str) -> str:
 
 
 async def test_what_is_kept_is_forgotten_only_once_the_app_was_removed(
-    home: Path, company: Company
+    home: Path, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with AsyncExitStack() as stack:
         other = Company(home, stack)
@@ -122,16 +122,28 @@ async def test_what_is_kept_is_forgotten_only_once_the_app_was_removed(
         other.slack = company.slack
         await other.open()
         await other.install("T1")
-    with pytest.raises(BusyError, match="the app is installed in T1; remove it there first"):
-        invoke("forget", "T1", "--yes")
+    for client_id in (CLIENT_ID, "9.9"):
+        monkeypatch.setenv("SLACK_CLIENT_ID", client_id)
+        with pytest.raises(BusyError, match="the app is installed in T1; remove it there first"):
+            invoke("forget", "T1", "--yes")
+    monkeypatch.setenv("SLACK_CLIENT_ID", CLIENT_ID)
     company.home = home
     company.installed().drop("T1")
+    (home / "workspaces" / "T1.bak").mkdir()
+    (home / "workspaces" / "T2").symlink_to(home / "workspaces" / "T1")
     assert "T1  removed" in invoke("list")
+    with pytest.raises(DataError, match="is a link"):
+        invoke("forget", "T2", "--yes")
     assert "is deleted" in invoke("forget", "T1", "--yes")
     assert not Place(home, "T1").folder.exists()
     for command in (["forget", "T1", "--yes"], ["run", "T1", "status"]):
         with pytest.raises(DataError, match="no workspace T1 here"):
             invoke(*command)
+
+
+def test_a_command_run_for_a_workspace_has_its_own_help() -> None:
+    context = workspaces.commands["run"].make_context("run", ["T1", "ask", "--help"])
+    assert context.params == {"team": "T1", "command": ("ask", "--help")}
 
 
 def test_one_process_serves_an_installation(home: Path) -> None:
