@@ -83,19 +83,17 @@ def _style(lines: Sequence[str], n: int) -> _Style | None:
     if _STOPS.search(line) or not _leads(lines, n):
         return None
     kind = _item(line)
-    is_alone = not before and not after.strip()
     if kind and kind[0] == "chinese":
         return kind if len(line) <= _MAX_CHINESE_CHARS else None
-    if kind or not is_alone:
-        return kind if is_alone else None
-    if _NAMED.match(line):
-        return ("number", -1)
-    return ("capitals", 0) if _CAPITALS.fullmatch(line.strip()) else None
+    if before or after.strip():
+        return None
+    return ("number", -1) if kind is None and _NAMED.match(line) else kind
 
 
 def _leads(lines: Sequence[str], n: int) -> bool:
     """Whether what follows a line is neither set in nor an item of the same list."""
-    following = next((line for line in lines[n + 1 :] if line.strip()), "")
+    rest = range(n + 1, len(lines))  # no slice: a log may have a million lines
+    following = next((lines[row] for row in rest if lines[row].strip()), "")
     if not following or following[0].isspace():
         return False
     kind = _item(lines[n])
@@ -103,9 +101,11 @@ def _leads(lines: Sequence[str], n: int) -> bool:
 
 
 def _item(line: str) -> _Style | None:
-    """The kind of number that a line begins with."""
+    """The kind of number that a line begins with, or of letters that it is written in."""
     for depth, pattern in enumerate(_CHINESE):
         if pattern.match(line):
             return ("chinese", depth)
     number = _NUMBER.match(line)
-    return ("number", number["number"].count(".")) if number else None
+    if number:
+        return ("number", number["number"].count("."))
+    return ("capitals", 0) if _CAPITALS.fullmatch(line.strip()) else None

@@ -98,12 +98,13 @@ def test_lines_in_capitals_that_stand_alone_are_headings_if_there_are_several() 
         "We work\nin teams\n--------\nof four.",
         "    indented\n    ========\n\nwords",
         "-----\n\nwords\n\n-----",
+        "BRING\n\nYOUR\n\nBADGE",
         "Call 112.\n\n2026 was good\n\nwords and words.",
         "",
     ],
     ids=[
         "steps", "steps with text", "Chinese list", "table", "sentence", "paragraph", "set in",
-        "rules", "a year", "nothing",
+        "rules", "a poster", "a year", "nothing",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_a_heading_stays_text(text: str) -> None:
