@@ -143,7 +143,9 @@ class Installed:
             renewed = await rotator.perform_bot_token_rotation(
                 bot=bot, minutes_before_expiration=EARLY_MINUTES
             )
-            if renewed is not None:
+            now = self.token(team)  # it may have been removed, or installed anew, meanwhile
+            is_same = now is not None and now.bot_refresh_token == bot.bot_refresh_token
+            if renewed is not None and is_same:
                 self._store.save_bot(renewed)
                 self._drop_spent(team)
             self._hand_out(self.place(team))

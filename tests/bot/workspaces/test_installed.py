@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.workspaces.installed import lines
 from tests.bot.conftest import settled
@@ -147,3 +150,27 @@ async def test_each_workspace_has_a_line_also_one_that_was_removed(two: Company)
     first, second = lines(installed)
     assert first.startswith("T1  Team T1  installed 20")
     assert second == f"T2  removed  {installed.place('T2').folder}"
+
+
+class Meanwhile(AsyncWebClient):
+    """Lets something happen while Slack renews a token."""
+
+    def __init__(self, base_url: str, happens: Callable[[], object]) -> None:
+        super().__init__(base_url=base_url)
+        self.happens = happens
+
+    async def oauth_v2_access(self, **given: Any) -> AsyncSlackResponse:
+        reply = await super().oauth_v2_access(**given)
+        self.happens()
+        return reply
+
+
+async def test_a_renewal_brings_no_removed_app_back(company: Company) -> None:
+    company.slack.expires_in = 0
+    await company.open()
+    await company.install("T1")
+    installed = company.installed()
+    slack = Meanwhile(company.slack.api_url, lambda: installed.drop("T1"))
+    await installed.renew("T1", slack)
+    assert installed.teams() == []
+    assert not installed.place("T1").token_file.exists()
