@@ -31,7 +31,7 @@ from training.data.labelled_queries import LabelledQuery, judging, split
 from training.extra import need
 from training.gate.candidate import Candidate, LearnedRun, keep
 from training.gate.comparison import compare, told_power
-from training.gate.decision import is_likely_better
+from training.gate.decision import is_surely_better
 from training.gate.retriever_trial import try_retriever
 from training.trainer import TrainerSetup
 
@@ -122,7 +122,7 @@ def learn_reranker(
     before, after = (
         Candidate(plain.reranked_by(Reranker(str(path))), judge) for path in (base, work / MODEL)
     )
-    is_better = is_likely_better(
+    is_better = is_surely_better(
         compare(*(_qualities(candidate, judges) for candidate in (before, after)))
     )
     now = serving(settings.runs_folder, "reranker")

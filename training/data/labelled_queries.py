@@ -22,7 +22,7 @@ HELD_BACK_SHARE = 0.2
 MOST_HELD_BACK = 200
 """What is learned has to be surely better on these, so a tenth would show great gains only."""
 
-ENOUGH_BY_EXPERTS = 100
+ENOUGH_BY_EXPERTS = 50
 """From so many questions on whose passage an expert named, votes have no say in what is better."""
 
 VOTED = frozenset({"votes", "imported"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist, fmean, pstdev, quantiles
+from statistics import fmean, pstdev, quantiles
 from typing import Literal
 
 from training.gate.comparison import Comparison, compare, holm, questions_needed
@@ -179,12 +179,6 @@ def decide(
         replace(_decision(comparison, p, served, outcomes, seed, wanted), outdated=outdated)
         for comparison, p, outcomes in zip(compared, p_values, candidates, strict=True)
     ]
-
-
-def is_likely_better(gain: Comparison) -> bool:
-    """Whether a gain is more than its standard error: too few questions say nothing for sure."""
-    error = (gain.high - gain.low) / (2 * NormalDist().inv_cdf(0.95))  # from the bounds of 95 %
-    return gain.gain > error and gain.wins > gain.losses
 
 
 def is_surely_better(gain: Comparison) -> bool:

@@ -31,7 +31,6 @@ from training.data.labelled_queries import LabelledQuery, judging, split
 from training.extra import need
 from training.gate.candidate import Candidate, LearnedRun, keep, save_served, served
 from training.gate.comparison import told_power
-from training.gate.decision import is_likely_better
 from training.gate.retriever_trial import searcher_with
 from training.hyperparameters import search
 from training.retriever.distilled_judge import distil
@@ -194,10 +193,7 @@ def _candidate(
 
 
 def _step(base: Searcher, tuned: Searcher, held_back: Sequence[LabelledQuery]) -> Step | None:
-    """What words count for, if what was tuned is likely better on what it has not learned from.
-
-    So few questions are held back that a gain could seldom be sure; the gate has more of them.
-    """
+    """What words count for, if what was tuned is surely better on what it has not learned from."""
     judges = [held_back[row] for row in judging(held_back)]
     questions = [query.question for query in judges]
     before, after = (
@@ -207,8 +203,7 @@ def _step(base: Searcher, tuned: Searcher, held_back: Sequence[LabelledQuery]) -
         for searcher in (base, tuned)
     )
     steps = [Step(lexical_weight=weight) for weight in LEXICAL_WEIGHTS]
-    tried = dict(zip(steps, after, strict=True))
-    return surest(before[steps.index(Step())], tried, is_likely_better)
+    return surest(before[steps.index(Step())], dict(zip(steps, after, strict=True)))
 
 
 def _folder(settings: Settings) -> Path:

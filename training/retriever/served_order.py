@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -23,7 +23,7 @@ from retrieval.records import Passage, Vectors
 from retrieval.search.fusion import LEXICAL_WEIGHT, Floats, fuse, standardise
 from retrieval.search.lexical import LexicalIndex
 from training.data.labelled_queries import LabelledQuery
-from training.gate.comparison import Comparison, compare
+from training.gate.comparison import compare
 from training.gate.decision import is_surely_better
 
 Scores = npt.NDArray[np.float64]
@@ -148,18 +148,13 @@ def told(step: Step | None) -> dict[str, float]:
     return {"is_what_serves": True} if step is None else asdict(step)
 
 
-def surest(
-    before: Scores,
-    after: Mapping[Step, Scores],
-    is_better: Callable[[Comparison], bool] = is_surely_better,
-) -> Step | None:
-    """The step that is better by most, in the worst case; None if none is better.
+def surest(before: Scores, after: Mapping[Step, Scores]) -> Step | None:
+    """The step that is surely better by most, as the gate has it; None if none surely is.
 
     Args:
         before: The scores of questions where nothing was learned.
         after: The scores of the same questions after each step.
-        is_better: What a gain must be; without it, as sure as the gate would have it.
     """
     gained = {step: compare(before.tolist(), scores.tolist()) for step, scores in after.items()}
-    sure = [step for step, gain in gained.items() if is_better(gain)]
+    sure = [step for step, gain in gained.items() if is_surely_better(gain)]
     return max(sure, key=lambda step: gained[step].low, default=None)
