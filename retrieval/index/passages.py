@@ -7,6 +7,7 @@ any size is loaded in the time that it takes to read the file.
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -34,8 +35,24 @@ class Lines(NamedTuple):
     ids: npt.NDArray[np.bytes_]
 
 
-class Passages(Sequence[Passage]):
+class LazyPassages(Sequence[Passage]):
     """Passages that are made when they are asked for, anew each time."""
+
+    @overload
+    def __getitem__(self, row: int) -> Passage: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Passage]: ...
+    def __getitem__(self, row: int | slice) -> Passage | list[Passage]:
+        rows = range(len(self))[row]
+        return self.at(rows) if isinstance(rows, int) else [self.at(number) for number in rows]
+
+    @abstractmethod
+    def at(self, row: int) -> Passage:
+        """The passage of a row, counted from the first."""
+
+
+class Passages(LazyPassages):
+    """Those in a file."""
 
     def __init__(self, body: bytes, lines: Lines, sources: Sequence[Source]) -> None:
         self._body = body
@@ -55,14 +72,8 @@ class Passages(Sequence[Passage]):
     def __len__(self) -> int:
         return len(self._lines.source_of)
 
-    @overload
-    def __getitem__(self, row: int) -> Passage: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Passage]: ...
-    def __getitem__(self, row: int | slice) -> Passage | list[Passage]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(len(self))[row]]
-        row = range(len(self))[row]
+    def at(self, row: int) -> Passage:
+        """As `LazyPassages.at`."""
         start, end = self._lines.starts[row : row + 2].tolist()
         source = self.sources[self._lines.source_of[row]]
         return passage_of(json.loads(self._body[start:end]), source)

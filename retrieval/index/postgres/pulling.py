@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from retrieval.index.content import (
 )
 from retrieval.index.generation import write_as
 from retrieval.index.manifest import Manifest
-from retrieval.index.passages import PASSAGES, passage_of
+from retrieval.index.passages import PASSAGES, LazyPassages, passage_of
 from retrieval.index.postgres.server import MEND, Connection, Server
 from retrieval.records import Passage, Source, Vectors
 
@@ -88,7 +88,7 @@ def passage_in(body: str, source: str) -> Passage:
     return passage_of(json.loads(body), source_of(json.loads(source)))
 
 
-class StoredPassages(Sequence[Passage]):
+class StoredPassages(LazyPassages):
     """The passages of a generation, read from the server each time, never all of them at once."""
 
     def __init__(self, server: Server, number: int) -> None:
@@ -104,14 +104,8 @@ class StoredPassages(Sequence[Passage]):
             for row in map(json.loads, _bodies(connection, self._number, [*sources])):
                 yield passage_of(row, sources[row["source"]])
 
-    @overload
-    def __getitem__(self, row: int) -> Passage: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Passage]: ...
-    def __getitem__(self, row: int | slice) -> Passage | list[Passage]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(len(self))[row]]
-        row = range(len(self))[row]
+    def at(self, row: int) -> Passage:
+        """As `LazyPassages.at`."""
         sources, begins = self._places
         document = int(np.searchsorted(begins, row, side="right")) - 1
         named = (sources[document].id, self._number, row - int(begins[document]))

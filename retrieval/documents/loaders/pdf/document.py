@@ -23,7 +23,7 @@ from retrieval.documents.loaders.blocks import (
     top_heading,
 )
 from retrieval.documents.loaders.pdf.edges import without_running_heads
-from retrieval.documents.loaders.pdf.layout import Element, Text, elements_of
+from retrieval.documents.loaders.pdf.layout import STOP, Element, Text, elements_of
 from retrieval.documents.loaders.pdf.page import Page, drawn, read_page
 from retrieval.documents.loaders.pdf.ruled_tables import tables_in
 from retrieval.documents.loaders.pdf.words import Word, joined
@@ -38,7 +38,6 @@ _WORDS = re.compile(rf"[^\W\d_]{{2}}|[{CJK}]")
 _NO_HEADING = re.compile(r"[.,;]$|://|@")
 _OF_A_PAGE = re.compile(r"\W*(?:page|slide|seite|folie|sheet|幻灯片|第)?[\W\d_]*页?", re.IGNORECASE)
 _CJK = re.compile(f"[{CJK}]")
-_STOP = re.compile(r"[.!?:;。！？：；]\W*\Z")
 _NOTE = re.compile(r"(?:\d{1,2}|[*†‡])\s?\S")
 _MIN_CUT = 40
 """A shorter text that ends without a stop is no sentence."""
@@ -235,7 +234,7 @@ def _begun(blocks: Sequence[Block], rest: Block) -> int | None:
         if block.level or block.page is None or block.page + 1 != rest.page:
             return None
         if not _NOTE.match(block.text):
-            is_cut = len(block.text) >= _MIN_CUT and not _STOP.search(block.text)
+            is_cut = len(block.text) >= _MIN_CUT and not STOP.search(block.text)
             return n if is_cut and not block.text.startswith("|") else None
     return None
 

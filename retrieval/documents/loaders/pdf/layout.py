@@ -24,7 +24,8 @@ _MARKER = re.compile(
     r"[-–—*•●○▪■□◦‣·\uf0b7]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.):]|[①-⑳]|[一二三四五六七八九十]+、"
 )
 _ITEM = re.compile(rf"(?:{_MARKER.pattern})(?:\s|$)|[•●▪■◦‣·\uf0b7①-⑳]")
-_STOP = re.compile(r"[.!?:;。！？：；]\W*$")
+STOP = re.compile(r"[.!?:;。！？：；]\W*$")
+"""How a line ends that no other goes on."""
 _WIDE = re.compile(f"[{CJK}]")
 _LEADER = re.compile(r"(?:[.…·_]\s?){4,}")
 
@@ -250,7 +251,7 @@ def _words(cells: _Cells) -> list[Word]:
 
 def _is_row(above: Sequence[Sequence[Word]], line: Sequence[Sequence[Word]], pitch: float) -> bool:
     distance = around(line[0]).middle - _box(above).middle
-    return distance <= 1.15 * pitch and not _STOP.search(around(line[0]).text)
+    return distance <= 1.15 * pitch and not STOP.search(around(line[0]).text)
 
 
 def _is_alone(line: Sequence[Sequence[Word]]) -> bool:
@@ -380,7 +381,7 @@ def _wraps(above: Word, below: Word, texts: Sequence[str], left: float, right: f
     if _WIDE.match(second):
         width = above.height
     is_full = above.x1 + 0.75 * above.height + width > right
-    if _STOP.search(first):
+    if STOP.search(first):
         return (
             is_full and above.x1 > right - 1.5 * above.height and right - left > 20 * above.height
         )
