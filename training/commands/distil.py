@@ -113,8 +113,8 @@ def told(plan: Plan, price: Price | None, where: str) -> str:
         f"{plan.teacher}{where} is going to be asked {plan.questions} questions about "
         f"{plan.shown} of {plan.passages} passages; the others are not for everybody, stand there "
         f"twice, or hold what looks like a key.\n{left.calls} calls at most, "
-        f"{left.prompt_tokens:,} tokens read and {left.tokens:,} written at most{cost}; about "
-        f"{math.ceil(plan.seconds / 60)} min. {plan.known} replies are there already."
+        f"{left.tokens_read:,} tokens read and {left.tokens_written:,} written at most{cost}; "
+        f"about {math.ceil(plan.seconds / 60)} min. {plan.known} replies are there already."
     )
 
 

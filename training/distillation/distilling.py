@@ -13,8 +13,9 @@ from retrieval.llm.generator import Generator
 from retrieval.progress import Progress
 from retrieval.registry.folders import building, new_folder
 from retrieval.settings import Settings
+from training.cost import Cost
 from training.distillation.lessons import LOSSES, PROMPTS_VERSION, Lecture, Lessons
-from training.distillation.teacher import Cost, Teacher
+from training.distillation.teacher import Teacher
 
 Price = tuple[float, float]
 """What a million tokens cost that a teacher reads, and a million that it writes."""
@@ -133,7 +134,7 @@ def card(teacher: Teacher, lessons: Lessons, price: Price | None) -> str:
     paid = f", for {cost.of(price):.2f}" if price else ""
     asked = (
         f"With prompts {PROMPTS_VERSION}, of passages that everybody may read: {cost.calls} calls, "
-        f"{cost.prompt_tokens:,} tokens read, {cost.tokens:,} written{paid}."
+        f"{cost.tokens_read:,} tokens read, {cost.tokens_written:,} written{paid}."
     )
     kept = (
         f"{len(rows)} of {lessons.questions} questions were kept: {len(rows) - silent} with an "

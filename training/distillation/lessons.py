@@ -26,7 +26,8 @@ from retrieval.progress import Progress
 from retrieval.records import PUBLIC, Hit, Passage
 from retrieval.secret_forms import has_secret
 from retrieval.settings import Settings
-from training.distillation.teacher import Cost, Messages, Reply, Teacher, UnaskedError
+from training.cost import Cost
+from training.distillation.teacher import Messages, Reply, Teacher, UnaskedError
 from training.generator.learned_adapter import MARKUP_TOKENS
 from training.generator.rows import DECLINES, MARKER
 

@@ -13,10 +13,9 @@ from retrieval.examples import content_id
 from retrieval.jsonl import append_line, read_log, to_line
 from retrieval.llm.generator import Generator
 from retrieval.private import make_private
+from training.cost import Cost
 
 Messages = Sequence[tuple[str, str]]
-
-MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +27,6 @@ class Reply:
     prompt_tokens: int
     tokens: int
     is_cut: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Calls of a teacher, and the tokens that it read and wrote."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    tokens: int = 0
-
-    def of(self, price: tuple[float, float]) -> float:
-        """What that costs at a price for a million tokens read, and a million written."""
-        return (self.prompt_tokens * price[0] + self.tokens * price[1]) / MILLION
 
 
 class UnaskedError(RetrievalError):

@@ -24,6 +24,7 @@ from retrieval.records import Completion, Instructions
 from retrieval.registry.runs import Facts, base_of, folder_of, write_run
 from retrieval.serving.model_loader import InstalledModels
 from retrieval.settings import Settings
+from training.cost import Cost
 from training.gate import report
 from training.gate.candidate import LearnedRun
 from training.gate.decision import QuestionOutcome, decide
@@ -33,16 +34,6 @@ OWN_VERSIONS = frozenset({PROMPT_VERSION, WHOLE_PROMPT_VERSION})
 
 _VERSION = re.compile(r"[\w.-]{1,40}")
 _LANGUAGES = ("en", "zh")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """How often a model is asked, how many tokens it reads and writes, and what it takes in all."""
-
-    calls: int = 0
-    tokens_read: int = 0
-    tokens_written: int = 0
-    seconds: float = 0.0
 
 
 class CountedGenerator:

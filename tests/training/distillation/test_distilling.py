@@ -26,9 +26,9 @@ def test_a_plan_says_what_it_takes_at_most_and_sends_no_document(
     assert plan.left.calls == 16
     assert "lamp of the" not in str(server.requests)
     lesson.teach(8)
-    assert plan.left.prompt_tokens >= 16 * 11
+    assert plan.left.tokens_read >= 16 * 11
     assert plan.left.of((2.0, 10.0)) == pytest.approx(
-        (plan.left.prompt_tokens * 2 + plan.left.tokens * 10) / 1e6
+        (plan.left.tokens_read * 2 + plan.left.tokens_written * 10) / 1e6
     )
 
 
