@@ -416,10 +416,9 @@ class Answerer:
             )
         if said is None:
             return DraftAnswer()
-        headings = said.headings or ("",) * len(said.citations)
         text = "\n".join(
             f"**{heading}**\n{_quoted(citation)}" if heading else _quoted(citation)
-            for heading, citation in zip(headings, said.citations, strict=True)
+            for heading, citation in zip(said.headings, said.citations, strict=True)
         )
         if said.is_cut:
             text = f"{text}\n{phrase('goes_on', found.language)}"

@@ -62,6 +62,13 @@ _ANSWERING = 0.5
 _SAME = 0.8
 """With so many of its terms in another passage, a passage says the same."""
 
+_SAYS_YES_OR_NO = re.compile(
+    r"\W*(?:yes|no|是的?|不是|可以|不可以|能|不能|会|不会|有|没有|对|不对|需要|不需要|不用|不必)"
+    r"(?=[.,;:!。，；：！]|\s*[-–—]|\s*\Z)",
+    re.IGNORECASE,
+)
+"""What answers the heading above it, and would seem to answer whatever was asked."""
+
 _CJK_CHARACTER = re.compile(f"[{CJK}]")
 
 Part = tuple[Passage, list[tuple[int, int]]]
@@ -72,12 +79,13 @@ Part = tuple[Passage, list[tuple[int, int]]]
 class Extract:
     """What is quoted, in reading order; `is_cut` if the document goes on with the same.
 
-    Where sections of a document are quoted, `headings` are theirs, an empty one where none is said.
+    `headings` are said in front of the quotes: those of sections that answer together, and
+    questions that a quote answers with yes or no; an empty one where none is said.
     """
 
     citations: tuple[Citation, ...]
-    is_cut: bool = False
-    headings: tuple[str, ...] = ()
+    is_cut: bool
+    headings: tuple[str, ...]
 
 
 def extract(
@@ -278,7 +286,15 @@ def _limited(parts: Sequence[Part], chosen: Collection[str]) -> Extract:
         Citation(number, passage, _joined(passage.text, lines), 1.0)
         for number, (passage, lines) in enumerate(quoted, start=1)
     )
-    return Extract(citations, is_cut)
+    headings = tuple(_own_question(cited.passage, cited.quote) for cited in citations)
+    return Extract(citations, is_cut, headings)
+
+
+def _own_question(passage: Passage, quote: str) -> str:
+    """The question that a passage has for a heading, if a quote of it says yes or no to that."""
+    heading = passage.headings[-1] if passage.headings else ""
+    is_question = heading.rstrip().endswith(("?", "？"))
+    return heading if is_question and _SAYS_YES_OR_NO.match(quote) else ""
 
 
 def _joined(text: str, spans: Sequence[tuple[int, int]]) -> str:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from retrieval.answering.extraction import MAX_CHARS, extract
 from retrieval.answering.questions import asks_for_fact
 from retrieval.records import Hit, Passage
@@ -36,6 +38,26 @@ def test_a_fact_of_a_list_is_quoted_alone() -> None:
     (quote,), _ = quotes("which button of the client comes fifth, number 5?", "\n".join(STEPS))
     assert len(quote.split("\n")) <= 2
     assert "number 5" in quote
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "shown"),
+    [
+        ("4. May keepers swap watches?", "Yes. The other keeper agrees.", True),
+        ("值班可以换吗？", "不可以。另找一位看守人。", True),
+        ("4. Swapping watches", "Yes. The other keeper agrees.", False),
+        ("4. May keepers swap watches?", "The other keeper agrees, yes.", False),
+        ("4. May keepers swap watches?", "No keeper swaps alone.", False),
+        ("值班可以换吗？", "有两位看守人值班。", False),
+    ],
+)
+def test_yes_or_no_is_quoted_with_the_question_of_the_heading_above_it(
+    heading: str, text: str, *, shown: bool
+) -> None:
+    found = replace(passage("Watches", text), headings=("Watches", heading))
+    said = extract("how do I swap?", [Hit(found, 1.0)], WordEmbedder(), is_fact=False)
+    assert said is not None
+    assert said.headings == (heading if shown else "",)
 
 
 def test_a_procedure_that_goes_on_in_the_next_passage_is_whole() -> None:
