@@ -33,7 +33,7 @@ expert and somebody else, or three people."""
 
 async def watch(database: Database, documents: DocumentLookup, *, every_s: float) -> None:
     """Weigh again and again what people call outdated, until cancelled."""
-    await repeat(partial(asyncio.to_thread, weigh, database, documents), every_s)
+    await repeat(partial(database.run, weigh, database, documents), every_s)
 
 
 def weigh(database: Database, documents: DocumentLookup) -> None:

@@ -28,35 +28,38 @@ PURGE_AGAIN_S = 1.0
 
 
 class SqliteConnection(Connection):
-    """A connection that one thread uses."""
+    """A connection that one thread uses, and another one may close."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self.raw = raw
+        self._statement = threading.Lock()
+        self._is_closed = False
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return self.raw.in_transaction
+        with _told():
+            return not self._is_closed and self.raw.in_transaction
 
     def execute(self, sql: str, values: Values = ()) -> Result:
         """As `Connection.execute`."""
-        with _told():
+        with self._running():
             cursor = self.raw.execute(sql, values)
             rows = cursor.fetchall()
         return Result(rows, cursor.rowcount)
 
     def execute_many(self, sql: str, rows: Iterable[Values]) -> None:
         """As `Connection.execute_many`."""
-        with _told():
+        with self._running():
             self.raw.executemany(sql, rows)
 
     def query(self, sql: str, values: Values = ()) -> Iterator[dict[str, Any]]:
         """As `Connection.query`."""
-        with _told():
+        with self._running():
             cursor = self.raw.execute(sql, values)
         names = [column[0] for column in cursor.description]
         while True:
-            with _told():
+            with self._running():
                 row = cursor.fetchone()
             if row is None:
                 return
@@ -74,8 +77,22 @@ class SqliteConnection(Connection):
 
     def columns(self) -> dict[str, dict[str, str]]:
         """As `Connection.columns`."""
-        with _told():
+        with self._running():
             return columns_of(self.raw)
+
+    def close(self) -> None:
+        """Wait for the statement that runs, and refuse those that come after it."""
+        self._is_closed = True
+        with self._statement:
+            self.raw.close()
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """A statement runs inside: to close under it would crash the process."""
+        with self._statement, _told():
+            if self._is_closed:
+                raise StoreError("the database is closed")
+            yield
 
 
 class SqliteEngine:
@@ -92,7 +109,9 @@ class SqliteEngine:
         self._path = path
         self._is_read_only = is_read_only
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[SqliteConnection] = []
+        self._opening = threading.Lock()
+        self._is_closed = False
         self._turn = threading.Lock()
         self.purge_due: float | None = None
         """When to try again to purge, by the monotonic clock."""
@@ -109,7 +128,11 @@ class SqliteEngine:
 
     @property
     def connection(self) -> SqliteConnection:
-        """This thread's connection."""
+        """This thread's connection.
+
+        Raises:
+            StoreError: If they have been closed.
+        """
         if not hasattr(self._local, "connection"):
             self._local.connection = self._connect()
         connection: SqliteConnection = self._local.connection
@@ -172,11 +195,11 @@ class SqliteEngine:
 
         Then it is tried again after later transactions.
         """
-        connection = self.connection.raw
+        connection = self.connection
         connection.execute(f"PRAGMA busy_timeout = {PURGE_BUSY_MS}")
         try:
             is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.OperationalError:  # this very thread is reading
+        except StoreUnavailableError:  # this very thread is reading
             is_busy = 1
         finally:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1_000}")
@@ -192,31 +215,31 @@ class SqliteEngine:
         """Nothing: SQLite looks for the last number itself."""
 
     def close(self) -> None:
-        """Close every thread's connection.
-
-        SQLite crashes the process when one is closed under a running statement.
-        """
+        """Close every thread's connection; a thread that goes on is refused."""
+        with self._opening:
+            self._is_closed = True
         while self._connections:
             self._connections.pop().close()
-        self._local = threading.local()
 
     def _connect(self) -> SqliteConnection:
-        with _told():
+        with self._opening, _told():
+            if self._is_closed:
+                raise StoreError("the database is closed")
             # Only `close` crosses threads; sqlite3 would otherwise refuse it.
             raw = sqlite3.connect(
                 self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
             )
-            self._connections.append(raw)
-            # What somebody has damaged is read all the same, and then is no JSON.
-            raw.text_factory = lambda text: text.decode(errors="replace")
-            raw.execute("PRAGMA journal_mode=WAL")
-            raw.execute("PRAGMA synchronous=FULL")  # an acked question survives a power cut
-            raw.execute("PRAGMA foreign_keys=ON")
-            raw.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
-            raw.execute("PRAGMA temp_store=MEMORY")  # and is in no file beside
-            if self._is_read_only:
-                raw.execute("PRAGMA query_only=ON")
-        return SqliteConnection(raw)
+            self._connections.append(connection := SqliteConnection(raw))
+        # What somebody has damaged is read all the same, and then is no JSON.
+        raw.text_factory = lambda text: text.decode(errors="replace")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # an acked question survives a power cut
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
+        connection.execute("PRAGMA temp_store=MEMORY")  # and is in no file beside
+        if self._is_read_only:
+            connection.execute("PRAGMA query_only=ON")
+        return connection
 
 
 @contextmanager

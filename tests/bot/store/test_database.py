@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import sqlite3
 import stat
 import threading
@@ -34,6 +35,37 @@ async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_pat
     reader = sqlite3.connect(database.path)
     assert reader.execute("SELECT n FROM rows").fetchall() == [(1,)]
     reader.close()
+
+
+COUNTING = (
+    "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100000)"
+    " SELECT count(*) FROM numbers"
+)
+
+
+def test_a_thread_that_goes_on_while_it_is_closed_is_refused(tmp_path: Path) -> None:
+    for _ in range(5):  # SQLite crashes, mostly, where one is closed under a statement
+        database = Database(tmp_path / "a.db")
+        begun, refused = threading.Event(), queue.Queue[str]()
+        thread = threading.Thread(target=count_again_and_again, args=(database, begun, refused))
+        thread.start()
+        begun.wait(10)
+        database.close()
+        thread.join(10)
+        assert refused.get_nowait() == "the database is closed"
+        with pytest.raises(StoreError, match="the database is closed"):
+            database.connection.execute(COUNTING)
+
+
+def count_again_and_again(
+    database: Database, begun: threading.Event, refused: queue.Queue[str]
+) -> None:
+    try:
+        while True:
+            database.connection.execute(COUNTING)
+            begun.set()
+    except StoreError as error:
+        refused.put(str(error))
 
 
 def test_writers_on_many_threads_wait_for_each_other(tmp_path: Path) -> None:
