@@ -79,6 +79,14 @@ class PostgresServer:
         """Start it again after `kill`."""
         self._server.ensure_postgres_running()
 
+    def cpu_s(self) -> float:
+        """Seconds of the processor that it has taken, in processes that have ended, too."""
+        server = self._server.get_postmaster_info().process
+        assert server is not None
+        own, running = server.cpu_times(), [child.cpu_times() for child in server.children()]
+        ended = own.children_user + own.children_system
+        return float(ended + sum(times.user + times.system for times in (own, *running)))
+
     def close(self) -> None:
         """Stop the server and delete all that it holds."""
         self.kill()  # an orderly end would write everything to the disk first
