@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -193,6 +194,14 @@ class SlackSettings(FileSettings):
         if text and not re.match(PATTERN, text):
             raise ValueError(f"found {text!r}; wanted a time such as 03:00 or sunday 03:00")
         return text or None
+
+    @field_validator("redirect_uri")
+    @classmethod
+    def _is_reached_safely(cls, address: str | None) -> str | None:
+        parts = urlsplit(address or "")
+        if address and not (parts.scheme == "https" and parts.hostname):
+            raise ValueError(f"found {address!r}; wanted https://HOST/slack/oauth_redirect")
+        return address or None
 
     @field_validator("channel_audiences", "user_audiences", "group_audiences")
     @classmethod

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import load_api_settings, load_slack_settings
+from bot.settings import load_api_settings, load_slack_settings, read_slack_settings
 from retrieval.errors import SettingsError
 from retrieval.private import write_private
 from retrieval.settings import load_settings
@@ -80,6 +80,17 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SLACK_WORKERS", "0")
     with pytest.raises(SettingsError, match="SLACK_WORKERS"):
         load_slack_settings()
+
+
+@pytest.mark.parametrize("address", ["http://bot.example/slack/oauth_redirect", "https:///slack"])
+def test_slack_leads_back_to_nothing_but_a_host_over_tls(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("SLACK_REDIRECT_URI", address)
+    with pytest.raises(SettingsError, match=r"SLACK_REDIRECT_URI: .*wanted https://HOST"):
+        read_slack_settings()
+    monkeypatch.setenv("SLACK_REDIRECT_URI", "https://bot.example/slack/oauth_redirect")
+    assert read_slack_settings().redirect_uri == "https://bot.example/slack/oauth_redirect"
 
 
 def test_no_token_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from bot.app.doctor import checks as checks_of_one
 from bot.settings import read_slack_settings
 from bot.workspaces.doctor import checks
 from bot.workspaces.installed import Installed
+from bot.workspaces.places import Place
 from retrieval.doctor import Finding
 from retrieval.settings import load_settings
 from tests.bot.workspaces.conftest import Company
@@ -49,6 +50,20 @@ def test_what_is_missing_to_serve_several_is_named(
     assert "SLACK_ADMINS is about one workspace" in told()["not served"].mend
     monkeypatch.delenv("SLACK_CLIENT_SECRET")
     assert told()["not served"].mend.startswith("SLACK_CLIENT_SECRET is not set")
+
+
+def test_one_of_several_workspaces_needs_no_way_in_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path / "home", "T1")
+    place.write_token("xoxb-1")
+    for name, value in place.environment({}).items():
+        monkeypatch.setenv(name, value)
+    (slack,) = [finding for finding in checks_of_one() if finding.name == "slack"]
+    assert (slack.state, slack.mend) == ("ok", "")
+    monkeypatch.setenv("SLACK_ONLY_TEAM", "T2")
+    (slack,) = [finding for finding in checks_of_one() if finding.name == "slack"]
+    assert "SLACK_APP_TOKEN is not set" in slack.mend
 
 
 @pytest.mark.slow
