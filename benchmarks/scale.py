@@ -370,7 +370,9 @@ def search(home: Path, seed: Seed, size: int, address: str | None = None) -> Sea
     within, _ = timed(lambda text: searcher.search(text, sources=SOURCES), asked)
     count, _ = timed(lambda _: searcher.count_documents(sources=SOURCES), asked)
     memory_mb = _resident_mb() - before
-    index = searcher.index.in_memory()
+    # Where the shared one was built there is a copy of it.
+    held = Library(settings_of(home), embedder).searcher() if address else searcher
+    index = held.index.in_memory()
     exact = Searcher(replace(index, dense=DenseIndex(index.vectors)), embedder)
     return Searched(
         load_s=load_s,
