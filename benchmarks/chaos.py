@@ -274,7 +274,7 @@ class Chaos:
                 self._look_in_private(asked, found)
             elif asked.is_acked:
                 self._look_at(asked, [m for id_ in asked.event_ids for m in replies[id_]], found)
-        strays = [message for message in self._posted() if not _replies_to(message)]
+        strays = [message for message in self._posted() if not replies_to(message)]
         found.counts["left standing"] += len(strays)
         found.lines += [f"left standing: {json.dumps(m)[:200]}" for m in strays]
         self._look_at_order(questions, found)
@@ -286,7 +286,7 @@ class Chaos:
     def _replies(self) -> dict[str, list[Json]]:
         replies: dict[str, list[Json]] = defaultdict(list)
         for message in self._posted():
-            replies[_replies_to(message)].append(message)
+            replies[replies_to(message)].append(message)
         return replies
 
     def _look_at(self, asked: Asked, messages: list[Json], found: Found) -> None:
@@ -325,7 +325,7 @@ class Chaos:
                 found.note("out of order", answered[0][1])
 
 
-def _replies_to(message: Json) -> str:
+def replies_to(message: Json) -> str:
     """The event that a message of the bot replies to; empty if it bears no mark."""
     payload = (message.get("metadata") or {}).get("event_payload", {})
     return str(payload.get("event_id", ""))

@@ -56,23 +56,31 @@ def main() -> None:
 async def measure(program: tuple[str, ...], repeat: int) -> list[Start]:
     """Index the examples once, and start a worker so many times."""
     with EndpointServer("There are 26 days [1].") as endpoint, TemporaryDirectory() as home:
-        endpoint.dimension = 384
         async with SlackServer() as slack:
             slack.channels["C1"] = {"is_channel": True}
-            roles = ("embedder", "generator", "reranker")
-            environment = os.environ | {
-                **{f"WHIMBREL_{role.upper()}": f"{endpoint.url}/v1#{role}" for role in roles},
-                "WHIMBREL_HOME": home,
-                "SLACK_BOT_TOKEN": BOT_TOKEN,
-                "SLACK_APP_TOKEN": APP_TOKEN,
-                "SLACK_API_URL": slack.api_url,
-                "SLACK_HEALTH_PORT": "0",
-            }
-            index = (*program, "index", str(EXAMPLES / "handbook"))
-            await asyncio.to_thread(
-                subprocess.run, index, check=True, capture_output=True, env=environment
-            )
+            environment = await indexed(program, endpoint, home) | reaching(slack)
             return [await start(program, slack, environment, n) for n in range(repeat)]
+
+
+async def indexed(program: tuple[str, ...], endpoint: EndpointServer, home: str) -> dict[str, str]:
+    """The environment of a worker whose models are at the endpoint, with the examples indexed."""
+    endpoint.dimension = 384
+    roles = ("embedder", "generator", "reranker")
+    urls = {f"WHIMBREL_{role.upper()}": f"{endpoint.url}/v1#{role}" for role in roles}
+    environment = {**os.environ, **urls, "WHIMBREL_HOME": home}
+    index = (*program, "index", str(EXAMPLES / "handbook"))
+    await asyncio.to_thread(subprocess.run, index, check=True, capture_output=True, env=environment)
+    return environment
+
+
+def reaching(slack: SlackServer) -> dict[str, str]:
+    """What a worker needs in its environment to serve a Slack on this machine."""
+    return {
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_APP_TOKEN": APP_TOKEN,
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_HEALTH_PORT": "0",
+    }
 
 
 async def start(
