@@ -16,6 +16,7 @@ from __future__ import annotations
 import hmac
 import logging
 import os
+import ssl
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -186,12 +187,7 @@ def coordinate(coordination: Coordination, *, on_progress: Tell = lambda _: None
     from flwr.server import SimpleClientManager
     from flwr.server.superlink.fleet.grpc_bidi.grpc_server import start_grpc_server
 
-    tokens = _tokens(coordination.tokens)
-    if len(tokens) < MIN_MEMBERS:
-        raise FederationError(
-            f"{coordination.tokens} holds {len(tokens)} tokens, one a line; {MIN_MEMBERS} members "
-            "are needed, since of fewer one could see another's part"
-        )
+    tokens = check_coordination(coordination)
     files = (coordination.authority, coordination.certificate, coordination.key)
     manager = SimpleClientManager()
     server = start_grpc_server(
@@ -208,6 +204,45 @@ def coordinate(coordination: Coordination, *, on_progress: Tell = lambda _: None
         server.stop(grace=1)
 
 
+def check_membership(membership: Membership) -> None:
+    """Look at a member's files, before anything takes long.
+
+    Raises:
+        FederationError: If they hold something else than they should.
+    """
+    _tokens(membership.token)
+    _trusting(membership.authority)
+
+
+def check_coordination(coordination: Coordination) -> list[str]:
+    """Look at the coordinator's files, before anybody is waited for; the tokens of its members.
+
+    Raises:
+        FederationError: If they hold something else than they should, or too few tokens.
+    """
+    tokens = _tokens(coordination.tokens)
+    if len(tokens) < MIN_MEMBERS:
+        raise FederationError(
+            f"{coordination.tokens} holds {len(tokens)} tokens, one a line; {MIN_MEMBERS} members "
+            "are needed, since of fewer one could see another's part"
+        )
+    certificate, key = coordination.certificate, coordination.key
+    try:
+        _trusting(coordination.authority).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        raise FederationError(
+            f"{certificate} and {key} are no certificate with its key, as PEM, without a password"
+        ) from error
+    return tokens
+
+
+def _trusting(authority: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(authority))
+    except ssl.SSLError as error:
+        raise FederationError(f"{authority} holds no certificate, as PEM") from error
+
+
 def _prepare() -> None:
     """Flower without its reports to its makers, and no louder than what goes wrong."""
     need("flwr", extra="federated")
@@ -220,7 +255,7 @@ def _prepare() -> None:
 
 
 def _tokens(file: Path) -> list[str]:
-    tokens = list(dict.fromkeys(file.read_text(encoding="utf-8").split()))
+    tokens = list(dict.fromkeys(file.read_text(encoding="utf-8", errors="replace").split()))
     if not tokens or min(map(len, tokens)) < MIN_LETTERS:
         raise FederationError(f"{file} must hold tokens of {MIN_LETTERS} letters or more")
     return tokens

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from training.commands.train import DATASET
+from training.commands.train import DATASET, MINUTES, Finite, seed, settings_for
 from training.progress import say
 
 if TYPE_CHECKING:
@@ -32,10 +32,9 @@ def quantise(dataset: Path, bits: str) -> None:
     """
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.generator import compression
 
-    settings = load_settings()
+    settings = settings_for(dataset)
     library = Library.load(settings, load_embedder(settings, on_progress=say))
     _tell(
         compression.quantise(
@@ -57,13 +56,15 @@ def quantise(dataset: Path, bits: str) -> None:
 )
 @click.option(
     "--epochs",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     default=1.0,
     show_default=True,
     help="Times that the answers of DATASET are read to recover; 0 for no recovery.",
 )
-@click.option("--max-minutes", type=float, help="Stop recovering after so long; then it is tried.")
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+@click.option(
+    "--max-minutes", type=MINUTES, help="Stop recovering after so long; then it is tried."
+)
+@seed("The same seed makes the same model.")
 def prune(
     dataset: Path,
     layers: int,
@@ -80,12 +81,13 @@ def prune(
     """
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.generator import pruning
     from training.generator.trainers import AdapterConfig
     from training.trainer import LearnOptions
 
-    settings = load_settings()
+    if not layers and not channels:
+        raise click.UsageError("nothing goes: --layers and --channels are both 0")
+    settings = settings_for(dataset)
     library = Library.load(settings, load_embedder(settings, on_progress=say))
     config = pruning.PruneConfig(layers, channels / 100, AdapterConfig(upper=1.0, epochs=epochs))
     options = LearnOptions(seed, max_minutes=max_minutes, on_progress=say)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from training.commands.learn import export
+from training.commands.train import MINUTES, Finite, seed
 from training.progress import say
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
@@ -39,15 +40,17 @@ A_DAY_S = 86_400.0
 )
 @click.option(
     "--price",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     nargs=2,
     metavar="READ WRITTEN",
     help="What a million tokens cost that the teacher reads, and a million that it writes.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask whether that is wanted.")
 @click.option("--no-train", is_flag=True, help="Only make the rows, and say where they are.")
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same adapter.")
-@click.option("--max-minutes", type=float, help="Stop learning after so long, with what there is.")
+@seed("The same seed makes the same adapter.")
+@click.option(
+    "--max-minutes", type=MINUTES, help="Stop learning after so long, with what there is."
+)
 def distil(
     teacher: str | None,
     questions: int,
@@ -70,6 +73,8 @@ def distil(
     from urllib.parse import urlsplit
 
     from retrieval.commands import progress_bar
+    from retrieval.errors import DataError
+    from retrieval.examples import read_examples
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
     from retrieval.llm.generator import load_teacher
@@ -97,6 +102,8 @@ def distil(
         with progress_bar() as on_progress:
             folder = distillation.teach(plan.questions, price=price, on_progress=on_progress)
     click.echo((folder / "card.md").read_text(encoding="utf-8"))
+    if not read_examples(folder, "train"):
+        raise DataError(f"{plan.teacher} has taught nothing that could be learned from")
     if no_train:
         click.echo(folder)
     else:

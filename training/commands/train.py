@@ -2,20 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.types import StringParamType
 
+from retrieval.errors import RetrievalError
 from training.commands.calibrate import FOLDERS
 from training.progress import say
 
 if TYPE_CHECKING:
+    from retrieval.settings import Settings
     from training.gate.candidate import LearnedRun
 
+
+class Finite(click.FloatRange):
+    """A number of a range; neither infinite nor `nan`, which no range refuses."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to reckon with.", param, ctx)
+        return number
+
+
+class Address(StringParamType):
+    """A host and a port, such as `learn.example.com:9092`."""
+
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address as it was given."""
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+            self.fail(f"{value!r} is no HOST:PORT.", param, ctx)
+        return value
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What is wrong inside is a fault of how the command was called."""
+    try:
+        yield
+    except RetrievalError as error:
+        raise click.UsageError(str(error)) from error
+
+
 DATASET = click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+MINUTES = Finite(min=0, min_open=True)
+
+
+def settings_for(dataset: Path) -> Settings:
+    """The settings to learn with from a folder, if it is a data set."""
+    from retrieval.settings import load_settings
+
+    if not (dataset / "held-out.jsonl").is_file():
+        raise click.UsageError(
+            f"{dataset} is no data set: it has no held-out.jsonl. `whimbrel export` writes one"
+        )
+    return load_settings()
+
+
+def seed(of: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option that says what all chance follows from; no library takes more or less."""
+    return click.option(
+        "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help=of
+    )
+
 
 SEARCH = click.option(
     "--search",
@@ -73,7 +135,7 @@ def train() -> None:
 
 @train.command("map")
 @DATASET
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same map.")
+@seed("The same seed makes the same map.")
 @SEARCH
 @AUGMENT
 def train_map(dataset: Path, seed: int, trials: int, augments: bool) -> None:
@@ -83,11 +145,10 @@ def train_map(dataset: Path, seed: int, trials: int, augments: bool) -> None:
     with the gate's report. `whimbrel publish` lets it serve, if the gate has passed it.
     """
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.retriever.learned_map import learn_map
     from training.trainer import LearnOptions
 
-    settings = load_settings()
+    settings = settings_for(dataset)
     embedder = load_embedder(settings, on_progress=say)
     options = LearnOptions(seed, trials, on_progress=say, augments=augments)
     _tell(learn_map(dataset, settings, embedder, options))
@@ -95,9 +156,9 @@ def train_map(dataset: Path, seed: int, trials: int, augments: bool) -> None:
 
 @train.command("retriever")
 @DATASET
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+@seed("The same seed makes the same model.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Times that all pairs are shown.")
-@click.option("--max-minutes", type=float, help="Stop learning after so long; then it is tried.")
+@click.option("--max-minutes", type=MINUTES, help="Stop learning after so long; then it is tried.")
 @SEARCH
 @AUGMENT
 def train_retriever(
@@ -118,12 +179,11 @@ def train_retriever(
     from dataclasses import replace
 
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.retriever.fine_tune import FineTuneConfig
     from training.retriever.learned_retriever import learn_retriever
     from training.trainer import LearnOptions
 
-    settings = load_settings()
+    settings = settings_for(dataset)
     config = FineTuneConfig()
     learned = learn_retriever(
         dataset,
@@ -138,7 +198,7 @@ def train_retriever(
 
 @train.command("abstention")
 @DATASET
-@click.option("--seed", default=0, show_default=True, help="Of the encoder and the bootstrap.")
+@seed("Of the encoder and the bootstrap.")
 @click.option(
     "--strong",
     is_flag=True,
@@ -148,6 +208,7 @@ def train_retriever(
 @click.option(
     "--federated",
     "coordinator",
+    type=Address(),
     metavar="HOST:PORT",
     help="Learn together with other workspaces, at a coordinator; ratings stay here.",
 )
@@ -170,10 +231,9 @@ def train_abstention(
     tried and kept like every other learned model; its scores are in pictures beside it.
     """
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.classifiers.judge import learn_abstention
     from training.extra import need
-    from training.federated import Membership
+    from training.federated import Membership, check_membership
 
     membership = None
     if coordinator is not None:
@@ -181,11 +241,13 @@ def train_abstention(
             raise click.UsageError(
                 "--federated needs --authority and --token-file, and goes without --strong"
             )
-        need("flwr", extra="federated")
         membership = Membership(coordinator, authority, token_file, is_secret)
+        with refusing():
+            check_membership(membership)
+        need("flwr", extra="federated")
     elif authority or token_file or is_secret:
         raise click.UsageError("--authority, --token-file and --secret go with --federated")
-    settings = load_settings()
+    settings = settings_for(dataset)
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_abstention(
         dataset,
@@ -202,7 +264,12 @@ def train_abstention(
 
 @train.command("coordinate")
 @click.option(
-    "--listen", default="127.0.0.1:9092", show_default=True, help="Address and port to listen at."
+    "--listen",
+    type=Address(),
+    default="127.0.0.1:9092",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Address and port to listen at.",
 )
 @click.option("--certificate", type=FILE, required=True, help="The coordinator's own, as PEM.")
 @click.option("--key", type=FILE, required=True, help="The private key of the certificate.")
@@ -221,18 +288,18 @@ def train_coordinate(
     member with each of the tokens, takes the median of what they send, round by round, and ends.
     Each member then puts what was learned through its own gate.
     """
-    from training.federated import Coordination, coordinate
+    from training.federated import Coordination, check_coordination, coordinate
 
-    coordinate(
-        Coordination(listen, certificate, key, authority, token_file, is_secret),
-        on_progress=say,
-    )
+    coordination = Coordination(listen, certificate, key, authority, token_file, is_secret)
+    with refusing():
+        check_coordination(coordination)
+    coordinate(coordination, on_progress=say)
     click.echo("learned; each member's gate decides")
 
 
 @train.command("confidence")
 @DATASET
-@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@seed("Of the bootstrap.")
 @AUGMENT
 def train_confidence(dataset: Path, seed: int, augments: bool) -> None:
     """Fit how sure the judge is, and from when on it answers, to the ratings in DATASET: seconds.
@@ -242,7 +309,6 @@ def train_confidence(dataset: Path, seed: int, augments: bool) -> None:
     surely better holds the judge that serves. `whimbrel rollback --kind judge` goes back.
     """
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.classifiers.confidence import learn_confidence
 
     if augments:
@@ -250,7 +316,7 @@ def train_confidence(dataset: Path, seed: int, augments: bool) -> None:
             "nobody has rated what would be answered to a noisy twin, and the confidence is two "
             "numbers fitted to ratings; train abstention --augment, of which it is a part"
         )
-    settings = load_settings()
+    settings = settings_for(dataset)
     embedder = load_embedder(settings, on_progress=say)
     _tell(learn_confidence(dataset, settings, embedder, seed=seed, on_progress=say))
 
@@ -264,7 +330,7 @@ def train_confidence(dataset: Path, seed: int, augments: bool) -> None:
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Take so many questions of each kind.")
 @click.option("--licence", default="", help="Of the adapter; it is written into the file.")
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same reader.")
+@seed("The same seed makes the same reader.")
 @AUGMENT
 def train_reader(
     folders: tuple[Path, ...],
@@ -321,12 +387,14 @@ def train_reader(
 @click.option(
     "--dp",
     "epsilon",
-    type=click.FloatRange(min=0, min_open=True, max=20),
+    type=Finite(min=0, min_open=True, max=20),
     metavar="EPSILON",
     help="Learn answers with differential privacy: no one of them changes much of what is learned.",
 )
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same adapter.")
-@click.option("--max-minutes", type=float, help="Stop learning after so long, with what there is.")
+@seed("The same seed makes the same adapter.")
+@click.option(
+    "--max-minutes", type=MINUTES, help="Stop learning after so long, with what there is."
+)
 @SEARCH
 @AUGMENT
 def train_generator(
@@ -348,15 +416,17 @@ def train_generator(
     """
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
-    from training.generator.learned_adapter import learn_adapter
+    from training.generator.learned_adapter import check_private, learn_adapter
     from training.trainer import LearnOptions
 
     if method == "kto" and not even_if_it_learns_to_refuse:
         raise click.UsageError("kto may learn to refuse; see --even-if-it-learns-to-refuse")
-    settings = load_settings()
-    library = Library.load(settings, load_embedder(settings, on_progress=say))
     options = LearnOptions(seed, trials, max_minutes, say, augments)
+    if epsilon is not None:
+        with refusing():
+            check_private(method, options)
+    settings = settings_for(dataset)
+    library = Library.load(settings, load_embedder(settings, on_progress=say))
     learned = learn_adapter(dataset, settings, library, options, method=method, epsilon=epsilon)
     if learned is not None:
         _tell(learned)
@@ -384,12 +454,12 @@ def train_endpoint(
     """
     from retrieval.index.library import Library
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.generator.endpoint_candidate import check_allowed, prepare, read_instructions
 
-    settings = load_settings()
+    with refusing():
+        instructions = read_instructions(prompt) if prompt else None
+    settings = settings_for(dataset)
     check_allowed(settings)
-    instructions = read_instructions(prompt) if prompt else None
     library = Library.load(settings, load_embedder(settings, on_progress=say))
     trial = prepare(
         dataset, settings, library, model=model, instructions=instructions, on_progress=say
@@ -408,7 +478,7 @@ def train_endpoint(
 
 @train.command("triage")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+@seed("The same seed makes the same model.")
 @AUGMENT
 def train_triage(source: Path, seed: int, augments: bool) -> None:
     """Fit what tells questions for the documents from other talk, to what people said.
@@ -431,7 +501,7 @@ def train_triage(source: Path, seed: int, augments: bool) -> None:
 
 @train.command("reranker")
 @DATASET
-@click.option("--seed", default=0, show_default=True, help="The same seed makes the same model.")
+@seed("The same seed makes the same model.")
 @AUGMENT
 def train_reranker(dataset: Path, seed: int, augments: bool) -> None:
     """Fine-tune the configured cross-encoder on what DATASET says of questions and passages.
@@ -440,10 +510,9 @@ def train_reranker(dataset: Path, seed: int, augments: bool) -> None:
     less, or from an encoder that has never reranked, it would learn less than plain cosines tell.
     """
     from retrieval.index.served_embedder import load_embedder
-    from retrieval.settings import load_settings
     from training.classifiers.reranker import learn_reranker
 
-    settings = load_settings()
+    settings = settings_for(dataset)
     embedder = load_embedder(settings, on_progress=say)
     learned = learn_reranker(
         dataset, settings, embedder, augments=augments, seed=seed, on_progress=say

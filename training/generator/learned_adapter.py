@@ -107,7 +107,8 @@ def learn_adapter(
     if settings.generator == "none":
         raise SettingsError("WHIMBREL_GENERATOR is `none`: set it to a model that can be trained")
     if epsilon is not None:
-        _check_private(method, options)
+        check_private(method, options)
+        need("opacus", extra="privacy")
     config = config or (AdapterConfig() if epsilon is None else PRIVATE)
     searcher = library.searcher()  # the same documents from beginning to end
     evaluation_set = read_evaluation_set(dataset, settings, searcher)
@@ -153,8 +154,12 @@ def learn_adapter(
     return LearnedRun(run, decision)
 
 
-def _check_private(method: Method, options: LearnOptions) -> None:
-    need("opacus", extra="privacy")
+def check_private(method: Method, options: LearnOptions) -> None:
+    """Look whether what is learned in this way could be private.
+
+    Raises:
+        SettingsError: If it could not.
+    """
     if method != "sft":
         raise SettingsError(f"--dp learns from answers alone; leave out --method {method}")
     if options.trials:

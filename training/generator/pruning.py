@@ -83,6 +83,7 @@ def prune(
     """
     need("accelerate", "datasets", "peft")
     served = served_model(settings, options.on_progress)
+    check_prunable(served, config)
     rows = rows_of(dataset, settings, library, served, seed=options.seed)
     facts = {"method": "prune", **asdict(config)}
     work = checkpoints(
@@ -106,6 +107,34 @@ def prune(
     )
     shutil.rmtree(work, ignore_errors=True)
     return smaller
+
+
+def check_prunable(served: ServedModel, config: PruneConfig) -> None:
+    """Look whether what serves can be pruned so, before anything takes long.
+
+    Raises:
+        ModelUnsuitableError: If it is none of the plain kinds, or nothing would be left.
+    """
+    from transformers import AutoConfig
+
+    from retrieval.llm.cpu.int8_decoder import fits
+
+    found = AutoConfig.from_pretrained(served.path)
+    if not fits(found):
+        raise ModelUnsuitableError(
+            f"{served.id} is a {found.model_type}; models of the types Llama, Mistral, "
+            "Qwen2 and Qwen3 can be pruned"
+        )
+    _channels_left(found.num_hidden_layers, found.intermediate_size, config)
+
+
+def _channels_left(layers: int, width: int, config: PruneConfig) -> int:
+    left = round(width * (1 - config.channels)) // MULTIPLE * MULTIPLE
+    if config.layers >= layers or left <= 0:
+        raise ModelUnsuitableError(
+            f"of {layers} layers with {width} inner channels each, fewer must go"
+        )
+    return left
 
 
 def rows_of(
@@ -133,16 +162,10 @@ def pruned(
     work: Path,
 ) -> tuple[PreTrainedModel, tuple[float, ...]]:
     """What serves without what matters least, recovered; and the losses of that."""
-    from retrieval.llm.cpu.int8_decoder import fits
-
+    check_prunable(served, config)
     device = choose_device(served.settings)
     use_threads(device)
     model = load_learned(served.folder, served.run, served.settings, device)
-    if not fits(model.config):
-        raise ModelUnsuitableError(
-            f"{served.id} is a {model.config.model_type}; models of the types Llama, Mistral, "
-            "Qwen2 and Qwen3 can be pruned"
-        )
     some = rows[:READ_ROWS]
     options.on_progress(f"reading {len(some)} rows to see what matters")
     found = importance(model, some)
@@ -214,12 +237,8 @@ def cut(model: PreTrainedModel, found: Importance, config: PruneConfig) -> None:
     """
     import torch
 
-    layers, width = _layers(model), model.config.intermediate_size
-    left = round(width * (1 - config.channels)) // MULTIPLE * MULTIPLE
-    if config.layers >= len(layers) or left <= 0:
-        raise ModelUnsuitableError(
-            f"of {len(layers)} layers with {width} inner channels each, fewer must go"
-        )
+    layers = _layers(model)
+    left = _channels_left(len(layers), model.config.intermediate_size, config)
     order = sorted(range(len(layers)), key=found.layers.__getitem__)
     kept = sorted(order[config.layers :])
     for n in kept:

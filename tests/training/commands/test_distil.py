@@ -54,6 +54,16 @@ def test_the_teacher_is_asked_nothing_until_somebody_agrees(home: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_teacher_that_has_taught_nothing_is_no_success(home: Path) -> None:
+    with EndpointServer() as server:
+        server.write = lambda _: "I would rather not."
+        asked = ("--teacher", f"{server.url}/v1#silent", "--no-train", "--yes", "--questions", "2")
+        result = run(home, *asked)
+    assert "0 of 2 questions were kept" in result.output
+    assert "silent@endpoint has taught nothing" in str(result.exception)
+
+
+@pytest.mark.slow
 def test_where_endpoints_are_forbidden_nothing_is_sent(home: Path) -> None:
     with EndpointServer() as server:
         asked = ("--teacher", f"{server.url}/v1#tiny", "--no-train", "--yes")

@@ -65,6 +65,14 @@ def test_of_a_model_something_has_to_be_left(config: PruneConfig) -> None:
         cut(model, importance(model, ROWS), config)
 
 
+def test_what_would_leave_nothing_is_refused_before_anything_is_read(
+    library: Library, tmp_path: Path
+) -> None:
+    every = PruneConfig(layers=99)
+    with pytest.raises(ModelUnsuitableError, match="fewer must go"):
+        prune(tmp_path / "no data set", library.settings, library, every, LearnOptions())
+
+
 @pytest.fixture(scope="module")
 def smaller(library: Library, dataset: Path) -> SmallerRun:
     return prune(dataset, library.settings, library, PruneConfig(1, 0.5, RECOVERY), LearnOptions())
