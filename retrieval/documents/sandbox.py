@@ -159,9 +159,11 @@ class Sandbox:
             while reply == _GOES_ON:
                 timer = threading.Timer(self._timeout_s, stop)
                 timer.start()
-                reply = _stream(child.stdout).readline()
-                timer.cancel()
-                timer.join()
+                try:
+                    reply = _stream(child.stdout).readline()
+                finally:
+                    timer.cancel()
+                    timer.join()
         except BrokenPipeError:
             reply = ""
         return reply, is_late.is_set()
