@@ -108,10 +108,10 @@ class Streams:
 
 
 class Triggers:
-    """Trigger ids: each opens one modal, within `life_s` of the click."""
+    """Trigger ids: each opens one modal, within `life_s` of the click; Slack gives it three."""
 
     def __init__(self) -> None:
-        self.life_s = 3.0
+        self.life_s = 10.0
         self._given: dict[str, float] = {}
 
     def give(self, trigger_id: str) -> None:

@@ -30,6 +30,7 @@ from tests.fakes import (
     SentenceDocuments,
     TwoGenerations,
 )
+from tests.slack_server import WAIT_S
 
 
 class Speaking(SentenceAnswerer):
@@ -54,11 +55,12 @@ class Speaking(SentenceAnswerer):
 
 
 class Noticing(GatedAnswerer):
-    """Tells that it has begun and was stopped; then it has said nothing."""
+    """Tells that it has begun, with so many calls, and was stopped; then it has said nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, calls: int = 1) -> None:
         super().__init__()
         self.begun, self.stopped = threading.Event(), threading.Event()
+        self._to_come = threading.Barrier(calls, self.begun.set)
 
     def answer(
         self,
@@ -67,7 +69,8 @@ class Noticing(GatedAnswerer):
         on_text: Callable[[str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Answer:
-        self.begun.set()
+        if not self.begun.is_set():
+            self._to_come.wait(WAIT_S)
         answer = super().answer(request, on_text=on_text, should_stop=should_stop)
         if not answer.stopped:
             return answer

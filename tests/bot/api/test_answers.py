@@ -16,6 +16,7 @@ from bot.store.keys import ApiKeys
 from retrieval.records import Answer, AnswerRequest, Citation
 from tests.bot.api.conftest import Counter, Noticing, Speaking
 from tests.fakes import SentenceAnswerer, passage
+from tests.slack_server import WAIT_S
 
 LEAVE = "How many days of leave do I have?"
 BAND = "What is the salary band of engineers?"
@@ -183,9 +184,9 @@ async def test_who_hangs_up_stops_the_answer_and_nothing_is_logged(counter: Coun
     answerer = Noticing()
     await counter.open(answerer)
     asking = asyncio.create_task(counter.ask(LEAVE, key=counter.key()))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     asking.cancel()
-    assert await asyncio.to_thread(answerer.stopped.wait, 10)
+    assert await asyncio.to_thread(answerer.stopped.wait, WAIT_S)
     await counter.stack.aclose()
     turns = sqlite3.connect(counter.folder / "whimbrel.db").execute("SELECT count(*) FROM turns")
     assert turns.fetchone() == (0,)
@@ -196,7 +197,7 @@ async def test_who_comes_when_too_many_wait_is_told_when_to_come_again(counter: 
     await counter.open(answerer, workers=1, max_waiting=0)
     key = counter.key()
     first = asyncio.create_task(counter.ask(LEAVE, key=key))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     reply = await counter.ask(LEAVE, key=key)
     answerer.gate.set()
     assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
@@ -208,7 +209,7 @@ async def test_what_is_refused_because_of_others_is_not_counted(counter: Counter
     await counter.open(answerer, workers=1, max_waiting=0, max_waiting_per_key=0)
     key = counter.key(per_month=2)
     first = asyncio.create_task(counter.ask(LEAVE, key=key))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     search = await counter.call("/v1/search", {"query": "leave"}, key=key)
     refused = [await counter.ask(LEAVE, key=key), search]
     answerer.gate.set()
@@ -221,7 +222,7 @@ async def test_an_answer_that_has_to_be_asked_for_again_is_counted_once(counter:
     await counter.open(answerer)
     key, passages = counter.key(per_month=1, per_minute=1), counter.held.passages
     asking = asyncio.create_task(counter.ask(LEAVE, key=key))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     counter.held.passages = []
     answerer.gate.set()
     assert (await asking).status == 503
@@ -266,13 +267,13 @@ async def test_who_hangs_up_while_waiting_leaves_room_and_is_not_counted(
     await counter.open(answerer, workers=1, max_waiting_per_key=1)
     busy, other = counter.key("busy"), counter.key("other", per_month=1)
     first = asyncio.create_task(counter.ask(LEAVE, key=busy))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     hung_up = asyncio.create_task(counter.call(path, body, key=other))
     await asyncio.wait([hung_up], timeout=0.3)
     hung_up.cancel()
     for _ in range(30):
         last = asyncio.create_task(counter.call(path, body, key=other))
-        refused, _ = await asyncio.wait([last], timeout=0.3)
+        refused, _ = await asyncio.wait([last], timeout=1.0)
         if not refused:
             break
         await asyncio.sleep(0.1)
@@ -281,14 +282,13 @@ async def test_who_hangs_up_while_waiting_leaves_room_and_is_not_counted(
 
 
 async def test_a_key_has_no_more_than_its_share_of_those_that_wait(counter: Counter) -> None:
-    answerer = Noticing()
+    answerer = Noticing(calls=2)
     await counter.open(answerer, workers=2, max_waiting_per_key=1)
     busy, other = counter.key("busy"), counter.key("other")
     asking = [asyncio.create_task(counter.ask(LEAVE, key=busy)) for _ in range(2)]
-    await asyncio.to_thread(answerer.begun.wait, 10)
-    await asyncio.sleep(0.3)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     late = [asyncio.create_task(counter.ask(LEAVE, key=other)) for _ in range(2)]
-    refused, _ = await asyncio.wait(late, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    refused, _ = await asyncio.wait(late, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
     answerer.gate.set()
     assert [reply.result().status for reply in refused] == [503]
     assert sorted([(await call).status for call in (*asking, *late)]) == [200, 200, 200, 503]
@@ -298,7 +298,7 @@ async def test_a_call_in_progress_ends_before_the_server_does(counter: Counter) 
     answerer = Noticing()
     await counter.open(answerer)
     asking = asyncio.create_task(counter.ask(LEAVE, key=counter.key()))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     closing = asyncio.create_task(counter.stack.aclose())
     answerer.gate.set()
     assert "30 days" in (await asking).json["text"]
@@ -316,7 +316,7 @@ async def test_a_key_that_is_revoked_meanwhile_gets_no_answer(counter: Counter) 
     answerer = Noticing()
     await counter.open(answerer)
     asking = asyncio.create_task(counter.ask(BAND, key=counter.key("hr-desk", "hr")))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     ApiKeys(counter.database()).revoke("hr-desk")
     answerer.gate.set()
     reply = await asking
@@ -327,7 +327,7 @@ async def test_a_document_that_is_closed_meanwhile_is_not_told(counter: Counter)
     answerer = Noticing()
     await counter.open(answerer)
     asking = asyncio.create_task(counter.ask(LEAVE, key=counter.key()))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     counter.held.passages = []
     answerer.gate.set()
     reply = await asking
@@ -352,7 +352,7 @@ async def test_a_request_that_is_being_worked_on_is_not_begun_again(counter: Cou
     await counter.open(answerer)
     key, name = counter.key(), {"Idempotency-Key": "request-1"}
     first = asyncio.create_task(counter.ask(LEAVE, key=key, headers=name))
-    await asyncio.to_thread(answerer.begun.wait, 10)
+    await asyncio.to_thread(answerer.begun.wait, WAIT_S)
     second = await counter.ask(LEAVE, key=key, headers=name)
     answerer.gate.set()
     assert (second.status, second.headers["Retry-After"]) == (409, "1")

@@ -21,6 +21,7 @@ from bot.api.tools import make_app, make_server
 from bot.app.api import ApiServer
 from bot.store.keys import ApiKeys
 from tests.bot.api.conftest import Counter, Noticing
+from tests.slack_server import WAIT_S
 
 BAND = "What is the salary band of engineers?"
 SEARCH = {"query": "salary band of engineers", "limit": 50}
@@ -56,9 +57,9 @@ async def test_an_agent_that_gives_up_stops_the_answer(counter: Counter) -> None
     server = await counter.open(answerer)
     async with Client(make_server(server.service, secret=counter.key())) as client:
         asking = asyncio.create_task(client.call_tool("ask", {"question": BAND}))
-        await asyncio.to_thread(answerer.begun.wait, 10)
+        await asyncio.to_thread(answerer.begun.wait, WAIT_S)
         asking.cancel()
-        assert await asyncio.to_thread(answerer.stopped.wait, 10)
+        assert await asyncio.to_thread(answerer.stopped.wait, WAIT_S)
 
 
 @asynccontextmanager

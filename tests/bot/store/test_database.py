@@ -13,6 +13,7 @@ import pytest
 from bot.store.connection import StoreError
 from bot.store.database import Database
 from retrieval.errors import DataError
+from tests.slack_server import WAIT_S
 
 
 async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_path: Path) -> None:
@@ -22,12 +23,12 @@ async def test_closing_waits_for_what_has_begun_even_if_nobody_else_does(tmp_pat
 
     def write() -> None:
         begun.set()
-        gate.wait(60)
+        gate.wait(WAIT_S)
         with database.transaction() as db:
             db.execute("INSERT INTO rows VALUES (1)")
 
     writing = asyncio.create_task(database.run(write))
-    await asyncio.to_thread(begun.wait, 10)
+    await asyncio.to_thread(begun.wait, WAIT_S)
     writing.cancel()
     closing = asyncio.create_task(asyncio.to_thread(database.close))
     gate.set()
@@ -49,9 +50,9 @@ def test_a_thread_that_goes_on_while_it_is_closed_is_refused(tmp_path: Path) -> 
         begun, refused = threading.Event(), queue.Queue[str]()
         thread = threading.Thread(target=count_again_and_again, args=(database, begun, refused))
         thread.start()
-        begun.wait(10)
+        begun.wait(WAIT_S)
         database.close()
-        thread.join(10)
+        thread.join(WAIT_S)
         assert refused.get_nowait() == "the database is closed"
         with pytest.raises(StoreError, match="the database is closed"):
             database.connection.execute(COUNTING)

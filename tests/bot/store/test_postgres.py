@@ -18,6 +18,7 @@ from bot.store.inbox import Delivery, Inbox
 from bot.store.leadership import Leadership
 from retrieval.errors import DataError, SettingsError
 from tests.bot.logged import logged
+from tests.slack_server import WAIT_S
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
@@ -124,12 +125,12 @@ async def test_one_leads_at_a_time_and_another_when_it_ends(
         return asyncio.create_task(leadership.run(work))
 
     first = leading("first", database)
-    assert await began.get() == "first"
+    assert await asyncio.wait_for(began.get(), WAIT_S) == "first"
     second = leading("second", other)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(began.get(), 0.3)
     first.cancel()
-    assert await asyncio.wait_for(began.get(), 10) == "second"
+    assert await asyncio.wait_for(began.get(), WAIT_S) == "second"
     second.cancel()
     await asyncio.gather(first, second, return_exceptions=True)
 
@@ -137,10 +138,10 @@ async def test_one_leads_at_a_time_and_another_when_it_ends(
 async def test_what_one_accepts_wakes_the_others(database: Database, other: Database) -> None:
     news = asyncio.Event()
     hearing = asyncio.create_task(Leadership(database, on_news=news.set, look_s=30).run())
-    await asyncio.wait_for(news.wait(), 10)  # it listens
+    await asyncio.wait_for(news.wait(), WAIT_S)  # it listens
     news.clear()
     await other.run(Inbox(other).accept, delivery("Ev1"))
-    await asyncio.wait_for(news.wait(), 10)
+    await asyncio.wait_for(news.wait(), WAIT_S)
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)
 

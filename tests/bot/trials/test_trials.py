@@ -136,7 +136,7 @@ async def test_questions_in_flight_are_answered_while_the_generator_is_swapped(t
         await asyncio.to_thread(team.roles.begun.acquire, timeout=WAIT_S)
     run = trained(team.settings, WORDS)
     publish(team.home, run, reason="better")
-    await asyncio.to_thread(team.roles.has_loaded.wait, 10)
+    await asyncio.to_thread(team.roles.has_loaded.wait, WAIT_S)
     await team.follow()
     await team.ask(["5.0"])
     team.roles.gate.set()

@@ -98,6 +98,6 @@ def test_any_text_can_be_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1 " * 20_000, "111 " * 20_000, "十" * 50_000, "1." * 40_000])
 def test_long_runs_of_digits_are_read_in_linear_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert [*quantities(text)]
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 20

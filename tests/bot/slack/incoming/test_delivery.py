@@ -48,7 +48,8 @@ async def test_sockets_that_are_lost_without_a_word_are_opened_again(house: Hous
     bot = await house.enter(house.bot(settings=house.settings(connections=2), ping_s=0.3))
     await house.slack.hang_up()
     await house.slack.until(lambda: house.slack.connections >= 4)
-    assert (await house.slack.deliver(event(mention(LEAVE, ts="1.0"), "Ev1"))).is_acked
+    while not (await house.slack.deliver(event(mention(LEAVE, ts="1.0"), "Ev1"))).is_acked:
+        continue  # it may have come to one of those that were lost
     await settled(bot)
     assert len(house.slack.posted("C1")) == 1
 
