@@ -64,15 +64,20 @@ class GenerationLoop:
         with self._changed:
             self._is_closed = True
             self._changed.notify()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:  # garbage may be collected in it
+            self._thread.join()
 
     @torch.inference_mode()
     def _run(self) -> None:
-        while self._has_work():
-            self._work()
-        closed = GeneratorError("the generator was closed before it was done")
-        for request in (*self._running, *self._waiting):
-            request.tokens.put(closed)
+        try:
+            while self._has_work():
+                self._work()
+        finally:  # whatever it was that ended the thread, nobody waits for it
+            with self._changed:
+                self._is_closed = True
+            closed = GeneratorError("the generator was closed before it was done")
+            for request in (*self._running, *self._waiting):
+                request.tokens.put(closed)
 
     def _has_work(self) -> bool:
         """Wait for something to do; false once closed."""

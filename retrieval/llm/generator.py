@@ -104,8 +104,9 @@ class LocalGenerator:
         self.parameters: int = model.num_parameters()
         self._chat_format = chat_format
         self._loop = make_loop(model, stopping_ids(model, chat_format.tokenizer))
-        # Its thread would keep the model for ever; whoever uses the generator last lets it go.
-        weakref.finalize(self, self._loop.close).atexit = False
+        # Its thread would keep the model for ever; whoever uses the generator last lets it go. And
+        # Python crashes where it ends a thread in the middle of what torch computes.
+        weakref.finalize(self, self._loop.close)
 
     def close(self) -> None:
         """End the thread that generates; texts in progress fail."""

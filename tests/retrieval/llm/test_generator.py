@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -69,6 +71,30 @@ def test_it_says_what_it_is(causal: Generator, seq2seq: Generator) -> None:
     assert (causal.kind, seq2seq.kind) == ("causal", "seq2seq")
     assert causal.context_tokens == 512
     assert (causal.parameters or 0) > 50_000
+
+
+ENDS_EARLY = """
+import sys
+from retrieval.llm.generation_loop import GenerationRequest
+from retrieval.llm.generator import load_generator
+from retrieval.settings import Settings
+
+generator = load_generator(Settings(generator=sys.argv[1], device="cpu", threads=1))
+texts = [GenerationRequest([n] * 200, 300) for n in range(1, 9)]
+for text in texts:
+    generator._loop.submit(text)
+texts[0].tokens.get()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("save", [save_causal, save_seq2seq])
+def test_a_program_that_ends_while_its_model_computes_does_not_crash(
+    save: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    program = [sys.executable, "-c", ENDS_EARLY, str(save(tmp_path / "model"))]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)  # noqa: S603
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_tokens_are_counted(generator: Generator) -> None:
