@@ -15,7 +15,7 @@ from retrieval.index.scope import SAMPLE, Found, Rows, Sample, Scope, Window
 from retrieval.records import Passage, Source, Vectors
 from retrieval.search.dense import Allowed, DenseIndex, cosines
 from retrieval.search.fusion import Floats, Groups
-from retrieval.search.lexical import LexicalIndex
+from retrieval.search.lexical import Among, LexicalIndex
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ class Index:
     def find(self, query: str, vector: Vectors, scope: Scope, depth: int) -> Found:
         """The best of both legs, by row."""
         allowed, groups = self._allowed(scope), self._by_language[1]
-        bm25 = np.where(allowed, self.lexical.scores(query), np.float32(0))
+        bm25 = np.where(
+            allowed, self.lexical.scores(query, self._among(scope.audience)), np.float32(0)
+        )
         nearest, _ = self.dense.nearest(vector, depth, allowed, groups)
         rows = np.union1d(nearest, _best(bm25, depth))
         return Found(rows, groups[rows], cosines(self.vectors[rows], vector), bm25[rows])
@@ -115,10 +117,22 @@ class Index:
         places = {name: place for place, name in enumerate(found)}
         return found, np.array([places.get(name, -1) for name in names], np.intp)[of]
 
-    def _allowed(self, scope: Scope) -> Allowed:
+    def _among(self, audience: frozenset[str]) -> Among:
+        """What an audience may see, from whatever source: no other passage may move its scores."""
         labels, label_of = self._by_label
-        is_shown = np.array([label in scope.audience for label in labels], bool)
-        allowed: Allowed = is_shown[label_of]
+        is_shown = np.array([label in audience for label in labels], bool)
+        counts, terms = (numbers[is_shown].sum() for numbers in self._sizes)
+        return Among(is_shown[label_of], int(counts), float(terms / max(counts, 1)) or 1.0)
+
+    @cached_property
+    def _sizes(self) -> tuple[Groups, Groups]:
+        """How many passages have each label, and how many terms they have."""
+        labels, label_of = self._by_label
+        lengths = np.bincount(label_of, self.lexical.lengths, minlength=len(labels))
+        return np.bincount(label_of, minlength=len(labels)), lengths.astype(np.intp)
+
+    def _allowed(self, scope: Scope) -> Allowed:
+        allowed = self._among(scope.audience).is_there
         return allowed & self._is_from(scope.sources) if scope.sources else allowed
 
     def _is_from(self, sources: tuple[str, ...]) -> Allowed:

@@ -29,6 +29,7 @@ LexicalScores = npt.NDArray[np.float32]
 
 Rows = npt.NDArray[np.int64]
 
+
 K1 = 1.5
 B = 0.75
 
@@ -93,6 +94,17 @@ class Counts(NamedTuple):
     indptr: npt.NDArray[np.int32]
 
 
+class Among(NamedTuple):
+    """The texts that there are to who asks: shape (n,), how many, and their mean length in terms.
+
+    No other has a score, nor shows in how rare a term is and how long texts are.
+    """
+
+    is_there: npt.NDArray[np.bool_]
+    size: int
+    mean_length: float
+
+
 class LexicalIndex:
     """BM25 (the Lucene variant) over a fixed list of texts."""
 
@@ -101,9 +113,9 @@ class LexicalIndex:
         self._terms = vocabulary
         self._number_of = {term: number for number, term in enumerate(vocabulary)}
         self._counts = counts
-        lengths = np.bincount(counts.indices, counts.data, minlength=size)
-        mean = lengths.mean() if counts.data.size else 1.0
-        self._norms = (K1 * (1 - B + B * lengths / mean)).astype(np.float32)
+        self.lengths = np.bincount(counts.indices, counts.data, minlength=size)
+        """Of each text, in terms."""
+        self._mean_length = self.lengths.mean() if counts.data.size else 1.0
 
     @classmethod
     def build(cls, texts: Sequence[str]) -> LexicalIndex:
@@ -133,15 +145,20 @@ class LexicalIndex:
         held = Counts(counts.data, counts.indices, np.unique(counts.indptr))
         return LexicalIndex([found[number] for number in occur], held, len(texts))
 
-    def scores(self, query: str) -> LexicalScores:
-        """The BM25 score of every text; zeros if the texts know none of the query's terms."""
+    def scores(self, query: str, among: Among | None = None) -> LexicalScores:
+        """The BM25 score of every text, or of those given; zeros if they know none of its terms."""
         scores: LexicalScores = np.zeros(self.size, dtype=np.float32)
+        size, mean = (among.size, among.mean_length) if among else (self.size, self._mean_length)
         for term in self.known(query):
             number = self._number_of[term]
             own = slice(*self._counts.indptr[number : number + 2].tolist())
             rows, counts = self._counts.indices[own], self._counts.data[own].astype(np.float32)
-            rarity = np.log1p((self.size - rows.size + 0.5) / (rows.size + 0.5), dtype=np.float32)
-            scores[rows] += rarity * counts / (counts + self._norms[rows])
+            if among is not None:
+                is_there = among.is_there[rows]
+                rows, counts = rows[is_there], counts[is_there]
+            norms = (K1 * (1 - B + B * self.lengths[rows] / mean)).astype(np.float32)
+            rarity = np.log1p((size - rows.size + 0.5) / (rows.size + 0.5), dtype=np.float32)
+            scores[rows] += rarity * counts / (counts + norms)
         return scores
 
     def rows_with(self, term: str) -> Rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -110,11 +110,14 @@ select language, vector_send(vector) from passages where number in (
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A generation as the server has it; `mean_length` is of its passages, in terms."""
+    """A generation as the server has it.
+
+    `sizes` are for each label the number of its passages, and of their terms.
+    """
 
     number: int
     manifest: Manifest
-    mean_length: float
+    sizes: Mapping[str, tuple[int, int]]
     languages: tuple[str, ...]
 
 
@@ -271,7 +274,6 @@ class PostgresIndex:
         parameters = self._parameters(scope) | {
             "depth": depth,
             "vector": f"[{','.join(map(str, vector[0].tolist()))}]",
-            "mean": self._published.mean_length,
             "k1": K1,
             "b": B,
         }
@@ -283,7 +285,7 @@ class PostgresIndex:
                 visible=visible, language=f"language_{n}", dimension=vector.shape[1]
             )
         with self._server.plain() as connection:
-            parameters |= self._weights(connection, query)
+            parameters |= self._weights(connection, query, scope.audience)
             become_reader(connection, scope.audience)
             settings = ", ".join(
                 f"set_config('{name}', '{to}', true)" for name, to in _WALK.items()
@@ -293,16 +295,24 @@ class PostgresIndex:
                 _FIND.format(visible=visible, nearest=nearest), parameters
             ).fetchall()
 
-    def _weights(self, connection: Connection, query: str) -> dict[str, Any]:
-        """The terms of a query that occur anywhere, and how much each tells."""
+    def _weights(
+        self, connection: Connection, query: str, audience: frozenset[str]
+    ) -> dict[str, Any]:
+        """The terms of a query that an audience may see, and how much each tells.
+
+        No passage that it may not see moves that, nor the `mean` length.
+        """
         asked = Counter(keys(query))
         known = connection.execute(
-            "select term, passages from terms where generation = %s and term = any(%s)",
-            (self._published.number, [*asked]),
+            "select term, sum(passages)::int from terms"
+            " where generation = %s and term = any(%s) and label = any(%s) group by term",
+            (self._published.number, [*asked], sorted(audience)),
         ).fetchall()
-        size = self.manifest.passages
+        sizes = [of for label, of in self._published.sizes.items() if label in audience]
+        size, length = (sum(counts) for counts in zip(*sizes, strict=True)) if sizes else (0, 0)
         weights = [asked[t] * log(1 + (size - n + 0.5) / (n + 0.5)) for t, n in known]
-        return {"terms": [term for term, _ in known], "weights": weights}
+        mean = length / max(size, 1) or 1.0
+        return {"terms": [term for term, _ in known], "weights": weights, "mean": mean}
 
     def _count(self, scope: Scope) -> tuple[int, dict[str, int]]:
         """How many documents take part, and how many passages in each language."""

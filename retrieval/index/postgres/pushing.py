@@ -121,7 +121,7 @@ def push(
         prune(connection, oldest=0, newest=served)
     number = _take_numbers(connection, 1)
     gone, new = _compared(connection, generation, content, served)
-    words = Counter(word for row in new for word in row.words)
+    words = Counter((word, row.passage.source.audience) for row in new for word in row.words)
     words.subtract(_words_of(connection, gone, served))
     _write_documents(connection, number, content, served)
     _bury(connection, gone, served)
@@ -236,16 +236,18 @@ def _digest(passage: Passage, place: int, body: str, vector: bytes) -> bytes:
     return hashlib.sha256(told.encode() + vector).digest()
 
 
-def _words_of(connection: Connection, numbers: Sequence[int], served: int | None) -> Counter[str]:
-    """In how many of some passages of the served generation each term occurs."""
+def _words_of(
+    connection: Connection, numbers: Sequence[int], served: int | None
+) -> Counter[tuple[str, str]]:
+    """In how many of some passages of the served generation each term occurs, for each label."""
     rows = connection.execute(
         "select passages.body, documents.body from passages join documents on id = document"
         " and %s between documents.first and documents.last where number = any(%s)",
         (served, [*numbers]),
     )
-    words: Counter[str] = Counter()
-    for body, source in rows:
-        words.update({*keys(passage_in(body, source).indexed_text)})
+    words: Counter[tuple[str, str]] = Counter()
+    for passage in (passage_in(body, source) for body, source in rows):
+        words.update((term, passage.source.audience) for term in {*keys(passage.indexed_text)})
     return words
 
 
@@ -331,7 +333,6 @@ def _write_generation(
 ) -> None:
     connection.execute(
         "insert into generations select %(number)s, %(name)s, %(manifest)s, count(*),"
-        " coalesce(avg(length), 0),"
         " coalesce(array_agg(distinct language order by language), '{}')"
         " from passages where last = %(forever)s",
         {
@@ -341,23 +342,30 @@ def _write_generation(
             "forever": FOREVER,
         },
     )
+    connection.execute(
+        "insert into sizes select %s, label, count(*), sum(length) from passages where last = %s"
+        " group by label",
+        (number, FOREVER),
+    )
     for name in LISTS:
         body = (generation / name).read_bytes() if name in manifest.files else b""
         connection.execute("insert into lists values (%s, %s, %s)", (number, name, body))
 
 
 def _write_terms(
-    connection: Connection, number: int, words: Mapping[str, int], served: int | None
+    connection: Connection, number: int, words: Mapping[tuple[str, str], int], served: int | None
 ) -> None:
-    connection.execute("create temp table counted (term text, passages int) on commit drop")
-    with connection.cursor().copy("copy counted from stdin") as copy:
-        for item in words.items():
-            copy.write_row(item)
     connection.execute(
-        "insert into terms select %s, term, sum(passages) from ("
-        "select term, passages from terms where generation = %s"
-        " union all select term, passages from counted) as summed"
-        " group by term having sum(passages) > 0",
+        "create temp table counted (term text, label text, passages int) on commit drop"
+    )
+    with connection.cursor().copy("copy counted from stdin") as copy:
+        for (term, label), passages in words.items():
+            copy.write_row((term, label, passages))
+    connection.execute(
+        "insert into terms select %s, term, label, sum(passages) from ("
+        "select term, label, passages from terms where generation = %s"
+        " union all select term, label, passages from counted) as summed"
+        " group by term, label having sum(passages) > 0",
         (number, served),
     )
 

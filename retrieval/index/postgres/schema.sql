@@ -8,8 +8,16 @@ create table whimbrel_index.generations (
     name text not null unique,
     manifest text not null,
     passages int not null,
-    mean_length float8 not null,
     languages text[] not null
+);
+
+-- How many passages of a generation have a label, and how many terms they have.
+create table whimbrel_index.sizes (
+    generation int not null references whimbrel_index.generations on delete cascade,
+    label text not null,
+    passages int not null,
+    length bigint not null,
+    primary key (generation, label)
 );
 
 -- Generations and passages are numbered by it; a number is never used again.
@@ -29,12 +37,13 @@ create table whimbrel_index.lists (
     primary key (generation, name)
 );
 
--- In how many passages of a generation a term occurs.
+-- In how many passages of a generation with a label a term occurs.
 create table whimbrel_index.terms (
     generation int not null references whimbrel_index.generations on delete cascade,
     term text not null,
+    label text not null,
     passages int not null,
-    primary key (generation, term)
+    primary key (generation, term, label)
 );
 
 -- `label` is of now, also in the generation before; null is for nobody.

@@ -264,7 +264,8 @@ def check_server(connection: Connection) -> None:
     if row is None:
         raise IndexUnreachableError("the server has no pgvector; install it there, 0.8 or later")
     if row[1]:
-        connection.execute("select vector from passages limit 0")  # an error tells that it is gone
+        # An error tells that the vectors are gone, or the tables older than this.
+        connection.execute("select vector, terms.label from passages, terms limit 0")
     if row[0] is None or not _may_read_as_reader(connection):
         raise IndexUnreachableError(
             f"the database is not made ready; run `whimbrel index FOLDER`, or {_PREPARE}"

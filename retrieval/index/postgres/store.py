@@ -121,11 +121,15 @@ class PostgresStore:
             number, _ = self._served(connection)
             manifest = _manifest(connection, number)
             row = connection.execute(
-                "select mean_length, languages from generations where number = %s", (number,)
+                "select languages from generations where number = %s", (number,)
             ).fetchone()
+            sizes = connection.execute(
+                "select label, passages, length from sizes where generation = %s", (number,)
+            ).fetchall()
         assert row is not None
         check_match(manifest, embedder)
-        published = Published(number, manifest, row[0], tuple(row[1]))
+        told = {label: (passages, length) for label, passages, length in sizes}
+        published = Published(number, manifest, told, tuple(row[0]))
         return PostgresIndex(self.server, published, exact_limit=self._exact_limit)
 
     def copy(self, folder: Path) -> None:
