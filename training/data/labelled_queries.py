@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -20,10 +20,12 @@ LARGEST_SHARE, LEAST_DEPTH = 4, 10
 
 HELD_BACK_SHARE = 0.2
 MOST_HELD_BACK = 200
-"""What is learned has to be surely better on these, so a tenth would show great gains only."""
 
 ENOUGH_BY_EXPERTS = 50
 """From so many questions on whose passage an expert named, votes have no say in what is better."""
+
+MOST_JUDGING = 1_000
+"""More questions than this need not say what is better."""
 
 VOTED = frozenset({"votes", "imported"})
 BY_EXPERTS = frozenset({"approved", "correction"})
@@ -78,17 +80,23 @@ def answerable(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:
 def split(
     train: Sequence[Example], dev: Sequence[Example], passages: Sequence[Passage], *, seed: int
 ) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
-    """Queries to learn from, and those to hold back, in whole clusters.
-
-    Of what experts spoke of, and of what is voted on, the same share is held back, the newest
-    before the rest: what experts say is too good to judge by alone.
-    """
+    """Queries to learn from, and those to `hold_back`, the newest before the rest."""
     queries = answerable(labelled_queries([*train, *dev], passages))
-    clusters = sorted({query.cluster for query in queries})
-    Random(seed).shuffle(clusters)
-    by_experts = {query.cluster for query in queries if query.is_expert}
     newest = {query.cluster for query in answerable(labelled_queries(dev, passages))}
-    clusters.sort(key=lambda cluster: cluster not in newest)
+    return hold_back(queries, first=newest, seed=seed)
+
+
+def hold_back(
+    queries: Sequence[LabelledQuery], *, first: Collection[str] = (), seed: int
+) -> tuple[list[LabelledQuery], list[LabelledQuery]]:
+    """Queries to learn from, and those to hold back, in whole clusters, some before the rest.
+
+    Of what experts spoke of, and of what is voted on, the same share is held back: what experts say
+    is too good to judge by alone.
+    """
+    clusters = _shuffled_clusters(queries, seed)
+    by_experts = {query.cluster for query in queries if query.is_expert}
+    clusters.sort(key=lambda cluster: cluster not in first)
     share = min(HELD_BACK_SHARE, MOST_HELD_BACK / max(1, len(clusters)))
     chosen: set[str] = set()
     for is_expert in (True, False):
@@ -100,10 +108,27 @@ def split(
     )
 
 
+def folds(queries: Sequence[LabelledQuery], count: int, *, seed: int) -> list[set[int]]:
+    """The rows of so many parts; questions that mean nearly the same are in one."""
+    part_of = {
+        cluster: place % count for place, cluster in enumerate(_shuffled_clusters(queries, seed))
+    }
+    parts: list[set[int]] = [set() for _ in range(count)]
+    for row, query in enumerate(queries):
+        parts[part_of[query.cluster]].add(row)
+    return parts
+
+
+def _shuffled_clusters(queries: Sequence[LabelledQuery], seed: int) -> list[str]:
+    clusters = sorted({query.cluster for query in queries})
+    Random(seed).shuffle(clusters)
+    return clusters
+
+
 def judging(queries: Sequence[LabelledQuery]) -> list[int]:
     """The rows of the queries that say what is better: experts', if they named enough passages."""
     rows = [row for row, query in enumerate(queries) if query.is_expert]
-    return rows if len(rows) >= ENOUGH_BY_EXPERTS else [*range(len(queries))]
+    return (rows if len(rows) >= ENOUGH_BY_EXPERTS else [*range(len(queries))])[:MOST_JUDGING]
 
 
 def believable(examples: Sequence[Example], index: Index, embedder: Embedder) -> list[Example]:

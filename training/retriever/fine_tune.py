@@ -9,15 +9,17 @@ processors or GPUs share the work, and each contrasts with the passages of all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
 from retrieval.records import Vectors
+from retrieval.search.fusion import LEXICAL_WEIGHT
 from retrieval.settings import Settings
 from training.retriever.linear_map import MapConfig, whitening
+from training.retriever.served_order import Scores
 from training.retriever.training_pairs import HeldBack, TrainingTexts
 from training.trainer import TrainerSetup, is_helper
 
@@ -145,7 +147,10 @@ def fine_tune(
     from sentence_transformers import SentenceTransformerTrainer
 
     longest, model.max_seq_length = model.max_seq_length, config.max_tokens
-    measure = _measure(held_back, prefixes)
+
+    def measure(model: SentenceTransformer) -> float:
+        return float(fused_ndcg(model, held_back, prefixes).mean())
+
     before = measure(model)
     if not is_helper():
         setup.on_progress(f"nDCG@10 {before:.3f} on questions held back, before")
@@ -221,24 +226,24 @@ def _arguments(
     )
 
 
-def _measure(
-    held_back: HeldBack, prefixes: tuple[str, str]
-) -> Callable[[SentenceTransformer], float]:
-    """What gives a model's nDCG@10 on the questions held back."""
+def fused_ndcg(
+    model: SentenceTransformer,
+    held_back: HeldBack,
+    prefixes: tuple[str, str],
+    lexical_weights: Sequence[float] = (LEXICAL_WEIGHT,),
+) -> Scores:
+    """A model's nDCG@10 after fusion: a row for each weight of the words, a column a question."""
     import torch
 
-    texts = (held_back.questions, held_back.passages)
-
-    def measure(model: SentenceTransformer) -> float:
-        is_fast = model.device.type == "cuda" or has_fast_bfloat16()
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=is_fast):
-            asked, found = (
-                model.encode([*group], prompt=prefix, show_progress_bar=False)
-                for group, prefix in zip(texts, prefixes, strict=True)
+    is_fast = model.device.type == "cuda" or has_fast_bfloat16()
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=is_fast):
+        asked, found = (
+            model.encode([*group], prompt=prefix, show_progress_bar=False)
+            for group, prefix in zip(
+                (held_back.questions, held_back.passages), prefixes, strict=True
             )
-        return float(held_back.fused.ndcg(asked, found).mean())
-
-    return measure
+        )
+    return held_back.fused.ndcg(asked, found, lexical_weights)
 
 
 def _evaluator(measure: Callable[[SentenceTransformer], float]) -> BaseEvaluator:

@@ -7,12 +7,11 @@ nothing is surely better than what was never learned, the run holds what serves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from random import Random
 from statistics import fmean
 
 import numpy as np
@@ -35,6 +34,7 @@ from training.data.corpus import (
 from training.data.labelled_queries import (
     LabelledQuery,
     answerable,
+    folds,
     judging,
     labelled_queries,
 )
@@ -65,9 +65,6 @@ SHARES = (0.0, 0.5, 1.0)
 
 FOLDS = 3
 """So many parts, each of which is found by what the others teach."""
-
-MOST_JUDGING = 1_000
-"""More questions than this need not be found so."""
 
 SPLITS = 2
 """A configuration is tried on so many choices of questions held back: one alone is luck."""
@@ -187,10 +184,10 @@ def _step(
     options: LearnOptions,
 ) -> Step | None:
     """What is surely better on questions that were not learned from; None if nothing is."""
-    judges = {*judging(fused.queries)[:MOST_JUDGING]}
+    judges = {*judging(fused.queries)}
     before: list[Scores] = []
     after: dict[Step, list[Scores]] = {}
-    for number, fold in enumerate(folds(fused.queries, seed=options.seed), start=1):
+    for number, fold in enumerate(folds(fused.queries, FOLDS, seed=options.seed), start=1):
         options.on_progress(f"what others teach of part {number} of {FOLDS}")
         seen = [row for row in range(len(pairs)) if row not in fold]
         if len(seen) < FEWEST_PAIRS:
@@ -214,17 +211,6 @@ def _step(
                 after.setdefault(Step(share, weight), []).append(scores)
     joined = {step: np.concatenate(scores) for step, scores in after.items()}
     return surest(np.concatenate(before), joined)
-
-
-def folds(queries: Sequence[LabelledQuery], *, seed: int) -> list[set[int]]:
-    """The rows of each part; questions that mean nearly the same are in one."""
-    clusters = sorted({query.cluster for query in queries})
-    Random(seed).shuffle(clusters)
-    part_of = {cluster: place % FOLDS for place, cluster in enumerate(clusters)}
-    parts: list[set[int]] = [set() for _ in range(FOLDS)]
-    for row, query in enumerate(queries):
-        parts[part_of[query.cluster]].add(row)
-    return parts
 
 
 def _candidate(corpus: TrainingCorpus, map_: LinearMap, step: Step) -> Candidate:

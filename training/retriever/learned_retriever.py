@@ -1,7 +1,9 @@
 """From a data set to a fine-tuned retriever: with a judge of its own, tried, and kept as a run.
 
-What words count for beside it is chosen on questions that it has not learned from. Where nothing is
-surely better there than the configured model, the run holds what serves.
+Whether it is kept, and what words count for beside it, is decided by questions in two halves, each
+of which is found by a model that the other half has taught: a share held back would be too few to
+be sure of anything. Where nothing is surely better than the configured model, the run holds what
+serves.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from retrieval.answering.judge import JUDGE_FILE
 from retrieval.index.searcher import Searcher
 from retrieval.index.served_embedder import load_tuned
 from retrieval.models.catalogue import resolve
-from retrieval.progress import Tell
-from retrieval.registry.runs import MODEL, Facts, checkpoints, folder_of
+from retrieval.registry.runs import MODEL, Facts, checkpoints
 from retrieval.search.embedding import Embedder
 from retrieval.search.fusion import save_lexical_weight
 from retrieval.serving.retriever import embed_telling, keep_vectors
@@ -27,7 +30,14 @@ from retrieval.settings import Settings
 from training.curves import save_curve
 from training.data.augmentation import Augmentation, noise_told
 from training.data.corpus import TrainingCorpus, open_corpus, read_held_out, read_train_and_dev
-from training.data.labelled_queries import LabelledQuery, judging, split
+from training.data.labelled_queries import (
+    MOST_JUDGING,
+    LabelledQuery,
+    folds,
+    hold_back,
+    judging,
+    split,
+)
 from training.extra import need
 from training.gate.candidate import Candidate, LearnedRun, keep, save_served, served
 from training.gate.comparison import told_power
@@ -38,21 +48,33 @@ from training.retriever.fine_tune import (
     FineTuneConfig,
     TunedEmbedder,
     fine_tune,
+    fused_ndcg,
     load_base,
     suggest,
 )
 from training.retriever.served_order import (
     LEXICAL_WEIGHTS,
-    FusedQuestions,
+    Scores,
     Step,
     surest,
     told,
 )
-from training.retriever.training_pairs import held_back_of, texts_of, with_negatives
+from training.retriever.training_pairs import (
+    MANY_OTHERS,
+    MOST_CHOOSING,
+    OTHERS,
+    HeldBack,
+    held_back_of,
+    texts_of,
+    with_negatives,
+)
 from training.trainer import LearnOptions, is_helper
 
 MIN_QUESTIONS = 200
 """Fewer questions than this are better learned from by a map."""
+
+HALVES = 2
+"""Of the questions: each part more is a model more to teach."""
 
 
 def learn_retriever(
@@ -88,35 +110,11 @@ def learn_retriever(
     )
     held_out = read_held_out(dataset, corpus)
     options.on_progress(told_power(len(held_out)))
-    passages = corpus.index.passages
-    queries, held_back = split(train, dev, passages, seed=seed)
-    noise = Augmentation.of(passages, seed=seed) if options.augments else None
-    shown_queries = [*queries, *noise.of_queries(queries)] if noise else queries
-    known = corpus.index.manifest.competences
-    texts = held_back_of(
-        held_back,
-        passages,
-        corpus.index.vectors,
-        corpus.embedder,
-        competences=known,
-        seed=seed,
-    )
+    everything, held_back = split(train, dev, corpus.index.passages, seed=seed)
+    teaching = _Teaching(corpus, settings, options)
 
     def tune(config: FineTuneConfig, work: Path) -> TunedEmbedder:
-        shown = texts_of(
-            shown_queries, passages, least=config.shown, headings=config.headings, seed=seed
-        )
-        if config.hard_negatives:
-            vectors = corpus.index.vectors
-            shown = with_negatives(shown, passages, vectors, corpus.embedder, seed=seed)
-        return fine_tune(
-            load_base(_folder(settings), corpus.index.vectors, settings),
-            shown,
-            texts,
-            options.setup(work),
-            prefixes=corpus.embedder.prefixes,
-            config=config,
-        )
+        return teaching.tune(everything, held_back, config, work)
 
     study = None
     if options.trials:
@@ -127,15 +125,18 @@ def learn_retriever(
         dataset=dataset.name,
         seed=seed,
         code=version("whimbrel"),
-        config=asdict(config) | noise_told(noise),
+        config=asdict(config) | noise_told(teaching.noise),
     )
     work = checkpoints(settings.runs_folder, facts)
+    step = teaching.step([*everything, *held_back], config, work)
     tuned = tune(config, work)
     if is_helper():
         return None
+    if tuned.ndcg < tuned.curve[0]:  # this model is worse, whatever others say of its like
+        step = None
     tuned.model.save_pretrained(str(work / MODEL), create_model_card=False)
-    step, candidate = _candidate(corpus, settings, work / MODEL, held_back, options.on_progress)
-    metrics = {"questions": len(queries) + len(held_back), "held_back_ndcg": tuned.ndcg}
+    candidate = teaching.candidate(work / MODEL, held_back, step)
+    metrics = {"questions": len(everything) + len(held_back), "held_back_ndcg": tuned.ndcg}
 
     def fill(folder: Path) -> None:
         if step is None:
@@ -158,8 +159,9 @@ def learn_retriever(
         held_out=held_out,
         on_progress=options.on_progress,
     )
-    if (folder_of(settings.runs_folder, learned.run) / MODEL).is_dir():
-        keep_vectors(settings, learned.run, passages, candidate.searcher.index.vectors)
+    if step is not None:
+        vectors = candidate.searcher.index.vectors
+        keep_vectors(settings, learned.run, corpus.index.passages, vectors)
     shutil.rmtree(work)
     return learned
 
@@ -170,41 +172,88 @@ def _score(tune: Callable[[FineTuneConfig, Path], TunedEmbedder], config: FineTu
         return tune(config, Path(work)).ndcg
 
 
-def _candidate(
-    corpus: TrainingCorpus,
-    settings: Settings,
-    model: Path,
-    held_back: Sequence[LabelledQuery],
-    on_progress: Tell,
-) -> tuple[Step | None, Candidate]:
-    """The fine-tuned model as it would serve, with its judge; what serves if it is not better."""
-    embedder = load_tuned(settings, model, name="candidate")
-    texts = [passage.indexed_text for passage in corpus.index.passages]
-    vectors = embed_telling(embedder, texts, on_progress)
-    base, tuned = (
-        Searcher(corpus.index, corpus.embedder),
-        searcher_with(corpus.index, embedder, vectors),
-    )
-    step = _step(base, tuned, held_back)
-    if step is None:
-        return None, served(corpus)
-    weighing = Searcher(tuned.index, embedder.weighing(step.lexical_weight))
-    return step, Candidate(weighing, distil(corpus.judge, base, weighing, held_back))
+class _Teaching:
+    """Fine-tunes the configured model on some questions or others of one data set."""
 
-
-def _step(base: Searcher, tuned: Searcher, held_back: Sequence[LabelledQuery]) -> Step | None:
-    """What words count for, if what was tuned is surely better on what it has not learned from."""
-    judges = [held_back[row] for row in judging(held_back)]
-    questions = [query.question for query in judges]
-    before, after = (
-        FusedQuestions.of(judges, searcher.index.in_memory()).ndcg(
-            searcher.embedder.embed_queries(questions), searcher.index.vectors, LEXICAL_WEIGHTS
+    def __init__(self, corpus: TrainingCorpus, settings: Settings, options: LearnOptions) -> None:
+        self.noise = (
+            Augmentation.of(corpus.index.passages, seed=options.seed) if options.augments else None
         )
-        for searcher in (base, tuned)
-    )
-    steps = [Step(lexical_weight=weight) for weight in LEXICAL_WEIGHTS]
-    return surest(before[steps.index(Step())], dict(zip(steps, after, strict=True)))
+        self._corpus, self._settings, self._options = corpus, settings, options
+        self._base = resolve(settings.embedder, models_folder=settings.models_folder).path
 
+    def tune(
+        self,
+        queries: Sequence[LabelledQuery],
+        held_back: Sequence[LabelledQuery],
+        config: FineTuneConfig,
+        work: Path,
+    ) -> TunedEmbedder:
+        """A model that has learned from the queries; those held back have chosen its epoch."""
+        index, embedder, seed = self._corpus.index, self._corpus.embedder, self._options.seed
+        if self.noise:
+            queries = [*queries, *self.noise.of_queries(queries)]
+        shown = texts_of(
+            queries, index.passages, least=config.shown, headings=config.headings, seed=seed
+        )
+        if config.hard_negatives:
+            shown = with_negatives(shown, index.passages, index.vectors, embedder, seed=seed)
+        return fine_tune(
+            load_base(self._base, index.vectors, self._settings),
+            shown,
+            self._among(held_back, MOST_CHOOSING, OTHERS),
+            self._options.setup(work),
+            prefixes=embedder.prefixes,
+            config=config,
+        )
 
-def _folder(settings: Settings) -> Path:
-    return resolve(settings.embedder, models_folder=settings.models_folder).path
+    def step(
+        self, queries: Sequence[LabelledQuery], config: FineTuneConfig, work: Path
+    ) -> Step | None:
+        """What words count for, if what is so learned is surely better; None if it is not."""
+        judges = {*judging(queries)}
+        before: list[Scores] = []
+        after: list[Scores] = []
+        for number, half in enumerate(folds(queries, HALVES, seed=self._options.seed), start=1):
+            self._options.on_progress(f"what the other half teaches of half {number}")
+            others = [query for row, query in enumerate(queries) if row not in half]
+            tuned = self.tune(
+                *hold_back(others, seed=self._options.seed), config, work / str(number)
+            )
+            judged = self._among(
+                [queries[row] for row in sorted(half & judges)], MOST_JUDGING, MANY_OTHERS
+            )
+            asked = self._corpus.embedder.embed_queries(judged.questions)
+            before.append(judged.fused.ndcg(asked, self._corpus.index.vectors[judged.rows])[0])
+            prefixes = self._corpus.embedder.prefixes
+            after.append(fused_ndcg(tuned.model, judged, prefixes, LEXICAL_WEIGHTS))
+        steps = [Step(lexical_weight=weight) for weight in LEXICAL_WEIGHTS]
+        scores = zip(steps, np.concatenate(after, axis=1), strict=True)
+        return surest(np.concatenate(before), dict(scores))
+
+    def candidate(
+        self, model: Path, held_back: Sequence[LabelledQuery], step: Step | None
+    ) -> Candidate:
+        """The model as it would serve, with its judge; what serves if there is no step."""
+        corpus = self._corpus
+        if step is None:
+            return served(corpus)
+        embedder = load_tuned(self._settings, model, name="candidate").weighing(step.lexical_weight)
+        texts = [passage.indexed_text for passage in corpus.index.passages]
+        vectors = embed_telling(embedder, texts, self._options.on_progress)
+        base = Searcher(corpus.index, corpus.embedder)
+        tuned = searcher_with(corpus.index, embedder, vectors)
+        return Candidate(tuned, distil(corpus.judge, base, tuned, held_back))
+
+    def _among(self, queries: Sequence[LabelledQuery], most: int, others: int) -> HeldBack:
+        index = self._corpus.index
+        return held_back_of(
+            queries,
+            index.passages,
+            index.vectors,
+            self._corpus.embedder,
+            competences=index.manifest.competences,
+            most=most,
+            others=others,
+            seed=self._options.seed,
+        )

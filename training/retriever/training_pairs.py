@@ -14,17 +14,20 @@ from training.data.corpus import heading_of
 from training.data.labelled_queries import LabelledQuery, judging
 from training.retriever.served_order import FusedQuestions
 
-MOST_CHOOSING = 100
-"""More of them than this choose no better epoch, and each costs the embedding of its passages."""
-
 MINED = slice(5, 50)
 """Among these of what search finds for a question are its hard negatives."""
 
 FARTHER = 0.95
 """Of the nearest own passage's cosine, a hard negative has at most this share."""
 
+MOST_CHOOSING = 100
+"""More of them than this choose no better epoch, and each costs the embedding of its passages."""
+
 NEIGHBOURS, OTHERS = 5, 200
-"""What the questions held back are searched in: the passages nearest to each, and so many more."""
+"""What questions that choose are searched in: the passages nearest to each, and so many more."""
+
+MANY_OTHERS = 5_000
+"""So many more where questions judge: what a new model takes for near has to be among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,14 @@ class TrainingTexts:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """Questions that choose the epoch, and the passages to find theirs among, beside words."""
+    """Questions that a model has not learned from, and the passages to find theirs among.
+
+    Which row of the corpus each of the passages is stands in `rows`.
+    """
 
     fused: FusedQuestions
     passages: Sequence[str]
+    rows: Sequence[int]
 
     @property
     def questions(self) -> list[str]:
@@ -129,26 +136,30 @@ def held_back_of(
     embedder: Embedder,
     *,
     competences: Mapping[str, float] | None = None,
+    most: int = MOST_CHOOSING,
+    others: int = OTHERS,
     seed: int,
 ) -> HeldBack:
     """The queries with the passages to find theirs among.
 
     Args:
-        queries: Each has a row; no more than the first `MOST_CHOOSING` are taken.
+        queries: Each has a row.
         passages: The corpus.
         vectors: What the embedder makes of the passages, a row for each.
         embedder: Says which are the nearest to each question.
         competences: Its own in each language; 1 where it is not told.
-        seed: Which others are there.
+        most: No more than so many of those that say what is better are taken.
+        others: So many passages are there besides those near to a question.
+        seed: Which ones.
     """
-    few = [queries[row] for row in judging(queries)[:MOST_CHOOSING]]
+    few = [queries[row] for row in judging(queries)[:most]]
     questions = [query.question for query in few]
     near = np.argsort(-(embedder.embed_queries(questions) @ vectors.T), axis=1)[:, :NEIGHBOURS]
-    others = Random(seed).sample(range(len(passages)), min(OTHERS, len(passages)))
+    drawn = Random(seed).sample(range(len(passages)), min(others, len(passages)))
     right = {row for query in few for row in query.rows}
-    rows = sorted(right.union(near.ravel().tolist(), others))
+    rows = sorted(right.union(near.ravel().tolist(), drawn))
     places = {row: place for place, row in enumerate(rows)}
     among = [passages[row] for row in rows]
     placed = [replace(query, rows=tuple(places[row] for row in query.rows)) for query in few]
     fused = FusedQuestions(placed, among, competences=competences)
-    return HeldBack(fused, [passage.indexed_text for passage in among])
+    return HeldBack(fused, [passage.indexed_text for passage in among], rows)
