@@ -149,7 +149,7 @@ def told(step: Step | None) -> dict[str, float]:
 
 
 def surest(before: Scores, after: Mapping[Step, Scores]) -> Step | None:
-    """The step that is surely better by most, as the gate has it; None if none surely is.
+    """Of the steps that are surely better, as the gate has it, the best; None if none surely is.
 
     Args:
         before: The scores of questions where nothing was learned.
@@ -157,4 +157,4 @@ def surest(before: Scores, after: Mapping[Step, Scores]) -> Step | None:
     """
     gained = {step: compare(before.tolist(), scores.tolist()) for step, scores in after.items()}
     sure = [step for step, gain in gained.items() if is_surely_better(gain)]
-    return max(sure, key=lambda step: gained[step].low, default=None)
+    return max(sure, key=lambda step: gained[step].gain, default=None)
