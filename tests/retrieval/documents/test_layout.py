@@ -50,3 +50,15 @@ def test_every_word_is_read_once(words: list[Word], lines: list[Line]) -> None:
         else:
             found += [cell for row in element.rows for cell in row]
     assert letters(found) == letters([word.text for word in words])
+
+
+def test_a_heading_below_columns_belongs_to_the_text_below_it() -> None:
+    def line(text: str, x: float, n: int, height: float = 10, width: float = 200) -> Word:
+        return Word(text, x, 14.0 * n, x + width, 14.0 * n + height, size=height)
+
+    left = [line("the pump moves water to the roof", 50, n) for n in range(6)]
+    right = [line("and the hose waters all the garden", 300, n) for n in range(6)]
+    below = line("a table of all things is as wide as this page", 50, 8, width=450)
+    found = [*elements_of([*left, *right, line("Things", 50, 7, height=13, width=60), below])]
+    texts = [element.text for element in found if isinstance(element, Text)]
+    assert texts[-2:] == ["Things", below.text]

@@ -451,3 +451,9 @@ def test_an_address_that_a_line_breaks_is_whole(first: str, second: str, whole: 
         pdf([at(72, 700, "Then go on, as all others did before you here,", first, second)])
     )
     assert whole in text
+
+
+def test_the_first_of_two_columns_may_name_what_the_second_says() -> None:
+    rows = [["Range", "-40 to 85 degrees"], *(["Memory", f"{n} readings"] for n in range(9))]
+    (text,) = texts(pdf([cells(rows)]))
+    assert text.startswith("| Range | -40 to 85 degrees |\n| Memory | 0 readings |")

@@ -42,6 +42,7 @@ _NOTE = re.compile(r"(?:\d{1,2}|[*†‡])\s?\S")
 _MIN_CUT = 40
 """A shorter text that ends without a stop is no sentence."""
 _AMOUNT = re.compile(r"[\d.,%€$£¥ +-]+")
+_HAS_NUMBER = re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d")
 
 _OBJECT = re.compile(rb"(\d{1,9}\s+\d{1,5})\s+obj\b")
 _MAX_BEFORE = 1_000
@@ -270,7 +271,9 @@ def _key(title: str) -> str:
 
 
 def _has_header(row: Sequence[str]) -> bool:
-    return sum(map(bool, row)) >= len(row) - 1 and not any(map(_AMOUNT.fullmatch, row))
+    # Of two columns the first often names what the second says, from the first row on.
+    is_pair = len(row) == 2 and _HAS_NUMBER.search(row[1])
+    return sum(map(bool, row)) >= len(row) - 1 and not (is_pair or any(map(_AMOUNT.fullmatch, row)))
 
 
 def _title(title: str) -> str | None:

@@ -32,6 +32,7 @@ _LEADER = re.compile(r"(?:[.…·_]\s?){4,}")
 _MAX_DEPTH = 4
 _MAX_LETTERS = 20.0
 """In points: what is taller is no letter, but the row of a table."""
+_LARGER = 1.1
 _Gap = tuple[float, float]
 
 
@@ -97,7 +98,15 @@ def _band(rows: Sequence[Row], start: int) -> tuple[int, list[_Gap]]:
         if not left or is_across or is_other or is_far:
             break
         covered, gaps, end, usual = more, left, end + 1, max(usual, space)
+    if end < len(rows) and end - start > 2 and _is_heading(rows[end - 1], rows[start : end - 1]):
+        end -= 1  # it stands above what comes next, not at the foot of a column
     return end, gaps if end - start > 1 else []
+
+
+def _is_heading(row: Row, above: Sequence[Row]) -> bool:
+    """Whether a row is one run of letters that are larger than those above it mostly are."""
+    usual = median(other.box.height for other in above)
+    return len(row.pieces) == 1 and row.box.height > _LARGER * usual
 
 
 def _is_chance(rows: Sequence[Row], start: int, end: int, gaps: Sequence[_Gap]) -> bool:
