@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from retrieval.language import CJK
 
@@ -38,20 +39,22 @@ def read_out(quote: str, text: str) -> str:
 def heads_of(text: str) -> dict[str, str]:
     """The head of each row's table, by the row.
 
-    Loaders draw no rule below a head. There, words above numbers are taken for one.
+    Loaders draw no rule below a head. There, a row is taken for one that has words where others
+    have numbers, or nothing above the names of the rows.
     """
     heads: dict[str, str] = {}
-    first, is_ruled = "", False
-    for line in map(str.strip, text.split("\n")):
-        if not _ROW.fullmatch(line):
-            first, is_ruled = "", False
-        elif _RULE.fullmatch(line):
-            is_ruled = bool(first)
-        elif not first:
-            first = line
-        elif is_ruled or (_NUMBER.search(line) and not _NUMBER.search(first)):
-            heads.setdefault(line, first)
+    for is_row, lines in groupby(map(str.strip, text.split("\n")), key=_is_row):
+        rows = [line for line in lines if is_row]
+        is_ruled = any(map(_RULE.fullmatch, rows[1:2]))
+        first, *others = [row for row in rows if not _RULE.fullmatch(row)] or [""]
+        has_numbers = any(map(_NUMBER.search, others)) and not _NUMBER.search(first)
+        if is_ruled or has_numbers or (first and not _cells(first)[0]):
+            heads |= {row: first for row in others if row not in heads}
     return heads
+
+
+def _is_row(line: str) -> bool:
+    return _ROW.fullmatch(line) is not None
 
 
 def as_sentences(text: str) -> str:

@@ -63,3 +63,10 @@ def test_rows_are_sentences_for_models_that_read() -> None:
     assert as_sentences("Item: Pen | Price: 3") == "Item: Pen, Price: 3."
     assert as_sentences("| 八年以上 | 31 |") == "八年以上，31。"
     assert as_sentences("Use a | b to pipe.") == "Use a | b to pipe."
+
+
+def test_a_head_is_that_of_all_rows_of_its_table() -> None:
+    prices = "| Item | Price |\n| Pen | 3 |\n| Ink | free |"
+    assert read_out("| Ink | free |", prices) == "Item: Ink; Price: free"
+    named = "|  | NL | UK |\n| Provider | Nest | Aviva |"
+    assert read_out("| Provider | Nest | Aviva |", named) == "Provider; NL: Nest; UK: Aviva"
