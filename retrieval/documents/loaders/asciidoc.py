@@ -167,7 +167,7 @@ class _Reader:
         elif _INCLUDE.match(stripped):
             self.includes += 1
         elif re.match(r"\.[^\s.]", stripped):
-            yield from ("", f"**{self.inline(stripped[1:])}**", "")
+            yield from ("", self.inline(stripped[1:]), "")
         else:
             yield from self.prose(stripped)
 
@@ -211,7 +211,7 @@ class _Reader:
             yield fenced("\n".join(held), style[1] if len(style) > 2 else "")
         else:
             if style and style[0] in _NOTES:
-                yield from (f"**{style[0].capitalize()}:**", "")
+                yield from (f"{style[0].capitalize()}:", "")
             self.style = []
             yield from self.lines(iter(held))
         yield ""

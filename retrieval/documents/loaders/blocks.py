@@ -56,7 +56,8 @@ class FilePath(Protocol):
 class Block:
     """A heading (`level` 1 to 6), or a paragraph, table, code block or list item (`level` 0).
 
-    A tight block follows the one before it on the next line, others after an empty line.
+    A tight block follows the one before it on the next line, others after an empty line. The first
+    line of one that `is_bold` is in bold letters throughout.
     """
 
     text: str
@@ -64,6 +65,7 @@ class Block:
     anchor: str | None = None
     page: int | None = None
     is_tight: bool = False
+    is_bold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from retrieval.documents.loaders.block_headings import with_questions
 from retrieval.documents.loaders.blocks import (
     Block,
     FilePath,
@@ -21,6 +23,7 @@ from retrieval.documents.loaders.encodings import (
     utf16_without_mark,
 )
 from retrieval.documents.loaders.front_matter import refuse_unread
+from retrieval.documents.loaders.grid import blocks_of_grid
 from retrieval.documents.loaders.typed_headings import with_headings
 from retrieval.errors import UnreadableError
 from retrieval.language import CJK
@@ -29,6 +32,11 @@ _MIN_LINE, _MAX_LINE = 40, 120
 _PARAGRAPHS = re.compile(r"\n[ \t]*+\n[^\S \t]*+")
 _STARTS_ITEM = re.compile(r"\s|[-*•–>|#]|\(?\w{1,3}[.)]\s|[A-Z][\w-]*: ")
 _STOP = re.compile(r"[.!?:;。！？：；]\s*$")
+_COLUMNS = re.compile(r"(?<=\S)(?: {2,}|\t+)(?=\S)")
+_FULL = 0.7
+"""With this share of the longest line's width, a line may have been broken."""
+_NO_ROOM = 0.85
+"""Who breaks lines by hand leaves so much of the longest line's width at least."""
 _WIDE = re.compile(f"[{CJK}，、“”（）]")
 
 
@@ -36,10 +44,12 @@ def load_text(data: bytes) -> list[Loaded]:
     """One document; lines that were wrapped to a width are joined again."""
     text = decode(data)
     refuse_unread(text)
-    blocks = [
-        block if block.level else replace(block, text=unwrap(block.text).strip("\n"))
-        for block in with_headings(text)
-    ]
+    join = unwrap if _is_wrapped(text) else _with_tables
+    blocks: list[Block] = []
+    for block in with_headings(text):
+        texts = [block.text] if block.level else _PARAGRAPHS.split(join(block.text).strip("\n"))
+        blocks += [replace(block, text=part) for part in texts]
+    blocks = with_questions(blocks)
     return [Loaded(sections_of(blocks), title=top_heading(blocks))]
 
 
@@ -102,15 +112,72 @@ def unwrap(text: str) -> str:
     return "\n\n".join(_unwrap_paragraph(part) for part in _PARAGRAPHS.split(text))
 
 
+def _is_wrapped(text: str) -> bool:
+    """Whether most lines that another follows had no room for the first word of that."""
+    pairs = [
+        (_width(before), _width(f"{before} {_first_word(line)}"))
+        for before, line in pairwise(text.split("\n"))
+        if before.strip() and line.strip() and not _starts_anew(before, line)
+    ]
+    pairs = [pair for pair in pairs if pair[0] <= _MAX_LINE]
+    longest = max((width for width, _ in pairs), default=0)
+    return sum(needed > _NO_ROOM * longest for _, needed in pairs) > len(pairs) / 2
+
+
+def _first_word(line: str) -> str:
+    return line[0] if _WIDE.match(line) else line.split()[0]
+
+
+def _starts_anew(before: str, line: str) -> bool:
+    """Whether a line is never a part of the sentence above it: it is an item, or a row."""
+    return bool(_STARTS_ITEM.match(line) or _COLUMNS.search(before) or _COLUMNS.search(line))
+
+
+def _with_tables(text: str) -> str:
+    """Text in which cells that were put below each other with spaces or tabs are rows."""
+    runs: list[list[str]] = []
+    lines = text.split("\n")
+    for n, line in enumerate(lines):
+        if n and _are_rows(lines[n - 1], line):
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    return "\n".join(_table(run) if len(run) > 1 else run[0] for run in runs)
+
+
+def _are_rows(above: str, line: str) -> bool:
+    """Whether two lines have as many cells, which begin below each other."""
+    places = [_starts_of_cells(row) for row in (above, line)]
+    return len(places[0]) > 1 and places[0] == places[1]
+
+
+def _starts_of_cells(line: str) -> list[int]:
+    """Where the cells of a line begin, in columns or, behind tabs, by their number."""
+    starts = [gap.end() for gap in _COLUMNS.finditer(line)]
+    return (
+        [len(starts)] * (len(starts) + 1)
+        if "\t" in line
+        else [0, *(_width(line[:at]) for at in starts)]
+    )
+
+
+def _table(lines: Sequence[str]) -> str:
+    rows = [_COLUMNS.split(line.strip()) for line in lines]
+    rows = [row for row in rows if set("".join(row)) - set("-=+ ")]
+    blocks = blocks_of_grid(rows, is_checked=False)
+    return "\n".join(block.text for block in blocks)
+
+
 def _unwrap_paragraph(text: str) -> str:
+    text = _with_tables(text)
     lines = text.split("\n")
     width = max(map(_width, lines))
     if not _MIN_LINE <= width <= _MAX_LINE:
         return text
     joined = [lines[0].rstrip()]
     for before, line in pairwise(lines):
-        ends = _STOP.search(before) or _STARTS_ITEM.match(line)
-        if not ends and _width(before) > 0.7 * width:
+        ends = _STOP.search(before) or _starts_anew(before, line)
+        if not ends and _width(before) > _FULL * width:
             joined[-1:] = _join(joined[-1], line.rstrip())
         else:
             joined.append(f"\n{line.rstrip()}")

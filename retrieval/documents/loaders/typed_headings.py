@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from retrieval.documents.loaders.blocks import Block
+from retrieval.language import CJK
 
 MAX_CHARS = 80
 """A longer line is no heading."""
@@ -28,6 +29,11 @@ _CHINESE = (
 )
 _MAX_CHINESE_CHARS = 30
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9 &/,'’()-]*[A-Z)]")
+_BRACKETS = re.compile(r"【[^【】]{1,20}】")
+_LABEL = re.compile(rf"(?=.{{1,40}}\Z)(?:[A-Z]\S*(?: \S+){{0,4}}|[{CJK}]\S{{0,14}}?)")
+_IS_ITEM = re.compile(r"[-*•–>|#+]|\(?\w{1,3}[.)、]\s?")
+_LEAST_LABELS = 3
+"""So many short lines above paragraphs are headings; fewer may be anything."""
 
 _Style = tuple[str, int | str]
 
@@ -54,7 +60,8 @@ def with_headings(text: str) -> list[Block]:
             if below and _RULE.match(below[-1]):  # a line above it, too
                 below.pop()
             end()
-            blocks.append(Block(line.strip(), level=min(levels[styles[n]], MAX_LEVEL)))
+            words = line.strip().rstrip(":：") if styles[n][0] == "label" else line.strip()
+            blocks.append(Block(words, level=min(levels[styles[n]], MAX_LEVEL)))
         elif not (n - 1 in styles and styles[n - 1][0] == "rule" and _RULE.match(line)):
             below.append(line)
     end()
@@ -65,7 +72,8 @@ def _styles(lines: Sequence[str]) -> dict[int, _Style]:
     """The style of each line that is a heading."""
     found = {n: style for n in range(len(lines)) if (style := _style(lines, n)) is not None}
     often = Counter(kind for kind, _ in found.values())
-    return {n: style for n, style in found.items() if style[0] == "rule" or often[style[0]] > 1}
+    least = {"rule": 1, "label": _LEAST_LABELS}
+    return {n: style for n, style in found.items() if often[style[0]] >= least.get(style[0], 2)}
 
 
 def _style(lines: Sequence[str], n: int) -> _Style | None:
@@ -80,21 +88,42 @@ def _style(lines: Sequence[str], n: int) -> _Style | None:
         is_long_enough = len(after.strip()) >= 0.8 * len(line.strip())
         if rule and is_long_enough and not _COLUMNS.search(line) and not _STOPS.search(line):
             return ("rule", rule[1] * (2 if before else 1))
+    if _BRACKETS.fullmatch(line.strip()):
+        return ("bracket", 0)
+    if not before and _is_label(line.strip(), after):
+        return ("label", 0)
     if _STOPS.search(line) or not _leads(lines, n):
         return None
     kind = _item(line)
     if kind and kind[0] == "chinese":
         return kind if len(line) <= _MAX_CHINESE_CHARS else None
-    if before or after.strip():
+    if before or (after.strip() and not _is_in_capitals(line)):
         return None
     return ("number", -1) if kind is None and _NAMED.match(line) else kind
+
+
+def _is_label(line: str, after: str) -> bool:
+    """Whether a line is a few words that stand right above a longer one, as a heading may."""
+    return (
+        _LABEL.fullmatch(line.rstrip(":：")) is not None
+        and _STOPS.search(line.rstrip(":：")) is None
+        and len(after.strip()) > len(line)
+        and not after[0].isspace()
+        and not _COLUMNS.search(line)
+        and _item(line) is None
+        and not _IS_ITEM.match(after)
+    )
+
+
+def _is_in_capitals(line: str) -> bool:
+    return _CAPITALS.fullmatch(_NUMBER.sub("", line, count=1).strip()) is not None
 
 
 def _leads(lines: Sequence[str], n: int) -> bool:
     """Whether what follows a line is neither set in nor an item of the same list."""
     rest = range(n + 1, len(lines))  # no slice: a log may have a million lines
     following = next((lines[row] for row in rest if lines[row].strip()), "")
-    if not following or following[0].isspace():
+    if not following or (following[0].isspace() and not _is_in_capitals(lines[n])):
         return False
     kind = _item(lines[n])
     return kind is None or _item(following) != kind

@@ -195,6 +195,53 @@ def test_wrapped_chinese_lines_are_joined_without_a_space() -> None:
     assert texts(read("a.txt", text)) == [text.replace("\n", "")]
 
 
+def test_cells_that_were_put_below_each_other_with_spaces_are_a_table() -> None:
+    text = (
+        "Backups\n\nwhat      how often        kept\nmails     every 6 hours    35 days\n"
+        "files     nightly          1 year\nlaptops   never            -"
+    )
+    drawn = (
+        "| what | how often | kept |\n| mails | every 6 hours | 35 days |\n"
+        "| files | nightly | 1 year |\n| laptops | never | - |"
+    )
+    assert texts(read("a.txt", text)) == [f"Backups\n\n{drawn}"]
+
+
+def test_lines_that_somebody_ended_are_not_joined_though_they_are_long() -> None:
+    text = (
+        "Present: Ann Lee, Bob Ray and Cy Fox (from eleven on)\nAbsent: Dora Hill\nNotes: Ann\n\n"
+        "1 The party will take place on the fourth of July, all may come\n2 The printer goes\n"
+        "Quay House, second floor, by the river\nTrain station 6 minutes"
+    )
+    assert texts(read("a.txt", text)) == [text]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", "# Book\n\n**Sick leave**\nCall your lead.\n\n**Pets**\n\nDogs may come."),
+        (
+            "a.html",
+            (
+                "<h1>Book</h1><p><b>Sick leave</b><br>Call your lead.</p>"
+                "<p><strong> Pets </strong></p><p>Dogs may come.</p>"
+            ),
+        ),
+    ],
+)
+def test_lines_in_bold_letters_are_headings(name: str, text: str) -> None:
+    found = [(section.headings, section.text.strip()) for section in read(name, text).sections]
+    assert found == [
+        (("Book", "Sick leave"), "Call your lead."),
+        (("Book", "Pets"), "Dogs may come."),
+    ]
+
+
+def test_bold_words_in_a_sentence_a_list_or_a_table_are_no_headings() -> None:
+    text = "**Now** it is\n\n**Never**: ask\n\n- **Pets**\n  may come\n\n| **a** |\n|---|\n| b |"
+    assert {section.headings for section in read("a.md", text).sections} == {()}
+
+
 def test_a_pdf_has_a_section_for_each_page() -> None:
     loaded = read(
         "a.pdf",

@@ -115,3 +115,44 @@ def test_no_words_get_lost() -> None:
     for text in (UNDERLINED, NUMBERED, CHINESE):
         words = " ".join(block.text for block in with_headings(text)).split()
         assert words == [word for word in text.split() if set(word) - set("=-")]
+
+
+OFFICE = """\
+Good to know
+
+Address
+6 Quay Street, second floor.
+
+Opening hours:
+Mon-Fri 7 to 9. Saturdays with a badge.
+
+Guests: register them the day before.
+
+Food
+Lunch is at noon, on Tuesdays it is free."""
+
+
+def test_a_few_words_right_above_a_paragraph_are_a_heading_if_there_are_three() -> None:
+    found = [(1, "Address"), (1, "Opening hours"), (1, "Food")]
+    assert [line for line in outline(OFFICE) if line[0]] == found
+    assert not any(level for level, _ in outline(OFFICE.partition("Food")[0]))
+
+
+def test_lines_in_capitals_or_brackets_are_headings_right_above_text() -> None:
+    text = "1. SCOPE\nAll staff.\n\n2. DATA CLASSES\n\n  Public   anywhere\n\nAsk us."
+    assert [line for line in outline(text) if line[0]] == [(1, "1. SCOPE"), (1, "2. DATA CLASSES")]
+    text = "【地址】\n天府三街199号\n【时间】\n弹性上班。"
+    assert [line for line in outline(text) if line[0]] == [(1, "【地址】"), (1, "【时间】")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ann Lee\n6 Quay Street, York\n\nBob Ray\n7 Quay Street, York",
+        "You need:\n- a badge\n\nBring too:\n- a pen or two\n\nLeave here:\n- everything else",
+        "Roses\nare red\n\nViolets\nare\n\nSugar\nis",
+    ],
+    ids=["two addresses", "what leads in to lists", "short lines"],
+)
+def test_short_lines_that_are_no_headings_stay_text(text: str) -> None:
+    assert [line for line in outline(text) if line[0]] == []

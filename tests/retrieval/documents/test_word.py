@@ -305,3 +305,11 @@ def test_white_words_on_what_is_dark_or_not_known_are_read(body: str) -> None:
     loaded = word(body, styles=style)
     assert "SEEN" in "".join(texts(loaded))
     assert "hidden text" not in loaded.gaps
+
+
+def test_paragraphs_in_bold_letters_are_headings() -> None:
+    bold = [paragraph(run(name, "<w:b/>")) for name in ("Sick leave", "Pets")]
+    loaded = word(f"{bold[0]}{paragraph(run('Call.'))}{bold[1]}{paragraph(run('Dogs may come.'))}")
+    assert [section.headings for section in loaded.sections] == [("Sick leave",), ("Pets",)]
+    partly = paragraph(run("Sick", "<w:b/>"), run(" leave", '<w:b w:val="0"/>'))
+    assert word(f"{partly}{paragraph(run('Call.'))}{bold[1]}").sections[0].headings == ()

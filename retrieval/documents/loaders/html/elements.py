@@ -54,6 +54,19 @@ def level_of(node: LexborNode, tag: str) -> int:
     return _HEADINGS.get(tag, 0)
 
 
+def begins_bold(paragraph: LexborNode) -> bool:
+    """Whether the first line of a paragraph is in bold letters throughout."""
+    is_bold = False
+    for child in paragraph.iter(include_text=True):
+        if child.tag == "br":
+            break
+        if child.text().strip():
+            if child.tag not in ("b", "strong"):
+                return False
+            is_bold = True
+    return is_bold
+
+
 def formula_in(node: LexborNode, tag: str, classes: frozenset[str]) -> str | None:
     """The formula that an element is; None if it is none."""
     if tag == "math":

@@ -6,16 +6,18 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from retrieval.documents.loaders.block_headings import with_bold_lines, with_questions
 from retrieval.documents.loaders.blocks import Block, fenced, joined_head, table_text
 from retrieval.documents.loaders.html.elements import (
     INLINE,
     alternative_of,
     anchor_of,
+    begins_bold,
     callout_label,
     code_of,
     formula_in,
@@ -148,7 +150,7 @@ class _Page:
     def blocks(self, node: LexborNode, *, slugs: bool) -> list[Block]:
         walk = _Walk(self, slugs=slugs)
         walk.read(node)
-        return walk.blocks
+        return with_questions(with_bold_lines(walk.blocks))
 
     def label(self, panel: LexborNode) -> str | None:
         """What a panel is unfolded by, if that does not stand above it anyway."""
@@ -305,9 +307,12 @@ class _Walk:
 
     def enter_part(self, node: LexborNode, *, is_apart: bool) -> _Steps:
         """What stands apart ends its own headings, and a label under which nothing stands."""
-        trail = self.trail
+        trail, done = self.trail, len(self.blocks)
+        is_bold = node.tag == "p" and not (self.depth or self.labels) and begins_bold(node)
         yield self.visit(node)
         self.flush()
+        if is_bold:
+            self.blocks[done:] = [replace(block, is_bold=True) for block in self.blocks[done:]]
         if is_apart:
             self.add_labels()
             if trail != self.trail:

@@ -80,6 +80,7 @@ def _parser(*, is_mdx: bool) -> MarkdownIt:
     md.inline.ruler.before("html_inline", "jsx", _jsx)
     md.inline.ruler.before("html_inline", "attributes", _attributes)
     md.core.ruler.after("block", "finish", _finish)
+    md.core.ruler.after("inline", "bold_line", _bold_line)
     return md
 
 
@@ -287,6 +288,20 @@ def _finish(state: StateCore) -> None:
                 following.content = following.content[: match.start()].rstrip()
                 if found := _ID.search(match[1]):
                     token.attrSet("id", found[1])
+
+
+def _bold_line(state: StateCore) -> None:
+    """A first line in bold letters throughout stays a line of its own, as a heading does."""
+    for token in state.tokens:
+        children = [
+            child for child in token.children or () if child.type != "text" or child.content
+        ]
+        closed = next(
+            (n for n, c in enumerate(children) if c.type == "strong_close"), len(children)
+        )
+        after = children[closed + 1 : closed + 2]
+        if after and children[0].type == "strong_open" and after[0].type == "softbreak":
+            after[0].type, after[0].tag = "hardbreak", "br"
 
 
 def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from retrieval.documents.loaders.block_headings import with_bold_lines, with_questions
 from retrieval.documents.loaders.blocks import (
     Block,
     Loaded,
@@ -64,7 +65,7 @@ def load_word(data: bytes) -> list[Loaded]:
     if root is None or body is None:
         raise UnreadableError("is damaged or not really a Word file")
     walk = _Walk(package, package.main, behind_part(root))
-    blocks = [*walk.margins(root), *walk.blocks(body)]
+    blocks = with_questions(with_bold_lines([*walk.margins(root), *walk.blocks(body)]))
     gaps = (
         *counted(walk.pictures, "picture"),
         *counted(walk.embedded, "embedded file"),
@@ -187,14 +188,14 @@ class _Walk:
         if element.find("w|pPr/w|rPr/w|del") is not None:
             self._carried = text  # the end of this paragraph was deleted
         elif text.strip() and not style.is_contents:
-            yield self._block(text.strip(), style)
+            yield self._block(text.strip(), style, is_bold=_is_bold(element))
 
-    def _block(self, text: str, style: Style) -> Block:
+    def _block(self, text: str, style: Style, *, is_bold: bool) -> Block:
         label = self._numbering.label(*style.list) if style.list else ""
         if style.level:
             return Block(" ".join(f"{label.strip('-')} {text}".split()), style.level)
         if not style.list or not label:
-            return Block(text)
+            return Block(text, is_bold=is_bold)
         return Block(f"{'  ' * style.list[1]}{label} {text}", is_tight=True)
 
     def _read(self, parent: Element, *, is_hidden: bool) -> None:
@@ -305,6 +306,12 @@ class _Walk:
                 cells.append(Cell(tuple(self.blocks(element)), goes_on=goes_on))
             cells += [Cell(is_across=True)] * (_count(element.find("w|tcPr/w|gridSpan")) - 1)
         return cells
+
+
+def _is_bold(paragraph: Element) -> bool:
+    """Whether all words of a paragraph are in bold letters."""
+    runs = [run for run in paragraph.iter("w|r") if any(t.text for t in run.findall("w|t"))]
+    return bool(runs) and all(is_true(run.find("w|rPr/w|b")) for run in runs)
 
 
 def _is_gone(row: Element) -> bool:
