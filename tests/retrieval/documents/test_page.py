@@ -348,3 +348,28 @@ def test_navigation_that_is_named_so_is_not_read(navigation: str) -> None:
 def test_words_beside_few_links_are_read_whatever_they_are_called() -> None:
     part = "<div class=toc>First read <a href=a>this</a>, then ask your lead about the dates.</div>"
     assert "ask your lead about the dates" in words(f"<h1>Leave</h1>{part}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "drawn"),
+    [
+        (
+            (
+                "<tr><td rowspan=2>Plan<td colspan=2>Answer<td rowspan=2>Price"
+                "<tr><td>urgent<td>else<tr><td>Plus<td>2 hours<td>a day<td>9"
+            ),
+            "| Plan | Answer urgent | Answer else | Price |\n| Plus | 2 hours | a day | 9 |",
+        ),
+        (
+            (
+                "<tr><td><p><strong>Who</strong></p><td><b>Days </b>"
+                + "".join(f"<tr><td>{name}<td>many" for name in "abcdefghi")
+            ),
+            "\n".join(f"Who: {name} | Days: many" for name in "abcdefghi"),
+        ),
+    ],
+)
+def test_heads_of_tables_are_told_by_what_they_span_or_by_bold_letters(
+    rows: str, drawn: str
+) -> None:
+    assert words(f"<table>{rows}</table>") == drawn

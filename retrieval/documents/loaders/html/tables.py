@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -78,7 +78,25 @@ def head_rows(rows: list[list[tuple[LexborNode, bool]]]) -> int:
         ):
             break
         heads += 1
+    heads = heads or _unmarked_heads([cell for cell, _ in rows[0]], len(rows))
     return heads if heads < len(rows) else min(heads, 1)
+
+
+def _unmarked_heads(first: Sequence[LexborNode], count: int) -> int:
+    """How many rows name the columns though they are marked as data: what the first cells show.
+
+    Some of them span columns and the others the rows of the head, or all are in bold letters.
+    """
+    high = [rows for cell in first if (rows := _span(cell, "rowspan")) > 1]
+    if high and any(_span(cell, "colspan") > 1 for cell in first):
+        return min(high)
+    return int(count > 1 and len(first) > 1 and all(map(_is_bold, first)))
+
+
+def _is_bold(cell: LexborNode) -> bool:
+    words = "".join(cell.text().split())
+    bold = (node.text() for node in cell.css("b, strong"))
+    return bool(words) and words == "".join("".join(bold).split())
 
 
 def _take_over(
