@@ -20,6 +20,7 @@ from retrieval.search.dense import cosines
 from retrieval.search.fusion import Floats, fuse, standardise
 from retrieval.search.reranking import Reranker
 from retrieval.search.spelling import mended
+from retrieval.search.versions import superseded
 
 if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
@@ -35,6 +36,9 @@ RERANKED = 32
 OVERTAKEN = 3
 """So many passages of others go before one that people hold to be outdated, but no more: where
 nothing else answers, it still is among the first that are read."""
+
+_NEAR = 20
+"""Among so many of the first hits a newer version of a document must be for it to go before."""
 
 _WIDEST = 200
 """So many passages before and behind one are looked at for a heading above both."""
@@ -91,7 +95,8 @@ class Searcher:
                 another label do not take part in the search at all.
             sources: Beginnings of the ids of the only documents that take part; none for all.
             outdated: The ids of documents that people hold to be outdated, each with the sha256
-                of what they saw. As long as it is that, they stand `OVERTAKEN` places lower.
+                of what they saw. As long as it is that, they stand `OVERTAKEN` places lower, as do
+                older versions of other documents that are near.
         """
         scope, depth = Scope(audience, tuple(sources)), max(k, DEPTH)
         query = self.mended(query, audience=audience, sources=sources)
@@ -100,6 +105,8 @@ class Searcher:
         hits = self._hits(candidates, scope, depth, most=max(k, least))
         if self.reranker is not None:
             hits = rerank(self.reranker, query, hits)
+        near = (hit.passage.source for hit in hits[:_NEAR])
+        outdated = {**(outdated or {}), **superseded(near, query)}
         return lowered(hits, outdated)[:k] if outdated else hits[:k]
 
     def mended(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,13 @@ HANDBOOK = [
 ]
 
 
-def build(folder: Path, texts: list[tuple[str, str]]) -> Index:
+def build(folder: Path, texts: list[tuple[str, str]], titles: Sequence[str] = ()) -> Index:
     embedder = WordEmbedder()
     documents = [
-        document_from_text(str(n), "", text, audience=label)
-        for n, (text, label) in enumerate(texts)
+        document_from_text(str(n), title, text, audience=label)
+        for n, (title, (text, label)) in enumerate(
+            zip(titles or [""] * len(texts), texts, strict=True)
+        )
     ]
     passages = [
         passage
@@ -215,3 +218,11 @@ def test_nothing_is_mended_by_words_that_the_audience_may_not_see(tmp_path: Path
     assert searcher.mended("my salarry") == "my salarry"
     assert searcher.mended("my salarry", audience=frozenset({PUBLIC, "hr"})) == "my salary"
     assert searcher.mended("my salarry", audience=frozenset({"hr"}), sources=["0"]) == "my salarry"
+
+
+def test_the_newer_version_of_a_document_goes_before_the_older(tmp_path: Path) -> None:
+    texts = [("Paid leave is 20 days.", PUBLIC), ("Leave is paid, for 25 working days.", PUBLIC)]
+    index = build(tmp_path, texts, titles=("Leave 2023", "Leave 2025"))
+    searcher = Searcher(index, WordEmbedder())
+    assert "25" in searcher.search("paid leave is how many days")[0].passage.text
+    assert "20" in searcher.search("paid leave is how many days 2023")[0].passage.text
