@@ -167,7 +167,7 @@ class Citer:
         """
         placed = _NAMED_SOURCE.sub(_placed, sentence)
         text = _capitalise(_PREAMBLE.sub("", _MARKER.sub("", placed).strip()))
-        if not text or text in self._said or text in self._headings:
+        if not text or text in self._said or self._is_heading(text):
             return None
         found = self._find(_PLACE.sub("", text), _marked(placed, len(self._passages)))
         keys = [window.passage.id for window in found.windows]
@@ -186,6 +186,13 @@ class Citer:
             lambda place: numbers.get("".join(ids[int(place[1]) :][:1]), numbers[keys[0]]), text
         )
         return f"{text}{gap}{''.join(numbers.values())}"
+
+    def _is_heading(self, text: str) -> bool:
+        """Whether a text is what stands above a passage, or the end of it with a step or more."""
+        bare = text.rstrip(".。")
+        return text in self._headings or (
+            " > " in bare and any(heading.endswith(bare) for heading in self._headings)
+        )
 
     def support(self, sentence: str) -> float:
         """How well the passages support a sentence, 0 to 1."""

@@ -40,6 +40,12 @@ def test_the_name_of_a_section_alone_is_no_answer() -> None:
     assert Citer("Where do I work?", [sheltered]).add("Harbour office rules.") is None
 
 
+def test_the_end_of_the_trail_above_a_passage_is_no_answer() -> None:
+    calm = passage("The page was up.", title="Postmortem: API down", headings=("What went well",))
+    citer = Citer("how long was the api down", [calm])
+    assert citer.add("API down > What went well.") is None
+
+
 def test_a_number_that_no_passage_contains_is_not_said() -> None:
     citer = Citer("How many days of leave?", [LEAVE])
     assert citer.add("Every employee has 30 days of paid leave a year.") is None
