@@ -33,6 +33,7 @@ from retrieval.answering.sections import whole_sections
 from retrieval.answering.support import SupportReader
 from retrieval.answering.support_readers import BY_GENERATOR, GeneratorReader
 from retrieval.answering.tiers import Tier, tier_of
+from retrieval.answering.units import rows_in_range
 from retrieval.documents.tables import read_out
 from retrieval.errors import EndpointError
 from retrieval.index.searcher import Searcher
@@ -47,6 +48,7 @@ from retrieval.records import (
     Hit,
     Passage,
 )
+from retrieval.search.versions import superseded
 from retrieval.settings import Settings
 from retrieval.tracing import span
 
@@ -56,7 +58,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LIKELY = 0.5
-"""Where no passage is so likely to answer, a small model makes up a fact: documents are quoted."""
+"""Where no passage is so likely to answer, a small model makes up a fact: documents are quoted.
+
+So they are where a number lies in the range of a row, which it compares poorly.
+"""
 
 _QUOTED_PASSAGES = 8
 """A quote may go on in so many passages of a section, at most."""
@@ -264,7 +269,10 @@ class Answerer:
         with watch.stage("judge"):
             judged = self.judge.judgement(query, hits)
         # A strong model reads better than what reads for the judge.
-        near, reads = (hits, ()) if tier.reads else promising(hits, judged.reads, most=tier.hits)
+        near: Sequence[Hit] = hits
+        reads: Sequence[float] = ()
+        if not tier.reads:
+            near, reads = _current(query, *promising(hits, judged.reads, most=tier.hits))
         return Evidence(
             question,
             query,
@@ -287,7 +295,10 @@ class Answerer:
             return DraftAnswer()
         if generator is None or not can_write(tier, found.question):
             return self._quote(found)
-        if tier.writes == "facts" and found.reads and max(found.reads) < _LIKELY:
+        if tier.writes == "facts" and (
+            (found.reads and max(found.reads) < _LIKELY)
+            or rows_in_range(found.hits[0].passage.text, found.query)
+        ):
             return self._quote(found)
         if not tier.is_multilingual and self._is_foreign(found):
             # What is written in one language cannot be checked against words of another.
@@ -465,6 +476,15 @@ class Answerer:
             method=draft.method,
             stopped=draft.stopped,
         )
+
+
+def _current(
+    query: str, hits: Sequence[Hit], reads: Sequence[float]
+) -> tuple[Sequence[Hit], Sequence[float]]:
+    """The hits without those of older versions of documents that others of them are from."""
+    old = superseded((hit.passage.source for hit in hits), query)
+    kept = [n for n, hit in enumerate(hits) if hit.passage.source.id not in old]
+    return [hits[n] for n in kept], [reads[n] for n in kept if n < len(reads)]
 
 
 def _orders(demonstration: Demonstration) -> bool:

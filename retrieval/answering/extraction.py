@@ -16,11 +16,13 @@ from retrieval.answering.units import (
     head_rows,
     is_head,
     matching_rows,
+    rows_in_range,
     says_something,
     telling_units,
     units,
     whole_sentences,
 )
+from retrieval.documents.tables import is_labelled
 from retrieval.language import CJK
 from retrieval.records import Citation, Hit, Passage
 from retrieval.search.lexical import terms
@@ -107,7 +109,8 @@ def extract(
     query's terms they have, by the rank of their passage and, in explanations, by length. Either
     grows to what belongs together: the whole list with its lead-in where no fact is asked for, also
     where that goes on in the neighbouring passages of `section_of`; the rows of a table that
-    answer, with their head; the whole block of code.
+    answer, with their head; the whole block of code. A fact for a number or a day is the row of the
+    best hit in whose range that lies.
 
     Args:
         query: What to search for.
@@ -121,9 +124,11 @@ def extract(
     if not is_fact:
         if sections := outline(query, hits, under, max_chars=MAX_CHARS):
             return _outlined(sections)
-        whole, chosen = _whole_passages(hits, reads, section_of)
+        whole, chosen = _whole_passages(frozenset(terms(query)), hits, reads, section_of)
         if whole:
             return _limited(whole, chosen)
+    elif hits and (rows := rows_in_range(hits[0].passage.text, query)):
+        return _limited([(hits[0].passage, rows)], ())
     longest = _FACT_SENTENCES if is_fact else _EXPLANATION_SENTENCES
     runs = [
         (rank, window)
@@ -158,6 +163,7 @@ def _outlined(sections: Sequence[OutlineSection]) -> Extract:
 
 
 def _whole_passages(
+    asked: frozenset[str],
     hits: Sequence[Hit],
     reads: Sequence[float],
     section_of: Callable[[Passage], Sequence[Passage]],
@@ -177,11 +183,17 @@ def _whole_passages(
             break
         left -= columns
         chosen.add(passage.id)
-        spans = [line for unit in telling for line in unit.lines]
+        spans = [line for unit in telling for line in _lines_of(unit, passage.text, asked)]
         for part in _with_lists_beside(passage, telling, spans, section_of(passage)):
             known = parts.get(part[0].id, (part[0], []))[1]
             parts[part[0].id] = part[0], sorted({*known, *part[1]})
     return list(parts.values()), chosen
+
+
+def _lines_of(unit: Unit, text: str, asked: frozenset[str]) -> Sequence[tuple[int, int]]:
+    """All lines of a unit; of a long table, whose rows name their columns, those that answer."""
+    is_long = unit.kind == "table" and is_labelled(text[slice(*unit.lines[-1])])
+    return matching_rows(unit, text, asked) if is_long else unit.lines
 
 
 def _another(hits: Sequence[Hit], reads: Sequence[float]) -> list[Passage]:

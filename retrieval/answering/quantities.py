@@ -212,6 +212,28 @@ def ranges(text: str) -> Iterator[tuple[Quantity, Quantity]]:
         before = quantity, ahead
 
 
+def covers(text: str, question: str) -> bool:
+    """Whether a date of a question, or without one a number, lies in the range that a text is."""
+    asked_days = [_day(date) for date in dates(question)]
+    if asked_days:
+        ends = [_day(date) for date in dates(text)]
+        return len(ends) > 1 and any(ends[0] <= day <= ends[-1] for day in asked_days)
+    found = [*ranges(text)]  # in a table their units may stand in the head
+    return any(
+        all(
+            (n if most.unit else replace(n, unit="")).is_within(least, most)
+            for least, most in found
+        )
+        for n in quantities(question)
+        if found
+    )
+
+
+def _day(date: frozenset[tuple[str, int]]) -> tuple[int, int]:
+    parts = dict(date)
+    return parts.get("month", 0), parts.get("day", 0)
+
+
 def _found(text: str) -> Iterator[tuple[Quantity, str, str]]:
     """The numbers of a text, each with what stands between it and the last, and behind it."""
     text = unicodedata.normalize("NFKC", text).lower()
@@ -221,8 +243,9 @@ def _found(text: str) -> Iterator[tuple[Quantity, str, str]]:
         if (read := _read(match)) is not None:
             ahead, behind = text[done : match.start()], text[match.end() : match.end() + 12]
             is_about = bool(_ABOUT_WORD.search(ahead))
-            yield Quantity(*read, match.group().strip(), is_about), ahead, behind
-            done = match.end()
+            written = match.group().rstrip(" -")
+            yield Quantity(*read, written.strip(), is_about), ahead, behind
+            done = match.start() + len(written)
 
 
 def dates(text: str) -> Iterator[frozenset[tuple[str, int]]]:
@@ -235,18 +258,19 @@ def dates(text: str) -> Iterator[frozenset[tuple[str, int]]]:
         )
 
 
-_TO = re.compile(r"s?\s?(?:to|[-–—~至到])\s?")
+_MONEY = r"\s?[€$£¥]?\s?"
+_TO = re.compile(rf"s?\s?(?:to|[-–—~至到]){_MONEY}")
 _BETWEEN = re.compile(r"\bbetween\s$")
 _AT_MOST = re.compile(
     r"(?:\b(?:under|below|within|up to|(?:less|fewer|younger|shorter) than|at most|no more than)"
-    r"(?: the)?|不满|不超过|不到|至多|最多|低于|少于)\s?$"
+    rf"(?: the)?|不满|不超过|不到|至多|最多|低于|少于){_MONEY}$"
 )
 _AT_LEAST = re.compile(
     r"(?:\b(?:over|above|from|at least|(?:more|older|longer|larger) than)(?: the)?"
-    r"|(?<!不)超过|(?<!不)满|至少|高于|多于)\s?$"
+    rf"|(?<!不)超过|(?<!不)满|至少|高于|多于){_MONEY}$"
 )
 _AND_LESS = re.compile(r"s?\s?(?:or (?:less|fewer|younger)|及?以下|以内|之内)")
-_AND_MORE = re.compile(r"s?\s?(?:(?:or|and) (?:more|longer|older|over|above)|及?以上)")
+_AND_MORE = re.compile(r"s?\s?(?:\+|(?:or|and) (?:more|longer|older|over|above)|及?以上)")
 
 
 def _with_half(match: re.Match[str]) -> str:

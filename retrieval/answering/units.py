@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from retrieval.documents.tables import heads_of
+from retrieval.answering.quantities import covers
+from retrieval.documents.tables import cells_of, heads_of, is_labelled
 from retrieval.language import words
 from retrieval.search.lexical import terms
 
@@ -135,8 +136,7 @@ def matching_rows(unit: Unit, text: str, asked: frozenset[str]) -> list[tuple[in
     A word counts the more, the fewer rows have it, and nothing if all do. Where no row has any that
     counts, all of them are given.
     """
-    heads = heads_of(text)
-    rows = [(start, end) for start, end in unit.lines if text[start:end].strip() in heads]
+    rows = _rows(unit, text)
     if not rows:
         return list(unit.lines)
     known = [frozenset(terms(text[start:end])) for start, end in rows]
@@ -147,9 +147,42 @@ def matching_rows(unit: Unit, text: str, asked: frozenset[str]) -> list[tuple[in
     ]
     best = max(found)
     chosen = [row for row, count in zip(rows, found, strict=True) if count == best]
-    wanted = {heads[text[start:end].strip()] for start, end in chosen}
+    return _with_heads(chosen, unit, text)
+
+
+def rows_in_range(text: str, question: str) -> list[tuple[int, int]]:
+    """The rows of a text's tables whose ranges hold a number or a date of a question.
+
+    With their heads; none where all rows do, or others have more of the question's words.
+    """
+    asked = frozenset(terms(question))
+    for unit in units(text):
+        rows = _rows(unit, text) if unit.kind == "table" else []
+        shared = {row: len(asked & frozenset(terms(text[slice(*row)]))) for row in rows}
+        held = [
+            row
+            for row in rows
+            if any(covers(cell, question) for cell in cells_of(text[slice(*row)]))
+        ]
+        if 0 < len(held) < len(rows):
+            most = max(shared[row] for row in held)
+            if most == max(shared.values()):
+                return _with_heads([row for row in held if shared[row] == most], unit, text)
+    return []
+
+
+def _rows(unit: Unit, text: str) -> list[tuple[int, int]]:
+    """The rows of a table that have names for their columns."""
+    heads = heads_of(text)
+    lines = ((span, text[slice(*span)]) for span in unit.lines)
+    return [span for span, line in lines if line.strip() in heads or is_labelled(line)]
+
+
+def _with_heads(rows: Sequence[tuple[int, int]], unit: Unit, text: str) -> list[tuple[int, int]]:
+    heads = heads_of(text)
+    wanted = {heads.get(text[start:end].strip()) for start, end in rows}
     above = [(start, end) for start, end in unit.lines if text[start:end].strip() in wanted]
-    return sorted({*above, *chosen})
+    return sorted({*above, *rows})
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:
@@ -162,7 +195,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
 def _kind(line: str, *, is_code: bool) -> Kind:
     if is_code or _FENCE.match(line):
         return "code"
-    if _ROW.fullmatch(line):
+    if _ROW.fullmatch(line) or is_labelled(line):
         return "table"
     return "list" if _ITEM.match(line) else "prose"
 

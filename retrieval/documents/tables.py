@@ -21,9 +21,9 @@ def read_out(quote: str, text: str) -> str:
     Rows whose table has no head in the text are their cells alone. A head that is quoted with its
     rows is not said by itself.
     """
-    lines = quote.split("\n")
+    lines = [line.replace(" | ", "; ") if is_labelled(line) else line for line in quote.split("\n")]
     if not any(_ROW.fullmatch(line) for line in lines):
-        return quote
+        return "\n".join(lines)
     heads = heads_of(text)
     with_rows = {heads[line.strip()] for line in lines if line.strip() in heads}
     said = []
@@ -34,6 +34,11 @@ def read_out(quote: str, text: str) -> str:
         elif not _RULE.fullmatch(line) and row not in with_rows:
             said.append(_row(row, heads.get(row, "")))
     return "\n".join(said)
+
+
+def is_labelled(line: str) -> bool:
+    """Whether a line is a row that names its columns, as those of long tables do."""
+    return _ROW.fullmatch(line) is None and _LABELLED.fullmatch(line) is not None
 
 
 def heads_of(text: str) -> dict[str, str]:
@@ -69,8 +74,8 @@ def as_sentences(text: str) -> str:
 def _as_sentence(line: str) -> str:
     if _RULE.fullmatch(line):
         return ""
-    cells = _cells(line) if _ROW.fullmatch(line) else line.split(" | ")
-    if not _ROW.fullmatch(line) and not _LABELLED.fullmatch(line):
+    cells = cells_of(line)
+    if not (_ROW.fullmatch(line) or is_labelled(line)):
         return line
     comma, stop = ("，", "。") if _IS_CJK.search(line) else (", ", ".")
     return comma.join(filter(None, cells)) + stop
@@ -82,6 +87,11 @@ def _row(row: str, head: str) -> str:
     colon, semicolon = ("：", "；") if _IS_CJK.search(row + head) else (": ", "; ")
     pairs = zip(names, cells, strict=False)
     return semicolon.join(f"{name}{colon}{cell}" if name else cell for name, cell in pairs if cell)
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of a row, with the names of their columns where it has them."""
+    return _cells(line) if _ROW.fullmatch(line) else line.split(" | ")
 
 
 def _cells(row: str) -> list[str]:

@@ -162,3 +162,17 @@ def test_a_long_list_beside_it_does_not_crowd_out_what_answers() -> None:
     quoted, is_cut = whole(last, section=section)
     assert quoted[-1] == last
     assert is_cut
+
+
+AMOUNTS = "| Amount | Who |\n| below €250 | nobody |\n| above €250 | lead |\n\nAsk Ann who is away."
+
+
+def test_a_fact_for_a_number_is_the_row_whose_range_holds_it() -> None:
+    quotes_, _ = quotes("who approves 700 euro?", AMOUNTS)
+    assert quotes_ == ["| Amount | Who |\n| above €250 | lead |"]
+
+
+def test_of_rows_that_name_their_columns_those_that_answer_are_quoted_whole() -> None:
+    text = "Name: Ann Lee | Phone: 100\nName: Bob Ray | Fee: 3 p.p. | Phone: 101"
+    assert quotes("bob ray phone", text) == ([text.split("\n")[1]], False)
+    assert quotes("who is bob ray?", text) == ([text.split("\n")[1]], False)

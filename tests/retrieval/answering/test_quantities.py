@@ -101,3 +101,19 @@ def test_long_runs_of_digits_are_read_in_linear_time(text: str) -> None:
     began = time.process_time()
     assert [*quantities(text)]
     assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("€250 – €1,000", 250, 1000),
+        ("below £40", 0, 40),
+        ("100-499", 100, 499),
+        ("500+", 500, math.inf),
+        ("10-20人", 10, 20),
+    ],
+)
+def test_ranges_of_amounts_and_of_bare_numbers_are_found(
+    text: str, least: float, most: float
+) -> None:
+    assert [(a.value, b.value) for a, b in ranges(text)] == [(least, most)]

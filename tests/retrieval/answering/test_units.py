@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.units import matching_rows, says_something, units, whole_sentences
+from retrieval.answering.units import (
+    matching_rows,
+    rows_in_range,
+    says_something,
+    units,
+    whole_sentences,
+)
 from retrieval.search.lexical import terms
 
 STEPS = """Every laptop needs the client.
@@ -91,3 +97,51 @@ def test_units_hold_every_line_once_and_in_order(text: str) -> None:
     assert {text[start:end] for start, end in spans if text[start:end].strip()} == {
         line for line in text.split("\n") if line.strip()
     }
+
+
+PHONES = "Name: Ann Lee | Phone: 100\nName: Bob Ray | Phone: 101"
+
+
+def test_rows_that_name_their_columns_are_a_table() -> None:
+    (table,) = units(PHONES)
+    assert table.kind == "table"
+    assert matching_rows(table, PHONES, frozenset(terms("phone of bob ray"))) == [table.lines[1]]
+
+
+AMOUNTS = """| Amount | Who approves |
+| below €250 | nobody |
+| €250 – €1,000 | lead |
+| above €1,000 | head of department |"""
+LEAVE = "| 工龄 | 年假 |\n| 满1年不满10年 | 5天 |\n| 满10年不满20年 | 10天 |\n| 满20年 | 15天 |"
+DUTY = "| 日期 | 值班 |\n| 5月12日-5月18日 | 刘洋 |\n| 5月19日-5月25日 | 周伟 |"
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "row"),
+    [
+        (AMOUNTS, "who approves 700 euro?", "| €250 – €1,000 | lead |"),
+        (AMOUNTS, "who approves 5000", "| above €1,000 | head of department |"),
+        (LEAVE, "工作满12年年假几天", "| 满10年不满20年 | 10天 |"),
+        (DUTY, "5月20号谁值班", "| 5月19日-5月25日 | 周伟 |"),
+        ("Days: 1 to 5 | Who: Ann\nDays: 6 to 9 | Who: Bob", "8 days", "Days: 6 to 9 | Who: Bob"),
+    ],
+)
+def test_a_row_is_found_by_the_range_that_a_number_or_a_day_lies_in(
+    text: str, question: str, row: str
+) -> None:
+    assert text[slice(*rows_in_range(text, question)[-1])] == row
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        (AMOUNTS, "who approves?"),
+        (DUTY, "6月15号谁值班"),
+        (AMOUNTS, "which head of department has 2 leads below?"),
+        ("Up to 9 days are paid.", "are 7 days paid?"),
+    ],
+)
+def test_where_no_range_or_more_words_of_another_row_are_meant_none_is_found(
+    text: str, question: str
+) -> None:
+    assert rows_in_range(text, question) == []

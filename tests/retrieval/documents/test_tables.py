@@ -70,3 +70,8 @@ def test_a_head_is_that_of_all_rows_of_its_table() -> None:
     assert read_out("| Ink | free |", prices) == "Item: Ink; Price: free"
     named = "|  | NL | UK |\n| Provider | Nest | Aviva |"
     assert read_out("| Provider | Nest | Aviva |", named) == "Provider; NL: Nest; UK: Aviva"
+
+
+def test_a_row_that_names_its_columns_is_read_out_without_bars() -> None:
+    assert read_out("Item: Pen | Price: 3 p.p.", "") == "Item: Pen; Price: 3 p.p."
+    assert read_out("Use a | b here", "") == "Use a | b here"
