@@ -189,6 +189,6 @@ def _width(line: str) -> int:
 
 
 def _join(left: str, right: str) -> tuple[str, str]:
-    if re.search(r"[a-zäöüß]-$", left[-2:]) and right[:1].islower():
+    if re.search(r"[a-zäöüß][-‐]$", left[-2:]) and right[:1].islower():
         return left[:-1], right
     return left, right if _WIDE.match(left[-1:]) else f" {right}"

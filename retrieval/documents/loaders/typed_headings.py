@@ -1,10 +1,11 @@
-"""Finds the headings in text that was typed without markup: underlined, numbered, in capitals."""
+"""Finds the headings in text without markup: underlined, numbered, in capitals, set further out."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from retrieval.documents.loaders.blocks import Block
 from retrieval.language import CJK
@@ -34,6 +35,9 @@ _LABEL = re.compile(rf"(?=.{{1,40}}\Z)(?:[A-Z]\S*(?: \S+){{0,4}}|[{CJK}]\S{{0,14
 _IS_ITEM = re.compile(r"[-*•–>|#+]|\(?\w{1,3}[.)、]\s?")
 _LEAST_LABELS = 3
 """So many short lines above paragraphs are headings; fewer may be anything."""
+_ENDS_WORDS = re.compile(r"[.;:,。；：，、]\s*\Z")
+_SET_IN, _FEW = 0.7, 0.1
+"""The share of a text's lines that are set in at least, and of its paragraphs that need not be."""
 
 _Style = tuple[str, int | str]
 
@@ -42,11 +46,17 @@ def with_headings(text: str) -> list[Block]:
     """The headings of a text and what stands below each, in order.
 
     Headings of one style are of one level; the style that comes first is above the others. A
-    single line with a number or in capitals is none.
+    single line with a number or in capitals is none. Where the text is set in, as on a page for a
+    terminal, its headings are further out, the higher the more, and its margin is taken away.
     """
     lines = text.split("\n")
-    styles = _styles(lines)
-    levels = {style: n for n, style in enumerate(dict.fromkeys(styles.values()), start=1)}
+    further_out: dict[int, _Style] = {}
+    if margin := _margin(lines):
+        further_out = _further_out(lines, margin)
+        lines = [line[margin:] if line[:margin].isspace() else line.lstrip() for line in lines]
+    styles = further_out | {n: s for n, s in _styles(lines).items() if n not in further_out}
+    order = sorted(dict.fromkeys(styles.values()), key=_depth)
+    levels = {style: n for n, style in enumerate(order, start=1)}
     blocks: list[Block] = []
     below: list[str] = []
 
@@ -66,6 +76,60 @@ def with_headings(text: str) -> list[Block]:
             below.append(line)
     end()
     return blocks
+
+
+def _margin(lines: Sequence[str]) -> int:
+    """How far a text is set in whose paragraphs all are, but for a few; 0 of any other."""
+    told = [n for n, line in enumerate(lines) if line.strip() and _is_paragraph(lines, n)]
+    indents = Counter(_indent(lines[n]) for n in told)
+    margin = min((n for n, count in indents.items() if count > _FEW * len(told)), default=0)
+    written = [line for line in lines if line.strip()]
+    set_in = sum(_indent(line) >= margin for line in written)
+    return margin if set_in >= _SET_IN * len(written) else 0
+
+
+def _is_paragraph(lines: Sequence[str], n: int) -> bool:
+    """Whether a line begins lines that begin at one place, or is one sentence.
+
+    Before it stands an empty line, or one at the left edge to which it does not belong.
+    """
+    before = lines[n - 1] if n else ""
+    if before.strip() and (_indent(before) or not _indent(lines[n])):
+        return False
+    if _text(lines, n + 1):
+        return _indent(lines[n + 1]) == _indent(lines[n])
+    return _ENDS_WORDS.search(lines[n]) is not None
+
+
+def _text(lines: Sequence[str], n: int) -> str:
+    return lines[n].strip() if 0 <= n < len(lines) else ""
+
+
+def _further_out(lines: Sequence[str], margin: int) -> dict[int, _Style]:
+    """Lines that begin further out than the text below them, and the one in the middle above all.
+
+    Before each stands an empty line.
+    """
+    found: dict[int, _Style] = {}
+    told = [n for n, line in enumerate(lines) if line.strip()]
+    for n, below in pairwise(told):
+        line, indent = lines[n], _indent(lines[n])
+        is_title = n == told[0] and indent > margin and below > n + 1
+        is_out = indent < min(margin, _indent(lines[below])) and not _text(lines, n - 1)
+        is_short = len(line.strip()) <= MAX_CHARS and not _COLUMNS.search(line)
+        if (is_title or is_out) and is_short and not _ENDS_WORDS.search(line):
+            found[n] = ("title" if is_title else "out", indent)
+    return found
+
+
+def _depth(style: _Style) -> int:
+    """Sorts styles: the title first, then as they come, then what stands further out."""
+    kind, indent = style
+    return -1 if kind == "title" else int(indent) + 1 if kind == "out" else 0
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _styles(lines: Sequence[str]) -> dict[int, _Style]:

@@ -50,6 +50,50 @@ CHINESE = """\
 一、年假
 每年十五天。"""
 
+SET_IN = """\
+                 Rules of the club (v2)
+
+   They hold from May on.
+
+1. Members
+
+   Whoever pays the fee is a member, for as long as he or she has not left
+   the club.
+
+  1.1. Guests
+
+    1. May come twice.
+    2. Pay nothing.
+
+  Who may vote?
+
+   Every member."""
+
+PAGE_FOR_A_TERMINAL = """\
+LS(1)                User Commands               LS(1)
+
+NAME
+       ls - list directory contents
+
+DESCRIPTION
+       List information about the files
+       in a directory, sorted by name
+       unless another order is asked
+       for by one of the options.
+
+       Names that begin with a dot are
+       left out, as are those of
+       folders above the directory
+       that is listed.
+
+OPTIONS
+       -a     do not ignore entries
+              starting with a dot
+       -l     use a long listing
+              format
+
+Written by nobody.        2022"""
+
 
 def test_lines_that_are_underlined_are_headings_of_the_level_at_which_they_come_first() -> None:
     assert outline(UNDERLINED) == [
@@ -112,7 +156,7 @@ def test_what_only_looks_like_a_heading_stays_text(text: str) -> None:
 
 
 def test_no_words_get_lost() -> None:
-    for text in (UNDERLINED, NUMBERED, CHINESE):
+    for text in (UNDERLINED, NUMBERED, CHINESE, SET_IN):
         words = " ".join(block.text for block in with_headings(text)).split()
         assert words == [word for word in text.split() if set(word) - set("=-")]
 
@@ -156,3 +200,24 @@ def test_lines_in_capitals_or_brackets_are_headings_right_above_text() -> None:
 )
 def test_short_lines_that_are_no_headings_stay_text(text: str) -> None:
     assert [line for line in outline(text) if line[0]] == []
+
+
+def test_where_the_text_is_set_in_lines_further_out_are_headings() -> None:
+    assert outline(SET_IN) == [
+        (1, "Rules of the club (v2)"),
+        (0, "They hold from May on."),
+        (2, "1. Members"),
+        (0, "Whoever pays the fee is a member, for as long as he or she has not left\nthe club."),
+        (3, "1.1. Guests"),
+        (0, " 1. May come twice.\n 2. Pay nothing."),
+        (3, "Who may vote?"),
+        (0, "Every member."),
+    ]
+
+
+def test_the_head_and_foot_of_a_page_for_a_terminal_are_no_headings() -> None:
+    assert [text for level, text in outline(PAGE_FOR_A_TERMINAL) if level] == [
+        "NAME",
+        "DESCRIPTION",
+        "OPTIONS",
+    ]
