@@ -113,6 +113,20 @@ def test_text_behind_a_panel_belongs_to_the_heading_above_the_panel() -> None:
         ("<aside class=starlight-aside><p>Tokens expire.</aside>", "Tokens expire."),
         ("<aside aria-label=Caution><p>Hot.</aside>", "Caution: Hot."),
         (
+            (
+                "<div class=note><table><tr><td rowspan=2><img alt='[Note]' src=n.png><th>Note"
+                "<tr><td colspan=2><p>Hot.</table></div>"
+            ),
+            "Note: Hot.",
+        ),
+        (
+            (
+                "<div class='admonitionblock tip'><table><tr><td class=icon>"
+                "<div class=title>Tip</div><td class=content>Hot.</table></div>"
+            ),
+            "Tip: Hot.",
+        ),
+        (
             "<div class='admonition note'><p class=admonition-title>Note</p><p>Hot.</p></div>",
             "Note: Hot.",
         ),

@@ -30,7 +30,8 @@ _TITLED = re.compile(
     re.IGNORECASE,
 )
 _CALLOUT = re.compile(
-    r"information-macro|admonition|alert|callout|aside|hint|notice|custom-block", re.IGNORECASE
+    r"information-macro|admonition|alert|callout|aside|hint|notice|custom-block|^icon$",
+    re.IGNORECASE,
 )
 _SIDE = re.compile(
     r"side-?bar|\btoc|table-of-contents|related|share|social|promo|advert|breadcrumb", re.IGNORECASE
@@ -42,7 +43,8 @@ _NAVIGATION = frozenset((
 ))
 # fmt: on
 _NO_WORDS = re.compile(
-    r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|ico)|image\d*|img\d*|picture|icon|logo|.?", re.IGNORECASE
+    r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|ico)|image\d*|img\d*|picture|icon|logo|\[\w+\]|.?",
+    re.IGNORECASE,
 )
 _CALLOUTS = frozenset(("info", "note", "tip", "warning"))
 
@@ -151,7 +153,9 @@ def is_title(node: LexborNode, tag: str) -> bool:
     around = node.parent.attributes.get("class") or "" if node.parent is not None else ""
     is_named = _TITLED.search(name) or ("title" in name.split() and _CALLOUT.search(around))
     return (
-        bool(is_named) and len(node.text()) <= MAX_TITLE_CHARS and node.css_first("p + p") is None
+        bool(is_named or tag == "th")
+        and len(node.text()) <= MAX_TITLE_CHARS
+        and node.css_first("p + p") is None
     )
 
 

@@ -18,6 +18,11 @@ MAX_CODE_LINES = 10
 _DIGITS = re.compile(r"[0-9]{1,6}")
 _GROUPS = ("thead", "tbody", "tfoot")
 _NOT_IN_DATA = "table h1, table h2, table h3, table h4, table h5, table h6, table pre, table table"
+_NOTES = ", ".join(
+    f".{name} > table"
+    for name in ("note", "tip", "warning", "caution", "important", "admonitionblock")
+)
+"""In what DocBook and AsciiDoc make, a note is its picture and its text in the cells of a table."""
 
 
 def layout_tables(tree: LexborHTMLParser) -> frozenset[int]:
@@ -33,6 +38,9 @@ def layout_tables(tree: LexborHTMLParser) -> frozenset[int]:
             around = outer
     for table in tree.css("table"):
         if table.mem_id not in found and _is_column(table):
+            found.add(table.mem_id)
+    for table in tree.css(_NOTES):
+        if sum(1 for _ in _own_rows(table)) <= 2:  # its name may stand above the text
             found.add(table.mem_id)
     for table in tree.css("table[role=presentation], table[role=none]"):
         found.add(table.mem_id)
