@@ -21,15 +21,17 @@ def read_out(quote: str, text: str) -> str:
     Rows whose table has no head in the text are their cells alone. A head that is quoted with its
     rows is not said by itself.
     """
-    lines = [line.replace(" | ", "; ") if is_labelled(line) else line for line in quote.split("\n")]
-    if not any(_ROW.fullmatch(line) for line in lines):
-        return "\n".join(lines)
+    lines = quote.split("\n")
     heads = heads_of(text)
     with_rows = {heads[line.strip()] for line in lines if line.strip() in heads}
     said = []
+    is_code = False
     for line in lines:
         row = line.strip()
-        if not _ROW.fullmatch(line):
+        is_code ^= row.startswith("```")
+        if is_labelled(line) and not is_code:
+            said.append(line.replace(" | ", "；" if _IS_CJK.search(line) else "; "))
+        elif not _ROW.fullmatch(line):
             said.append(line)
         elif not _RULE.fullmatch(line) and row not in with_rows:
             said.append(_row(row, heads.get(row, "")))

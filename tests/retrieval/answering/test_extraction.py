@@ -114,6 +114,12 @@ def test_a_block_of_code_is_never_left_open() -> None:
     assert quote == text
 
 
+def test_of_rows_that_name_their_columns_the_one_that_answers_is_quoted() -> None:
+    rows = [f"Plan: {name} | Fee: {fee} euros" for name, fee in (("Basic", 12), ("Pro", 75))]
+    (quote,), _ = quotes("which fee does the plan Pro have?", "\n".join(rows))
+    assert quote == rows[1]
+
+
 def test_the_head_of_a_table_alone_is_no_answer() -> None:
     text = "| Plan | Fee | Support |\n| Basic | 12 euros | e-mail |\n| Pro | 75 euros | phone |"
     (quote,), _ = quotes("which plan has phone support?", text)

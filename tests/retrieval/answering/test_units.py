@@ -59,6 +59,14 @@ def test_the_rows_of_a_table_that_answer_come_with_their_head() -> None:
     assert [PLANS[start:end][:7] for start, end in rows] == ["| Plan ", "| Pro |", "| Max |"]
 
 
+def test_a_row_that_names_its_columns_stands_by_itself() -> None:
+    text = "Plans and fees.\n\nPlan: Pro | Fee: 75 euros\nPlan: Max | Fee: 190 euros"
+    prose, rows = units(text)
+    assert [prose.kind, rows.kind] == ["prose", "table"]
+    (row,) = matching_rows(rows, text, frozenset(terms("what is the fee of max?")))
+    assert text[slice(*row)] == "Plan: Max | Fee: 190 euros"
+
+
 def test_a_table_of_which_no_row_has_what_was_asked_stays_whole() -> None:
     (plans,) = units(PLANS)
     assert len(matching_rows(plans, PLANS, frozenset(terms("what does it cost?")))) == 4

@@ -35,6 +35,13 @@ def test_chinese_rows_have_chinese_punctuation() -> None:
     assert read_out("| 八年以上 | 31 |", text) == "工龄：八年以上；天数：31"
 
 
+def test_a_row_that_names_its_columns_is_read_out_without_bars() -> None:
+    assert read_out("Item: Pen | Price: 3", "") == "Item: Pen; Price: 3"
+    assert read_out("品名: 笔 | 价格: 3", "") == "品名: 笔；价格: 3"
+    code = "```\na: b | c: d\n```"
+    assert read_out(code, code) == code
+
+
 def test_what_is_no_table_is_left_as_it_is() -> None:
     assert read_out("Ask the office.", TABLE) == "Ask the office."
     assert read_out("Use a | b to pipe.", TABLE) == "Use a | b to pipe."
@@ -72,6 +79,5 @@ def test_a_head_is_that_of_all_rows_of_its_table() -> None:
     assert read_out("| Provider | Nest | Aviva |", named) == "Provider; NL: Nest; UK: Aviva"
 
 
-def test_a_row_that_names_its_columns_is_read_out_without_bars() -> None:
-    assert read_out("Item: Pen | Price: 3 p.p.", "") == "Item: Pen; Price: 3 p.p."
+def test_bars_in_a_sentence_stay() -> None:
     assert read_out("Use a | b here", "") == "Use a | b here"
