@@ -26,7 +26,13 @@ from retrieval.answering.prompt import (
     build_prompt,
     instructions_of,
 )
-from retrieval.answering.questions import asks_for_fact, clean, standalone
+from retrieval.answering.quantities import states_amount
+from retrieval.answering.questions import (
+    asks_for_amount,
+    asks_for_fact,
+    clean,
+    standalone,
+)
 from retrieval.answering.rewriting import rewritten
 from retrieval.answering.sanitise import sanitise
 from retrieval.answering.sections import whole_sections
@@ -425,7 +431,10 @@ class Answerer:
                 section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
                 under=self.searcher.under,
             )
-        if said is None:
+        if said is None or (
+            asks_for_amount(found.question)
+            and not any(states_amount(citation.quote) for citation in said.citations)
+        ):
             return DraftAnswer()
         text = "\n".join(
             f"**{heading}**\n{_quoted(citation)}" if heading else _quoted(citation)

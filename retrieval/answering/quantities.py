@@ -126,6 +126,15 @@ _AND_A_HALF = re.compile(
 )
 
 
+_ITEMS = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
+_AMOUNTS = re.compile(
+    r"\b(?:no|none|nothing|nobody|free|any|all|both|every|each|only|once|several|some|few|most|"
+    r"least|single|(?:un)?limit\w*|as (?:much|many))\b"
+    r"|免费|无限|不限|任何|全部|所有|每|没有|不收|无需|不用",
+    re.IGNORECASE,
+)
+"""What says how much without a number."""
+
 _MONTH = _any_of(name for name in _MONTHS if name != "may") + "|(?-i:May)"
 _TH = "st|nd|rd|th"
 _DATES = [
@@ -190,6 +199,12 @@ class Quantity:
         """Whether another is of the same kind, so that one may stand for the other by mistake."""
         kinds = [_SCALES.get(quantity.unit, ("", 1))[0] for quantity in (self, other)]
         return math.isnan(self.value) == math.isnan(other.value) and kinds[0] == kinds[1]
+
+
+def states_amount(text: str) -> bool:
+    """Whether a text says how much or how many, in a number, in words or as a list."""
+    items = _ITEMS.findall(text)
+    return len(items) > 2 or bool(_AMOUNTS.search(text)) or any(quantities(_ITEMS.sub("", text)))
 
 
 def quantities(text: str) -> Iterator[Quantity]:

@@ -59,6 +59,9 @@ _SEVERAL = re.compile(
     r"|\band (who|when|where|which|what|how|why)\b",
     re.IGNORECASE,
 )
+_AMOUNT = re.compile(
+    r"\bhow (?:much|many)\b|多少|几(?=[个天年月周次人名位种条项岁元块倍])", re.IGNORECASE
+)
 _SHORT_WORDS = 3
 _REMEMBERED_QUESTIONS = 2
 
@@ -104,6 +107,11 @@ def asks_for_fact(question: str) -> bool:
     return bool(_FACT.search(question)) and not (
         _EXPLANATION.search(question) or _SEVERAL.search(question) or _YES_OR_NO.search(question)
     )
+
+
+def asks_for_amount(question: str) -> bool:
+    """Whether nothing answers the question that has no number, nor a word such as "unlimited"."""
+    return bool(_AMOUNT.search(question)) and not _SEVERAL.search(question)
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:

@@ -124,6 +124,13 @@ def test_a_table_row_is_read_out_and_cited_word_for_word(library: Library, tmp_p
     assert answer.citations[0].quote in answer.citations[0].passage.text
 
 
+def test_what_says_no_amount_does_not_answer_how_much(library: Library) -> None:
+    quoted = answerer(library, None)
+    assert "27" in quoted.answer(AnswerRequest("How much paid leave has a keeper?")).text
+    asked = AnswerRequest("How many crowns does the crew portal cost, to ask in?")
+    assert quoted.answer(asked).kind == "abstention"
+
+
 def test_a_small_model_writes_facts_but_leaves_explanations_to_the_documents(
     library: Library,
 ) -> None:

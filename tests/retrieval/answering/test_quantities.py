@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.quantities import dates, quantities, ranges
+from retrieval.answering.quantities import dates, quantities, ranges, states_amount
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,24 @@ def test_a_word_that_looks_like_a_month_makes_no_date() -> None:
 
 def test_words_that_only_look_like_numbers_are_none() -> None:
     assert [*quantities("You may march on: one of the two, 一起")][1:] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_stated"),
+    [
+        ("Keepers have 27 days.", True),
+        ("Twenty-seven days a year.", True),
+        ("A keeper may take as much as the crew can spare.", True),
+        ("- salt\n- rope\n- oil", True),
+        ("餐费全部报销。", True),
+        ("每人十五天。", True),
+        ("1. Ask the office for it.", False),
+        ("- High\n  - A fire", False),
+        ("由办公室报销。", False),
+    ],
+)
+def test_an_amount_is_a_number_or_a_word_or_a_list(text: str, *, is_stated: bool) -> None:
+    assert states_amount(text) == is_stated
 
 
 @given(st.text())

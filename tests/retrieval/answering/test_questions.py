@@ -6,12 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.questions import asks_for_fact, clean, depends_on_thread, standalone
+from retrieval.answering.questions import (
+    asks_for_amount,
+    asks_for_fact,
+    clean,
+    depends_on_thread,
+    standalone,
+)
 from retrieval.errors import QuestionError
 from retrieval.records import Message
 
 LEAVE = Message("user", "How many days of annual leave do I get?")
 REPLY = Message("assistant", "You get 27 days. [1]")
+
+
+def test_an_amount_is_asked_for_in_many_words() -> None:
+    for question in ("how much is the fee", "How many keepers?", "押金多少钱", "有几个人"):
+        assert asks_for_amount(question)
+    for question in ("how high is it", "how much is each, and who pays?", "几乎每天吗"):
+        assert not asks_for_amount(question)
 
 
 @pytest.mark.parametrize("nothing", ["", "   ", "?!", "🎉🎉", ":tada: :+1:", "…"])
