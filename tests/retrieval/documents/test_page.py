@@ -351,8 +351,9 @@ def test_words_in_many_spans_are_read() -> None:
         "<ul id=toc><li><a href=#a>Annual leave</a><li><a href=#b>Sick leave</a></ul>",
         "<ol class='breadcrumb'><li><a href=/>Home</a><li><a href=/people>People</a></ol>",
         "<table class=pager><tr><td><a href=a>Previous</a><td><a href=b>Next</a></table>",
+        "<ul class=docnav><li><a href=a>Previous</a><li><a href=b>Next</a></ul>",
     ],
-    ids=["DocBook", "contents", "by id", "breadcrumb", "pager"],
+    ids=["DocBook", "contents", "by id", "breadcrumb", "pager", "Publican"],
 )
 def test_navigation_that_is_named_so_is_not_read(navigation: str) -> None:
     page = f"<h1>Leave</h1>{navigation}<p>Ask your lead.</p>{navigation}"

@@ -42,6 +42,7 @@ _NAVIGATION = frozenset((
     "tableofcontents", "breadcrumb", "breadcrumbs", "pagination", "pager",
 ))
 # fmt: on
+_NAMED_NAV = re.compile(r"[a-z]*[-_]?nav")
 _NO_WORDS = re.compile(
     r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|ico)|image\d*|img\d*|picture|icon|logo|\[\w+\]|.?",
     re.IGNORECASE,
@@ -171,7 +172,8 @@ def is_navigation(node: LexborNode, classes: frozenset[str]) -> bool:
 
     What DocBook puts above and below a page has no words but the page's title.
     """
-    names = _NAVIGATION & {*classes, node.attributes.get("id") or ""}
+    named = {*classes, node.attributes.get("id") or ""}
+    names = {name for name in named if name in _NAVIGATION or _NAMED_NAV.fullmatch(name)}
     return bool(names & {"navheader", "navfooter"} or (names and _share_of_links(node) > 1 / 4))
 
 

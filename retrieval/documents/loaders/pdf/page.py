@@ -261,7 +261,8 @@ def _linked(words: list[Word], links: Sequence[Note]) -> list[Word]:
         said = "".join(words[number].text for number in inside)
         if inside and not goes_on and said.strip("/") not in link.url:
             last = words[inside[-1]]
-            words[inside[-1]] = replace(last, text=f"{last.text} ({link.url})")
+            where = f" ({link.url})"  # which another link in the same place may have said
+            words[inside[-1]] = replace(last, text=last.text.removesuffix(where) + where)
     return words
 
 
