@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -31,6 +31,7 @@ from retrieval.language import CJK
 _MIN_LINE, _MAX_LINE = 40, 120
 _PARAGRAPHS = re.compile(r"\n[ \t]*+\n[^\S \t]*+")
 _STARTS_ITEM = re.compile(r"\s|[-*•–>|#]|\(?\w{1,3}[.)]\s|[A-Z][\w-]*: ")
+_MARK = re.compile(r"\s*(?:[-*•–]|\(?\w{1,3}[.)])\s+(?=\S)")
 _STOP = re.compile(r"[.!?:;。！？：；]\s*$")
 _COLUMNS = re.compile(r"(?<=\S)(?: {2,}|\t+)(?=\S)")
 _FULL = 0.7
@@ -115,13 +116,27 @@ def unwrap(text: str) -> str:
 def _is_wrapped(text: str) -> bool:
     """Whether most lines that another follows had no room for the first word of that."""
     pairs = [
-        (_width(before), _width(f"{before} {_first_word(line)}"))
-        for before, line in pairwise(text.split("\n"))
-        if before.strip() and line.strip() and not _starts_anew(before, line)
+        (_width(before), _width(f"{before} {_first_word(said)}"))
+        for before, _, said in _following(text.split("\n"))
+        if before.strip() and said and not _starts_anew(before, said)
     ]
     pairs = [pair for pair in pairs if pair[0] <= _MAX_LINE]
     longest = max((width for width, _ in pairs), default=0)
     return sum(needed > _NO_ROOM * longest for _, needed in pairs) > len(pairs) / 2
+
+
+def _following(lines: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Each line but the first, with the one before it and what it says.
+
+    What goes on with an item is said without the indent that it has below the item's mark.
+    """
+    column = 0
+    for before, line in pairwise(lines):
+        if mark := _MARK.match(before):
+            column = mark.end()
+        if len(line) - len(line.lstrip()) != column:
+            column = 0
+        yield before, line, line[column:].rstrip()
 
 
 def _first_word(line: str) -> str:
@@ -175,10 +190,10 @@ def _unwrap_paragraph(text: str) -> str:
     if not _MIN_LINE <= width <= _MAX_LINE:
         return text
     joined = [lines[0].rstrip()]
-    for before, line in pairwise(lines):
-        ends = _STOP.search(before) or _starts_anew(before, line)
+    for before, line, said in _following(lines):
+        ends = _STOP.search(before) or _starts_anew(before, said)
         if not ends and _width(before) > _FULL * width:
-            joined[-1:] = _join(joined[-1], line.rstrip())
+            joined[-1:] = _join(joined[-1], said)
         else:
             joined.append(f"\n{line.rstrip()}")
     return "".join(joined)

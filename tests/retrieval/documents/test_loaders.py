@@ -190,6 +190,25 @@ def test_wrapped_lines_are_joined_and_lists_are_not() -> None:
     ]
 
 
+def test_wrapped_lines_of_items_are_joined_to_them() -> None:
+    text = (
+        "1. The notice period is thirty days from the\n   end of the month in which it is given\n"
+        "   in writing.\n   a. It may be shorter if both sides agree\n      to that.\n2. Ask."
+    )
+    assert texts(read("a.txt", text)) == [
+        (
+            "1. The notice period is thirty days from the end of the month in which it is given in "
+            "writing.\n   a. It may be shorter if both sides agree to that.\n2. Ask."
+        )
+    ]
+
+
+def test_words_that_were_broken_at_the_end_of_a_line_are_whole() -> None:
+    for hyphen in "-\u2010":
+        text = f"The notice period is thirty days from the be{hyphen}\nginning of the month."
+        assert texts(read("a.txt", text)) == [text.replace(f"{hyphen}\n", "")]
+
+
 def test_wrapped_chinese_lines_are_joined_without_a_space() -> None:
     text = "员工每年有二十五天年假，病假不算在内，请提前向你的\n经理申请。"
     assert texts(read("a.txt", text)) == [text.replace("\n", "")]
