@@ -56,8 +56,8 @@ class FilePath(Protocol):
 class Block:
     """A heading (`level` 1 to 6), or a paragraph, table, code block or list item (`level` 0).
 
-    A tight block follows the one before it on the next line, others after an empty line. The first
-    line of one that `is_bold` is in bold letters throughout.
+    A tight block follows the one before it on the next line, others after an empty line. `bold` is
+    what it begins with in bold letters.
     """
 
     text: str
@@ -65,7 +65,7 @@ class Block:
     anchor: str | None = None
     page: int | None = None
     is_tight: bool = False
-    is_bold: bool = False
+    bold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

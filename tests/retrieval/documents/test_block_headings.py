@@ -11,7 +11,7 @@ def titled(*lines: str | Block) -> list[tuple[int, str]]:
     return [(block.level, block.text) for block in with_questions(with_bold_lines(blocks))]
 
 
-SICK, PETS = Block("Sick leave", is_bold=True), Block("Pets:\nDogs may come.", is_bold=True)
+SICK, PETS = Block("Sick leave", bold="Sick leave"), Block("Pets:\nDogs may come.", bold="Pets:")
 
 
 def test_bold_lines_above_text_are_headings_below_the_heading_before_them() -> None:
@@ -26,9 +26,23 @@ def test_bold_lines_above_text_are_headings_below_the_heading_before_them() -> N
 
 
 def test_a_bold_line_alone_or_above_nothing_or_that_is_a_sentence_is_no_heading() -> None:
-    said = Block("Never do this.", is_bold=True)
+    said = Block("Never do this.", bold="Never do this.")
     for lines in ((SICK, "Call us."), (SICK, SICK), (SICK, "Call.", said, "x"), (PETS, SICK)):
         assert not any(level for level, _ in titled(*lines))
+
+
+def test_paragraphs_that_each_begin_with_a_name_in_bold_letters_are_below_it() -> None:
+    moving, voting = Block("Moving: 1 day.", bold="Moving:"), Block("Voting – 1 h.", bold="Voting")
+    assert titled(SICK, "Call us.", PETS, moving, voting)[3:] == [
+        (0, "Dogs may come."),
+        (3, "Moving"),
+        (0, "Moving: 1 day."),
+        (3, "Voting"),
+        (0, "Voting – 1 h."),
+    ]
+    dock = Block("ADR is a rule.", bold="ADR")
+    assert not any(level for level, _ in titled(moving, "Ask.", voting, dock))
+    assert titled(dock, dock, dock)[4:] == [(2, "ADR"), (0, "ADR is a rule.")]
 
 
 @pytest.mark.parametrize(

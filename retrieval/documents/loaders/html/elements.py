@@ -57,17 +57,15 @@ def level_of(node: LexborNode, tag: str) -> int:
     return _HEADINGS.get(tag, 0)
 
 
-def begins_bold(paragraph: LexborNode) -> bool:
-    """Whether the first line of a paragraph is in bold letters throughout."""
-    is_bold = False
+def bold_beginning(paragraph: LexborNode) -> str:
+    """The words in bold letters that the first line of a paragraph begins with."""
+    words = ""
     for child in paragraph.iter(include_text=True):
-        if child.tag == "br":
+        text = child.text()
+        if child.tag == "br" or (text.strip() and child.tag not in ("b", "strong")):
             break
-        if child.text().strip():
-            if child.tag not in ("b", "strong"):
-                return False
-            is_bold = True
-    return is_bold
+        words += text
+    return " ".join(words.split())
 
 
 def formula_in(node: LexborNode, tag: str, classes: frozenset[str]) -> str | None:

@@ -17,7 +17,7 @@ from retrieval.documents.loaders.html.elements import (
     INLINE,
     alternative_of,
     anchor_of,
-    begins_bold,
+    bold_beginning,
     callout_label,
     code_of,
     formula_in,
@@ -308,11 +308,12 @@ class _Walk:
     def enter_part(self, node: LexborNode, *, is_apart: bool) -> _Steps:
         """What stands apart ends its own headings, and a label under which nothing stands."""
         trail, done = self.trail, len(self.blocks)
-        is_bold = node.tag == "p" and not (self.depth or self.labels) and begins_bold(node)
+        is_own = node.tag == "p" and not (self.depth or self.labels)
+        bold = bold_beginning(node) if is_own else ""
         yield self.visit(node)
         self.flush()
-        if is_bold:
-            self.blocks[done:] = [replace(block, is_bold=True) for block in self.blocks[done:]]
+        if bold:
+            self.blocks[done:] = [replace(block, bold=bold) for block in self.blocks[done:]]
         if is_apart:
             self.add_labels()
             if trail != self.trail:

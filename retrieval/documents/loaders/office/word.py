@@ -188,14 +188,14 @@ class _Walk:
         if element.find("w|pPr/w|rPr/w|del") is not None:
             self._carried = text  # the end of this paragraph was deleted
         elif text.strip() and not style.is_contents:
-            yield self._block(text.strip(), style, is_bold=_is_bold(element))
+            yield self._block(text.strip(), style, bold=_bold_beginning(element))
 
-    def _block(self, text: str, style: Style, *, is_bold: bool) -> Block:
+    def _block(self, text: str, style: Style, *, bold: str) -> Block:
         label = self._numbering.label(*style.list) if style.list else ""
         if style.level:
             return Block(" ".join(f"{label.strip('-')} {text}".split()), style.level)
         if not style.list or not label:
-            return Block(text, is_bold=is_bold)
+            return Block(text, bold=bold)
         return Block(f"{'  ' * style.list[1]}{label} {text}", is_tight=True)
 
     def _read(self, parent: Element, *, is_hidden: bool) -> None:
@@ -308,10 +308,15 @@ class _Walk:
         return cells
 
 
-def _is_bold(paragraph: Element) -> bool:
-    """Whether all words of a paragraph are in bold letters."""
-    runs = [run for run in paragraph.iter("w|r") if any(t.text for t in run.findall("w|t"))]
-    return bool(runs) and all(is_true(run.find("w|rPr/w|b")) for run in runs)
+def _bold_beginning(paragraph: Element) -> str:
+    """The words in bold letters that a paragraph begins with."""
+    words = ""
+    for run in paragraph.iter("w|r"):
+        text = "".join(element.text or "" for element in run.findall("w|t"))
+        if text.strip() and not is_true(run.find("w|rPr/w|b")):
+            break
+        words += text
+    return words.strip()
 
 
 def _is_gone(row: Element) -> bool:
