@@ -216,8 +216,9 @@ class Answerer:
                     sources=request.sources,
                     outdated=request.outdated,
                 )
+            evidence = self._evidence(question, query, wide, request.threshold, watch)
             found = replace(
-                self._evidence(question, query, wide, request.threshold, watch),
+                self._or_foreign(evidence, wide),
                 language=request.language or language_of(question),
                 is_rewritten=rewriting is not None,
                 demonstrations=tuple(d for d in request.demonstrations if not _orders(d)),
@@ -291,6 +292,17 @@ class Answerer:
             tier,
             watch,
         )
+
+    def _or_foreign(self, found: Evidence, hits: Sequence[Hit]) -> Evidence:
+        """The evidence in other languages than the question's, if that alone is likely to answer.
+
+        Words put a question's own language first, though what it asks may stand in another.
+        """
+        foreign = [hit for hit in hits if is_foreign(hit.passage, found.language)]
+        if found.is_likely or found.tier.reads or not foreign or foreign[0] == hits[0]:
+            return found
+        other = self._evidence(found.question, found.query, foreign, found.threshold, found.watch)
+        return other if other.is_likely and other.confidence >= _LIKELY else found
 
     def _draft(self, found: Evidence) -> DraftAnswer:
         """What the generator wrote, else what the documents say word for word, or nothing."""

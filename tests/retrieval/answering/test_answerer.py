@@ -207,14 +207,26 @@ def test_a_document_in_another_language_is_quoted_and_the_question_s_language_sa
     assert answer.text.startswith("以下引自英文文档的原文：\nEvery keeper has 27 days")
 
 
+def add_rules_in_chinese(library: Library, docs: Path) -> None:
+    for number in range(6):
+        (docs / f"zh{number}.md").write_text(f"# 年假{number}\n\n年假的第{number}条规定。")
+    update_index([docs], library.settings, library.embedder)
+
+
+@pytest.mark.parametrize(("likely", "kind"), [(0.95, "answer"), (0.45, "abstention")])
+def test_another_language_answers_if_it_likely_does_and_the_question_s_own_does_not(
+    library: Library, tmp_path: Path, likely: float, kind: str
+) -> None:
+    add_rules_in_chinese(library, tmp_path / "docs")
+    judge = reading("27", likely=likely, threshold=0.3)
+    answer = answerer(library, None, judge).answer(AnswerRequest("paid leave 的年假规定？"))
+    assert (answer.kind, "27 days" in answer.text) == (kind, kind == "answer")
+
+
 def test_an_abstention_points_at_the_nearest_document_of_another_language(
     library: Library, tmp_path: Path
 ) -> None:
-    for number in range(6):
-        (tmp_path / "docs" / f"zh{number}.md").write_text(
-            f"# 年假{number}\n\n年假的第{number}条规定。"
-        )
-    update_index([tmp_path / "docs"], Settings(home=tmp_path / "home"), library.embedder)
+    add_rules_in_chinese(library, tmp_path / "docs")
     unsure = Judge({"gap": 0.0}, 0.0, 0.6, 0.1, "words", "")
     request = AnswerRequest("paid leave 的年假规定？")
     nearest = answerer(library, None, unsure).answer(request).nearest
