@@ -205,8 +205,8 @@ class Bot(Serving):
             )
         )
 
-    def _wake(self) -> None:
-        self.worker.wake()
+    def _wake(self, kind: str = "") -> None:
+        self.worker.wake(kind)
 
     def _schedule(self) -> Schedule | None:
         if self.settings.learn_at is None:

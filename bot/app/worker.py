@@ -70,6 +70,7 @@ class Worker:
         self._retry_s = retry_s
         self._poll_s = poll_s
         self._clock = clock
+        self._news: dict[JobKind, asyncio.Event] = {}
         self.next_change = asyncio.Event()
         """Set, and then replaced, when a job was accepted or has ended."""
         self._is_stopping = False
@@ -84,8 +85,14 @@ class Worker:
         self._lanes = [asyncio.create_task(self._run(lane)) for lane in lanes]
         self._watches = [asyncio.create_task(self._inherit())]
 
-    def wake(self) -> None:
-        """There may be something to claim; do not wait for the next poll."""
+    def wake(self, kind: str = "") -> None:
+        """There may be something to claim, of this kind or of any; do not wait for the next poll.
+
+        What others announce wakes only who does it: each look for a job costs some statements.
+        """
+        for of, news in self._news.items():
+            if kind in ("", of):
+                news.set()
         self.next_change.set()
         self.next_change = asyncio.Event()
 
@@ -122,19 +129,20 @@ class Worker:
             await asyncio.sleep(self._poll_s)
 
     async def _run(self, lane: Lane) -> None:
-        slots = asyncio.Semaphore(lane.size)
+        slots, news = asyncio.Semaphore(lane.size), asyncio.Event()
+        self._news |= dict.fromkeys(lane.kinds, news)
         while not self._is_stopping:
             await slots.acquire()
-            job = await self._next(lane.kinds)
+            job = await self._next(lane.kinds, news)
             if job is None:
                 return
             task = asyncio.create_task(self._do(job))
             self._doing.add(task)
             task.add_done_callback(lambda done: self._done(done, slots))
 
-    async def _next(self, kinds: Sequence[JobKind]) -> Job | None:
+    async def _next(self, kinds: Sequence[JobKind], news: asyncio.Event) -> Job | None:
         while not self._is_stopping:
-            change = self.next_change  # taken before looking, so that nothing slips between
+            news.clear()  # before looking, so that nothing slips between
             try:
                 job = await self._inbox.database.run(self._inbox.claim, self.owner, kinds)
             except Exception:  # a lane never ends: whatever it is, the next job may do
@@ -143,7 +151,7 @@ class Worker:
             if job is not None:
                 return job
             try:
-                await asyncio.wait_for(change.wait(), self._poll_s)
+                await asyncio.wait_for(news.wait(), self._poll_s)
             except TimeoutError:
                 continue
         return None

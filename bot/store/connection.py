@@ -78,8 +78,8 @@ class Connection(ABC):
         """Ends a SELECT that leaves out what others are changing, and keeps the rest for itself."""
 
     @abstractmethod
-    def announce(self) -> None:
-        """Let every bot on this database know, with the commit, that there is something to do."""
+    def announce(self, kind: str) -> None:
+        """Let every bot on this database know, with the commit, that there is such a job to do."""
 
     @abstractmethod
     def columns(self) -> dict[str, dict[str, str]]:

@@ -255,7 +255,7 @@ class Inbox:
                     self._clock(),
                 ),
             )
-            db.announce()
+            db.announce(delivery.kind)
             return cursor.rowcount == 1
 
     def claim(self, owner: str, kinds: Sequence[JobKind]) -> Job | None:

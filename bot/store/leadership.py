@@ -25,6 +25,8 @@ MAX_PAUSE_S = 30.0
 class Leadership:
     """Runs some work in one process alone.
 
+    `on_news` is told which kind of job there is to do, or nothing where it may be any.
+
     On SQLite every process does it all, as each knows how not to do what another has done.
     """
 
@@ -32,7 +34,7 @@ class Leadership:
         self,
         database: Database,
         *,
-        on_news: Callable[[], None] = lambda: None,
+        on_news: Callable[[str], None] = lambda _: None,
         look_s: float = LOOK_S,
     ) -> None:
         self._address = database.engine.address
@@ -64,7 +66,7 @@ class Leadership:
                 async with await psycopg.AsyncConnection.connect(address, autocommit=True) as db:
                     await db.execute(SESSION)
                     await db.execute(f"LISTEN {CHANNEL}")
-                    self._on_news()  # nobody has listened until now
+                    self._on_news("")  # nobody has listened until now
                     pause_s = self._look_s
                     while True:
                         if not self.leads.is_set():
@@ -72,8 +74,8 @@ class Leadership:
                             if row[0]:
                                 logger.info("leads: sweeps and schedules are done here")
                                 self._begin(works)
-                        async for _ in db.notifies(timeout=self._look_s, stop_after=1):
-                            self._on_news()
+                        async for news in db.notifies(timeout=self._look_s, stop_after=1):
+                            self._on_news(news.payload)
             except psycopg.Error as error:
                 logger.warning("the database is out of reach, or was: %s", error)
             # The lock went with the connection, and somebody else may have it.

@@ -143,9 +143,9 @@ class PostgresConnection(Connection):
         """As `Connection.skipping_locked`."""
         return f"FOR UPDATE OF {alias} SKIP LOCKED"
 
-    def announce(self) -> None:
+    def announce(self, kind: str) -> None:
         """As `Connection.announce`."""
-        self.execute(f"NOTIFY {CHANNEL}")
+        self.execute("SELECT pg_notify(?, ?)", (CHANNEL, kind))
 
     def columns(self) -> dict[str, dict[str, str]]:
         """As `Connection.columns`."""

@@ -72,7 +72,7 @@ class SqliteConnection(Connection):
         """Nothing, likewise."""
         return ""
 
-    def announce(self) -> None:
+    def announce(self, kind: str) -> None:
         """Nothing: the other bots look for themselves."""
 
     def columns(self) -> dict[str, dict[str, str]]:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+import queue
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from bot.app.worker import MAX_DEATHS, MAX_FAULTS, PATIENCE_S, Lane, Worker
 from bot.slack.incoming.payloads import PayloadError
 from bot.slack.outgoing.reaching import SlackUnreachableError
 from bot.store.database import Database
-from bot.store.inbox import Delivery, Inbox, Job
+from bot.store.inbox import Delivery, Inbox, Job, JobKind
 from retrieval.errors import EndpointUnreachableError
 from tests.slack_server import WAIT_S
 
@@ -84,6 +85,36 @@ async def test_no_more_jobs_are_done_at_once_than_a_lane_is_wide(
     handler = Handler(inbox)
     assert await work(inbox, handler, clock, size=3) == {"done": 12}
     assert handler.most_at_once <= 3
+
+
+class WatchedInbox(Inbox):
+    """Tells which kinds were looked for."""
+
+    looks: queue.SimpleQueue[Sequence[JobKind]]
+
+    def claim(self, owner: str, kinds: Sequence[JobKind]) -> Job | None:
+        job = super().claim(owner, kinds)
+        self.looks.put(kinds)
+        return job
+
+
+async def test_news_of_one_kind_lets_nobody_look_for_others(tmp_path: Path) -> None:
+    inbox = WatchedInbox(Database(tmp_path / "inbox.db"))
+    inbox.looks = queue.SimpleQueue()
+
+    async def looks(count: int) -> set[Sequence[JobKind]]:
+        return {await asyncio.to_thread(inbox.looks.get, timeout=WAIT_S) for _ in range(count)}
+
+    worker = Worker(inbox, {}, poll_s=3_600)
+    worker.start((Lane(("question",), 1), Lane(("vote", "home"), 1)))
+    assert await looks(2) == {("question",), ("vote", "home")}
+    worker.wake("home")
+    assert await looks(1) == {("vote", "home")}
+    worker.wake()
+    assert await looks(2) == {("question",), ("vote", "home")}
+    await worker.stop(grace_s=1, on_grace_over=lambda: None)
+    assert inbox.looks.empty()
+    inbox.database.close()
 
 
 async def test_a_job_that_kills_the_process_each_time_is_given_up(

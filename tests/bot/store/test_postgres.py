@@ -121,7 +121,7 @@ async def test_one_leads_at_a_time_and_another_when_it_ends(
             await began.put(name)
             await asyncio.Event().wait()
 
-        leadership = Leadership(of, on_news=lambda: None, look_s=0.05)
+        leadership = Leadership(of, look_s=0.05)
         return asyncio.create_task(leadership.run(work))
 
     first = leading("first", database)
@@ -136,12 +136,11 @@ async def test_one_leads_at_a_time_and_another_when_it_ends(
 
 
 async def test_what_one_accepts_wakes_the_others(database: Database, other: Database) -> None:
-    news = asyncio.Event()
-    hearing = asyncio.create_task(Leadership(database, on_news=news.set, look_s=30).run())
-    await asyncio.wait_for(news.wait(), WAIT_S)  # it listens
-    news.clear()
+    news: asyncio.Queue[str] = asyncio.Queue()
+    hearing = asyncio.create_task(Leadership(database, on_news=news.put_nowait, look_s=30).run())
+    assert await asyncio.wait_for(news.get(), WAIT_S) == ""  # it listens, and anything may be there
     await other.run(Inbox(other).accept, delivery("Ev1"))
-    await asyncio.wait_for(news.wait(), WAIT_S)
+    assert await asyncio.wait_for(news.get(), WAIT_S) == "question"
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)
 
