@@ -158,9 +158,8 @@ def _keep_what_is_wrong(tree: Any) -> None:  # noqa: ANN401 - docutils has no ty
     for message in [*tree.findall(nodes.system_message)]:
         text = [child for child in message.children if isinstance(child, nodes.literal_block)]
         _replace(message, text)
-    for section in [*tree.findall(nodes.section)]:
-        if "system-messages" in section["classes"]:
-            _replace(section, section.children[1:])
+    # What refers to nothing stands in the text as it was written; writers would append these.
+    tree.transform_messages.clear()
 
 
 def _replace(node: Any, others: Sequence[Any]) -> None:  # noqa: ANN401

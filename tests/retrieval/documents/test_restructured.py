@@ -136,3 +136,10 @@ def test_what_docutils_cannot_read_is_kept_as_it_stands() -> None:
     said = loaded("Words\n\n.. list-table::\n\n   * - a\n     - b\n   * - c\n").sections[0].text
     assert "* - c" in said
     assert "x^2" in loaded("Words\n\n.. math::\n   :label: eq\n\n   x^2\n").sections[0].text
+
+
+def test_what_docutils_says_of_references_to_nothing_is_no_part_of_the_document() -> None:
+    text = "Title\n=====\n\nNew in |release|, see target_ and [1]_.\n"
+    assert [(section.headings, section.text) for section in loaded(text).sections] == [
+        (("Title",), "New in |release|, see target_ and [1]_.\n\n")
+    ]
