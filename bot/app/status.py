@@ -14,6 +14,7 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from bot.settings import read_slack_settings
+from bot.store.connection import StoreError
 from bot.store.inbox import Inbox
 from bot.store.log import ConversationLog, utc
 from bot.store.opening import has_database, open_database
@@ -42,7 +43,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
     for name, read_part in PARTS.items():
         try:
             found[name] = read_part(settings)
-        except (RetrievalError, OSError) as error:
+        except (RetrievalError, StoreError, OSError) as error:
             found[name] = {"error": str(error)}
     return found
 

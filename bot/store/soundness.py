@@ -76,13 +76,19 @@ def check_read_only(path: Path) -> None:
     """Look whether there is a database, which is only to be read, with all that is read of it.
 
     Raises:
-        DataError: If there is none, or an older release has written it.
+        DataError: If there is none, it is damaged, or an older release has written it.
     """
     if not path.is_file():
         raise DataError(f"there is no {path}; `whimbrel serve` makes it")
     with closing(sqlite3.connect(path, timeout=30)) as connection:
-        if wanted() - _pairs(columns_of(connection)):
-            raise DataError(f"{path} is of an older release; `whimbrel serve` brings it up to date")
+        try:
+            found = columns_of(connection)
+        except sqlite3.OperationalError:  # as in `check_before`
+            raise
+        except sqlite3.DatabaseError as error:
+            raise DataError(f"{path} is damaged ({error}): {_RESTORE}") from error
+    if wanted() - _pairs(found):
+        raise DataError(f"{path} is of an older release; `whimbrel serve` brings it up to date")
 
 
 @cache

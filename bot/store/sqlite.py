@@ -116,7 +116,8 @@ class SqliteEngine:
         self.purge_due: float | None = None
         """When to try again to purge, by the monotonic clock."""
         if is_read_only:
-            check_read_only(path)
+            with _told():
+                check_read_only(path)
             return
         make_private(path.parent)
         check_before(path)

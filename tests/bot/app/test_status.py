@@ -53,6 +53,18 @@ def give_up(home: Path, said: str) -> None:
         inbox.bury(job, f"{job.error_id} ValueError: cannot read {said}")
 
 
+@pytest.mark.parametrize("at", [0, 4_096], ids=["head", "tables"])
+def test_a_damaged_database_is_told_beside_the_other_parts(home: Path, told: Told, at: int) -> None:
+    with closing(Database(home / "whimbrel.db")):
+        pass
+    damaged = bytearray((home / "whimbrel.db").read_bytes())
+    damaged[at:] = b"\x55" * (len(damaged) - at)
+    (home / "whimbrel.db").write_bytes(damaged)
+    found = told()
+    assert [*found] == [*PARTS]
+    assert found["queue"]["error"]
+
+
 def test_an_empty_home_has_every_part_and_is_left_empty(home: Path, told: Told) -> None:
     found = told()
     assert [*found] == [*PARTS]
