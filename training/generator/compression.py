@@ -339,5 +339,6 @@ def draw(path: Path, runs: Mapping[str, SmallerRun]) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("share of what serves")
-    axes.legend(fontsize=7)
+    axes.margins(x=0.08)  # room for the numbers
+    figure.legend(loc="outside upper right", ncols=len(runs), fontsize=7)
     figure.savefig(path, dpi=120)
