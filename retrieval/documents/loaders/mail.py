@@ -34,14 +34,6 @@ _NARROW = re.compile(rb"=\?(?:gb_?2312(?:-80)?|x-gbk|gbk)\?", re.IGNORECASE)
 _STARTS_MESSAGE = re.compile(rb"(?:\A|(?<=\n))From [^\n]*\d\d[^\n]*\n(?=[\w-]+:)")
 _META = re.compile(rb"charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
-_WROTE = re.compile(
-    r"^[> ]*(?:On [^\n]{5,150}(?:\n[^\n]{1,80})?wrote:|Am [^\n]{5,150}schrieb[^\n]{0,80}:"
-    r"|在[^\n]{5,150}写道[:：]|-{2,} ?(?:Original Message|Forwarded message|原始邮件) ?-{2,})\s*$",
-    re.MULTILINE | re.IGNORECASE,
-)
-_QUOTED = re.compile(r"^> ?", re.MULTILINE)
-_MOST_ANSWERED = 20
-_BELOW = 2
 
 
 def load_mail(data: bytes) -> list[Loaded]:
@@ -143,7 +135,8 @@ class _Reading:
         elif kind == "text/calendar":
             self._attach(part, "invitation.ics", kind)
         elif part.get_content_maintype() == "text" and kind != "text/css":
-            return _with_history(_text(part))
+            text = unwrap(_text(part)).strip()
+            return [Block(text)] if text else []
         return []
 
     def _chosen(self, children: Sequence[EmailMessage]) -> list[Block]:
@@ -169,24 +162,6 @@ class _Reading:
         if kind in ("text/plain", "text/html", "text/csv") and part.get_content_charset():
             content = _text(part).encode()
         self._attached.add(name or f"attachment{usual}", content)
-
-
-def _with_history(text: str) -> list[Block]:
-    """The words of a message, and those that it answers below a line that says who wrote them."""
-    blocks: list[Block] = []
-    for _ in range(_MOST_ANSWERED):
-        wrote = _WROTE.search(text)
-        if wrote is None:
-            break
-        blocks += _paragraphs(text[: wrote.start()])
-        who = " ".join(_QUOTED.sub("", wrote[0]).strip("-: ：").split())
-        blocks.append(Block(who, level=_BELOW))
-        text = _QUOTED.sub("", text[wrote.end() :])
-    return blocks + _paragraphs(text)
-
-
-def _paragraphs(text: str) -> list[Block]:
-    return [Block(words)] if (words := unwrap(text).strip()) else []
 
 
 def _children(part: EmailMessage) -> list[EmailMessage]:

@@ -204,18 +204,3 @@ def test_an_invitation_is_read_with_its_mail() -> None:
 
 def test_text_without_events_is_no_calendar() -> None:
     assert "not a calendar" in reason("a.ics", b"hello")
-
-
-def test_what_a_mail_answers_stands_below_who_wrote_it() -> None:
-    body = (
-        "We close on Wednesday.\n\nMarieke\n\n> On 21 Nov 2025, at 16:40, Sander Vos\n"
-        "> <s@x.example> wrote:\n> do we close at all?\n>\n"
-        ">> 在 2025年11月20日，李娜 写道：\n>> 放假吗？\n"
-    )
-    head = "Content-Type: text/plain; charset=utf-8\n"
-    (document,) = load(Path("a.eml"), f"From: Marieke\n{head}\n{body}".encode())
-    assert [(section.headings, section.text.strip()) for section in document.sections] == [
-        ((), "From: Marieke\n\nWe close on Wednesday.\n\nMarieke"),
-        (("On 21 Nov 2025, at 16:40, Sander Vos <s@x.example> wrote",), "do we close at all?"),
-        (("在 2025年11月20日，李娜 写道",), "放假吗？"),
-    ]
