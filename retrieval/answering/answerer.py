@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.decline_filter import DeclineFilter, is_not_there
 from retrieval.answering.extraction import extract
-from retrieval.answering.judge import JUDGED_HITS, Judge, promising
+from retrieval.answering.judge import JUDGED_HITS, READ_HITS, Judge, promising
 from retrieval.answering.links import DOMAIN
 from retrieval.answering.phrases import notice_of_language, phrase
 from retrieval.answering.prompt import (
@@ -26,7 +26,7 @@ from retrieval.answering.prompt import (
     build_prompt,
     instructions_of,
 )
-from retrieval.answering.quantities import states_amount
+from retrieval.answering.quantities import misses_day, states_amount
 from retrieval.answering.questions import (
     asks_for_amount,
     asks_for_fact,
@@ -279,7 +279,7 @@ class Answerer:
         near: Sequence[Hit] = hits
         reads: Sequence[float] = ()
         if not tier.reads:
-            near, reads = _current(query, *promising(hits, judged.reads, most=tier.hits))
+            near, reads = promising(*_current(query, hits, judged.reads), most=tier.hits)
         return Evidence(
             question,
             query,
@@ -448,6 +448,8 @@ class Answerer:
             and not any(states_amount(citation.quote) for citation in said.citations)
         ):
             return DraftAnswer()
+        if asks_for_fact(found.question) and _is_of_other_days(found.question, said.citations):
+            return DraftAnswer()
         text = "\n".join(
             f"**{heading}**\n{_quoted(citation)}" if heading else _quoted(citation)
             for heading, citation in zip(said.headings, said.citations, strict=True)
@@ -502,10 +504,18 @@ class Answerer:
 def _current(
     query: str, hits: Sequence[Hit], reads: Sequence[float]
 ) -> tuple[Sequence[Hit], Sequence[float]]:
-    """The hits without those of older versions of documents that others of them are from."""
-    old = superseded((hit.passage.source for hit in hits), query)
+    """The hits and reads without those of older versions of documents among the first."""
+    old = superseded((hit.passage.source for hit in hits[:READ_HITS]), query)
     kept = [n for n, hit in enumerate(hits) if hit.passage.source.id not in old]
     return [hits[n] for n in kept], [reads[n] for n in kept if n < len(reads)]
+
+
+def _is_of_other_days(question: str, citations: Sequence[Citation]) -> bool:
+    """Whether what is quoted names days, and none of them is what the question asks about."""
+    passages = (cited.passage for cited in citations)
+    above = [part for passage in passages for part in (passage.source.title, *passage.headings)]
+    lines = [*above, *(line for cited in citations for line in cited.quote.split("\n"))]
+    return misses_day("\n".join(lines), question)
 
 
 def _orders(demonstration: Demonstration) -> bool:

@@ -129,8 +129,9 @@ _AND_A_HALF = re.compile(
 _ITEMS = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
 _AMOUNTS = re.compile(
     r"\b(?:no|none|nothing|nobody|free|any|all|both|every|each|only|once|several|some|few|most|"
-    r"least|single|(?:un)?limit\w*|as (?:much|many))\b"
-    r"|免费|无限|不限|任何|全部|所有|每|没有|不收|无需|不用",
+    r"least|single|(?:un)?limit\w*|as (?:much|many|long)|never|always|(?:for)?ever|until|till"
+    r"|permanent\w*|indefinite\w*)\b"
+    r"|免费|无限|不限|任何|全部|所有|每|没有|不收|无需|不用|永久|一直|直到|长期|终身|随时",
     re.IGNORECASE,
 )
 """What says how much without a number."""
@@ -229,10 +230,9 @@ def ranges(text: str) -> Iterator[tuple[Quantity, Quantity]]:
 
 def covers(text: str, question: str) -> bool:
     """Whether a date of a question, or without one a number, lies in the range that a text is."""
-    asked_days = [_day(date) for date in dates(question)]
-    if asked_days:
-        ends = [_day(date) for date in dates(text)]
-        return len(ends) > 1 and any(ends[0] <= day <= ends[-1] for day in asked_days)
+    if asked := _days(question):
+        days = _days(text)
+        return len(days) > 1 and any(_is_between(day, days[0], days[-1]) for day in asked)
     found = [*ranges(text)]  # in a table their units may stand in the head
     return any(
         all(
@@ -244,9 +244,30 @@ def covers(text: str, question: str) -> bool:
     )
 
 
-def _day(date: frozenset[tuple[str, int]]) -> tuple[int, int]:
-    parts = dict(date)
-    return parts.get("month", 0), parts.get("day", 0)
+def misses_day(text: str, question: str) -> bool:
+    """Whether a text names days, and a question others that are neither these nor between them."""
+    asked, days = _days(question), _days(text)
+    lines = [_days(line) for line in text.split("\n")]
+    return bool(asked and days) and not any(
+        day in days or any(_is_between(day, line[0], line[-1]) for line in lines if line)
+        for day in asked
+    )
+
+
+_Day = tuple[int, int]
+
+
+def _days(text: str) -> list[_Day]:
+    """The days of a text that it names with their month, as month and day."""
+    found = map(dict, dates(text))
+    return [(date["month"], date["day"]) for date in found if "day" in date]
+
+
+def _is_between(day: _Day, first: _Day, last: _Day) -> bool:
+    """Whether a day lies between two, of which the second may be in the next year."""
+    if first <= last:
+        return first <= day <= last
+    return day >= first or day <= last
 
 
 def _found(text: str) -> Iterator[tuple[Quantity, str, str]]:

@@ -60,7 +60,8 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(
-    r"\bhow (?:much|many)\b|多少|几(?=[个天年月周次人名位种条项岁元块倍])", re.IGNORECASE
+    r"\bhow (?:much|many|long|far|old)\b|多[少久长远]|几(?=[个天年月周次人名位种条项岁元块倍])",
+    re.IGNORECASE,
 )
 _SHORT_WORDS = 3
 _REMEMBERED_QUESTIONS = 2

@@ -213,6 +213,30 @@ def add_rules_in_chinese(library: Library, docs: Path) -> None:
     update_index([docs], library.settings, library.embedder)
 
 
+def test_the_newer_version_answers_though_a_reader_finds_the_older_likelier(
+    library: Library, tmp_path: Path
+) -> None:
+    for year, fee in (("2023", "130 crowns"), ("2025", "150 thalers")):
+        text = f"# Mooring fees {year}\n\nThe mooring fee is {fee} a night.\n"
+        (tmp_path / "docs" / f"fees{year}.md").write_text(text)
+    update_index([tmp_path / "docs"], library.settings, library.embedder)
+    asked = answerer(library, None, reading("130"))
+    assert "150 thalers" in asked.answer(AnswerRequest("how much is the mooring fee?")).text
+    assert "130 crowns" in asked.answer(AnswerRequest("how much was the mooring fee 2023?")).text
+
+
+def test_a_quote_that_names_other_days_than_the_question_is_not_given(
+    library: Library, tmp_path: Path
+) -> None:
+    rows = "| Days | Keeper |\n|---|---|\n| 3 May - 9 May | Ann |\n| 10 May - 16 May | Bo |\n"
+    (tmp_path / "docs" / "watch.md").write_text(f"# Watch\n\n{rows}")
+    update_index([tmp_path / "docs"], library.settings, library.embedder)
+    asked = answerer(library, None)
+    assert "Bo" in asked.answer(AnswerRequest("which keeper has the watch on 12 May?")).text
+    answer = asked.answer(AnswerRequest("which keeper has the watch on 12 June?"))
+    assert answer.kind == "abstention"
+
+
 @pytest.mark.parametrize(("likely", "kind"), [(0.95, "answer"), (0.45, "abstention")])
 def test_another_language_answers_if_it_likely_does_and_the_question_s_own_does_not(
     library: Library, tmp_path: Path, likely: float, kind: str

@@ -182,3 +182,12 @@ def test_of_rows_that_name_their_columns_those_that_answer_are_quoted_whole() ->
     text = "Name: Ann Lee | Phone: 100\nName: Bob Ray | Fee: 3 p.p. | Phone: 101"
     assert quotes("bob ray phone", text) == ([text.split("\n")[1]], False)
     assert quotes("who is bob ray?", text) == ([text.split("\n")[1]], False)
+
+
+def test_a_run_below_a_heading_that_names_what_was_asked_is_quoted() -> None:
+    cause = replace(passage("Flood", "Salt ate the valve."), headings=("Flood", "Root cause"))
+    table = replace(passage("Flood", "The flood took five hours."), id="other")
+    hits = [Hit(cause, 1.0), Hit(table, 0.9)]
+    said = extract("what cause had the flood", hits, WordEmbedder(), is_fact=True)
+    assert said is not None
+    assert said.citations[0].quote == "Salt ate the valve."

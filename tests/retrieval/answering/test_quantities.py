@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.quantities import dates, quantities, ranges, states_amount
+from retrieval.answering.quantities import dates, misses_day, quantities, ranges, states_amount
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,8 @@ def test_words_that_only_look_like_numbers_are_none() -> None:
         ("- salt\n- rope\n- oil", True),
         ("餐费全部报销。", True),
         ("每人十五天。", True),
+        ("It lasts for ever.", True),
+        ("一直有效。", True),
         ("1. Ask the office for it.", False),
         ("- High\n  - A fire", False),
         ("由办公室报销。", False),
@@ -107,6 +109,24 @@ def test_words_that_only_look_like_numbers_are_none() -> None:
 )
 def test_an_amount_is_a_number_or_a_word_or_a_list(text: str, *, is_stated: bool) -> None:
     assert states_amount(text) == is_stated
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "is_missed"),
+    [
+        ("5月12日-5月18日 刘洋\n5月19日-5月25日 周伟", "6月15号谁值班", True),
+        ("5月12日-5月18日 刘洋\n5月26日-5月30日 周伟", "5月20号谁值班", True),
+        ("Closed from 24 December to 2 January", "who is there on 28 December?", False),
+        ("Closed from 24 December to 2 January", "who is there on 5 February?", True),
+        ("The party is on 4 July.", "what is on July 4th?", False),
+        ("The party is on 4 July.", "what is on in 2025?", False),
+        ("The party is in summer.", "what is on July 4th?", False),
+    ],
+)
+def test_a_text_about_other_days_misses_that_of_a_question(
+    text: str, question: str, *, is_missed: bool
+) -> None:
+    assert misses_day(text, question) == is_missed
 
 
 @given(st.text())

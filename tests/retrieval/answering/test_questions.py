@@ -21,7 +21,13 @@ REPLY = Message("assistant", "You get 27 days. [1]")
 
 
 def test_an_amount_is_asked_for_in_many_words() -> None:
-    for question in ("how much is the fee", "How many keepers?", "押金多少钱", "有几个人"):
+    for question in (
+        "how much is the fee",
+        "How many keepers?",
+        "how long is it?",
+        "押金多少钱",
+        "多久",
+    ):
         assert asks_for_amount(question)
     for question in ("how high is it", "how much is each, and who pays?", "几乎每天吗"):
         assert not asks_for_amount(question)
