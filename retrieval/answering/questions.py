@@ -55,7 +55,8 @@ _YES_OR_NO = re.compile(
 # "what is the difference".
 _SEVERAL = re.compile(
     r"\b(what|which)\b[^?]*\bare there\b|\b(each|respectively|differ(?:s|ence|ences)?)\b"
-    r"|区别|差别|不同"
+    r"|区别|差别|不同|哪些|(?:谁|哪[个种])(?:更|比较|[大小高低多少快慢先]|优先)"
+    r"|\b(?:which|who|what)\b[^?]*\w,? or \w"
     r"|\band (who|when|where|which|what|how|why)\b",
     re.IGNORECASE,
 )
