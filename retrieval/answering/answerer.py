@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.decline_filter import DeclineFilter, is_not_there
-from retrieval.answering.extraction import extract
+from retrieval.answering.extraction import answering_row, extract
 from retrieval.answering.judge import JUDGED_HITS, READ_HITS, Judge, promising
 from retrieval.answering.links import DOMAIN
 from retrieval.answering.phrases import notice_of_language, phrase
@@ -273,6 +273,8 @@ class Answerer:
         watch: Stopwatch,
     ) -> Evidence:
         tier = tier_of(self.generator, self.settings)
+        # A heading with nothing below it is found, and answers nothing.
+        hits = [hit for hit in hits if hit.passage.text.strip() not in hit.passage.headings[-1:]]
         with watch.stage("judge"):
             judged = self.judge.judgement(query, hits)
         # A strong model reads better than what reads for the judge.
@@ -315,7 +317,9 @@ class Answerer:
             return self._quote(found)
         if tier.writes == "facts" and (
             (found.reads and max(found.reads) < _LIKELY)
+            # A small model mixes up the rows of a table.
             or rows_in_range(found.hits[0].passage.text, found.query)
+            or answering_row(found.query, found.hits)
         ):
             return self._quote(found)
         if not tier.is_multilingual and self._is_foreign(found):
@@ -348,7 +352,8 @@ class Answerer:
             text = stream.text or phrase("stopped", found.language)
             text += f"\n{phrase(note, found.language)}" if note else ""
             citations = stream.citer.citations
-            return DraftAnswer(text, citations, "generated", completion.stopped, completion)
+            stopped = completion.stopped and not stream.is_full
+            return DraftAnswer(text, citations, "generated", stopped, completion)
         is_declined = declines(completion.text) or (
             found.tier.reads and is_not_there(completion.text)
         )
@@ -396,7 +401,9 @@ class Answerer:
         return f"{version}+{DEMONSTRATED}" if draft.demonstrations else version
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
-        return CheckedStream(self._citer(found.query, prompt.passages))
+        citer, tier = self._citer(found.query, prompt.passages), found.tier
+        is_amount = tier.writes == "facts" and asks_for_amount(found.question)
+        return CheckedStream(citer, most=tier.sentences, tells=states_amount if is_amount else bool)
 
     def _citer(self, query: str, passages: Sequence[Passage]) -> Citer:
         reader = self.reader
@@ -418,7 +425,9 @@ class Answerer:
                 found.on_text(sanitise_answer(checked, filtered.stream.citer.citations, links))
 
         def should_stop() -> bool:
-            return filtered.has_declined or (found.should_stop is not None and found.should_stop())
+            if filtered.has_declined or filtered.stream.is_full:
+                return True
+            return found.should_stop is not None and found.should_stop()
 
         with found.watch.stage("generate"):
             completion = generator.generate(
@@ -433,6 +442,7 @@ class Answerer:
         return completion
 
     def _quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
+        tells = states_amount if asks_for_amount(found.question) else bool
         with found.watch.stage("extract"):
             said = extract(
                 found.query,
@@ -442,11 +452,9 @@ class Answerer:
                 reads=found.reads,
                 section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
                 under=self.searcher.under,
+                tells=tells,
             )
-        if said is None or (
-            asks_for_amount(found.question)
-            and not any(states_amount(citation.quote) for citation in said.citations)
-        ):
+        if said is None or not any(tells(citation.quote) for citation in said.citations):
             return DraftAnswer()
         if asks_for_fact(found.question) and _is_of_other_days(found.question, said.citations):
             return DraftAnswer()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -69,6 +69,7 @@ _PREAMBLE = re.compile(
     r"|^(?:段落|原文|文档|文中|资料)中?(?:提到|指出|说明|写道|表明)[，,：:]\s*",
     re.IGNORECASE,
 )
+_STOP = re.compile(r"[.!?。！？][\"'”’)）」』*]*\s*\Z")
 _CJK_END = re.compile(f"[{CJK}。！？；：，、）」』”]\\Z")
 _WINDOW_SENTENCES = 2
 
@@ -313,12 +314,29 @@ def _capitalise(sentence: str) -> str:
 
 
 class CheckedStream:
-    """Joins the pieces that a generator writes into sentences, and lets checked ones through."""
+    """Joins the pieces that a generator writes into sentences, and lets checked ones through.
 
-    def __init__(self, citer: Citer) -> None:
+    With so many sentences, `most` if any, it is full; items of lists are not counted. What comes
+    before the first that `tells` is not let through.
+    """
+
+    def __init__(
+        self,
+        citer: Citer,
+        *,
+        most: int | None = None,
+        tells: Callable[[str], bool] = bool,
+    ) -> None:
         self.citer = citer
         self._pending = ""
+        self._left = most
+        self._tells = tells
         self.text = ""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is let through."""
+        return self._left == 0
 
     def feed(self, piece: str) -> str:
         """What may be shown now: the sentences that this piece completed and that are supported."""
@@ -337,8 +355,12 @@ class CheckedStream:
         for start, end in spans:
             gap = self._pending[done:start]
             done = end
-            checked = self.citer.add(self._pending[start:end])
+            sentence = self._pending[start:end]
+            is_told = not self.is_full and bool(self.text or shown or self._tells(sentence))
+            checked = self.citer.add(sentence) if is_told else None
             if checked is not None:
+                if self._left is not None and _STOP.search(_MARKER.sub("", sentence)):
+                    self._left -= 1
                 shown += _separator(gap, after=self.text + shown) + checked
         self._pending = self._pending[done:]
         self.text += shown

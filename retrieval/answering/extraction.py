@@ -22,7 +22,7 @@ from retrieval.answering.units import (
     units,
     whole_sentences,
 )
-from retrieval.documents.tables import is_labelled
+from retrieval.documents.tables import heads_of, is_labelled
 from retrieval.language import CJK
 from retrieval.records import Citation, Hit, Passage
 from retrieval.search.lexical import terms
@@ -44,6 +44,9 @@ languages."""
 _LENGTH_WEIGHT = 1.0
 """For each e-fold of terms: short runs have the higher cosines, longer ones the whole
 explanation. A fact needs no length."""
+
+_NEARLY_AS_GOOD = 1.5
+"""A run that tells what was asked for may be so much worse than the best one."""
 
 _RANK_WEIGHT = 1.0
 """For each place in the order of the hits."""
@@ -71,6 +74,15 @@ _SAYS_YES_OR_NO = re.compile(
     re.IGNORECASE,
 )
 """What answers the heading above it, and would seem to answer whatever was asked."""
+
+_ROW_HAS, _LEAST_ASKED = 0.7, 2
+"""A row of a table with this share of what is asked, its head's words counted, is what is meant."""
+
+_ASKING = re.compile(
+    r"是?多少|什么|哪[个些种]?|几|谁|是|吗|呢|的|了|\b(?:which|what|who|how|many|much|long)\b",
+    re.IGNORECASE,
+)
+"""Words of a question that no answer has."""
 
 _CJK_CHARACTER = re.compile(f"[{CJK}]")
 
@@ -100,6 +112,7 @@ def extract(
     reads: Sequence[float] = (),
     section_of: Callable[[Passage], Sequence[Passage]] = lambda passage: (passage,),
     under: Under = lambda passage, _: (passage,),
+    tells: Callable[[str], bool] = bool,
 ) -> Extract | None:
     """The words of the hits that answer a query best; None where nothing there says anything.
 
@@ -111,7 +124,7 @@ def extract(
     grows to what belongs together: the whole list with its lead-in where no fact is asked for, also
     where that goes on in the neighbouring passages of `section_of`; the rows of a table that
     answer, with their head; the whole block of code. A fact for a number or a day is the row of the
-    best hit in whose range that lies.
+    best hit in whose range that lies, and one that a row has nearly all words of is that row.
 
     Args:
         query: What to search for.
@@ -121,6 +134,7 @@ def extract(
         reads: How likely each of the first hits answers, where that was read.
         section_of: The passages around one, in reading order.
         under: The passages below a heading of one.
+        tells: Whether a run of sentences may be what is asked for.
     """
     if not is_fact:
         if sections := outline(query, hits, under, max_chars=MAX_CHARS):
@@ -130,6 +144,8 @@ def extract(
             return _limited(whole, chosen)
     elif hits and (rows := rows_in_range(hits[0].passage.text, query)):
         return _limited([(hits[0].passage, rows)], ())
+    elif row := answering_row(query, hits):
+        return _limited([row], ())
     longest = _FACT_SENTENCES if is_fact else _EXPLANATION_SENTENCES
     runs = [
         (rank, window)
@@ -146,9 +162,31 @@ def extract(
     scores -= [_RANK_WEIGHT * rank for rank, _ in runs]
     if not is_fact:
         scores += [_LENGTH_WEIGHT * float(np.log1p(len(window.terms))) for _, window in runs]
-    best = runs[int(scores.argmax())][1]
+    near = [n for n, score in enumerate(scores) if score >= scores.max() - _NEARLY_AS_GOOD]
+    telling = [n for n in near if tells(runs[n][1].quote)]
+    if not telling:
+        return None
+    best = runs[max(telling, key=scores.__getitem__)][1]
     parts = _grown(best, asked, section_of(best.passage), is_fact=is_fact)
     return _limited(parts, {best.passage.id})
+
+
+def answering_row(query: str, hits: Sequence[Hit]) -> Part | None:
+    """The one row in the best hits that has nearly all words of a query, with its head."""
+    asked = frozenset(terms(_ASKING.sub(" ", query)))
+    if len(asked) < _LEAST_ASKED:
+        return None
+    for passage in (hit.passage for hit in hits[:_PASSAGES]):
+        text, heads = passage.text, heads_of(passage.text)
+        for unit in units(text):
+            if unit.kind != "table":
+                continue
+            lines = matching_rows(unit, text, asked)
+            rows = [line for line in lines if not is_head(text[slice(*line)], heads.values())]
+            words = {term for line in lines for term in terms(text[slice(*line)])}
+            if len(rows) == 1 < len(unit.lines) and len(asked & words) >= _ROW_HAS * len(asked):
+                return passage, lines
+    return None
 
 
 def _outlined(sections: Sequence[OutlineSection]) -> Extract:
@@ -188,7 +226,13 @@ def _whole_passages(
         for part in _with_lists_beside(passage, telling, spans, section_of(passage)):
             known = parts.get(part[0].id, (part[0], []))[1]
             parts[part[0].id] = part[0], sorted({*known, *part[1]})
-    return list(parts.values()), chosen
+    return _in_order(list(parts.values())), chosen
+
+
+def _in_order(parts: list[Part]) -> list[Part]:
+    """The parts as one reads them, if all are of one section."""
+    sections = {(passage.source.id, passage.headings) for passage, _ in parts}
+    return sorted(parts, key=lambda part: part[0].start) if len(sections) == 1 else parts
 
 
 def _lines_of(unit: Unit, text: str, asked: frozenset[str]) -> Sequence[tuple[int, int]]:

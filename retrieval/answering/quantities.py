@@ -128,9 +128,8 @@ _AND_A_HALF = re.compile(
 
 _ITEMS = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
 _AMOUNTS = re.compile(
-    r"\b(?:no|none|nothing|nobody|free|any|all|both|every|each|only|once|several|some|few|most|"
-    r"least|single|(?:un)?limit\w*|as (?:much|many|long)|never|always|(?:for)?ever|until|till"
-    r"|permanent\w*|indefinite\w*)\b"
+    r"\b(?:no|none|nothing|nobody|free|all|both|once|several|few|single|(?:un)?limit\w*"
+    r"|as (?:much|many|long)|never|always|(?:for)?ever|until|till|permanent\w*|indefinite\w*)\b"
     r"|免费|无限|不限|任何|全部|所有|每|没有|不收|无需|不用|永久|一直|直到|长期|终身|随时",
     re.IGNORECASE,
 )

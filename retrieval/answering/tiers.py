@@ -25,7 +25,8 @@ class Tier:
     `is_multilingual`. One that `reads` says itself where the passages do not hold the answer, so
     that from `near` of the judge's threshold on it is asked, and gets whole sections to read.
     One that `rewrites` writes a follow-up anew, so that it stands by itself. So many
-    `demonstrations` are shown to it at most.
+    `demonstrations` are shown to it at most. So many `sentences` are said: it was asked for no
+    more, and goes on with all that stands beside the answer.
     """
 
     writes: Literal["nothing", "facts", "all"]
@@ -37,13 +38,14 @@ class Tier:
     rewrites: bool = False
     near: float = 1.0
     demonstrations: int = 0
+    sentences: int | None = None
 
 
 TIERS: dict[TierName, Tier] = {
     # Copies poorly and invents freely.
     "quotes": Tier("nothing", hits=4, prompt_tokens=1_024, answer_tokens=200),
     # Names a fact well, but mixes up the steps of an explanation, and says yes where it says no.
-    "small": Tier("facts", hits=4, prompt_tokens=1_024, answer_tokens=200),
+    "small": Tier("facts", hits=4, prompt_tokens=1_024, answer_tokens=200, sentences=3),
     "capable": Tier("all", hits=6, prompt_tokens=2_048, answer_tokens=300),
     "strong": Tier(
         "all",

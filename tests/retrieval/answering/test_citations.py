@@ -130,6 +130,21 @@ def test_chinese_sentences_with_two_citations_follow_each_other_closely() -> Non
     )
 
 
+def test_a_full_stream_lets_no_more_sentences_through_and_counts_no_items() -> None:
+    stream = CheckedStream(Citer("leave?", [LEAVE]), most=1)
+    said = (
+        "- 27 days of paid leave\nLeave is requested in the crew portal. Leave is 27 days a year."
+    )
+    assert not stream.is_full
+    stream.feed(said)
+    assert stream.is_full
+    stream.close()
+    assert stream.text.split("\n") == [
+        "- 27 days of paid leave [1]",
+        "Leave is requested in the crew portal. [1]",
+    ]
+
+
 def test_a_mark_proves_nothing() -> None:
     citer = Citer("error 809?", [LEAVE, VPN])
     assert citer.add("Error 809 means the port is blocked [1].") is not None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval.answering.extraction import MAX_CHARS, extract
+from retrieval.answering.extraction import MAX_CHARS, answering_row, extract
 from retrieval.answering.questions import asks_for_fact
 from retrieval.records import Hit, Passage
 from tests.fakes import passage
@@ -108,6 +108,17 @@ def test_a_second_passage_that_answers_as_well_is_quoted_too() -> None:
     assert [citation.quote for citation in alone.citations] == [hits[0].passage.text]
 
 
+def test_passages_of_one_section_are_quoted_in_the_order_of_the_text() -> None:
+    later, before = (
+        replace(passage("Watch", text), id=text, start=start)
+        for text, start in (("Then tell the office.", 30), ("Ask the other keeper.", 0))
+    )
+    hits = [Hit(later, 1.0), Hit(before, 0.9)]
+    said = extract("can I swap watches", hits, WordEmbedder(), is_fact=False, reads=[0.9, 0.8])
+    assert said is not None
+    assert [citation.passage for citation in said.citations] == [before, later]
+
+
 def test_a_block_of_code_is_never_left_open() -> None:
     text = "To renew run:\n\n```sh\nvpn login\nvpn renew --all\nvpn status\n```"
     (quote,), _ = quotes("what renews the certificate with vpn renew?", text)
@@ -191,3 +202,20 @@ def test_a_run_below_a_heading_that_names_what_was_asked_is_quoted() -> None:
     said = extract("what cause had the flood", hits, WordEmbedder(), is_fact=True)
     assert said is not None
     assert said.citations[0].quote == "Salt ate the valve."
+
+
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [
+        ("support of plan pro", 1),
+        ("what support does plan Pro have", 1),
+        ("which support is there", None),
+        ("plan Pro and its money back", None),
+        ("Pro", None),
+    ],
+)
+def test_the_row_of_a_table_that_has_what_is_asked_answers(question: str, row: int | None) -> None:
+    rows = ["| Plan | Support |", "| Pro | phone, 9 to 5 |", "| Max | phone, 24 hours |"]
+    found = answering_row(question, [Hit(passage("Plans", "\n".join(rows)), 1.0)])
+    said = found and [found[0].text[slice(*line)] for line in found[1]]
+    assert said == (None if row is None else [rows[0], rows[row]])
