@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 # Tests are about the models that are installed, wherever a hub can be reached.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # How long an example takes says something of the machine, which others may be using.
-hypothesis.settings.register_profile("whimbrel", deadline=None)
+hypothesis.settings.register_profile(
+    "whimbrel", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("whimbrel")
 
 

