@@ -283,11 +283,13 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend, and say each thing done.")
 def doctor(*, fix: bool) -> None:
     """Look for what is missing, and say how to mend it. Exit status 1 if something is."""
+    from retrieval.doctor import whole
+
     marks = {"ok": click.style("✓", fg="green"), "warning": click.style("!", fg="yellow")}
     missing = click.style("✗", fg="red")
     is_well, fixable = True, 0
     for entry in sorted(entry_points(group=CHECKS), key=lambda entry: entry.value, reverse=True):
-        for finding in entry.load()():
+        for finding in whole(entry.load()):
             click.echo(f"{marks.get(finding.state, missing)} {finding.name}: {finding.found}")
             if fix and finding.fix is not None and _mended(finding.fix):
                 continue

@@ -87,6 +87,17 @@ def checks() -> Iterator[Finding]:
     yield _looked("judge", lambda: _judge(settings))
 
 
+def whole(check: Check) -> Iterator[Finding]:
+    """All findings of a package; what ends its look is one of them, so that others go on."""
+    try:
+        yield from check()
+    except RetrievalError as error:
+        yield Finding("doctor", "missing", f"{check.__module__} cannot look further", str(error))
+    except OSError as error:
+        mend = explain_system_error(error) or str(error)
+        yield Finding("doctor", "missing", f"{check.__module__} cannot look further", mend)
+
+
 def _looked(name: str, look: Callable[[], Finding]) -> Finding:
     """What `look` finds; where it fails, that, so that the rest is looked at too."""
     try:

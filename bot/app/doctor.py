@@ -34,7 +34,7 @@ def checks() -> Iterator[Finding]:
     elif database.exists() or mark_of(database).exists():
         try:
             check_before(database)
-        except DataError as error:
+        except (DataError, sqlite3.OperationalError) as error:
             yield Finding("database", "missing", "not usable", str(error))
         else:
             yield Finding("database", "ok", f"{database}, whole")

@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import SlackSettings, secret
 from bot.workspaces.places import TEAM_ID, Place
+from retrieval.errors import DataError
 from retrieval.private import make_private
 from retrieval.settings import Settings
 
@@ -66,6 +67,9 @@ class Installed:
     """The installations of one app. Safe for one process, which alone may renew tokens.
 
     A workspace is known by its own id, whatever organisation it is in.
+
+    Raises:
+        DataError: If the file that they are in is damaged.
     """
 
     def __init__(self, settings: Settings, slack: SlackSettings) -> None:
@@ -77,7 +81,16 @@ class Installed:
         database = str(self.file)
         self._store = _Installations(database=database, client_id=self._client_id)
         self.states = _States(database=database, expiration_seconds=STATE_S)
-        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'oauth_states'"):
+        try:
+            is_made = self._rows("SELECT 1 FROM sqlite_master WHERE name = 'oauth_states'")
+        except sqlite3.OperationalError:  # locked, or a disk that fails: it may be sound
+            raise
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"{self.file} is damaged ({error}): put a copy back, or delete it and let the app "
+                "be installed anew"
+            ) from error
+        if not is_made:
             with warnings.catch_warnings(action="ignore", category=ResourceWarning):
                 for store in (self._store, self.states):
                     store.create_tables()  # type: ignore[no-untyped-call]

@@ -73,3 +73,12 @@ def test_each_thing_that_is_mended_is_told_and_looked_at_without_the_flag(databa
     assert database.stat().st_mode & 0o777 == 0o644
     assert "mended: " in CliRunner().invoke(doctor, ["--fix"]).output
     assert database.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_ends_one_look_ends_no_other(database: Path) -> None:
+    (database.parent / "models").mkdir()
+    (database.parent / "models" / "runs").write_text("a file")
+    told = CliRunner().invoke(doctor)
+    assert "✗ doctor: training.doctor cannot look further" in told.output
+    assert "✓ database: " in told.output
+    assert told.exit_code == 1

@@ -7,9 +7,10 @@ import pytest
 from bot.app.doctor import checks as checks_of_one
 from bot.settings import read_slack_settings
 from bot.workspaces.doctor import checks
-from bot.workspaces.installed import Installed
+from bot.workspaces.installed import FILE, Installed
 from bot.workspaces.places import Place
 from retrieval.doctor import Finding
+from retrieval.errors import DataError
 from retrieval.settings import load_settings
 from tests.bot.workspaces.conftest import Company
 from tests.slack_installs import CLIENT_ID, CLIENT_SECRET
@@ -50,6 +51,14 @@ def test_what_is_missing_to_serve_several_is_named(
     assert "SLACK_ADMINS is about one workspace" in told()["not served"].mend
     monkeypatch.delenv("SLACK_CLIENT_SECRET")
     assert told()["not served"].mend.startswith("SLACK_CLIENT_SECRET is not set")
+
+
+@pytest.mark.usefixtures("app")
+def test_a_damaged_list_of_workspaces_is_told(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / FILE).write_text("no database at all, but a text\n" * 99)
+    with pytest.raises(DataError, match=r"installations\.db is damaged"):
+        told()
 
 
 def test_one_of_several_workspaces_needs_no_way_in_of_its_own(
