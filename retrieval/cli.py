@@ -104,7 +104,7 @@ def _set_up_logs() -> None:
 
 def main() -> None:
     """Run the program; an error that can be acted on is told in one line."""
-    from retrieval.errors import INSTALL, PACKAGES, RetrievalError, explain_system_error
+    from retrieval.errors import INSTALL, PACKAGES, ToldError, explain_system_error
 
     # Asked to end, it tidies up as for Ctrl-C: no half-written folder, no parser left alone.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -113,7 +113,7 @@ def main() -> None:
     _open_streams()
     try:
         whimbrel(prog_name="whimbrel")
-    except RetrievalError as error:
+    except ToldError as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in PACKAGES:

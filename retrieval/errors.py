@@ -33,7 +33,11 @@ _MENDS = {
 }
 
 
-class RetrievalError(Exception):
+class ToldError(Exception):
+    """Its message is all that somebody has to be told whose command it ends."""
+
+
+class RetrievalError(ToldError):
     """The base of everything this package raises on purpose."""
 
 

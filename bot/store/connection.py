@@ -8,13 +8,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from retrieval.errors import ToldError
+
 Values = Sequence[object] | Mapping[str, object]
 """What stands in a statement for its `?`, or by name for its `:name`."""
 
 Row = Mapping[str, object]
 
 
-class StoreError(Exception):
+class StoreError(ToldError):
     """The database did not do what it was asked to."""
 
 

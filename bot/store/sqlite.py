@@ -120,7 +120,8 @@ class SqliteEngine:
                 check_read_only(path)
             return
         make_private(path.parent)
-        check_before(path)
+        with _told():
+            check_before(path)
         path.touch(mode=0o600)  # it holds what people asked
         with self.transaction() as db:
             migrations.apply(sqlite_utils.Database(db.raw))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bot.store.database import Database
 
 COMMAND = (sys.executable, "-P", "-m", "retrieval.cli")
 
@@ -39,6 +43,21 @@ def test_output_that_goes_nowhere_is_not_taken_for_a_full_disk(tmp_path: Path) -
         done = run("--help", home=tmp_path, stdout=full)
     told = "whimbrel: standard output: No space left on device; send it elsewhere\n"
     assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_what_the_database_refuses_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "whimbrel.db"
+    Database(file).close()
+    pages = bytearray(file.read_bytes())
+    with closing(sqlite3.connect(file)) as connection:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'turns'"
+        (page,) = connection.execute(sql).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    pages[(page - 1) * size : page * size] = b"\x55" * size
+    file.write_bytes(pages)
+    done = run("export-analytics", str(tmp_path / "out.db"), home=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("whimbrel: database disk image is malformed")
 
 
 @pytest.mark.parametrize("arguments", [["search", "--help"], ["keys", "create", "-h"]])
