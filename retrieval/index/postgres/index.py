@@ -200,18 +200,9 @@ class PostgresIndex:
         )
 
     def frequencies(self, terms: Sequence[str], scope: Scope) -> dict[str, int]:
-        """In how many passages that may be seen each of some terms is, whatever their source.
-
-        Those of the generations before, as far as they are still kept, are among them.
-        """
-        with self._server.reading(scope.audience) as connection:
-            return dict(
-                connection.execute(
-                    "select term, sum(cardinality(numbers))::int from postings"
-                    " where term = any(%s) and label = any(%s) group by term",
-                    ([*terms], sorted(scope.audience)),
-                ).fetchall()
-            )
+        """In how many passages that may be seen each of some terms is, whatever their source."""
+        with self._server.plain() as connection:
+            return self._passages_with(connection, terms, scope.audience)
 
     def sample(self, scope: Scope) -> Sample:
         """At most `SAMPLE` of the passages that take part; read once."""
@@ -303,16 +294,24 @@ class PostgresIndex:
         No passage that it may not see moves that, nor the `mean` length.
         """
         asked = Counter(keys(query))
-        known = connection.execute(
-            "select term, sum(passages)::int from terms"
-            " where generation = %s and term = any(%s) and label = any(%s) group by term",
-            (self._published.number, [*asked], sorted(audience)),
-        ).fetchall()
+        known = self._passages_with(connection, [*asked], audience)
         sizes = [of for label, of in self._published.sizes.items() if label in audience]
         size, length = (sum(counts) for counts in zip(*sizes, strict=True)) if sizes else (0, 0)
-        weights = [asked[t] * log(1 + (size - n + 0.5) / (n + 0.5)) for t, n in known]
+        weights = [asked[t] * log(1 + (size - n + 0.5) / (n + 0.5)) for t, n in known.items()]
         mean = length / max(size, 1) or 1.0
-        return {"terms": [term for term, _ in known], "weights": weights, "mean": mean}
+        return {"terms": [*known], "weights": weights, "mean": mean}
+
+    def _passages_with(
+        self, connection: Connection, terms: Sequence[str], audience: frozenset[str]
+    ) -> dict[str, int]:
+        """In how many passages for an audience each of some terms is, where it is in any."""
+        return dict(
+            connection.execute(
+                "select term, sum(passages)::int from terms"
+                " where generation = %s and term = any(%s) and label = any(%s) group by term",
+                (self._published.number, [*terms], sorted(audience)),
+            ).fetchall()
+        )
 
     def _count(self, scope: Scope) -> tuple[int, dict[str, int]]:
         """How many documents take part, and how many passages in each language."""

@@ -315,6 +315,17 @@ def test_words_that_may_be_seen_are_counted_as_in_memory(builder: Worker) -> Non
     assert index.frequencies(["zebra"], Scope(EVERYBODY)) == {}
 
 
+def test_words_of_what_is_for_others_by_now_count_no_more(builder: Worker) -> None:
+    (builder.docs / "pay.md").write_text("# Pay\n\nAll may know of the okapi.\n")
+    builder.settings = builder.settings.model_copy(update={"audiences": {}})
+    builder.index()
+    builder.settings = builder.settings.model_copy(update={"audiences": {"docs/pay.md": "hr"}})
+    builder.index()
+    index = builder.library.searcher().index
+    told = [index.frequencies(["okapi"], Scope(labels)) for labels in (EVERYBODY, HR)]
+    assert told == [{}, {"okapi": 1}]
+
+
 def test_a_word_longer_than_postgres_indexes_keeps_no_document_out(builder: Worker) -> None:
     word = random.Random(0).randbytes(5_000).hex()
     (builder.docs / "key.md").write_text(f"# Key\n\n{word}\n")
