@@ -17,6 +17,7 @@ from retrieval.errors import (
     IndexCorruptError,
     ModelNotFoundError,
     RetrievalError,
+    ToldError,
     explain_system_error,
 )
 from retrieval.linking import host_of, unlinked
@@ -91,7 +92,7 @@ def whole(check: Check) -> Iterator[Finding]:
     """All findings of a package; what ends its look is one of them, so that others go on."""
     try:
         yield from check()
-    except RetrievalError as error:
+    except ToldError as error:
         yield Finding("doctor", "missing", f"{check.__module__} cannot look further", str(error))
     except OSError as error:
         mend = explain_system_error(error) or str(error)
