@@ -18,8 +18,9 @@ without. Memory is what loading and searching adds to a process; the server's is
 
 Loading, until the first question is answered, and searching are timed by the clock in both engines,
 as most of it is done by the server in one of them. Each question is asked twice and the better time
-counts, so that p99 tells of slow questions rather than of who else uses the machine. Queries are
-embedded before. `narrow` is for those who may see a tenth, `sources` looks into about as much.
+counts, so that p99 tells of slow questions rather than of who else uses the machine; `cpu ms` is
+what they take of the processor, here and in the server, on average. Queries are embedded before.
+`narrow` is for those who may see a tenth, `sources` looks into about as much.
 `recall` is the share found of the first ten that are the best where every vector is compared.
 
 Rows that are in the file ROWS already are not measured again, so that a long run can be several.
@@ -185,6 +186,8 @@ class Searched:
     count_ms: float
     recall: float
     narrow_recall: float
+    query_cpu_ms: float | None = None
+    narrow_cpu_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -285,7 +288,7 @@ def measured(engine: str, size: int, seed: Seed, home: Path, server: PostgresSer
         change_s=change_s,
         disk_mb=(stored(address) if address else stored_in(home / "home" / "index")) / 1e6,
     )
-    searched = alone(search, home, seed, size, address)
+    searched = alone(search, home, seed, size, address, server.pid if server else None)
     if server and address:
         server.drop(address)
     return Row(**asdict(made), **asdict(searched))
@@ -355,8 +358,10 @@ def settings_of(home: Path, address: str | None = None) -> Settings:
     return Settings(home=home / "home", audiences=rules, index=index)
 
 
-def search(home: Path, seed: Seed, size: int, address: str | None = None) -> Searched:
-    """Load the index, and search it in several ways."""
+def search(
+    home: Path, seed: Seed, size: int, address: str | None = None, server: int | None = None
+) -> Searched:
+    """Load the index, and search it in several ways; `server` is the pid of who does it."""
     embedder = MixedEmbedder(seed)
     numbers = np.random.default_rng(0).integers(size, size=QUERIES).tolist()
     embedder.asked = {question(number, seed): embedder.mixed(number) for number in numbers}
@@ -365,8 +370,12 @@ def search(home: Path, seed: Seed, size: int, address: str | None = None) -> Sea
     searcher = Library(settings_of(home, address), embedder).searcher()
     first(searcher, asked[0], ALL)
     load_s = time.perf_counter() - began
+    spent = [spent_s(server)]
     whole, found = timed(lambda text: first(searcher, text, ALL), asked)
+    spent.append(spent_s(server))
     narrow, found_narrow = timed(lambda text: first(searcher, text, NARROW), asked)
+    spent.append(spent_s(server))
+    query_cpu_ms, narrow_cpu_ms = (1e3 * np.diff(spent) / (2 * len(asked))).tolist()
     within, _ = timed(lambda text: searcher.search(text, sources=SOURCES), asked)
     count, _ = timed(lambda _: searcher.count_documents(sources=SOURCES), asked)
     memory_mb = _resident_mb() - before
@@ -385,7 +394,18 @@ def search(home: Path, seed: Seed, size: int, address: str | None = None) -> Sea
         count_ms=float(np.median(count)),
         recall=recall(found, [first(exact, text, ALL) for text in asked]),
         narrow_recall=recall(found_narrow, [first(exact, text, NARROW) for text in asked]),
+        query_cpu_ms=query_cpu_ms,
+        narrow_cpu_ms=narrow_cpu_ms,
     )
+
+
+def spent_s(server: int | None) -> float:
+    """Seconds of the processor so far, a server's included."""
+    if server is None:
+        return cpu_s()
+    from tests.postgres_server import cpu_s_of
+
+    return cpu_s() + cpu_s_of(server)
 
 
 def first(searcher: Searcher, text: str, audience: frozenset[str]) -> frozenset[str]:
@@ -425,8 +445,10 @@ COLUMNS = (
     ("memory MB", "memory_mb", "{:.0f}"),
     ("query ms", "query_ms", "{:.2f}"),
     ("p99", "query_p99_ms", "{:.2f}"),
+    ("cpu ms", "query_cpu_ms", "{:.2f}"),
     ("narrow", "narrow_ms", "{:.2f}"),
     ("p99", "narrow_p99_ms", "{:.2f}"),
+    ("cpu ms", "narrow_cpu_ms", "{:.2f}"),
     ("sources", "sources_ms", "{:.2f}"),
     ("count", "count_ms", "{:.2f}"),
     ("recall", "recall", "{:.3f}"),
@@ -436,7 +458,9 @@ COLUMNS = (
 
 def told(row: Row) -> str:
     """A line of the table."""
-    return f"| {' | '.join(form.format(getattr(row, name)) for _, name, form in COLUMNS)} |"
+    cells = ((form, getattr(row, name)) for _, name, form in COLUMNS)
+    told = ("-" if value is None else form.format(value) for form, value in cells)
+    return f"| {' | '.join(told)} |"
 
 
 def table(rows: Sequence[Row]) -> str:
