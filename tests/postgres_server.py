@@ -16,8 +16,6 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from bot.store.database import Database
-
 TEMPLATE = "whimbrel_template"
 START_S = 120.0
 
@@ -52,6 +50,8 @@ class PostgresServer:
     def fresh(self) -> str:
         """The address of a new database that has the tables of this release, without rows."""
         if not self._has_template:
+            from bot.store.database import Database  # not what it takes to look at a server
+
             self.empty(TEMPLATE)
             Database(self.folder / "x.db", address=self.address(TEMPLATE)).close()
             self._has_template = True
