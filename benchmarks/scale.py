@@ -470,12 +470,11 @@ def table(rows: Sequence[Row]) -> str:
 
 
 PANELS = {
-    "seconds": {"build_s": "build", "change_s": "change 1 %", "load_s": "load"},
+    "seconds of the processor": {"build_s": "build", "change_s": "change 1 %"},
     "MB": {"memory_mb": "memory of a process", "disk_mb": "disk"},
-    "ms a query": {
-        "query_ms": "among all",
-        "query_p99_ms": "the same, 99 %",
-        "narrow_ms": "among a tenth",
+    "ms of the processor a query": {
+        "query_cpu_ms": "among all",
+        "narrow_cpu_ms": "among a tenth",
     },
 }
 
@@ -511,10 +510,10 @@ def draw_lines(axes: Axes, rows: Sequence[Row], column: str, label: str, *, colo
     """A line for each engine, and one name for both."""
     slopes = []
     for engine, style in ENGINES.items():
-        own = [row for row in rows if row.engine == engine]
-        if own:
-            sizes = [row.passages for row in own]
-            values = [max(getattr(row, column), 1e-3) for row in own]
+        points = [(r.passages, getattr(r, column)) for r in rows if r.engine == engine]
+        points = [(size, value) for size, value in points if value is not None]
+        if points:
+            sizes, values = zip(*points, strict=True)
             axes.loglog(sizes, values, style, color=color)
             slopes.append(f"{np.polyfit(np.log(sizes), np.log(values), 1)[0]:.2f}")
     axes.plot([], [], color=color, label=f"{label} ({', '.join(slopes)})")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NOUNS = ("kettle", "ferry", "tide", "lamp", "buoy", "harbour", "anchor", "keeper", "gull", "rope")
 TEXTS = tuple(f"{first} and {second} and {first}" for first in NOUNS for second in NOUNS[:5])
 SEED = Seed(TEXTS, np.eye(len(TEXTS), dtype=np.float32), per_second=20.0)
-ROW = Row("memory", 1_000, 10, 990, 1, 5, 0.1, 20, 0.5, 1, 0.5, 1, 0.5, 0.01, 1, 1)
+ROW = Row("memory", 1_000, 10, 990, 1, 5, 0.1, 20, 0.5, 1, 0.5, 1, 0.5, 0.01, 1, 1, 0.6, 0.5)
 
 
 @pytest.mark.slow
