@@ -512,10 +512,19 @@ class Answerer:
 def _current(
     query: str, hits: Sequence[Hit], reads: Sequence[float]
 ) -> tuple[Sequence[Hit], Sequence[float]]:
-    """The hits and reads without those of older versions of documents among the first."""
+    """The hits and reads without those of older versions of documents among the first.
+
+    The best hit of a newer version is as likely to answer as what it stands for.
+    """
+    read = dict(zip(hits, reads, strict=False))
     old = superseded((hit.passage.source for hit in hits[:READ_HITS]), query)
-    kept = [n for n, hit in enumerate(hits) if hit.passage.source.id not in old]
-    return [hits[n] for n in kept], [reads[n] for n in kept if n < len(reads)]
+    kept = [hit for hit in hits if hit.passage.source not in old]
+    for older, newer in old.items():
+        best = next(hit for hit in kept if hit.passage.source == newer)
+        likely = [said for hit, said in read.items() if hit.passage.source == older]
+        if best in read:
+            read[best] = max([read[best], *likely])
+    return kept, [read[hit] for hit in kept if hit in read]
 
 
 def _is_of_other_days(question: str, citations: Sequence[Citation]) -> bool:

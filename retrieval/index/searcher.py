@@ -106,7 +106,8 @@ class Searcher:
         if self.reranker is not None:
             hits = rerank(self.reranker, query, hits)
         near = (hit.passage.source for hit in hits[:_NEAR])
-        outdated = {**(outdated or {}), **superseded(near, query)}
+        older = {source.id: source.sha256 for source in superseded(near, query)}
+        outdated = {**(outdated or {}), **older}
         return lowered(hits, outdated)[:k] if outdated else hits[:k]
 
     def mended(

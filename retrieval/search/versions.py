@@ -39,24 +39,23 @@ def version_of(title: str) -> Version | None:
     return Version(_name(plain.replace(years[0], " ")), True, (int(years[0]),))
 
 
-def superseded(sources: Iterable[Source], query: str) -> dict[str, str]:
-    """The sha256 of documents by their ids, of which a newer version is among these sources.
+def superseded(sources: Iterable[Source], query: str) -> dict[Source, Source]:
+    """Those of the sources of which a newer version is among them, each with the newest.
 
-    Not of those whose version the query names.
+    Not those whose version the query names.
     """
     versions = {
         source: version
         for source in dict.fromkeys(sources)
         if (version := version_of(source.title)) is not None and version.name
     }
-    newest: dict[tuple[str, bool], tuple[int, ...]] = {}
-    for version in versions.values():
-        key = version.name, version.is_year
-        newest[key] = max(version.number, newest.get(key, version.number))
+    newest: dict[tuple[str, bool], Source] = {}
+    for source, version in sorted(versions.items(), key=lambda known: known[1].number):
+        newest[version.name, version.is_year] = source
     return {
-        source.id: source.sha256
+        source: newer
         for source, version in versions.items()
-        if version.number < newest[version.name, version.is_year]
+        if version.number < versions[newer := newest[version.name, version.is_year]].number
         and not re.search(rf"(?<!\d){'.'.join(map(str, version.number))}(?!\d)", query)
     }
 

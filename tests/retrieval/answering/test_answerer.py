@@ -236,9 +236,13 @@ def test_the_newer_version_answers_though_a_reader_finds_the_older_likelier(
     for year, fee in (("2023", "130 crowns"), ("2025", "150 thalers")):
         text = f"# Mooring fees {year}\n\nThe mooring fee is {fee} a night.\n"
         (tmp_path / "docs" / f"fees{year}.md").write_text(text)
+    decoy = "# Mooring\n\nHow much is the mooring fee? See the 1 form.\n"
+    (tmp_path / "docs" / "form.md").write_text(decoy)
     update_index([tmp_path / "docs"], library.settings, library.embedder)
     asked = answerer(library, None, reading("130"))
-    assert "150 thalers" in asked.answer(AnswerRequest("how much is the mooring fee?")).text
+    answer = asked.answer(AnswerRequest("how much is the mooring fee?"))
+    assert [c.passage.source.title for c in answer.citations] == ["Mooring fees 2025"]
+    assert "150 thalers" in answer.text
     assert "130 crowns" in asked.answer(AnswerRequest("how much was the mooring fee 2023?")).text
 
 

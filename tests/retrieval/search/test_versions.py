@@ -8,7 +8,7 @@ from tests.retrieval.documents_by_hand import document_from_text
 
 def old_of(*titles: str, query: str = "hotel limit") -> set[str]:
     sources = [document_from_text(title, title, "x").source for title in titles]
-    return {*superseded(sources, query)}
+    return {source.id for source in superseded(sources, query)}
 
 
 @pytest.mark.parametrize(
