@@ -16,6 +16,11 @@ _STOPS = re.compile(r"[.!;,。！；，、]\s*\Z")
 _LEAST_TYPED_LEVEL = 2
 """What is typed in bold letters is a part of the document, not what it is called."""
 
+_CAPTION = re.compile(
+    r"(?:figure|fig\.|table|equation|example|listing|[图表例])\s*[\dA-Z][\d.]*\b", re.IGNORECASE
+)
+"""What stands above a picture or a table says nothing of the text that follows."""
+
 _MAX_NAME_CHARS = 60
 _MARKS = " :：–—.-"
 _NAMED = re.compile(rf"(?P<mark>\s?[:：–—.-])?[{_MARKS}]*[^{_MARKS}]")
@@ -85,7 +90,12 @@ def _below(level: int) -> int:
 def _is_above(blocks: Sequence[Block], n: int) -> bool:
     """Whether the first line of a block is short and stands above text."""
     line, _, rest = blocks[n].text.partition("\n")
-    if not _is_line(blocks[n]) or len(line) > MAX_CHARS or _STOPS.search(line):
+    if (
+        _CAPTION.match(line)
+        or not _is_line(blocks[n])
+        or len(line) > MAX_CHARS
+        or _STOPS.search(line)
+    ):
         return False
     after = blocks[n + 1] if n + 1 < len(blocks) else None
     return bool(rest.strip()) or (after is not None and not (after.level or _is_line(after)))
@@ -116,7 +126,7 @@ def _runs_of_named(blocks: Sequence[Block], lines: set[int]) -> Iterator[list[in
 def _rest(block: Block) -> str:
     """What stands in a block behind a few words in bold letters; empty if it begins with none."""
     is_name = 0 < len(block.bold) <= _MAX_NAME_CHARS and not block.level
-    is_first = is_name and block.text.startswith(block.bold)
+    is_first = is_name and not _CAPTION.match(block.bold) and block.text.startswith(block.bold)
     return block.text[len(block.bold.rstrip(_MARKS)) :] if is_first else ""
 
 

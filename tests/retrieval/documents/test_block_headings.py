@@ -31,6 +31,13 @@ def test_a_bold_line_alone_or_above_nothing_or_that_is_a_sentence_is_no_heading(
         assert not any(level for level, _ in titled(*lines))
 
 
+def test_what_stands_above_a_picture_or_a_table_is_no_heading() -> None:
+    for name in ("Figure 2.1. The boat", "Table 4: Fees", "图 1.2 船", "表3 费用"):
+        caption = Block(name, bold=name)
+        assert not any(level for level, _ in titled(caption, "Call us.", caption, "Ask."))
+    assert titled(Block("Table manners", bold="Table manners"), "Sit.", PETS)[0][0] == 2
+
+
 def test_paragraphs_that_each_begin_with_a_name_in_bold_letters_are_below_it() -> None:
     moving, voting = Block("Moving: 1 day.", bold="Moving:"), Block("Voting – 1 h.", bold="Voting")
     assert titled(SICK, "Call us.", PETS, moving, voting)[3:] == [
