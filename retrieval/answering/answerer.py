@@ -442,7 +442,6 @@ class Answerer:
         return completion
 
     def _quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
-        tells = states_amount if asks_for_amount(found.question) else bool
         with found.watch.stage("extract"):
             said = extract(
                 found.query,
@@ -452,9 +451,11 @@ class Answerer:
                 reads=found.reads,
                 section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
                 under=self.searcher.under,
-                tells=tells,
             )
-        if said is None or not any(tells(citation.quote) for citation in said.citations):
+        if said is None or (
+            asks_for_amount(found.question)
+            and not any(states_amount(citation.quote) for citation in said.citations)
+        ):
             return DraftAnswer()
         if asks_for_fact(found.question) and _is_of_other_days(found.question, said.citations):
             return DraftAnswer()

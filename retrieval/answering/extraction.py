@@ -45,9 +45,6 @@ _LENGTH_WEIGHT = 1.0
 """For each e-fold of terms: short runs have the higher cosines, longer ones the whole
 explanation. A fact needs no length."""
 
-_NEARLY_AS_GOOD = 1.5
-"""A run that tells what was asked for may be so much worse than the best one."""
-
 _RANK_WEIGHT = 1.0
 """For each place in the order of the hits."""
 
@@ -112,7 +109,6 @@ def extract(
     reads: Sequence[float] = (),
     section_of: Callable[[Passage], Sequence[Passage]] = lambda passage: (passage,),
     under: Under = lambda passage, _: (passage,),
-    tells: Callable[[str], bool] = bool,
 ) -> Extract | None:
     """The words of the hits that answer a query best; None where nothing there says anything.
 
@@ -134,7 +130,6 @@ def extract(
         reads: How likely each of the first hits answers, where that was read.
         section_of: The passages around one, in reading order.
         under: The passages below a heading of one.
-        tells: Whether a run of sentences may be what is asked for.
     """
     if not is_fact:
         if sections := outline(query, hits, under, max_chars=MAX_CHARS):
@@ -162,11 +157,7 @@ def extract(
     scores -= [_RANK_WEIGHT * rank for rank, _ in runs]
     if not is_fact:
         scores += [_LENGTH_WEIGHT * float(np.log1p(len(window.terms))) for _, window in runs]
-    near = [n for n, score in enumerate(scores) if score >= scores.max() - _NEARLY_AS_GOOD]
-    telling = [n for n in near if tells(runs[n][1].quote)]
-    if not telling:
-        return None
-    best = runs[max(telling, key=scores.__getitem__)][1]
+    best = runs[int(scores.argmax())][1]
     parts = _grown(best, asked, section_of(best.passage), is_fact=is_fact)
     return _limited(parts, {best.passage.id})
 
