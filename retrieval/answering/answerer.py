@@ -401,9 +401,8 @@ class Answerer:
         return f"{version}+{DEMONSTRATED}" if draft.demonstrations else version
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
-        citer, tier = self._citer(found.query, prompt.passages), found.tier
-        is_amount = tier.writes == "facts" and asks_for_amount(found.question)
-        return CheckedStream(citer, most=tier.sentences, tells=states_amount if is_amount else bool)
+        citer = self._citer(found.query, prompt.passages)
+        return CheckedStream(citer, most=found.tier.sentences)
 
     def _citer(self, query: str, passages: Sequence[Passage]) -> Citer:
         reader = self.reader

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -316,21 +316,13 @@ def _capitalise(sentence: str) -> str:
 class CheckedStream:
     """Joins the pieces that a generator writes into sentences, and lets checked ones through.
 
-    With so many sentences, `most` if any, it is full; items of lists are not counted. What comes
-    before the first that `tells` is not let through.
+    With so many sentences, `most` if any, it is full; items of lists are not counted.
     """
 
-    def __init__(
-        self,
-        citer: Citer,
-        *,
-        most: int | None = None,
-        tells: Callable[[str], bool] = bool,
-    ) -> None:
+    def __init__(self, citer: Citer, *, most: int | None = None) -> None:
         self.citer = citer
         self._pending = ""
         self._left = most
-        self._tells = tells
         self.text = ""
 
     @property
@@ -356,8 +348,7 @@ class CheckedStream:
             gap = self._pending[done:start]
             done = end
             sentence = self._pending[start:end]
-            is_told = not self.is_full and bool(self.text or shown or self._tells(sentence))
-            checked = self.citer.add(sentence) if is_told else None
+            checked = None if self.is_full else self.citer.add(sentence)
             if checked is not None:
                 if self._left is not None and _STOP.search(_MARKER.sub("", sentence)):
                     self._left -= 1

@@ -37,9 +37,8 @@ _FACT_SENTENCES = 2
 _EXPLANATION_SENTENCES = 4
 
 _COVERAGE_WEIGHT = 2.0
-"""A run that has all of the query's terms, or is below them, against one that has none, in standard
-deviations of the cosine. Any weights from half to twice these quote about equally well in both
-languages."""
+"""A run that has all of the query's terms against one that has none, in standard deviations of
+the cosine. Any weights from half to twice these quote about equally well in both languages."""
 
 _LENGTH_WEIGHT = 1.0
 """For each e-fold of terms: short runs have the higher cosines, longer ones the whole
@@ -360,7 +359,7 @@ def _joined(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def _covered(window: Window, asked: frozenset[str]) -> float:
-    return len(asked & (window.terms | window.terms_above)) / max(1, len(asked))
+    return len(asked & window.terms) / max(1, len(asked))
 
 
 def _in_place(window: Window) -> str:

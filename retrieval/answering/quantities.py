@@ -228,7 +228,10 @@ def ranges(text: str) -> Iterator[tuple[Quantity, Quantity]]:
 
 
 def covers(text: str, question: str) -> bool:
-    """Whether a date of a question, or without one a number, lies in the range that a text is."""
+    """Whether a date of a question, or without one a number, lies in the range that a text is.
+
+    How often something is ("annual") and what a rate is of ("a month") is no such number.
+    """
     if asked := _days(question):
         days = _days(text)
         return len(days) > 1 and any(_is_between(day, days[0], days[-1]) for day in asked)
@@ -239,8 +242,11 @@ def covers(text: str, question: str) -> bool:
             for least, most in found
         )
         for n in quantities(question)
-        if found
+        if found and (n.value != 1 or _ONE.search(n.written))
     )
+
+
+_ONE = re.compile(r"\d|\bone\b|一")
 
 
 def misses_day(text: str, question: str) -> bool:

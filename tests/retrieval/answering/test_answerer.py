@@ -338,15 +338,6 @@ def test_what_is_streamed_is_what_is_said(library: Library) -> None:
     assert len(shown) == 2
 
 
-def test_what_a_small_model_says_before_the_amount_is_left_out(library: Library) -> None:
-    said = "Ask in the crew portal. You have 27 days of paid leave a year."
-    asked = AnswerRequest("How many days of leave?")
-    assert answerer(library, said).answer(asked).text == f"{said[24:]} [1]"
-    answer = answerer(library, said[:23]).answer(asked)
-    assert answer.method == "extracted"
-    assert "27" in answer.text
-
-
 def test_a_small_model_says_no_more_than_it_was_asked_for(library: Library) -> None:
     said = "You have 27 days of paid leave a year. Ask in the crew portal."
     more = (

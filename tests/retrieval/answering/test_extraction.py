@@ -195,15 +195,6 @@ def test_of_rows_that_name_their_columns_those_that_answer_are_quoted_whole() ->
     assert quotes("who is bob ray?", text) == ([text.split("\n")[1]], False)
 
 
-def test_a_run_below_a_heading_that_names_what_was_asked_is_quoted() -> None:
-    cause = replace(passage("Flood", "Salt ate the valve."), headings=("Flood", "Root cause"))
-    table = replace(passage("Flood", "The flood took five hours."), id="other")
-    hits = [Hit(cause, 1.0), Hit(table, 0.9)]
-    said = extract("what cause had the flood", hits, WordEmbedder(), is_fact=True)
-    assert said is not None
-    assert said.citations[0].quote == "Salt ate the valve."
-
-
 @pytest.mark.parametrize(
     ("question", "row"),
     [

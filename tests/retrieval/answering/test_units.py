@@ -153,3 +153,10 @@ def test_where_no_range_or_more_words_of_another_row_are_meant_none_is_found(
     text: str, question: str
 ) -> None:
     assert rows_in_range(text, question) == []
+
+
+def test_how_often_something_is_lies_in_no_range_of_a_row() -> None:
+    text = "| Service | Days |\n| under 3 years | 26 |\n| 3 to 7 years | 28 |"
+    for question in ("how many days of annual leave?", "how much is it a year?", "每年几天假？"):
+        assert rows_in_range(text, question) == []
+    assert rows_in_range(text, "how many days in one year of service?")
