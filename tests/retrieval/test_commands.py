@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ from tests.retrieval.llm import tiny_models
 from tests.retrieval.word_embedder import WordEmbedder
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """A shell lets what it starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_stops_the_answer_and_only_then_the_program() -> None:
     with stopped_by_ctrl_c() as is_stopped:
         assert not is_stopped()
@@ -31,6 +41,7 @@ def test_ctrl_c_stops_the_answer_and_only_then_the_program() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_after_an_answer_ctrl_c_ends_the_program_as_ever() -> None:
     with stopped_by_ctrl_c():
         pass
