@@ -135,6 +135,9 @@ _AMOUNTS = re.compile(
 )
 """What says how much without a number."""
 
+_ONE = re.compile(r"\d|\bone\b|一")
+"""What says one as a number, which "a month" and "annual" do not."""
+
 _MONTH = _any_of(name for name in _MONTHS if name != "may") + "|(?-i:May)"
 _TH = "st|nd|rd|th"
 _DATES = [
@@ -244,9 +247,6 @@ def covers(text: str, question: str) -> bool:
         for n in quantities(question)
         if found and (n.value != 1 or _ONE.search(n.written))
     )
-
-
-_ONE = re.compile(r"\d|\bone\b|一")
 
 
 def misses_day(text: str, question: str) -> bool:
