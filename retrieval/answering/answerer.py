@@ -39,7 +39,6 @@ from retrieval.answering.sections import whole_sections
 from retrieval.answering.support import SupportReader
 from retrieval.answering.support_readers import BY_GENERATOR, GeneratorReader
 from retrieval.answering.tiers import Tier, tier_of
-from retrieval.answering.units import rows_in_range
 from retrieval.documents.tables import read_out
 from retrieval.errors import EndpointError
 from retrieval.index.searcher import Searcher
@@ -318,7 +317,6 @@ class Answerer:
         if tier.writes == "facts" and (
             (found.reads and max(found.reads) < _LIKELY)
             # A small model mixes up the rows of a table.
-            or rows_in_range(found.hits[0].passage.text, found.query)
             or answering_row(found.query, found.hits)
         ):
             return self._quote(found)

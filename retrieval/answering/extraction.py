@@ -136,8 +136,6 @@ def extract(
         whole, chosen = _whole_passages(frozenset(terms(query)), hits, reads, section_of)
         if whole:
             return _limited(whole, chosen)
-    elif hits and (rows := rows_in_range(hits[0].passage.text, query)):
-        return _limited([(hits[0].passage, rows)], ())
     elif row := answering_row(query, hits):
         return _limited([row], ())
     longest = _FACT_SENTENCES if is_fact else _EXPLANATION_SENTENCES
@@ -162,7 +160,12 @@ def extract(
 
 
 def answering_row(query: str, hits: Sequence[Hit]) -> Part | None:
-    """The one row in the best hits that has nearly all words of a query, with its head."""
+    """The row, with its head, in whose range a number or a day of a query lies, in the best hit.
+
+    Else the one row in the best hits that has nearly all words of the query.
+    """
+    if hits and (rows := rows_in_range(hits[0].passage.text, query)):
+        return hits[0].passage, rows
     asked = frozenset(terms(_ASKING.sub(" ", query)))
     if len(asked) < _LEAST_ASKED:
         return None
