@@ -43,7 +43,7 @@ INDEXED_DIMENSIONS = 4_000
 """pgvector's HNSW takes no longer halves of vectors; these are always compared one by one."""
 
 _WALK = {
-    "hnsw.ef_search": "200",
+    "hnsw.ef_search": "400",
     "hnsw.iterative_scan": "strict_order",
     "hnsw.max_scan_tuples": "200000",
     "hnsw.scan_mem_multiplier": "4",

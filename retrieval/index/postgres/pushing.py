@@ -33,8 +33,12 @@ LEAST_ALIVE = 0.8
 _MOST = 2**15 - 1
 """The largest number of terms that is told apart from larger ones."""
 
-_BUILD_KB = 512 * 1024
-"""Memory to build HNSW with; a graph that does not fit is built much more slowly."""
+_LINKS, _CONSIDERED = 24, 100
+"""Each vector's links in HNSW, and how many are considered for them: pgvector's own 16 and 64 leave
+some vectors where no walk comes."""
+
+_LINK_BYTES = 16
+"""What HNSW needs for a link while it is built; the lowest level has twice as many, others few."""
 
 _DELETE = "delete from {table} where last < %(oldest)s or first > %(newest)s"
 _REVIVE = """-- What had gone in a generation alone that is deleted now is there again.
@@ -131,7 +135,7 @@ def push(
     _write_terms(connection, number, words, served)
     _check(connection, number, manifest)
     if manifest.passages > exact_limit and manifest.dimension <= INDEXED_DIMENSIONS:
-        _index_vectors(connection, manifest.dimension)
+        _index_vectors(connection, manifest)
     _serve(connection, number)
     prune(connection, oldest=served or number, newest=number)
     connection.execute("analyze documents, passages, postings, terms")
@@ -380,16 +384,21 @@ def _check(connection: Connection, number: int, manifest: Manifest) -> None:
         )
 
 
-def _index_vectors(connection: Connection, dimension: int) -> None:
-    """Make what HNSW walks, if it is not there, without workers: they want shared memory."""
+def _index_vectors(connection: Connection, manifest: Manifest) -> None:
+    """Make what HNSW walks, if it is not there, without workers: they want shared memory.
+
+    It may take the memory that the graph needs; where that does not fit, it takes far longer.
+    """
+    dimension = manifest.dimension
+    needed = manifest.passages * (2 * dimension + 3 * _LINKS * _LINK_BYTES)
     connection.execute(
         "select set_config('max_parallel_maintenance_workers', '0', true),"
         " set_config('maintenance_work_mem', greatest(%s,"
         " pg_size_bytes(current_setting('maintenance_work_mem')) / 1024)::text, true)",
-        (_BUILD_KB,),
+        (needed // 1024,),
     )
     connection.execute(
         f"create index if not exists passages_nearest_{dimension} on passages"
         f" using hnsw ((vector::halfvec({dimension})) halfvec_ip_ops)"
-        f" where dimension = {dimension}"
+        f" with (m = {_LINKS}, ef_construction = {_CONSIDERED}) where dimension = {dimension}"
     )
