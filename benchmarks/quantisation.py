@@ -27,13 +27,13 @@ from retrieval.jsonl import read_rows
 from retrieval.language import language_of
 from retrieval.llm.batching import Batcher
 from retrieval.llm.chat_format import load_chat_format
-from retrieval.llm.decoder import ModelDecoder
 from retrieval.llm.generator import (
     Generator,
     LocalGenerator,
     load_generator,
     load_model,
 )
+from retrieval.llm.model_decoder import ModelDecoder
 from retrieval.models.catalogue import resolve
 from retrieval.models.device import choose_device, use_threads
 from retrieval.search.embedding import Embedder
@@ -56,7 +56,7 @@ def plain_generator(settings: Settings) -> LocalGenerator:
     def make_loop(model: PreTrainedModel, stop_ids: frozenset[int]) -> Batcher:
         return Batcher(ModelDecoder(model, device.dtype), stop_ids=stop_ids)
 
-    return LocalGenerator(folder.id, model, chat_format, make_loop)
+    return LocalGenerator.of(folder.id, model, chat_format, make_loop)
 
 
 def prompts(

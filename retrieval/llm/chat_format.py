@@ -5,10 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from typing import Any, Literal
 
 Architecture = Literal["causal", "seq2seq"]
 
@@ -16,10 +13,11 @@ Architecture = Literal["causal", "seq2seq"]
 class ChatFormat:
     """A model's tokenizer and chat format, the same for answering and for learning.
 
-    All methods may be called from any thread.
+    The tokenizer is a `PlainTokenizer` or one of transformers, which have no type in common. All
+    methods may be called from any thread.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, kind: Architecture) -> None:
+    def __init__(self, tokenizer: Any, kind: Architecture) -> None:  # noqa: ANN401
         self.tokenizer = tokenizer
         self.kind = kind
         self._lock = threading.Lock()

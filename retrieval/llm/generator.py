@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from transformers.models.auto.auto_factory import _BaseAutoModelClass
     from transformers.utils.quantization_config import QuantizationConfigMixin
 
+    from retrieval.llm.batching import Batcher
+    from retrieval.llm.decoder import Decoder
     from retrieval.llm.generation_loop import GenerationLoop
 
 LONGEST_CONTEXT = 1 << 20
@@ -94,19 +96,36 @@ class LocalGenerator:
     def __init__(
         self,
         model_id: str,
-        model: PreTrainedModel,
         chat_format: ChatFormat,
-        make_loop: Callable[[PreTrainedModel, frozenset[int]], GenerationLoop],
+        loop: GenerationLoop,
+        *,
+        context_tokens: int,
+        parameters: int,
     ) -> None:
         self.id = model_id
         self.kind = chat_format.kind
-        self.context_tokens = context_of(model)
-        self.parameters: int = model.num_parameters()
+        self.context_tokens = context_tokens
+        self.parameters: int = parameters
         self._chat_format = chat_format
-        self._loop = make_loop(model, stopping_ids(model, chat_format.tokenizer))
+        self._loop = loop
         # Its thread would keep the model for ever; whoever uses the generator last lets it go. And
         # Python crashes where it ends a thread in the middle of what torch computes.
         weakref.finalize(self, self._loop.close)
+
+    @classmethod
+    def of(
+        cls,
+        model_id: str,
+        model: PreTrainedModel,
+        chat_format: ChatFormat,
+        make_loop: Callable[[PreTrainedModel, frozenset[int]], GenerationLoop],
+    ) -> LocalGenerator:
+        """A model of transformers, in the loop that is made of it and the tokens that end texts."""
+        context_tokens, parameters = context_of(model), model.num_parameters()
+        loop = make_loop(model, stopping_ids(model, chat_format.tokenizer))
+        return cls(
+            model_id, chat_format, loop, context_tokens=context_tokens, parameters=parameters
+        )
 
     def close(self) -> None:
         """End the thread that generates; texts in progress fail."""
@@ -216,10 +235,44 @@ def _local(folder: ModelFolder, run: Run | None, settings: Settings) -> LocalGen
     """The model in a folder, with what a run has learned."""
     device = choose_device(settings)
     use_threads(device)
-    chat_format = load_chat_format(weights_of(folder, run, settings))
-    model = load_learned(folder, run, settings, device)
     id_ = folder.id if run is None else f"{folder.id}+{run.id}"
-    return LocalGenerator(id_, model, chat_format, partial(make_loop, device=device))
+    path = weights_of(folder, run, settings)
+    if is_plain(path, device):
+        return _plain(id_, path, adapter_of(folder, run, settings), device)
+    model = load_learned(folder, run, settings, device)
+    return LocalGenerator.of(id_, model, load_chat_format(path), partial(make_loop, device=device))
+
+
+def is_plain(path: Path, device: Device) -> bool:
+    """Whether a model is computed in bytes, and its files hold all that takes."""
+    from retrieval.llm.cpu import int8_linear, plain_model
+    from retrieval.llm.plain_tokenizer import PlainTokenizer
+
+    return (
+        device.name == "cpu"
+        and int8_linear.is_supported()
+        and PlainTokenizer.fits(path)
+        and plain_model.fits(path)
+    )
+
+
+def _plain(id_: str, path: Path, adapter: Path | None, device: Device) -> LocalGenerator:
+    """The model in a folder and what an adapter has learned, without transformers."""
+    from retrieval.llm.cpu.int8_decoder import Int8Decoder
+    from retrieval.llm.cpu.plain_model import PlainModel
+    from retrieval.llm.plain_tokenizer import PlainTokenizer
+
+    model, tokenizer = PlainModel(path), PlainTokenizer(path)
+    if adapter is not None:
+        merge_adapter(model, adapter)
+    stop_ids = ending(model.eos_token_id, tokenizer.eos_token_id)
+    return LocalGenerator(
+        id_,
+        ChatFormat(tokenizer, "causal"),
+        _batched(Int8Decoder(model, device.dtype), stop_ids, device),
+        context_tokens=model.context_tokens,
+        parameters=model.parameters_count,
+    )
 
 
 def fitting_run(
@@ -252,6 +305,13 @@ def weights_of(folder: ModelFolder, run: Run | None, settings: Settings) -> Path
     return whole if whole and whole.is_dir() else folder.path
 
 
+def adapter_of(folder: ModelFolder, run: Run | None, settings: Settings) -> Path | None:
+    """The folder of what a run adds to the weights of its base, if it holds no whole model."""
+    if run is None or weights_of(folder, run, settings) != folder.path:
+        return None
+    return folder_of(settings.runs_folder, run)
+
+
 def load_learned(
     folder: ModelFolder, run: Run | None, settings: Settings, device: Device
 ) -> PreTrainedModel:
@@ -262,8 +322,8 @@ def load_learned(
     """
     path = weights_of(folder, run, settings)
     model = load_model(path, device, load_chat_format(path).kind)
-    if run is not None and path == folder.path:
-        merge_adapter(model, folder_of(settings.runs_folder, run))
+    if (adapter := adapter_of(folder, run, settings)) is not None:
+        merge_adapter(model, adapter)
     return model
 
 
@@ -310,16 +370,22 @@ def make_loop(
     model: PreTrainedModel, stop_ids: frozenset[int], *, device: Device
 ) -> GenerationLoop:
     """The model's thread. On processors that can, the model is first turned into bytes."""
-    from retrieval.llm.batching import Batcher
     from retrieval.llm.cpu import int8_linear
     from retrieval.llm.cpu.int8_decoder import Int8Decoder, fits
-    from retrieval.llm.decoder import ModelDecoder, cache_tokens, is_batchable
+    from retrieval.llm.model_decoder import ModelDecoder, is_batchable
     from retrieval.llm.one_by_one import OneByOne
 
     if not is_batchable(model):
         return OneByOne(model, stop_ids=stop_ids)
     is_for_bytes = device.name == "cpu" and int8_linear.is_supported() and fits(model.config)
     decoder = (Int8Decoder if is_for_bytes else ModelDecoder)(model, device.dtype)
+    return _batched(decoder, stop_ids, device)
+
+
+def _batched(decoder: Decoder, stop_ids: frozenset[int], device: Device) -> Batcher:
+    from retrieval.llm.batching import Batcher
+    from retrieval.llm.decoder import cache_tokens
+
     free = free_memory(device)
     return Batcher(
         decoder,
@@ -338,5 +404,10 @@ def context_of(model: PreTrainedModel) -> int:
 def stopping_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """The tokens after which nothing follows: the model's and the chat template's."""
     named = model.generation_config.eos_token_id if model.generation_config else None
-    ids = named if isinstance(named, list) else [named, tokenizer.eos_token_id]
+    return ending(named, tokenizer.eos_token_id)
+
+
+def ending(named: int | list[int] | None, eos_token_id: int | None) -> frozenset[int]:
+    """The tokens that a model names for an end; the tokenizer's own, too, unless there are more."""
+    ids = named if isinstance(named, list) else [named, eos_token_id]
     return frozenset(id_ for id_ in ids if id_ is not None)

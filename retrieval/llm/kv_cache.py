@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
 
 ROOM = 128
 """Columns that a buffer grows by, so that a step writes in place instead of copying it all."""
 
 
-class KVLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has no types
+class KVLayer:
     """One layer's keys and values, shape (rows, heads, columns, width), with room for more.
 
     The two may differ in heads and width.
     """
 
     def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
         self.columns = 0
         self.past_keys = self.past_values = torch.empty(0, dtype=dtype)
 
@@ -44,22 +42,16 @@ class KVLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # its base has no
             self.past_keys[:, :, : self.columns] = old_keys[:, :, : self.columns]
             self.past_values[:, :, : self.columns] = old_values[:, :, : self.columns]
 
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: object, **__: object
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Append the new columns; gives views of all there are."""
-        self.make_room(key_states, value_states, key_states.shape[2])
-        start, self.columns = self.columns, self.columns + key_states.shape[2]
-        self.past_keys[:, :, start : self.columns] = key_states
-        self.past_values[:, :, start : self.columns] = value_states
+        self.make_room(keys, values, keys.shape[2])
+        start, self.columns = self.columns, self.columns + keys.shape[2]
+        self.past_keys[:, :, start : self.columns] = keys
+        self.past_values[:, :, start : self.columns] = values
         return self.past_keys[:, :, : self.columns], self.past_values[:, :, : self.columns]
 
-    def get_seq_length(self) -> int:
-        """The columns that hold tokens, as transformers asks for them."""
-        return self.columns
 
-
-class KVCache(Cache):
+class KVCache:
     """The cache of one batch. Rows end in the same column; shorter ones are padded on the left.
 
     `lengths` holds the tokens of each row. Every layer keeps all its columns, so that a model's
@@ -67,8 +59,7 @@ class KVCache(Cache):
     """
 
     def __init__(self, layers: int, dtype: torch.dtype, lengths: Sequence[int] = (0,)) -> None:
-        self.row_layers = [KVLayer(dtype) for _ in range(layers)]
-        super().__init__(layers=list(self.row_layers))
+        self.layers = [KVLayer(dtype) for _ in range(layers)]
         self.dtype = dtype
         self.lengths = list(lengths)
 
@@ -89,9 +80,9 @@ class KVCache(Cache):
 
         Minus infinity hides the columns that hold no token of the row.
         """
-        for layer in self.row_layers:
+        for layer in self.layers:
             layer.make_room(layer.past_keys, layer.past_values, 1)
-        end, room = self.row_layers[0].columns + 1, self.row_layers[0].past_keys.shape[2]
+        end, room = self.layers[0].columns + 1, self.layers[0].past_keys.shape[2]
         begins = torch.tensor([[end - 1 - length] for length in self.lengths])
         columns = torch.arange(room)
         is_hidden = (columns < begins) | (columns >= end)
@@ -104,7 +95,7 @@ class KVCache(Cache):
     @property
     def token_bytes(self) -> int:
         """How much memory a token takes, of a cache that holds some."""
-        used = [layer for layer in self.row_layers if layer.columns]
+        used = [layer for layer in self.layers if layer.columns]
         return sum(
             states[:1, :, :1].nbytes
             for layer in used
@@ -113,8 +104,8 @@ class KVCache(Cache):
 
     def beginning(self, tokens: int) -> KVCache:
         """A copy of the first `tokens` of the only row."""
-        copy = KVCache(len(self.row_layers), self.dtype, [tokens])
-        for old, new in zip(self.row_layers, copy.row_layers, strict=True):
+        copy = KVCache(len(self.layers), self.dtype, [tokens])
+        for old, new in zip(self.layers, copy.layers, strict=True):
             if old.columns:
                 new.update(old.past_keys[:, :, :tokens], old.past_values[:, :, :tokens])
         return copy
@@ -125,15 +116,15 @@ def stack(rows: Sequence[tuple[KVCache, int]]) -> KVCache:
     first = rows[0][0]
     lengths = [cache.lengths[row] for cache, row in rows]
     columns = max(lengths)
-    stacked = KVCache(len(first.row_layers), first.dtype, lengths)
-    for number, layer in enumerate(stacked.row_layers):
-        like = first.row_layers[number]
+    stacked = KVCache(len(first.layers), first.dtype, lengths)
+    for number, layer in enumerate(stacked.layers):
+        like = first.layers[number]
         if not like.columns:  # this layer looks at what another one keeps
             continue
         layer.allocate(like.past_keys, like.past_values, rows=len(rows), columns=columns)
         layer.columns = columns
         for target, ((cache, row), length) in enumerate(zip(rows, lengths, strict=True)):
-            source = cache.row_layers[number]
+            source = cache.layers[number]
             old = slice(source.columns - length, source.columns)
             new = slice(columns - length, columns)
             layer.past_keys[target, :, new] = source.past_keys[row, :, old]

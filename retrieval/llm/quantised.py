@@ -63,11 +63,11 @@ def settle(model: PreTrainedModel, dtype: torch.dtype) -> None:
             parameter.data = parameter.data.to(dtype)
 
 
-def dequantised(layer: nn.Module, config: PreTrainedConfig) -> nn.Module:
+def dequantised(layer: nn.Module, config: PreTrainedConfig | None) -> nn.Module:
     """A layer of a model of this configuration, its weights in float32 if they were fewer bits."""
     import torch
 
-    if is_quantised(config):
+    if config is not None and is_quantised(config):
         from transformers.integrations import bitsandbytes
 
         plain: Any = bitsandbytes.dequantize_and_replace  # transformers leaves it without a type

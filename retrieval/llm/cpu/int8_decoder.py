@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
 
 from retrieval.llm.cpu.attention import grouped_attention
 from retrieval.llm.cpu.int8_linear import Int8Linear, Levels, levels_of
+from retrieval.llm.cpu.plain_model import PLAIN_MODELS, PlainModel
 from retrieval.llm.kv_cache import KVCache, KVLayer
 from retrieval.llm.quantised import dequantised
 
-PLAIN_MODELS = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-"""Model types whose layers are the textbook ones: no sinks, no soft cap, no position bias."""
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 PART = 256
 """Tokens that pass through the layers at once: what one layer makes of them fits a cache."""
@@ -37,7 +37,7 @@ def fits(config: PreTrainedConfig) -> bool:
 class Int8Decoder:
     """A `Decoder` made of a model's weights. Takes the layers out of the model as it packs them."""
 
-    def __init__(self, model: PreTrainedModel, cache_dtype: torch.dtype) -> None:
+    def __init__(self, model: PreTrainedModel | PlainModel, cache_dtype: torch.dtype) -> None:
         body: Any = model.model
         self._cache_dtype = cache_dtype
         # A copy: a view would keep the file that all weights are mapped from in memory.
@@ -65,7 +65,7 @@ class Int8Decoder:
         states = nn.functional.embedding(ids.reshape(-1), self._embedding).float()
         rope = self._rope(states, cache.positions(tokens))
         mask = cache.additive_mask() if tokens == 1 and max(cache.lengths) else None
-        for layer, layer_cache in zip(self._layers, cache.row_layers, strict=True):
+        for layer, layer_cache in zip(self._layers, cache.layers, strict=True):
             states = layer(states, rope, layer_cache, mask, is_final=layer is self._layers[-1])
         cache.grow(tokens)
         return states

@@ -8,9 +8,9 @@ from transformers import PreTrainedModel
 
 from retrieval.errors import GeneratorError
 from retrieval.llm.batching import Batcher
-from retrieval.llm.decoder import ModelDecoder
 from retrieval.llm.generation_loop import GenerationRequest
 from retrieval.llm.kv_cache import ROOM, KVCache
+from retrieval.llm.model_decoder import ModelDecoder
 from tests.retrieval.llm.tiny_models import END_ID, tiny_llama, tiny_qwen, tokens_of
 
 PROMPTS = [[5, 9, 60] * 3, [7] * 40, list(range(150)) * 2, [4, 8, 15, 16, 23, 42]]

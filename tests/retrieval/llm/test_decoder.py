@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from retrieval.llm.decoder import ModelDecoder, cache_tokens, is_batchable
+from retrieval.llm.decoder import cache_tokens
+from retrieval.llm.model_decoder import ModelDecoder, is_batchable
 from tests.retrieval.llm.model_kinds import BATCHED, ONE_BY_ONE, deepseek_v3, gemma4, made
 from tests.retrieval.llm.tiny_models import tiny_llama, tiny_qwen3
 

@@ -187,7 +187,7 @@ def kind(
     # In the same precision as the model: sums of bfloat16 depend on what they are summed with.
     device, chat_format = Device("cpu", torch.float32, 1), load_chat_format(folder)
     loaded = load_model(folder, device, "causal")
-    generator = LocalGenerator("tiny", loaded, chat_format, partial(make_loop, device=device))
+    generator = LocalGenerator.of("tiny", loaded, chat_format, partial(make_loop, device=device))
     yield model, generator
     generator.close()
 

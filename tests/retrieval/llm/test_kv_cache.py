@@ -8,12 +8,12 @@ from retrieval.llm.kv_cache import ROOM, KVCache, stack
 def filled(tokens: int, value: float) -> KVCache:
     cache = KVCache(1, torch.float32, [tokens])
     states = torch.full((1, 2, tokens, 4), value)
-    cache.row_layers[0].update(states, -states)
+    cache.layers[0].update(states, -states)
     return cache
 
 
 def keys(cache: KVCache) -> torch.Tensor:
-    layer = cache.row_layers[0]
+    layer = cache.layers[0]
     return layer.past_keys[:, :, : layer.columns]
 
 
@@ -54,24 +54,24 @@ def test_the_longest_row_leaves_and_its_columns_with_it() -> None:
 def test_a_beginning_is_a_copy() -> None:
     whole = filled(5, 7)
     copy = whole.beginning(3)
-    copy.row_layers[0].past_keys.zero_()
-    assert keys(copy).shape[2] == copy.get_seq_length() == 3
+    copy.layers[0].past_keys.zero_()
+    assert keys(copy).shape[2] == 3
     assert keys(whole).min() == 7
 
 
 def test_growing_past_the_room_keeps_what_was_there() -> None:
     cache = filled(3, 7)
     more = torch.full((1, 2, ROOM + 1, 4), 9.0)
-    grown, values = cache.row_layers[0].update(more, -more)
+    grown, values = cache.layers[0].update(more, -more)
     assert grown[0, 0, :, 0].tolist() == [7.0] * 3 + [9.0] * (ROOM + 1)
     assert torch.equal(values, -grown)
 
 
 def test_keys_and_values_may_differ_in_width() -> None:
     cache = KVCache(2, torch.float32, [3])
-    cache.row_layers[0].update(torch.ones(1, 1, 3, 8), torch.ones(1, 2, 3, 4))
+    cache.layers[0].update(torch.ones(1, 1, 3, 8), torch.ones(1, 2, 3, 4))
     both = stack([(cache, 0), (cache.beginning(2), 0)])
-    layer = both.row_layers[0]
+    layer = both.layers[0]
     assert layer.past_keys.shape == (2, 1, 3 + ROOM, 8)
     assert layer.past_values.shape == (2, 2, 3 + ROOM, 4)
     assert both.token_bytes == cache.token_bytes == 4 * (8 + 2 * 4)

@@ -12,9 +12,10 @@ from retrieval.errors import ModelUnsuitableError
 from retrieval.llm.batching import Batcher
 from retrieval.llm.chat_format import Architecture, load_chat_format
 from retrieval.llm.cpu.int8_decoder import Int8Decoder
-from retrieval.llm.decoder import Decoder, ModelDecoder
+from retrieval.llm.decoder import Decoder
 from retrieval.llm.generation_loop import GenerationRequest
 from retrieval.llm.generator import load_generator, load_model
+from retrieval.llm.model_decoder import ModelDecoder
 from retrieval.llm.quantised import is_quantised
 from retrieval.models.device import Device
 from retrieval.settings import Settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers import (
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
@@ -132,3 +134,19 @@ def tokens_of(request: GenerationRequest) -> list[int]:
             raise token
         tokens.append(token.id)
     return tokens
+
+
+def save_plain(folder: Path, model: PreTrainedModel, *, chat_template: str = CHAT) -> Path:
+    """A model in a folder, whose tokenizer stands in two files as those of unpacked models do."""
+    model.save_pretrained(folder)
+    tokenizer = byte_tokenizer()
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "<end>",
+        "model_max_length": 512,
+        "clean_up_tokenization_spaces": False,
+        "chat_template": chat_template,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder

@@ -10,9 +10,10 @@ import torch
 from transformers import PreTrainedModel
 
 from retrieval.llm.cpu.int8_decoder import Int8Decoder, fits
-from retrieval.llm.decoder import Decoder, ModelDecoder
+from retrieval.llm.decoder import Decoder
 from retrieval.llm.generator import load_model
 from retrieval.llm.kv_cache import KVCache, stack
+from retrieval.llm.model_decoder import ModelDecoder
 from retrieval.models.device import Device
 from tests.retrieval.llm.tiny_models import (
     tiny_llama,
