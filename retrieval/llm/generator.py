@@ -237,32 +237,26 @@ def _local(folder: ModelFolder, run: Run | None, settings: Settings) -> LocalGen
     use_threads(device)
     id_ = folder.id if run is None else f"{folder.id}+{run.id}"
     path = weights_of(folder, run, settings)
-    if is_plain(path, device):
-        return _plain(id_, path, adapter_of(folder, run, settings), device)
+    if loaded := _plain(id_, path, adapter_of(folder, run, settings), device):
+        return loaded
     model = load_learned(folder, run, settings, device)
     return LocalGenerator.of(id_, model, load_chat_format(path), partial(make_loop, device=device))
 
 
-def is_plain(path: Path, device: Device) -> bool:
-    """Whether a model is computed in bytes, and its files hold all that takes."""
+def _plain(id_: str, path: Path, adapter: Path | None, device: Device) -> LocalGenerator | None:
+    """The model in a folder, with what an adapter has learned, without transformers.
+
+    None where it is not computed in bytes, or its files are not as plain as that takes.
+    """
     from retrieval.llm.cpu import int8_linear, plain_model
-    from retrieval.llm.plain_tokenizer import PlainTokenizer
-
-    return (
-        device.name == "cpu"
-        and int8_linear.is_supported()
-        and PlainTokenizer.fits(path)
-        and plain_model.fits(path)
-    )
-
-
-def _plain(id_: str, path: Path, adapter: Path | None, device: Device) -> LocalGenerator:
-    """The model in a folder and what an adapter has learned, without transformers."""
     from retrieval.llm.cpu.int8_decoder import Int8Decoder
-    from retrieval.llm.cpu.plain_model import PlainModel
     from retrieval.llm.plain_tokenizer import PlainTokenizer
 
-    model, tokenizer = PlainModel(path), PlainTokenizer(path)
+    if device.name != "cpu" or not int8_linear.is_supported() or not plain_model.fits(path):
+        return None
+    if (tokenizer := PlainTokenizer.of(path)) is None:
+        return None
+    model = plain_model.PlainModel(path)
     if adapter is not None:
         merge_adapter(model, adapter)
     stop_ids = ending(model.eos_token_id, tokenizer.eos_token_id)

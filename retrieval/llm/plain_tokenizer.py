@@ -28,17 +28,31 @@ _OWN = ("strftime_now", "generation %}", "generation -%}")
 class PlainTokenizer:
     """A tokenizer with a chat template, called as those of transformers are."""
 
-    def __init__(self, folder: Path) -> None:
-        config = _config(folder)
-        self._tokenizer = Tokenizer.from_file(str(folder / _FILE))
-        self._special = {name: config[name] for name in _SPECIAL if name in config}
-        self.eos_token_id = self._tokenizer.token_to_id(self._special.get("eos_token", ""))
-        self.chat_template: str = config["chat_template"]
+    def __init__(self, tokenizer: Tokenizer, template: str, special: Mapping[str, str]) -> None:
+        self._tokenizer, self._special = tokenizer, special
+        self.eos_token_id = tokenizer.token_to_id(special.get("eos_token", ""))
+        self.chat_template = template
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
         )
         environment.globals["raise_exception"] = _refuse
-        self._template = environment.from_string(self.chat_template)
+        self._template = environment.from_string(template)
+
+    @classmethod
+    def of(cls, folder: Path) -> PlainTokenizer | None:
+        """The tokenizer of a folder, where the library would take it as its two files have it."""
+        try:
+            config: Mapping[str, Any] = json.loads((folder / _CONFIG).read_bytes())
+            if not _is_plain(config) or any((folder / name).exists() for name in _ELSEWHERE):
+                return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # the library says what is wrong
+        tokenizer = Tokenizer.from_file(str(folder / _FILE))
+        added = tokenizer.get_added_tokens_decoder().values()
+        special = {name: config[name] for name in _SPECIAL if name in config}
+        if not {*special.values()} <= {token.content for token in added if token.special}:
+            return None
+        return cls(tokenizer, config["chat_template"], special)
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         """The tokens of a text."""
@@ -54,32 +68,17 @@ class PlainTokenizer:
         """The prompt of messages with a role and a content; the template sees the values, too."""
         return self._template.render(messages=chat, **self._special, **values)
 
-    @staticmethod
-    def fits(folder: Path) -> bool:
-        """Whether the library would take the tokenizer of a folder as its files have it."""
-        try:
-            config = _config(folder)
-            is_plain = (
-                config["tokenizer_class"] == "PreTrainedTokenizerFast"
-                and {*config} <= _PLAIN
-                and isinstance(config["chat_template"], str)
-                and not config["clean_up_tokenization_spaces"]
-                and not any(word in config["chat_template"] for word in _OWN)
-                and not any((folder / name).exists() for name in _ELSEWHERE)
-            )
-            if not is_plain:
-                return False
-            added = json.loads((folder / _FILE).read_bytes())["added_tokens"]
-            special = {token["content"] for token in added if token["special"]}
-            return {config[name] for name in _SPECIAL if name in config} <= special
-        except (OSError, ValueError, KeyError, TypeError):
-            return False  # the library says what is wrong
+
+def _is_plain(config: Mapping[str, Any]) -> bool:
+    template = config["chat_template"]
+    return (
+        config["tokenizer_class"] == "PreTrainedTokenizerFast"
+        and {*config} <= _PLAIN
+        and isinstance(template, str)
+        and not any(word in template for word in _OWN)
+        and not config["clean_up_tokenization_spaces"]
+    )
 
 
 def _refuse(message: str) -> None:
     raise TemplateError(message)
-
-
-def _config(folder: Path) -> Mapping[str, Any]:
-    values: Mapping[str, Any] = json.loads((folder / _CONFIG).read_bytes())
-    return values

@@ -15,13 +15,18 @@ from retrieval.models.catalogue import resolve
 from tests.retrieval.llm.tiny_models import save_plain, tiny_qwen
 
 
+def plain(folder: Path) -> PlainTokenizer:
+    tokenizer = PlainTokenizer.of(folder)
+    assert tokenizer is not None
+    return tokenizer
+
+
 @pytest.fixture(scope="module")
 def tokenizers(models_home: Path) -> tuple[PlainTokenizer, Any]:
     """The default generator's, here and in transformers."""
     name = "qwen2.5-coder-0.5b-instruct"
     folder = resolve(name, models_folder=models_home / "models").path
-    assert PlainTokenizer.fits(folder)
-    return PlainTokenizer(folder), AutoTokenizer.from_pretrained(folder)
+    return plain(folder), AutoTokenizer.from_pretrained(folder)
 
 
 @pytest.mark.slow
@@ -76,8 +81,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_special_tokens_have_to_be_in_the_file(folder: Path) -> None:
-    assert PlainTokenizer.fits(folder)
-    assert not PlainTokenizer.fits(config_of(folder, eos_token="<another>"))
+    assert PlainTokenizer.of(folder)
+    assert not PlainTokenizer.of(config_of(folder, eos_token="<another>"))
 
 
 @pytest.mark.parametrize(
@@ -93,22 +98,22 @@ def test_special_tokens_have_to_be_in_the_file(folder: Path) -> None:
     ids=str,
 )
 def test_what_only_the_library_knows_is_left_to_it(folder: Path, values: Any) -> None:
-    assert not PlainTokenizer.fits(config_of(folder, **values))
+    assert not PlainTokenizer.of(config_of(folder, **values))
 
 
 def test_so_is_what_stands_in_other_files(folder: Path) -> None:
     (folder / "added_tokens.json").write_text("{}")
-    assert not PlainTokenizer.fits(folder)
+    assert not PlainTokenizer.of(folder)
     (folder / "added_tokens.json").unlink()
-    (folder / "tokenizer.json").unlink()
-    assert not PlainTokenizer.fits(folder)
+    (folder / "tokenizer_config.json").unlink()
+    assert not PlainTokenizer.of(folder)
 
 
 def test_a_template_may_refuse_and_reach_nothing(folder: Path) -> None:
-    refusing = PlainTokenizer(config_of(folder, chat_template="{{ raise_exception('no roles') }}"))
+    refusing = plain(config_of(folder, chat_template="{{ raise_exception('no roles') }}"))
     with pytest.raises(TemplateError, match="no roles"):
         refusing.apply_chat_template([])
-    reaching = PlainTokenizer(
+    reaching = plain(
         config_of(folder, chat_template="{{ messages.__class__.__mro__[1].__subclasses__() }}")
     )
     with pytest.raises(SecurityError):
