@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from retrieval.errors import SettingsError
 
+ENCODING = "UTF8"
+"""How texts are sent to a Postgres and kept in it; others lack characters that people write."""
+
 
 def parts_of(address: str, setting: str) -> dict[str, str]:
     """The parts of an address that lead somewhere, by the names that libpq has for them.
@@ -24,3 +27,13 @@ def parts_of(address: str, setting: str) -> dict[str, str]:
             f"{setting}: no address of Postgres: write @ and / of a password as %40 and %2F"
         )
     return parts
+
+
+def other_encoding(found: str | None) -> str:
+    """What is wrong with how a database keeps texts, and what mends it; empty if nothing is."""
+    if found == ENCODING:
+        return ""
+    return (
+        f"it keeps texts as {found}, in which not every language can be written; make another one: "
+        f"`createdb --template template0 --encoding {ENCODING} NAME`"
+    )

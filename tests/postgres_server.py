@@ -64,9 +64,9 @@ class PostgresServer:
         name = conninfo_to_dict(address)["dbname"]
         self._do(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def empty(self, name: str) -> str:
+    def empty(self, name: str, *, encoding: str = "UTF8") -> str:
         """The address of a new database of this name without tables."""
-        self._do(f"CREATE DATABASE {name}")
+        self._do(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
         return self.address(name)
 
     def address(self, name: str) -> str:

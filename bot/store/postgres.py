@@ -23,7 +23,7 @@ from bot.store.migrations import migrations
 from bot.store.postgres_schema import TO_SQLITE, PostgresSchema
 from bot.store.soundness import newer_than_this, wanted
 from retrieval.errors import BusyError, DataError, SettingsError
-from retrieval.postgres_address import parts_of
+from retrieval.postgres_address import ENCODING, other_encoding, parts_of
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,8 @@ _CONNECTING: dict[str, str | int] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
     "application_name": "whimbrel",
+    # Whatever the environment or the role has: what people write is sent as it is.
+    "client_encoding": ENCODING,
 }
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\?|%|(?<!:):([a-z_]\w*)|\buser\b")
@@ -165,7 +167,7 @@ class PostgresEngine:
     """A database of a server, used over a few connections that come back when they are lost.
 
     Raises:
-        SettingsError: If it cannot be reached or lets us not in.
+        SettingsError: If it cannot be reached, lets us not in, or cannot keep every text.
         DataError: If it is of a newer release or lacks a column.
     """
 
@@ -315,6 +317,8 @@ class PostgresEngine:
         except psycopg.Error as error:
             raise SettingsError(f"WHIMBREL_DATABASE: {self.name}: {_line(error)}") from error
         with raw:
+            if wrong := other_encoding(raw.info.parameter_status("server_encoding")):
+                raise SettingsError(f"WHIMBREL_DATABASE: {self.name}: {wrong}")
             _configure(raw)
             connection.held = raw
             try:

@@ -18,7 +18,7 @@ from retrieval.errors import (
     SettingsError,
     install,
 )
-from retrieval.postgres_address import parts_of
+from retrieval.postgres_address import ENCODING, other_encoding, parts_of
 
 try:
     import psycopg
@@ -37,6 +37,7 @@ _LOCK = 7_301_552_904_117
 """Whoever holds this advisory lock builds."""
 
 _WAIT_S = 10.0
+_CONNECTING: dict[str, Any] = {"connect_timeout": int(_WAIT_S), "client_encoding": ENCODING}
 _CONNECTIONS = 16
 """Questions that one worker searches for at once, at most."""
 
@@ -89,7 +90,7 @@ class Server:
         with (
             self.telling(),
             psycopg.connect(
-                self.address, autocommit=True, connect_timeout=int(_WAIT_S), prepare_threshold=None
+                self.address, autocommit=True, prepare_threshold=None, **_CONNECTING
             ) as connection,
         ):
             connection.execute(_SESSION)
@@ -167,7 +168,7 @@ def _pool(address: str) -> ConnectionPool[Connection]:
     """The connections to a server that all threads of this process share."""
     if address not in _POOLS:
         # The pool tries again and tells nobody why; what is wrong from the start is told at once.
-        psycopg.connect(address, connect_timeout=int(_WAIT_S)).close()
+        psycopg.connect(address, **_CONNECTING).close()
     with _OPENING:
         if address not in _POOLS:
             _POOLS[address] = _opened(address)
@@ -177,7 +178,7 @@ def _pool(address: str) -> ConnectionPool[Connection]:
 def _opened(address: str) -> ConnectionPool[Connection]:
     pool: ConnectionPool[Connection] = ConnectionPool(
         address,
-        kwargs={"prepare_threshold": None, "connect_timeout": int(_WAIT_S)},
+        kwargs={"prepare_threshold": None, **_CONNECTING},
         configure=_configure,
         check=ConnectionPool.check_connection,
         min_size=0,
@@ -255,8 +256,11 @@ def check_server(connection: Connection) -> None:
 
     Raises:
         psycopg.errors.UndefinedColumn: If pgvector was dropped, and the vectors with it.
-        IndexUnreachableError: If pgvector or the role that reads is missing, or it is too old.
+        IndexUnreachableError: If pgvector or the role that reads is missing, or it is too old; or
+            if the database cannot keep every text.
     """
+    if wrong := other_encoding(connection.info.parameter_status("server_encoding")):
+        raise IndexUnreachableError(wrong)
     row = connection.execute(
         "select installed_version, to_regclass('whimbrel_index.generations')"
         " from pg_available_extensions where name = 'vector'"

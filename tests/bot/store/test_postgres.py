@@ -238,3 +238,21 @@ def test_an_address_that_leads_nowhere_is_told_without_its_password(
         Database(tmp_path / "a.db", address=address)
     assert told in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_keep_every_text_is_refused(
+    postgres: PostgresServer, tmp_path: Path, encoding: str
+) -> None:
+    address = postgres.empty(f"in_{encoding.lower()}", encoding=encoding)
+    with pytest.raises(SettingsError, match=f"as {encoding}, .* --encoding UTF8"):
+        Database(tmp_path / "a.db", address=address)
+
+
+def test_texts_are_sent_as_they_are_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with closing(Database(tmp_path / "a.db", address=address)) as database:
+        (row,) = database.connection.execute("SELECT CAST(? AS TEXT)", ("年假",))
+    assert row == ("年假",)

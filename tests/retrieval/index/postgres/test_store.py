@@ -39,6 +39,7 @@ from retrieval.index.store import index_store, is_indexed
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import drop_kept
 from retrieval.settings import Settings
+from tests.postgres_server import PostgresServer
 from tests.retrieval.word_embedder import WordEmbedder
 
 LEAVE = "# Leave\n\nEvery employee has thirty days of paid leave a year.\n"
@@ -484,6 +485,25 @@ def test_why_a_server_lets_nobody_in_is_told_at_once(index_address: str, other: 
         store.served()
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_keep_every_text_is_told(
+    postgres: PostgresServer, builder: Worker, encoding: str
+) -> None:
+    address = SecretStr(postgres.empty(f"index_in_{encoding.lower()}", encoding=encoding))
+    builder.settings = builder.settings.model_copy(update={"index": address})
+    with pytest.raises(IndexUnreachableError, match=f"as {encoding}, .* --encoding UTF8"):
+        builder.index()
+
+
+def test_texts_are_sent_as_they_are_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, builder: Worker
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    (builder.docs / "leave.md").write_text("# 年假\n\n员工每年有三十天年假。\n", encoding="utf-8")
+    builder.index()
+    assert builder.texts("员工年假")
+
+
 def test_a_server_that_may_only_be_read_is_told(builder: Worker, index_address: str) -> None:
     builder.index()
     (builder.docs / "leave.md").unlink()
@@ -501,6 +521,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from retrieval.index.building import update_index
 from retrieval.settings import Settings
+from tests.postgres_server import PostgresServer
 from tests.retrieval.word_embedder import WordEmbedder
 home, address, docs = sys.argv[1:]
 settings = Settings(home=Path(home), index=SecretStr(address), parse_seconds=20)
