@@ -21,6 +21,7 @@ from bot.dashboard.viewers import (
     LEAVE,
     Members,
     Viewer,
+    cookie_of,
     is_from_here,
     language_of,
     own_name,
@@ -78,7 +79,7 @@ class OidcDoor:
 
     async def viewer(self, request: web.Request) -> Viewer | None:
         """The full member who has logged in; nobody else is shown more than where to do that."""
-        session = self._sessions.get(request.cookies.get(_name(COOKIE, request), ""))
+        session = self._sessions.get(cookie_of(request, _name(COOKIE, request)))
         if session is not None and self._clock() < session.begun + SESSION_S:
             viewer = await self._members.viewer(session.email)
             if viewer is None:
@@ -93,7 +94,7 @@ class OidcDoor:
         """Where the provider sends back who has logged in: opens a session, once for each login."""
         given = request.query
         login = self._logins.pop(given.get("state", ""), None)
-        browser = request.cookies.get(_name(LOGIN_COOKIE, request), "")
+        browser = cookie_of(request, _name(LOGIN_COOKIE, request))
         if (
             login is None
             or self._clock() > login.begun + LOGIN_S
@@ -121,7 +122,7 @@ class OidcDoor:
         """Close the session of a browser, for who wants to log in as somebody else."""
         if not is_from_here(request):
             raise web.HTTPForbidden
-        self._sessions.pop(request.cookies.get(_name(COOKIE, request), ""), None)
+        self._sessions.pop(cookie_of(request, _name(COOKIE, request)), None)
         return web.Response(text=_html("You are logged out.", _again("/")), content_type=HTML)
 
     def _to_log_in(self, request: web.Request) -> web.HTTPSeeOther:
@@ -129,7 +130,7 @@ class OidcDoor:
         scheme = "https" if _is_secure(request) else "http"
         attempt = Attempt(f"{scheme}://{request.host}{ENTER}", state, nonce, verifier)
         # Of one browser, which may open several pages at once.
-        browser = request.cookies.get(_name(LOGIN_COOKIE, request)) or secrets.token_urlsafe(32)
+        browser = cookie_of(request, _name(LOGIN_COOKIE, request)) or secrets.token_urlsafe(32)
         _keep(self._logins, state, Login(attempt, browser, request.path_qs, self._clock()))
         response = web.HTTPSeeOther(self._provider.address(attempt))
         _give(response, LOGIN_COOKIE, browser, request)

@@ -277,12 +277,7 @@ class Dashboard:
 
     async def _decide(self, look: Look) -> web.StreamResponse:
         access = look.viewer.access
-        try:
-            async with asyncio.timeout(BODY_S):
-                form = await look.request.post()
-        except TimeoutError as error:
-            raise web.HTTPRequestTimeout from error
-        said = {name: str(value) for name, value in form.items()}
+        said = await _form(look.request)
         if access is None or self._deciding is None or not _is_ours(look, said):
             raise web.HTTPForbidden(text=look.strings.dashboard["forbidden"])
         number = int(look.request.match_info["review"])
@@ -306,7 +301,18 @@ async def _file(name: str, kind: str, _: web.Request) -> web.Response:
     return web.Response(text=(HERE / name).read_text("utf-8"), content_type=kind)
 
 
+async def _form(request: web.Request) -> dict[str, str]:
+    """What a form says."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return {name: str(value) for name, value in (await request.post()).items()}
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
+    except (ValueError, LookupError, web.RequestPayloadError) as error:  # as its headers have it
+        raise web.HTTPBadRequest(text="The form cannot be read.\n") from error
+
+
 def _is_ours(look: Look, form: Mapping[str, str]) -> bool:
     """Whether a form was one of our pages', and was sent from there."""
-    shown = form.get("csrf", "").encode()
+    shown = form.get("csrf", "").encode(errors="replace")
     return is_from_here(look.request) and hmac.compare_digest(shown, look.viewer.csrf.encode())

@@ -77,7 +77,7 @@ class TokenDoor:
 
     async def viewer(self, request: web.Request) -> Viewer | None:
         """Whoever has the cookie."""
-        shown = request.cookies.get(own_name(COOKIE, request), "")
+        shown = cookie_of(request, own_name(COOKIE, request))
         return self._viewer if hmac.compare_digest(shown.encode(), self._session.encode()) else None
 
     async def enter(self, request: web.Request) -> web.Response:
@@ -184,6 +184,12 @@ def language_of(request: web.Request) -> str:
     wanted = request.headers.get("Accept-Language", "")
     codes = [part.partition(";")[0].partition("-")[0].strip() for part in wanted.split(",")]
     return next((code for code in codes if code in LANGUAGES), "en")
+
+
+def cookie_of(request: web.Request, name: str) -> str:
+    """The value of a cookie; empty without one, or for bytes that we give to nobody."""
+    value = request.cookies.get(name, "")
+    return value if value.isascii() else ""
 
 
 def own_name(cookie: str, request: web.Request) -> str:

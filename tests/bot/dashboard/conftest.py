@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -41,6 +42,15 @@ class Browser:
             method, url, headers=sent, allow_redirects=False, **more
         ) as response:
             return response.status, await response.text(), response.headers
+
+
+async def status_of(base: str, *lines: bytes) -> int:
+    """What is answered to a request of such lines, which no client of ours would send."""
+    reader, writer = await asyncio.open_connection(*base.removeprefix("http://").split(":"))
+    writer.write(b"\r\n".join([*lines, b"Connection: close", b"", b""]))
+    answered = await reader.read()
+    writer.close()
+    return int(answered.split()[1])
 
 
 Opened = Callable[..., Awaitable[Browser]]

@@ -22,7 +22,7 @@ from bot.dashboard.oidc import Attempt, Provider
 from bot.dashboard.window import Window
 from retrieval.errors import SettingsError
 from tests.bot.conftest import House
-from tests.bot.dashboard.conftest import HEADER, HOST, known
+from tests.bot.dashboard.conftest import HEADER, HOST, known, status_of
 from tests.browser import MISSING, chromium, is_there
 from tests.dashboard_scene import SALARY, settings_in
 from tests.openid_server import CLIENT, CLIENT_SECRET, OpenIdServer
@@ -36,7 +36,7 @@ class Visitor:
     def __init__(self, session: aiohttp.ClientSession, base: str, provider: OpenIdServer) -> None:
         self.cookies: dict[str, str] = {}
         self.given: list[str] = []
-        self._session, self._base, self._provider = session, base, provider
+        self._session, self.base, self._provider = session, base, provider
 
     async def get(self, path: str) -> tuple[int, str, str]:
         """The status, the text, and where it leads."""
@@ -47,7 +47,7 @@ class Visitor:
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         async with self._session.request(
-            method, f"{self._base}{path}", headers=headers, allow_redirects=False
+            method, f"{self.base}{path}", headers=headers, allow_redirects=False
         ) as response:
             for line in response.headers.getall("Set-Cookie", []):
                 self.given.append(line)
@@ -270,6 +270,15 @@ async def test_a_login_ends_once_and_in_the_browser_that_began_it(
     assert (await visitor.get(end))[0] == 403
     code = parse_qs(urlsplit(end).query)["code"][0]
     assert (await visitor.get(f"/enter?state=guess&code={code}"))[0] == 403
+
+
+async def test_a_login_ends_in_no_browser_whose_cookie_is_no_text(visit: Visit) -> None:
+    visitor = await visit()
+    back = await visitor.begin()
+    (name,) = visitor.cookies
+    lines = [f"GET {back} HTTP/1.1", f"Host: {HOST}", f"Cookie: {name}="]
+    sent = "\r\n".join(lines).encode() + b"\xff"
+    assert await status_of(visitor.base, sent) == 403
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bot.store.database import Database
 from bot.store.reviews import Reviews
 from retrieval.errors import SettingsError
 from tests.bot.conftest import House
-from tests.bot.dashboard.conftest import HEADER, Opened, known
+from tests.bot.dashboard.conftest import HEADER, Opened, known, status_of
 from tests.dashboard_scene import ASKED, SALARY, SECRET, settings_in
 from tests.fakes import SentenceDocuments
 
@@ -210,6 +210,31 @@ async def test_a_page_that_cannot_be_read_says_so_and_the_others_are_there(
 async def test_addresses_that_nobody_links_to_are_harmless(opened: Opened, path: str) -> None:
     browser = await opened()
     assert (await browser.get(path))[0] == 200
+
+
+async def test_a_cookie_of_bytes_that_are_no_text_opens_nothing(opened: Opened) -> None:
+    browser = await opened()
+    host = browser.base.removeprefix("http://").encode()
+    cookie = b"Cookie: whimbrel-" + host.partition(b":")[2] + b"=\xff"
+    assert await status_of(browser.base, b"GET / HTTP/1.1", b"Host: " + host, cookie) == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/x-www-form-urlencoded; charset=nonsense"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/x-www-form-urlencoded", "Content-Encoding": "gzip"},
+        {"Content-Type": "multipart/form-data"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    ],
+)
+async def test_a_form_that_cannot_be_read_is_refused(
+    opened: Opened, headers: dict[str, str]
+) -> None:
+    browser = await opened()
+    status, *_ = await browser.ask("POST", "/reviews/1", headers=headers, data=b"csrf=\xff")
+    assert status == 400
 
 
 @pytest.mark.parametrize(
