@@ -26,7 +26,7 @@ from bot.dashboard.viewers import (
     is_from_here,
     language_of,
 )
-from bot.slack.incoming.web import BODY_S
+from bot.slack.incoming.web import BODY_S, ODD
 from bot.store.connection import StoreError
 from bot.store.database import Database
 from bot.strings import strings_for
@@ -308,7 +308,7 @@ async def _form(request: web.Request) -> dict[str, str]:
             return {name: str(value) for name, value in (await request.post()).items()}
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
-    except (ValueError, LookupError, web.RequestPayloadError) as error:  # as its headers have it
+    except ODD as error:
         raise web.HTTPBadRequest(text="The form cannot be read.\n") from error
 
 

@@ -27,7 +27,14 @@ BODY_S = 10.0
 
 KEEP_ALIVE_S = 15.0
 
-ODD = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+ODD = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    web.RequestPayloadError,
+)
 """What is raised where a body is read that has something else than Slack's in its places."""
 
 IsReady = Callable[[], Awaitable[bool]]

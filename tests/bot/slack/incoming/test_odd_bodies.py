@@ -42,14 +42,14 @@ EVENTS = [
 ]
 
 
-async def status(house: House, body: str | bytes, kind: str) -> int:
+async def status(house: House, body: str | bytes, kind: str, **headers: str) -> int:
     assert house.slack.app_url is not None
     sent = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
     signed = signature(sent.decode(errors="replace"), SECRET)
     async with (
         aiohttp.ClientSession() as session,
         session.post(
-            house.slack.app_url, data=sent, headers={"content-type": kind} | signed
+            house.slack.app_url, data=sent, headers={"content-type": kind} | signed | headers
         ) as response,
     ):
         return response.status
@@ -73,5 +73,6 @@ async def test_no_odd_body_is_our_fault(http: House, caplog: pytest.LogCaptureFi
     for kind in ("application/json; charset=nonsense", "x/y/z", "application/json; charset=utf-16"):
         if not 200 <= (found := await status(http, b"{}\xff", kind)) < 500:
             odd[kind] = found
+    assert await status(http, b"{}", JSON, **{"content-encoding": "gzip"}) == 400
     assert odd == {}
     assert "Traceback" not in caplog.text
