@@ -88,16 +88,20 @@ class SyncProcess:
         due = [
             name
             for name, source in sources_of(self._settings).items()
-            if source.every_s and self._latest(name, ended[name]) + source.every_s <= now
+            if source.every_s and self._latest(name, ended[name], now) + source.every_s <= now
         ]
         due += [name for name in self._changed(now) if name not in due]
         self._began |= dict.fromkeys(due, now)
         return due
 
-    def _latest(self, name: str, ended: str) -> float:
-        """When a source was synced last, in Unix seconds."""
+    def _latest(self, name: str, ended: str, now: float) -> float:
+        """When a source was synced last, in Unix seconds.
+
+        What a clock has said that was ahead is as good as nothing: else it would never be due.
+        """
         at = datetime.fromisoformat(ended).timestamp() if ended else 0.0
-        return max(at, self._began.get(name, 0.0))
+        times = (at, self._began.get(name, 0.0))
+        return max((time_ for time_ in times if time_ <= now), default=0.0)
 
     def _changed(self, now: float) -> list[str]:
         changed = []

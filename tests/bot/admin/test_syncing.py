@@ -70,6 +70,14 @@ def test_who_has_synced_it_by_hand_has_synced_it(tmp_path: Path) -> None:
     assert runs.due(at + HOUR * 2) == ["wiki"]
 
 
+def test_a_source_whose_last_sync_a_clock_put_ahead_is_due(tmp_path: Path) -> None:
+    sync(tmp_path, Shelf(), wiki=table(every="1h"))
+    at = (tmp_path / "sources" / "wiki" / "mirror.db").stat().st_mtime
+    runs = process(tmp_path, wiki=table(every="1h"))
+    assert runs.due(at - 1_000 * HOUR) == ["wiki"]
+    assert runs.due(at - 1_000 * HOUR + 1) == []
+
+
 def test_a_watched_folder_is_due_when_a_file_changes(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
