@@ -60,7 +60,7 @@ def check_before(path: Path) -> None:
 
 
 def check_after(path: Path, connection: sqlite3.Connection) -> None:
-    """Look for every table and column that this release uses, and mark that they are there.
+    """Look for every table and column that this release uses.
 
     Raises:
         DataError: If one is missing.
@@ -68,6 +68,10 @@ def check_after(path: Path, connection: sqlite3.Connection) -> None:
     if missing := sorted(wanted() - _pairs(columns_of(connection))):
         table, column = missing[0]
         raise DataError(f"{path} has no {table}.{column} any more: {_RESTORE}")
+
+
+def mark(path: Path) -> None:
+    """Mark that a database has its tables, once they are on the disk for good."""
     if not mark_of(path).exists():
         mark_of(path).touch(mode=0o600)
 

@@ -14,7 +14,7 @@ import sqlite_utils
 
 from bot.store.connection import Connection, Result, StoreError, StoreUnavailableError, Values
 from bot.store.migrations import migrations
-from bot.store.soundness import check_after, check_before, check_read_only, columns_of
+from bot.store.soundness import check_after, check_before, check_read_only, columns_of, mark
 from retrieval.private import make_private
 
 BUSY_S = 30
@@ -126,6 +126,7 @@ class SqliteEngine:
         with self.transaction() as db:
             migrations.apply(sqlite_utils.Database(db.raw))
             check_after(path, db.raw)
+        mark(path)
         self.purge()  # a process that was killed may not have come to it
 
     @property

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -50,6 +52,20 @@ def test_a_database_that_was_there_before_is_not_begun_anew_in_silence(
         Database(path)
     assert not path.is_file() or path.stat().st_size == 0
     mark_of(path).unlink()
+    assert opened(path) == 0
+
+
+def test_a_first_start_on_a_full_disk_can_be_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "whimbrel.db"
+    code = (
+        "import resource, sys; from pathlib import Path; from bot.store.database import Database;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536)); Database(Path(sys.argv[1]))"
+    )
+    ended = subprocess.run(  # noqa: S603 - written here
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert "StoreError" in ended.stderr
+    path.touch()
     assert opened(path) == 0
 
 
