@@ -89,7 +89,8 @@ def back_up(settings: Settings, to: Path, *, recipients: Sequence[str] = ()) -> 
         to.lstat()  # also finds out what cannot be a name, before anything is done
         raise DataError(f"{to} is there already; name a new file")
     if settings.database is None:
-        check_before(settings.database_file)
+        with _telling(settings.database_file):
+            check_before(settings.database_file)
     if not has_database(settings):
         raise DataError(f"there is no {settings.database_file}: nothing to back up yet")
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -220,6 +221,7 @@ def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
     made = datetime.now(UTC).isoformat(timespec="seconds")
     if settings.database is None:
         with (
+            _telling(settings.database_file),
             closing(sqlite3.connect(settings.database_file, timeout=30)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
@@ -243,6 +245,15 @@ def _archive(settings: Settings, work: Path, archive: Path) -> Contents:
             if not tries_left:
                 raise
     raise AssertionError
+
+
+@contextmanager
+def _telling(database: Path) -> Iterator[None]:
+    """Say of which database it is what SQLite says: that of a disk that fails, or is read-only."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise DataError(f"{database} cannot be copied: {error}") from error
 
 
 def _files(home: Path, index: Path) -> dict[str, Path]:

@@ -116,11 +116,11 @@ class SqliteEngine:
         self.purge_due: float | None = None
         """When to try again to purge, by the monotonic clock."""
         if is_read_only:
-            with _told():
+            with _told(path):
                 check_read_only(path)
             return
         make_private(path.parent)
-        with _told():
+        with _told(path):
             check_before(path)
         path.touch(mode=0o600)  # it holds what people asked
         with self.transaction() as db:
@@ -246,8 +246,9 @@ class SqliteEngine:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Errors of SQLite as ours."""
+def _told(opened: Path | None = None) -> Iterator[None]:
+    """Errors of SQLite as ours; those of a file that is `opened` name it."""
+    where = f"{opened}: " if opened else ""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -255,6 +256,6 @@ def _told() -> Iterator[None]:
             sqlite3.SQLITE_BUSY,
             sqlite3.SQLITE_LOCKED,
         )
-        raise (StoreUnavailableError if is_busy else StoreError)(str(error)) from error
+        raise (StoreUnavailableError if is_busy else StoreError)(f"{where}{error}") from error
     except sqlite3.Error as error:
-        raise StoreError(str(error)) from error
+        raise StoreError(f"{where}{error}") from error

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from bot.app.backup import back_up, restore, verify
 from bot.app.commands import backup as backup_command
 from bot.app.commands import restore as restore_command
+from bot.store.connection import StoreError
 from bot.store.database import Database
 from bot.store.keys import ApiKeys
 from retrieval.errors import BusyError, DataError, SettingsError, explain_system_error
@@ -290,6 +291,16 @@ def test_a_database_that_is_none_is_neither_backed_up_nor_restored(
     assert not (tmp_path / "b.tar").exists()
     restore(settings, good, replaces=True)
     assert people(settings) == PEOPLE
+
+
+def test_a_database_that_cannot_be_opened_is_named(settings: Settings, tmp_path: Path) -> None:
+    file = settings.database_file
+    file.with_name(f"{file.name}-wal").unlink(missing_ok=True)
+    file.with_name(f"{file.name}-wal").mkdir()
+    with pytest.raises(DataError, match=f"^{file} cannot be copied: "):
+        back_up(settings, tmp_path / "backup.tar")
+    with pytest.raises(StoreError, match=f"^{file}: "):
+        Database(file)
 
 
 def test_an_archive_without_a_database_is_no_backup(settings: Settings, tmp_path: Path) -> None:
