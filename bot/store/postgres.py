@@ -167,7 +167,8 @@ class PostgresEngine:
     """A database of a server, used over a few connections that come back when they are lost.
 
     Raises:
-        SettingsError: If it cannot be reached, lets us not in, or cannot keep every text.
+        SettingsError: If it cannot be reached, lets us not in, is not ours to write to, or
+            cannot keep every text.
         DataError: If it is of a newer release or lacks a column.
     """
 
@@ -333,6 +334,11 @@ class PostgresEngine:
                     raw.execute("COMMIT")
             except StoreUnavailableError as error:
                 raise BusyError(f"{self.name}: {error}; try again in a moment") from error
+            except StoreError as error:
+                raise SettingsError(
+                    f"WHIMBREL_DATABASE: {self.name}: {error}; it has to belong to the user in the "
+                    "address, and take what is written"
+                ) from error
             finally:
                 connection.held = None
 

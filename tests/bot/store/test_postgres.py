@@ -256,3 +256,15 @@ def test_texts_are_sent_as_they_are_whatever_the_environment_says(
     with closing(Database(tmp_path / "a.db", address=address)) as database:
         (row,) = database.connection.execute("SELECT CAST(? AS TEXT)", ("年假",))
     assert row == ("年假",)
+
+
+def test_a_database_of_somebody_else_is_told_with_its_name(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    import psycopg  # an extra
+
+    address = postgres.empty("of_others")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE ROLE guest LOGIN")
+    with pytest.raises(SettingsError, match=r"of_others .* belong to the user in the address"):
+        Database(tmp_path / "a.db", address=address.replace("postgres:@", "guest@"))
