@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 LOG = "sync.log"
 LOOK_S = 10.0
+AHEAD_S = 60.0
+"""Clocks of workers may differ by so much."""
+
 """How often it is looked whether it is time, and whether watched folders have changed."""
 RETRY_S = 300.0
 """After which time a watched folder is tried again whose sync failed."""
@@ -97,11 +100,11 @@ class SyncProcess:
     def _latest(self, name: str, ended: str, now: float) -> float:
         """When a source was synced last, in Unix seconds.
 
-        What a clock has said that was ahead is as good as nothing: else it would never be due.
+        What a clock has said that was far ahead is as good as nothing: else it would never be due.
         """
         at = datetime.fromisoformat(ended).timestamp() if ended else 0.0
         times = (at, self._began.get(name, 0.0))
-        return max((time_ for time_ in times if time_ <= now), default=0.0)
+        return max((time_ for time_ in times if time_ <= now + AHEAD_S), default=0.0)
 
     def _changed(self, now: float) -> list[str]:
         changed = []

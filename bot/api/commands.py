@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -50,6 +50,8 @@ def create(
 
     Without --audience it sees what is for everybody. Whoever has the key reads all that it sees.
     """
+    if expires and expires.date() < datetime.now(UTC).date():
+        raise click.BadParameter("that day is over", param_hint="--expires")
     with _opened() as (database, api_keys):
         with database.transaction():
             key, secret = api_keys.create(
@@ -95,8 +97,8 @@ def revoke(name: str) -> None:
 
 
 @keys.command()
-@click.option("--month", metavar="YYYY-MM", help="Only this month.")
-def usage(month: str | None) -> None:
+@click.option("--month", type=click.DateTime(["%Y-%m"]), metavar="YYYY-MM", help="Only this month.")
+def usage(month: datetime | None) -> None:
     """Tell how much each key was used, by month, as a table of tab-separated values."""
     from dataclasses import asdict, fields
 
@@ -104,7 +106,7 @@ def usage(month: str | None) -> None:
 
     with _opened() as (_, api_keys):
         click.echo("\t".join(field.name for field in fields(KeyUsage)))
-        for used in api_keys.usage(month=month):
+        for used in api_keys.usage(month=month.strftime("%Y-%m") if month else None):
             click.echo("\t".join(map(str, asdict(used).values())))
 
 

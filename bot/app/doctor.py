@@ -94,8 +94,12 @@ def _brought_in(database: Path) -> str:
 
 def _postgres(settings: Settings) -> Finding:
     try:
-        with closing(open_database(settings, is_read_only=True)):
-            return Finding("database", "ok", f"{place_of(settings)}, with all its tables")
+        with closing(open_database(settings, is_read_only=True)) as database:
+            place = place_of(settings)
+            if not getattr(database.engine, "takes_writes", True):
+                mend = "name the primary in WHIMBREL_DATABASE, or let it take what is written"
+                return Finding("database", "missing", f"{place} can only be read", mend)
+            return Finding("database", "ok", f"{place}, with all its tables")
     except (BusyError, DataError, SettingsError) as error:
         return Finding("database", "missing", "not usable", str(error))
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from bot.settings import read_slack_settings
+from bot.settings import load_api_settings, read_slack_settings
 from bot.store.connection import StoreError
 from bot.store.inbox import Inbox
 from bot.store.log import ConversationLog, utc
@@ -75,8 +75,20 @@ def _bot(_: Settings) -> Part:
     slack = read_slack_settings()
     if not slack.health_port:
         return {"state": "unknown", "why": "SLACK_HEALTH_PORT is 0"}
-    host = "127.0.0.1" if slack.health_host in ("0.0.0.0", "::") else slack.health_host  # noqa: S104
-    address = f"http://{host}:{slack.health_port}/readyz"
+    return _listening(slack.health_host, slack.health_port)
+
+
+def _api(_: Settings) -> Part:
+    """Whether the API takes calls, of `whimbrel api` or of a bot that serves it, too."""
+    api = load_api_settings()
+    if not api.listen_port:
+        return {"state": "unknown", "why": "WHIMBREL_API_LISTEN_PORT is 0"}
+    return _listening(api.listen_host, api.listen_port)
+
+
+def _listening(host: str, port: int) -> Part:
+    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    address = f"http://{host}:{port}/readyz"
     try:
         with build_opener(ProxyHandler({})).open(address, timeout=ASK_S):
             return {"state": "serving"}
@@ -175,6 +187,7 @@ def _size_mb(path: Path) -> int:
 PARTS: Mapping[str, Callable[[Settings], Part | list[Part]]] = {
     "versions": _versions,
     "bot": _bot,
+    "api": _api,
     "models": _models,
     "index": _index,
     "queue": _queue,

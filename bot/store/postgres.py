@@ -177,6 +177,8 @@ class PostgresEngine:
     ) -> None:
         self.name = name_of(address)
         self.address: str | None = psycopg.conninfo.make_conninfo(address, **_CONNECTING)
+        self.takes_writes = True
+        """Whether what is written is kept: a standby, and who is told so, only reads."""
         self._may_be_unfinished = may_be_unfinished
         self._local = threading.local()
         self._vacuum = ThreadPoolExecutor(1, thread_name_prefix="vacuum")
@@ -320,6 +322,8 @@ class PostgresEngine:
         with raw:
             if wrong := other_encoding(raw.info.parameter_status("server_encoding")):
                 raise SettingsError(f"WHIMBREL_DATABASE: {self.name}: {wrong}")
+            row = raw.execute("SELECT current_setting('transaction_read_only')").fetchone()
+            self.takes_writes = row == ("off",)
             _configure(raw)
             connection.held = raw
             try:

@@ -57,3 +57,12 @@ def test_a_key_that_there_is_not_cannot_be_revoked() -> None:
 
 def test_the_usage_is_a_table_even_if_nothing_was_used() -> None:
     assert keys("usage").stdout.split("\t")[:3] == ["name", "month", "questions"]
+
+
+def test_a_day_that_is_over_and_a_month_that_is_none_are_refused() -> None:
+    late = keys("create", "web", "--expires", "2020-01-31")
+    assert late.exit_code == 2
+    assert "that day is over" in late.stderr
+    assert keys("list").stdout == ""
+    assert keys("usage", "--month", "2026-13").exit_code == 2
+    assert keys("usage", "--month", "2026-1").exit_code == 0

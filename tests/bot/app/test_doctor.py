@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,9 @@ from bot.app.doctor import LOG_MB, checks
 from bot.store.database import Database
 from retrieval.commands import doctor
 from retrieval.doctor import Finding
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture
@@ -82,3 +86,23 @@ def test_what_ends_one_look_ends_no_other(database: Path) -> None:
     assert "✗ doctor: training.doctor cannot look further" in told.output
     assert "✓ database: " in told.output
     assert told.exit_code == 1
+
+
+def test_a_postgres_that_can_only_be_read_is_told(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    def found() -> Finding:
+        return next(finding for finding in checks() if finding.name == "database")
+
+    monkeypatch.setenv("WHIMBREL_HOME", str(tmp_path))
+    monkeypatch.setenv("WHIMBREL_GENERATOR", "none")
+    address = postgres.fresh()
+    monkeypatch.setenv("WHIMBREL_DATABASE", address)
+    assert found().state == "ok"
+    with psycopg.connect(address, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+    assert found().state == "missing"
+    assert "can only be read" in found().found

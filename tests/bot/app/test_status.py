@@ -30,6 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WHIMBREL_HOME", str(tmp_path))
     monkeypatch.setenv("WHIMBREL_GENERATOR", "none")
     monkeypatch.setenv("SLACK_HEALTH_PORT", "0")
+    monkeypatch.setenv("WHIMBREL_API_LISTEN_PORT", "0")
     return tmp_path
 
 
@@ -99,6 +100,9 @@ async def test_a_bot_that_serves_is_told_and_not_disturbed(
     monkeypatch.setenv("SLACK_HEALTH_PORT", str(bot.port))
     made = await bot._database.run(CliRunner().invoke, status, ["--json"])
     assert json.loads(made.stdout)["bot"] == {"state": "serving"}
+    monkeypatch.setenv("WHIMBREL_API_LISTEN_PORT", str(bot.port))
+    made = await bot._database.run(CliRunner().invoke, status, ["--json"])
+    assert json.loads(made.stdout)["api"] == {"state": "serving"}
     assert await bot.is_ready()
 
 
@@ -107,6 +111,8 @@ def test_nobody_at_the_port_is_told(
 ) -> None:
     monkeypatch.setenv("SLACK_HEALTH_PORT", str(unused_tcp_port))
     assert told()["bot"]["state"] == "not running"
+    monkeypatch.setenv("WHIMBREL_API_LISTEN_PORT", str(unused_tcp_port))
+    assert told()["api"]["state"] == "not running"
 
 
 def test_something_else_at_the_port_is_no_bot(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
