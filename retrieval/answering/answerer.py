@@ -26,7 +26,7 @@ from retrieval.answering.prompt import (
     build_prompt,
     instructions_of,
 )
-from retrieval.answering.quantities import misses_day, states_amount
+from retrieval.answering.quantities import misses_day, misses_year, states_amount
 from retrieval.answering.questions import (
     asks_for_amount,
     asks_for_fact,
@@ -272,8 +272,13 @@ class Answerer:
         watch: Stopwatch,
     ) -> Evidence:
         tier = tier_of(self.generator, self.settings)
-        # A heading with nothing below it is found, and answers nothing.
-        hits = [hit for hit in hits if hit.passage.text.strip() not in hit.passage.headings[-1:]]
+        # A heading with nothing below it, or what is about other years, is found and no answer.
+        hits = [
+            hit
+            for hit in hits
+            if hit.passage.text.strip() not in hit.passage.headings[-1:]
+            and not misses_year(hit.passage.indexed_text, query)
+        ]
         with watch.stage("judge"):
             judged = self.judge.judgement(query, hits)
         # A strong model reads better than what reads for the judge.

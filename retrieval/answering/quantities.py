@@ -152,6 +152,14 @@ _DATES = [
     )
 ]
 
+_A_YEAR = r"(?<![a-z\d_.,/#€$£¥-])(?P<year>(?:19|20)\d\d)(?![a-z\d%]|[.,/-]\d)"
+_YEAR = re.compile(
+    rf"(?P<since>\b(?:since|from|as of)\s(?:\d?\d\s)?(?:[a-z]+\s)?(?:\d?\d,?\s)?|[自从])?{_A_YEAR}",
+    re.IGNORECASE,
+)
+_ASKED_YEAR = re.compile(rf"{_A_YEAR}(?=\s?年(?!代)|\W*\Z)", re.IGNORECASE)
+"""A number at the end of a question, or one that 年 follows; others may count something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -256,6 +264,22 @@ def misses_day(text: str, question: str) -> bool:
     return bool(asked and days) and not any(
         day in days or any(_is_between(day, line[0], line[-1]) for line in lines if line)
         for day in asked
+    )
+
+
+def misses_year(text: str, question: str) -> bool:
+    """Whether a text names years, and a question others that are neither these nor between them.
+
+    What holds since a year holds in later ones.
+    """
+    asked = {int(match["year"]) for match in _ASKED_YEAR.finditer(question)}
+    if not asked:
+        return False
+    found = [(int(match["year"]), match["since"]) for match in _YEAR.finditer(text)]
+    years = [year for year, _ in found]
+    since = min((year for year, is_since in found if is_since), default=math.inf)
+    return bool(years) and not any(
+        min(years) <= year <= max(years) or year >= since for year in asked
     )
 
 

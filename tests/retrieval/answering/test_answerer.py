@@ -134,6 +134,17 @@ def test_a_table_row_is_read_out_and_cited_word_for_word(library: Library, tmp_p
     assert answer.citations[0].quote in answer.citations[0].passage.text
 
 
+def test_what_is_about_other_years_answers_nothing(library: Library, tmp_path: Path) -> None:
+    prices = "# Fees of 2026\n\nA berth is 40 pounds a night.\n"
+    (tmp_path / "docs" / "fees.md").write_text(prices)
+    update_index((), library.settings, library.embedder)
+    asked = answerer(library, None)
+    told = asked.answer(AnswerRequest("How much is a berth a night in 2026?"))
+    assert told.citations[0].passage.source.title == "Fees of 2026"
+    other = asked.answer(AnswerRequest("How much is a berth a night in 2021?"))
+    assert all(cited.passage.source.title != "Fees of 2026" for cited in other.citations)
+
+
 def test_what_says_no_amount_does_not_answer_how_much(tmp_path: Path) -> None:
     library = about_berths(tmp_path)
     asked = answerer(library, None).answer(AnswerRequest("How much is a berth?"))

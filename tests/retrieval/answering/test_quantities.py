@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.answering.quantities import dates, misses_day, quantities, ranges, states_amount
+from retrieval.answering.quantities import (
+    dates,
+    misses_day,
+    misses_year,
+    quantities,
+    ranges,
+    states_amount,
+)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,28 @@ def test_a_text_about_other_days_misses_that_of_a_question(
     text: str, question: str, *, is_missed: bool
 ) -> None:
     assert misses_day(text, question) == is_missed
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "is_missed"),
+    [
+        ("Price list 2026", "what did it cost in 2021?", True),
+        ("2026年1月1日起执行", "2024年的年假几天", True),
+        ("本规定于2026年执行", "2024年的年假几天", True),
+        ("Price list 2026", "what does it cost in 2026?", False),
+        ("From 2019 to 2023 it was free.", "what did it cost in 2021?", False),
+        ("In force since 1 May 2020.", "what holds in 2021?", False),
+        ("自2022年起免费", "2024年收费吗", False),
+        ("It is free.", "what did it cost in 2021?", False),
+        ("Release 2026.3", "what was new in 2024", False),
+        ("Price list 2026", "who counts 2000 words", False),
+        ("Price list 2026", "1990年代的价格", False),
+    ],
+)
+def test_a_text_about_other_years_misses_that_of_a_question(
+    text: str, question: str, *, is_missed: bool
+) -> None:
+    assert misses_year(text, question) == is_missed
 
 
 @given(st.text())
