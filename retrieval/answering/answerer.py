@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.decline_filter import DeclineFilter, is_not_there
-from retrieval.answering.extraction import extract
+from retrieval.answering.extraction import answering_row, extract
 from retrieval.answering.judge import JUDGED_HITS, READ_HITS, Judge, promising
 from retrieval.answering.links import DOMAIN
 from retrieval.answering.phrases import notice_of_language, phrase
@@ -39,7 +39,6 @@ from retrieval.answering.sections import whole_sections
 from retrieval.answering.support import SupportReader
 from retrieval.answering.support_readers import BY_GENERATOR, GeneratorReader
 from retrieval.answering.tiers import Tier, tier_of
-from retrieval.answering.units import units
 from retrieval.documents.tables import read_out
 from retrieval.errors import EndpointError
 from retrieval.index.searcher import Searcher
@@ -322,8 +321,8 @@ class Answerer:
             return self._quote(found)
         if tier.writes == "facts" and (
             (found.reads and max(found.reads) < _LIKELY)
-            # A small model mixes up the rows and columns of a table.
-            or any(unit.kind == "table" for unit in units(found.hits[0].passage.text))
+            # A small model mixes up the rows of a table.
+            or answering_row(found.query, found.hits)
         ):
             return self._quote(found)
         if not tier.is_multilingual and self._is_foreign(found):

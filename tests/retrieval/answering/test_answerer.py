@@ -134,16 +134,6 @@ def test_a_table_row_is_read_out_and_cited_word_for_word(library: Library, tmp_p
     assert answer.citations[0].quote in answer.citations[0].passage.text
 
 
-def test_a_small_model_leaves_a_table_to_be_quoted(library: Library, tmp_path: Path) -> None:
-    table = "# Berths\n\n| Ship | Berth |\n|---|---|\n| Tern | north |\n| Gull | south |\n"
-    (tmp_path / "docs" / "berths.md").write_text(table)
-    update_index((), library.settings, library.embedder)
-    asked = answerer(library, "The Tern has the berth south.")
-    answer = asked.answer(AnswerRequest("Which berth has the good old Tern?"))
-    assert answer.method == "extracted"
-    assert "Tern; north" in answer.text
-
-
 def test_what_is_about_other_years_answers_nothing(library: Library, tmp_path: Path) -> None:
     prices = "# Fees of 2026\n\nA berth is 40 pounds a night.\n"
     (tmp_path / "docs" / "fees.md").write_text(prices)
