@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -284,6 +284,25 @@ def _write(archive: Path, files: Mapping[str, Path], *, made: str) -> Contents:
     return contents
 
 
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Write the files of an archive that `_write` made; Python before 3.11.4 has no safe way.
+
+    Raises:
+        tarfile.TarError: If it holds anything else than files below a folder.
+    """
+    for member in tar:
+        path = PurePosixPath(member.name)
+        # A link is to a file that came before; what it holds is written once more.
+        source = tar.extractfile(member) if member.isreg() or member.islnk() else None
+        if source is None or path.is_absolute() or ".." in path.parts:
+            raise tarfile.TarError(f"it holds {member.name}, which is no file of a backup")
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        target.chmod(0o600)
+
+
 @contextmanager
 def _unpacked(
     backup: Path, identity: Path | None, *, beside: Path | None = None
@@ -296,9 +315,9 @@ def _unpacked(
         with _plain(backup, identity, folder) as archive, telling_full_disk(folder):
             try:
                 with tarfile.open(fileobj=archive, mode="r:") as tar:
-                    tar.extractall(folder / "files", filter="data")
+                    _extract(tar, folder / "files")
                 contents = _CONTENTS.validate_json((folder / "files" / MANIFEST).read_bytes())
-            except (tarfile.TarError, OSError, ValidationError, EOFError) as error:
+            except (tarfile.TarError, OSError, ValidationError, EOFError, KeyError) as error:
                 told = str(error).split("\n")[0]
                 raise DataError(f"{backup} is damaged, or no backup: {told}") from error
         (folder / "files" / MANIFEST).unlink()

@@ -32,10 +32,11 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
 
 # Words that no later text can change, up to the white space behind the last of them.
 _SETTLED = re.compile(
-    r"""(?:(?:[^\s`\[\]<&\x1b\x9b]
+    # Python before 3.11.5 loses its way in repeated groups that give nothing back.
+    r"""(?>(?:[^\s`\[\]<&\x1b\x9b]
            | (?:\[\d+\])++(?![(\[:])
            | (?<!`)`[^`\x1b\x9b]++`(?!`)
-        )*+\s++)++""",
+        )*\s++)+""",
     re.VERBOSE,
 )
 _NO_FENCE = re.compile(rf"{_BLOCK_MARKS}[^`\s>]\S*\s")

@@ -158,6 +158,18 @@ def test_an_archive_cannot_write_outside_of_the_home(settings: Settings, tmp_pat
         restore(settings, tmp_path / "evil.tar", replaces=True)
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_an_archive_holds_files_and_nothing_else(
+    settings: Settings, tmp_path: Path, kind: bytes
+) -> None:
+    odd = tarfile.TarInfo("learned")
+    odd.type, odd.linkname = kind, "/etc/passwd"
+    with tarfile.open(tmp_path / "evil.tar", "w") as tar:
+        tar.addfile(odd)
+    with pytest.raises(DataError, match="no backup"):
+        restore(settings, tmp_path / "evil.tar", replaces=True)
+
+
 def test_the_key_of_somebody_else_opens_nothing(settings: Settings, tmp_path: Path) -> None:
     (recipient, _), (_, other) = key(tmp_path), key(tmp_path, "other")
     back_up(settings, tmp_path / "b.age", recipients=[recipient])
