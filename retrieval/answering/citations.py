@@ -56,6 +56,14 @@ _OF_SOURCES = re.compile(
 )
 """What sentences about sources that contradict each other say besides what stands in them."""
 
+_OF_QUESTION = re.compile(
+    r"^(?:the|this|your) (?:question|query)\s(?:asks?|is (?:asking|about)|refers|concerns|seeks)\b"
+    r"|^(?:the|this) user\s(?:asks?|asked|is asking)\b"
+    r"|^(?:这个?|该|您的|你的)?(?:问题|提问)(?:问的?|询问|是关于|涉及|想知道)|^用户(?:问|询问|想知道)",
+    re.IGNORECASE,
+)
+"""How a sentence begins that says the question again."""
+
 _MARKERS_FIRST = re.compile(rf"(?:{_MARKER.pattern})*")
 # "Based on the passages, …": true of every sentence that is said, so nobody needs to read it.
 _PREAMBLE = re.compile(
@@ -162,13 +170,13 @@ class Citer:
     def add(self, sentence: str) -> str | None:
         """The sentence with its citations' numbers, or None if it should not be said.
 
-        Unsupported and repeated sentences are not said, nor headings, nor what would need more than
-        `MAX_CITATIONS` passages. Markers that the model wrote itself are replaced by checked ones,
-        and openings such as "Based on the passage," are removed.
+        Unsupported and repeated sentences are not said, nor headings, nor the question again, nor
+        what would need more than `MAX_CITATIONS` passages. Markers that the model wrote itself are
+        replaced by checked ones, and openings such as "Based on the passage," are removed.
         """
         placed = _NAMED_SOURCE.sub(_placed, sentence)
         text = _capitalise(_PREAMBLE.sub("", _MARKER.sub("", placed).strip()))
-        if not text or text in self._said or self._is_heading(text):
+        if not text or text in self._said or self._is_heading(text) or _OF_QUESTION.match(text):
             return None
         found = self._find(_PLACE.sub("", text), _marked(placed, len(self._passages)))
         keys = [window.passage.id for window in found.windows]

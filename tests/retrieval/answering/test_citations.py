@@ -46,6 +46,20 @@ def test_the_end_of_the_trail_above_a_passage_is_no_answer() -> None:
     assert citer.add("API down > What went well.") is None
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        "The question asks about days of paid leave a year.",
+        "Your question is about paid leave, which is requested in the crew portal.",
+        "The user is asking for days of paid leave a year.",
+        "该问题询问报销申请。",
+        "用户想知道报销申请须在多久内提交。",
+    ],
+)
+def test_what_says_the_question_again_is_no_answer(again: str) -> None:
+    assert Citer("How many days of leave?", [LEAVE, ZH]).add(again) is None
+
+
 def test_a_number_that_no_passage_contains_is_not_said() -> None:
     citer = Citer("How many days of leave?", [LEAVE])
     assert citer.add("Every employee has 30 days of paid leave a year.") is None
