@@ -24,8 +24,6 @@ from retrieval.records import Completion
 from retrieval.settings import Settings
 
 _WEIGHTS, _HEAD = "model.safetensors", "lm_head.weight"
-_TYPES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-"""Model types that answering takes for sure, and whose file holds each weight once."""
 
 
 class LateGenerator:
@@ -111,9 +109,12 @@ def _late(
 
 def _sizes(folder: Path) -> tuple[int, int] | None:
     """The longest text and the number of weights, if the model is so plain that files tell."""
+    # Whoever has endpoints alone does without torch.
+    from retrieval.llm.cpu.plain_model import PLAIN_MODELS
+
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_bytes())
-        if config["model_type"] not in _TYPES or "quantization_config" in config:
+        if config["model_type"] not in PLAIN_MODELS or "quantization_config" in config:
             return None
         with safe_open(folder / _WEIGHTS, "numpy") as file:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
