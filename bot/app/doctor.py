@@ -96,7 +96,7 @@ def _postgres(settings: Settings) -> Finding:
     try:
         with closing(open_database(settings, is_read_only=True)) as database:
             place = place_of(settings)
-            if not getattr(database.engine, "takes_writes", True):
+            if not database.engine.takes_writes:
                 mend = "name the primary in WHIMBREL_DATABASE, or let it take what is written"
                 return Finding("database", "missing", f"{place} can only be read", mend)
             return Finding("database", "ok", f"{place}, with all its tables")

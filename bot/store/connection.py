@@ -98,6 +98,9 @@ class Engine(Protocol):
     address: str | None
     """Where a further connection to Postgres can be opened; None for SQLite."""
 
+    takes_writes: bool
+    """Whether what is written is kept: a standby, and a Postgres that is told so, only read."""
+
     @property
     def connection(self) -> Connection:
         """This thread's connection."""

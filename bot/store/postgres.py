@@ -178,7 +178,6 @@ class PostgresEngine:
         self.name = name_of(address)
         self.address: str | None = psycopg.conninfo.make_conninfo(address, **_CONNECTING)
         self.takes_writes = True
-        """Whether what is written is kept: a standby, and who is told so, only reads."""
         self._may_be_unfinished = may_be_unfinished
         self._local = threading.local()
         self._vacuum = ThreadPoolExecutor(1, thread_name_prefix="vacuum")

@@ -109,6 +109,7 @@ class SqliteEngine:
         self._path = path
         self._is_read_only = is_read_only
         self._local = threading.local()
+        self.takes_writes = True
         self._connections: list[SqliteConnection] = []
         self._opening = threading.Lock()
         self._is_closed = False
