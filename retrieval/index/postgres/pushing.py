@@ -40,6 +40,9 @@ some vectors where no walk comes."""
 _LINK_BYTES = 16
 """What HNSW needs for a link while it is built; the lowest level has twice as many, others few."""
 
+_BUILD_KB = 512 * 1024
+"""It may take so much in any case: what only the generation before has is in the graph, too."""
+
 _DELETE = "delete from {table} where last < %(oldest)s or first > %(newest)s"
 _REVIVE = """-- What had gone in a generation alone that is deleted now is there again.
 update {table} set last = %(forever)s where last >= %(newest)s and last < %(forever)s
@@ -395,7 +398,7 @@ def _index_vectors(connection: Connection, manifest: Manifest) -> None:
         "select set_config('max_parallel_maintenance_workers', '0', true),"
         " set_config('maintenance_work_mem', greatest(%s,"
         " pg_size_bytes(current_setting('maintenance_work_mem')) / 1024)::text, true)",
-        (needed // 1024,),
+        (max(_BUILD_KB, needed // 1024),),
     )
     connection.execute(
         f"create index if not exists passages_nearest_{dimension} on passages"
