@@ -12,6 +12,7 @@ import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from math import log1p
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,6 +81,24 @@ def _stem(word: str) -> str:
 
 
 TERMS = "terms.json"
+
+
+def rarity(size: int, occurring: int) -> float:
+    """What a term that occurs in so many of `size` texts tells: Lucene's inverse frequency."""
+    return log1p((size - occurring + 0.5) / (occurring + 0.5))
+
+
+def bm25(
+    counts: npt.NDArray[np.integer],
+    lengths: npt.NDArray[np.integer],
+    mean_length: float,
+    weight: float,
+) -> LexicalScores:
+    """What a term of this rarity adds to texts in which it occurs so often; all of shape (n,)."""
+    norms = (K1 * (1 - B + B * lengths / mean_length)).astype(np.float32)
+    often = counts.astype(np.float32)
+    scores: LexicalScores = np.float32(weight) * often / (often + norms)
+    return scores
 
 
 class Counts(NamedTuple):
@@ -152,13 +171,11 @@ class LexicalIndex:
         for term in self.known(query):
             number = self._number_of[term]
             own = slice(*self._counts.indptr[number : number + 2].tolist())
-            rows, counts = self._counts.indices[own], self._counts.data[own].astype(np.float32)
+            rows, counts = self._counts.indices[own], self._counts.data[own]
             if among is not None:
                 is_there = among.is_there[rows]
                 rows, counts = rows[is_there], counts[is_there]
-            norms = (K1 * (1 - B + B * self.lengths[rows] / mean)).astype(np.float32)
-            rarity = np.log1p((size - rows.size + 0.5) / (rows.size + 0.5), dtype=np.float32)
-            scores[rows] += rarity * counts / (counts + norms)
+            scores[rows] += bm25(counts, self.lengths[rows], mean, rarity(size, rows.size))
         return scores
 
     def rows_with(self, term: str) -> Rows:

@@ -1,4 +1,4 @@
-"""Search in Postgres: the vectors by pgvector, the words by BM25 over our own terms, in one query.
+"""Search in Postgres: the vectors by pgvector, the words by BM25 over our own terms.
 
 Where few passages may be seen, every vector is compared; where many may, pgvector's HNSW is walked
 until enough of them came out that may be seen.
@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,16 +30,19 @@ from retrieval.index.postgres.pulling import (
     unpacked,
 )
 from retrieval.index.postgres.server import Connection, Server, become_reader
-from retrieval.index.postgres.words import keys
+from retrieval.index.postgres.words import Scored, keys
 from retrieval.index.scope import SAMPLE, Found, Rows, Sample, Scope, Window
 from retrieval.records import Passage, Source, Vectors
-from retrieval.search.lexical import K1, B
+from retrieval.search.lexical import rarity
 
 EXACT_LIMIT = 20_000
 """Up to here every vector is compared that may be seen in a language; above, HNSW is walked."""
 
 INDEXED_DIMENSIONS = 4_000
 """pgvector's HNSW takes no longer halves of vectors; these are always compared one by one."""
+
+_FURTHER = 16
+"""Times as many of the best by words are looked at where too few of them may be seen."""
 
 _WALK = {
     "hnsw.ef_search": "400",
@@ -52,30 +54,16 @@ _WALK = {
 _VISIBLE = "first <= %(generation)s and last >= %(generation)s and label = any(%(labels)s)"
 _FROM = " and {} ^@ any(%(sources)s::text[])"
 
-_FIND = """
-with asked as (
-    select * from unnest(%(terms)s::text[], %(weights)s::float8[]) as asked (term, weight)
-), scored as materialized (
-    select number, sum(weight * count / (count + %(k1)s * (1 - %(b)s + %(b)s * length / %(mean)s)))
-        as bm25
-    from asked join postings using (term),
-        unnest(numbers, counts, lengths) as posting (number, count, length)
-    where label = any(%(labels)s)
-    group by number
-), lexical as (
-    -- A lateral join with an offset keeps the order and looks up no more than it has to.
-    select number from (select number as best from scored order by bm25 desc) as ranked,
-        lateral (
-            select number from passages where number = best and {visible} offset 0
-        ) as found
-    limit %(depth)s
-), found as (
-    select number from lexical {nearest}
-)
-select number, language, -(vector <#> %(vector)s::vector), coalesce(bm25, 0)
-from found join passages using (number) left join scored using (number) order by number
+_POSTINGS = "select term, packed from postings where term = any(%s) and label = any(%s)"
+_BEST = """
+select number from unnest(%(ranked)s::int[]) with ordinality as ranked (number, rank)
+join passages using (number) where {visible} order by rank limit %(depth)s
 """
-
+_FIND = """
+with found as (select unnest(%(best)s::int[]) as number{nearest})
+select number, language, -(vector <#> %(vector)s::vector)
+from found join passages using (number) order by number
+"""
 _EXACT = """
 union (select number from passages where {visible} and language = %({language})s
     order by vector <#> %(vector)s::vector limit %(depth)s)
@@ -99,6 +87,7 @@ _COUNT = """
 select language, count(*), sum(passages)::int from documents
 where {visible} and passages > 0 group by language order by language
 """
+_ROWS = "select number from passages where {visible} order by number"
 _SAMPLE = """
 select language, vector_send(vector) from passages where number in (
     select number from (
@@ -134,6 +123,7 @@ class PostgresIndex:
         self.languages: Sequence[str] = published.languages
         self._passages = StoredPassages(server, published.number)
         self._sizes = lru_cache(maxsize=256)(self._count)
+        self._rows = lru_cache(maxsize=16)(self._read_rows)
         self._samples = lru_cache(maxsize=16)(self._read_sample)
 
     @property
@@ -179,24 +169,27 @@ class PostgresIndex:
 
     def find(self, query: str, vector: Vectors, scope: Scope, depth: int) -> Found:
         """The best of both legs, by number."""
-        sizes = self._sizes(scope)[1]
-        walked = {
-            language
-            for language, size in sizes.items()
-            if size > self._exact_limit and vector.shape[1] <= INDEXED_DIMENSIONS
-        }
-        rows = self._find(query, vector, scope, depth, walked)
-        if walked:
-            # Where what may be seen lies far away, the walk may end before there is enough.
-            found = Counter(str(language) for _, language, _, _ in rows)
-            if any(found[language] < min(depth, sizes[language]) for language in walked):
-                rows = self._find(query, vector, scope, depth, set())
+        sizes, within = self._sizes(scope)[1], self._within(scope)
+        visible, parameters = self._visible(scope, within)
+        parameters |= {"depth": depth, "vector": f"[{','.join(map(str, vector[0].tolist()))}]"}
+        with self._server.plain() as connection:
+            weights, mean = self._weights(connection, query, scope.audience)
+            become_reader(connection, scope.audience)
+            postings = connection.execute(
+                _POSTINGS, ([*weights], parameters["labels"]), binary=True
+            ).fetchall()
+            scored = Scored.of([(packed, weights[term]) for term, packed in postings], mean)
+            if within is not None:
+                scored = scored.among(within)
+            parameters["best"] = _best(connection, scored, visible, parameters)
+            found = self._nearest(connection, sizes, visible, parameters)
         group_of = {language: group for group, language in enumerate(self.languages)}
+        rows = np.array([row[0] for row in found], np.int64)
         return Found(
-            np.array([row[0] for row in rows], np.int64),
-            np.array([group_of[row[1]] for row in rows], np.intp),
-            np.array([row[2] for row in rows], np.float32),
-            np.array([row[3] for row in rows], np.float32),
+            rows,
+            np.array([group_of[row[1]] for row in found], np.intp),
+            np.array([row[2] for row in found], np.float32),
+            scored.at(rows),
         )
 
     def frequencies(self, terms: Sequence[str], scope: Scope) -> dict[str, int]:
@@ -258,48 +251,72 @@ class PostgresIndex:
             "sources": [*scope.sources],
         }
 
-    def _find(
-        self, query: str, vector: Vectors, scope: Scope, depth: int, walked: set[str]
-    ) -> Sequence[tuple[Any, ...]]:
-        visible = _VISIBLE + (_FROM.format("document") if scope.sources else "")
-        parameters = self._parameters(scope) | {
-            "depth": depth,
-            "vector": f"[{','.join(map(str, vector[0].tolist()))}]",
-            "k1": K1,
-            "b": B,
+    def _within(self, scope: Scope) -> Rows | None:
+        """The passages of sources that have few of them; None where there are many."""
+        is_narrow = sum(self._sizes(scope)[1].values()) <= self._exact_limit
+        return self._rows(scope) if scope.sources and is_narrow else None
+
+    def _visible(self, scope: Scope, within: Rows | None) -> tuple[str, dict[str, Any]]:
+        """What a passage that takes part has to be, and the parameters of that."""
+        parameters = self._parameters(scope)
+        if within is not None:
+            # Looked up by number, as it takes far longer to look at the name of each document.
+            numbers = f"{{{','.join(map(str, within.tolist()))}}}"
+            return f"{_VISIBLE} and number = any(%(within)s::int[])", parameters | {
+                "within": numbers
+            }
+        return _VISIBLE + (_FROM.format("document") if scope.sources else ""), parameters
+
+    def _nearest(
+        self,
+        connection: Connection,
+        sizes: Mapping[str, int],
+        visible: str,
+        parameters: Mapping[str, Any],
+    ) -> Sequence[tuple[int, str, float]]:
+        """Number, language and cosine of the best by words, and of the nearest of each language."""
+        dimension = self.manifest.dimension
+        walked = {
+            language
+            for language, size in sizes.items()
+            if size > self._exact_limit and dimension <= INDEXED_DIMENSIONS
         }
-        nearest = ""
-        for n, language in enumerate(self._sizes(scope)[1]):
-            leg = _WALKED if language in walked else _EXACT
-            parameters[f"language_{n}"] = language
-            nearest += leg.format(
-                visible=visible, language=f"language_{n}", dimension=vector.shape[1]
+        named = {f"language_{n}": language for n, language in enumerate(sizes)}
+
+        def found(walked: set[str]) -> Sequence[tuple[int, str, float]]:
+            legs = (
+                (_WALKED if language in walked else _EXACT).format(
+                    visible=visible, language=name, dimension=dimension
+                )
+                for name, language in named.items()
             )
-        with self._server.plain() as connection:
-            parameters |= self._weights(connection, query, scope.audience)
-            become_reader(connection, scope.audience)
-            settings = ", ".join(
-                f"set_config('{name}', '{to}', true)" for name, to in _WALK.items()
-            )
-            connection.execute(f"select {settings}")
-            return connection.execute(
-                _FIND.format(visible=visible, nearest=nearest), parameters
-            ).fetchall()
+            query = _FIND.format(nearest="".join(legs))
+            return connection.execute(query, {**parameters, **named}).fetchall()
+
+        if not walked:
+            return found(set())
+        settings = ", ".join(f"set_config('{name}', '{to}', true)" for name, to in _WALK.items())
+        connection.execute(f"select {settings}")
+        rows = found(walked)
+        # Where what may be seen lies far away, the walk may end before there is enough.
+        of = Counter(language for _, language, _ in rows)
+        depth = parameters["depth"]
+        is_enough = all(of[language] >= min(depth, sizes[language]) for language in walked)
+        return rows if is_enough else found(set())
 
     def _weights(
         self, connection: Connection, query: str, audience: frozenset[str]
-    ) -> dict[str, Any]:
-        """The terms of a query that an audience may see, and how much each tells.
+    ) -> tuple[dict[str, float], float]:
+        """How much each term of a query tells, and the mean length of passages in terms.
 
-        No passage that it may not see moves that, nor the `mean` length.
+        No passage that the audience may not see moves either.
         """
         asked = Counter(keys(query))
         known = self._passages_with(connection, [*asked], audience)
         sizes = [of for label, of in self._published.sizes.items() if label in audience]
         size, length = (sum(counts) for counts in zip(*sizes, strict=True)) if sizes else (0, 0)
-        weights = [asked[t] * log(1 + (size - n + 0.5) / (n + 0.5)) for t, n in known.items()]
-        mean = length / max(size, 1) or 1.0
-        return {"terms": [*known], "weights": weights, "mean": mean}
+        weights = {term: asked[term] * rarity(size, n) for term, n in known.items()}
+        return weights, length / max(size, 1) or 1.0
 
     def _passages_with(
         self, connection: Connection, terms: Sequence[str], audience: frozenset[str]
@@ -322,6 +339,12 @@ class PostgresIndex:
             ).fetchall()
         return sum(row[1] for row in rows), {row[0]: row[2] for row in rows}
 
+    def _read_rows(self, scope: Scope) -> Rows:
+        visible = _VISIBLE + (_FROM.format("document") if scope.sources else "")
+        with self._server.reading(scope.audience) as connection:
+            found = connection.execute(_ROWS.format(visible=visible), self._parameters(scope))
+            return np.array([row[0] for row in found.fetchall()], np.int64)
+
     def _read_sample(self, scope: Scope) -> Sample:
         size = sum(self._sizes(scope)[1].values())
         visible = _VISIBLE + (_FROM.format("document") if scope.sources else "")
@@ -334,3 +357,18 @@ class PostgresIndex:
         return Sample(
             unpacked([row[1] for row in rows], self.manifest.dimension), np.array(groups, np.intp)
         )
+
+
+def _best(
+    connection: Connection, scored: Scored, visible: str, parameters: Mapping[str, Any]
+) -> list[int]:
+    """The best by words that may be seen at this moment."""
+    most = parameters["depth"]
+    while True:
+        ranked = scored.best(most)
+        found = connection.execute(
+            _BEST.format(visible=visible), {**parameters, "ranked": ranked.tolist()}
+        ).fetchall()
+        if len(found) == parameters["depth"] or ranked.size == scored.numbers.size:
+            return [row[0] for row in found]
+        most *= _FURTHER

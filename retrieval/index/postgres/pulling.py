@@ -142,10 +142,10 @@ def unpacked(packed: Sequence[bytes], dimension: int) -> Vectors:
     return numbers.astype(np.float32)
 
 
-def packed(vectors: Vectors) -> list[bytes]:
-    """The inverse of `unpacked`."""
+def packed(vectors: Vectors) -> Iterator[bytes]:
+    """The inverse of `unpacked`, a vector at a time."""
     head = vectors.shape[1].to_bytes(2, "big") + bytes(2)
-    return [head + row.tobytes() for row in vectors.astype(">f4")]
+    return (head + vector.astype(">f4").tobytes() for vector in vectors)
 
 
 def _bodies(connection: Connection, number: int, sources: Sequence[str]) -> Iterator[str]:

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import compress, count
 from pathlib import Path
 
+import numpy as np
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
 
 from retrieval.errors import IndexCorruptError
-from retrieval.index.content import Content, read_content
+from retrieval.index.content import VECTORS, read_failures, read_sources
 from retrieval.index.generation import verify
 from retrieval.index.manifest import MANIFEST, Manifest
-from retrieval.index.passages import PASSAGES
+from retrieval.index.passages import PASSAGES, Passages, passage_of, read_passages
 from retrieval.index.postgres.index import EXACT_LIMIT, INDEXED_DIMENSIONS
-from retrieval.index.postgres.pulling import LISTS, packed, passage_in, read_sources
+from retrieval.index.postgres.pulling import LISTS, packed, passage_in
+from retrieval.index.postgres.pulling import read_sources as sources_of
 from retrieval.index.postgres.server import Connection
-from retrieval.index.postgres.words import keys
+from retrieval.index.postgres.words import MOST, keys, only, packed_postings
 from retrieval.jsonl import to_line
-from retrieval.records import Passage
+from retrieval.records import Failure, Source
 
 FOREVER = 2**31 - 1
 """The last generation of what is served."""
 
 LEAST_ALIVE = 0.8
 """A segment of words is written anew when less of it is left."""
-
-_MOST = 2**15 - 1
-"""The largest number of terms that is told apart from larger ones."""
 
 _LINKS, _CONSIDERED = 24, 100
 """Each vector's links in HNSW, and how many are considered for them: pgvector's own 16 and 64 leave
@@ -84,28 +86,64 @@ select (select count(*) from documents where last = %(forever)s),
         convert_to(concat_ws(E'\\x1f', document, place, label, language, body), 'UTF8')
         || vector_send(vector)))
 """
+_STALE = """
+select segment from segments left join lateral (
+    select count(*) as alive from passages where first = segment) as counted on true
+where alive < passages * %s
+"""
 _COMPACT = """
-update postings set (numbers, counts, lengths) = (
-    select coalesce(array_agg(number order by row), '{}'),
-        coalesce(array_agg(count order by row), '{}'),
-        coalesce(array_agg(length order by row), '{}')
-    from unnest(numbers, counts, lengths) with ordinality as posting (number, count, length, row)
-    where exists (select from passages where passages.number = posting.number))
+update postings set packed = compacted.packed
+from unnest(%s::text[], %s::text[], %s::int[], %s::bytea[])
+    as compacted (term, label, segment, packed)
+where (postings.term, postings.label, postings.segment)
+    = (compacted.term, compacted.label, compacted.segment)
+"""
+_RECOUNT = """
+update segments set passages = (select count(*) from passages where first = segment)
 where segment = any(%s)
 """
+
+BATCH = 1_000
+"""So many terms are compacted at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A passage as it is written. `number` is the server's."""
+    """A passage of a generation as the server has it: its line, its place in its document."""
 
-    number: int
-    passage: Passage
+    source: Source
     place: int
     body: str
     vector: bytes
-    digest: bytes
-    words: Mapping[str, int]
+
+    @property
+    def digest(self) -> bytes:
+        """What tells it from any other."""
+        source = self.source
+        told = (source.id, str(self.place), source.audience, source.language, self.body)
+        return hashlib.sha256("\x1f".join(told).encode() + self.vector).digest()
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The passages of a generation, read from its files each time."""
+
+    generation: Path
+    passages: Passages
+
+    def __iter__(self) -> Iterator[_Row]:
+        places: Counter[int] = Counter()
+        vectors = np.load(self.generation / VECTORS, mmap_mode="r", allow_pickle=False)
+        with (self.generation / PASSAGES).open(encoding="utf-8", newline="\n") as lines:
+            of = self.passages.source_of.tolist()
+            for source, line, vector in zip(of, lines, packed(vectors), strict=True):
+                body = line.removesuffix("\n")
+                yield _Row(self.passages.sources[source], places[source], body, vector)
+                places[source] += 1
+
+
+_Postings = Mapping[tuple[str, str], "array[int]"]
+"""Of a term and a label: number of passage, count and length, again and again."""
 
 
 def push(
@@ -123,19 +161,21 @@ def push(
     Raises:
         IndexCorruptError: If the generation, or what the server has of it, is not what was written.
     """
-    manifest, content = verify(generation), read_content(generation)
+    manifest, sources = verify(generation), read_sources(generation)
+    rows = _Rows(generation, read_passages(generation, sources))
     if served is not None:
         prune(connection, oldest=0, newest=served)
     number = _take_numbers(connection, 1)
-    gone, new = _compared(connection, generation, content, served)
-    words = Counter((word, row.passage.source.audience) for row in new for word in row.words)
-    words.subtract(_words_of(connection, gone, served))
-    _write_documents(connection, number, content, served)
+    gone, is_new = _compared(connection, rows, served)
+    lost = _words_of(connection, gone, served)
+    _write_documents(connection, number, rows.passages, read_failures(generation), served)
     _bury(connection, gone, served)
-    _write_passages(connection, number, new)
-    _write_postings(connection, number, new)
+    new = zip(count(_take_numbers(connection, sum(is_new))), compress(rows, is_new))
+    postings = _write_passages(connection, number, new)
+    _write_postings(connection, number, postings)
+    connection.execute("insert into segments values (%s, %s)", (number, sum(is_new)))
     _write_generation(connection, number, manifest, generation)
-    _write_terms(connection, number, words, served)
+    _write_terms(connection, number, postings, lost, served)
     _check(connection, number, manifest)
     if manifest.passages > exact_limit and manifest.dimension <= INDEXED_DIMENSIONS:
         _index_vectors(connection, manifest)
@@ -146,7 +186,7 @@ def push(
 
 def serve_again(connection: Connection, number: int) -> None:
     """Publish the generation before; who went back to it knows that its labels are right now."""
-    of_then = [(source.id, source.audience) for source in read_sources(connection, number)]
+    of_then = [(source.id, source.audience) for source in sources_of(connection, number)]
     connection.execute("create temp table told (id text, label text) on commit drop")
     with connection.cursor().copy("copy told from stdin") as copy:
         for row in of_then:
@@ -180,52 +220,34 @@ def prune(
 
 def _compact(connection: Connection, least_alive: float) -> None:
     """Take out of the segments of words what has gone, where enough has."""
-    segments = [
-        row[0]
-        for row in connection.execute(
-            "select segment from segments left join lateral ("
-            "select count(*) as alive from passages where first = segment) as counted on true"
-            " where alive < passages * %s",
-            (least_alive,),
-        )
-    ]
+    segments = [row[0] for row in connection.execute(_STALE, (least_alive,))]
     if not segments:
         return
-    connection.execute(_COMPACT, (segments,))
-    connection.execute(
-        "delete from postings where segment = any(%s) and numbers = '{}'", (segments,)
-    )
-    connection.execute(
-        "update segments set passages = (select count(*) from passages where first = segment)"
-        " where segment = any(%s)",
-        (segments,),
-    )
+    numbers = connection.execute("select number from passages where first = any(%s)", (segments,))
+    alive = np.array([row[0] for row in numbers], np.int64)
+    with connection.cursor(name="whimbrel_postings") as cursor:
+        cursor.execute("select * from postings where segment = any(%s)", (segments,))
+        while rows := cursor.fetchmany(BATCH):
+            terms, labels, of, packed = zip(*rows, strict=True)
+            left = [only(posted, alive) for posted in packed]
+            connection.execute(_COMPACT, ([*terms], [*labels], [*of], left))
+    connection.execute("delete from postings where segment = any(%s) and packed = ''", (segments,))
+    connection.execute(_RECOUNT, (segments,))
     connection.execute("delete from segments where passages = 0")
 
 
 def _compared(
-    connection: Connection, generation: Path, content: Content, served: int | None
-) -> tuple[list[int], list[_Row]]:
-    """The numbers of the passages that go, and the passages that come."""
+    connection: Connection, rows: Iterable[_Row], served: int | None
+) -> tuple[list[int], list[bool]]:
+    """The numbers of the passages that go, and of each that there is now whether it is new."""
     known: dict[bytes, int] = {
         digest: number
         for number, digest in connection.execute(
             "select number, digest from passages where %s between first and last", (served or 0,)
         )
     }
-    bodies = (generation / PASSAGES).read_text(encoding="utf-8").split("\n")
-    places: Counter[str] = Counter()
-    new = []
-    vectors = packed(content.vectors)
-    for passage, body, vector in zip(content.passages, bodies, vectors, strict=False):  # ends in \n
-        place = places[passage.source.id]
-        places[passage.source.id] += 1
-        digest = _digest(passage, place, body, vector)
-        if known.pop(digest, None) is None:
-            words = Counter(keys(passage.indexed_text))
-            new.append(_Row(0, passage, place, body, vector, digest, words))
-    first = _take_numbers(connection, len(new))
-    return [*known.values()], [replace(row, number=first + n) for n, row in enumerate(new)]
+    is_new = [known.pop(row.digest, None) is None for row in rows]
+    return [*known.values()], is_new
 
 
 def _take_numbers(connection: Connection, count: int) -> int:
@@ -235,12 +257,6 @@ def _take_numbers(connection: Connection, count: int) -> int:
     ).fetchone()
     assert row is not None
     return int(row[0]) - count
-
-
-def _digest(passage: Passage, place: int, body: str, vector: bytes) -> bytes:
-    source = passage.source
-    told = "\x1f".join((source.id, str(place), source.audience, source.language, body))
-    return hashlib.sha256(told.encode() + vector).digest()
 
 
 def _words_of(
@@ -259,17 +275,21 @@ def _words_of(
 
 
 def _write_documents(
-    connection: Connection, number: int, content: Content, served: int | None
+    connection: Connection,
+    number: int,
+    passages: Passages,
+    failures: Sequence[Failure],
+    served: int | None,
 ) -> None:
     """Replace the documents that changed, and hide what they were if they are for others now."""
-    passages = Counter(passage.source.id for passage in content.passages)
+    sizes = np.bincount(passages.source_of, minlength=len(passages.sources)).tolist()
     connection.execute("create temp table listed (like documents) on commit drop")
     with connection.cursor().copy("copy listed from stdin") as copy:
-        for source in content.sources:
-            of = (source.id, source.audience, source.language, passages[source.id])
+        for source, size in zip(passages.sources, sizes, strict=True):
+            of = (source.id, source.audience, source.language, size)
             copy.write_row((number, FOREVER, *of, to_line(asdict(source))))
     connection.execute("create index on listed using hash (id)")
-    refused = [failure.id for failure in content.failures if failure.is_restricted]
+    refused = [failure.id for failure in failures if failure.is_restricted]
     of_now = {
         "served": served,
         "forever": FOREVER,
@@ -286,19 +306,28 @@ def _bury(connection: Connection, gone: Sequence[int], served: int | None) -> No
     connection.execute(_HIDE_PASSAGES, {"forever": FOREVER})
 
 
-def _write_passages(connection: Connection, number: int, new: Sequence[_Row]) -> None:
+def _write_passages(
+    connection: Connection, number: int, new: Iterable[tuple[int, _Row]]
+) -> _Postings:
+    """Write passages by their numbers; what they give are their postings."""
+    postings: dict[tuple[str, str], array[int]] = defaultdict(lambda: array("i"))
     # A table under row-level security takes no COPY.
     connection.execute("create temp table incoming (like passages) on commit drop")
     columns = (*["int4"] * 3, "text", "int4", "text", "text", "int4", "int4", "bytea", "text")
     vector_type = _vector_type(connection)
     with connection.cursor().copy("copy incoming from stdin (format binary)") as copy:
         copy.set_types([*columns, vector_type])
-        for row in new:
-            source, dimension = row.passage.source, len(row.vector) // 4 - 1
+        for own, row in new:
+            source, dimension = row.source, len(row.vector) // 4 - 1
+            words = Counter(keys(passage_of(json.loads(row.body), source).indexed_text))
+            length = words.total()
+            for term, count in words.items():
+                postings[term, source.audience].extend((own, min(count, MOST), min(length, MOST)))
             where = (source.id, row.place, source.audience, source.language)
-            what = (sum(row.words.values()), dimension, row.digest, row.body, row.vector)
-            copy.write_row((row.number, number, FOREVER, *where, *what))
+            what = (length, dimension, row.digest, row.body, row.vector)
+            copy.write_row((own, number, FOREVER, *where, *what))
     connection.execute("insert into passages select * from incoming order by number")
+    return postings
 
 
 def _vector_type(connection: Connection) -> int:
@@ -318,21 +347,13 @@ def _vector_type(connection: Connection) -> int:
     return number
 
 
-def _write_postings(connection: Connection, number: int, new: Sequence[_Row]) -> None:
-    found: dict[tuple[str, str], list[tuple[int, int, int]]] = defaultdict(list)
-    for row in new:
-        length = min(sum(row.words.values()), _MOST)
-        for term, count in row.words.items():
-            key = (term, row.passage.source.audience)
-            found[key].append((row.number, min(count, _MOST), length))
+def _write_postings(connection: Connection, number: int, postings: _Postings) -> None:
     connection.execute("create temp table posted (like postings) on commit drop")
-    with connection.cursor().copy("copy posted from stdin") as copy:
-        for (term, label), postings in found.items():
-            columns = zip(*postings, strict=True)
-            arrays = (f"{{{','.join(map(str, column))}}}" for column in columns)
-            copy.write_row((term, label, number, *arrays))
+    with connection.cursor().copy("copy posted from stdin (format binary)") as copy:
+        copy.set_types(["text", "text", "int4", "bytea"])
+        for (term, label), posted in postings.items():
+            copy.write_row((term, label, number, packed_postings(posted)))
     connection.execute("insert into postings select * from posted order by term, label")
-    connection.execute("insert into segments values (%s, %s)", (number, len(new)))
 
 
 def _write_generation(
@@ -360,8 +381,15 @@ def _write_generation(
 
 
 def _write_terms(
-    connection: Connection, number: int, words: Mapping[tuple[str, str], int], served: int | None
+    connection: Connection,
+    number: int,
+    postings: _Postings,
+    lost: Counter[tuple[str, str]],
+    served: int | None,
 ) -> None:
+    """In how many passages of a generation each term is: as in that before, plus what is new."""
+    words = Counter({key: len(posted) // 3 for key, posted in postings.items()})
+    words.subtract(lost)
     connection.execute(
         "create temp table counted (term text, label text, passages int) on commit drop"
     )

@@ -269,7 +269,9 @@ def check_server(connection: Connection) -> None:
         raise IndexUnreachableError("the server has no pgvector; install it there, 0.8 or later")
     if row[1]:
         # An error tells that the vectors are gone, or the tables older than this.
-        connection.execute("select vector, terms.label from passages, terms limit 0")
+        connection.execute(
+            "select vector, terms.label, packed from passages, terms, postings limit 0"
+        )
     if row[0] is None or not _may_read_as_reader(connection):
         raise IndexUnreachableError(
             f"the database is not made ready; run `whimbrel index FOLDER`, or {_PREPARE}"

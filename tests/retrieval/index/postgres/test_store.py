@@ -35,6 +35,7 @@ from retrieval.index.library import Library
 from retrieval.index.postgres.server import Server
 from retrieval.index.postgres.store import PostgresStore
 from retrieval.index.scope import Scope
+from retrieval.index.searcher import Searcher
 from retrieval.index.store import index_store, is_indexed
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import drop_kept
@@ -305,6 +306,29 @@ def test_words_weigh_as_in_memory_after_many_builds(builder: Worker, tmp_path: P
     assert builder.library.searcher().count_documents(sources=["docs/1"]) == 1
     hits = builder.library.searcher().search("number", sources=["docs/1", "docs/3"])
     assert {hit.passage.source.id for hit in hits} == {"docs/1.md", "docs/3.md"}
+
+
+def test_the_best_of_many_are_those_of_the_index_in_memory(builder: Worker) -> None:
+    for n in range(60):
+        (builder.docs / f"a{n}.md").write_text(f"# A\n\n{'printer ' * 3}{'room ' * n}\n")
+        (builder.docs / f"b{n}.md").write_text(f"# B\n\nprinter {'paper ' * (70 + n)}\n")
+    alone = builder.settings.apart(builder.settings.home)
+    update_index([builder.docs], alone, WordEmbedder())
+    in_memory = Library(alone, WordEmbedder()).searcher()
+    address, folder = builder.store.server.address, builder.settings.index_folder
+    store = PostgresStore(address, folder, exact_limit=50)  # more are walked
+    with store.building(), store.server.owning() as connection:
+        assert connection.execute("select from pg_indexes where indexdef ~ 'hnsw'").fetchall()
+    shared = Searcher(store.load(WordEmbedder()), WordEmbedder())
+    # Before the best of these come those of all others; few are looked up by number.
+    for sources in ([], ["docs/b"], ["docs/b1"], ["docs/b17"]):
+        for query in ("printer", "printer paper"):
+            found, wanted = (
+                [hit.lexical or 0 for hit in of.search(query, k=20, sources=sources)]
+                for of in (shared, in_memory)
+            )
+            assert max(wanted) > 0
+            assert found == pytest.approx(wanted, abs=1e-5)
 
 
 def test_words_that_may_be_seen_are_counted_as_in_memory(builder: Worker) -> None:
@@ -585,6 +609,21 @@ def test_an_extension_that_was_dropped_is_told_with_what_mends_it(
         administrator.execute("create extension if not exists vector")
     builder.index()
     assert "Book trains early." in builder.texts("trains")
+
+
+def test_tables_of_an_older_release_are_told_with_what_mends_them(
+    builder: Worker, owner: psycopg.Connection
+) -> None:
+    builder.index()
+    owner.execute("alter table postings drop packed, add numbers int[]")
+    for attempt in (lambda: builder.texts("leave"), builder.store.check, builder.index):
+        with pytest.raises(
+            IndexCorruptError, match=r"whimbrel_index there and run `whimbrel index"
+        ):
+            attempt()
+    owner.execute("drop schema whimbrel_index cascade")
+    builder.index()
+    assert builder.texts("leave")
 
 
 def test_doctor_looks_at_the_server_and_at_what_is_served(
