@@ -35,7 +35,6 @@ from retrieval.index.library import Library
 from retrieval.index.postgres.server import Server
 from retrieval.index.postgres.store import PostgresStore
 from retrieval.index.scope import Scope
-from retrieval.index.searcher import Searcher
 from retrieval.index.store import index_store, is_indexed
 from retrieval.records import PUBLIC, Hit
 from retrieval.registry.folders import drop_kept
@@ -308,27 +307,30 @@ def test_words_weigh_as_in_memory_after_many_builds(builder: Worker, tmp_path: P
     assert {hit.passage.source.id for hit in hits} == {"docs/1.md", "docs/3.md"}
 
 
-def test_the_best_of_many_are_those_of_the_index_in_memory(builder: Worker) -> None:
+@pytest.mark.parametrize("sources", [(), ("docs/b",), ("docs/b1",), ("docs/b17",)])
+def test_the_best_of_many_are_those_of_the_index_in_memory(
+    builder: Worker, sources: tuple[str, ...]
+) -> None:
     for n in range(60):
-        (builder.docs / f"a{n}.md").write_text(f"# A\n\n{'printer ' * 3}{'room ' * n}\n")
-        (builder.docs / f"b{n}.md").write_text(f"# B\n\nprinter {'paper ' * (70 + n)}\n")
+        # By words all of the first kind are better, by vectors the last ones of the second.
+        better = f"# A\n\n{'printer ' * 3}{'room ' * n}\n"
+        far = f"# B\n\nprinter {'paper ' * (70 + n)}{'and ' * n}\n"
+        (builder.docs / f"a{n}.md").write_text(better)
+        (builder.docs / f"b{n}.md").write_text(far)
     alone = builder.settings.apart(builder.settings.home)
     update_index([builder.docs], alone, WordEmbedder())
-    in_memory = Library(alone, WordEmbedder()).searcher()
     address, folder = builder.store.server.address, builder.settings.index_folder
     store = PostgresStore(address, folder, exact_limit=50)  # more are walked
     with store.building(), store.server.owning() as connection:
         assert connection.execute("select from pg_indexes where indexdef ~ 'hnsw'").fetchall()
-    shared = Searcher(store.load(WordEmbedder()), WordEmbedder())
-    # Before the best of these come those of all others; few are looked up by number.
-    for sources in ([], ["docs/b"], ["docs/b1"], ["docs/b17"]):
-        for query in ("printer", "printer paper"):
-            found, wanted = (
-                [hit.lexical or 0 for hit in of.search(query, k=20, sources=sources)]
-                for of in (shared, in_memory)
-            )
-            assert max(wanted) > 0
-            assert found == pytest.approx(wanted, abs=1e-5)
+    shared = store.load(WordEmbedder())
+    asked = ("printer and", WordEmbedder().embed_query("printer and"), Scope(EVERYBODY, sources), 5)
+    found, wanted = (
+        [sorted(scores.tolist())[-5:] for scores in (of.bm25, of.cosines)]
+        for of in (index.find(*asked) for index in (shared, shared.in_memory()))
+    )
+    assert found == [pytest.approx(scores, abs=1e-5) for scores in wanted]
+    assert wanted[0][-1] > 0
 
 
 def test_words_that_may_be_seen_are_counted_as_in_memory(builder: Worker) -> None:
