@@ -179,9 +179,11 @@ class PostgresIndex:
                 _POSTINGS, ([*weights], parameters["labels"]), binary=True
             ).fetchall()
             scored = Scored.of([(packed, weights[term]) for term, packed in postings], mean)
-            if within is not None:
-                scored = scored.among(within)
-            parameters["best"] = _best(connection, scored, visible, parameters)
+            if within is None:
+                parameters["best"] = _best(connection, scored, visible, parameters)
+            else:
+                near = scored.among(within)
+                parameters["best"] = _best(connection, near, _VISIBLE, parameters)
             found = self._nearest(connection, sizes, visible, parameters)
         group_of = {language: group for group, language in enumerate(self.languages)}
         rows = np.array([row[0] for row in found], np.int64)
@@ -363,7 +365,7 @@ def _best(
     connection: Connection, scored: Scored, visible: str, parameters: Mapping[str, Any]
 ) -> list[int]:
     """The best by words that may be seen at this moment."""
-    most = parameters["depth"]
+    most = 2 * parameters["depth"]
     while True:
         ranked = scored.best(most)
         found = connection.execute(
