@@ -263,10 +263,8 @@ class PostgresIndex:
         parameters = self._parameters(scope)
         if within is not None:
             # Looked up by number, as it takes far longer to look at the name of each document.
-            numbers = f"{{{','.join(map(str, within.tolist()))}}}"
-            return f"{_VISIBLE} and number = any(%(within)s::int[])", parameters | {
-                "within": numbers
-            }
+            parameters["within"] = f"{{{','.join(map(str, within.tolist()))}}}"
+            return f"{_VISIBLE} and number = any(%(within)s::int[])", parameters
         return _VISIBLE + (_FROM.format("document") if scope.sources else ""), parameters
 
     def _nearest(
