@@ -24,6 +24,7 @@ from retrieval.settings import Settings
 
 _NOTION_ID = re.compile(r"[ _-][0-9a-f]{32}(?:_all)?$")
 _NOTION_VIEW = re.compile(r"(.*[ _-][0-9a-f]{32})\.csv")
+_LANGUAGE_TAG = re.compile(r"([a-z]{2,3})(?:[-_].*)?")
 
 
 UNKNOWN_TYPE = "is of a type that is not read"
@@ -108,19 +109,19 @@ class DocumentReader:
             raise UnreadableError(f"is larger than {self._settings.max_file_mb} MB")
 
     def _document(self, file: SourceFile, sha256: str, loaded: Loaded) -> Document:
-        part = f"#{loaded.part}" if loaded.part else ""
+        part = f"#{storable(loaded.part)}" if loaded.part else ""
         id_, told = f"{file.id}{part}", file.description
         title = None if part or not told else told.title
         source = Source(
             id=id_,
             title=title or one_line(loaded.title or "") or _readable_name(PurePath(file.id)),
             path=storable(str(file.path)),
-            language=loaded.language or language_of(_text(loaded.sections)),
+            language=_language(loaded.language) or language_of(_text(loaded.sections)),
             sha256=sha256,
             modified=file.modified,
-            url=(told and told.url) or loaded.url,
+            url=storable((told and told.url) or loaded.url or "") or None,
             audience=self._audience(loaded, told, id_, f"{file.own_id}{part}"),
-            owner=(told and told.owner) or loaded.owner,
+            owner=storable((told and told.owner) or loaded.owner or "") or None,
             gaps=loaded.gaps,
             stamp=told.stamp if told else "",
         )
@@ -189,6 +190,12 @@ def _is_ruled(source_id: str, pattern: str) -> bool:
     # Not every file system tells cases apart, and a rule is meant for what reads like it.
     rule = unicodedata.normalize("NFC", pattern).casefold()
     return fnmatchcase(source_id.casefold(), rule)
+
+
+def _language(told: str | None) -> str | None:
+    """The short code of a language tag, `zh` of `zh-CN`; None of what is none."""
+    tag = _LANGUAGE_TAG.fullmatch((told or "").strip().lower())
+    return tag[1] if tag else None
 
 
 def _text(sections: Sequence[Section]) -> str:

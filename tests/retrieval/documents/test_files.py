@@ -91,6 +91,26 @@ def test_a_table_that_notion_exported_twice_is_read_once(
     assert document.source.title == "Tasks"
 
 
+@pytest.mark.parametrize(
+    ("told", "language"), [("zh-CN", "zh"), ("EN", "en"), ("de_DE", "de"), ("x" * 5_000, "en")]
+)
+def test_a_language_that_is_told_is_a_short_code(
+    reader: DocumentReader, docs: Path, told: str, language: str
+) -> None:
+    document = read(reader, docs / "a.md", f"---\nlanguage: {told}\n---\n25 days")
+    assert document.source.language == language
+
+
+def test_what_a_corpus_tells_of_a_document_can_be_stored(
+    reader: DocumentReader, docs: Path
+) -> None:
+    odd = "a\0\ud800"
+    row = dict.fromkeys(("_id", "title", "text", "url", "owner", "lang"), odd)
+    source = read(reader, docs / "corpus.jsonl", json.dumps(row)).source
+    assert (source.id, source.language) == ("docs/corpus.jsonl#a?", "en")
+    assert {source.title, source.url, source.owner} == {"a?"}
+
+
 def test_a_chinese_document_is_chinese(reader: DocumentReader, docs: Path) -> None:
     assert read(reader, docs / "a.md", "员工每年有二十五天年假。").source.language == "zh"
 
