@@ -14,6 +14,7 @@ import numpy as np
 from retrieval.documents.files import DocumentReader, idle_rules
 from retrieval.documents.finding import Found, SourceFile, find_files
 from retrieval.documents.loaders import LOADERS_VERSION
+from retrieval.documents.loaders.blocks import storable
 from retrieval.documents.splitting import SPLITTER_VERSION, split
 from retrieval.errors import (
     BusyError,
@@ -33,7 +34,7 @@ from retrieval.index.searched import SearchedIndex
 from retrieval.index.served_embedder import refuse_outdated
 from retrieval.index.store import index_store
 from retrieval.progress import Progress
-from retrieval.records import Failure, LeftOut, Passage, Source, Vectors
+from retrieval.records import PUBLIC, Failure, LeftOut, Passage, Source, Vectors
 from retrieval.registry.folders import publish, served
 from retrieval.search.cells import CellSearch
 from retrieval.settings import Settings
@@ -269,6 +270,7 @@ class _Update:
 
     def _read(self, found: Found) -> tuple[Parsed, list[Failure], list[LeftOut]]:
         parsed: Parsed = []
+        ids: set[str] = set()
         known = _by_file(self.known) if self._is_recipe_known else {}
         with DocumentReader(self._settings) as reader:
             unpacked, failures = reader.look_into_archives(found)
@@ -277,6 +279,7 @@ class _Update:
                 self._on_progress("reading", done, len(files))
                 before = known.get(file.id, [])
                 result = _unchanged(file, before, reader) or self._parse(file, reader)
+                result = _told_apart(file, result, ids)
                 if isinstance(result, Failure):
                     failures.append(result)
                 elif isinstance(result, LeftOut):
@@ -350,11 +353,31 @@ def _unchanged(file: SourceFile, known: Parsed, reader: DocumentReader) -> Parse
     return [_at(file, source, passages) for source, passages in known]
 
 
+def _told_apart(
+    file: SourceFile, result: Parsed | Failure | LeftOut, ids: set[str]
+) -> Parsed | Failure | LeftOut:
+    """What a file gave; a failure if a document of it has one of the `ids` that are taken.
+
+    Passages are found by their document's id: under one id they would be for the other's readers.
+    """
+    if isinstance(result, Failure | LeftOut):
+        return result
+    taken = set(ids)
+    for source, _ in result:
+        if source.id in taken:
+            is_restricted = any(source.audience != PUBLIC for source, _ in result)
+            reason = f'holds a second document called "{source.id}"; call one of them otherwise'
+            return Failure(file.id, reason, is_restricted)
+        taken.add(source.id)
+    ids |= taken
+    return result
+
+
 def _at(
     file: SourceFile, source: Source, passages: Sequence[Passage]
 ) -> tuple[Source, list[Passage]]:
     """The same document where the file is now."""
-    source = replace(source, path=str(file.path), modified=file.modified)
+    source = replace(source, path=storable(str(file.path)), modified=file.modified)
     return source, [replace(passage, source=source) for passage in passages]
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from retrieval.errors import IndexCorruptError, IndexMismatchError
 from retrieval.search.cells import CellSearch
@@ -94,14 +94,15 @@ def manifest_of(body: bytes, called: str) -> Manifest:
         IndexMismatchError: If another version of Whimbrel wrote it.
     """
     try:
-        return _MANIFESTS.validate_json(body)
-    except ValidationError as error:
+        return _MANIFESTS.validate_python(json.loads(body))
+    except ValueError as error:
         raise IndexMismatchError(f"{called} is of another version of Whimbrel; {MEND}") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a manifest, and what tells whether it is as it was written."""
-    body = json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode()
+    told = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
+    body = told.encode(errors="backslashreplace")  # a folder may be called what is no UTF-8
     (folder / MANIFEST).write_bytes(body)
     (folder / SEAL).write_bytes(_seal(body))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,6 +257,42 @@ def test_after_a_change_the_index_is_as_if_it_were_built_of_all(
     assert changed.passages == anew.passages
     for query in ("paid leave", "kettle days", "anywhere"):
         assert (changed.lexical.scores(query) == anew.lexical.scores(query)).all()
+
+
+@pytest.mark.parametrize("first", ["secret", "open"])
+def test_two_files_of_one_name_are_never_taken_for_each_other(
+    docs: Path, settings: Settings, first: str
+) -> None:
+    both = {"secret": "---\naudience: hr\n---\n# Pay\n\nThe zebra.\n", "open": "# Cafe\n\nTea.\n"}
+    order = sorted(both, key=lambda name: name != first)
+    for name, byte in zip(order, (b"\xe8", b"\xe9"), strict=True):
+        (docs / os.fsdecode(b"caf" + byte + b".md")).write_text(both[name])
+    for _ in range(2):
+        report = update_index([docs], settings, WordEmbedder())
+        assert [failure.id for failure in report.failures] == ["docs/caf?.md"]
+        assert 'a second document called "docs/caf?.md"' in report.failures[0].reason
+        assert report.failures[0].is_restricted == (first == "open")
+    passages = load_index(settings.index_folder, WordEmbedder()).passages
+    assert all(p.source.audience == "hr" for p in passages if "zebra" in p.text)
+
+
+def test_a_corpus_with_two_documents_of_one_id_is_refused(docs: Path, settings: Settings) -> None:
+    rows = ({"_id": "1", "text": "The zebra.", "audience": "hr"}, {"_id": "1", "text": "Tea."})
+    (docs / "data").mkdir()
+    (docs / "data/corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (failure,) = update_index([docs], settings, WordEmbedder()).failures
+    assert failure.is_restricted
+    assert 'called "docs/data/corpus.jsonl#1"' in failure.reason
+
+
+def test_a_file_whose_name_is_no_text_makes_no_new_generation(
+    docs: Path, settings: Settings
+) -> None:
+    folder = docs / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / os.fsdecode(b"men\xfc.md")).write_text("# Menu\n\nTea.\n")
+    first = update_index([docs, folder], settings, WordEmbedder())
+    assert update_index([], settings, WordEmbedder()).generation == first.generation
 
 
 def test_a_rule_for_no_document_leaves_the_index_as_it_is(docs: Path, settings: Settings) -> None:
