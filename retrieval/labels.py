@@ -14,6 +14,9 @@ PERSON = "person:"
 ALIKE = 0.75
 """From this likeness on a name is taken for a misspelt `audience`; `audit` is 0.62 like it."""
 
+MOST_CHARS = 300
+"""A label has no more: an address has at most 254, and a shared index looks it up in a tree."""
+
 _ALPHABETS = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"))
 """Those whose letters look like each other."""
 
@@ -45,6 +48,8 @@ def label_of(value: object) -> str:
         raise ValueError("audience is empty")
     if label != PUBLIC and visible(unicodedata.normalize("NFKC", label)).casefold() == PUBLIC:
         raise ValueError(f"audience is {label!r}; write `{PUBLIC}`, or another label")
+    if len(label) > MOST_CHARS:
+        raise ValueError(f"audience is longer than {MOST_CHARS} characters")
     if _SEVERAL.search(label):
         raise ValueError(f"audience is {label!r}; a document has one label")
     if label != visible(label) or is_mixed(label) or any(map(_is_odd, label)):

@@ -47,7 +47,7 @@ from retrieval.documents.loaders.tex import load_tex
 from retrieval.documents.loaders.text import load_lines, load_text
 from retrieval.errors import NoDocumentError, UnreadableError
 
-LOADERS_VERSION = 7
+LOADERS_VERSION = 8
 """Raised when a loader reads a file otherwise than before: then unchanged files are read again."""
 
 MAX_CHARS = 20_000_000

@@ -29,7 +29,7 @@ from retrieval.index.postgres.pulling import (
     read_vectors,
     unpacked,
 )
-from retrieval.index.postgres.server import Connection, Server, become_reader
+from retrieval.index.postgres.server import Connection, Server, become_reader, known
 from retrieval.index.postgres.words import Scored, keys
 from retrieval.index.scope import SAMPLE, Found, Rows, Sample, Scope, Window
 from retrieval.records import Passage, Source, Vectors
@@ -249,7 +249,7 @@ class PostgresIndex:
     def _parameters(self, scope: Scope) -> dict[str, Any]:
         return {
             "generation": self._published.number,
-            "labels": sorted(scope.audience),
+            "labels": known(scope.audience),
             "sources": [*scope.sources],
         }
 
@@ -312,10 +312,10 @@ class PostgresIndex:
         No passage that the audience may not see moves either.
         """
         asked = Counter(keys(query))
-        known = self._passages_with(connection, [*asked], audience)
+        found = self._passages_with(connection, [*asked], audience)
         sizes = [of for label, of in self._published.sizes.items() if label in audience]
         size, length = (sum(counts) for counts in zip(*sizes, strict=True)) if sizes else (0, 0)
-        weights = {term: asked[term] * rarity(size, n) for term, n in known.items()}
+        weights = {term: asked[term] * rarity(size, n) for term, n in found.items()}
         return weights, length / max(size, 1) or 1.0
 
     def _passages_with(
@@ -326,7 +326,7 @@ class PostgresIndex:
             connection.execute(
                 "select term, sum(passages)::int from terms"
                 " where generation = %s and term = any(%s) and label = any(%s) group by term",
-                (self._published.number, [*terms], sorted(audience)),
+                (self._published.number, [*terms], known(audience)),
             ).fetchall()
         )
 

@@ -7,7 +7,7 @@ import json
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import compress, count
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from psycopg.pq import Format
 from psycopg.types import TypeInfo
 
 from retrieval.errors import IndexCorruptError
-from retrieval.index.content import VECTORS, read_failures, read_sources
+from retrieval.index.content import SOURCES, VECTORS, read_failures, read_sources
 from retrieval.index.generation import verify
 from retrieval.index.manifest import MANIFEST, Manifest
 from retrieval.index.passages import PASSAGES, Passages, passage_of, read_passages
@@ -26,8 +26,8 @@ from retrieval.index.postgres.pulling import LISTS, packed, passage_in
 from retrieval.index.postgres.pulling import read_sources as sources_of
 from retrieval.index.postgres.server import Connection
 from retrieval.index.postgres.words import MOST, keys, only, packed_postings
-from retrieval.jsonl import to_line
-from retrieval.records import Failure, Source
+from retrieval.jsonl import read_lines
+from retrieval.records import Source
 
 FOREVER = 2**31 - 1
 """The last generation of what is served."""
@@ -168,7 +168,7 @@ def push(
     number = _take_numbers(connection, 1)
     gone, is_new = _compared(connection, rows, served)
     lost = _words_of(connection, gone, served)
-    _write_documents(connection, number, rows.passages, read_failures(generation), served)
+    _write_documents(connection, number, rows, served)
     _bury(connection, gone, served)
     new = zip(count(_take_numbers(connection, sum(is_new))), compress(rows, is_new))
     postings = _write_passages(connection, number, new)
@@ -274,21 +274,18 @@ def _words_of(
     return words
 
 
-def _write_documents(
-    connection: Connection,
-    number: int,
-    passages: Passages,
-    failures: Sequence[Failure],
-    served: int | None,
-) -> None:
+def _write_documents(connection: Connection, number: int, rows: _Rows, served: int | None) -> None:
     """Replace the documents that changed, and hide what they were if they are for others now."""
+    generation, passages = rows.generation, rows.passages
     sizes = np.bincount(passages.source_of, minlength=len(passages.sources)).tolist()
     connection.execute("create temp table listed (like documents) on commit drop")
+    bodies = (line for _, line in read_lines(generation / SOURCES))
     with connection.cursor().copy("copy listed from stdin") as copy:
-        for source, size in zip(passages.sources, sizes, strict=True):
+        for source, size, body in zip(passages.sources, sizes, bodies, strict=True):
             of = (source.id, source.audience, source.language, size)
-            copy.write_row((number, FOREVER, *of, to_line(asdict(source))))
+            copy.write_row((number, FOREVER, *of, body))
     connection.execute("create index on listed using hash (id)")
+    failures = read_failures(generation)
     refused = [failure.id for failure in failures if failure.is_restricted]
     of_now = {
         "served": served,

@@ -18,6 +18,7 @@ from retrieval.errors import (
     SettingsError,
     install,
 )
+from retrieval.labels import visible
 from retrieval.postgres_address import ENCODING, other_encoding, parts_of
 
 try:
@@ -151,8 +152,13 @@ def become_reader(connection: Connection, labels: frozenset[str]) -> None:
     """Let the rest of a transaction see the rows with these labels alone."""
     connection.execute(
         "select set_config('role', %s, true), set_config('whimbrel.labels', %s, true)",
-        (READER, json.dumps(sorted(labels))),
+        (READER, json.dumps(known(labels))),
     )
+
+
+def known(labels: frozenset[str]) -> list[str]:
+    """Those of some labels that a document can have."""
+    return sorted(label for label in labels if label == visible(label))
 
 
 def see_all(connection: Connection) -> None:

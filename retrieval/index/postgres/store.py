@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from retrieval.index.postgres.server import (
 from retrieval.records import Passage, Source
 from retrieval.registry.folders import building, kept, others, point, replace_text, served
 from retrieval.search.embedding import Embedder
+
+logger = logging.getLogger(__name__)
 
 IN_STEP = ".shared"
 """Beside the generations of a workbench: the one that was served there and by the server last."""
@@ -160,7 +163,12 @@ class PostgresStore:
         theirs, ours = _served_of(names), served(self.folder)
         is_ahead = theirs is None or self._in_step() == theirs
         if ours and is_ahead and ours.name != theirs and _is_whole(ours):
-            self._give(connection)
+            try:
+                self._give(connection)
+            except (RetrievalError, psycopg.Error) as error:
+                if connection.broken:
+                    raise
+                logger.warning("what was built before is not served, only what is now: %s", error)
             return
         if theirs is None:
             return

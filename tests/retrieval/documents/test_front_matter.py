@@ -108,6 +108,7 @@ def test_values_of_front_matter_are_kept_as_they_are_written() -> None:
         "audience: h\u0433r",
         "audience: people\u2011team",
         "audience: hr: board",
+        f"audience: {'h' * 301}",
     ],
 )
 def test_what_may_be_meant_as_a_restriction_and_is_not_sure_is_refused(line: str) -> None:

@@ -371,7 +371,18 @@ def test_what_postgres_cannot_keep_finds_nothing(builder: Worker, odd: str) -> N
     assert searcher.search(odd, audience=EVERYBODY)
     assert not searcher.search("leave", audience=EVERYBODY, sources=[odd])
     assert searcher.count_documents(audience=EVERYBODY, sources=[odd]) == 0
+    assert not searcher.search("leave", audience=frozenset({odd}))
+    assert searcher.search("leave", audience=EVERYBODY | {odd})
     assert searcher.index.passage(odd, odd) is None
+
+
+def test_a_file_whose_name_is_no_text_is_published_also_when_it_is_there_before(
+    builder: Worker, other: Worker
+) -> None:
+    (builder.docs / os.fsdecode(b"caf\xe9.md")).write_text("# Menu\n\nThe quokka eats here.\n")
+    for worker in (builder, builder, other):
+        worker.index()
+    assert other.texts("quokka", k=1) == ["The quokka eats here."]
 
 
 def test_a_document_far_down_is_kept(builder: Worker) -> None:
@@ -434,6 +445,28 @@ def test_a_generation_that_arrives_otherwise_than_it_was_sent_is_not_published(
     owner.execute("drop trigger spoil on passages")
     assert builder.index() == 0
     assert "forty" in builder.texts("leave")[0]
+
+
+def test_what_cannot_be_published_is_left_behind_once_it_is_mended(
+    builder: Worker, owner: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    builder.index()
+    owner.execute(
+        "create function refuse() returns trigger language plpgsql as $$ begin"
+        " if new.body ~ 'forty' then raise data_exception; end if; return new; end $$"
+    )
+    owner.execute(
+        "create trigger refuse before insert on passages for each row execute function refuse()"
+    )
+    (builder.docs / "leave.md").write_text(LEAVE.replace("thirty", "forty"))
+    for _ in range(2):
+        with pytest.raises(psycopg.Error):
+            builder.index()
+    (builder.docs / "leave.md").write_text(LEAVE.replace("thirty", "fifty"))
+    builder.index()
+    assert "what was built before is not served" in caplog.text
+    assert "fifty" in builder.texts("leave")[0]
+    assert builder.index() == 0
 
 
 def test_a_damaged_generation_is_not_taken_over(
