@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.errors import IndexCorruptError
+from retrieval.errors import BusyError, IndexCorruptError
 from retrieval.index.content import (
     FAILURES,
     LEFT_OUT,
@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 LISTS = (SOURCES, FAILURES, LEFT_OUT)
 """The files of a generation that are kept whole."""
+
+GONE = "what was searched is neither served nor kept any more; try again"
 
 BATCH = 200
 """So many passages are read from the server at a time."""
@@ -73,7 +75,8 @@ def _body(connection: Connection, number: int, name: str) -> bytes:
     row = connection.execute(
         "select body from lists where generation = %s and name = %s", (number, name)
     ).fetchone()
-    assert row is not None
+    if row is None:
+        raise BusyError(GONE)
     body: bytes = row[0]
     return body
 
@@ -111,7 +114,8 @@ class StoredPassages(LazyPassages):
         named = (sources[document].id, self._number, row - int(begins[document]))
         with self._server.owning() as connection:
             found = connection.execute(_ONE, named).fetchone()
-        assert found is not None
+        if found is None:
+            raise BusyError(GONE)
         return passage_of(json.loads(found[0]), sources[document])
 
     @cached_property

@@ -205,6 +205,8 @@ class _Text(psycopg.types.string.StrDumperUnknown):
 
 
 def _configure(connection: Connection) -> None:
+    # What is read in a transaction is of one generation, also when another one is published.
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.adapters.register_dumper(str, _Text)
     connection.execute(_SESSION)
     connection.commit()

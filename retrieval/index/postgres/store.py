@@ -79,12 +79,12 @@ class PostgresStore:
         """What is served, after a look at the extension, the role that reads and the numbers."""
         with self.server.connected() as connection:
             check_server(connection)
+        with self.server.owning() as connection:
             number, _ = self._served(connection)
             manifest = _manifest(connection, number)
-            with _owning(connection):
-                row = connection.execute(
-                    "select count(*) from passages where %s between first and last", (number,)
-                ).fetchone()
+            row = connection.execute(
+                "select count(*) from passages where %s between first and last", (number,)
+            ).fetchone()
         if row != (manifest.passages,):
             raise IndexCorruptError(
                 f"{self.server.name} has {row and row[0]} of {manifest.passages} passages; {MEND}"
@@ -137,12 +137,9 @@ class PostgresStore:
 
     def copy(self, folder: Path) -> None:
         """Let a new folder serve what is served here."""
-        with self.server.connected() as connection:
-            # What is deleted meanwhile is read all the same.
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            with _owning(connection):
-                number, name = self._served(connection)
-                pull(connection, number, _manifest(connection, number), folder)
+        with self.server.owning() as connection:
+            number, name = self._served(connection)
+            pull(connection, number, _manifest(connection, number), folder)
         point(folder, name)
 
     def _served(self, connection: Connection) -> tuple[int, str]:

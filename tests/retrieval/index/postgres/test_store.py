@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from retrieval.index.building import update_index
 from retrieval.index.content import read_content
 from retrieval.index.generation import current, rollback, verify
 from retrieval.index.library import Library
+from retrieval.index.postgres.pulling import read_sources
 from retrieval.index.postgres.server import Server
 from retrieval.index.postgres.store import PostgresStore
 from retrieval.index.scope import Scope
@@ -278,6 +279,31 @@ def test_what_is_purged_is_gone_from_every_table(builder: Worker) -> None:
             rows = list(map(str, rows_of(connection, table)))
         assert rows
         assert not [row for row in rows if "quetzalcoatl" in row or "gone.md" in row]
+
+
+def test_what_is_read_at_once_is_of_one_generation_also_when_that_goes(builder: Worker) -> None:
+    builder.index()
+    index = builder.library.searcher().index
+    with builder.store.server.plain() as connection:
+        served = "select number from generations join served on generation = number"
+        number = connection.execute(served).fetchone()
+        assert number is not None
+        for word in ("forty", "fifty"):
+            (builder.docs / "leave.md").write_text(LEAVE.replace("thirty", word))
+            builder.index()
+        assert connection.execute(served).fetchone() == number
+        assert len(read_sources(connection, number[0])) == 2
+    reading: list[Callable[[], object]] = [
+        lambda: index.sources,
+        lambda: index.vectors,
+        lambda: [*index.passages],
+        lambda: index.passages[0],
+        index.in_memory,
+    ]
+    for read in reading:
+        with pytest.raises(BusyError, match="try again"):
+            read()
+    assert index.find("pay", WordEmbedder().embed_query("pay"), Scope(HR), 5).rows.size
 
 
 def test_words_weigh_as_in_memory_after_many_builds(builder: Worker, tmp_path: Path) -> None:
