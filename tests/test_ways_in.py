@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from retrieval.cli import PROGRAM, whimbrel
+from retrieval.errors import SettingsError
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +123,51 @@ def test_an_agent_searches_and_asks_over_stdio(home: Path) -> None:
     assert documents[0] == "people-team/salary-bands.md"
     assert empty.is_error
     assert "too long" in empty.content[0].text
+
+
+@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT])
+def test_an_agent_s_server_that_is_told_to_end_does_while_its_client_waits(
+    home: Path, word: signal.Signals
+) -> None:
+    pytest.importorskip("mcp")
+    key = run(home, "keys", "create", f"ended-{word}").strip()
+    hello = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }  # fmt: skip
+    with subprocess.Popen(  # noqa: S603 - ours
+        (*PROGRAM, "mcp"),
+        env=environment(home, WHIMBREL_API_KEY=key),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert server.stderr is not None
+        server.stdin.write(json.dumps(hello).encode() + b"\n")
+        server.stdin.flush()
+        assert b'"serverInfo"' in server.stdout.readline()
+        server.send_signal(word)
+        try:
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
+        assert server.stderr.read() == b""
+
+
+@pytest.mark.parametrize("key", ["", " "])
+def test_without_a_key_an_agent_s_server_says_how_to_make_one(home: Path, key: str) -> None:
+    pytest.importorskip("mcp")
+    with pytest.raises(SettingsError, match="make a key with `whimbrel keys create NAME`"):
+        CliRunner().invoke(
+            whimbrel,
+            ["mcp"],
+            env={"WHIMBREL_HOME": str(home), "WHIMBREL_API_KEY": key},
+            catch_exceptions=False,
+        )
 
 
 def test_ten_lines_of_python_index_search_and_answer(models_home: Path, tmp_path: Path) -> None:

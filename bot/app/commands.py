@@ -85,7 +85,7 @@ def mcp(http: bool) -> None:
     """
     import asyncio
 
-    from bot.settings import load_api_settings, read_slack_settings
+    from bot.settings import load_api_settings, read_slack_settings, secret
     from retrieval.errors import SettingsError
     from retrieval.logs import set_up_logs
     from retrieval.settings import load_settings
@@ -97,7 +97,7 @@ def mcp(http: bool) -> None:
             "`whimbrel mcp` needs more: pip install --constraint constraints.txt '.[mcp]'"
         ) from error
     slack, api = read_slack_settings(), load_api_settings()
-    if api.key is None and not http:
+    if not http and not secret(api.key).strip():
         raise SettingsError(
             "WHIMBREL_API_KEY is not set; make a key with `whimbrel keys create NAME`"
         )

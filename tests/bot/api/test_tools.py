@@ -49,7 +49,7 @@ async def test_a_key_that_is_revoked_meanwhile_is_refused_in_words(counter: Coun
         ApiKeys(counter.database()).revoke("web")
         refused = await client.call_tool("search", SEARCH)
     assert refused.is_error
-    assert "needs a key that holds" in str(refused.content)
+    assert "needs a key that holds; set another one in WHIMBREL_API_KEY" in str(refused.content)
 
 
 async def test_an_agent_that_gives_up_stops_the_answer(counter: Counter) -> None:
