@@ -23,7 +23,13 @@ SHORTEST = 6
 
 _PERSONAL: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
     ("EMAIL", form(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[\w-]+(?:\.[\w-]+)+")),
-    ("SLACK", form(r"<[@!#][^>]*>|\b[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}\b")),
+    (
+        "SLACK",
+        form(
+            r"<[@!#][^>]*>"
+            r"|(?<![0-9A-Za-z])[UWCDGTB](?=[A-Z0-9]*\d)[A-Z0-9]{8,11}(?![0-9A-Za-z])"
+        ),
+    ),
     ("IBAN", form(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")),
     ("ID", form(r"(?<![0-9A-Za-z])[1-9]\d{16}[\dXx](?![0-9A-Za-z])")),
     ("CARD", form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){12,18}(?!(?a:[\w.])*\d)")),
@@ -37,7 +43,7 @@ _PERSONAL: tuple[tuple[SecretKind, re.Pattern[str]], ...] = (
 
 # What may have slipped through: an @ between words, long numbers, long random strings.
 _LEFT = (
-    form(r"\w\s?(?:@|\(at\)|\[at\])\s?\w+\s?(?:\.|\(dot\)|\[dot\])\s?\w"),
+    form(r"\w\s?(?:[@\uff20]|\(at\)|\[at\])\s?\w+\s?(?:\.|\(dot\)|\[dot\])\s?\w"),
     form(r"(?<!(?a:[\w.]))\d(?:[ -]?\d){8,}(?!\d)"),
     form(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Z])(?=[\w+=-]*[a-z])[\w+=-]{32,}"),
     form(r"\b[0-9a-f]{32,}\b"),

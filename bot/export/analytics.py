@@ -126,8 +126,15 @@ def _questions(database: Database) -> Iterator[Sequence[Any]]:
             row["generation"],
             row["trial"],
             row["arm"] if row["trial"] else None,
-            Scrubber().scrub(row["question"]) if is_public else None,
+            _words(row["question"]) if is_public else None,
         )
+
+
+def _words(question: str) -> str | None:
+    """A question without what looks personal or secret; None where that may not be all of it."""
+    scrubber = Scrubber()
+    words = scrubber.scrub(question)
+    return None if scrubber.leaves(words) else words
 
 
 def _stages(database: Database) -> Iterator[Sequence[Any]]:

@@ -41,6 +41,13 @@ def test_what_has_a_form_becomes_a_placeholder(found: str, kind: str) -> None:
     assert not scrubber.leaves(scrubbed)
 
 
+def test_an_id_in_italics_is_found() -> None:
+    assert (
+        Scrubber().scrub("Ask _U02ABCDEF12_ or user_W02ABCDEF12")
+        == "Ask _<SLACK_1>_ or user_<SLACK_2>"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -81,7 +88,12 @@ def test_a_secret_never_stays() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["ada (at) mail (dot) org", "case 123456789012", "d41d8cd98f00b204e9800998ecf8427e"],
+    [
+        "ada (at) mail (dot) org",
+        "ada＠mail.org",
+        "case 123456789012",
+        "d41d8cd98f00b204e9800998ecf8427e",
+    ],
 )
 def test_what_may_be_left_is_told(text: str) -> None:
     scrubber = Scrubber()

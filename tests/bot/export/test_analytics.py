@@ -10,8 +10,13 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from bot.export.analytics import write_analytics
+from bot.store.database import Database
+from bot.store.log import ConversationLog, Turn
 from retrieval.cli import whimbrel
+from retrieval.records import PUBLIC
 from tests.dashboard_scene import ASKED, SALARY, SECRET, set_scene
+from tests.fakes import answer_to
 
 ROOT = Path(__file__).parents[3]
 QUERIES: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "datasette.yaml").read_text())[
@@ -42,6 +47,22 @@ def test_no_word_of_what_is_private_and_nobodys_id_is_in_the_file(exported: Path
         assert hidden_rows.fetchall() == [(None, None)] * 2
         named = file.execute("SELECT count(*) FROM citations WHERE document IS NULL")
         assert named.fetchone() == (1,)
+
+
+def test_words_that_may_hold_something_personal_are_left_out(tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "whimbrel.db")) as database:
+        log = ConversationLog(database)
+        for question in ("Where is <@U02ABCDEF12>?", "Is ada (at) mail (dot) org on leave?"):
+            log.add(
+                Turn(
+                    answer_to(question), question, "T1", "C1", "1.0", "U1", frozenset({PUBLIC}),
+                    messages=(question,), created="2026-01-05T12:00:00+00:00", is_private=False,
+                )
+            )  # fmt: skip
+        write_analytics(tmp_path / "a.db", database, lambda _: PUBLIC, [], [])
+    with closing(sqlite3.connect(tmp_path / "a.db")) as file:
+        found = file.execute("SELECT question, person FROM questions ORDER BY rowid").fetchall()
+    assert found == [("Where is <SLACK_1>?", 1), (None, 1)]
 
 
 def test_nobody_else_can_read_the_file_and_nobody_writes_to_it(exported: Path) -> None:
