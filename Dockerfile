@@ -28,7 +28,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY bot bot
 COPY retrieval retrieval
 COPY training training
-RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt ".[ocr${EXTRAS:+,$EXTRAS}]"
+RUN /venv/bin/pip install --no-cache-dir --constraint constraints.txt ".[encryption,ocr,postgres${EXTRAS:+,$EXTRAS}]"
 
 FROM pip AS build-worker
 COPY deploy/requirements-worker.txt ./

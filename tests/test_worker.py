@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from tests.endpoint_server import EndpointServer
 from tests.listed_only import named
+from tests.postgres_server import PostgresServer
 from tests.slack_server import APP_TOKEN, BOT_TOKEN, SlackServer, event, mention
 
 ROOT = Path(__file__).parent.parent
@@ -26,8 +27,8 @@ LIST = ROOT / "deploy" / "requirements-worker.txt"
 MODELS = {"gguf", "scikit-learn", "sentence-transformers", "torch", "transformers"}
 """What runs models or makes them: a worker asks endpoints instead."""
 
-EXTRAS = ("postgres",)
-"""What several workers share is kept there."""
+EXTRAS = ("encryption", "postgres")
+"""What several workers share is kept there, and their backups may be for some alone."""
 
 HEAD = """\
 # What a worker needs that asks endpoints for all its models: no torch. Whimbrel itself is installed
@@ -44,11 +45,11 @@ def wanted() -> str:
     versions = dict(pin.split("==") for pin in pins if not pin.startswith("#"))
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *(line for name in EXTRAS for line in extras.get(name, ()))]
-    waiting = [line for line in map(Requirement, lines) if named(line.name) not in MODELS]
-    found: set[str] = set()
+    own = [line for line in map(Requirement, lines) if named(line.name) not in MODELS]
+    waiting, found = list(filter(_counts, own)), set[str]()
     while waiting:
         requirement = waiting.pop()
-        if _counts(requirement) and (name := named(requirement.name)) not in found:
+        if (name := named(requirement.name)) not in found:
             found.add(name)
             theirs = map(Requirement, requires(name) or ())
             waiting += (line for line in theirs if _counts(line, requirement.extras))
@@ -122,6 +123,26 @@ async def test_a_worker_answers_with_nothing_but_the_list_and_little_memory(
             serving.terminate()
             await asyncio.to_thread(serving.wait)
     assert len(endpoint.asked) == 1
+
+
+@pytest.mark.slow
+def test_workers_keep_all_in_postgres_and_encrypt_backups_with_nothing_but_the_list(
+    tmp_path: Path, endpoint: EndpointServer, postgres: PostgresServer, index_address: str
+) -> None:
+    (tmp_path / "leave.md").write_text("# Leave\n\nEverybody has 26 days of annual leave a year.\n")
+    database = postgres.fresh()
+    shared = {"WHIMBREL_INDEX": index_address, "WHIMBREL_DATABASE": database, **at(endpoint)}
+    worker = Worker(tmp_path / "home", shared)
+    pyrage = pytest.importorskip("pyrage")
+    key = str(pyrage.x25519.Identity.generate().to_public())
+    for command in (
+        ("index", str(tmp_path / "leave.md")),
+        ("keys", "create", "intranet"),
+        ("backup", "--recipient", key, str(tmp_path / "backup.age")),
+    ):
+        done = worker.run(*command)
+        assert done.returncode == 0, done.stderr
+    postgres.drop(database)
 
 
 @pytest.mark.slow
