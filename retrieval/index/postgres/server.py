@@ -46,6 +46,14 @@ _SESSION = (
     "select set_config('search_path', 'whimbrel_index,' || current_setting('search_path'), false)"
 )
 
+_LIMITS = (
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "statement_timeout",
+    "transaction_timeout",
+)
+_UNLIMITED = "select set_config(name, '0', false) from pg_settings where name = any(%s)"
+"""Who builds waits for the embedder, which may take hours, and hashes what it reads."""
 
 _PREPARE = (
     "let an administrator run `CREATE EXTENSION vector; CREATE ROLE whimbrel_reader; GRANT "
@@ -87,7 +95,7 @@ class Server:
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """A connection of its own, in autocommit, closed afterwards."""
+        """A connection of its own, in autocommit, closed afterwards; it may take its time."""
         with (
             self.telling(),
             psycopg.connect(
@@ -95,6 +103,7 @@ class Server:
             ) as connection,
         ):
             connection.execute(_SESSION)
+            connection.execute(_UNLIMITED, ([*_LIMITS],))
             yield connection
 
     @contextmanager
@@ -140,9 +149,9 @@ class Server:
             told = error.diag.message_primary
             raise IndexCorruptError(f"the index in {self.name}: {told}; {MEND}") from error
         except (
+            psycopg.InternalError,
             psycopg.OperationalError,
             psycopg.errors.InsufficientPrivilege,
-            psycopg.errors.ReadOnlySqlTransaction,
         ) as error:
             told = " ".join(str(error).split())
             raise IndexUnreachableError(f"the index in {self.name}: {told}") from error

@@ -137,9 +137,12 @@ class PostgresStore:
 
     def copy(self, folder: Path) -> None:
         """Let a new folder serve what is served here."""
-        with self.server.owning() as connection:
-            number, name = self._served(connection)
-            pull(connection, number, _manifest(connection, number), folder)
+        with self.server.connected() as connection:
+            # What is deleted meanwhile is read all the same.
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            with _owning(connection):
+                number, name = self._served(connection)
+                pull(connection, number, _manifest(connection, number), folder)
         point(folder, name)
 
     def _served(self, connection: Connection) -> tuple[int, str]:

@@ -600,6 +600,29 @@ def test_a_server_that_may_only_be_read_is_told(builder: Worker, index_address: 
     builder.store.server.close()
 
 
+def test_no_limit_of_the_server_ends_a_build_that_takes_long(
+    builder: Worker, owner: psycopg.Connection
+) -> None:
+    names = ("idle_session_timeout", "idle_in_transaction_session_timeout", "statement_timeout")
+    for name in names:
+        limit = sql.SQL("alter role current_user in database {} set {} = '1h'")
+        owner.execute(limit.format(sql.Identifier(owner.info.dbname), sql.Identifier(name)))
+    limits = "select setting from pg_settings where name = any(%s)"
+    with builder.store.server.connected() as connection:
+        assert connection.execute(limits, ([*names],)).fetchall() == [("0",)] * 3
+    with builder.store.server.plain() as connection:
+        assert ("3600000",) in connection.execute(limits, ([*names],)).fetchall()
+
+
+def test_a_transaction_that_the_server_ends_is_told(builder: Worker) -> None:
+    ended = psycopg.errors.IdleInTransactionSessionTimeout("idle-in-transaction timeout")
+    with (
+        pytest.raises(IndexUnreachableError, match="idle-in-transaction timeout"),
+        builder.store.server.telling(),
+    ):
+        raise ended
+
+
 CHILD = """
 import sys
 from pathlib import Path
