@@ -98,7 +98,7 @@ def test_kubernetes_takes_every_part(name: str) -> None:
 @pytest.mark.slow
 def test_every_value_changes_something() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    for part in ("postgres", "vllm", "tei", "service"):
+    for part in ("postgres", "vllm", "tei", "service", "api"):
         values[part]["enabled"] = True
     for job in values["jobs"].values():
         job |= {"schedule": "0 * * * *"} | ({"claim": "claim"} if "claim" in job else {})
@@ -106,6 +106,25 @@ def test_every_value_changes_something() -> None:
     before = rendered(values)
     unused = [path for path in paths(values) if rendered(changed(values, path)) == before]
     assert unused == []
+
+
+@pytest.mark.parametrize(
+    "values", [{"replica": 2}, {"jobs": {"syncs": {}}}, {"api": True}, {"health": {"port": "http"}}]
+)
+def test_a_value_that_means_nothing_is_refused(values: Values) -> None:
+    with pytest.raises(helm.HelmError, match=next(iter(values))):
+        rendered(values)
+
+
+def test_the_api_is_reached_where_it_listens() -> None:
+    values = {"api": {"enabled": True, "port": 9000}, "service": {"enabled": True}}
+    ((_, _, container),) = own(values)
+    named = {variable["name"]: variable.get("value") for variable in container["env"]}
+    (service,) = (found for found in rendered(values) if found["kind"] == "Service")
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert named["WHIMBREL_API_LISTEN_HOST"] == named["SLACK_HEALTH_HOST"]
+    assert named["WHIMBREL_API_LISTEN_PORT"] == str(ports["api"]) == "9000"
+    assert {"name": "api", "port": 9000, "targetPort": "api"} in service["spec"]["ports"]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -47,6 +47,10 @@ postgresql://whimbrel@{{ include "whimbrel.name" . }}-postgres/whimbrel
 # The probes come from outside the container.
 - {name: SLACK_HEALTH_HOST, value: 0.0.0.0}
 - {name: SLACK_HEALTH_PORT, value: {{ .Values.health.port | quote }}}
+{{- if .Values.api.enabled }}
+- {name: WHIMBREL_API_LISTEN_HOST, value: 0.0.0.0}
+- {name: WHIMBREL_API_LISTEN_PORT, value: {{ .Values.api.port | quote }}}
+{{- end }}
 {{- if .Values.vllm.enabled }}
 - {name: WHIMBREL_GENERATOR, value: "http://{{ include "whimbrel.name" . }}-vllm:8000/v1#{{ .Values.vllm.model }}"}
 {{- end }}
