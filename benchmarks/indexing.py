@@ -38,7 +38,7 @@ def main() -> None:
     """Measure and print."""
     arguments = parse_arguments()
     settings = load_settings()
-    device = choose_device(settings)
+    device = choose_device(settings, is_for_encoder=True)
     print(f"{device.name}, {device.dtype}, {device.threads} threads; wanted: {TARGET} of bare\n")
     print(f"{'passages/s':<36}{'passages':>9}{'bare':>8}{'embedded':>16}{'indexed':>16}")
     with TemporaryDirectory() as temporary:

@@ -25,8 +25,12 @@ class Device:
     threads: int
 
 
-def choose_device(settings: Settings) -> Device:
+def choose_device(settings: Settings, *, is_for_encoder: bool = False) -> Device:
     """The device that the settings ask for; `auto` takes the fastest one present.
+
+    Args:
+        settings: Which device, and how many threads.
+        is_for_encoder: Whether what runs there reads whole texts at a time, and writes none.
 
     Raises:
         SettingsError: If the device that is asked for is not there.
@@ -44,7 +48,8 @@ def choose_device(settings: Settings) -> Device:
         return Device(name, torch.bfloat16, threads)
     if name == "mps":
         return Device(name, torch.float16, threads)
-    return Device(name, torch.bfloat16 if has_fast_bfloat16() else torch.float32, threads)
+    is_fast = has_tiles() if is_for_encoder else has_fast_bfloat16()
+    return Device(name, torch.bfloat16 if is_fast else torch.float32, threads)
 
 
 def use_threads(device: Device) -> None:
@@ -65,9 +70,16 @@ def has_fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware; elsewhere float32 is faster."""
     import torch
 
-    # Torch only knows these by private names, and not in every version.
-    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(getattr(torch.cpu, name, lambda: False)() for name in names)
+    # Torch only knows it by a private name, and not in every version.
+    is_vector = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return has_tiles() or is_vector()
+
+
+def has_tiles() -> bool:
+    """Whether it does so in tiles (AMX), without which a whole text is read faster in float32."""
+    import torch
+
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
 
 
 def physical_cores() -> int:

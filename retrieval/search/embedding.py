@@ -236,7 +236,7 @@ def _load_quickly(folder: ModelFolder, settings: Settings) -> BertEmbedder | Non
 
     if not bert.fits(folder.path):
         return None
-    device = choose_device(settings)
+    device = choose_device(settings, is_for_encoder=True)
     use_threads(device)
     return bert.BertEmbedder(folder.path, device)
 
@@ -245,7 +245,7 @@ def load_model(folder: ModelFolder, settings: Settings) -> SentenceTransformer:
     """The folder's model on the device and in the precision that the settings lead to."""
     from sentence_transformers import SentenceTransformer
 
-    device = choose_device(settings)
+    device = choose_device(settings, is_for_encoder=True)
     use_threads(device)
     hide_progress_bars()
     model = SentenceTransformer(

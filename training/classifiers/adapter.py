@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import ModelCorruptError
-from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
+from retrieval.models.device import choose_device, has_tiles, use_threads
 from retrieval.settings import Settings
 from training.trainer import TrainerSetup
 
@@ -82,7 +82,7 @@ def fine_tune_adapter(
         CrossEncoderTrainingArguments,
     )
 
-    device = choose_device(settings)
+    device = choose_device(settings, is_for_encoder=True)
     use_threads(device)
     torch.manual_seed(setup.seed)  # the head is drawn at random
     model = CrossEncoder(
@@ -100,7 +100,7 @@ def fine_tune_adapter(
         output_dir=str(setup.work),
         seed=setup.seed,
         use_cpu=on_cpu,
-        bf16=has_fast_bfloat16() if on_cpu else True,
+        bf16=has_tiles() if on_cpu else True,
         num_train_epochs=config.epochs,
         per_device_train_batch_size=at_once,
         gradient_accumulation_steps=config.questions // at_once,

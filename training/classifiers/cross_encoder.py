@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.models.device import choose_device, has_fast_bfloat16, use_threads
+from retrieval.models.device import choose_device, has_tiles, use_threads
 from retrieval.registry.runs import MODEL
 from retrieval.settings import Settings
 from training.trainer import TrainerSetup
@@ -72,7 +72,7 @@ def fine_tune(
     from sentence_transformers.cross_encoder import CrossEncoderTrainer
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-    device = choose_device(settings)
+    device = choose_device(settings, is_for_encoder=True)
     use_threads(device)
     torch.manual_seed(setup.seed)  # an untrained last layer is drawn at random
     model = CrossEncoder(str(start), num_labels=1, max_length=config.max_tokens, device=device.name)
@@ -138,7 +138,7 @@ def _arguments(
         output_dir=str(setup.work),
         seed=setup.seed,
         use_cpu=on_cpu,
-        bf16=has_fast_bfloat16() if on_cpu else True,
+        bf16=has_tiles() if on_cpu else True,
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch,
         learning_rate=config.learning_rate,

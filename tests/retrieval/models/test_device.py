@@ -4,13 +4,18 @@ import pytest
 import torch
 
 from retrieval.errors import SettingsError
-from retrieval.models.device import choose_device, has_fast_bfloat16, physical_cores
+from retrieval.models.device import choose_device, has_fast_bfloat16, has_tiles, physical_cores
 from retrieval.settings import Settings
 
 
-def test_the_cpu_runs_bfloat16_only_where_its_hardware_does(tmp_path: Path) -> None:
-    device = choose_device(Settings(home=tmp_path, device="cpu"))
-    wanted = torch.bfloat16 if has_fast_bfloat16() else torch.float32
+@pytest.mark.parametrize("is_for_encoder", [False, True])
+def test_the_cpu_runs_bfloat16_only_where_its_hardware_does(
+    tmp_path: Path, is_for_encoder: bool
+) -> None:
+    settings = Settings(home=tmp_path, device="cpu")
+    device = choose_device(settings, is_for_encoder=is_for_encoder)
+    is_fast = has_tiles() if is_for_encoder else has_fast_bfloat16()
+    wanted = torch.bfloat16 if is_fast else torch.float32
     assert (device.name, device.dtype) == ("cpu", wanted)
 
 
