@@ -147,6 +147,8 @@ def run(python: str, task: str, name: str, embedder: str, work: Path) -> Mapping
     files = (work / "passages.jsonl", work / "queries.jsonl", work / "index")
     command = [python, str(WORKERS), task, name, embedder, *map(str, files)]
     environment = {**os.environ, "BEGAN": str(time.time()), "ANONYMIZED_TELEMETRY": "False"}
+    # Threads that wait would count as work, of whoever is not set to let them sleep.
+    environment |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
     if name == "whimbrel":
         environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
