@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import ModelCorruptError
-from retrieval.models.device import choose_device, has_tiles, use_threads
+from retrieval.models.device import choose_device, reads_fast_in_bfloat16, use_threads
 from retrieval.settings import Settings
 from training.trainer import TrainerSetup
 
@@ -100,7 +100,7 @@ def fine_tune_adapter(
         output_dir=str(setup.work),
         seed=setup.seed,
         use_cpu=on_cpu,
-        bf16=has_tiles() if on_cpu else True,
+        bf16=reads_fast_in_bfloat16() if on_cpu else True,
         num_train_epochs=config.epochs,
         per_device_train_batch_size=at_once,
         gradient_accumulation_steps=config.questions // at_once,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.models.device import choose_device, has_tiles, use_threads
+from retrieval.models.device import choose_device, reads_fast_in_bfloat16, use_threads
 from retrieval.registry.runs import MODEL
 from retrieval.settings import Settings
 from training.trainer import TrainerSetup
@@ -138,7 +138,7 @@ def _arguments(
         output_dir=str(setup.work),
         seed=setup.seed,
         use_cpu=on_cpu,
-        bf16=has_tiles() if on_cpu else True,
+        bf16=reads_fast_in_bfloat16() if on_cpu else True,
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch,
         learning_rate=config.learning_rate,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.models.device import choose_device, has_tiles, use_threads
+from retrieval.models.device import choose_device, reads_fast_in_bfloat16, use_threads
 from retrieval.records import Vectors
 from retrieval.search.fusion import LEXICAL_WEIGHT
 from retrieval.settings import Settings
@@ -206,7 +206,7 @@ def _arguments(
         output_dir=str(setup.work),
         seed=setup.seed,
         use_cpu=on_cpu,
-        bf16=has_tiles() if on_cpu else model.device.type == "cuda",
+        bf16=reads_fast_in_bfloat16() if on_cpu else model.device.type == "cuda",
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch,
         batch_sampler=BatchSamplers.NO_DUPLICATES,  # a question's own passage is no negative
@@ -235,7 +235,7 @@ def fused_ndcg(
     """A model's nDCG@10 after fusion: a row for each weight of the words, a column a question."""
     import torch
 
-    is_fast = model.device.type == "cuda" or has_tiles()
+    is_fast = model.device.type == "cuda" or reads_fast_in_bfloat16()
     with torch.autocast(model.device.type, torch.bfloat16, enabled=is_fast):
         asked, found = (
             model.encode([*group], prompt=prefix, show_progress_bar=False)

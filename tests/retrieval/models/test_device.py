@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from retrieval.errors import SettingsError
-from retrieval.models.device import choose_device, has_fast_bfloat16, has_tiles, physical_cores
+from retrieval.models.device import (
+    choose_device,
+    has_fast_bfloat16,
+    physical_cores,
+    reads_fast_in_bfloat16,
+)
 from retrieval.settings import Settings
 
 
@@ -14,7 +19,7 @@ def test_the_cpu_runs_bfloat16_only_where_its_hardware_does(
 ) -> None:
     settings = Settings(home=tmp_path, device="cpu")
     device = choose_device(settings, is_for_encoder=is_for_encoder)
-    is_fast = has_tiles() if is_for_encoder else has_fast_bfloat16()
+    is_fast = reads_fast_in_bfloat16() if is_for_encoder else has_fast_bfloat16()
     wanted = torch.bfloat16 if is_fast else torch.float32
     assert (device.name, device.dtype) == ("cpu", wanted)
 
