@@ -265,7 +265,7 @@ class PostgresIndex:
             # Looked up by number, as it takes far longer to look at the name of each document.
             parameters["within"] = f"{{{','.join(map(str, within.tolist()))}}}"
             return f"{_VISIBLE} and number = any(%(within)s::int[])", parameters
-        return _VISIBLE + (_FROM.format("document") if scope.sources else ""), parameters
+        return _taking_part(scope, "document"), parameters
 
     def _nearest(
         self,
@@ -332,7 +332,7 @@ class PostgresIndex:
 
     def _count(self, scope: Scope) -> tuple[int, dict[str, int]]:
         """How many documents take part, and how many passages in each language."""
-        visible = _VISIBLE + (_FROM.format("id") if scope.sources else "")
+        visible = _taking_part(scope, "id")
         with self._server.reading(scope.audience) as connection:
             rows = connection.execute(
                 _COUNT.format(visible=visible), self._parameters(scope)
@@ -340,14 +340,14 @@ class PostgresIndex:
         return sum(row[1] for row in rows), {row[0]: row[2] for row in rows}
 
     def _read_rows(self, scope: Scope) -> Rows:
-        visible = _VISIBLE + (_FROM.format("document") if scope.sources else "")
+        visible = _taking_part(scope, "document")
         with self._server.reading(scope.audience) as connection:
             found = connection.execute(_ROWS.format(visible=visible), self._parameters(scope))
             return np.array([row[0] for row in found.fetchall()], np.int64)
 
     def _read_sample(self, scope: Scope) -> Sample:
         size = sum(self._sizes(scope)[1].values())
-        visible = _VISIBLE + (_FROM.format("document") if scope.sources else "")
+        visible = _taking_part(scope, "document")
         with self._server.reading(scope.audience) as connection:
             rows = connection.execute(
                 _SAMPLE.format(visible=visible),
@@ -357,6 +357,11 @@ class PostgresIndex:
         return Sample(
             unpacked([row[1] for row in rows], self.manifest.dimension), np.array(groups, np.intp)
         )
+
+
+def _taking_part(scope: Scope, document: str) -> str:
+    """What a row has to be; `document` is the column with the id of its document."""
+    return _VISIBLE + (_FROM.format(document) if scope.sources else "")
 
 
 def _best(
