@@ -82,7 +82,7 @@ def fine_tune_adapter(
         CrossEncoderTrainingArguments,
     )
 
-    device = choose_device(settings, is_for_encoder=True)
+    device = choose_device(settings)
     use_threads(device)
     torch.manual_seed(setup.seed)  # the head is drawn at random
     model = CrossEncoder(

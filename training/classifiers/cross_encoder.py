@@ -72,7 +72,7 @@ def fine_tune(
     from sentence_transformers.cross_encoder import CrossEncoderTrainer
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-    device = choose_device(settings, is_for_encoder=True)
+    device = choose_device(settings)
     use_threads(device)
     torch.manual_seed(setup.seed)  # an untrained last layer is drawn at random
     model = CrossEncoder(str(start), num_labels=1, max_length=config.max_tokens, device=device.name)
