@@ -7,14 +7,14 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 _SCALES = {
     "second": ("time", 1), "minute": ("time", 60), "hour": ("time", 3_600),
     "day": ("time", 86_400), "week": ("time", 7 * 86_400), "month": ("time", 30 * 86_400),
     "quarter": ("time", 91 * 86_400), "year": ("time", 365 * 86_400),
     "decade": ("time", 3_650 * 86_400), "century": ("time", 36_500 * 86_400),
-    "quarter of an hour": ("time", 900), "clock": ("clock", 1),
+    "quarter of an hour": ("time", 900), "clock": ("clock", 1), "of the year": ("month", 1),
     "%": ("share", 0.01), "成": ("share", 0.1), "part": ("share", 1),
     "mm": ("length", 1), "cm": ("length", 10), "m": ("length", 1e3), "km": ("length", 1e6),
     "inch": ("length", 25.4), "foot": ("length", 304.8), "mile": ("length", 1_609_344),
@@ -30,7 +30,7 @@ _ROUGH = {"month", "quarter", "year", "decade", "century", "inch", "foot", "mile
 _ROUGHLY, _ABOUT = 0.03, 0.1
 _ABOUT_WORD = re.compile(r"(?:\b(?:about|around|roughly|approximately|nearly|almost)\s|约|差不多)$")
 
-_UNITS = {name: name for name in _SCALES if name not in ("clock", "part")} | {
+_UNITS = {name: name for name in _SCALES if name not in ("clock", "part", "of the year")} | {
     "sec": "second", "min": "minute", "centurie": "century", "percent": "%", "per cent": "%",
     "inche": "inch", "feet": "foot", "ft": "foot", "lb": "pound", "oz": "ounce", "tonne": "t",
     "millimetre": "mm", "millimeter": "mm", "centimetre": "cm", "centimeter": "cm", "metre": "m",
@@ -38,8 +38,9 @@ _UNITS = {name: name for name in _SCALES if name not in ("clock", "part")} | {
     "quarters of an hour": "quarter of an hour",
     "秒": "second", "秒钟": "second", "分钟": "minute", "小时": "hour", "个小时": "hour",
     "天": "day", "日": "day", "周": "week", "星期": "week", "个星期": "week", "个月": "month",
-    "季度": "quarter", "年": "year", "周年": "year", "毫米": "mm", "厘米": "cm", "米": "m",
-    "公里": "km", "千米": "km", "克": "g", "公斤": "kg", "千克": "kg", "吨": "t",
+    "月": "of the year", "季度": "quarter", "年": "year", "周年": "year", "毫米": "mm",
+    "厘米": "cm", "米": "m", "公里": "km", "千米": "km", "克": "g", "公斤": "kg", "千克": "kg",
+    "吨": "t",
 }  # fmt: skip
 """How units are written; an English plural goes without its s."""
 
@@ -114,7 +115,7 @@ _NUMBER = re.compile(
     | \b(?<!\bthe\ )(?P<word>(?:{_any_of(iter(_TENS))})[-\ ](?:{_any_of(iter(_ONES))})|{_WORD})\b
         (?:[-\ ](?P<wordpower>{_any_of(iter(_POWERS))})\b)?{_UNIT.format("wordunit")}
     | \b(?P<name>{_any_of(name for name in _ORDINALS | _MONTHS if name != "may")}
-        |may(?=\ \d)|(?:(?<=\d\ )|(?<=\bin\ )|(?<=\bof\ ))may)\b
+        |may(?=\ \d)|(?<=\d\ )may(?=[^\w\s]|$)|(?:(?<=\bin\ )|(?<=\bof\ ))may)\b
     | \b(?P<rate>{_any_of(iter(_RATES))})\b
     | (?P<every>每)(?:个?(?P<everyunit>{_HAN_UNIT}|月))
     | (?P<han>[{"".join(_HAN | _HAN_POWERS)}]{{1,12}}|半)(?:个?工作)?
@@ -166,12 +167,14 @@ class Quantity:
     """A number in a text, as it is `written`; `unit` is "" where none is known.
 
     A version such as 2.19.0 has no value: it is NaN. `is_about` says that it is not meant exactly.
+    What is `counted` is a currency, or the word behind.
     """
 
     value: float
     unit: str
     written: str
     is_about: bool = False
+    counted: str = field(default="", compare=False)
 
     @property
     def is_share(self) -> bool:
@@ -224,18 +227,31 @@ def quantities(text: str) -> Iterator[Quantity]:
 
 
 def ranges(text: str) -> Iterator[tuple[Quantity, Quantity]]:
-    """The least and the most of each range of a text: 3 to 7 years, under 3, 8 or more."""
+    """The least and the most of each range of a text: 3 to 7 years, under 3, 8 or more, 20±0.5."""
     before: tuple[Quantity, str] | None = None
     for quantity, ahead, behind in _found(text):
         none, boundless = replace(quantity, value=0.0), replace(quantity, value=math.inf)
         is_between = before is not None and _BETWEEN.search(before[1]) and ahead.strip() == "and"
         if before is not None and (is_between or _TO.fullmatch(ahead)):
             yield replace(before[0], unit=before[0].unit or quantity.unit), quantity
+        elif before is not None and ahead.strip() == "±":
+            middle, deviation = before[0].value, quantity.value
+            yield (
+                replace(quantity, value=middle - deviation),
+                replace(quantity, value=middle + deviation),
+            )
         elif _AT_MOST.search(ahead) or _AND_LESS.match(behind):
             yield none, quantity
         elif _AT_LEAST.search(ahead) or _AND_MORE.match(behind):
             yield quantity, boundless
         before = quantity, ahead
+
+
+def factors(text: str) -> Iterator[float]:
+    """What a text multiplies by: twice, half the pay, three times, 两倍."""
+    for quantity, _, behind in _found(text):
+        if not quantity.unit and (_FACTOR.search(quantity.written) or _TIMES.match(behind)):
+            yield quantity.value
 
 
 def covers(text: str, question: str) -> bool:
@@ -306,10 +322,12 @@ def _found(text: str) -> Iterator[tuple[Quantity, str, str]]:
     done = 0
     for match in _NUMBER.finditer(text):
         if (read := _read(match)) is not None:
-            ahead, behind = text[done : match.start()], text[match.end() : match.end() + 12]
+            ahead, behind = text[done : match.start()], text[match.end() : match.end() + 20]
             is_about = bool(_ABOUT_WORD.search(ahead))
             written = match.group().rstrip(" -")
-            yield Quantity(*read, written.strip(), is_about), ahead, behind
+            counted = _CURRENCY.search(ahead) or _COUNTED_WORD.match(behind)
+            word = counted.group(1).removesuffix("s") if counted else ""
+            yield Quantity(*read, written.strip(), is_about, word), ahead, behind
             done = match.start() + len(written)
 
 
@@ -323,6 +341,10 @@ def dates(text: str) -> Iterator[frozenset[tuple[str, int]]]:
         )
 
 
+_CURRENCY = re.compile(r"([€$£¥])\s?$")
+_COUNTED_WORD = re.compile(r"\W{0,2}([a-z]+|[\u4e00-\u9fff])")
+_FACTOR = re.compile(r"^(?:twice|double|triple|half)$|倍$")
+_TIMES = re.compile(r"\s?(?:times\b(?! (?:an?|per|each|every)\b)|倍)")
 _MONEY = r"\s?[€$£¥]?\s?"
 _TO = re.compile(rf"s?\s?(?:to|[-–—~至到]){_MONEY}")
 _BETWEEN = re.compile(r"\bbetween\s$")
@@ -354,7 +376,8 @@ def _read(match: re.Match[str]) -> tuple[float, str] | None:
     if match["hours"] or match["hour"]:
         return _clock(match), "clock"
     if match["name"]:
-        return (_ORDINALS | _MONTHS)[match["name"]], ""
+        name = match["name"]
+        return (_ORDINALS | _MONTHS)[name], "of the year" if name in _MONTHS else ""
     if match["digits"]:
         power = match["power"] or ""
         factor = _POWERS.get(power) or math.prod(_HAN_POWERS[character] for character in power)

@@ -7,15 +7,23 @@ there numbers, names in Latin letters and, with an embedder, cosines decide.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-from retrieval.answering.quantities import NUMBER_WORDS, Quantity, dates, quantities, ranges
+from retrieval.answering.quantities import (
+    NUMBER_WORDS,
+    Quantity,
+    dates,
+    factors,
+    quantities,
+    ranges,
+)
 from retrieval.documents.tables import heads_of
 from retrieval.language import language_of, sentence_spans
 from retrieval.records import Passage
@@ -87,13 +95,22 @@ _ELSEWHERE, _CLEARLY = 0.1, 0.2
 _COPIED, _WHOLLY_COPIED = 0.65, 0.9
 """A clause with this share of its words in one clause of a passage was taken from there."""
 
-_MULTIPLE = re.compile(r"\b(?:twice|double|triple|times|half)\b|倍|±", re.IGNORECASE)
 _SUM = re.compile(r"\b(?:total|together|altogether|in all|sum)\b|共|合计|总", re.IGNORECASE)
-_DIFFERENCE = re.compile(
-    r"\b(?:more|less|fewer|longer|shorter|earlier|later|left|remain\w*|difference)\b|[多少剩差]",
+_MORE = re.compile(
+    r"^\W*(?:(?!or\b)\w+\W+){0,2}"
+    r"(?:more|less|fewer|longer|shorter|earlier|later|left|extra|remain\w*)\b",
     re.IGNORECASE,
 )
-_RATE = re.compile(r"\b(?:an?|per|each|every)\s(?!few|lot|little)\w|[每/]", re.IGNORECASE)
+"""Stands behind a number that is a difference."""
+
+_MORE_BY = re.compile(
+    r"(?:\b(?:differen\w+|remain\w*|left|more|less) (?:of|by|is|are|with)\s"
+    r"|(?:(?<![最至])[多少]|[剩差])\w{0,4})$",
+    re.IGNORECASE,
+)
+"""Stands before one."""
+
+_EACH = re.compile(r"\b(?:per|each|every|apiece)\b|[每/]", re.IGNORECASE)
 _CASE = re.compile(
     r"(?:\b(?:if|when|once|after|with|whoever)\W+(?:\w+\W+){0,3}"
     r"|(?:如果|若|要是|当|工作|入职|满|出差)\w{0,6})$",
@@ -152,6 +169,11 @@ class Clause:
     def states(self, number: Quantity) -> bool:
         """Whether it has this number, in whatever unit or script."""
         return any(number.is_said_by(other) for other in self.numbers)
+
+    def compares(self, number: Quantity) -> bool:
+        """Whether words beside a number of it say that it is a difference."""
+        before, _, behind = self.text.lower().partition(number.written)
+        return bool(_MORE.match(behind) or _MORE_BY.search(before))
 
     @cached_property
     def marks(self) -> dict[str, int]:
@@ -281,7 +303,7 @@ class Grounds:
             is_count = number.is_rate or not number.unit
             is_count = is_count and not number.written[0].isdigit() and number.value <= 10
             is_asked = self._asked.states(number)
-            if not (is_count or is_asked or self._follows(number)):
+            if not (is_count or is_asked or self._follows(number, said)):
                 return True
             return max(rival, other) >= (_SWAPPED if is_count else _COPIED)
         # Of words in another language, too few are known to tell sentences apart.
@@ -308,7 +330,10 @@ class Grounds:
         """Whether a number is the asker's, and a range here is about such numbers."""
         before = clause.text.lower().partition(number.written)[0]
         return bool(_CASE.search(before)) and any(
-            number.unit == ends[1].unit and number.is_within(*ends) for ends in self._here.ranges
+            number.unit == most.unit
+            and number.is_within(least, most)
+            and (number.unit or number.counted in (least.counted, most.counted))
+            for least, most in self._here.ranges
         )
 
     def _misdates(self, said: Clause) -> bool:
@@ -322,33 +347,44 @@ class Grounds:
 
     def _is_computed(self, number: Quantity, said: Clause) -> bool:
         """Whether a number is a sum, a difference or a product, and words say that it is one."""
-        here = {known.value for known in self._texts.numbers[:_OPERANDS]}
-        asked = {n.value for n in (*said.claimed_numbers, *self._asked.claimed_numbers)}
-        asked -= {number.value, 1}
-        values = (here | asked) - {number.value}
-        results: set[float] = set()
+        here = [known for known in self._texts.numbers[:_OPERANDS] if number.is_like(known)]
+        asked = [*(n for n in said.claimed_numbers if n != number), *self._asked.claimed_numbers]
+        values = {q.value: q for q in (*here, *filter(number.is_like, asked))}.values()
+        pairs = [(a, b) for a, b in itertools.permutations(values, 2) if not {a, b} & {number}]
+        results: list[Quantity] = []
         if _SUM.search(said.text):
-            results |= {a + b for a in values for b in values if a != b}
+            results += [_valued(a, a.value + b.value) for a, b in pairs]
         if self._here.states(number):
-            return _is_among(number, results)
-        if _DIFFERENCE.search(said.text):
-            results |= {a - b for a in values for b in values}
-        if _RATE.search(self._lower):
-            results |= {a * b for a in here for b in asked}
-        return _is_among(number, results)
+            return any(map(number.is_said_by, results))
+        if said.compares(number):
+            results += [_valued(a, a.value - b.value) for a, b in pairs if a.value > b.value]
+        results += [_valued(a, a.value * b.value) for a in here for b in filter(self._rates, asked)]
+        return any(map(number.is_said_by, results))
 
-    def _follows(self, number: Quantity) -> bool:
-        """Whether a number lies in a range here, or words here say that it is a multiple."""
-        ranges_ = [(least, most) for least, most in self._texts.ranges if least.value > 0]
-        if any(number.is_within(*ends) for ends in ranges_ if ends[1].value < math.inf):
-            return True
-        values = {known.value for known in self._texts.numbers[:_OPERANDS]} - {number.value}
-        results = {r for a in values for b in values for r in (a * b, a + b, a - b)}
-        return bool(_MULTIPLE.search(self._lower)) and _is_among(number, results)
+    def _rates(self, number: Quantity) -> bool:
+        """Whether something here holds for each of what a number counts."""
+        if not number.unit:
+            return bool(_EACH.search(self._lower))
+        return any(known.value == 1 and known.unit == number.unit for known in self._texts.numbers)
+
+    def _follows(self, number: Quantity, said: Clause) -> bool:
+        """Whether a number is the end of a range here, or a multiple that words here name."""
+        ends = [end for pair in self._texts.ranges for end in pair if 0 < end.value < math.inf]
+        bases = [
+            *(known for known in self._texts.numbers[:_OPERANDS] if number.is_like(known)),
+            *(other for other in said.claimed_numbers if other != number),
+            *self._asked.claimed_numbers,
+        ]
+        multiples = [
+            _valued(base, base.value * factor)
+            for factor in factors(self._texts.text)
+            for base in bases
+        ]
+        return any(map(number.is_said_by, [*ends, *multiples]))
 
 
-def _is_among(number: Quantity, values: Iterable[float]) -> bool:
-    return any(abs(number.value - value) < 1e-6 for value in values)
+def _valued(quantity: Quantity, value: float) -> Quantity:
+    return replace(quantity, value=value)
 
 
 def _sentences(text: str) -> list[Clause]:

@@ -94,6 +94,44 @@ def test_what_a_chinese_passage_does_not_say_is_not_supported(kind: str, sentenc
     assert Grounds("值班？", [DUTY]).support(sentence) < SUPPORT_THRESHOLD, kind
 
 
+NUMBERED = passage(
+    "A keeper has 27 days of leave a year, rounded up to the next half day; the year runs from 1 "
+    "April to 31 March. More than 10 days in a row are asked for 8 weeks ahead. A stay of 20 to 30 "
+    "nights costs 12 crowns each. A password has at least 14 characters.",
+    title="Leave",
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "A keeper has {} days of leave a year.",
+        "灯塔看守每年有{}天假。",
+        "More than {} days in a row are asked for 8 weeks ahead.",
+        "More than 10 days in a row are asked for {} weeks ahead.",
+        "A stay of {} to 30 nights costs 12 crowns each.",
+        "A password has {} characters or more.",
+    ],
+)
+def test_no_number_is_supported_because_others_add_up_to_it(sentence: str) -> None:
+    there = {27, 1, 31, 10, 8, 20, 30, 12, 14, 8 * 7}
+    grounds = Grounds("leave?", [NUMBERED])
+    for number in {*range(2, 60)} - there:
+        assert grounds.support(sentence.format(number)) < SUPPORT_THRESHOLD, number
+
+
+def test_a_multiple_follows_from_the_word_that_says_it() -> None:
+    text = "假期要提前两倍的天数填写。恒温柜保持在4±0.5度，湿度低于55%。"
+    grounds = Grounds("我要休三天", [passage(text)])
+    assert grounds.support("想休三天假，要提前六天填写。") >= SUPPORT_THRESHOLD
+    assert grounds.support("想休三天假，要提前七天填写。") == 0
+    assert grounds.support("恒温柜的温度要在3.5到4.5度之间，湿度要低于55%。") >= SUPPORT_THRESHOLD
+    assert grounds.support("恒温柜的温度要在3到5度之间，湿度要低于55%。") == 0
+    stay = Grounds("what do 25 nights cost?", [NUMBERED])
+    assert stay.support("A stay of 25 nights costs 300 crowns.") >= SUPPORT_THRESHOLD
+    assert stay.support("A stay of 25 nights costs 310 crowns.") == 0
+
+
 def test_a_denial_where_nothing_is_denied_is_not_supported() -> None:
     grounds = Grounds("", [passage("The tower opens at noon. Visitors ring the bell.")])
     assert grounds.support("The tower does not open at noon.") == 0
