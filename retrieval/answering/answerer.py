@@ -26,10 +26,11 @@ from retrieval.answering.prompt import (
     build_prompt,
     instructions_of,
 )
-from retrieval.answering.quantities import misses_day, misses_year, states_amount
+from retrieval.answering.quantities import misses_day, misses_year, states_amount, states_time
 from retrieval.answering.questions import (
     asks_for_amount,
     asks_for_fact,
+    asks_for_time,
     clean,
     standalone,
 )
@@ -405,7 +406,10 @@ class Answerer:
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
         citer = self._citer(found.query, prompt.passages)
-        return CheckedStream(citer, most=found.tier.sentences)
+        if found.tier.writes != "facts":
+            return CheckedStream(citer, most=found.tier.sentences)
+        is_answer = partial(_tells, question=found.question)
+        return CheckedStream(citer, most=found.tier.sentences, is_answer=is_answer)
 
     def _citer(self, query: str, passages: Sequence[Passage]) -> Citer:
         reader = self.reader
@@ -454,10 +458,10 @@ class Answerer:
                 section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
                 under=self.searcher.under,
             )
-        if said is None or (
-            asks_for_amount(found.question)
-            and not any(states_amount(citation.quote) for citation in said.citations)
-        ):
+        if said is None:
+            return DraftAnswer()
+        quoted = "\n".join([*filter(None, said.headings), *(c.quote for c in said.citations)])
+        if not _tells(quoted, found.question):
             return DraftAnswer()
         if asks_for_fact(found.question) and _is_of_other_days(found.question, said.citations):
             return DraftAnswer()
@@ -528,6 +532,13 @@ def _current(
         if best in read:
             read[best] = max([read[best], *likely])
     return kept, [read[hit] for hit in kept if hit in read]
+
+
+def _tells(text: str, question: str) -> bool:
+    """Whether a text has an amount or a time, if nothing else answers the question."""
+    return (states_amount(text, question) or not asks_for_amount(question)) and (
+        states_time(text, question) or not asks_for_time(question)
+    )
 
 
 def _is_of_other_days(question: str, citations: Sequence[Citation]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -324,11 +324,19 @@ def _capitalise(sentence: str) -> str:
 class CheckedStream:
     """Joins the pieces that a generator writes into sentences, and lets checked ones through.
 
-    With so many sentences, `most` if any, it is full; items of lists are not counted.
+    With so many sentences, `most` if any, it is full; items of lists are not counted. Nothing is
+    said before a sentence that `is_answer`: what a small model says besides is about other things.
     """
 
-    def __init__(self, citer: Citer, *, most: int | None = None) -> None:
+    def __init__(
+        self,
+        citer: Citer,
+        *,
+        most: int | None = None,
+        is_answer: Callable[[str], bool] | None = None,
+    ) -> None:
         self.citer = citer
+        self._is_answer = is_answer
         self._pending = ""
         self._left = most
         self.text = ""
@@ -356,14 +364,18 @@ class CheckedStream:
             gap = self._pending[done:start]
             done = end
             sentence = self._pending[start:end]
-            checked = None if self.is_full else self.citer.add(sentence)
+            checked = None if self.is_full or self._is_early(sentence) else self.citer.add(sentence)
             if checked is not None:
+                self._is_answer = None
                 if self._left is not None and _STOP.search(_MARKER.sub("", sentence)):
                     self._left -= 1
                 shown += _separator(gap, after=self.text + shown) + checked
         self._pending = self._pending[done:]
         self.text += shown
         return shown
+
+    def _is_early(self, sentence: str) -> bool:
+        return self._is_answer is not None and not self._is_answer(sentence)
 
 
 def _separator(gap: str, *, after: str) -> str:

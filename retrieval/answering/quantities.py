@@ -136,6 +136,28 @@ _AMOUNTS = re.compile(
 )
 """What says how much without a number."""
 
+_CASE = re.compile(
+    r"\b(?:when\w*|if|once|after|before|until|till|since|as (?:soon|long) as|upon|during|while"
+    r"|within|by the|at the time|always|never|any ?time)\b"
+    r"|[时前后当]|随时|如果|一旦|只要|直到",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"\b(?:immediately|now|today|tonight|tomorrow|already|not yet|current\w*|early|later?|latest"
+    r"|first|next|last|beginning|start|middle|end|every|each"
+    r"|(?:daily|(?:bi)?weekly|(?:bi)?monthly|quarterly|annual|annually|yearly)"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?"
+    r"|mornings?|noon|afternoons?|evenings?|nights?|midnight|spring|summer|autumn|winter|christmas"
+    r"|easter|holidays?|centur\w+|decade|period|era|age|\d{1,2}(?:st|nd|rd|th)|in 1\d{3}"
+    r"|(?:hour|day|week|month|year)s? (?:in|into|later|earlier|ago|ahead|following|old)"
+    r"|(?:of|this|same|that|working) (?:hour|day|week|month|year))\b"
+    r"|[年月日号天周期每起早晚今明昨现]|星期|礼拜|立[即刻]|马上|世纪",
+    re.IGNORECASE,
+)
+"""What says when: in which case, and at what point in time or how often."""
+
+_HOW_LONG = re.compile(r"\bhow (?:long|old|far)\b|多[久长远]", re.IGNORECASE)
+
 _ONE = re.compile(r"\d|\bone\b|一")
 """What says one as a number, which "a month" and "annual" do not."""
 
@@ -215,10 +237,36 @@ class Quantity:
         return math.isnan(self.value) == math.isnan(other.value) and kinds[0] == kinds[1]
 
 
-def states_amount(text: str) -> bool:
-    """Whether a text says how much or how many, in a number, in words or as a list."""
+def states_amount(text: str, question: str = "") -> bool:
+    """Whether a text says how much or how many, in a number, in words or as a list.
+
+    A number of the question's own is no answer to it, nor is a date unless it asks how long.
+    """
     items = _ITEMS.findall(text)
-    return len(items) > 2 or bool(_AMOUNTS.search(text)) or any(quantities(_ITEMS.sub("", text)))
+    if len(items) > 2 or _AMOUNTS.search(text):
+        return True
+    text = _ITEMS.sub("", text)
+    asked = [*quantities(question)]
+    numbers = [n for n in quantities(text) if not any(map(n.is_said_by, asked))]
+    if not _HOW_LONG.search(question):
+        parts = {part for date in dates(text) for _, part in date}
+        numbers = [n for n in numbers if n.unit != "of the year" and n.value not in parts]
+    return bool(numbers)
+
+
+def states_time(text: str, question: str = "") -> bool:
+    """Whether a text says when, besides what the question says; how long is not when."""
+    asked = question.lower()
+    times = {match.group().lower() for match in (*_TIME.finditer(text), *_YEAR.finditer(text))}
+    return (
+        bool(_CASE.search(text))
+        # 年 is a part of the question, too, whichever it is asked for.
+        or any(time not in asked or not time.isascii() for time in times)
+        or any(
+            number.unit in ("clock", "of the year") and number.written not in asked
+            for number in quantities(text)
+        )
+    )
 
 
 def quantities(text: str) -> Iterator[Quantity]:

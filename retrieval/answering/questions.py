@@ -54,7 +54,8 @@ _YES_OR_NO = re.compile(
 # Several things are more than a fact: "what types are there", "how much for each", "what and how",
 # "what is the difference".
 _SEVERAL = re.compile(
-    r"\b(what|which)\b[^?]*\bare there\b|\b(each|respectively|differ(?:s|ence|ences)?)\b"
+    r"\b(what|which)\b[^?]*\bare there\b"
+    r"|\b(each(?! (?:hour|day|week|month|year)\b)|respectively|differ(?:s|ence|ences)?)\b"
     r"|区别|差别|不同|哪些|(?:谁|哪[个种])(?:更|比较|[大小高低多少快慢先]|优先)"
     r"|\b(?:which|who|what)\b[^?]*\w,? or \w"
     r"|\band (who|when|where|which|what|how|why)\b",
@@ -62,6 +63,12 @@ _SEVERAL = re.compile(
 )
 _AMOUNT = re.compile(
     r"\bhow (?:much|many|long|far|old)\b|多[少久长远]|几(?=[个天年月周次人名位种条项岁元块倍])",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"(?:^\W*(?:\w+\W+){0,2}|[,;:?]\s*|\b(?:by|since|until|till|from|to|and|know|me)\s+)when\b"
+    r"|\bwhen\W*$|\b(?:what|which) (?:time|day|date|month|year)\b"
+    r"|什么时[候间]|什么日期|何时|几点|[哪几]一?[年天月日号]",
     re.IGNORECASE,
 )
 _SHORT_WORDS = 3
@@ -114,6 +121,11 @@ def asks_for_fact(question: str) -> bool:
 def asks_for_amount(question: str) -> bool:
     """Whether nothing answers the question that has no number, nor a word such as "unlimited"."""
     return bool(_AMOUNT.search(question)) and not _SEVERAL.search(question)
+
+
+def asks_for_time(question: str) -> bool:
+    """Whether nothing answers the question that names no time, nor a case such as "after"."""
+    return bool(_TIME.search(question)) and not _SEVERAL.search(question)
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:

@@ -14,6 +14,7 @@ from retrieval.answering.quantities import (
     quantities,
     ranges,
     states_amount,
+    states_time,
 )
 
 
@@ -184,3 +185,31 @@ def test_ranges_of_amounts_and_of_bare_numbers_are_found(
     text: str, least: float, most: float
 ) -> None:
     assert [(a.value, b.value) for a, b in ranges(text)] == [(least, most)]
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "is_stated"),
+    [
+        ("The lamp was lit on 4 July.", "when was the lamp lit", True),
+        ("The harbour opened in 1871.", "when did the harbour open", True),
+        ("The boat leaves at 9:30.", "when does the boat leave", True),
+        ("Ask as soon as you know.", "when should I ask", True),
+        ("Wages come on the 25th.", "when do wages come", True),
+        ("It opens every Friday.", "when does it open", True),
+        ("灯塔每周五开放。", "灯塔什么时候开放", True),
+        ("1878年建成。", "哪一年建成", True),
+        ("A week of watches pays 280 crowns.", "when are watches paid", False),
+        ("The summer fair is on the island.", "when is the summer fair", False),
+        ("All others claim 12 crowns a month.", "when do we get money", False),
+        ("博物馆在码头边。", "博物馆什么时候开门", False),
+    ],
+)
+def test_a_time_is_a_point_in_time_or_a_case(text: str, question: str, *, is_stated: bool) -> None:
+    assert states_time(text, question) == is_stated
+
+
+def test_what_a_question_says_and_a_date_are_no_amount() -> None:
+    assert not states_amount("The sensor NX-5 comes in October.", "what does the NX-5 cost")
+    assert not states_amount("It moves on 1 September 2026.", "how many desks will it have")
+    assert states_amount("It is closed until 1 September 2026.", "how long is it closed")
+    assert states_amount("The NX-5 costs 5 crowns a month.", "how much is the NX-6")
