@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.answering.citations import Window, windows
+from retrieval.answering.judge import log_odds_of
 from retrieval.answering.outline import OutlineSection, Under, outline
 from retrieval.answering.units import (
     Unit,
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from retrieval.search.embedding import Embedder
 
 _PASSAGES = 2
-"""Only the best hits are read: each costs an embedding of all its runs of sentences."""
+"""Only the best hits are looked at, each costs an embedding of all its runs of sentences, but for
+those that were read: they are few, and any may be the one that answers."""
 
 _FACT_SENTENCES = 2
 _EXPLANATION_SENTENCES = 4
@@ -45,7 +47,10 @@ _LENGTH_WEIGHT = 1.0
 explanation. A fact needs no length."""
 
 _RANK_WEIGHT = 1.0
-"""For each place in the order of the hits."""
+"""For each place in the order of the hits, where none was read."""
+
+_READ_WEIGHT = 0.5
+"""For the log-odds that a passage answers, where it was read."""
 
 
 MAX_CHARS = 1_500
@@ -115,7 +120,8 @@ def extract(
     best passage, whole if it is not too long, and another one that answers as well. Otherwise the
     best run of sentences is found, one or two if a fact is asked for, else up to four. Runs compete
     by the cosine of query and run, with the run's title and headings as in the index; by the
-    query's terms they have, by the rank of their passage and, in explanations, by length. Either
+    query's terms they have, by what was read of their passage or else its rank and, in
+    explanations, by length. Either
     grows to what belongs together: the whole list with its lead-in where no fact is asked for, also
     where that goes on in the neighbouring passages of `section_of`; the rows of a table that
     answer, with their head; the whole block of code. A fact for a number or a day is the row of the
@@ -141,7 +147,7 @@ def extract(
     longest = _FACT_SENTENCES if is_fact else _EXPLANATION_SENTENCES
     runs = [
         (rank, window)
-        for rank, hit in enumerate(hits[:_PASSAGES])
+        for rank, hit in enumerate(hits[: len(reads) or _PASSAGES])
         for window in _telling(hit.passage, sentences=longest)
     ]
     if not runs:
@@ -151,7 +157,9 @@ def extract(
     scores = (cosines - cosines.mean()) / (cosines.std() + np.finfo(np.float32).eps)
     asked = frozenset(terms(query))
     scores += [_COVERAGE_WEIGHT * _covered(window, asked) for _, window in runs]
-    scores -= [_RANK_WEIGHT * rank for rank, _ in runs]
+    worth = [*map(log_odds_of, reads)] or [-float(rank) for rank in range(_PASSAGES)]
+    weight = _READ_WEIGHT if reads else _RANK_WEIGHT
+    scores += [weight * worth[rank] for rank, _ in runs]
     if not is_fact:
         scores += [_LENGTH_WEIGHT * float(np.log1p(len(window.terms))) for _, window in runs]
     best = runs[int(scores.argmax())][1]
@@ -256,12 +264,14 @@ def _columns(text: str) -> float:
 
 
 def _telling(passage: Passage, *, sentences: int) -> list[Window]:
-    """The runs of sentences that can answer anything; the head of a table alone does not."""
+    """The runs of sentences that can answer anything: no head of a table, and no question."""
     heads = head_rows(passage.text)
     return [
         window
         for window in windows(passage, sentences=sentences)
-        if says_something(window.quote) and not is_head(window.quote, heads)
+        if says_something(window.quote)
+        and not is_head(window.quote, heads)
+        and not window.quote.endswith(("?", "？"))
     ]
 
 

@@ -252,7 +252,7 @@ def read_features(hits: Sequence[Hit], reads: Sequence[float]) -> dict[str, floa
         for hit, read in zip(hits, reads, strict=False)
         if hit.passage.source.language == language
     )
-    return {READ: _log_odds_of(reads[0]), BEST_READ: _log_odds_of(best)}
+    return {READ: log_odds_of(reads[0]), BEST_READ: log_odds_of(best)}
 
 
 def promising(
@@ -267,11 +267,11 @@ def promising(
     best: dict[str, float] = {}
     for hit, read in zip(hits, reads, strict=False):
         language = hit.passage.source.language
-        best[language] = max(best.get(language, -math.inf), _log_odds_of(read))
+        best[language] = max(best.get(language, -math.inf), log_odds_of(read))
     kept = [
         (hit, read)
         for hit, read in zip(hits, reads, strict=False)
-        if best[hit.passage.source.language] - _log_odds_of(read) <= MUCH_LESS_LIKELY
+        if best[hit.passage.source.language] - log_odds_of(read) <= MUCH_LESS_LIKELY
         and not is_heading(hit.passage.text)
     ]
     unread = [
@@ -280,7 +280,8 @@ def promising(
     return [*(hit for hit, _ in kept), *unread][:most], [read for _, read in kept][:most]
 
 
-def _log_odds_of(said: float) -> float:
+def log_odds_of(said: float) -> float:
+    """The log-odds, -9 to 9, of what a reader says from 0 to 1; what is no number counts least."""
     if math.isnan(said):
         return LEAST
     if said in (0.0, 1.0):

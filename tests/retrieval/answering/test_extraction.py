@@ -210,3 +210,20 @@ def test_the_row_of_a_table_that_has_what_is_asked_answers(question: str, row: i
     found = answering_row(question, [Hit(passage("Plans", "\n".join(rows)), 1.0)])
     said = found and [found[0].text[slice(*line)] for line in found[1]]
     assert said == (None if row is None else [rows[0], rows[row]])
+
+
+def test_a_question_in_a_text_is_no_answer_to_it() -> None:
+    text = "How tall is the tower? It rises 40 metres above the rock. How old is the tower?"
+    (quote,), _ = quotes("how tall is the tower", text)
+    assert "40 metres" in quote
+    assert not quote.endswith("?")
+
+
+def test_a_fact_is_quoted_of_the_passage_that_was_read_as_the_likeliest() -> None:
+    first = passage("Tower", "The tower is painted white every third year.")
+    other = passage("Tower", "The tower is 40 metres tall.")
+    hits = [Hit(first, 1.0), Hit(other, 0.9)]
+    for reads, quoted in (((0.9, 0.05), first), ((0.05, 0.9), other)):
+        said = extract("the tower?", hits, WordEmbedder(), is_fact=True, reads=reads)
+        assert said is not None
+        assert said.citations[0].passage == quoted
