@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from retrieval.answering.asked import leaves_choice, retells, tells
 from retrieval.answering.citations import CheckedStream, Citer
 from retrieval.answering.decline_filter import DeclineFilter, is_not_there
 from retrieval.answering.extraction import answering_row, extract
@@ -26,11 +27,9 @@ from retrieval.answering.prompt import (
     build_prompt,
     instructions_of,
 )
-from retrieval.answering.quantities import misses_day, misses_year, states_amount, states_time
+from retrieval.answering.quantities import misses_day, misses_year
 from retrieval.answering.questions import (
-    asks_for_amount,
     asks_for_fact,
-    asks_for_time,
     clean,
     standalone,
 )
@@ -133,6 +132,7 @@ class Evidence:
 
     `reads` says how likely each of the hits answers, where that was read. `query` is the question
     as it stands by itself, joined to those before it or, if it `is_rewritten`, as a model wrote it.
+    A small model may only say what would be `quoted`, in its own order.
     """
 
     question: str
@@ -146,6 +146,7 @@ class Evidence:
     tier: Tier
     watch: Stopwatch
     is_rewritten: bool = False
+    quoted: str = ""
     demonstrations: tuple[Demonstration, ...] = ()
     on_text: Callable[[str], None] | None = None
     should_stop: Callable[[], bool] | None = None
@@ -320,15 +321,15 @@ class Answerer:
             return DraftAnswer()
         if generator is None or not can_write(tier, found.question):
             return self._quote(found)
-        if tier.writes == "facts" and (
-            (found.reads and max(found.reads) < _LIKELY)
-            # A small model mixes up the rows of a table.
-            or answering_row(found.query, found.hits)
-        ):
-            return self._quote(found)
         if not tier.is_multilingual and self._is_foreign(found):
             # What is written in one language cannot be checked against words of another.
             return self._quote(found)
+        if tier.writes == "facts":
+            quote = self._draft_quote(found)
+            text = "\n".join(citation.quote for citation in quote.citations)
+            if not text or _is_better_quoted(text, found):
+                return self._shown(quote, found)
+            found = replace(found, quoted=text)
         prompt = self._prompt(generator, found)
         draft = self._written(generator, found, prompt)
         return replace(draft, demonstrations=prompt.demonstrations)
@@ -406,10 +407,10 @@ class Answerer:
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
         citer = self._citer(found.query, prompt.passages)
-        if found.tier.writes != "facts":
+        if not found.quoted:
             return CheckedStream(citer, most=found.tier.sentences)
-        is_answer = partial(_tells, question=found.question)
-        return CheckedStream(citer, most=found.tier.sentences, is_answer=is_answer)
+        accepted = partial(retells, quote=found.quoted, question=found.question)
+        return CheckedStream(citer, most=found.tier.sentences, accepted=accepted)
 
     def _citer(self, query: str, passages: Sequence[Passage]) -> Citer:
         reader = self.reader
@@ -448,6 +449,15 @@ class Answerer:
         return completion
 
     def _quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
+        return self._shown(self._draft_quote(found, notice=notice), found)
+
+    def _shown(self, draft: DraftAnswer, found: Evidence) -> DraftAnswer:
+        if found.on_text is not None and draft.text:
+            found.on_text(sanitise_answer(draft.text, draft.citations, self.settings.links))
+        return draft
+
+    def _draft_quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
+        """What the documents say word for word, if it tells what is asked."""
         with found.watch.stage("extract"):
             said = extract(
                 found.query,
@@ -461,7 +471,7 @@ class Answerer:
         if said is None:
             return DraftAnswer()
         quoted = "\n".join([*filter(None, said.headings), *(c.quote for c in said.citations)])
-        if not _tells(quoted, found.question):
+        if not tells(quoted, found.question):
             return DraftAnswer()
         if asks_for_fact(found.question) and _is_of_other_days(found.question, said.citations):
             return DraftAnswer()
@@ -476,10 +486,7 @@ class Answerer:
             foreign = notice_of_language(passage.source.language, found.language)
             text = f"{foreign}\n{text}"
         text = f"{notice}\n{text}" if notice else text
-        draft = DraftAnswer(text, said.citations, "extracted")
-        if found.on_text is not None:
-            found.on_text(sanitise_answer(draft.text, draft.citations, self.settings.links))
-        return draft
+        return DraftAnswer(text, said.citations, "extracted")
 
     def _card(self, found: Evidence, draft: DraftAnswer, generation: str) -> Answer:
         common = Answer(
@@ -534,10 +541,12 @@ def _current(
     return kept, [read[hit] for hit in kept if hit in read]
 
 
-def _tells(text: str, question: str) -> bool:
-    """Whether a text has an amount or a time, if nothing else answers the question."""
-    return (states_amount(text, question) or not asks_for_amount(question)) and (
-        states_time(text, question) or not asks_for_time(question)
+def _is_better_quoted(quote: str, found: Evidence) -> bool:
+    """Whether a small model would tell a quote worse: it picks poorly, among rows above all."""
+    return bool(
+        leaves_choice(quote, found.question)
+        or (found.reads and max(found.reads) < _LIKELY)
+        or answering_row(found.query, found.hits)
     )
 
 

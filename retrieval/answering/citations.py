@@ -175,7 +175,7 @@ class Citer:
         replaced by checked ones, and openings such as "Based on the passage," are removed.
         """
         placed = _NAMED_SOURCE.sub(_placed, sentence)
-        text = _capitalise(_PREAMBLE.sub("", _MARKER.sub("", placed).strip()))
+        text = _capitalise(_without_preamble(placed))
         if not text or text in self._said or self._is_heading(text) or _OF_QUESTION.match(text):
             return None
         found = self._find(_PLACE.sub("", text), _marked(placed, len(self._passages)))
@@ -317,6 +317,11 @@ def _marked(sentence: str, count: int) -> list[int]:
     return [n for n in dict.fromkeys(named) if 0 <= n < count]
 
 
+def _without_preamble(sentence: str) -> str:
+    """A sentence without markers and an opening such as "Based on the passage,"."""
+    return _PREAMBLE.sub("", _MARKER.sub("", sentence).strip())
+
+
 def _capitalise(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
@@ -324,8 +329,8 @@ def _capitalise(sentence: str) -> str:
 class CheckedStream:
     """Joins the pieces that a generator writes into sentences, and lets checked ones through.
 
-    With so many sentences, `most` if any, it is full; items of lists are not counted. Nothing is
-    said before a sentence that `is_answer`: what a small model says besides is about other things.
+    With so many sentences, `most` if any, it is full; items of lists are not counted. A sentence
+    that is not `accepted` is not looked up at all.
     """
 
     def __init__(
@@ -333,10 +338,10 @@ class CheckedStream:
         citer: Citer,
         *,
         most: int | None = None,
-        is_answer: Callable[[str], bool] | None = None,
+        accepted: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.citer = citer
-        self._is_answer = is_answer
+        self._accepted = accepted
         self._pending = ""
         self._left = most
         self.text = ""
@@ -364,18 +369,15 @@ class CheckedStream:
             gap = self._pending[done:start]
             done = end
             sentence = self._pending[start:end]
-            checked = None if self.is_full or self._is_early(sentence) else self.citer.add(sentence)
+            is_looked_up = not self.is_full and self._accepted(_without_preamble(sentence))
+            checked = self.citer.add(sentence) if is_looked_up else None
             if checked is not None:
-                self._is_answer = None
                 if self._left is not None and _STOP.search(_MARKER.sub("", sentence)):
                     self._left -= 1
                 shown += _separator(gap, after=self.text + shown) + checked
         self._pending = self._pending[done:]
         self.text += shown
         return shown
-
-    def _is_early(self, sentence: str) -> bool:
-        return self._is_answer is not None and not self._is_answer(sentence)
 
 
 def _separator(gap: str, *, after: str) -> str:

@@ -127,6 +127,7 @@ _AND_A_HALF = re.compile(
 )
 
 
+_FEW_ITEMS = 2
 _ITEMS = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
 _AMOUNTS = re.compile(
     r"\b(?:no|none|nothing|nobody|free|all|both|once|several|few|single|(?:un)?limit\w*"
@@ -143,7 +144,8 @@ _CASE = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    r"\b(?:immediately|now|today|tonight|tomorrow|already|not yet|current\w*|early|later?|latest"
+    rf"\b(?:at (?:\d\d?|{_any_of(iter(_ONES))}|ten|eleven|twelve)\b(?! \w)|"
+    r"immediately|now|today|tonight|tomorrow|already|not yet|current\w*|early|later?|latest"
     r"|first|next|last|beginning|start|middle|end|every|each"
     r"|(?:daily|(?:bi)?weekly|(?:bi)?monthly|quarterly|annual|annually|yearly)"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekends?|weekdays?"
@@ -237,36 +239,33 @@ class Quantity:
         return math.isnan(self.value) == math.isnan(other.value) and kinds[0] == kinds[1]
 
 
-def states_amount(text: str, question: str = "") -> bool:
-    """Whether a text says how much or how many, in a number, in words or as a list.
+def amounts(text: str, question: str = "") -> set[str]:
+    """What in a text says how much or how many, in numbers, in words or as a list.
 
     A number of the question's own is no answer to it, nor is a date unless it asks how long.
     """
     items = _ITEMS.findall(text)
-    if len(items) > 2 or _AMOUNTS.search(text):
-        return True
+    found = {match.group().lower() for match in _AMOUNTS.finditer(text)}
+    if len(items) > _FEW_ITEMS:
+        found.add("".join(items))
     text = _ITEMS.sub("", text)
     asked = [*quantities(question)]
     numbers = [n for n in quantities(text) if not any(map(n.is_said_by, asked))]
     if not _HOW_LONG.search(question):
         parts = {part for date in dates(text) for _, part in date}
         numbers = [n for n in numbers if n.unit != "of the year" and n.value not in parts]
-    return bool(numbers)
+    return found | {number.written for number in numbers}
 
 
-def states_time(text: str, question: str = "") -> bool:
-    """Whether a text says when, besides what the question says; how long is not when."""
+def times(text: str, question: str = "") -> set[str]:
+    """What in a text says when, besides what the question says; how long is not when."""
     asked = question.lower()
-    times = {match.group().lower() for match in (*_TIME.finditer(text), *_YEAR.finditer(text))}
-    return (
-        bool(_CASE.search(text))
-        # 年 is a part of the question, too, whichever it is asked for.
-        or any(time not in asked or not time.isascii() for time in times)
-        or any(
-            number.unit in ("clock", "of the year") and number.written not in asked
-            for number in quantities(text)
-        )
-    )
+    cases = {match.group().lower() for match in _CASE.finditer(text)}
+    said = {match.group().lower() for match in (*_TIME.finditer(text), *_YEAR.finditer(text))}
+    # 年 is a part of the question, too, whichever it is asked for.
+    said = {time for time in said if time not in asked or not time.isascii()}
+    numbers = {n.written for n in quantities(text) if n.unit in ("clock", "of the year")}
+    return cases | said | {number for number in numbers if number not in asked}
 
 
 def quantities(text: str) -> Iterator[Quantity]:

@@ -62,13 +62,13 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(
-    r"\bhow (?:much|many|long|far|old)\b|多[少久长远]|几(?=[个天年月周次人名位种条项岁元块倍])",
+    r"\bhow (?:much|many|long|far|old)\b|多[少久长远]|(?<!哪)几(?![乎点号月])",
     re.IGNORECASE,
 )
 _TIME = re.compile(
     r"(?:^\W*(?:\w+\W+){0,2}|[,;:?]\s*|\b(?:by|since|until|till|from|to|and|know|me)\s+)when\b"
-    r"|\bwhen\W*$|\b(?:what|which) (?:time|day|date|month|year)\b"
-    r"|什么时[候间]|什么日期|何时|几点|[哪几]一?[年天月日号]",
+    r"|\bwhen\W*$|\b(?:what|which) (?:time|hour|day|date|month|year)\b"
+    r"|什么时[候间]|什么日期|何时|几[点号月]|哪一?[年天月日]",
     re.IGNORECASE,
 )
 _SHORT_WORDS = 3

@@ -44,7 +44,8 @@ class Tier:
 TIERS: dict[TierName, Tier] = {
     # Copies poorly and invents freely.
     "quotes": Tier("nothing", hits=4, prompt_tokens=1_024, answer_tokens=200),
-    # Names a fact well, but mixes up the steps of an explanation, and says yes where it says no.
+    # Words a fact well where there is one to name. It picks poorly among several, mixes up steps,
+    # and says yes where it says no.
     "small": Tier("facts", hits=4, prompt_tokens=1_024, answer_tokens=200, sentences=3),
     "capable": Tier("all", hits=6, prompt_tokens=2_048, answer_tokens=300),
     "strong": Tier(

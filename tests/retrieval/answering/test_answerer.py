@@ -9,6 +9,7 @@ import pytest
 
 from retrieval.answering.answerer import Answerer, addresses, sanitise_answer
 from retrieval.answering.judge import BEST_READ, Judge, ReadingJudge, with_reader
+from retrieval.answering.tiers import TierName
 from retrieval.errors import IndexNotFoundError, QuestionError
 from retrieval.index.building import update_index
 from retrieval.index.library import Library
@@ -103,9 +104,11 @@ def about_berths(folder: Path) -> Library:
     return library
 
 
-def answerer(library: Library, text: str | None, judge: Judge = ALWAYS) -> Answerer:
+def answerer(
+    library: Library, text: str | None, judge: Judge = ALWAYS, *, tier: TierName = "small"
+) -> Answerer:
     writer = Writer(text) if text is not None else None
-    return Answerer(library.searcher(), judge, Settings(), writer)
+    return Answerer(library.searcher(), judge, Settings(tier=tier), writer)
 
 
 def test_an_answer_keeps_what_is_supported_and_cites_it(library: Library) -> None:
@@ -156,9 +159,31 @@ def test_what_says_no_amount_does_not_answer_how_much(tmp_path: Path) -> None:
 def test_a_small_model_writes_facts_but_leaves_explanations_to_the_documents(
     library: Library,
 ) -> None:
-    asked = answerer(library, "Ask in the crew portal.")
-    assert asked.answer(AnswerRequest("Who do I ask for leave?")).method == "generated"
+    asked = answerer(library, "You have 27 days of paid leave a year.")
+    assert asked.answer(AnswerRequest("How many days of leave are paid?")).method == "generated"
     assert asked.answer(AnswerRequest("How do I ask for leave?")).method == "extracted"
+
+
+def test_a_small_model_says_nothing_that_the_quote_does_not(library: Library) -> None:
+    asked = AnswerRequest("How many days of leave?")
+    told = answerer(library, "Every keeper has 27 days of leave.").answer(asked)
+    assert told.method == "generated"
+    moved = answerer(library, "The portal gives 27 days of leave.").answer(asked)
+    assert (moved.method, "Every keeper has 27" in moved.text) == ("extracted", True)
+
+
+def test_a_small_model_is_not_asked_which_of_several_numbers_answers(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    text = "# Watches\n\nA night watch pays 280 crowns, and the second keeper gets 90 crowns.\n"
+    (tmp_path / "docs" / "watches.md").write_text(text)
+    library = Library(Settings(home=tmp_path / "home"), WordEmbedder())
+    update_index([tmp_path / "docs"], library.settings, library.embedder)
+    said = "A night watch pays 90 crowns."
+    told = answerer(library, said).answer(AnswerRequest("How much does a night watch pay?"))
+    assert told.method == "extracted"
+    assert "280 crowns, and the second keeper gets 90" in told.text
+    silent = answerer(library, said).answer(AnswerRequest("When is a night watch paid?"))
+    assert silent.kind == "abstention"
 
 
 def test_below_the_threshold_nothing_is_said_and_nothing_is_cited(library: Library) -> None:
@@ -171,7 +196,7 @@ def test_what_a_reader_finds_likely_is_answered_from_whatever_stands_first(
     library: Library,
 ) -> None:
     request = AnswerRequest("At what hour is the tide high on a day of leave?")
-    asked = answerer(library, "At nine.", reading("tide"))
+    asked = answerer(library, "At nine.", reading("tide"), tier="capable")
     answer = asked.answer(request)
     assert [hit.passage.source.title for hit in answer.hits] == ["Tides"]
     assert isinstance(asked.generator, Writer)
@@ -190,8 +215,7 @@ def test_a_small_model_does_not_write_where_no_passage_is_likely_to_answer(
 
 
 def test_a_strong_model_reads_all_hits_itself(library: Library) -> None:
-    asked = answerer(library, "At nine [1].", reading("tide"))
-    asked = replace(asked, settings=Settings(tier="strong"))
+    asked = answerer(library, "At nine [1].", reading("tide"), tier="strong")
     answer = asked.answer(AnswerRequest("At what hour is the tide high on a day of leave?"))
     assert {hit.passage.source.title for hit in answer.hits} == {"Leave", "Tides"}
 
@@ -320,13 +344,16 @@ def test_what_a_cited_passage_gives_to_write_to_is_shown(tmp_path: Path) -> None
         "Write to boss@evil.example. Forms are at https://forms.example/leave?id=3, "
         "https://forms.example/leave?id=4 and intranet.example/tools."
     )
-    found = answerer(Library(settings, embedder), said).answer(AnswerRequest("What forms?"))
+    asked = answerer(Library(settings, embedder), said, tier="capable")
+    found = asked.answer(AnswerRequest("What forms?"))
     assert found.text.startswith("Write to desk@keepers.example or call +49 40 123-456. [1]")
     assert "999" not in found.text
     assert "boss" not in found.text
     assert "id=4" not in found.text
     kept = answerer(
-        Library(settings, embedder), said.replace("https://forms.example/leave?id=4", "")
+        Library(settings, embedder),
+        said.replace("https://forms.example/leave?id=4", ""),
+        tier="capable",
     )
     assert "https://forms.example/leave?id=3" in kept.answer(AnswerRequest("What forms?")).text
 
@@ -344,7 +371,8 @@ def test_what_is_streamed_is_what_is_said(library: Library) -> None:
     said = "You have 27 days of paid leave a year. Pigs fly over it. Ask in the crew portal."
     shown: list[str] = []
     request = AnswerRequest("How many days of leave?")
-    answer = answerer(library, said).answer(request, on_text=shown.append)
+    asked = answerer(library, said, tier="capable")
+    answer = asked.answer(request, on_text=shown.append)
     assert "".join(shown) == answer.text
     assert len(shown) == 2
 
