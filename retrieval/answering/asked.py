@@ -23,13 +23,16 @@ def tells(text: str, question: str) -> bool:
 
 
 def retells(sentence: str, quote: str, question: str) -> bool:
-    """Whether a sentence tells what is asked in words of a quote or the question alone.
+    """Whether a sentence tells what is asked, and nothing but what one of a quote's sentences does.
 
-    Its numbers stand in the quote.
+    That one has its numbers, and its words but for those that the question alone has: of what
+    another sentence has, it would say something else.
     """
-    said, quoted = Clause(sentence), Clause(quote)
-    added = _words(sentence) - _words(quote) - _words(question)
-    return not added and all(map(quoted.covers, said.numbers)) and tells(sentence, question)
+    said, free = _words(sentence), _words(question) - _words(quote)
+    return tells(sentence, question) and any(
+        said <= _words(known) | free and all(map(Clause(known).covers, Clause(sentence).numbers))
+        for known in sentences(quote)
+    )
 
 
 def _words(text: str) -> set[str]:
@@ -39,9 +42,8 @@ def _words(text: str) -> set[str]:
 
 
 def leaves_choice(text: str, question: str) -> bool:
-    """Whether it takes reading to say which amount, time or sentence of a text is the answer."""
+    """Whether it takes reading to say which amount or time of a text is the answer."""
     if asks_for_amount(question):
         return len([a for a in amounts(text, question) if not _OF_EACH.match(a)]) > 1
-    if asks_for_time(question):
-        return len([part for part in clauses(text) if times(part.text, question)]) > 1
-    return len(sentences(text)) > 1
+    timed = [part for part in clauses(text) if times(part.text, question)]
+    return asks_for_time(question) and len(timed) > 1

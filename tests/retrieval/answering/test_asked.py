@@ -37,6 +37,13 @@ def test_what_is_retold_has_a_quotes_numbers_and_no_other_words(
     assert retells(sentence, quote, "how many days of leave do I get?") == is_retold
 
 
+def test_what_two_sentences_say_is_not_mixed() -> None:
+    quote = "Of one lamp the keeper decides. If a ship is lost, call the harbour master."
+    question = "who is called when a ship is lost?"
+    assert retells("Call the harbour master if a ship is lost.", quote, question)
+    assert not retells("The ship is lost by the keeper, who decides.", quote, question)
+
+
 def test_chinese_is_retold_in_another_order() -> None:
     quote = "未休的年假最多结转6天，次年3月31日作废。"
     question = "没休完的年假可以结转几天？"
@@ -54,10 +61,10 @@ def test_chinese_is_retold_in_another_order() -> None:
         ("The ferry leaves at 9:30.", "when does the ferry leave", False),
         ("Post leaves at 9:30, and the ferry at 16:00.", "when does the ferry leave", True),
         ("The mate lets berths.", "who lets berths", False),
-        ("The mate lets berths. The keeper lets rooms.", "who lets berths", True),
+        ("The mate lets berths. The keeper lets rooms.", "who lets berths", False),
     ],
 )
-def test_several_amounts_times_or_sentences_leave_a_choice(
+def test_several_amounts_or_times_leave_a_choice(
     quote: str, question: str, *, is_left: bool
 ) -> None:
     assert leaves_choice(quote, question) == is_left
