@@ -108,6 +108,11 @@ class DraftAnswer:
     completion: Completion | None = None
     demonstrations: tuple[Demonstration, ...] = ()
 
+    @property
+    def quoted(self) -> str:
+        """The words of the documents that it cites."""
+        return "\n".join(citation.quote for citation in self.citations)
+
 
 @dataclass
 class Stopwatch:
@@ -132,7 +137,7 @@ class Evidence:
 
     `reads` says how likely each of the hits answers, where that was read. `query` is the question
     as it stands by itself, joined to those before it or, if it `is_rewritten`, as a model wrote it.
-    A small model may only say what would be `quoted`, in its own order.
+    A small model may only reword the `quote`.
     """
 
     question: str
@@ -146,7 +151,7 @@ class Evidence:
     tier: Tier
     watch: Stopwatch
     is_rewritten: bool = False
-    quoted: str = ""
+    quote: DraftAnswer | None = None
     demonstrations: tuple[Demonstration, ...] = ()
     on_text: Callable[[str], None] | None = None
     should_stop: Callable[[], bool] | None = None
@@ -325,11 +330,9 @@ class Answerer:
             # What is written in one language cannot be checked against words of another.
             return self._quote(found)
         if tier.writes == "facts":
-            quote = self._draft_quote(found)
-            text = "\n".join(citation.quote for citation in quote.citations)
-            if not text or _is_better_quoted(text, found):
-                return self._shown(quote, found)
-            found = replace(found, quoted=text)
+            found = replace(found, quote=self._draft_quote(found))
+            if _is_better_quoted(found):
+                return self._quote(found)
         prompt = self._prompt(generator, found)
         draft = self._written(generator, found, prompt)
         return replace(draft, demonstrations=prompt.demonstrations)
@@ -407,9 +410,9 @@ class Answerer:
 
     def _stream(self, found: Evidence, prompt: Prompt) -> CheckedStream:
         citer = self._citer(found.query, prompt.passages)
-        if not found.quoted:
+        if found.quote is None:
             return CheckedStream(citer, most=found.tier.sentences)
-        accepted = partial(retells, quote=found.quoted, question=found.question)
+        accepted = partial(retells, quote=found.quote.quoted, question=found.question)
         return CheckedStream(citer, most=found.tier.sentences, accepted=accepted)
 
     def _citer(self, query: str, passages: Sequence[Passage]) -> Citer:
@@ -449,14 +452,14 @@ class Answerer:
         return completion
 
     def _quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
-        return self._shown(self._draft_quote(found, notice=notice), found)
-
-    def _shown(self, draft: DraftAnswer, found: Evidence) -> DraftAnswer:
+        draft = found.quote or self._draft_quote(found)
+        if notice and draft.text:
+            draft = replace(draft, text=f"{notice}\n{draft.text}")
         if found.on_text is not None and draft.text:
             found.on_text(sanitise_answer(draft.text, draft.citations, self.settings.links))
         return draft
 
-    def _draft_quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
+    def _draft_quote(self, found: Evidence) -> DraftAnswer:
         """What the documents say word for word, if it tells what is asked."""
         with found.watch.stage("extract"):
             said = extract(
@@ -485,7 +488,6 @@ class Answerer:
         if is_foreign(passage, found.language):
             foreign = notice_of_language(passage.source.language, found.language)
             text = f"{foreign}\n{text}"
-        text = f"{notice}\n{text}" if notice else text
         return DraftAnswer(text, said.citations, "extracted")
 
     def _card(self, found: Evidence, draft: DraftAnswer, generation: str) -> Answer:
@@ -541,10 +543,12 @@ def _current(
     return kept, [read[hit] for hit in kept if hit in read]
 
 
-def _is_better_quoted(quote: str, found: Evidence) -> bool:
+def _is_better_quoted(found: Evidence) -> bool:
     """Whether a small model would tell a quote worse: it picks poorly, among rows above all."""
+    quoted = found.quote.quoted if found.quote else ""
     return bool(
-        leaves_choice(quote, found.question)
+        not quoted
+        or leaves_choice(quoted, found.question)
         or (found.reads and max(found.reads) < _LIKELY)
         or answering_row(found.query, found.hits)
     )
