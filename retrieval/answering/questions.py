@@ -33,14 +33,15 @@ _FACT = re.compile(
     r"|\bhow (many|much|long|old|far|often|big|large|high|tall|fast|late|early|soon|accurate)\b"
     r"|\b(what|by what|at what|on what) (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|can\b|"
     r"should\b|must\b|if\b|about\b|happens\b|happened\b|kind\b|makes\b|now\b|next\b|then\b)\w+"
-    r"|谁|哪|几(?!乎)|多少|多久|多长|多大|多高|多远|何时|何地|(?:(?<!为)|(?<=[称叫名译作成]为))什么(?!是)",
+    r"|谁|哪|几(?!乎)|多少|多久|多长|多大|多高|多远|何时|何地|(?:(?<!为)|(?<=[称叫名译作成]为))什么(?![是都也])",
     re.IGNORECASE,
 )
 # What asks for a way or a reason, or tells of a case: "what to do when", "which steps", "为什么".
 _EXPLANATION = re.compile(
     r"^\W*(how (?:do|does|did|can|could|should|shall|to|would|is|are|was|were)|what (?:to do|(?:do|"
     r"should|can|must) (?:i|we|you))|why|explain|describe|summar\w+|tell me about)\b"
-    r"|\b(steps|procedure|instructions)\b|步骤|流程|(?<![称叫名译作成])为什么|怎么|怎样|咋|如何",
+    r"|\b(steps|procedure|instructions)\b|步骤|流程|(?<![称叫名译作成])为[什啥何]|怎么|怎样|咋|如何|凭什么|干嘛"
+    r"|\bhow come\b",
     re.IGNORECASE,
 )
 # What is answered with yes or no; "can you tell me when" is not.

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from retrieval.answering.questions import (
     asks_for_amount,
     asks_for_fact,
+    asks_for_time,
     clean,
     depends_on_thread,
     standalone,
@@ -31,6 +32,23 @@ def test_an_amount_is_asked_for_in_many_words() -> None:
         assert asks_for_amount(question)
     for question in ("how high is it", "how much is each, and who pays?", "几乎每天吗"):
         assert not asks_for_amount(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "is_time"),
+    [
+        ("when is tea?", True),
+        ("at what hour do we meet", True),
+        ("几点开门", True),
+        ("哪天发工资", True),
+        ("when do we get our money each month", True),
+        ("what do I do when it rains", False),
+        ("when and how much do we pay", False),
+        ("值几天班", False),
+    ],
+)
+def test_a_time_is_asked_for_in_many_words(question: str, *, is_time: bool) -> None:
+    assert asks_for_time(question) == is_time
 
 
 @pytest.mark.parametrize("nothing", ["", "   ", "?!", "🎉🎉", ":tada: :+1:", "…"])
@@ -118,6 +136,9 @@ def test_a_fact_may_be_asked_for_politely_or_late(question: str) -> None:
         "How do I connect?",
         "What is a tide gauge?",
         "Why is it slow?",
+        "How come it is slow?",
+        "为啥什么都没印出来",
+        "为何要打卡",
         "怎么连接？",
         "为什么？",
         "什么是验潮仪？",
