@@ -27,7 +27,7 @@ from retrieval.answering.prompt import (
     build_prompt,
     instructions_of,
 )
-from retrieval.answering.quantities import misses_day, misses_year
+from retrieval.answering.quantities import misses_code, misses_day, misses_year
 from retrieval.answering.questions import (
     asks_for_fact,
     clean,
@@ -279,12 +279,13 @@ class Answerer:
         watch: Stopwatch,
     ) -> Evidence:
         tier = tier_of(self.generator, self.settings)
-        # A heading with nothing below it, or what is about other years, is found and no answer.
+        # A heading with nothing below it, or what is about other years or models, is no answer.
         hits = [
             hit
             for hit in hits
             if hit.passage.text.strip() not in hit.passage.headings[-1:]
             and not misses_year(hit.passage.indexed_text, query)
+            and not misses_code(hit.passage.indexed_text, query)
         ]
         with watch.stage("judge"):
             judged = self.judge.judgement(query, hits)

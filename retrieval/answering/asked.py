@@ -8,9 +8,11 @@ from retrieval.answering.quantities import amounts, times
 from retrieval.answering.questions import asks_for_amount, asks_for_time
 from retrieval.answering.support import Clause, clauses
 from retrieval.language import CJK, sentences
+from retrieval.search.lexical import terms
 
 _CJK_CHARACTER = re.compile(f"[{CJK}]")
 _GRAMMAR = frozenset("的了是在为要和与及有会能可以需于从由被把将就也都其这那")
+_LIGHT = frozenset(terms("get take give receive use need want must cost pay last be keep happen"))
 _OF_EACH = re.compile(r"(?:an?|per|each|every)\b|每")
 
 
@@ -23,14 +25,14 @@ def tells(text: str, question: str) -> bool:
 
 
 def retells(sentence: str, quote: str, question: str) -> bool:
-    """Whether a sentence tells what is asked, and nothing but what one of a quote's sentences does.
+    """Whether a sentence tells what is asked, and nothing but what a sentence of a quote tells.
 
-    That one has its numbers, and its words but for those that the question alone has: of what
-    another sentence has, it would say something else.
+    That one has its numbers, and its words but for such as "get": what another sentence has, or the
+    question alone, would be something else that it is said of.
     """
-    said, free = _words(sentence), _words(question) - _words(quote)
+    said = _words(sentence) - _LIGHT
     return tells(sentence, question) and any(
-        said <= _words(known) | free and all(map(Clause(known).covers, Clause(sentence).numbers))
+        said <= _words(known) and all(map(Clause(known).covers, Clause(sentence).numbers))
         for known in sentences(quote)
     )
 

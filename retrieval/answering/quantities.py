@@ -31,7 +31,8 @@ _ROUGHLY, _ABOUT = 0.03, 0.1
 _ABOUT_WORD = re.compile(r"(?:\b(?:about|around|roughly|approximately|nearly|almost)\s|约|差不多)$")
 
 _UNITS = {name: name for name in _SCALES if name not in ("clock", "part", "of the year")} | {
-    "sec": "second", "min": "minute", "centurie": "century", "percent": "%", "per cent": "%",
+    "sec": "second", "min": "minute", "hr": "hour", "centurie": "century", "percent": "%",
+    "per cent": "%",
     "inche": "inch", "feet": "foot", "ft": "foot", "lb": "pound", "oz": "ounce", "tonne": "t",
     "millimetre": "mm", "millimeter": "mm", "centimetre": "cm", "centimeter": "cm", "metre": "m",
     "meter": "m", "kilometre": "km", "kilometer": "km", "gram": "g", "kilogram": "kg",
@@ -73,10 +74,12 @@ _MONTHS |= {name[:3]: value for name, value in _MONTHS.items()}
 NUMBER_WORDS = frozenset(_ONES | _TENS | _ORDINALS)
 """Words that say a number, also where a capital makes them look like names."""
 
+MONTHS = frozenset(_MONTHS) - {"may"}
+
 _PARTS = {"third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
 
 _POWERS = {"k": 1e3, "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
-_HAN = dict(zip("零一二三四五六七八九两", [*range(10), 2], strict=True))
+_HAN = dict(zip("零一二三四五六七八九两〇", [*range(10), 2, 0], strict=True))
 _HAN_POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 _COUNTED = "个名位次等种类项级条点倍元岁章台件只张页号楼人月门所座届层家部支队辆间份本"
 
@@ -128,6 +131,13 @@ _AND_A_HALF = re.compile(
 
 
 _FEW_ITEMS = 2
+_HAN_HALF = re.compile(
+    rf"(?P<number>\d{{1,4}}|{_NUMERAL}{{1,4}})(?P<unit>个?小时|个?钟头|个?星期|个?月|天|周|年)半(?!价|数|天|年|月)"
+    rf"|(?P<before>\d{{1,4}}|{_NUMERAL}{{1,4}})个半(?=小时|钟头|星期|月)"
+)
+_VULGAR_PARTS = {"½": ".5", "¼": ".25", "¾": ".75"}
+_VULGAR = re.compile("(?<=\\d)[½¼¾]")
+
 _ITEMS = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
 _AMOUNTS = re.compile(
     r"\b(?:no|none|nothing|nobody|free|all|both|once|several|few|single|(?:un)?limit\w*"
@@ -139,12 +149,15 @@ _AMOUNTS = re.compile(
 
 _CASE = re.compile(
     r"\b(?:when\w*|if|once|after|before|until|till|since|as (?:soon|long) as|upon|during|while"
-    r"|within|by the|at the time|always|never|any ?time)\b"
+    r"|within|by the|at the time|always|never|any ?time|on (?:request|demand|receipt|arrival)"
+    r"|round the clock)\b"
     r"|[时前后当]|随时|如果|一旦|只要|直到",
     re.IGNORECASE,
 )
 _TIME = re.compile(
     rf"\b(?:at (?:\d\d?|{_any_of(iter(_ONES))}|ten|eleven|twelve)\b(?! \w)|"
+    rf"(?:{_any_of(iter(_ORDINALS))}) (?:hour|day|week|month|quarter|year)|q[1-4]|week \d\d?|"
+    r"half past|quarter (?:to|past)|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?/\d\d?|"
     r"immediately|now|today|tonight|tomorrow|already|not yet|current\w*|early|later?|latest"
     r"|first|next|last|beginning|start|middle|end|every|each"
     r"|(?:daily|(?:bi)?weekly|(?:bi)?monthly|quarterly|annual|annually|yearly)"
@@ -158,10 +171,18 @@ _TIME = re.compile(
 )
 """What says when: in which case, and at what point in time or how often."""
 
+_A_UNIT = re.compile(r"(?:an?|per|each|every)\b|每")
 _HOW_LONG = re.compile(r"\bhow (?:long|old|far)\b|多[久长远]", re.IGNORECASE)
 
 _ONE = re.compile(r"\d|\bone\b|一")
 """What says one as a number, which "a month" and "annual" do not."""
+
+_CURRENCIES = {
+    "€": "EUR", "euro": "EUR", "eur": "EUR", "欧": "EUR", "$": "USD", "dollar": "USD",
+    "usd": "USD", "£": "GBP", "gbp": "GBP", "¥": "CNY", "cny": "CNY", "rmb": "CNY", "yuan": "CNY",
+    "元": "CNY", "chf": "CHF", "franc": "CHF", "krona": "SEK", "sek": "SEK", "zloty": "PLN",
+}  # fmt: skip
+"""How currencies are written; the others are not told apart."""
 
 _MONTH = _any_of(name for name in _MONTHS if name != "may") + "|(?-i:May)"
 _TH = "st|nd|rd|th"
@@ -176,6 +197,9 @@ _DATES = [
         rf"\b(?P<month>{_MONTH})\b\.?,?(?: of)? (?P<year>\d{{4}})\b",
     )
 ]
+
+_CODE = re.compile(r"(?<![a-z\d.])([a-z]{1,12})-?(\d{1,5})(?![\d.%])", re.IGNORECASE)
+"""What tells a model from its siblings: LX-40, GW5, SEV1."""
 
 _A_YEAR = r"(?<![a-z\d_.,/#€$£¥-])(?P<year>(?:19|20)\d\d)(?![a-z\d%]|[.,/-]\d)"
 _YEAR = re.compile(
@@ -201,6 +225,11 @@ class Quantity:
     counted: str = field(default="", compare=False)
 
     @property
+    def kind(self) -> str:
+        """What it measures: time, length, money …; "" where that is not known."""
+        return "money" if self.counted in _CURRENCIES else _SCALES.get(self.unit, ("", 1))[0]
+
+    @property
     def is_share(self) -> bool:
         """Whether it is a part of something, as percent are."""
         return self.unit in ("%", "成", "part")
@@ -216,6 +245,10 @@ class Quantity:
         """Whether another says the same, in its own unit or without one."""
         if math.isnan(self.value) or math.isnan(other.value):
             return self.written == other.written
+        kinds = {self.kind, other.kind}
+        if "money" in kinds and not kinds & {"", "weight"}:  # 45 pounds may be £45
+            codes = {_CURRENCIES.get(self.counted), _CURRENCIES.get(other.counted)}
+            return len(codes) == 1 and math.isclose(self.value, other.value)
         mine, theirs = _SCALES.get(self.unit, ("", 1)), _SCALES.get(other.unit, ("", 1))
         if mine[0] and theirs[0]:
             is_rough = self.unit != other.unit and not _ROUGH.isdisjoint((self.unit, other.unit))
@@ -258,13 +291,17 @@ def amounts(text: str, question: str = "") -> set[str]:
 
 
 def times(text: str, question: str = "") -> set[str]:
-    """What in a text says when, besides what the question says; how long is not when."""
+    """What in a text says when, besides what the question says."""
     asked = question.lower()
     cases = {match.group().lower() for match in _CASE.finditer(text)}
     said = {match.group().lower() for match in (*_TIME.finditer(text), *_YEAR.finditer(text))}
     # 年 is a part of the question, too, whichever it is asked for.
     said = {time for time in said if time not in asked or not time.isascii()}
-    numbers = {n.written for n in quantities(text) if n.unit in ("clock", "of the year")}
+    # "30 days from invoice" is a time; "a week" is what something is paid for.
+    kinds = ("clock", "month", "time")
+    numbers = {
+        n.written for n in quantities(text) if n.kind in kinds and not _A_UNIT.match(n.written)
+    }
     return cases | said | {number for number in numbers if number not in asked}
 
 
@@ -346,6 +383,13 @@ def misses_year(text: str, question: str) -> bool:
     )
 
 
+def misses_code(text: str, question: str) -> bool:
+    """Whether a question names something such as LX-30, and a text only siblings such as LX-40."""
+    known = {(name.lower(), number) for name, number in _CODE.findall(text)}
+    asked = {(name.lower(), number) for name, number in _CODE.findall(question)}
+    return any(code not in known and code[0] in {name for name, _ in known} for code in asked)
+
+
 _Day = tuple[int, int]
 
 
@@ -364,8 +408,10 @@ def _is_between(day: _Day, first: _Day, last: _Day) -> bool:
 
 def _found(text: str) -> Iterator[tuple[Quantity, str, str]]:
     """The numbers of a text, each with what stands between it and the last, and behind it."""
+    text = _VULGAR.sub(lambda match: _VULGAR_PARTS[match.group()], text)
     text = unicodedata.normalize("NFKC", text).lower()
     text = _AND_A_HALF.sub(_with_half, text)
+    text = _HAN_HALF.sub(_with_han_half, text)
     done = 0
     for match in _NUMBER.finditer(text):
         if (read := _read(match)) is not None:
@@ -410,6 +456,12 @@ _AND_MORE = re.compile(r"s?\s?(?:\+|(?:or|and) (?:more|longer|older|over|above)|
 def _with_half(match: re.Match[str]) -> str:
     whole, unit = match.groups()
     return f"{(_CARDINALS.get(whole) or float(whole)) + 0.5}{unit or ''}"
+
+
+def _with_han_half(match: re.Match[str]) -> str:
+    number = match["number"] or match["before"]
+    value = float(number) if number.isdigit() else _han(number)
+    return f"{value + 0.5}{match['unit'] or ''}"
 
 
 def _read(match: re.Match[str]) -> tuple[float, str] | None:

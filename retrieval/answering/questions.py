@@ -63,13 +63,21 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(
-    r"\bhow (?:much|many|long|far|old)\b|多[少久长远]|(?<!哪)几(?![乎点号月])",
+    r"\bhow (?:much|many|long|far|old)\b|多[少久长远]|(?<![哪期周拜茶])几(?![乎点号月时率何楼])",
     re.IGNORECASE,
 )
-_TIME = re.compile(
+_WHEN = re.compile(
     r"(?:^\W*(?:\w+\W+){0,2}|[,;:?]\s*|\b(?:by|since|until|till|from|to|and|know|me)\s+)when\b"
-    r"|\bwhen\W*$|\b(?:what|which) (?:time|hour|day|date|month|year)\b"
-    r"|什么时[候间]|什么日期|何时|几[点号月]|哪一?[年天月日]",
+    r"|\bwhen\W*$",
+    re.IGNORECASE,
+)
+_OTHERWISE = re.compile(r"\b(?:who|whom|whose|what|which|where|why|how)\b", re.IGNORECASE)
+"""Beside "when", it makes that a case: when somebody leaves, who gets the laptop?"""
+
+_TIME = re.compile(
+    r"\b(?:what|which) (?:time|hour|day|date|month|year)\b"
+    r"|什么时[候间]|什么日期|何[时年]|几时|(?:星期|周|礼拜)几"
+    r"|(?<!有)几点(?!建议|意见|要求|注意)|几月|几号(?![楼门线馆])|哪一?[年天月日]",
     re.IGNORECASE,
 )
 _SHORT_WORDS = 3
@@ -126,7 +134,8 @@ def asks_for_amount(question: str) -> bool:
 
 def asks_for_time(question: str) -> bool:
     """Whether nothing answers the question that names no time, nor a case such as "after"."""
-    return bool(_TIME.search(question)) and not _SEVERAL.search(question)
+    is_when = bool(_WHEN.search(question)) and not _OTHERWISE.search(question)
+    return (is_when or bool(_TIME.search(question))) and not _SEVERAL.search(question)
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:

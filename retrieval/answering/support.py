@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Protocol
 
 from retrieval.answering.quantities import (
+    MONTHS,
     NUMBER_WORDS,
     Quantity,
     dates,
@@ -32,13 +33,16 @@ from retrieval.search.lexical import terms
 SUPPORT_THRESHOLD = 0.6
 """A sentence with less support than this is not said."""
 
+_NUMBER_TERMS = frozenset(terms(" ".join(NUMBER_WORDS | MONTHS)))
 _CLAUSE_END = re.compile(
     r"[,;:](?=\s)|[，；：。！？、\n]|(?<=[.!?])\s|\s(?:and(?! a (?:half|quarter)\b)"
     r"|or(?! (?:more|less|fewer|longer|older|over|above|younger)\b)|but|while)\s"
 )
 _SENTENCE_END = re.compile(r"[;；]")
 _NAME = re.compile(r"[\w.+-]+@[\w.-]+\w|\w(?:[\w+#]|[./\\-](?=\w))*", re.ASCII)
-_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)")
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)|\d\d?(?:[:.]\d\d)?[ap]\.?m")
+"""No name or code, but a number: 27th, 5pm."""
+
 _CODE = re.compile(r"[@_/\\\d]|[a-z][A-Z]|\w\.\w|[A-Z]{2}")
 _REPLY = re.compile(
     r"^(?:no|yes|不(?:能|可以|行|用|需要|会|是)?|否|没有)[,，.。]\s*", re.IGNORECASE
@@ -119,6 +123,9 @@ _CASE = re.compile(
 """Stands before a number of the asker's case."""
 
 _OPERANDS = 24
+_MOST_NUMBERS = 24
+"""Of a sentence with more, a whole table, it is only looked up whether they stand in the passages:
+what each belongs to takes time by the square of them."""
 
 
 class SupportReader(Protocol):
@@ -137,9 +144,8 @@ class Clause:
     @cached_property
     def words(self) -> frozenset[str]:
         """Its terms without numbers."""
-        return frozenset(
-            term for term in terms(self.text) if not term[0].isdigit() and term not in NUMBER_WORDS
-        )
+        found = terms(self.text)
+        return frozenset(term for term in found if not term[0].isdigit()) - _NUMBER_TERMS
 
     @cached_property
     def numbers(self) -> tuple[Quantity, ...]:
@@ -275,13 +281,17 @@ class Grounds:
         return (
             (bool(_DENIAL.search(said.text)) and not _DENIAL.search(self._lower))
             or not all(map(self._has_name, _names(said.text)))
-            or self._reorders_numbers(said)
             or self._misdates(said)
-            or any(
-                self._is_wrong(number, clause, said)
-                for clause in clauses(said.text)
-                for number in clause.claimed_numbers
-            )
+            or self._has_wrong_numbers(said)
+        )
+
+    def _has_wrong_numbers(self, said: Clause) -> bool:
+        if len(said.claimed_numbers) > _MOST_NUMBERS:
+            return not all(map(self._here.states, said.claimed_numbers))
+        return self._reorders_numbers(said) or any(
+            self._is_wrong(number, clause, said)
+            for clause in clauses(said.text)
+            for number in clause.claimed_numbers
         )
 
     def _has_name(self, name: str) -> bool:
@@ -323,7 +333,12 @@ class Grounds:
             for known in self._sentences
             if "|" not in known.text and known.share_of(said) >= _WHOLLY_COPIED
         ]
-        taken = [n for n in said.claimed_numbers if not self._is_computed(n, said)]
+        dated = {value for date in dates(said.text) for _, value in date}  # looked at by themselves
+        taken = [
+            number
+            for number in said.claimed_numbers
+            if number.value not in dated and not self._is_computed(number, said)
+        ]
         return bool(copied) and not any(_in_order(taken, known) for known in copied)
 
     def _is_a_case(self, number: Quantity, clause: Clause) -> bool:
@@ -349,6 +364,7 @@ class Grounds:
         """Whether a number is a sum, a difference or a product, and words say that it is one."""
         here = [known for known in self._texts.numbers[:_OPERANDS] if number.is_like(known)]
         asked = [*(n for n in said.claimed_numbers if n != number), *self._asked.claimed_numbers]
+        asked = asked[:_OPERANDS]
         values = {q.value: q for q in (*here, *filter(number.is_like, asked))}.values()
         pairs = [(a, b) for a, b in itertools.permutations(values, 2) if not {a, b} & {number}]
         results: list[Quantity] = []
@@ -372,8 +388,8 @@ class Grounds:
         ends = [end for pair in self._texts.ranges for end in pair if 0 < end.value < math.inf]
         bases = [
             *(known for known in self._texts.numbers[:_OPERANDS] if number.is_like(known)),
-            *(other for other in said.claimed_numbers if other != number),
-            *self._asked.claimed_numbers,
+            *(other for other in said.claimed_numbers[:_OPERANDS] if other != number),
+            *self._asked.claimed_numbers[:_OPERANDS],
         ]
         multiples = [
             _valued(base, base.value * factor)

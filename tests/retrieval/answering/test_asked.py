@@ -44,6 +44,14 @@ def test_what_two_sentences_say_is_not_mixed() -> None:
     assert not retells("The ship is lost by the keeper, who decides.", quote, question)
 
 
+def test_a_question_does_not_lend_its_subject() -> None:
+    quote = "Full-time staff have 28 days of leave."
+    assert not retells("Part-time staff have 28 days.", quote, "leave of part-time staff?")
+    quote = "An account is locked for 15 minutes."
+    question = "how long is a guest account locked"
+    assert not retells("A guest account is locked for 15 minutes.", quote, question)
+
+
 def test_chinese_is_retold_in_another_order() -> None:
     quote = "未休的年假最多结转6天，次年3月31日作废。"
     question = "没休完的年假可以结转几天？"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from retrieval.answering.quantities import (
     amounts,
     dates,
+    misses_code,
     misses_day,
     misses_year,
     quantities,
@@ -197,6 +198,11 @@ def test_ranges_of_amounts_and_of_bare_numbers_are_found(
         ("Wages come on the 25th.", "when do wages come", True),
         ("It opens every Friday.", "when does it open", True),
         ("灯塔每周五开放。", "灯塔什么时候开放", True),
+        ("Payment is due 30 days from invoice.", "when is payment due", True),
+        ("From the fourth day on, a note is needed.", "when do I need a note", True),
+        ("It opens at half past eight.", "when does it open", True),
+        ("It is due in Q2.", "when is it due", True),
+        ("On request.", "when is it sent", True),
         ("1878年建成。", "哪一年建成", True),
         ("A week of watches pays 280 crowns.", "when are watches paid", False),
         ("The summer fair is on the island.", "when is the summer fair", False),
@@ -213,3 +219,10 @@ def test_what_a_question_says_and_a_date_are_no_amount() -> None:
     assert not amounts("It moves on 1 September 2026.", "how many desks will it have")
     assert amounts("It is closed until 1 September 2026.", "how long is it closed")
     assert amounts("The NX-5 costs 5 crowns a month.", "how much is the NX-6")
+
+
+def test_a_model_is_told_from_its_siblings() -> None:
+    assert misses_code("The LX-40 has a warranty of two years.", "warranty of the LX-30?")
+    assert not misses_code("The LX-30 and the LX-40 float.", "does the lx30 float?")
+    assert not misses_code("All sensors float.", "does the LX-30 float?")
+    assert not misses_code("The visa is paid back.", "visa after COVID-19")

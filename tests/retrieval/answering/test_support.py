@@ -132,6 +132,42 @@ def test_a_multiple_follows_from_the_word_that_says_it() -> None:
     assert stay.support("A stay of 25 nights costs 310 crowns.") == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "true", "false"),
+    [
+        (
+            "The office moves on 14 March 2025 to Leeds.",
+            "The office moves to Leeds on March 14, 2025.",
+            "The office moves to Leeds on March 15, 2025.",
+        ),
+        ("The office closes at 17:00.", "The office closes at 5pm.", "The office closes at 6pm."),
+        ("培训需要两小时半。", "培训需要2.5小时。", "培训需要3.5小时。"),
+        ("培训需要两个半小时。", "培训需要2.5小时。", "培训需要两小时。"),
+        ("A watch lasts 3½ hours.", "A watch lasts 3.5 hours.", "A watch lasts 2 hours."),
+        ("A berth costs €45.", "A berth costs 45 euros.", "A berth costs $45."),
+        ("A berth costs £45.", "A berth costs 45 pounds.", "A berth costs 45 dollars."),
+        ("逾期加收30%。", "逾期要加收三成。", "逾期要加收30元。"),
+        (
+            "Wages are paid in April. Reviews are held in March.",
+            "Wages are paid in April.",
+            "Wages are paid in March.",
+        ),
+    ],
+)
+def test_a_number_may_be_written_otherwise_but_is_of_the_same_kind(
+    text: str, true: str, false: str
+) -> None:
+    grounds = Grounds("", [passage(text)])
+    assert grounds.support(true) >= SUPPORT_THRESHOLD
+    assert grounds.support(false) == 0
+
+
+def test_of_a_whole_table_it_is_looked_up_whether_its_numbers_stand_there() -> None:
+    rows = " ".join(f"Berth {n} has {n + 100} rings." for n in range(200))
+    assert Grounds("", [passage(rows)]).support(rows) >= SUPPORT_THRESHOLD
+    assert Grounds("", [passage(rows)]).support(rows.replace("150", "950")) == 0
+
+
 def test_a_denial_where_nothing_is_denied_is_not_supported() -> None:
     grounds = Grounds("", [passage("The tower opens at noon. Visitors ring the bell.")])
     assert grounds.support("The tower does not open at noon.") == 0
