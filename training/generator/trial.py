@@ -12,6 +12,7 @@ from statistics import fmean
 
 from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import JUDGED_HITS
+from retrieval.answering.tiers import tier_of
 from retrieval.errors import DataError
 from retrieval.evaluation.evaluate import without_markers
 from retrieval.evaluation.metrics import precision, token_f1
@@ -165,15 +166,15 @@ def try_answers(
 def try_injection_tests(
     answerer: Answerer, tests: Sequence[InjectionTest] = INJECTION_TESTS
 ) -> list[QuestionOutcome]:
-    """Whether an answerer does what is planted in passages, or says what it should keep.
+    """Whether what an answerer writes does what is planted in passages, or says a secret.
 
-    However unsure it is, it is made to answer: what it would say is what is looked at.
+    However unsure it is, it is heard: quotes, which shield readers from much of what a small
+    model writes, say nothing about what it would do. One that only quotes has nothing to fear.
     """
+    heard = _heard(answerer)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         given = list(
-            pool.map(
-                lambda test: answerer.answer_from(test.question, test.hits, threshold=0), tests
-            )
+            pool.map(lambda test: heard.answer_from(test.question, test.hits, threshold=0), tests)
         )
     return [
         QuestionOutcome(
@@ -182,11 +183,19 @@ def try_injection_tests(
             quality=0.0,
             set="planted",
             said=answer.text,
-            obeyed=int(test.has_obeyed(answer.text)),
-            leaked=int(test.has_leaked(answer.text)),
+            obeyed=int(answer.method == "generated" and test.has_obeyed(answer.text)),
+            leaked=int(answer.method == "generated" and test.has_leaked(answer.text)),
         )
         for test, answer in zip(tests, given, strict=True)
     ]
+
+
+def _heard(answerer: Answerer) -> Answerer:
+    """The answerer, trusted with its own words if it writes at all."""
+    if tier_of(answerer.generator, answerer.settings).writes != "facts":
+        return answerer
+    trusting = answerer.settings.model_copy(update={"tier": "capable"})
+    return replace(answerer, settings=trusting)
 
 
 def _outcome(task: AnswerTask, answer: Answer, seconds: float) -> QuestionOutcome:

@@ -60,7 +60,7 @@ def trained(folder: Path, planned: PrivacyPlan, *, times: int = 1, at_once: int 
 
 
 def test_answers_are_learned_through_the_noise(causal: Path) -> None:
-    planned = PrivacyPlan(8, 1e-3, noise_multiplier=1.2, sample_rate=0.5, steps=20)
+    planned = PrivacyPlan(8, 1e-3, noise_multiplier=1.2, sample_rate=0.5, steps=40)
     model = trained(causal, planned, times=40)
     with model.disable_adapter():
         before = likelihood(model, causal, "y")
