@@ -9,6 +9,20 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from retrieval.answering.numerals import (
+    CARDINALS,
+    HAN,
+    HAN_POWERS,
+    ONES,
+    ORDINALS,
+    POWERS,
+    TENS,
+    any_of,
+    from_han,
+    in_digits,
+    value_of,
+)
+
 _SCALES = {
     "second": ("time", 1), "minute": ("time", 60), "hour": ("time", 3_600),
     "day": ("time", 86_400), "week": ("time", 7 * 86_400), "month": ("time", 30 * 86_400),
@@ -46,52 +60,29 @@ _UNITS = {name: name for name in _SCALES if name not in ("clock", "part", "of th
 """How units are written; an English plural goes without its s."""
 
 
-def _numbered(names: str, *values: int) -> dict[str, float]:
-    return dict(zip(names.split(), map(float, values), strict=True))
-
-
-_TENS = _numbered("twenty thirty forty fifty sixty seventy eighty ninety", *range(20, 91, 10))
-_ONES = _numbered("one two three four five six seven eight nine", *range(1, 10))
-_CARDINALS = (
-    _ONES
-    | _TENS
-    | _numbered(
-        "zero ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-        " dozen twice double triple a an each every per",
-        *[0, *range(10, 20), 12, 2, 2, 3, 1, 1, 1, 1, 1],
-    )
-    | {"half": 0.5, "quarter": 0.25}
+_MONTH_NAMES = (
+    "january february march april may june july august september october november december"
 )
-_ORDINALS = _numbered(
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth",
-    *range(1, 13),
-)
-_MONTHS = _numbered(
-    "january february march april may june july august september october november december",
-    *range(1, 13),
-)
+_MONTHS = {name: float(place) for place, name in enumerate(_MONTH_NAMES.split(), start=1)}
 _MONTHS |= {name[:3]: value for name, value in _MONTHS.items()}
-NUMBER_WORDS = frozenset(_ONES | _TENS | _ORDINALS)
+NUMBER_WORDS = frozenset(ONES | TENS | ORDINALS)
 """Words that say a number, also where a capital makes them look like names."""
 
 MONTHS = frozenset(_MONTHS) - {"may"}
 
+_OF_EITHER_HALF = re.compile(r"(?<![a-z])[a-z]+ o'clock|(?<![^ ])[^ 午早晚夜]{1,3}点")
+"""Does not say which half of the day."""
+
+_PARTS_OF_HOURS = {"半": 0.5, "一刻": 0.25, "三刻": 0.75}
 _PARTS = {"third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
 
-_POWERS = {"k": 1e3, "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
-_HAN = dict(zip("零一二三四五六七八九两〇", [*range(10), 2, 0], strict=True))
-_HAN_POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 _COUNTED = "个名位次等种类项级条点倍元岁章台件只张页号楼人月门所座届层家部支队辆间份本"
 
 
-def _any_of(words: Iterator[str]) -> str:
-    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
-
-
-_NUMERAL = f"[{''.join(_HAN | _HAN_POWERS)}]"
-_WORD = _any_of(iter(_CARDINALS))
-_ENGLISH_UNIT = _any_of(unit for unit in _UNITS if unit < "\u3000")
-_HAN_UNIT = _any_of(unit for unit in _UNITS if unit > "\u3000")
+_NUMERAL = f"[{''.join(HAN | HAN_POWERS)}]"
+_WORD = any_of(CARDINALS)
+_ENGLISH_UNIT = any_of(unit for unit in _UNITS if unit < "\u3000")
+_HAN_UNIT = any_of(unit for unit in _UNITS if unit > "\u3000")
 _BEFORE_RATES = ("every", "each", "per", "每")
 _RATES = {
     "hourly": "hour", "daily": "day", "nightly": "day", "weekly": "week", "monthly": "month",
@@ -105,39 +96,30 @@ _NUMBER = re.compile(
     rf"""(?P<verbatim>\d+(?:\.\d+){{2,}})
     | (?P<daytime>上午|早上|下午|晚上|夜里|中午)?
         (?:(?P<hours>\d{{1,2}}):(?P<minutes>\d\d)
-          |(?P<hour>\d{{1,2}}|{_WORD}|[{"".join(_HAN)}十]{{1,3}})
-           (?:(?=\ ?[ap]\.?m\b)|点(?!\d)(?P<half>半)?|\ o'clock))
+          |(?P<hour>\d{{1,2}}|{_WORD}|[{"".join(HAN)}十]{{1,3}})
+           (?:(?=\ ?[ap]\.?m\b)|\ o'clock
+             |点(?:(?P<part_hour>半|[一三]刻)|(?P<past>\d{{1,2}}|{_NUMERAL}{{1,3}})分|(?!\d))))
         (?:\ ?(?P<pm>[ap])\.?m\b)?
     | (?P<digits>\d{{1,3}}(?:[,\ ]\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)
         (?:(?:st|nd|rd|th)\b)?
-        [-\ ]?(?P<power>(?:{_any_of(iter(_POWERS))})\b|[十百千万亿]{{1,2}})?{_UNIT.format("unit")}
+        [-\ ]?(?P<power>(?:{any_of(POWERS)})\b|[十百千万亿]{{1,2}})?{_UNIT.format("unit")}
     | (?<=\bby\ )(?P<byhalf>half)\b
-    | \b(?P<parts>{_any_of(iter(_ONES))}|an?)[-\ ]
+    | \b(?P<parts>{any_of(ONES)}|an?)[-\ ]
         (?P<part>thirds?|fifths?|tenths?|quarters?(?=\ of\b(?!\ an?\ hour)))\b
     | (?P<hanwhole>{_NUMERAL}{{1,3}})分之(?P<hanparts>{_NUMERAL}{{1,3}})
-    | \b(?<!\bthe\ )(?P<word>(?:{_any_of(iter(_TENS))})[-\ ](?:{_any_of(iter(_ONES))})|{_WORD})\b
-        (?:[-\ ](?P<wordpower>{_any_of(iter(_POWERS))})\b)?{_UNIT.format("wordunit")}
-    | \b(?P<name>{_any_of(name for name in _ORDINALS | _MONTHS if name != "may")}
+    | \b(?<!\bthe\ )(?P<word>(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{_WORD})\b
+        (?:[-\ ](?P<wordpower>{any_of(POWERS)})\b)?{_UNIT.format("wordunit")}
+    | \b(?P<name>{any_of(name for name in ORDINALS | _MONTHS if name != "may")}
         |may(?=\ \d)|(?<=\d\ )may(?=[^\w\s]|$)|(?:(?<=\bin\ )|(?<=\bof\ ))may)\b
-    | \b(?P<rate>{_any_of(iter(_RATES))})\b
+    | \b(?P<rate>{any_of(_RATES)})\b
     | (?P<every>每)(?:个?(?P<everyunit>{_HAN_UNIT}|月))
-    | (?P<han>[{"".join(_HAN | _HAN_POWERS)}]{{1,12}}|半)(?:个?工作)?
+    | (?P<han>[{"".join(HAN | HAN_POWERS)}]{{1,12}}|半)(?:个?工作)?
         (?P<counted>{_HAN_UNIT}|[{_COUNTED}])?""",
     re.VERBOSE,
-)
-_AND_A_HALF = re.compile(
-    rf"\b(\d{{1,9}}|{_WORD})(?:( (?:{_ENGLISH_UNIT})s?) and a half\b| and a half\b)"
 )
 
 
 _FEW_ITEMS = 2
-_HAN_HALF = re.compile(
-    rf"(?P<number>\d{{1,4}}|{_NUMERAL}{{1,4}})(?P<unit>个?小时|个?钟头|个?星期|个?月|天|周|年)半(?!价|数|天|年|月)"
-    rf"|(?P<before>\d{{1,4}}|{_NUMERAL}{{1,4}})个半(?=小时|钟头|星期|月)"
-)
-_VULGAR_PARTS = {"½": ".5", "¼": ".25", "¾": ".75"}
-_VULGAR = re.compile("(?<=\\d)[½¼¾]")
-
 _ITEMS = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
 _AMOUNTS = re.compile(
     r"\b(?:no|none|nothing|nobody|free|all|both|once|several|few|single|(?:un)?limit\w*"
@@ -155,8 +137,8 @@ _CASE = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    rf"\b(?:at (?:\d\d?|{_any_of(iter(_ONES))}|ten|eleven|twelve)\b(?! \w)|"
-    rf"(?:{_any_of(iter(_ORDINALS))}) (?:hour|day|week|month|quarter|year)|q[1-4]|week \d\d?|"
+    rf"\b(?:at (?:\d\d?|{any_of(ONES)}|ten|eleven|twelve)\b(?! \w)|"
+    rf"(?:{any_of(ORDINALS)}) (?:hour|day|week|month|quarter|year)|q[1-4]|week \d\d?|"
     r"half past|quarter (?:to|past)|\d\d?[./]\d\d?[./]\d{2,4}|\d\d?/\d\d?|"
     r"immediately|now|today|tonight|tomorrow|already|not yet|current\w*|early|later?|latest"
     r"|first|next|last|beginning|start|middle|end|every|each"
@@ -184,7 +166,7 @@ _CURRENCIES = {
 }  # fmt: skip
 """How currencies are written; the others are not told apart."""
 
-_MONTH = _any_of(name for name in _MONTHS if name != "may") + "|(?-i:May)"
+_MONTH = any_of(name for name in _MONTHS if name != "may") + "|(?-i:May)"
 _TH = "st|nd|rd|th"
 _DATES = [
     re.compile(pattern, re.IGNORECASE)
@@ -255,6 +237,8 @@ class Quantity:
             tolerance = _ROUGHLY if is_rough else 1e-9
             tolerance = _ABOUT if self.is_about else tolerance
             values = self.value * mine[1], other.value * theirs[1]
+            if "clock" in kinds and _OF_EITHER_HALF.search(f"{self.written} {other.written}"):
+                values = values[0] % 12, values[1] % 12
             return mine[0] == theirs[0] and math.isclose(*values, rel_tol=tolerance)
         scales = {1, *(scale for kind, scale in (mine, theirs) if kind == "share")}
         return any(math.isclose(self.value * a, other.value * b) for a in scales for b in scales)
@@ -408,10 +392,7 @@ def _is_between(day: _Day, first: _Day, last: _Day) -> bool:
 
 def _found(text: str) -> Iterator[tuple[Quantity, str, str]]:
     """The numbers of a text, each with what stands between it and the last, and behind it."""
-    text = _VULGAR.sub(lambda match: _VULGAR_PARTS[match.group()], text)
-    text = unicodedata.normalize("NFKC", text).lower()
-    text = _AND_A_HALF.sub(_with_half, text)
-    text = _HAN_HALF.sub(_with_han_half, text)
+    text = in_digits(text)
     done = 0
     for match in _NUMBER.finditer(text):
         if (read := _read(match)) is not None:
@@ -453,17 +434,6 @@ _AND_LESS = re.compile(r"s?\s?(?:or (?:less|fewer|younger)|及?以下|以内|之
 _AND_MORE = re.compile(r"s?\s?(?:\+|(?:or|and) (?:more|longer|older|over|above)|及?以上)")
 
 
-def _with_half(match: re.Match[str]) -> str:
-    whole, unit = match.groups()
-    return f"{(_CARDINALS.get(whole) or float(whole)) + 0.5}{unit or ''}"
-
-
-def _with_han_half(match: re.Match[str]) -> str:
-    number = match["number"] or match["before"]
-    value = float(number) if number.isdigit() else _han(number)
-    return f"{value + 0.5}{match['unit'] or ''}"
-
-
 def _read(match: re.Match[str]) -> tuple[float, str] | None:
     """The value and the unit of a match; None for words that only happen to look like numbers."""
     if match["verbatim"]:
@@ -476,35 +446,36 @@ def _read(match: re.Match[str]) -> tuple[float, str] | None:
         return _clock(match), "clock"
     if match["name"]:
         name = match["name"]
-        return (_ORDINALS | _MONTHS)[name], "of the year" if name in _MONTHS else ""
+        return (ORDINALS | _MONTHS)[name], "of the year" if name in _MONTHS else ""
     if match["digits"]:
         power = match["power"] or ""
-        factor = _POWERS.get(power) or math.prod(_HAN_POWERS[character] for character in power)
+        factor = POWERS.get(power) or math.prod(HAN_POWERS[character] for character in power)
         return float(re.sub("[, ]", "", match["digits"])) * factor, _unit(match["unit"])
     if match["han"]:
         is_number = len(match["han"]) > 1 or match["counted"]
-        return (_han(match["han"]), _unit(match["counted"])) if is_number else None
+        return (from_han(match["han"]), _unit(match["counted"])) if is_number else None
     value, unit = (
-        sum(map(_CARDINALS.__getitem__, re.split("[- ]", match["word"]))),
+        sum(map(CARDINALS.__getitem__, re.split("[- ]", match["word"]))),
         match["wordunit"],
     )
     if value == 1 and not unit:
         return None
-    return value * _POWERS.get(match["wordpower"] or "", 1), _unit(unit)
+    return value * POWERS.get(match["wordpower"] or "", 1), _unit(unit)
 
 
 def _part(match: re.Match[str]) -> tuple[float, str]:
     if match["byhalf"]:
         return 0.5, ""
     if match["part"]:
-        return _CARDINALS[match["parts"]] * _PARTS[match["part"].removesuffix("s")], "part"
-    return _han(match["hanparts"]) / _han(match["hanwhole"]), "part"
+        return CARDINALS[match["parts"]] * _PARTS[match["part"].removesuffix("s")], "part"
+    return from_han(match["hanparts"]) / from_han(match["hanwhole"]), "part"
 
 
 def _clock(match: re.Match[str]) -> float:
     hour = match["hours"] or match["hour"]
-    value = float(hour) if hour.isdigit() else _CARDINALS.get(hour) or _han(hour)
-    value += float(match["minutes"] or 0) / 60 + (0.5 if match["half"] else 0)
+    minutes = match["minutes"] or match["past"]
+    value = value_of(hour) + _PARTS_OF_HOURS.get(match["part_hour"], 0)
+    value += value_of(minutes) / 60 if minutes else 0
     is_late = match["pm"] == "p" or match["daytime"] in ("下午", "晚上", "夜里")
     return value + 12 if is_late and value < 12 else value
 
@@ -512,23 +483,3 @@ def _clock(match: re.Match[str]) -> float:
 def _unit(word: str | None) -> str:
     word = word or ""
     return _UNITS.get(word) or _UNITS.get(word.removesuffix("s")) or ""
-
-
-def _han(numeral: str) -> float:
-    """The value of a Chinese numeral: 三十, 一百二十, 两万; digits alone are read one by one."""
-    if numeral == "半":
-        return 0.5
-    if not set(numeral) & {*_HAN_POWERS}:
-        return float("".join(str(_HAN[character]) for character in numeral))
-    total = section = digit = 0
-    for character in numeral:
-        power = _HAN_POWERS.get(character)
-        if power is None:
-            digit = _HAN[character]
-        elif power < 10_000:
-            section += (digit or 1) * power
-            digit = 0
-        else:
-            total += (section + digit or 1) * power
-            section = digit = 0
-    return float(total + section + digit)

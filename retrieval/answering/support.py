@@ -35,13 +35,18 @@ SUPPORT_THRESHOLD = 0.6
 
 _NUMBER_TERMS = frozenset(terms(" ".join(NUMBER_WORDS | MONTHS)))
 _CLAUSE_END = re.compile(
-    r"[,;:](?=\s)|[，；：。！？、\n]|(?<=[.!?])\s|\s(?:and(?! a (?:half|quarter)\b)"
+    r"[,;:](?=\s)|[，；：。！？、\n]|(?<=[.!?])\s"
+    r"|(?<!hundred)(?<!thousand)\s(?:and(?! a (?:half|quarter)\b)"
     r"|or(?! (?:more|less|fewer|longer|older|over|above|younger)\b)|but|while)\s"
 )
 _SENTENCE_END = re.compile(r"[;；]")
 _NAME = re.compile(r"[\w.+-]+@[\w.-]+\w|\w(?:[\w+#]|[./\\-](?=\w))*", re.ASCII)
-_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)|\d\d?(?:[:.]\d\d)?[ap]\.?m")
-"""No name or code, but a number: 27th, 5pm."""
+_NUMBER = re.compile(
+    r"\d[\d.,:]*(?:st|nd|rd|th|[ap]\.?m|mn?|bn|k|k?g|[kcm]m|min|h|[kmgt]b)", re.IGNORECASE
+)
+"""No name or code, but a number: 27th, 5pm, $5M."""
+
+_HALF_OF_DAY = re.compile(r"(?<=\d)\s[ap]\.?m\b\.?", re.IGNORECASE)
 
 _CODE = re.compile(r"[@_/\\\d]|[a-z][A-Z]|\w\.\w|[A-Z]{2}")
 _REPLY = re.compile(
@@ -445,12 +450,12 @@ def _without_accents(text: str) -> str:
 def _names(sentence: str) -> Iterator[str]:
     """Names and codes in Latin letters; in English a capital makes a name of a later word."""
     is_foreign = language_of(sentence) != "en"
-    sentence = _without_accents(sentence)
+    sentence = _HALF_OF_DAY.sub("", _without_accents(sentence))
     for match in _NAME.finditer(sentence):
         name, before = match.group(), sentence[: match.start()].rstrip("\"'“‘( ")
         if name == "I" or not any(character.isalpha() for character in name):
             continue
-        if name.lower() in NUMBER_WORDS or _ORDINAL.fullmatch(name):
+        if name.lower() in NUMBER_WORDS or _NUMBER.fullmatch(name):
             continue
         is_later = before != "" and before[-1] not in ".!?:"
         if is_foreign or _CODE.search(name) or (name[0].isupper() and is_later):

@@ -43,6 +43,16 @@ from retrieval.answering.quantities import (
         ("version 2.19.0", "2.19.0"),
         ("two kilometres", "2000 m"),
         ("５ hours", "5小时"),
+        ("one hundred and fifty boats", "150 boats"),
+        ("two hundred thousand, five thousand and one", "200,000 5001"),
+        ("half a million people", "500,000 people"),
+        ("$5M", "5 million dollars"),
+        ("一点五倍", "1.5倍"),
+        ("一倍半", "1.5倍"),
+        ("百分之八点二五", "8.25 %"),
+        ("三点一刻", "3:15"),
+        ("下午三点十五分", "15:15"),
+        ("five o'clock", "17:00"),
     ],
 )
 def test_a_number_is_the_same_however_it_is_written(said: str, held: str) -> None:
@@ -63,6 +73,11 @@ def test_a_number_is_the_same_however_it_is_written(said: str, held: str) -> Non
         ("十二元", "二十元"),
         ("two months", "8 weeks"),
         ("two thirds", "75 %"),
+        ("one hundred and fifty boats", "140 boats"),
+        ("two hundred thousand", "200"),
+        ("5 o'clock", "4 p.m."),
+        ("三点一刻", "3:45"),
+        ("一点五倍", "2.5倍"),
     ],
 )
 def test_another_number_or_unit_is_another_quantity(said: str, held: str) -> None:

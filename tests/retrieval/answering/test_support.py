@@ -235,6 +235,16 @@ def test_what_only_has_the_numbers_of_a_passage_is_not(sentence: str) -> None:
     assert Grounds("", [KEEPERS]).support(sentence) < SUPPORT_THRESHOLD
 
 
+@pytest.mark.parametrize("time", ["5pm", "5 p.m.", "5:00 PM", "five o'clock"])
+def test_a_time_of_day_may_be_written_in_any_way(time: str) -> None:
+    grounds = Grounds("", [passage("The counter closes at 17:00 and holds 150 people.")])
+    assert grounds.support(f"The counter closes at {time}") >= SUPPORT_THRESHOLD
+    assert grounds.support("The counter closes at 6 p.m.") == 0
+    said = "The counter holds one hundred and {} people."
+    assert grounds.support(said.format("fifty")) >= SUPPORT_THRESHOLD
+    assert grounds.support(said.format("forty")) == 0
+
+
 def test_the_words_of_the_question_make_no_answer() -> None:
     grounds = Grounds("亚麻适宜生活在什么气候？", [passage("亚麻喜凉爽湿润气候。")])
     assert grounds.support("亚麻适宜生活在热带气候。") == 0
