@@ -43,9 +43,13 @@ _NUMERAL = f"[{''.join(HAN | HAN_POWERS)}]"
 _SMALL = rf"(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{any_of({**TENS, **_TEENS, **ONES})}"
 _LARGE = "hundred|thousand|million|billion"
 _SPELLED = re.compile(
-    rf"\b(?:an?|{_SMALL})(?:[-\ ](?:{_LARGE})\b(?:\ (?:and\ )?(?:{_SMALL})\b)?)+", re.VERBOSE
+    rf"\b(?:an?|{_SMALL})"
+    # In "between a hundred and two hundred" the second is a number of its own.
+    rf"(?:[-\ ](?P<power>{_LARGE})\b(?:\ (?:and\ )?(?:{_SMALL})\b(?!-|\ (?P=power)))?){{1,4}}",
+    re.VERBOSE,
 )
 _HALF_OF = re.compile(rf"\bhalf an? ({_LARGE}|dozen)\b")
+_HALF_MORE = re.compile(rf"\b(an?|\d{{1,9}}|{any_of(ONES)}) ({_LARGE}) and a half\b")
 _MONEY = re.compile(r"(?<=[€$£¥])(\d{1,12}(?:\.\d{1,4})?)\s?(m|mn|bn|b)\b")
 _MONEY_POWERS = {"m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9}
 _AND_A_HALF = re.compile(
@@ -73,6 +77,7 @@ def in_digits(text: str) -> str:
     text = _VULGAR.sub(lambda match: _VULGAR_PARTS[match.group()], text)
     text = unicodedata.normalize("NFKC", text).lower()
     text = _HALF_OF.sub(lambda match: _digits((POWERS | CARDINALS)[match[1]] / 2), text)
+    text = _HALF_MORE.sub(lambda m: _digits((value_of(m[1]) + 0.5) * POWERS[m[2]]), text)
     text = _SPELLED.sub(lambda match: _digits(_spelled(match.group())), text)
     text = _MONEY.sub(lambda match: _digits(float(match[1]) * _MONEY_POWERS[match[2]]), text)
     text = _AND_A_HALF.sub(_with_half, text)
