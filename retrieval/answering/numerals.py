@@ -13,14 +13,14 @@ def _numbered(names: str, *values: float) -> dict[str, float]:
 
 TENS = _numbered("twenty thirty forty fifty sixty seventy eighty ninety", *range(20, 91, 10))
 ONES = _numbered("one two three four five six seven eight nine", *range(1, 10))
-_TEENS = _numbered(
+TEENS = _numbered(
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
     *range(10, 20),
 )
 CARDINALS = {
     **ONES,
     **TENS,
-    **_TEENS,
+    **TEENS,
     **_numbered("zero dozen twice double triple", 0, 12, 2, 2, 3),
     **_numbered("a an each every per", *[1] * 5),
     **_numbered("half quarter", 0.5, 0.25),
@@ -29,7 +29,14 @@ ORDINALS = _numbered(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth",
     *range(1, 13),
 )
-POWERS = {"k": 1e3, "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+POWERS = {
+    "k": 1e3,
+    "hundred": 1e2,
+    "thousand": 1e3,
+    "million": 1e6,
+    "billion": 1e9,
+    "trillion": 1e12,
+}
 HAN = dict(zip("零一二三四五六七八九两〇", [*range(10), 2, 0], strict=True))
 HAN_POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 
@@ -40,33 +47,38 @@ def any_of(words: Iterable[str]) -> str:
 
 
 _NUMERAL = f"[{''.join(HAN | HAN_POWERS)}]"
-_SMALL = rf"(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{any_of({**TENS, **_TEENS, **ONES})}"
-_LARGE = "hundred|thousand|million|billion"
+_SMALL = rf"(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{any_of({**TENS, **TEENS, **ONES})}"
+_LARGE = "hundred|thousand|million|billion|trillion"
+_SPAN = "(?:minute|hour|day|week|month|year|mile|time)s?"
 _SPELLED = re.compile(
     rf"\b(?:an?|{_SMALL})"
     # In "between a hundred and two hundred" the second is a number of its own.
     rf"(?:[-\ ](?P<power>{_LARGE})\b(?:\ (?:and\ )?(?:{_SMALL})\b(?!-|\ (?P=power)))?){{1,4}}",
     re.VERBOSE,
 )
-_HALF_OF = re.compile(rf"\bhalf an? ({_LARGE}|dozen)\b")
+_HALF_OF = re.compile(rf"\bhalf[-\ ]an?[-\ ]({_LARGE}|dozen)\b")
 _HALF_MORE = re.compile(rf"\b(an?|\d{{1,9}}|{any_of(ONES)}) ({_LARGE}) and a half\b")
-_MONEY = re.compile(r"(?<=[€$£¥])(\d{1,12}(?:\.\d{1,4})?)\s?(m|mn|bn|b)\b")
+_MONEY = re.compile(
+    r"(?<=[€$£¥])(\d{1,3}(?:,\d{3}){1,4}|\d{1,12}(?:\.\d{1,4})?)(m|\ ?mn|\ ?bn|b)\b(?![-/])"
+)
 _MONEY_POWERS = {"m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9}
 _AND_A_HALF = re.compile(
-    rf"\b(\d{{1,9}}|{any_of(CARDINALS)})"
-    r"( (?:minute|hour|day|week|month|year|mile|time)s?)? and a half\b"
+    rf"\b(\d{{1,9}}|an?|{_SMALL})"
+    rf"(?:(\ {_SPAN})\ and\ a\ half\b(?!\ {_SPAN}\b)|[-\ ]and[-\ ]a[-\ ]half\b)",
+    re.VERBOSE,
 )
 _HAN_HALF = re.compile(
     rf"(?P<number>\d{{1,4}}|{_NUMERAL}{{1,4}})(?P<unit>个?小时|个?钟头|个?星期|个?月|天|周|年|倍)"
-    r"半(?!价|数|天|年|月)"
+    r"半(?![价数天年月导径决薪夜挂])"
     rf"|(?P<before>\d{{1,4}}|{_NUMERAL}{{1,4}})个半(?=小时|钟头|星期|月)"
 )
 _HAN_DECIMAL = re.compile(
-    rf"({_NUMERAL}{{1,4}})点([{''.join(HAN)}]{{1,4}})"
-    r"(?=倍|个?(?:小时|月|百分点)|天|年|周|公里|千?米|公斤|千?克|吨|[万亿元成折])"
+    # Behind 上午, or before 天 and 年, it may be a time of day.
+    rf"(?<![午早晚上])({_NUMERAL}{{1,4}})点([{''.join(HAN)}]{{1,4}})"
+    r"(?=倍|个?(?:小时|月|百分点)|公里|公斤|千克|吨|[万亿元折])"
 )
 _PER_CENT = re.compile(
-    rf"百分之(?:({_NUMERAL}{{1,4}})(?:点([{''.join(HAN)}]{{1,4}}))?|(\d{{1,4}}(?:\.\d{{1,4}})?))"
+    rf"(?<!{_NUMERAL})百分之(?:({_NUMERAL}{{1,9}})(?:点([{''.join(HAN)}]{{1,4}}))?|(\d{{1,4}}(?:\.\d{{1,4}})?))"
 )
 _VULGAR_PARTS = {"½": ".5", "¼": ".25", "¾": ".75"}
 _VULGAR = re.compile("(?<=\\d)[½¼¾]")
@@ -79,7 +91,7 @@ def in_digits(text: str) -> str:
     text = _HALF_OF.sub(lambda match: _digits((POWERS | CARDINALS)[match[1]] / 2), text)
     text = _HALF_MORE.sub(lambda m: _digits((value_of(m[1]) + 0.5) * POWERS[m[2]]), text)
     text = _SPELLED.sub(lambda match: _digits(_spelled(match.group())), text)
-    text = _MONEY.sub(lambda match: _digits(float(match[1]) * _MONEY_POWERS[match[2]]), text)
+    text = _MONEY.sub(lambda match: _money(match), text)
     text = _AND_A_HALF.sub(_with_half, text)
     text = _PER_CENT.sub(lambda match: f"{match[3] or _decimal(match[1], match[2] or '')}%", text)
     text = _HAN_DECIMAL.sub(lambda match: _decimal(match[1], match[2]), text)
@@ -122,8 +134,12 @@ def _spelled(words: str) -> float:
         elif power > 1:
             section = (section or 1) * power
         elif word != "and":
-            section += CARDINALS[word]
+            section += value_of(word)
     return total + section
+
+
+def _money(match: re.Match[str]) -> str:
+    return _digits(float(match[1].replace(",", "")) * _MONEY_POWERS[match[2].strip()])
 
 
 def _digits(value: float) -> str:
@@ -136,8 +152,8 @@ def _decimal(whole: str, part: str) -> str:
 
 
 def _with_half(match: re.Match[str]) -> str:
-    return f"{value_of(match[1]) + 0.5}{match[2] or ''}"
+    return f"{_spelled(match[1]) + 0.5}{match[2] or ''}"
 
 
 def _with_han_half(match: re.Match[str]) -> str:
-    return f"{value_of(match['number'] or match['before']) + 0.5}{match['unit'] or ''}"
+    return f"{value_of(match['number'] or match['before']) + 0.5}{match['unit'] or '个'}"

@@ -16,6 +16,7 @@ from retrieval.answering.numerals import (
     ONES,
     ORDINALS,
     POWERS,
+    TEENS,
     TENS,
     any_of,
     from_han,
@@ -65,14 +66,15 @@ _MONTH_NAMES = (
 )
 _MONTHS = {name: float(place) for place, name in enumerate(_MONTH_NAMES.split(), start=1)}
 _MONTHS |= {name[:3]: value for name, value in _MONTHS.items()}
-NUMBER_WORDS = frozenset(ONES | TENS | ORDINALS)
+NUMBER_WORDS = frozenset({*ONES, *TEENS, *TENS, *ORDINALS, *POWERS} - {"k"})
 """Words that say a number, also where a capital makes them look like names."""
 
 MONTHS = frozenset(_MONTHS) - {"may"}
 
-_OF_EITHER_HALF = re.compile(r"(?<![a-z])[a-z]+ o'clock|(?<![^ ])[^ 午早晚夜]{1,3}点")
+_OF_EITHER_HALF = re.compile(r"(?<![a-z])[a-z]+ o'clock|(?<![^ ])[^ 午早晚夜晨]{1,3}点")
 """Does not say which half of the day."""
 
+_LATE = {"下午", "晚上", "晚间", "今晚", "傍晚", "夜里"}
 _PARTS_OF_HOURS = {"半": 0.5, "一刻": 0.25, "三刻": 0.75}
 _PARTS = {"third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
 
@@ -94,7 +96,7 @@ _UNIT = (
 )
 _NUMBER = re.compile(
     rf"""(?P<verbatim>\d+(?:\.\d+){{2,}})
-    | (?P<daytime>上午|早上|下午|晚上|夜里|中午)?
+    | (?P<daytime>上午|早上|凌晨|清晨|下午|晚上|晚间|今晚|傍晚|夜里|中午)?
         (?:(?P<hours>\d{{1,2}}):(?P<minutes>\d\d)
           |(?P<hour>\d{{1,2}}|{_WORD}|[{"".join(HAN)}十]{{1,3}})
            (?:(?=\ ?[ap]\.?m\b)|\ o'clock
@@ -120,7 +122,7 @@ _NUMBER = re.compile(
 
 
 _FEW_ITEMS = 2
-_ITEMS = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
+_ITEMS = re.compile(r"^[^\S\n]*(?:[-*•]|\d{1,2}[.)、])\s*", re.MULTILINE)
 _AMOUNTS = re.compile(
     r"\b(?:no|none|nothing|nobody|free|all|both|once|several|few|single|(?:un)?limit\w*"
     r"|as (?:much|many|long)|never|always|(?:for)?ever|until|till|permanent\w*|indefinite\w*)\b"
@@ -468,7 +470,8 @@ def _part(match: re.Match[str]) -> tuple[float, str]:
         return 0.5, ""
     if match["part"]:
         return CARDINALS[match["parts"]] * _PARTS[match["part"].removesuffix("s")], "part"
-    return from_han(match["hanparts"]) / from_han(match["hanwhole"]), "part"
+    whole = from_han(match["hanwhole"])
+    return from_han(match["hanparts"]) / whole if whole else math.nan, "part"
 
 
 def _clock(match: re.Match[str]) -> float:
@@ -476,7 +479,8 @@ def _clock(match: re.Match[str]) -> float:
     minutes = match["minutes"] or match["past"]
     value = value_of(hour) + _PARTS_OF_HOURS.get(match["part_hour"], 0)
     value += value_of(minutes) / 60 if minutes else 0
-    is_late = match["pm"] == "p" or match["daytime"] in ("下午", "晚上", "夜里")
+    is_late = match["pm"] == "p" or match["daytime"] in _LATE
+    value = value - 12 if match["pm"] == "a" and value >= 12 else value
     return value + 12 if is_late and value < 12 else value
 
 

@@ -46,7 +46,7 @@ _NUMBER = re.compile(
 )
 """No name or code, but a number: 27th, 5pm, $5M."""
 
-_HALF_OF_DAY = re.compile(r"(?<=\d)\s[ap]\.?m\b\.?", re.IGNORECASE)
+_HALF_OF_DAY = re.compile(r"\s[ap]\.?m\b\.?", re.IGNORECASE)
 
 _CODE = re.compile(r"[@_/\\\d]|[a-z][A-Z]|\w\.\w|[A-Z]{2}")
 _REPLY = re.compile(

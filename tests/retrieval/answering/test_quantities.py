@@ -47,6 +47,15 @@ from retrieval.answering.quantities import (
         ("two hundred thousand, five thousand and one", "200,000 5001"),
         ("half a million people", "500,000 people"),
         ("a million and a half", "1.5 million"),
+        ("twenty-one and a half hours", "21.5 hours"),
+        ("half-a-million", "500,000"),
+        ("$1,500m", "$1.5 billion"),
+        ("一个半月", "1.5个月"),
+        ("十年半导体行业", "10 years"),
+        ("上午九点三年级", "9:00 and 3 years"),
+        ("百分之一百二十五点五", "125.5%"),
+        ("12 a.m.", "0:00"),
+        ("今晚八点", "8 p.m."),
         ("between one hundred and two hundred", "100 to 200"),
         ("a hundred two-person tents", "100 tents for 2"),
         ("$5M", "5 million dollars"),
@@ -79,6 +88,9 @@ def test_a_number_is_the_same_however_it_is_written(said: str, held: str) -> Non
         ("one hundred and fifty boats", "140 boats"),
         ("two hundred thousand", "200"),
         ("5 o'clock", "4 p.m."),
+        ("$5 m long", "$5 million"),
+        ("3 trillion dollars", "3 dollars"),
+        ("凌晨三点", "15:00"),
         ("三点一刻", "3:45"),
         ("一点五倍", "2.5倍"),
     ],
@@ -244,3 +256,14 @@ def test_a_model_is_told_from_its_siblings() -> None:
     assert not misses_code("The LX-30 and the LX-40 float.", "does the lx30 float?")
     assert not misses_code("All sensors float.", "does the LX-30 float?")
     assert not misses_code("The visa is paid back.", "visa after COVID-19")
+
+
+def test_a_part_of_nothing_is_no_number() -> None:
+    (part,) = quantities("零分之一")
+    assert math.isnan(part.value)
+
+
+def test_many_empty_lines_are_read_in_no_time() -> None:
+    began = time.process_time()
+    assert not amounts("\n" * 20_000)
+    assert time.process_time() - began < 5

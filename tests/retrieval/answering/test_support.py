@@ -235,7 +235,7 @@ def test_what_only_has_the_numbers_of_a_passage_is_not(sentence: str) -> None:
     assert Grounds("", [KEEPERS]).support(sentence) < SUPPORT_THRESHOLD
 
 
-@pytest.mark.parametrize("time", ["5pm", "5 p.m.", "5:00 PM", "five o'clock"])
+@pytest.mark.parametrize("time", ["5pm", "5 p.m.", "five p.m.", "5:00 PM", "five o'clock"])
 def test_a_time_of_day_may_be_written_in_any_way(time: str) -> None:
     grounds = Grounds("", [passage("The counter closes at 17:00 and holds 150 people.")])
     assert grounds.support(f"The counter closes at {time}") >= SUPPORT_THRESHOLD
@@ -243,6 +243,8 @@ def test_a_time_of_day_may_be_written_in_any_way(time: str) -> None:
     said = "The counter holds one hundred and {} people."
     assert grounds.support(said.format("fifty")) >= SUPPORT_THRESHOLD
     assert grounds.support(said.format("forty")) == 0
+    assert grounds.support("The counter closes at 17:00, for Fifteen people.") == 0
+    assert Grounds("", [passage("It costs 15 euros.")]).support("It costs Fifteen euros.") == 1
 
 
 def test_the_words_of_the_question_make_no_answer() -> None:
