@@ -46,7 +46,9 @@ def any_of(words: Iterable[str]) -> str:
     return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
-_NUMERAL = f"[{''.join(HAN | HAN_POWERS)}]"
+NUMERAL = f"[{''.join(HAN | HAN_POWERS)}]"
+"""A pattern for a character of a Chinese numeral."""
+
 _SMALL = rf"(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{any_of({**TENS, **TEENS, **ONES})}"
 _LARGE = "hundred|thousand|million|billion|trillion"
 _SPAN = "(?:minute|hour|day|week|month|year|mile|time)s?"
@@ -68,17 +70,17 @@ _AND_A_HALF = re.compile(
     re.VERBOSE,
 )
 _HAN_HALF = re.compile(
-    rf"(?P<number>\d{{1,4}}|{_NUMERAL}{{1,4}})(?P<unit>个?小时|个?钟头|个?星期|个?月|天|周|年|倍)"
+    rf"(?P<number>\d{{1,4}}|{NUMERAL}{{1,4}})(?P<unit>个?小时|个?钟头|个?星期|个?月|天|周|年|倍)"
     r"半(?![价数天年月导径决薪夜挂])"
-    rf"|(?P<before>\d{{1,4}}|{_NUMERAL}{{1,4}})个半(?=小时|钟头|星期|月)"
+    rf"|(?P<before>\d{{1,4}}|{NUMERAL}{{1,4}})个半(?=小时|钟头|星期|月)"
 )
 _HAN_DECIMAL = re.compile(
     # Behind 上午, or before 天 and 年, it may be a time of day.
-    rf"(?<![午早晚上])({_NUMERAL}{{1,4}})点([{''.join(HAN)}]{{1,4}})"
+    rf"(?<![午早晚上])({NUMERAL}{{1,4}})点([{''.join(HAN)}]{{1,4}})"
     r"(?=倍|个?(?:小时|月|百分点)|公里|公斤|千克|吨|[万亿元折])"
 )
 _PER_CENT = re.compile(
-    rf"(?<!{_NUMERAL})百分之(?:({_NUMERAL}{{1,9}})(?:点([{''.join(HAN)}]{{1,4}}))?|(\d{{1,4}}(?:\.\d{{1,4}})?))"
+    rf"(?<!{NUMERAL})百分之(?:({NUMERAL}{{1,9}})(?:点([{''.join(HAN)}]{{1,4}}))?|(\d{{1,4}}(?:\.\d{{1,4}})?))"
 )
 _VULGAR_PARTS = {"½": ".5", "¼": ".25", "¾": ".75"}
 _VULGAR = re.compile("(?<=\\d)[½¼¾]")
@@ -91,7 +93,7 @@ def in_digits(text: str) -> str:
     text = _HALF_OF.sub(lambda match: _digits((POWERS | CARDINALS)[match[1]] / 2), text)
     text = _HALF_MORE.sub(lambda m: _digits((value_of(m[1]) + 0.5) * POWERS[m[2]]), text)
     text = _SPELLED.sub(lambda match: _digits(_spelled(match.group())), text)
-    text = _MONEY.sub(lambda match: _money(match), text)
+    text = _MONEY.sub(_money, text)
     text = _AND_A_HALF.sub(_with_half, text)
     text = _PER_CENT.sub(lambda match: f"{match[3] or _decimal(match[1], match[2] or '')}%", text)
     text = _HAN_DECIMAL.sub(lambda match: _decimal(match[1], match[2]), text)

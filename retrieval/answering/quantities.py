@@ -13,6 +13,7 @@ from retrieval.answering.numerals import (
     CARDINALS,
     HAN,
     HAN_POWERS,
+    NUMERAL,
     ONES,
     ORDINALS,
     POWERS,
@@ -81,7 +82,6 @@ _PARTS = {"third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
 _COUNTED = "个名位次等种类项级条点倍元岁章台件只张页号楼人月门所座届层家部支队辆间份本"
 
 
-_NUMERAL = f"[{''.join(HAN | HAN_POWERS)}]"
 _WORD = any_of(CARDINALS)
 _ENGLISH_UNIT = any_of(unit for unit in _UNITS if unit < "\u3000")
 _HAN_UNIT = any_of(unit for unit in _UNITS if unit > "\u3000")
@@ -100,7 +100,7 @@ _NUMBER = re.compile(
         (?:(?P<hours>\d{{1,2}}):(?P<minutes>\d\d)
           |(?P<hour>\d{{1,2}}|{_WORD}|[{"".join(HAN)}十]{{1,3}})
            (?:(?=\ ?[ap]\.?m\b)|\ o'clock
-             |点(?:(?P<part_hour>半|[一三]刻)|(?P<past>\d{{1,2}}|{_NUMERAL}{{1,3}})分|(?!\d))))
+             |点(?:(?P<part_hour>半|[一三]刻)|(?P<past>\d{{1,2}}|{NUMERAL}{{1,3}})分|(?!\d))))
         (?:\ ?(?P<pm>[ap])\.?m\b)?
     | (?P<digits>\d{{1,3}}(?:[,\ ]\d{{3}}){{1,4}}(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)
         (?:(?:st|nd|rd|th)\b)?
@@ -108,14 +108,14 @@ _NUMBER = re.compile(
     | (?<=\bby\ )(?P<byhalf>half)\b
     | \b(?P<parts>{any_of(ONES)}|an?)[-\ ]
         (?P<part>thirds?|fifths?|tenths?|quarters?(?=\ of\b(?!\ an?\ hour)))\b
-    | (?P<hanwhole>{_NUMERAL}{{1,3}})分之(?P<hanparts>{_NUMERAL}{{1,3}})
+    | (?P<hanwhole>{NUMERAL}{{1,3}})分之(?P<hanparts>{NUMERAL}{{1,3}})
     | \b(?<!\bthe\ )(?P<word>(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{_WORD})\b
         (?:[-\ ](?P<wordpower>{any_of(POWERS)})\b)?{_UNIT.format("wordunit")}
     | \b(?P<name>{any_of(name for name in ORDINALS | _MONTHS if name != "may")}
         |may(?=\ \d)|(?<=\d\ )may(?=[^\w\s]|$)|(?:(?<=\bin\ )|(?<=\bof\ ))may)\b
     | \b(?P<rate>{any_of(_RATES)})\b
     | (?P<every>每)(?:个?(?P<everyunit>{_HAN_UNIT}|月))
-    | (?P<han>[{"".join(HAN | HAN_POWERS)}]{{1,12}}|半)(?:个?工作)?
+    | (?P<han>{NUMERAL}{{1,12}}|半)(?:个?工作)?
         (?P<counted>{_HAN_UNIT}|[{_COUNTED}])?""",
     re.VERBOSE,
 )
