@@ -4,8 +4,9 @@ BEIR's shape, plain or gzipped: `corpus.jsonl` {_id, title, text[, lang, url]}, 
 {_id, text[, lang, history]}, `qrels.tsv` (query-id, corpus-id, score under a header line;
 `qrels/test.tsv` will do) and, where there are answers, `answers.jsonl` {_id, question, answers[],
 unanswerable[, doc_ids[], history]}. Questions to learn from stand in `queries_train.jsonl` and
-`qrels_train.tsv`, or in `queries.jsonl` and `qrels/train.tsv`. `history` lists the questions that
-were asked before in the same thread.
+`qrels_train.tsv`, or in `queries.jsonl` and `qrels/train.tsv`; answers to learn from in
+`answers_train.jsonl`. Where there are answers and no queries, their questions are asked, and judged
+by their `doc_ids`. `history` lists the questions that were asked before in the same thread.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ QRELS: Mapping[Part, Sequence[str]] = {
     "test": ("qrels.tsv", "qrels/test.tsv"),
     "train": ("qrels_train.tsv", "qrels/train.tsv"),
 }
+ANSWERS: Mapping[Part, str] = {"test": "answers.jsonl", "train": "answers_train.jsonl"}
 """The files of each part; the first that exists is read."""
 
 
@@ -84,14 +86,26 @@ def read_dataset(folder: Path, *, part: Part = "test") -> Dataset:
     Raises:
         DataError: If a file is missing or a line is not in the documented format.
     """
+    answers = tuple(_read(folder, (ANSWERS[part],), _answer, is_optional=True))
+    is_asked = first_of(folder, *QUERIES[part]) is not None
+    if is_asked or first_of(folder, *ANSWERS.values()) is None:
+        queries = tuple(_read(folder, QUERIES[part], _query))
+        qrels = _read_qrels(folder, *QRELS[part])
+    else:
+        queries = tuple(_asked(answer) for answer in answers)
+        qrels = {answer.id: dict.fromkeys(answer.passages, 1) for answer in answers}
     return Dataset(
         name=folder.resolve().name,
         passages=tuple(_read(folder, ("corpus.jsonl",), _passage)),
-        queries=tuple(_read(folder, QUERIES[part], _query)),
-        qrels=_read_qrels(folder, *QRELS[part]),
+        queries=queries,
+        qrels={query: grades for query, grades in qrels.items() if grades},
         cross_qrels=_read_qrels(folder, "qrels_cross.tsv", is_optional=True),
-        answers=tuple(_read(folder, ("answers.jsonl",), _answer, is_optional=True)),
+        answers=answers,
     )
+
+
+def _asked(answer: ReferenceAnswer) -> Query:
+    return Query(answer.id, answer.question, language_of(answer.question), answer.history)
 
 
 def _read(

@@ -36,6 +36,24 @@ def test_a_folder_gives_passages_queries_and_grades(folder: Path) -> None:
     assert (dataset.cross_qrels, dataset.answers) == ({}, ())
 
 
+def test_answers_ask_where_there_are_no_queries(folder: Path) -> None:
+    (folder / "queries.jsonl").unlink()
+    (folder / "qrels.tsv").unlink()
+    learned = (
+        '{"_id": "a1", "question": "days?", "answers": ["Thirty days"], "unanswerable": false, '
+        '"doc_ids": ["p1"]}\n{"_id": "a2", "question": "hours?", "answers": [], '
+        '"unanswerable": true}\n'
+    )
+    with pytest.raises(DataError, match=r"no queries\.jsonl"):
+        read_dataset(folder)
+    (folder / "answers_train.jsonl").write_text(learned)
+    assert read_dataset(folder).answers == ()
+    dataset = read_dataset(folder, part="train")
+    assert [answer.question for answer in dataset.answers] == ["days?", "hours?"]
+    assert [query.text for query in dataset.queries] == ["days?", "hours?"]
+    assert dataset.qrels == {"a1": {"p1": 1}}
+
+
 def test_gzipped_files_read_the_same(folder: Path) -> None:
     plain = read_dataset(folder)
     for name, text in FILES.items():
