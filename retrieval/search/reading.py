@@ -65,7 +65,7 @@ class Reader:
         encoder: Any = embedder.encoder
         shared = {id(encoder.embeddings): encoder.embeddings}
         self._encoder: Any = copy.deepcopy(encoder, shared)
-        weights = _read_weights(adapter, self._encoder)
+        weights = read_weights(adapter, self._encoder)
         weights = {n: tensor.to(encoder.device, encoder.dtype) for n, tensor in weights.items()}
         _merge(self._encoder, weights, self.facts.scale)
         self._head = [weights[name] for name in _HEAD]
@@ -128,7 +128,7 @@ def facts_of(adapter: Path) -> AdapterFacts:
         raise ModelCorruptError(f"{adapter} is not a reader's adapter: {error}") from error
 
 
-def _read_weights(adapter: Path, encoder: torch.nn.Module) -> dict[str, torch.Tensor]:
+def read_weights(adapter: Path, encoder: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The weights in a file, if they are all numbers and fit an encoder.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,10 @@ _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 _AT_ONCE = 4
 """Questions whose texts are in memory together; gradients of more are added up."""
+
+
+_LENGTHS = 3
+"""Texts that are in memory together are read in so many parts, by their length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,10 @@ class ReaderConfig:
     ranking: float = 0.5
 
 
+FURTHER = ReaderConfig(epochs=1, learning_rate=4e-4, questions=16)
+"""For going on from an adapter, which has something to forget."""
+
+
 def fine_tune_adapter(
     start: Path,
     asked: Sequence[LabelledTexts],
@@ -61,6 +69,7 @@ def fine_tune_adapter(
     settings: Settings,
     *,
     config: ReaderConfig,
+    begin: Mapping[str, torch.Tensor] | None = None,
 ) -> dict[str, torch.Tensor]:
     """Learn an adapter of an encoder: its weights, by the names that layers have in the encoder.
 
@@ -70,6 +79,7 @@ def fine_tune_adapter(
         setup: How long it may take. Nothing is kept of what is broken off.
         settings: Where models run.
         config: How to learn.
+        begin: The adapter to go on from, or None for an untrained one. Its rank is kept.
 
     Raises:
         ModelCorruptError: If learning diverged.
@@ -93,7 +103,9 @@ def fine_tune_adapter(
         config_kwargs=_NO_DROPOUT,
     )
     _pair(model.tokenizer)
-    _adapt(model.transformers_model, config.rank)
+    _adapt(model.transformers_model, _rank(begin) if begin else config.rank)
+    if begin:
+        _begin(model.transformers_model, begin)
     on_cpu = device.name == "cpu"
     at_once = min(_AT_ONCE, config.questions) if on_cpu else config.questions
     arguments = CrossEncoderTrainingArguments(
@@ -145,11 +157,7 @@ def _loss(model: Any, config: ReaderConfig) -> torch.nn.Module:  # noqa: ANN401
         ) -> torch.Tensor:
             groups = list(zip(*inputs, strict=True))
             pairs = [(question, text) for question, texts in groups for text in texts]
-            features = {
-                name: value.to(self.model.device) if hasattr(value, "to") else value
-                for name, value in self.model.preprocess(pairs).items()
-            }
-            said = self.model(features)["scores"].view(-1).float()
+            said = self._said(pairs)
             truth = torch.cat([row.float() for row in labels]).to(said.device)
             weights = torch.where(truth > 0, config.positives, 1.0)
             loss = functional.binary_cross_entropy_with_logits(said, truth, weight=weights)
@@ -162,6 +170,23 @@ def _loss(model: Any, config: ReaderConfig) -> torch.nn.Module:  # noqa: ANN401
                 if is_right.any()
             ]
             return loss + config.ranking * torch.stack(ranked).mean() if ranked else loss
+
+        def _said(self, pairs: list[tuple[str, str]]) -> torch.Tensor:
+            """The logits of pairs, in their order.
+
+            Those of like length are read together: what is short would be padded to the longest.
+            """
+            order = sorted(range(len(pairs)), key=lambda n: len(pairs[n][1]))
+            size = -(-len(pairs) // _LENGTHS)
+            logits = []
+            for begin in range(0, len(pairs), size):
+                some = [pairs[n] for n in order[begin : begin + size]]
+                features = {
+                    name: value.to(self.model.device) if hasattr(value, "to") else value
+                    for name, value in self.model.preprocess(some).items()
+                }
+                logits.append(self.model(features)["scores"].view(-1).float())
+            return torch.cat(logits)[torch.tensor(order).argsort()]
 
     return GroupLoss()
 
@@ -196,10 +221,22 @@ def _adapt(model: PreTrainedModel, rank: int) -> None:
             parameter.requires_grad_()
 
 
+def _rank(weights: Mapping[str, torch.Tensor]) -> int:
+    return next(len(weights[name]) for name in weights if name.endswith(".lora_A.weight"))
+
+
+def _begin(model: PreTrainedModel, weights: Mapping[str, torch.Tensor]) -> None:
+    for name, parameter in _trained(model):
+        parameter.data.copy_(weights[name])
+
+
 def _learned(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    return {name: one.detach().half().cpu().contiguous() for name, one in _trained(model)}
+
+
+def _trained(model: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """What is learned of a model, by the names that it has in an adapter's file."""
     prefix = f"{model.base_model_prefix}."
-    return {
-        name.removeprefix(prefix).replace(".default.", "."): one.detach().half().cpu().contiguous()
-        for name, one in model.named_parameters()
-        if one.requires_grad
-    }
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            yield name.removeprefix(prefix).replace(".default.", "."), parameter

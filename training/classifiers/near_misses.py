@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retrieval.answering.questions import standalone
-from retrieval.evaluation.dataset import Dataset, read_dataset
+from retrieval.evaluation.dataset import ANSWERS, Dataset, read_dataset
 from retrieval.evaluation.evaluate import asked_before, spread
 from retrieval.index.searcher import Searcher
+from retrieval.jsonl import first_of
 from retrieval.language import language_of, sentence_spans
 from retrieval.records import Passage
 from retrieval.search.lexical import terms
@@ -70,8 +71,9 @@ def reading_groups(
     """What a data set's judged questions, answers and headings have a reader learn.
 
     - A question to learn from (`queries_train.jsonl`) is answered by what was judged relevant.
-    - One of `answers.jsonl` is answered by its passages, and not by the same passage without the
-      sentences that hold the answer.
+    - One of `answers_train.jsonl`, and of those of `answers.jsonl` that are learned from, is
+      answered by its passages, and not by the same passage without the sentences that hold the
+      answer.
     - A short first line of a passage, such as a heading, is answered by the rest.
 
     A passage `LANGUAGE:NAME` says the same as that of this name in another language. Each question
@@ -87,7 +89,7 @@ def reading_groups(
     dataset = read_dataset(folder)
     for group in (
         *_judged(folder, corpus, limit),
-        *_answered(dataset, corpus, limit),
+        *_answered(folder, dataset, corpus, limit),
         *_headed(dataset, corpus, limit),
     ):
         typed = as_typed(group.question, corpus.random)
@@ -173,11 +175,14 @@ def _judged(folder: Path, corpus: _Corpus, limit: int | None) -> Iterator[Readin
         yield ReadingGroup(question, tuple(answering), tuple(p.indexed_text for p in near))
 
 
-def _answered(dataset: Dataset, corpus: _Corpus, limit: int | None) -> Iterator[ReadingGroup]:
+def _answered(
+    folder: Path, dataset: Dataset, corpus: _Corpus, limit: int | None
+) -> Iterator[ReadingGroup]:
+    answers = [answer for answer in dataset.answers if is_learned_from(answer.id)]
+    if first_of(folder, ANSWERS["train"]):
+        answers += read_dataset(folder, part="train").answers
     known = [
-        answer
-        for answer in dataset.answers
-        if is_learned_from(answer.id) and (answer.is_unanswerable or corpus.known(answer.passages))
+        answer for answer in answers if answer.is_unanswerable or corpus.known(answer.passages)
     ]
     for answer in spread(known, limit):
         question = standalone(answer.question, asked_before(answer))

@@ -330,12 +330,21 @@ def train_confidence(dataset: Path, seed: int, augments: bool) -> None:
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Take so many questions of each kind.")
 @click.option("--licence", default="", help="Of the adapter; it is written into the file.")
+@click.option(
+    "--from",
+    "begin",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Go on from this adapter. Of folders that it knows, 70 questions of each kind are learned "
+    "again, so that little is forgotten.",
+)
 @seed("The same seed makes the same reader.")
 @AUGMENT
 def train_reader(
     folders: tuple[Path, ...],
     output: Path | None,
     limit: int | None,
+    begin: Path | None,
     licence: str,
     seed: int,
     augments: bool,
@@ -364,6 +373,7 @@ def train_reader(
             seed=seed,
             limit=limit,
             augments=augments,
+            begin=begin,
             on_progress=on_progress,
             tell=say,
         )

@@ -32,8 +32,9 @@ def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
 
 def groups(folder: Path, **files: list[dict[str, Any]]) -> dict[str, ReadingGroup]:
     """By question, in lower case and without its mark, however it is typed."""
-    write(folder, "queries.jsonl", files.pop("queries", []))
-    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n")
+    if "answers_train" not in files:
+        write(folder, "queries.jsonl", files.pop("queries", []))
+        (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n")
     for name, rows in files.items():
         write(folder, f"{name}.jsonl", rows)
     settings = Settings(home=folder / "home")
@@ -95,6 +96,15 @@ def test_what_is_held_out_is_not_learned_from(tmp_path: Path) -> None:
     found = groups(tmp_path, corpus=corpus(), answers=answers)
     assert set(found) == {f"leave {n}" for n in range(40) if is_learned_from(f"x{n}")}
     assert 5 < len(found) < 25
+
+
+def test_all_answers_that_are_there_to_learn_from_are_learned_from(tmp_path: Path) -> None:
+    answers = [
+        {"_id": f"x{n}", "question": f"leave {n}", "answers": [], "unanswerable": True}
+        for n in range(12)
+    ]
+    found = groups(tmp_path, corpus=corpus(), answers_train=answers)
+    assert set(found) == {f"leave {n}" for n in range(12)}
 
 
 def test_a_heading_is_answered_by_the_rest_in_either_language(tmp_path: Path) -> None:

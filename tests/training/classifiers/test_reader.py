@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,31 @@ def test_a_reader_tells_what_answers_from_what_does_not(models: Path, embedder: 
     shown = [passage(f"The {thing}.", title="") for thing in KNOWN]
     scores = dict(zip(KNOWN, reader.scores("Is there a kettle?", shown), strict=True))
     assert {thing for thing, score in scores.items() if score > 0.5} == set(TOLD)
+
+
+def test_what_goes_on_from_an_adapter_knows_what_that_knew(
+    models: Path, embedder: Embedder, tmp_path: Path
+) -> None:
+    facts, weights = facts_of(models / ADAPTER), load_file(models / ADAPTER)
+    asked = [LabelledTexts("Is there a kettle?", ("The kettle.", "The piano."), (1.0, 0.0))]
+    settings = Settings(home=tmp_path, device="cpu", threads=1)
+    learned = fine_tune_adapter(
+        models / "tiny",
+        asked,
+        TrainerSetup(tmp_path / "work"),
+        settings,
+        config=replace(QUICK, epochs=4, rank=2, learning_rate=1e-3),
+        begin=weights,
+    )
+    assert set(learned) == set(weights)
+    moved = [float((learned[name].float() - weights[name].float()).abs().max()) for name in weights]
+    assert 0 < max(moved) < 0.01
+    save_adapter(tmp_path / ADAPTER, learned, facts)
+    before, after = reader_of(embedder, models), reader_of(embedder, tmp_path)
+    assert before is not None
+    assert after is not None
+    shown = [passage(f"The {thing}.", title="") for thing in KNOWN]
+    assert after.scores(ASKED[0], shown) == pytest.approx(before.scores(ASKED[0], shown), abs=0.05)
 
 
 def test_reading_together_or_alone_is_the_same(models: Path, embedder: Embedder) -> None:
