@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
-from retrieval.errors import ModelCorruptError
+from retrieval.errors import DataError, ModelCorruptError
 from retrieval.models.catalogue import ModelFolder
 from retrieval.search.embedding import Embedder
 from retrieval.search.reading import ADAPTER, AdapterFacts, facts_of, reader_of, save_adapter
@@ -24,6 +26,7 @@ from training.classifiers.adapter import (
 )
 from training.classifiers.near_misses import ReadingGroup
 from training.classifiers.reader import OTHERS, labelled_texts
+from training.commands.train import train
 from training.trainer import TrainerSetup
 
 pytestmark = pytest.mark.slow
@@ -95,6 +98,41 @@ def test_what_goes_on_from_an_adapter_knows_what_that_knew(
     assert after is not None
     shown = [passage(f"The {thing}.", title="") for thing in KNOWN]
     assert after.scores(ASKED[0], shown) == pytest.approx(before.scores(ASKED[0], shown), abs=0.05)
+
+
+def test_the_command_makes_a_reader_and_goes_on_from_it(models: Path, tmp_path: Path) -> None:
+    data = tmp_path / "company"
+    data.mkdir()
+    sections = [
+        {"_id": thing, "title": thing, "text": f"The {thing} of the harbour."} for thing in THINGS
+    ]
+    answers = [
+        {
+            "_id": thing,
+            "question": f"Is there a {thing}?",
+            "answers": [f"The {thing}"],
+            "unanswerable": False,
+            "doc_ids": [thing],
+        }
+        for thing in KNOWN
+    ]
+    for name, rows in (("corpus", sections), ("answers_train", answers)):
+        lines = "\n".join(map(json.dumps, rows))
+        (data / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    environment = {"WHIMBREL_HOME": str(tmp_path), "WHIMBREL_EMBEDDER": str(models / "tiny")}
+
+    def run(*options: str) -> Result:
+        return CliRunner().invoke(train, ["reader", str(data), *options], env=environment)
+
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert run("--output", str(first)).exit_code == 0
+    result = run("--from", str(first), "--output", str(second))
+    assert result.exit_code == 0, result.output
+    assert load_file(first).keys() == load_file(second).keys()
+    assert facts_of(second).data == "company"
+    packaged = run("--from", str(Path("retrieval/search") / ADAPTER))
+    assert isinstance(packaged.exception, DataError)
+    assert "is for multilingual-e5-small@" in str(packaged.exception)
 
 
 def test_reading_together_or_alone_is_the_same(models: Path, embedder: Embedder) -> None:
