@@ -52,6 +52,9 @@ LEAST = -9.0
 MUCH_LESS_LIKELY = 3.0
 """Log-odds: one in twenty. By less the order that search gave is the better guide."""
 
+PLACE = 0.5
+"""Log-odds that a hit must be likelier to answer than the one before it, to come first."""
+
 READ_HITS = 6
 """So many hits are read for the best of them: the answer stands in the first six where it is found
 at all, nearly always, and every other costs time."""
@@ -260,17 +263,21 @@ def promising(
 ) -> tuple[Sequence[Hit], Sequence[float]]:
     """The hits, at most so many, that may answer, and the reads of those that were read.
 
-    Left out are headings without a text, and hits that are much less likely to answer than the
-    best one in their language: what a reader says of two languages cannot be compared. Those that
-    were not read come last, if any are wanted.
+    They come in the order of how likely they answer and of the search, taken together. Left out are
+    headings without a text, and hits that are much less likely to answer than the best one in their
+    language. Those that were not read come last, if any are wanted.
     """
     best: dict[str, float] = {}
     for hit, read in zip(hits, reads, strict=False):
         language = hit.passage.source.language
         best[language] = max(best.get(language, -math.inf), log_odds_of(read))
+    places = sorted(
+        range(min(len(hits), len(reads))),
+        key=lambda place: PLACE * place - log_odds_of(reads[place]),
+    )
     kept = [
         (hit, read)
-        for hit, read in zip(hits, reads, strict=False)
+        for hit, read in ((hits[place], reads[place]) for place in places)
         if best[hit.passage.source.language] - log_odds_of(read) <= MUCH_LESS_LIKELY
         and not is_heading(hit.passage.text)
     ]

@@ -130,11 +130,13 @@ def is_heading(text: str) -> bool:
     )
 
 
-def matching_rows(unit: Unit, text: str, asked: frozenset[str]) -> list[tuple[int, int]]:
+def matching_rows(
+    unit: Unit, text: str, asked: frozenset[str], *, least: float = 1.0
+) -> list[tuple[int, int]]:
     """The rows of a table that have most of what was asked for, with their head.
 
     A word counts the more, the fewer rows have it, and nothing if all do. Where no row has any that
-    counts, all of them are given.
+    counts, all of them are given; else those that count `least` times as much as the best or more.
     """
     rows = _rows(unit, text)
     if not rows:
@@ -145,8 +147,8 @@ def matching_rows(unit: Unit, text: str, asked: frozenset[str]) -> list[tuple[in
         sum(1 / rows_with[term] for term in row & asked if rows_with[term] < max(2, len(rows)))
         for row in known
     ]
-    best = max(found)
-    chosen = [row for row, count in zip(rows, found, strict=True) if count == best]
+    wanted = least * max(found)
+    chosen = [row for row, count in zip(rows, found, strict=True) if count >= wanted]
     return _with_heads(chosen, unit, text)
 
 

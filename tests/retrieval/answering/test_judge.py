@@ -79,7 +79,14 @@ def test_a_judge_goes_by_what_is_read_in_the_language_that_it_answers_in() -> No
     found = [hit(SAID, dense=0.9, lexical=9), hit(foreign, dense=0.8, lexical=8)]
     assert judge.confidence("ferry?", found, reads=[0.1, 0.9]) == pytest.approx(0.1)
     kept, _ = promising(found, [0.1, 0.9], most=4)
-    assert [one.passage.id for one in kept] == [SAID.id, "zh"]
+    assert [one.passage.id for one in kept] == ["zh", SAID.id]
+
+
+def test_what_is_read_to_be_likelier_comes_before_what_was_found_first() -> None:
+    found = [hit(one, dense=0.9, lexical=9) for one in (SAID, OTHER[0], OTHER[1])]
+    kept, reads = promising(found, [0.5, 0.6, 0.9], most=4)
+    assert [one.passage for one in kept] == [OTHER[1], SAID, OTHER[0]]  # hardly likelier stays
+    assert reads == [0.9, 0.5, 0.6]
 
 
 def test_hits_that_are_headings_or_much_less_likely_are_not_promising() -> None:
