@@ -23,7 +23,7 @@ from retrieval.answering.units import (
     units,
     whole_sentences,
 )
-from retrieval.documents.tables import heads_of
+from retrieval.documents.tables import heads_of, is_labelled
 from retrieval.language import CJK
 from retrieval.records import Citation, Hit, Passage
 from retrieval.search.lexical import terms
@@ -78,9 +78,6 @@ _SAYS_YES_OR_NO = re.compile(
 
 _ROW_HAS, _LEAST_ASKED = 0.7, 2
 """A row of a table with this share of what is asked, its head's words counted, is what is meant."""
-
-_ROW_MEANT = 0.5
-"""Where more than a fact is asked for, rows that have half as much of it as the best are meant."""
 
 _ASKING = re.compile(
     r"是?多少|什么|哪[个些种]?|几|谁|是|吗|呢|的|了|\b(?:which|what|who|how|many|much|long)\b",
@@ -240,9 +237,9 @@ def _in_order(parts: list[Part]) -> list[Part]:
 
 
 def _lines_of(unit: Unit, text: str, asked: frozenset[str]) -> Sequence[tuple[int, int]]:
-    """All lines of a unit; of a table whose rows the question tells apart, those that it means."""
-    is_table = unit.kind == "table"
-    return matching_rows(unit, text, asked, least=_ROW_MEANT) if is_table else unit.lines
+    """All lines of a unit; of a long table, whose rows name their columns, those that answer."""
+    is_long = unit.kind == "table" and is_labelled(text[slice(*unit.lines[-1])])
+    return matching_rows(unit, text, asked) if is_long else unit.lines
 
 
 def _another(hits: Sequence[Hit], reads: Sequence[float]) -> list[Passage]:

@@ -130,13 +130,11 @@ def is_heading(text: str) -> bool:
     )
 
 
-def matching_rows(
-    unit: Unit, text: str, asked: frozenset[str], *, least: float = 1.0
-) -> list[tuple[int, int]]:
+def matching_rows(unit: Unit, text: str, asked: frozenset[str]) -> list[tuple[int, int]]:
     """The rows of a table that have most of what was asked for, with their head.
 
     A word counts the more, the fewer rows have it, and nothing if all do. Where no row has any that
-    counts, all of them are given; else those that count `least` times as much as the best or more.
+    counts, all of them are given.
     """
     rows = _rows(unit, text)
     if not rows:
@@ -147,8 +145,8 @@ def matching_rows(
         sum(1 / rows_with[term] for term in row & asked if rows_with[term] < max(2, len(rows)))
         for row in known
     ]
-    wanted = least * max(found)
-    chosen = [row for row, count in zip(rows, found, strict=True) if count >= wanted]
+    best = max(found)
+    chosen = [row for row, count in zip(rows, found, strict=True) if count == best]
     return _with_heads(chosen, unit, text)
 
 

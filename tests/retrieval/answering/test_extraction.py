@@ -167,27 +167,15 @@ def test_a_paragraph_that_leads_in_to_a_table_is_quoted_with_it() -> None:
     assert whole(text) == ([text], False)
 
 
-LIMITS = ["| Where | Limit |", "| London | 170 |", "| Munich | 150 |", "| Munich, fair | 195 |"]
+ROUTER = "| Step | What to do |\n| 1 | Tell the floor. |\n| 2 | Reset the router. |\n| 3 | Wait. |"
 
 
-@pytest.mark.parametrize(
-    ("question", "rows"),
-    [
-        ("hotel limit munich fair", [3]),
-        ("can I pay for a night in Munich", [2, 3]),
-        ("London, and Munich at the fair", [1, 3]),
-        ("can I book a hotel", [1, 2, 3]),
-    ],
-)
-def test_of_a_table_the_rows_are_quoted_that_the_question_names(
-    question: str, rows: list[int]
-) -> None:
-    text = "Nights with breakfast.\n\n" + "\n".join(LIMITS)
-    found = [Hit(passage("Hotels", text), 1.0)]
+@pytest.mark.parametrize("question", ["how do I reset the router", "do all reset routers wait"])
+def test_where_no_fact_is_asked_for_a_short_table_is_quoted_whole(question: str) -> None:
+    found = [Hit(passage("Router", ROUTER), 1.0)]
     said = extract(question, found, WordEmbedder(), is_fact=False, reads=[0.9])
     assert said is not None
-    table = [line for line in said.citations[0].quote.split("\n") if line.startswith("|")]
-    assert table == [LIMITS[0], *(LIMITS[row] for row in rows)]
+    assert said.citations[0].quote == ROUTER
 
 
 def test_the_same_text_of_another_document_is_not_quoted_twice() -> None:
