@@ -52,7 +52,6 @@ def learn_to_read(
     augments: bool = False,
     config: ReaderConfig | None = None,
     begin: Path | None = None,
-    rehearsed: int = REHEARSED,
     on_progress: Progress,
     tell: Tell,
 ) -> None:
@@ -65,8 +64,8 @@ def learn_to_read(
         to: The file to write.
         licence: Of the adapter; it stands in the file.
         seed: Of what is drawn and how weights begin.
-        limit: Take only so many questions of each kind from a folder.
-        rehearsed: As `limit`, of a folder that the adapter to go on from has learned from.
+        limit: Take only so many questions of each kind from a folder; of one that the adapter to
+            go on from knows, `REHEARSED` are taken.
         augments: Whether to learn from noisy twins of the questions, too, with near misses of
             their own.
         config: How to learn.
@@ -84,7 +83,7 @@ def learn_to_read(
     groups: list[ReadingGroup] = []
     for drawn, folder in enumerate(folders):
         library = build_library(read_dataset(folder), settings, embedder, on_progress)
-        most = rehearsed if folder.resolve().name in known else limit
+        most = REHEARSED if folder.resolve().name in known else limit
         found = list(reading_groups(folder, library.searcher(), seed + drawn, most))
         tell(f"{folder.name}: {len(found)} questions with passages near them")
         groups += found
