@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retrieval.errors import QuestionError, SettingsError, did_you_mean
+from retrieval.errors import DataError, QuestionError, SettingsError, did_you_mean
 
 # Everything else is imported where it is used: `whimbrel --help` asks every command for its help.
 if TYPE_CHECKING:
@@ -254,7 +254,8 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
 
     FOLDER holds `corpus.jsonl`, `queries.jsonl` and `qrels.tsv` in BEIR's format, plain or
     gzipped, and for --answers `answers.jsonl`: one object a line with _id, question, answers,
-    unanswerable and doc_ids. The table is printed, and saved with every ranking and answer.
+    unanswerable and doc_ids. Without `qrels.tsv` the questions of `answers.jsonl` are those that
+    are searched for. The table is printed, and saved with every ranking and answer.
     """
     from retrieval.evaluation.dataset import read_dataset
     from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
@@ -265,6 +266,8 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
 
     settings = load_settings()
     dataset = read_dataset(folder)
+    if not dataset.queries or (answers and not dataset.answers):
+        raise DataError(f"{folder} has no questions to {'answer' if dataset.queries else 'ask'}")
     embedder = load_embedder(settings, on_progress=_say)
     with progress_bar() as on_progress:
         library = build_library(dataset, settings, embedder, on_progress)

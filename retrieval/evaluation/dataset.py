@@ -5,8 +5,8 @@ BEIR's shape, plain or gzipped: `corpus.jsonl` {_id, title, text[, lang, url]}, 
 `qrels/test.tsv` will do) and, where there are answers, `answers.jsonl` {_id, question, answers[],
 unanswerable[, doc_ids[], history]}. Questions to learn from stand in `queries_train.jsonl` and
 `qrels_train.tsv`, or in `queries.jsonl` and `qrels/train.tsv`; answers to learn from in
-`answers_train.jsonl`. Where there are answers and no queries, their questions are asked, and judged
-by their `doc_ids`. `history` lists the questions that were asked before in the same thread.
+`answers_train.jsonl`. Where there are answers and no qrels, the answers' questions are the queries,
+judged by their `doc_ids`. `history` lists the questions that were asked before in the same thread.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from retrieval.errors import DataError
 from retrieval.jsonl import first_of, read_lines, read_rows
 from retrieval.language import language_of, words
 from retrieval.records import Passage, Source
-
-T = TypeVar("T")
 
 Part = Literal["test", "train"]
 
@@ -36,6 +34,14 @@ QRELS: Mapping[Part, Sequence[str]] = {
 }
 ANSWERS: Mapping[Part, str] = {"test": "answers.jsonl", "train": "answers_train.jsonl"}
 """The files of each part; the first that exists is read."""
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Identified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +90,19 @@ def read_dataset(folder: Path, *, part: Part = "test") -> Dataset:
     """Read an evaluation folder, or the part of it that may be learned from.
 
     Raises:
-        DataError: If a file is missing or a line is not in the documented format.
+        DataError: If a file is missing, a line is not in the documented format, or an id is there
+            twice.
     """
     answers = tuple(_read(folder, (ANSWERS[part],), _answer, is_optional=True))
-    is_asked = first_of(folder, *QUERIES[part]) is not None
-    if is_asked or first_of(folder, *ANSWERS.values()) is None:
+    # A folder with answers for the other part alone has nothing to say here, and lacks nothing.
+    asking = [ANSWERS[part]] if first_of(folder, *QUERIES[part]) else [*ANSWERS.values()]
+    if first_of(folder, *QRELS[part]) or not first_of(folder, *asking):
         queries = tuple(_read(folder, QUERIES[part], _query))
         qrels = _read_qrels(folder, *QRELS[part])
     else:
         queries = tuple(_asked(answer) for answer in answers)
-        qrels = {answer.id: dict.fromkeys(answer.passages, 1) for answer in answers}
+        answered = (answer for answer in answers if not answer.is_unanswerable)
+        qrels = {answer.id: dict.fromkeys(answer.passages, 1) for answer in answered}
     return Dataset(
         name=folder.resolve().name,
         passages=tuple(_read(folder, ("corpus.jsonl",), _passage)),
@@ -116,7 +125,12 @@ def _read(
     is_optional: bool = False,
 ) -> Iterator[T]:
     path = _found(folder, names, is_optional=is_optional)
-    return read_rows(path, make) if path else iter(())
+    known: set[str] = set()
+    for row in read_rows(path, make) if path else ():
+        if row.id in known:
+            raise DataError(f"{path} has the _id {row.id} twice")
+        known.add(row.id)
+        yield row
 
 
 def _read_qrels(folder: Path, *names: str, is_optional: bool = False) -> dict[str, dict[str, int]]:

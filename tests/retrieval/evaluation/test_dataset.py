@@ -36,13 +36,14 @@ def test_a_folder_gives_passages_queries_and_grades(folder: Path) -> None:
     assert (dataset.cross_qrels, dataset.answers) == ({}, ())
 
 
-def test_answers_ask_where_there_are_no_queries(folder: Path) -> None:
+def test_answers_ask_where_nothing_is_judged(folder: Path) -> None:
+    queries = (folder / "queries.jsonl").read_text()
     (folder / "queries.jsonl").unlink()
     (folder / "qrels.tsv").unlink()
     learned = (
         '{"_id": "a1", "question": "days?", "answers": ["Thirty days"], "unanswerable": false, '
         '"doc_ids": ["p1"]}\n{"_id": "a2", "question": "hours?", "answers": [], '
-        '"unanswerable": true}\n'
+        '"unanswerable": true, "doc_ids": ["p2"]}\n'
     )
     with pytest.raises(DataError, match=r"no queries\.jsonl"):
         read_dataset(folder)
@@ -52,6 +53,15 @@ def test_answers_ask_where_there_are_no_queries(folder: Path) -> None:
     assert [answer.question for answer in dataset.answers] == ["days?", "hours?"]
     assert [query.text for query in dataset.queries] == ["days?", "hours?"]
     assert dataset.qrels == {"a1": {"p1": 1}}
+    (folder / "queries.jsonl").write_text(queries)
+    assert read_dataset(folder, part="train") == dataset
+
+
+def test_an_id_stands_once(folder: Path) -> None:
+    path = folder / "queries.jsonl"
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(DataError, match=r"queries\.jsonl has the _id q1 twice"):
+        read_dataset(folder)
 
 
 def test_gzipped_files_read_the_same(folder: Path) -> None:
