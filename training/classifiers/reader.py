@@ -117,11 +117,15 @@ def _begun(adapter: Path, embedder: Embedder) -> dict[str, torch.Tensor]:
 def labelled_texts(
     groups: Sequence[ReadingGroup], random_: random.Random
 ) -> Iterator[LabelledTexts]:
-    """A passage that answers each question, where there is one, and some of those that do not."""
+    """A passage that answers each question, where there is one, and some of those that do not.
+
+    The nearest of them for a question without an answer: they look most as if they had it.
+    """
     for group in groups:
         right = [random_.choice(group.answering)] if group.answering else []
         nearest, rest = list(group.others[:_NEAREST]), list(group.others[_NEAREST:])
-        random_.shuffle(nearest)
+        if right:
+            random_.shuffle(nearest)
         random_.shuffle(rest)
         others = [*group.cut, *rest[:1], *nearest, *rest[1:]][:OTHERS]
         if texts := (*right, *others):
