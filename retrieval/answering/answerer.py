@@ -471,6 +471,7 @@ class Answerer:
                 reads=found.reads,
                 section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
                 under=self.searcher.under,
+                tells=partial(tells, question=found.question),
             )
         if said is None:
             return DraftAnswer()

@@ -109,7 +109,8 @@ _NUMBER = re.compile(
     | \b(?P<parts>{any_of(ONES)}|an?)[-\ ]
         (?P<part>thirds?|fifths?|tenths?|quarters?(?=\ of\b(?!\ an?\ hour)))\b
     | (?P<hanwhole>{NUMERAL}{{1,3}})分之(?P<hanparts>{NUMERAL}{{1,3}})
-    | \b(?<!\bthe\ )(?P<word>(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{_WORD})\b
+    | \b(?:(?<!\bthe\ )|(?!one\b)(?=[a-z-]+\ [a-z]))
+        (?P<word>(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{_WORD})\b
         (?:[-\ ](?P<wordpower>{any_of(POWERS)})\b)?{_UNIT.format("wordunit")}
     | \b(?P<name>{any_of(name for name in ORDINALS | _MONTHS if name != "may")}
         |may(?=\ \d)|(?<=\d\ )may(?=[^\w\s]|$)|(?:(?<=\bin\ )|(?<=\bof\ ))may)\b
