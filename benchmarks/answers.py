@@ -24,7 +24,8 @@ from pathlib import Path
 
 import click
 
-from retrieval.answering.answerer import Answerer, declines
+from retrieval.answering.answerer import Answerer
+from retrieval.answering.decline_filter import declines
 from retrieval.answering.prompt import build_prompt
 from retrieval.commands import progress_bar
 from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset

@@ -34,8 +34,9 @@ from statistics import fmean
 import click
 
 from benchmarks.answers import BareModel
-from retrieval.answering.answerer import Answerer, declines
+from retrieval.answering.answerer import Answerer
 from retrieval.answering.citations import CheckedStream, Citer
+from retrieval.answering.decline_filter import declines
 from retrieval.answering.judge import load_judge
 from retrieval.answering.prompt import build_prompt
 from retrieval.evaluation.dataset import Dataset, ReferenceAnswer, read_dataset

@@ -29,7 +29,7 @@ from bot.api.messages import (
 from bot.api.problems import UnaskableError
 from bot.api.service import Service
 from bot.store.keys import ApiKey
-from retrieval.answering.answerer import sanitise_answer
+from retrieval.answering.addresses import sanitise_answer
 from retrieval.answering.phrases import phrase
 from retrieval.answering.questions import clean
 from retrieval.errors import QuestionError

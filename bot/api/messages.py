@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from bot.store.reasons import ReasonKind
-from retrieval.answering.answerer import sanitise_answer
+from retrieval.answering.addresses import sanitise_answer
 from retrieval.documents.tables import read_out
 from retrieval.linking import LinkRules
 from retrieval.records import Answer, Citation, Hit, Passage

@@ -21,7 +21,7 @@ from bot.store.log import utc
 from bot.store.outdated import Outdated
 from bot.store.reviews import Review
 from bot.store.turns import DocumentRef
-from retrieval.answering.answerer import sanitise_answer
+from retrieval.answering.addresses import sanitise_answer
 from retrieval.answering.questions import standalone
 from retrieval.answering.triage import QueryEmbedder
 from retrieval.language import language_of, sentences, words

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-import re
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from retrieval.answering.asked import leaves_choice, retells, tells
+from retrieval.answering.addresses import gives_orders, sanitise_answer
+from retrieval.answering.asked import retells
 from retrieval.answering.citations import CheckedStream, Citer
-from retrieval.answering.decline_filter import DeclineFilter, is_not_there
-from retrieval.answering.extraction import answering_row, extract
+from retrieval.answering.decline_filter import DeclineFilter, declines, is_not_there
+from retrieval.answering.evidence import (
+    LIKELY,
+    DraftAnswer,
+    Evidence,
+    Stopwatch,
+    is_foreign,
+)
 from retrieval.answering.judge import JUDGED_HITS, READ_HITS, Judge, promising
-from retrieval.answering.links import DOMAIN
-from retrieval.answering.phrases import notice_of_language, phrase
+from retrieval.answering.phrases import phrase
 from retrieval.answering.prompt import (
     DEMONSTRATED,
     PROMPT_VERSION,
@@ -27,29 +30,22 @@ from retrieval.answering.prompt import (
     build_prompt,
     instructions_of,
 )
-from retrieval.answering.quantities import misses_code, misses_day, misses_year
-from retrieval.answering.questions import (
-    asks_for_fact,
-    clean,
-    standalone,
-)
+from retrieval.answering.quantities import misses_code, misses_year
+from retrieval.answering.questions import asks_for_fact, clean, standalone
+from retrieval.answering.quoting import is_better_quoted, quote
 from retrieval.answering.rewriting import rewritten
-from retrieval.answering.sanitise import sanitise
 from retrieval.answering.sections import whole_sections
 from retrieval.answering.support import SupportReader
 from retrieval.answering.support_readers import BY_GENERATOR, GeneratorReader
 from retrieval.answering.tiers import Tier, tier_of
-from retrieval.documents.tables import read_out
 from retrieval.errors import EndpointError
 from retrieval.index.searcher import Searcher
 from retrieval.language import language_of
-from retrieval.linking import ANY_HOST, LinkRules
 from retrieval.records import (
     Answer,
     AnswerRequest,
     Citation,
     Completion,
-    Demonstration,
     Hit,
     Passage,
 )
@@ -62,104 +58,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LIKELY = 0.5
-"""Where no passage is so likely to answer, a small model makes up a fact: documents are quoted.
-
-So they are where a number lies in the range of a row, which it compares poorly.
-"""
-
-_QUOTED_PASSAGES = 8
-"""A quote may go on in so many passages of a section, at most."""
-
 _NEAREST = 3
 _NEAR_SHARE = 0.5
 """An abstention names the nearest passages from this share of the threshold on."""
-
-_DECLINED = re.compile(
-    r"\b(?:not|n't|no)\b[^.]*\b(?:mention|specif|provid|contain|includ|state|information|answer)"
-    r"|没有(?:提到|提及|提供|说明|相关)|未(?:提及|提到|提供|说明)|无法(?:确定|回答|得知)",
-    re.IGNORECASE,
-)
-
-
-_ADDRESS = re.compile(
-    r"(?:(?:https?|s?ftps?|ssh|git|svn|rsync)://|(?<![\w@./+-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}/)[\w./?#&=%+:~@!$,;*-]*"
-    rf"|{DOMAIN}",
-    re.IGNORECASE | re.ASCII,
-)
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget)\b.{0,40}\b(?:instruction|prompt|rule)s?\b|\bevery answer\b"
-    r"|(?:忽略|无视).{0,20}(?:指令|指示|提示|规则)",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DraftAnswer:
-    """What could be said: text whose every sentence has a citation; `none` to abstain.
-
-    `demonstrations` are those that the generator was shown.
-    """
-
-    text: str = ""
-    citations: tuple[Citation, ...] = ()
-    method: Literal["generated", "extracted", "none"] = "none"
-    stopped: bool = False
-    completion: Completion | None = None
-    demonstrations: tuple[Demonstration, ...] = ()
-
-    @property
-    def quoted(self) -> str:
-        """The words of the documents that it cites."""
-        return "\n".join(citation.quote for citation in self.citations)
-
-
-@dataclass
-class Stopwatch:
-    """Seconds by stage, in order."""
-
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the seconds that the block takes to the stage's."""
-        began = time.perf_counter()
-        try:
-            with span("answer" if name == "total" else name):
-                yield
-        finally:
-            self.timings[name] = round(time.perf_counter() - began, 4)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A question and the `hits` to answer it from; `passages` has those and many behind them.
-
-    `reads` says how likely each of the hits answers, where that was read. `query` is the question
-    as it stands by itself, joined to those before it or, if it `is_rewritten`, as a model wrote it.
-    A small model may only reword the `quote`.
-    """
-
-    question: str
-    query: str
-    language: str
-    hits: tuple[Hit, ...]
-    reads: tuple[float, ...]
-    passages: tuple[Passage, ...]
-    confidence: float
-    threshold: float
-    tier: Tier
-    watch: Stopwatch
-    is_rewritten: bool = False
-    quote: DraftAnswer | None = None
-    demonstrations: tuple[Demonstration, ...] = ()
-    on_text: Callable[[str], None] | None = None
-    should_stop: Callable[[], bool] | None = None
-
-    @property
-    def is_likely(self) -> bool:
-        """Whether the hits hold the answer, as the judge says."""
-        return self.confidence >= self.threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +128,11 @@ class Answerer:
                 self._or_foreign(evidence, wide),
                 language=request.language or language_of(question),
                 is_rewritten=rewriting is not None,
-                demonstrations=tuple(d for d in request.demonstrations if not _orders(d)),
+                demonstrations=tuple(
+                    shown
+                    for shown in request.demonstrations
+                    if not gives_orders(f"{shown.question}\n{shown.answer}")
+                ),
                 on_text=on_text,
                 should_stop=should_stop,
             )
@@ -316,7 +221,7 @@ class Answerer:
         if found.is_likely or found.tier.reads or not foreign or foreign[0] == hits[0]:
             return found
         other = self._evidence(found.question, found.query, foreign, found.threshold, found.watch)
-        return other if other.is_likely and other.confidence >= _LIKELY else found
+        return other if other.is_likely and other.confidence >= LIKELY else found
 
     def _draft(self, found: Evidence) -> DraftAnswer:
         """What the generator wrote, else what the documents say word for word, or nothing."""
@@ -327,19 +232,16 @@ class Answerer:
             return DraftAnswer()
         if generator is None or not can_write(tier, found.question):
             return self._quote(found)
-        if not tier.is_multilingual and self._is_foreign(found):
+        if not tier.is_multilingual and found.is_foreign:
             # What is written in one language cannot be checked against words of another.
             return self._quote(found)
         if tier.writes == "facts":
-            found = replace(found, quote=self._draft_quote(found))
-            if _is_better_quoted(found):
+            found = replace(found, quote=quote(found, self.searcher))
+            if is_better_quoted(found):
                 return self._quote(found)
         prompt = self._prompt(generator, found)
         draft = self._written(generator, found, prompt)
         return replace(draft, demonstrations=prompt.demonstrations)
-
-    def _is_foreign(self, found: Evidence) -> bool:
-        return bool(found.hits) and is_foreign(found.hits[0].passage, found.language)
 
     def _written(self, generator: Generator, found: Evidence, prompt: Prompt) -> DraftAnswer:
         """What the generator wrote and the passages support; without that, a quote or nothing."""
@@ -453,44 +355,12 @@ class Answerer:
         return completion
 
     def _quote(self, found: Evidence, *, notice: str = "") -> DraftAnswer:
-        draft = found.quote or self._draft_quote(found)
+        draft = found.quote or quote(found, self.searcher)
         if notice and draft.text:
             draft = replace(draft, text=f"{notice}\n{draft.text}")
         if found.on_text is not None and draft.text:
             found.on_text(sanitise_answer(draft.text, draft.citations, self.settings.links))
         return draft
-
-    def _draft_quote(self, found: Evidence) -> DraftAnswer:
-        """What the documents say word for word, if it tells what is asked."""
-        with found.watch.stage("extract"):
-            said = extract(
-                found.query,
-                found.hits,
-                self.searcher.embedder,
-                is_fact=asks_for_fact(found.question) and not self._is_foreign(found),
-                reads=found.reads,
-                section_of=partial(self.searcher.around, most=_QUOTED_PASSAGES),
-                under=self.searcher.under,
-                tells=partial(tells, question=found.question),
-            )
-        if said is None:
-            return DraftAnswer()
-        quoted = "\n".join([*filter(None, said.headings), *(c.quote for c in said.citations)])
-        if not tells(quoted, found.question):
-            return DraftAnswer()
-        if asks_for_fact(found.question) and _is_of_other_days(found.question, said.citations):
-            return DraftAnswer()
-        text = "\n".join(
-            f"**{heading}**\n{_quoted(citation)}" if heading else _quoted(citation)
-            for heading, citation in zip(said.headings, said.citations, strict=True)
-        )
-        if said.is_cut:
-            text = f"{text}\n{phrase('goes_on', found.language)}"
-        passage = said.citations[0].passage
-        if is_foreign(passage, found.language):
-            foreign = notice_of_language(passage.source.language, found.language)
-            text = f"{foreign}\n{text}"
-        return DraftAnswer(text, said.citations, "extracted")
 
     def _card(self, found: Evidence, draft: DraftAnswer, generation: str) -> Answer:
         common = Answer(
@@ -545,37 +415,6 @@ def _current(
     return kept, [read[hit] for hit in kept if hit in read]
 
 
-def _is_better_quoted(found: Evidence) -> bool:
-    """Whether a small model would tell a quote worse: it picks poorly, among rows above all."""
-    quoted = found.quote.quoted if found.quote else ""
-    return bool(
-        not quoted
-        or leaves_choice(quoted, found.question)
-        or (found.reads and max(found.reads) < _LIKELY)
-        or answering_row(found.query, found.hits)
-    )
-
-
-def _is_of_other_days(question: str, citations: Sequence[Citation]) -> bool:
-    """Whether what is quoted names days, and none of them is what the question asks about."""
-    passages = (cited.passage for cited in citations)
-    above = [part for passage in passages for part in (passage.source.title, *passage.headings)]
-    lines = [*above, *(line for cited in citations for line in cited.quote.split("\n"))]
-    return misses_day("\n".join(lines), question)
-
-
-def _orders(demonstration: Demonstration) -> bool:
-    """Whether a demonstration gives orders to a model, and so is shown to none."""
-    return bool(_ORDER.search(f"{demonstration.question}\n{demonstration.answer}"))
-
-
-def _quoted(citation: Citation) -> str:
-    """A quote as it is read, with its marker; one beside a fence would keep it open."""
-    text = read_out(citation.quote, citation.passage.text)
-    gap = "\n" if text.endswith("```") else " "
-    return f"{text}{gap}[{citation.number}]"
-
-
 def _nearest(found: Evidence) -> tuple[Passage, ...]:
     """One passage each of the nearest documents, if they are near enough to be worth a look."""
     if found.confidence < found.threshold * _NEAR_SHARE:
@@ -601,34 +440,3 @@ def _with_cited(hits: Sequence[Hit], citations: Sequence[Citation]) -> tuple[Hit
 def can_write(tier: Tier, question: str) -> bool:
     """Whether the generator's own words are the better answer to this question than a quote."""
     return tier.writes == "all" or (tier.writes == "facts" and asks_for_fact(question))
-
-
-def is_foreign(passage: Passage, language: str) -> bool:
-    """Whether a passage is in another language: its document says so and its letters show it."""
-    return passage.source.language != language and language_of(passage.text) != language
-
-
-def sanitise_answer(text: str, citations: Sequence[Citation], links: LinkRules) -> str:
-    """An answer's text in which only the addresses of what it cites do something."""
-    allowed = addresses(citations, links)
-    return sanitise(text, allowed_urls=allowed, shows_urls=links.shows_host)
-
-
-def addresses(citations: Sequence[Citation], links: LinkRules = ANY_HOST) -> set[str]:
-    """The only addresses that an answer may contain: of the documents it cites, and in them.
-
-    A passage that gives orders to a model lends none. Where hosts are named that may be linked,
-    all others go.
-    """
-    cited = [citation.passage for citation in citations]
-    own = (url for passage in cited for url in (passage.link, passage.source.url) if url)
-    trusted = [passage.text for passage in cited if not _ORDER.search(passage.text)]
-    found = (url.rstrip(".,;:!?'*_~") for text in trusted for url in _ADDRESS.findall(text))
-    if links.hosts:
-        found = (url for url in found if links.address(url if "//" in url else f"https://{url}"))
-    return {*filter(links.address, own), *found}
-
-
-def declines(text: str) -> bool:
-    """Whether a model says, in English or Chinese, that the passages do not hold the answer."""
-    return bool(_DECLINED.search(text))

@@ -34,6 +34,11 @@ _NOT_THERE = re.compile(
     r"|(?:没有?|未能?|无法)(?:找到|提到|提及)|找不到[^。]*(?:信息|内容|答案)|我(?:不知道|无法回答)",
     re.IGNORECASE,
 )
+_DECLINED = re.compile(
+    r"\b(?:not|n't|no)\b[^.]*\b(?:mention|specif|provid|contain|includ|state|information|answer)"
+    r"|没有(?:提到|提及|提供|说明|相关)|未(?:提及|提到|提供|说明)|无法(?:确定|回答|得知)",
+    re.IGNORECASE,
+)
 _MARKED = re.compile(r"[\[【]\d+[\]】]")
 
 
@@ -76,3 +81,8 @@ class DeclineFilter:
 def is_not_there(text: str) -> bool:
     """Whether a text says, in English or Chinese, that the documents do not tell."""
     return bool(_NOT_THERE.search(text))
+
+
+def declines(text: str) -> bool:
+    """Whether a model says, in English or Chinese, that the passages do not hold the answer."""
+    return bool(_DECLINED.search(text))

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from retrieval import tracing
-from retrieval.answering.answerer import Stopwatch
+from retrieval.answering.evidence import Stopwatch
 from retrieval.errors import SettingsError
 from retrieval.tracing import span, trace_id, trace_of, traced, traceparent
 

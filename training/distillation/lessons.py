@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
-from retrieval.answering.answerer import declines
 from retrieval.answering.citations import Citer
+from retrieval.answering.decline_filter import declines
 from retrieval.answering.prompt import build_prompt
 from retrieval.errors import EndpointError, EndpointUnreachableError, PromptTooLongError
 from retrieval.examples import Example, PassageText, content_id

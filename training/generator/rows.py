@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from retrieval.answering.answerer import declines
 from retrieval.answering.citations import Citer
+from retrieval.answering.decline_filter import declines
 from retrieval.answering.judge import JUDGED_HITS
 from retrieval.answering.prompt import Prompt, build_prompt
 from retrieval.answering.support import SUPPORT_THRESHOLD

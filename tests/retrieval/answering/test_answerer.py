@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 
-from retrieval.answering.answerer import Answerer, addresses, sanitise_answer
+from retrieval.answering.addresses import addresses, sanitise_answer
+from retrieval.answering.answerer import Answerer
 from retrieval.answering.judge import BEST_READ, Judge, ReadingJudge, with_reader
 from retrieval.answering.tiers import TierName
 from retrieval.errors import IndexNotFoundError, QuestionError

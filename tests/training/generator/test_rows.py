@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval.answering.answerer import declines
+from retrieval.answering.decline_filter import declines
 from retrieval.errors import DataError
 from retrieval.examples import Example, PassageText
 from retrieval.index.building import update_index
