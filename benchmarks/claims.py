@@ -2,10 +2,9 @@
 
     python -m benchmarks.claims CLAIMS.jsonl [--json OUT] [--sample N]
 
-Each line of the file has a `sentence`, whether it is `supported`, its `kind`, and the `question`,
-`title`, `headings` and `passage` that it is said about, with `language` and `passage_language`. The
-check is the one that serves: words and the embedder that `WHIMBREL_EMBEDDER` names, and then, where
-`WHIMBREL_SUPPORT` names one, a reader too.
+The format of the file is described in `retrieval/evaluation/claims.py`. The check is the one that
+serves: words and the embedder that `WHIMBREL_EMBEDDER` names, and then, where `WHIMBREL_SUPPORT`
+names one, a reader too.
 
 `kept` is the share of the supported sentences that would be said, `dropped` that of the others that
 would not, and AUROC the chance that a supported one has more support than another. A kind of
@@ -21,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -29,9 +27,8 @@ from retrieval.answering.citations import Citer
 from retrieval.answering.support import SUPPORT_THRESHOLD, SupportReader
 from retrieval.answering.support_readers import BY_GENERATOR, GeneratorReader, load_support_reader
 from retrieval.commands import progress_bar
+from retrieval.evaluation.claims import Claim, read_claims
 from retrieval.evaluation.metrics import auroc
-from retrieval.jsonl import read_rows
-from retrieval.records import Passage, Source
 from retrieval.search.embedding import Embedder
 from retrieval.settings import Settings, load_settings
 
@@ -40,38 +37,21 @@ Group = dict[str, float | None]
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A sentence, with the passage that it is said about."""
-
-    sentence: str
-    question: str
-    passage: Passage
-    is_supported: bool
-    kind: str
-    languages: str
-
-    @classmethod
-    def read(cls, row: dict[str, Any]) -> Claim:
-        """The claim of a line."""
-        title, language, text = row["title"], row["passage_language"], row["passage"]
-        source = Source(title, title, "", language, "", "")
-        passage = Passage(row["_id"], source, text, 0, len(text), tuple(row["headings"]))
-        return cls(
-            row["sentence"],
-            row["question"],
-            passage,
-            row["supported"],
-            f"{'+' if row['supported'] else '-'} {row['kind']}",
-            f"{language}>{row['language']}",
-        )
-
-
-@dataclass(frozen=True)
 class Scored:
     """A claim and the support that the check found for it."""
 
     claim: Claim
     support: float
+
+    @property
+    def kind(self) -> str:
+        """The kind of the claim, with a plus if it is supported."""
+        return f"{'+' if self.claim.is_supported else '-'} {self.claim.kind}"
+
+    @property
+    def languages(self) -> str:
+        """Those of passage and sentence."""
+        return f"{self.claim.passage.source.language}>{self.claim.language}"
 
 
 def check(
@@ -88,13 +68,13 @@ def check(
 def groups(scored: Sequence[Scored]) -> dict[str, Group]:
     """The numbers of all claims, of each pair of languages and of each kind."""
     found = {"all": measure(scored, scored)}
-    for languages in sorted({each.claim.languages for each in scored}):
-        some = [each for each in scored if each.claim.languages == languages]
+    for languages in sorted({said.languages for said in scored}):
+        some = [said for said in scored if said.languages == languages]
         found[languages] = measure(some, some)
-    for kind in sorted({each.claim.kind for each in scored}):
-        some = [each for each in scored if each.claim.kind == kind]
-        spoken = {each.claim.languages for each in some}
-        found[kind] = measure(some, [each for each in scored if each.claim.languages in spoken])
+    for kind in sorted({said.kind for said in scored}):
+        some = [said for said in scored if said.kind == kind]
+        spoken = {said.languages for said in some}
+        found[kind] = measure(some, [said for said in scored if said.languages in spoken])
     return found
 
 
@@ -137,7 +117,7 @@ def table(found: dict[str, Group]) -> str:
 
 def sample(claims: Sequence[Claim], size: int) -> list[Claim]:
     """So many claims, spread over the file, half of them supported."""
-    halves = [[each for each in claims if each.is_supported is is_it] for is_it in (True, False)]
+    halves = [[c for c in claims if c.is_supported is is_it] for is_it in (True, False)]
     spread = [half[:: max(1, len(half) * 2 // size)] for half in halves]
     mixed = chain.from_iterable(zip_longest(*spread))
     return [claim for claim in mixed if claim is not None][:size]
@@ -161,7 +141,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the numbers there, too")
     parser.add_argument("--sample", type=int, metavar="N", help="read only so many of the claims")
     arguments = parser.parse_args()
-    claims = [*read_rows(arguments.claims, Claim.read)]
+    claims: Sequence[Claim] = read_claims(arguments.claims)
     if arguments.sample:
         claims = sample(claims, arguments.sample)
     settings = load_settings()

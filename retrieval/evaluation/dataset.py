@@ -105,12 +105,17 @@ def read_dataset(folder: Path, *, part: Part = "test") -> Dataset:
         qrels = {answer.id: dict.fromkeys(answer.passages, 1) for answer in answered}
     return Dataset(
         name=folder.resolve().name,
-        passages=tuple(_read(folder, ("corpus.jsonl",), _passage)),
+        passages=tuple(read_passages(folder)),
         queries=queries,
         qrels={query: grades for query, grades in qrels.items() if grades},
         cross_qrels=_read_qrels(folder, "qrels_cross.tsv", is_optional=True),
         answers=answers,
     )
+
+
+def read_passages(folder: Path) -> Iterator[Passage]:
+    """The passages of an evaluation folder; raises what `read_dataset` does."""
+    return _read(folder, ("corpus.jsonl",), _passage)
 
 
 def _asked(answer: ReferenceAnswer) -> Query:

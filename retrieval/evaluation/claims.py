@@ -1,0 +1,61 @@
+"""Reads claims: sentences that a passage supports, and others that come near.
+
+A file of JSON lines, plain or gzipped. Either it stands beside an evaluation folder's
+`corpus.jsonl` and its rows name their passages, {_id, sentence, supported, kind, lang, doc_id}; or
+they have them, {_id, sentence, supported, kind, language, passage, passage_language, title,
+headings, question}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retrieval.evaluation.dataset import read_passages
+from retrieval.jsonl import read_rows
+from retrieval.records import Passage, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence, and the passage that it is said about; `question` is "" if it answers none.
+
+    `kind` is how it was made: a paraphrase, or true but for a number, a condition or the like.
+    """
+
+    id: str
+    sentence: str
+    question: str
+    passage: Passage
+    is_supported: bool
+    kind: str
+    language: str
+
+
+def read_claims(file: Path) -> list[Claim]:
+    """The claims of a file.
+
+    Raises:
+        DataError: If a line is not in one of the two formats; the message names file and line.
+    """
+    beside = file.with_name("corpus.jsonl")
+    passages = {p.id: p for p in read_passages(file.parent)} if beside.is_file() else {}
+    return [*read_rows(file, lambda row: _claim(row, passages))]
+
+
+def _claim(row: Mapping[str, Any], passages: Mapping[str, Passage]) -> Claim:
+    if not isinstance(row["supported"], bool):
+        raise TypeError("supported is true or false")
+    if "doc_id" in row:
+        passage, language = passages[row["doc_id"]], row["lang"]
+    else:
+        title, text = row["title"], row["passage"]
+        source = Source(title, title, "", row["passage_language"], "", "")
+        passage = Passage(row["_id"], source, text, 0, len(text), tuple(row["headings"]))
+        language = row["language"]
+    question = row.get("question", "")
+    return Claim(
+        row["_id"], row["sentence"], question, passage, row["supported"], row["kind"], language
+    )
