@@ -150,7 +150,7 @@ def main() -> None:
     checks: dict[str, SupportReader | None] = {"words and embedder": None}
     if reader is not None:
         checks[f"with {settings.support} as reader"] = reader
-    tables = {name: groups([*check(claims, embedder, each)]) for name, each in checks.items()}
+    tables = {name: groups([*check(claims, embedder, by)]) for name, by in checks.items()}
     for name, found in tables.items():
         click.echo(f"\n{name}, threshold {SUPPORT_THRESHOLD}\n\n{table(found)}")
     if arguments.json:

@@ -45,7 +45,7 @@ def precision(given: Collection[str], relevant: Collection[str]) -> float:
 
 def reciprocal_rank(ranked: Sequence[str], relevant: Mapping[str, int], *, k: int = 10) -> float:
     """1 / the rank of the first relevant id among the first `k`; 0 if there is none."""
-    ranks = (rank for rank, one in enumerate(ranked[:k], start=1) if relevant.get(one, 0) > 0)
+    ranks = (rank for rank, id_ in enumerate(ranked[:k], start=1) if relevant.get(id_, 0) > 0)
     return 1 / next(ranks, math.inf)
 
 

@@ -216,7 +216,7 @@ class _Update:
         """What the files hold now, and how many texts had to be embedded to know."""
         parsed, failures, left_out = self._read(found)
         failures = sorted([*failures, *unfetched], key=lambda failure: failure.id)
-        passages = [passage for _, each in parsed for passage in each]
+        passages = [passage for _, some in parsed for passage in some]
         vectors, embedded = self._embed(passages)
         sources = [source for source, _ in parsed]
         return Content(sources, passages, failures, vectors, left_out), embedded

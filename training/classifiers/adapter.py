@@ -125,9 +125,9 @@ def fine_tune_adapter(
         dataloader_pin_memory=not on_cpu,
     )
     columns = {
-        "question": [one.question for one in asked],
-        "texts": [list(one.texts) for one in asked],
-        "labels": [list(one.labels) for one in asked],
+        "question": [labelled.question for labelled in asked],
+        "texts": [list(labelled.texts) for labelled in asked],
+        "labels": [list(labelled.labels) for labelled in asked],
     }
     trainer = CrossEncoderTrainer(
         model=model,
@@ -231,7 +231,8 @@ def _begin(model: PreTrainedModel, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def _learned(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    return {name: one.detach().half().cpu().contiguous() for name, one in _trained(model)}
+    learned = _trained(model)
+    return {name: weight.detach().half().cpu().contiguous() for name, weight in learned}
 
 
 def _trained(model: PreTrainedModel) -> Iterator[tuple[str, torch.nn.Parameter]]:
