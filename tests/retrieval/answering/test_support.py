@@ -168,6 +168,17 @@ def test_of_a_whole_table_it_is_looked_up_whether_its_numbers_stand_there() -> N
     assert Grounds("", [passage(rows)]).support(rows.replace("150", "950")) == 0
 
 
+def test_a_number_of_the_heading_holds_for_all_that_stands_below_it() -> None:
+    report = passage(
+        "Utilisation recovered to 76 %, from 71 % in the year before. We finished with 43 partners.",
+        title="Annual Review 2024",
+    )
+    said = "In 2024 utilisation recovered to 76 %, and the firm finished with 43 partners."
+    assert Grounds("", [report]).support(said) >= SUPPORT_THRESHOLD
+    assert Grounds("", [report]).support(said.replace("2024", "2023")) < SUPPORT_THRESHOLD
+    assert Grounds("", [report]).support(said.replace("76", "71")) < SUPPORT_THRESHOLD
+
+
 def test_a_denial_where_nothing_is_denied_is_not_supported() -> None:
     grounds = Grounds("", [passage("The tower opens at noon. Visitors ring the bell.")])
     assert grounds.support("The tower does not open at noon.") == 0
