@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,7 +69,8 @@ def learn_to_read(
         augments: Whether to learn from noisy twins of the questions, too, with near misses of
             their own.
         config: How to learn.
-        begin: The adapter's file to go on from, or None for an untrained one.
+        begin: The adapter's file to go on from, or None for an untrained one. What is written is
+            halfway between it and what is learned.
         on_progress: Told of embedding.
         tell: Told of learning.
 
@@ -97,11 +98,12 @@ def learn_to_read(
     with TemporaryDirectory() as work:
         setup = TrainerSetup(Path(work), seed, on_progress=tell)
         config = config or (FURTHER if weights else ReaderConfig())
-        weights = fine_tune_adapter(
+        learned = fine_tune_adapter(
             start.path, asked, setup, settings, config=config, begin=weights
         )
     data = dict.fromkeys([*known, *(folder.resolve().name for folder in folders)])
-    save_adapter(to, weights, AdapterFacts(start.id, LORA_SCALE, ", ".join(data), licence))
+    kept = _midway(weights, learned) if weights else learned
+    save_adapter(to, kept, AdapterFacts(start.id, LORA_SCALE, ", ".join(data), licence))
 
 
 def _begun(adapter: Path, embedder: Embedder) -> dict[str, torch.Tensor]:
@@ -112,6 +114,20 @@ def _begun(adapter: Path, embedder: Embedder) -> dict[str, torch.Tensor]:
             f"wanted {embedder.weights_id} and {LORA_SCALE:g}"
         )
     return read_weights(adapter, embedder.encoder)
+
+
+def _midway(
+    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The means of two adapters' weights.
+
+    What lies between a model and what was fine-tuned from it forgets less (Wortsman et al. 2022,
+    "Robust fine-tuning of zero-shot models"), and so do these low-rank products.
+    """
+    return {
+        name: ((before[name].float() + after[name].float()) / 2).to(after[name].dtype)
+        for name in after
+    }
 
 
 def labelled_texts(

@@ -335,8 +335,8 @@ def train_confidence(dataset: Path, seed: int, augments: bool) -> None:
     "begin",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Go on from this adapter. Of folders that it knows, 70 questions of each kind are learned "
-    "again, so that little is forgotten.",
+    help="Go on from this adapter; what lies halfway is written. Of folders that it knows only "
+    "a few questions of each kind are learned again.",
 )
 @seed("The same seed makes the same reader.")
 @AUGMENT

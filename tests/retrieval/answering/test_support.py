@@ -170,10 +170,10 @@ def test_of_a_whole_table_it_is_looked_up_whether_its_numbers_stand_there() -> N
 
 def test_a_number_of_the_heading_holds_for_all_that_stands_below_it() -> None:
     report = passage(
-        "Utilisation recovered to 76 %, from 71 % in the year before. We finished with 43 partners.",
+        "Utilisation recovered to 76 %, from 71 % in the year before. We finished with 43 people.",
         title="Annual Review 2024",
     )
-    said = "In 2024 utilisation recovered to 76 %, and the firm finished with 43 partners."
+    said = "In 2024 utilisation recovered to 76 %, and the firm finished with 43 people."
     assert Grounds("", [report]).support(said) >= SUPPORT_THRESHOLD
     assert Grounds("", [report]).support(said.replace("2024", "2023")) < SUPPORT_THRESHOLD
     assert Grounds("", [report]).support(said.replace("76", "71")) < SUPPORT_THRESHOLD
