@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.evaluation.dataset import read_passages
-from retrieval.jsonl import read_rows
+from retrieval.jsonl import first_of, read_rows
 from retrieval.records import Passage, Source
 
 
@@ -40,15 +40,19 @@ def read_claims(file: Path) -> list[Claim]:
     Raises:
         DataError: If a line is not in one of the two formats; the message names file and line.
     """
-    beside = file.with_name("corpus.jsonl")
-    passages = {p.id: p for p in read_passages(file.parent)} if beside.is_file() else {}
+    has_corpus = first_of(file.parent, "corpus.jsonl") is not None
+    passages = {p.id: p for p in read_passages(file.parent)} if has_corpus else {}
     return [*read_rows(file, lambda row: _claim(row, passages))]
 
 
 def _claim(row: Mapping[str, Any], passages: Mapping[str, Passage]) -> Claim:
     if not isinstance(row["supported"], bool):
         raise TypeError("supported is true or false")
+    if not all(isinstance(row[name], str) for name in ("_id", "sentence", "kind")):
+        raise TypeError("_id, sentence and kind are texts")
     if "doc_id" in row:
+        if row["doc_id"] not in passages:
+            raise ValueError(f"corpus.jsonl has no passage {row['doc_id']}")
         passage, language = passages[row["doc_id"]], row["lang"]
     else:
         title, text = row["title"], row["passage"]

@@ -142,6 +142,20 @@ def fine_tune_adapter(
     return weights
 
 
+def midway(
+    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The means of two adapters' weights.
+
+    What lies between a model and what was fine-tuned from it forgets less (Wortsman et al. 2022,
+    "Robust fine-tuning of zero-shot models"), and so do these low-rank products.
+    """
+    return {
+        name: ((before[name].float() + after[name].float()) / 2).to(after[name].dtype)
+        for name in after
+    }
+
+
 def _loss(model: Any, config: ReaderConfig) -> torch.nn.Module:  # noqa: ANN401
     """Binary cross-entropy of each text, and cross-entropy among the texts of each question."""
     import torch

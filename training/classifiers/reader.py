@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from training.classifiers.adapter import (
     LabelledTexts,
     ReaderConfig,
     fine_tune_adapter,
+    midway,
 )
 from training.classifiers.near_misses import ReadingGroup, reading_groups
 from training.data.augmentation import Augmentation
@@ -102,7 +103,7 @@ def learn_to_read(
             start.path, asked, setup, settings, config=config, begin=weights
         )
     data = dict.fromkeys([*known, *(folder.resolve().name for folder in folders)])
-    kept = _midway(weights, learned) if weights else learned
+    kept = midway(weights, learned) if weights else learned
     save_adapter(to, kept, AdapterFacts(start.id, LORA_SCALE, ", ".join(data), licence))
 
 
@@ -114,20 +115,6 @@ def _begun(adapter: Path, embedder: Embedder) -> dict[str, torch.Tensor]:
             f"wanted {embedder.weights_id} and {LORA_SCALE:g}"
         )
     return read_weights(adapter, embedder.encoder)
-
-
-def _midway(
-    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """The means of two adapters' weights.
-
-    What lies between a model and what was fine-tuned from it forgets less (Wortsman et al. 2022,
-    "Robust fine-tuning of zero-shot models"), and so do these low-rank products.
-    """
-    return {
-        name: ((before[name].float() + after[name].float()) / 2).to(after[name].dtype)
-        for name in after
-    }
 
 
 def labelled_texts(

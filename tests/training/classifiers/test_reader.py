@@ -23,6 +23,7 @@ from training.classifiers.adapter import (
     LabelledTexts,
     ReaderConfig,
     fine_tune_adapter,
+    midway,
 )
 from training.classifiers.near_misses import ReadingGroup
 from training.classifiers.reader import OTHERS, labelled_texts
@@ -98,6 +99,15 @@ def test_what_goes_on_from_an_adapter_knows_what_that_knew(
     assert after is not None
     shown = [passage(f"The {thing}.", title="") for thing in KNOWN]
     assert after.scores(ASKED[0], shown) == pytest.approx(before.scores(ASKED[0], shown), abs=0.05)
+
+
+def test_what_lies_midway_is_as_far_from_both(models: Path) -> None:
+    before = load_file(models / ADAPTER)
+    after = {name: weights + 2 for name, weights in before.items()}
+    kept = midway(before, after)
+    assert all(weights.dtype == before[name].dtype for name, weights in kept.items())
+    moved = [float((weights - before[name]).mean()) for name, weights in kept.items()]
+    assert moved == pytest.approx([1.0] * len(before), abs=0.01)
 
 
 def test_the_command_makes_a_reader_and_goes_on_from_it(models: Path, tmp_path: Path) -> None:
