@@ -254,8 +254,8 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
 
     FOLDER holds `corpus.jsonl`, `queries.jsonl` and `qrels.tsv` in BEIR's format, plain or
     gzipped, and for --answers `answers.jsonl`: one object a line with _id, question, answers,
-    unanswerable and doc_ids. Without `qrels.tsv` the questions of `answers.jsonl` are those that
-    are searched for. The table is printed, and saved with every ranking and answer.
+    unanswerable and doc_ids. Without `queries.jsonl` the questions of `answers.jsonl` are those
+    that are searched for. The table is printed, and saved with every ranking and answer.
     """
     from retrieval.evaluation.dataset import read_dataset
     from retrieval.evaluation.evaluate import build_library, rank, reply, spread, summarise
@@ -266,8 +266,12 @@ def evaluate(folder: Path, answers: bool, limit: int | None) -> None:
 
     settings = load_settings()
     dataset = read_dataset(folder)
-    if not dataset.queries or (answers and not dataset.answers):
-        raise DataError(f"{folder} has no questions to {'answer' if dataset.queries else 'ask'}")
+    if not dataset.queries:
+        raise DataError(f"{folder} has no questions: queries.jsonl, or answers.jsonl, has no line")
+    if answers and not dataset.answers:
+        raise DataError(
+            f"{folder} has no questions to answer: answers.jsonl is not there, or empty"
+        )
     embedder = load_embedder(settings, on_progress=_say)
     with progress_bar() as on_progress:
         library = build_library(dataset, settings, embedder, on_progress)

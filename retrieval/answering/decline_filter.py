@@ -84,5 +84,8 @@ def is_not_there(text: str) -> bool:
 
 
 def declines(text: str) -> bool:
-    """Whether a model says, in English or Chinese, that the passages do not hold the answer."""
+    """Whether a small model says, in English or Chinese, that the passages do not hold the answer.
+
+    It says so in fewer ways than a strong one, and not always in its first sentence.
+    """
     return bool(_DECLINED.search(text))

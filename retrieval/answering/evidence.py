@@ -1,4 +1,4 @@
-"""What an answer is made from, and what could be said of it."""
+"""What an answer is made from, what could be said of it, and how long that took."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from retrieval.records import Citation, Completion, Demonstration, Hit, Passage
 from retrieval.tracing import span
 
 LIKELY = 0.5
-"""From so much on a passage is taken to answer, and what stands in another language is, too."""
+"""From this likelihood on a passage, or the hits in another language, are taken to answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,6 @@ def extract(
     reads: Sequence[float] = (),
     section_of: Callable[[Passage], Sequence[Passage]] = lambda passage: (passage,),
     under: Under = lambda passage, _: (passage,),
-    tells: Callable[[str], bool] = lambda _: True,
 ) -> Extract | None:
     """The words of the hits that answer a query best; None where nothing there says anything.
 
@@ -136,7 +135,6 @@ def extract(
         reads: How likely each of the first hits answers, where that was read.
         section_of: The passages around one, in reading order.
         under: The passages below a heading of one.
-        tells: Whether a text has what is asked for; a run that has not comes behind all that have.
     """
     if not is_fact:
         if sections := outline(query, hits, under, max_chars=MAX_CHARS):
@@ -164,8 +162,7 @@ def extract(
     scores += [weight * worth[rank] for rank, _ in runs]
     if not is_fact:
         scores += [_LENGTH_WEIGHT * float(np.log1p(len(window.terms))) for _, window in runs]
-    ordered = [runs[place][1] for place in (-scores).argsort(kind="stable")]
-    best = next((window for window in ordered if tells(window.quote)), ordered[0])
+    best = runs[int(scores.argmax())][1]
     parts = _grown(best, asked, section_of(best.passage), is_fact=is_fact)
     return _limited(parts, {best.passage.id})
 

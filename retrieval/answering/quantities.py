@@ -109,8 +109,7 @@ _NUMBER = re.compile(
     | \b(?P<parts>{any_of(ONES)}|an?)[-\ ]
         (?P<part>thirds?|fifths?|tenths?|quarters?(?=\ of\b(?!\ an?\ hour)))\b
     | (?P<hanwhole>{NUMERAL}{{1,3}})分之(?P<hanparts>{NUMERAL}{{1,3}})
-    | \b(?:(?<!\bthe\ )|(?!one\b)(?=[a-z-]+\ [a-z]))
-        (?P<word>(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{_WORD})\b
+    | \b(?<!\bthe\ )(?P<word>(?:{any_of(TENS)})[-\ ](?:{any_of(ONES)})|{_WORD})\b
         (?:[-\ ](?P<wordpower>{any_of(POWERS)})\b)?{_UNIT.format("wordunit")}
     | \b(?P<name>{any_of(name for name in ORDINALS | _MONTHS if name != "may")}
         |may(?=\ \d)|(?<=\d\ )may(?=[^\w\s]|$)|(?:(?<=\bin\ )|(?<=\bof\ ))may)\b
@@ -186,6 +185,7 @@ _DATES = [
 _CODE = re.compile(r"(?<![a-z\d.])([a-z]{1,12})-?(\d{1,5})(?![\d.%])", re.IGNORECASE)
 """What tells a model from its siblings: LX-40, GW5, SEV1."""
 
+_A_CENTURY = re.compile(r"(?:19|20)\d\d年?")
 _A_YEAR = r"(?<![a-z\d_.,/#€$£¥-])(?P<year>(?:19|20)\d\d)(?![a-z\d%]|[.,/-]\d)"
 _YEAR = re.compile(
     rf"(?P<since>\b(?:since|from|as of)\s(?:\d?\d\s)?(?:[a-z]+\s)?(?:\d?\d,?\s)?|[自从])?{_A_YEAR}",
@@ -218,6 +218,11 @@ class Quantity:
     def is_share(self) -> bool:
         """Whether it is a part of something, as percent are."""
         return self.unit in ("%", "成", "part")
+
+    @property
+    def is_year(self) -> bool:
+        """Whether it may be a year: four digits of these centuries, which count nothing."""
+        return bool(_A_CENTURY.fullmatch(self.written)) and self.counted not in _CURRENCIES
 
     @property
     def is_rate(self) -> bool:

@@ -30,7 +30,6 @@ def quote(found: Evidence, searcher: Searcher) -> DraftAnswer:
             reads=found.reads,
             section_of=partial(searcher.around, most=_QUOTED_PASSAGES),
             under=searcher.under,
-            tells=partial(tells, question=found.question),
         )
     if said is None:
         return DraftAnswer()

@@ -311,8 +311,8 @@ class Grounds:
         """Whether a number stands nowhere, or belongs to something else than what it is said of."""
         if self._is_computed(number, said) or self._is_a_case(number, clause):
             return False
-        if self._here.states(number) and not self._texts.states(number):
-            return False  # it stands above all that the passages say, as a year does
+        if number.is_year and self._here.states(number) and not self._texts.states(number):
+            return False  # it stands above all that the passages say
         around, other = _beside(number, said, self._sentences)
         here, rival = _beside(number, clause, self._clauses)
         if not self._here.states(number):

@@ -48,18 +48,25 @@ def read_claims(file: Path) -> list[Claim]:
 def _claim(row: Mapping[str, Any], passages: Mapping[str, Passage]) -> Claim:
     if not isinstance(row["supported"], bool):
         raise TypeError("supported is true or false")
-    if not all(isinstance(row[name], str) for name in ("_id", "sentence", "kind")):
-        raise TypeError("_id, sentence and kind are texts")
+    sentence, id_ = _text(row, "sentence"), _text(row, "_id")
     if "doc_id" in row:
-        if row["doc_id"] not in passages:
+        if _text(row, "doc_id") not in passages:
             raise ValueError(f"corpus.jsonl has no passage {row['doc_id']}")
-        passage, language = passages[row["doc_id"]], row["lang"]
+        passage, language = passages[row["doc_id"]], _text(row, "lang")
     else:
-        title, text = row["title"], row["passage"]
-        source = Source(title, title, "", row["passage_language"], "", "")
-        passage = Passage(row["_id"], source, text, 0, len(text), tuple(row["headings"]))
-        language = row["language"]
-    question = row.get("question", "")
-    return Claim(
-        row["_id"], row["sentence"], question, passage, row["supported"], row["kind"], language
-    )
+        headings = row["headings"]
+        if not isinstance(headings, list) or not all(isinstance(part, str) for part in headings):
+            raise TypeError("headings is a list of texts")
+        title, text = _text(row, "title"), _text(row, "passage")
+        source = Source(title, title, "", _text(row, "passage_language"), "", "")
+        passage = Passage(id_, source, text, 0, len(text), tuple(headings))
+        language = _text(row, "language")
+    question = _text(row, "question") if "question" in row else ""
+    return Claim(id_, sentence, question, passage, row["supported"], _text(row, "kind"), language)
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    text = row[name]
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a text")
+    return text

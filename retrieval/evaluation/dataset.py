@@ -5,8 +5,8 @@ BEIR's shape, plain or gzipped: `corpus.jsonl` {_id, title, text[, lang, url]}, 
 `qrels/test.tsv` will do) and, where there are answers, `answers.jsonl` {_id, question, answers[],
 unanswerable[, doc_ids[], history]}. Questions to learn from stand in `queries_train.jsonl` and
 `qrels_train.tsv`, or in `queries.jsonl` and `qrels/train.tsv`; answers to learn from in
-`answers_train.jsonl`. Where there are answers and no qrels, the answers' questions are the queries,
-judged by their `doc_ids`. `history` lists the questions that were asked before in the same thread.
+`answers_train.jsonl`. Where a part has answers and no queries, their questions are asked, judged by
+their `doc_ids`. `history` lists the questions that were asked before in the same thread.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ def read_dataset(folder: Path, *, part: Part = "test") -> Dataset:
     """
     answers = tuple(_read(folder, (ANSWERS[part],), _answer, is_optional=True))
     # A folder with answers for the other part alone has nothing to say here, and lacks nothing.
-    asking = [ANSWERS[part]] if first_of(folder, *QUERIES[part]) else [*ANSWERS.values()]
-    if first_of(folder, *QRELS[part]) or not first_of(folder, *asking):
+    found = first_of(folder, *QUERIES[part])
+    asking = [ANSWERS[part]] if found else [*ANSWERS.values()]
+    is_own = first_of(folder, QUERIES[part][0]) or first_of(folder, *QRELS[part])
+    if (found and is_own) or not first_of(folder, *asking):
         queries = tuple(_read(folder, QUERIES[part], _query))
         qrels = _read_qrels(folder, *QRELS[part])
     else:

@@ -38,7 +38,7 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What search found for one query: ids of documents, best first, reply once."""
+    """What search found for one query: ids of documents, best first, each once."""
 
     query: str
     language: str
@@ -208,7 +208,7 @@ def without_markers(answer: Answer) -> str:
 def summarise(
     dataset: Dataset, rankings: Sequence[Ranking], replies: Sequence[EvaluatedAnswer]
 ) -> list[ScoreRow]:
-    """A row for reply language that questions were asked in."""
+    """A row for each language that questions were asked in."""
     languages = sorted({*(r.language for r in rankings), *(r.language for r in replies)})
     return [
         _row(

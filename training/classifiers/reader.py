@@ -122,7 +122,8 @@ def labelled_texts(
 ) -> Iterator[LabelledTexts]:
     """A passage that answers each question, where there is one, and some of those that do not.
 
-    The nearest of them for a question without an answer: they look most as if they had it.
+    For a question without an answer they are the nearest but for one: those look most as if they
+    had it.
     """
     for group in groups:
         right = [random_.choice(group.answering)] if group.answering else []

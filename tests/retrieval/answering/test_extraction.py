@@ -142,23 +142,6 @@ def test_where_nothing_says_anything_nothing_is_quoted() -> None:
     assert extract("wiki", [Hit(links, 1.0)], WordEmbedder(), is_fact=False) is None
 
 
-def test_a_run_that_has_what_is_asked_for_comes_before_one_that_has_its_words() -> None:
-    text = "Holidays in Dublin are holidays for all of Dublin. You get twenty-five days."
-    hits = [Hit(passage("Holidays", text), 1.0)]
-    question = "how many holidays in Dublin"
-    said = extract(
-        question,
-        hits,
-        WordEmbedder(),
-        is_fact=True,
-        tells=lambda quote: "twenty-five" in quote and "Dublin" not in quote,
-    )
-    assert said is not None
-    assert [citation.quote for citation in said.citations] == ["You get twenty-five days."]
-    untold = extract(question, hits, WordEmbedder(), is_fact=True, tells=lambda _: False)
-    assert untold == extract(question, hits, WordEmbedder(), is_fact=True)
-
-
 def whole(*texts: str, section: Sequence[Passage] | None = None) -> tuple[list[str], bool]:
     hits = [Hit(replace(passage("Tank", text), id=f"p{n}"), 1.0) for n, text in enumerate(texts)]
     said = extract(

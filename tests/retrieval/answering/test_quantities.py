@@ -126,13 +126,6 @@ def test_a_word_that_looks_like_a_month_makes_no_date() -> None:
     assert [*dates("The Gull 3 may hang 22 m above.")] == []
 
 
-def test_a_number_before_what_it_counts_is_one_behind_an_article_too() -> None:
-    assert [n.value for n in quantities("the ten Irish holidays, the one day, the two of us")] == [
-        10.0,
-        2.0,
-    ]
-
-
 def test_words_that_only_look_like_numbers_are_none() -> None:
     assert [*quantities("You may march on: one of the two, 一起")][1:] == []
 

@@ -52,7 +52,8 @@ def test_a_claim_names_its_passage_or_has_it(tmp_path: Path) -> None:
     [
         ({"doc_id": "pay"}, "no passage pay"),
         ({"supported": "yes"}, "supported is true or false"),
-        ({"kind": None, "sentence": 3}, "text"),
+        ({"sentence": 3}, "sentence is a text"),
+        ({"doc_id": ["leave"]}, "doc_id is a text"),
     ],
 )
 def test_a_bad_claim_is_named_with_its_line(
