@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.evaluation.dataset import read_passages
+from retrieval.evaluation.dataset import read_passages, text_in
 from retrieval.jsonl import first_of, read_rows
 from retrieval.records import Passage, Source
 
@@ -48,25 +48,18 @@ def read_claims(file: Path) -> list[Claim]:
 def _claim(row: Mapping[str, Any], passages: Mapping[str, Passage]) -> Claim:
     if not isinstance(row["supported"], bool):
         raise TypeError("supported is true or false")
-    sentence, id_ = _text(row, "sentence"), _text(row, "_id")
+    sentence, id_ = text_in(row, "sentence"), text_in(row, "_id")
     if "doc_id" in row:
-        if _text(row, "doc_id") not in passages:
+        if text_in(row, "doc_id") not in passages:
             raise ValueError(f"corpus.jsonl has no passage {row['doc_id']}")
-        passage, language = passages[row["doc_id"]], _text(row, "lang")
+        passage, language = passages[row["doc_id"]], text_in(row, "lang")
     else:
         headings = row["headings"]
         if not isinstance(headings, list) or not all(isinstance(part, str) for part in headings):
             raise TypeError("headings is a list of texts")
-        title, text = _text(row, "title"), _text(row, "passage")
-        source = Source(title, title, "", _text(row, "passage_language"), "", "")
+        title, text = text_in(row, "title"), text_in(row, "passage")
+        source = Source(title, title, "", text_in(row, "passage_language"), "", "")
         passage = Passage(id_, source, text, 0, len(text), tuple(headings))
-        language = _text(row, "language")
-    question = _text(row, "question") if "question" in row else ""
-    return Claim(id_, sentence, question, passage, row["supported"], _text(row, "kind"), language)
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    text = row[name]
-    if not isinstance(text, str):
-        raise TypeError(f"{name} is a text")
-    return text
+        language = text_in(row, "language")
+    question = text_in(row, "question") if "question" in row else ""
+    return Claim(id_, sentence, question, passage, row["supported"], text_in(row, "kind"), language)

@@ -161,7 +161,7 @@ def _found(folder: Path, names: Sequence[str], *, is_optional: bool) -> Path | N
 
 
 def _passage(row: dict[str, Any]) -> Passage:
-    id_, title, text = _text(row, "_id"), row.get("title") or "", _text(row, "text")
+    id_, title, text = text_in(row, "_id"), row.get("title") or "", text_in(row, "text")
     language = row.get("lang") or language_of(f"{title}\n{text}")
     digest = hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
     source = Source(id_, title, id_, language, digest, "", url=row.get("url"))
@@ -169,16 +169,16 @@ def _passage(row: dict[str, Any]) -> Passage:
 
 
 def _query(row: dict[str, Any]) -> Query:
-    text = _text(row, "text")
+    text = text_in(row, "text")
     language = row.get("lang") or language_of(text)
-    return Query(_text(row, "_id"), text, language, _texts(row, "history"))
+    return Query(text_in(row, "_id"), text, language, _texts(row, "history"))
 
 
 def _answer(row: dict[str, Any]) -> ReferenceAnswer:
     if not isinstance(row["unanswerable"], bool):
         raise TypeError("unanswerable is true or false")
     return ReferenceAnswer(
-        id=_text(row, "_id"),
+        id=text_in(row, "_id"),
         question=_question(row),
         answers=_texts(row, "answers"),
         is_unanswerable=row["unanswerable"],
@@ -188,13 +188,14 @@ def _answer(row: dict[str, Any]) -> ReferenceAnswer:
 
 
 def _question(row: dict[str, Any]) -> str:
-    question = _text(row, "question")
+    question = text_in(row, "question")
     if not words(question):
         raise ValueError("question has no word")
     return question
 
 
-def _text(row: dict[str, Any], name: str) -> str:
+def text_in(row: Mapping[str, Any], name: str) -> str:
+    """What a row has by a name; a TypeError if that is no text, a KeyError if it has none."""
     text = row[name]
     if not isinstance(text, str):
         raise TypeError(f"{name} is a text")

@@ -72,15 +72,12 @@ class Reader:
 
     def scores(self, query: str, passages: Sequence[Passage]) -> list[float]:
         """For each passage, in their order, how likely it answers the query, 0 to 1."""
-        return self.read(query, [passage.indexed_text for passage in passages])
-
-    def read(self, said: str, texts: Sequence[str]) -> list[float]:
-        """For each text how likely it is to what is said as the adapter learned it, 0 to 1."""
         import torch
 
-        if not texts:
+        if not passages:
             return []
-        features = self._embedder.pairs(said, [*map(as_sentences, texts)], max_tokens=MAX_TOKENS)
+        texts = [as_sentences(passage.indexed_text) for passage in passages]
+        features = self._embedder.pairs(query, texts, max_tokens=MAX_TOKENS)
         pooler, pooler_bias, classifier, bias = self._head
         with torch.inference_mode():
             first = self._encoder(**features).last_hidden_state[:, 0]

@@ -24,8 +24,8 @@ _HEAD = {"pooler", "classifier"}
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 """Low-rank products learn little by heart, and drawing takes a third of the time on a processor."""
 
-_AT_ONCE = 24
-"""Texts that are in memory together; gradients of more are added up."""
+_AT_ONCE = 4
+"""Questions whose texts are in memory together; gradients of more are added up."""
 
 _LENGTHS = 3
 """Texts that are in memory together are read in so many parts, by their length."""
@@ -106,8 +106,7 @@ def fine_tune_adapter(
     if begin:
         _begin(model.transformers_model, begin)
     on_cpu = device.name == "cpu"
-    longest = max(len(labelled.texts) for labelled in asked)
-    at_once = min(max(1, _AT_ONCE // longest), config.questions) if on_cpu else config.questions
+    at_once = min(_AT_ONCE, config.questions) if on_cpu else config.questions
     arguments = CrossEncoderTrainingArguments(
         output_dir=str(setup.work),
         seed=setup.seed,

@@ -168,7 +168,7 @@ def test_of_a_whole_table_it_is_looked_up_whether_its_numbers_stand_there() -> N
     assert Grounds("", [passage(rows)]).support(rows.replace("150", "950")) == 0
 
 
-def test_a_number_of_the_heading_holds_for_all_that_stands_below_it() -> None:
+def test_a_year_of_the_heading_holds_for_all_that_stands_below_it() -> None:
     report = passage(
         "Utilisation recovered to 76 %, from 71 % in the year before. We finished with 43 people.",
         title="Annual Review 2024",

@@ -36,7 +36,7 @@ def test_a_folder_gives_passages_queries_and_grades(folder: Path) -> None:
     assert (dataset.cross_qrels, dataset.answers) == ({}, ())
 
 
-def test_answers_ask_where_nothing_is_judged(folder: Path) -> None:
+def test_answers_ask_where_a_part_has_no_queries(folder: Path) -> None:
     queries = (folder / "queries.jsonl").read_text()
     (folder / "queries.jsonl").unlink()
     (folder / "qrels.tsv").unlink()
